@@ -1,0 +1,158 @@
+# The course's build: `make help` lists what it can do.
+#
+# Objects go to build/COMPILER/FLAVOUR/, the programs to the repository's root.
+# A flavour is a number type, float or double, plain or with sanitizers:
+# training runs in float, gradients are checked in double, from one source.
+#
+#   make CC=clang chapter5     another compiler
+#   make ARCH=x86-64-v3 ...    for other machines than this one (default: native)
+#   make OPENMP= ...           without threads
+
+CHAPTERS := 1 2 3 4 5
+MODULE_DIRS := common $(sort $(wildcard chapters/0*))
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# ---- what the machine has ---------------------------------------------------
+
+# gcc where there is one, else clang; `make CC=...` decides otherwise. Where there
+# is none yet, gcc is what `make setup` will install.
+ifeq ($(origin CC),default)
+CC := $(notdir $(firstword $(shell command -v gcc) $(shell command -v clang) gcc))
+endif
+ARCH := native
+BUILD := build/$(notdir $(CC))
+
+# Asked once, when first needed: after `setup` in `make setup chapter5`.
+once = $(eval $(1) := $(shell $(2)))$($(1))
+try = printf '%s\n' '$(1)' | $(CC) $(2) -x c - -o /dev/null 2>/dev/null && echo '$(2)'
+MAIN := int main(void) { return 0; }
+OPENMP = $(call once,OPENMP,$(call try,$(MAIN),-fopenmp) || echo -fopenmp-simd)
+CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/null)
+
+# ---- flags ------------------------------------------------------------------
+
+# -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
+# liberty taken with floating point. The other two -fno- give up errno and traps,
+# which nothing here uses, and change no result.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wno-pass-failed # double has no vector erfc: said in every loop with one
+endif
+OPTIMISE := -O3 -march=$(ARCH) -ffp-contract=fast -fno-math-errno -fno-trapping-math
+INCLUDES := $(addprefix -I,$(MODULE_DIRS))
+CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA)
+ALL_CFLAGS = $(CFLAGS) $(OPENMP) $(INCLUDES) -MMD -MP
+LDLIBS := -lm
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+FLAVOURS := float double asan-float asan-double
+FLAGS_float :=
+FLAGS_double := -DREAL_IS_DOUBLE
+FLAGS_asan-float := $(SANITIZE) -O1
+FLAGS_asan-double := $(SANITIZE) -O1 -DREAL_IS_DOUBLE
+
+# ---- what there is ----------------------------------------------------------
+
+# A chapter's folder holds main.c (the program), gradient_checks.c (its part in
+# double), and the layers it teaches, which later chapters use.
+dir_of = $(wildcard chapters/0$(1)_*)
+only_programs = %/main.c %/gradient_checks.c
+layers_of = $(filter-out $(only_programs),$(wildcard $(call dir_of,$(1))/*.c))
+upto = $(wordlist 1,$(1),1 2 3 4 5 6)
+sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
+objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
+
+TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
+
+# ---- targets ----------------------------------------------------------------
+
+.PHONY: all help setup found data test test-quick mutants clean
+all: $(CHAPTERS:%=chapter%) ## build every chapter
+
+help: ## this list
+	@echo "make TARGET, where TARGET is"
+	@for n in $(CHAPTERS); do printf '  %-14s %s\n' chapter$$n \
+	    "build ./chapter$$n: $$(sed -n '1s/^# *//p' chapters/0$${n}_*/README.md)"; done
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+	    while IFS='	' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+
+setup: ## install what is missing (Debian, Ubuntu; as root or with sudo)
+	@sh common/scripts/setup.sh build test plots
+
+found: ## say which tools were found
+	@CC='$(CC)' OPENMP='$(OPENMP)' sh common/scripts/found.sh
+
+data: ## get Fashion-MNIST into data/fashion-mnist
+	@sh data/get_fashion_mnist.sh
+
+test: ## run every test, plainly and under ASan and UBSan; installs Check if missing
+	@sh common/scripts/setup.sh build test
+	@$(MAKE) --no-print-directory run-tests
+
+test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
+	@for flavour in float double; do \
+	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
+
+mutants: ## plant known bugs, one at a time, and see each one caught
+	@sh common/scripts/setup.sh build test
+	@sh tests/mutants/run.sh '$(CC)'
+
+clean: ## remove what was built
+	rm -rf build $(CHAPTERS:%=chapter%)
+
+.PHONY: run-tests need-compiler need-libraries need-check
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run)
+	@for flavour in $(FLAVOURS); do \
+	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
+	@CC='$(CC)' sh tests/test_command_line.sh
+
+# In `make setup chapter5` everything waits for setup.
+AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
+need-compiler need-libraries found data: | $(AFTER_SETUP)
+need-compiler:
+	@sh common/scripts/need.sh compiler '$(CC)'
+need-libraries: | need-compiler
+	@sh common/scripts/need.sh libraries '$(CC)'
+need-check: | need-libraries
+	@sh common/scripts/need.sh check '$(CC)'
+
+# ---- objects ----------------------------------------------------------------
+
+# Rebuild everything when the compiler's flags change.
+$(BUILD)/flags: FORCE | need-compiler
+	@mkdir -p $(@D)
+	@echo '$(ALL_CFLAGS)' | cmp -s - $@ || echo '$(ALL_CFLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+define flavour_rules
+$(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests) -c $$< -o $$@
+$(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
+	$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
+endef
+$(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
+$(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
+$(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-check
+
+# ---- programs ---------------------------------------------------------------
+
+# chapterN in float; and, in one more object, its gradient checks: the same layers
+# compiled in double, joined, with every name hidden but one.
+define chapter_rules
+chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call sources_for,$(1))) \
+             $(BUILD)/double/chapter$(1)_gradient_checks.o | found $(if $(filter 5,$(1)),need-libraries data)
+	$$(CC) $$(ALL_CFLAGS) $$^ $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
+$(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call sources_for,$(1)))
+	$$(CC) -r -nostdlib $$^ -o $$@.all
+	objcopy --keep-global-symbol=chapter$(1)_gradient_checks $$@.all $$@
+	@rm -f $$@.all
+endef
+$(foreach n,$(CHAPTERS),$(eval $(call chapter_rules,$(n))))
+
+-include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)

@@ -1,0 +1,73 @@
+/*
+ * attention.c: scaled dot-product attention [AIAYN eq.1] [AIAYN 3.2.1, Figure 2].
+ * See attention.h for shapes; every line below is one line of the equation.
+ */
+#include "attention.h"
+
+#include "error.h"
+#include "matmul.h"
+#include "real_math.h"
+#include "softmax.h"
+
+/* [AIAYN fn.4]: q.k is a sum of d_k products, so its variance is d_k. */
+static real one_over_sqrt_d_k(Tensor Q) {
+    return R(1) / (real)sqrt((double)tensor_cols(Q));
+}
+
+/* S += mask; every row must keep at least one key. */
+static void apply_mask(Tensor S, Tensor mask) {
+    expect_shape(mask, "A mask has a row for each query, a column for each key.",
+                 tensor_rows(S), tensor_cols(S));
+    for (int i = 0; i < tensor_rows(S); i++) {
+        int allowed = 0;
+        for (int j = 0; j < tensor_cols(S); j++) {
+            tensor_row(S, i)[j] += tensor_row(mask, i)[j];
+            allowed += tensor_row(mask, i)[j] > -INFINITY;
+        }
+        if (allowed == 0) {
+            bug("attention_forward: the mask forbids query %d every key, so its "
+                "softmax has nothing to sum. Let each query see at least itself.",
+                i);
+        }
+    }
+}
+
+void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor A,
+                       Tensor O) {
+    const int n = tensor_rows(Q), m = tensor_rows(K);
+    const int d_k = tensor_cols(Q), d_v = tensor_cols(V);
+    expect_shape(K, "K has one row of d_k for each key; Q's rows are as long.", m, d_k);
+    expect_shape(V, "V has one row for each key.", m, d_v);
+    expect_shape(A, "A has a row for each query, a column for each key.", n, m);
+    expect_shape(O, "O has one row of d_v for each query.", n, d_v);
+
+    /* [AIAYN eq.1] [ViT eq.6]   A = softmax(Q K^T / sqrt(d_k)) */
+    matmul_nt(Q, K, A);
+    tensor_scale(A, one_over_sqrt_d_k(Q));
+    if (mask) {
+        apply_mask(A, *mask);
+    }
+    softmax_forward(A, A);
+    /* [AIAYN eq.1] [ViT eq.7]   O = A V */
+    matmul_nn(A, V, O);
+}
+
+void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tensor dQ,
+                        Tensor dK, Tensor dV, Tensor dS) {
+    expect_same_shape(dQ, Q);
+    expect_same_shape(dK, K);
+    expect_same_shape(dV, V);
+    expect_same_shape(dS, A);
+    expect_shape(dO, "dO has the shape of O.", tensor_rows(Q), tensor_cols(V));
+    Tensor dA = dS; /* one buffer, first for dA, then for dS */
+
+    /* O = A V */
+    matmul_tn(A, dO, dV);
+    matmul_nt(dO, V, dA);
+    /* A = softmax(S), row by row */
+    softmax_backward(A, dA, dS);
+    /* S = Q K^T / sqrt(d_k) */
+    tensor_scale(dS, one_over_sqrt_d_k(Q));
+    matmul_nn(dS, K, dQ);
+    matmul_tn(dS, Q, dK);
+}

@@ -1,0 +1,51 @@
+/*
+ * attention.h: scaled dot-product attention, forward and backward.
+ *
+ *     Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V        [AIAYN eq.1]
+ *
+ * New since chapter 1: two matrix products with a softmax between them.
+ * Memory: all tensors are the caller's; nothing is allocated.
+ * Derivation of the backward pass: notes/02_scaled_dot_product_attention.md.
+ */
+#ifndef ATTENTION_H
+#define ATTENTION_H
+
+#include "tensor.h"
+
+/*
+ * attention_forward: scaled dot-product attention [AIAYN eq.1] [ViT eq.6, eq.7]
+ *
+ *     A = softmax(Q K^T / sqrt(d_k) + mask),   O = A V
+ *
+ *   Q (n, d_k)   K (m, d_k)   V (m, d_v)      in
+ *   mask (n, m)                               in, or NULL: 0 where query i may look
+ *                                             at key j, -INFINITY where it may not
+ *   A (n, m)                                  out, kept for the backward pass
+ *   O (n, d_v)                                out, must not alias an input
+ *
+ * A query that may look at no key at all is a programmer's mistake.
+ * Cost: 2 n m (d_k + d_v) flops.
+ */
+void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor A,
+                       Tensor O);
+
+/*
+ * attention_backward: from dO = dL/dO to the gradients of the three inputs
+ *
+ *     dV = A^T dO
+ *     dA = dO V^T
+ *     dS = A o (dA - rowsum(dA o A))
+ *     dQ = dS K / sqrt(d_k),   dK = dS^T Q / sqrt(d_k)
+ *
+ *   Q, K, V, A            in, as forward left them. The mask is not needed: where
+ *                         it forbids, A is 0, and so is dS.
+ *   dO (n, d_v)           in
+ *   dQ, dK, dV            out (written, not added to), shaped as Q, K, V
+ *   dS (n, m)             scratch
+ *
+ * Cost: 4 n m (d_k + d_v) flops, twice the forward pass.
+ */
+void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tensor dQ,
+                        Tensor dK, Tensor dV, Tensor dS);
+
+#endif

@@ -1,0 +1,23 @@
+/* dropout.c: see dropout.h. */
+#include "dropout.h"
+
+#include "random.h"
+#include "real_math.h"
+
+void dropout_apply(const Dropout *dropout, int place, Tensor X) {
+    if (dropout->rate == 0) {
+        return;
+    }
+    expect_contiguous(X);
+    /* One sequence for each place and step; 1024 places are more than enough. */
+    const Random random = {.seed = dropout->seed,
+                           .use = RANDOM_DROPOUT,
+                           .sequence = dropout->step * 1024u + (uint32_t)place};
+    const long per_image = tensor_count(X) / X.shape[0];
+    const uint64_t first = (uint64_t)dropout->image * (uint64_t)per_image;
+    const real scale = (real)(1.0 / (1.0 - dropout->rate));
+    for (long i = 0; i < tensor_count(X); i++) {
+        bool keep = random_uniform(random, first + (uint64_t)i) >= dropout->rate;
+        X.data[i] = keep ? X.data[i] * scale : R(0);
+    }
+}

@@ -1,0 +1,131 @@
+/* encoder_block.c: [ViT eq.2], [ViT eq.3], [AIAYN 3.1]. See encoder_block.h. */
+#include "encoder_block.h"
+
+#include <stdio.h>
+
+/* ---- layout ------------------------------------------------------------ */
+
+void encoder_block_parameters(EncoderBlock *block, ParameterBlock *parameters,
+                              const BlockConfig *config, int index) {
+    char name[4][32];
+    const char *part[4] = {"norm1.", "attn.", "norm2.", "mlp."};
+    for (int i = 0; i < 4; i++) {
+        snprintf(name[i], sizeof name[i], "blocks.%d.%s", index, part[i]);
+    }
+    block->norm = config->norm;
+    block->index = index;
+    layer_norm_parameters(&block->norm1, parameters, config->D, name[0]);
+    multi_head_attention_parameters(&block->attn, parameters, config->D, config->heads,
+                                    name[1]);
+    layer_norm_parameters(&block->norm2, parameters, config->D, name[2]);
+    mlp_parameters(&block->mlp, parameters, config->D, config->M, config->activation,
+                   name[3]);
+}
+
+void encoder_block_activations(EncoderBlockActivations *a, Arena *arena, int B, int n,
+                               const BlockConfig *config) {
+    const int D = config->D;
+    layer_norm_activations(&a->norm1, arena, B * n);
+    layer_norm_activations(&a->norm2, arena, B * n);
+    multi_head_attention_activations(&a->attn, arena, B, n, D, config->heads);
+    mlp_activations(&a->mlp, arena, B, n, config->M);
+    a->x1 = arena_tensor3(arena, B, n, D);
+    a->z_prime = arena_tensor3(arena, B, n, D);
+    a->x2 = arena_tensor3(arena, B, n, D);
+    a->y = arena_tensor3(arena, B, n, D);
+}
+
+void encoder_block_scratch(EncoderBlockScratch *s, Arena *arena, int B, int n,
+                           const BlockConfig *config) {
+    multi_head_attention_scratch(&s->attn, arena, B, n, config->D);
+    mlp_scratch(&s->mlp, arena, B, n, config->M);
+    s->dx = arena_tensor3(arena, B, n, config->D);
+}
+
+/* The dropouts of a block: after W_O, inside the MLP, after W_2. */
+enum { AFTER_ATTENTION, INSIDE_MLP, AFTER_MLP, DROPOUTS_A_BLOCK };
+
+/* Place 0 of the model is the one after the position embeddings. */
+static int place(const EncoderBlock *block, int which) {
+    return 1 + block->index * DROPOUTS_A_BLOCK + which;
+}
+
+/* ---- forward ------------------------------------------------------------ */
+
+Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
+                             EncoderBlockActivations *a, const Dropout *dropout) {
+    const int B = z.shape[0];
+    Tensor x1 = tensor_head(a->x1, B), z_prime = tensor_head(a->z_prime, B);
+    Tensor x2 = tensor_head(a->x2, B), y = tensor_head(a->y, B);
+    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
+              p_mlp = place(block, AFTER_MLP);
+
+    if (block->norm == PRE_NORM) {
+        /* [ViT eq.2]   z' = MSA(LN(z)) + z */
+        layer_norm_forward(&block->norm1, z, &a->norm1, x1);
+        multi_head_attention_forward(&block->attn, x1, &a->attn, z_prime);
+        dropout_apply(dropout, p_attn, z_prime);
+        tensor_add(z_prime, z);
+        /* [ViT eq.3]   y = MLP(LN(z')) + z' */
+        layer_norm_forward(&block->norm2, z_prime, &a->norm2, x2);
+        mlp_forward(&block->mlp, x2, &a->mlp, dropout, p_in, y);
+        dropout_apply(dropout, p_mlp, y);
+        tensor_add(y, z_prime);
+    } else {
+        /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
+        multi_head_attention_forward(&block->attn, z, &a->attn, x1);
+        dropout_apply(dropout, p_attn, x1);
+        tensor_add(x1, z);
+        layer_norm_forward(&block->norm1, x1, &a->norm1, z_prime);
+        /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
+        mlp_forward(&block->mlp, z_prime, &a->mlp, dropout, p_in, x2);
+        dropout_apply(dropout, p_mlp, x2);
+        tensor_add(x2, z_prime);
+        layer_norm_forward(&block->norm2, x2, &a->norm2, y);
+    }
+    return y;
+}
+
+/* ---- backward ------------------------------------------------------------ */
+
+void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
+                            const EncoderBlockActivations *a, const Dropout *dropout,
+                            Tensor dz, EncoderBlockScratch *s) {
+    const int B = z.shape[0];
+    expect_same_shape(dz, z);
+    Tensor x1 = tensor_head(a->x1, B), z_prime = tensor_head(a->z_prime, B);
+    Tensor x2 = tensor_head(a->x2, B), dx = tensor_head(s->dx, B);
+    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
+              p_mlp = place(block, AFTER_MLP);
+
+    if (block->norm == PRE_NORM) {
+        /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_mlp, dx);
+        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, &s->mlp);
+        layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dx, dx);
+        tensor_add(dz, dx);
+        /* z' = MSA(LN(z)) + z: the same again */
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_attn, dx);
+        multi_head_attention_backward(&block->attn, &d->attn, x1, &a->attn, dx, dx,
+                                      &s->attn);
+        layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
+        tensor_add(dz, dx);
+    } else {
+        /* y = LN(z' + MLP(z')) */
+        layer_norm_backward(&block->norm2, &d->norm2, x2, &a->norm2, dz, dz);
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_mlp, dx);
+        mlp_backward(&block->mlp, &d->mlp, z_prime, &a->mlp, dropout, p_in, dx, dx,
+                     &s->mlp);
+        tensor_add(dz, dx);
+        /* z' = LN(z + MSA(z)) */
+        layer_norm_backward(&block->norm1, &d->norm1, x1, &a->norm1, dz, dz);
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_attn, dx);
+        multi_head_attention_backward(&block->attn, &d->attn, z, &a->attn, dx, dx,
+                                      &s->attn);
+        tensor_add(dz, dx);
+    }
+}

@@ -1,0 +1,85 @@
+/* layer_norm.c: see layer_norm.h. */
+#include "layer_norm.h"
+
+#include "real_math.h"
+
+void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
+                           const char *name) {
+    layer->gamma = parameter1(block, NO_DECAY, D, "%sweight", name);
+    layer->beta = parameter1(block, NO_DECAY, D, "%sbias", name);
+}
+
+void layer_norm_activations(LayerNormActivations *a, Arena *arena, int rows) {
+    a->mean = arena_tensor1(arena, rows);
+    a->rstd = arena_tensor1(arena, rows);
+}
+
+static real mean_of(const real *x, int D) {
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < D; j++) {
+        sum += x[j];
+    }
+    return sum / (real)D;
+}
+
+static real rstd_of(const real *x, real mean, int D) {
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < D; j++) {
+        sum += (x[j] - mean) * (x[j] - mean);
+    }
+    return R(1) / (real)sqrt((double)(sum / (real)D) + LAYER_NORM_EPSILON);
+}
+
+void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *a,
+                        Tensor Y) {
+    const int D = tensor_cols(X);
+    expect_same_shape(Y, X);
+    expect_shape(layer->gamma, "gamma has one number for each of D columns.", D);
+    const real *gamma = layer->gamma.data, *beta = layer->beta.data;
+    for (int i = 0; i < tensor_rows(X); i++) {
+        const real *x = tensor_row(X, i);
+        real *y = tensor_row(Y, i);
+        real mean = a->mean.data[i] = mean_of(x, D);
+        real rstd = a->rstd.data[i] = rstd_of(x, mean, D);
+        for (int j = 0; j < D; j++) {
+            y[j] = gamma[j] * ((x[j] - mean) * rstd) + beta[j];
+        }
+    }
+}
+
+/* One row; dgamma and dbeta take their share of it. */
+static void backward_row(int D, const real *x, real mean, real rstd, const real *gamma,
+                         const real *dy, real *dgamma, real *dbeta, real *dx) {
+    real mean_g = 0, mean_g_xhat = 0;
+#pragma omp simd reduction(+ : mean_g, mean_g_xhat)
+    for (int j = 0; j < D; j++) {
+        real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
+        mean_g += g;
+        mean_g_xhat += g * xhat;
+    }
+    mean_g /= (real)D;
+    mean_g_xhat /= (real)D;
+#pragma omp simd
+    for (int j = 0; j < D; j++) {
+        /* y = gamma xhat + beta, xhat = (x - mean) rstd */
+        real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
+        dgamma[j] += dy[j] * xhat;
+        dbeta[j] += dy[j];
+        dx[j] = rstd * (g - mean_g - xhat * mean_g_xhat);
+    }
+}
+
+void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
+                         const LayerNormActivations *a, Tensor dY, Tensor dX) {
+    const int D = tensor_cols(X);
+    expect_same_shape(dY, X);
+    expect_same_shape(dX, X);
+    expect_same_shape(d->gamma, layer->gamma);
+    for (int i = 0; i < tensor_rows(X); i++) {
+        backward_row(D, tensor_row(X, i), a->mean.data[i], a->rstd.data[i],
+                     layer->gamma.data, tensor_row(dY, i), d->gamma.data, d->beta.data,
+                     tensor_row(dX, i));
+    }
+}

@@ -1,0 +1,54 @@
+/*
+ * layer_norm.h: each token's D numbers brought to mean 0 and variance 1, then
+ * stretched and shifted by learned gamma and beta (Ba, Kiros and Hinton, 2016).
+ *
+ *     LN(x) = gamma o xhat + beta,   xhat = (x - mean) rstd
+ *     mean = sum_j x_j / D,   rstd = 1 / sqrt(sum_j (x_j - mean)^2 / D + eps)
+ *
+ * The variance is divided by D, not D - 1 (the biased one). eps = 1e-6, as in the
+ * ViT's reference weights.
+ * Derivation of the backward pass: notes/04_encoder_block.md.
+ */
+#ifndef LAYER_NORM_H
+#define LAYER_NORM_H
+
+#include "arena.h"
+#include "parameters.h"
+#include "tensor.h"
+
+#define LAYER_NORM_EPSILON 1e-6
+
+/* Weights; or, laid over a block of gradients, their gradients. */
+typedef struct {
+    Tensor gamma; /* (D), begins as ones  */
+    Tensor beta;  /* (D), begins as zeros */
+} LayerNorm;
+
+/* What forward keeps for backward: two numbers a token. */
+typedef struct {
+    Tensor mean; /* (rows) */
+    Tensor rstd; /* (rows) */
+} LayerNormActivations;
+
+void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
+                           const char *name);
+void layer_norm_activations(LayerNormActivations *a, Arena *arena, int rows);
+
+/*
+ * layer_norm_forward: Y = LN(X), row by row
+ *   X (rows, D)   in      Y (rows, D)   out; may be X only if backward isn't needed
+ */
+void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *a,
+                        Tensor Y);
+
+/*
+ * layer_norm_backward: with g = dY o gamma,
+ *     dX      = rstd (g - mean(g) - xhat mean(g o xhat))     row by row
+ *     dgamma += sum over rows of dY o xhat
+ *     dbeta  += sum over rows of dY
+ *   dX (rows, D)   out (written); may be dY
+ */
+void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
+                         const LayerNormActivations *a, Tensor dY, Tensor dX);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * mlp.h: the feed-forward half of a block: two dense layers, a nonlinearity
+ * between, the same for every token.
+ *
+ *     MLP(x) = GELU(x W_1 + b_1) W_2 + b_2                     [ViT eq.3]
+ *     FFN(x) = max(0, x W_1 + b_1) W_2 + b_2                   [AIAYN eq.2]
+ */
+#ifndef MLP_H
+#define MLP_H
+
+#include "arena.h"
+#include "dropout.h"
+#include "parameters.h"
+#include "tensor.h"
+
+typedef enum { ACTIVATION_GELU, ACTIVATION_RELU } Activation;
+
+/* Weights; or, laid over a block of gradients, their gradients. */
+typedef struct {
+    Activation activation;
+    Tensor W_1; /* (M, D) */
+    Tensor b_1; /* (M)    */
+    Tensor W_2; /* (D, M) */
+    Tensor b_2; /* (D)    */
+} Mlp;
+
+typedef struct {
+    Tensor pre;    /* (B, n, M) x W_1 + b_1 */
+    Tensor hidden; /* (B, n, M) after the nonlinearity (and dropout) */
+} MlpActivations;
+
+typedef struct {
+    Tensor dhidden; /* (B, n, M) */
+} MlpScratch;
+
+void mlp_parameters(Mlp *layer, ParameterBlock *block, int D, int M, Activation act,
+                    const char *name);
+void mlp_activations(MlpActivations *a, Arena *arena, int B, int n, int M);
+void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M);
+
+/*
+ * mlp_forward: Y = MLP(X)
+ *   X, Y (B, n, D); Y must not alias X. `place` is the number of the dropout
+ *   after the nonlinearity.
+ * Cost: 4 B n D M flops.
+ */
+void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,
+                 int place, Tensor Y);
+
+/*
+ * mlp_backward: weights' gradients are added to d; dX (B, n, D) is written, and
+ * may be dY.
+ */
+void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
+                  const Dropout *dropout, int place, Tensor dY, Tensor dX,
+                  MlpScratch *s);
+
+#endif

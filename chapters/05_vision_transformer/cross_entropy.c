@@ -1,0 +1,51 @@
+/* cross_entropy.c: see cross_entropy.h. */
+#include "cross_entropy.h"
+
+#include <stddef.h>
+
+#include "error.h"
+#include "real_math.h"
+
+/* log sum_k exp(logit_k), with the largest taken out first so that exp stays finite. */
+static double log_sum_exp(const real *logit, int K) {
+    double highest = (double)logit[0], sum = 0;
+    for (int k = 1; k < K; k++) {
+        highest = fmax(highest, (double)logit[k]);
+    }
+    for (int k = 0; k < K; k++) {
+        sum += exp((double)logit[k] - highest);
+    }
+    return highest + log(sum);
+}
+
+double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
+                     double scale, Tensor dlogits) {
+    const int K = tensor_cols(logits);
+    double total = 0;
+    for (int i = 0; i < tensor_rows(logits); i++) {
+        const real *logit = tensor_row(logits, i);
+        if (labels[i] >= K) {
+            bug("cross_entropy: label %d of image %d is none of %d classes", labels[i],
+                i, K);
+        }
+        const double log_sum = log_sum_exp(logit, K);
+        for (int k = 0; k < K; k++) {
+            const double q = (k == labels[i] ? 1 - smoothing : 0) + smoothing / K;
+            const double log_p = (double)logit[k] - log_sum;
+            total -= q * log_p;
+            if (dlogits.data != NULL) {
+                tensor_row(dlogits, i)[k] = (real)(scale * (exp(log_p) - q));
+            }
+        }
+    }
+    return total;
+}
+
+int argmax_row(Tensor logits, int i) {
+    const real *logit = tensor_row(logits, i);
+    int best = 0;
+    for (int k = 1; k < tensor_cols(logits); k++) {
+        best = logit[k] > logit[best] ? k : best;
+    }
+    return best;
+}

@@ -1,0 +1,275 @@
+/* trainer.c: see trainer.h. */
+#include "trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cross_entropy.h"
+#include "random.h"
+
+/* ---- making and freeing ------------------------------------------------- */
+
+static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
+    const VitConfig *c = &t->settings.model;
+    const size_t bytes = (size_t)t->list.total * sizeof(real);
+    worker->gradients = allocate(bytes, "gradients", error);
+    if (!worker->gradients) {
+        return false;
+    }
+    worker->d.config = *c;
+    parameters_view(&t->list, vit_parameters, &worker->d, worker->gradients);
+    Arena plan = {0};
+    arena_tensor4(&plan, t->slice, c->channels, c->height, c->width);
+    if (!arena_make(&worker->arena, &plan, "a slice of images", error)) {
+        return false;
+    }
+    worker->images =
+        arena_tensor4(&worker->arena, t->slice, c->channels, c->height, c->width);
+    return vit_activations_make(&worker->activations, c, t->slice, error);
+}
+
+static void worker_free(Worker *worker) {
+    free(worker->gradients);
+    arena_free(&worker->arena);
+    vit_activations_free(&worker->activations);
+}
+
+static bool make_blocks(Trainer *t, Error *error) {
+    const size_t bytes = (size_t)t->list.total * sizeof(real);
+    return (t->weights = allocate(bytes, "weights", error)) != NULL &&
+           (t->m = allocate(bytes, "AdamW's m", error)) != NULL &&
+           (t->v = allocate(bytes, "AdamW's v", error)) != NULL;
+}
+
+bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
+    *t = (Trainer){.settings = *settings, .order_epoch = -1, .order_count = images};
+    if (settings->batch > images) {
+        return error_set(error, "a batch of %d images is more than the %d there are",
+                         settings->batch, images);
+    }
+    const int share = (settings->batch + settings->threads - 1) / settings->threads;
+    t->slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
+    t->vit.config = settings->model;
+    bool ok = parameters_list(&t->list, vit_parameters, &t->vit, error) &&
+              make_blocks(t, error);
+    if (ok) {
+        t->order = allocate((size_t)images * sizeof(int), "the images' order", error);
+        t->workers =
+            allocate((size_t)settings->threads * sizeof(Worker), "workers", error);
+        ok = t->order && t->workers;
+    }
+    for (int w = 0; ok && w < settings->threads; w++) {
+        ok = worker_make(&t->workers[w], t, error);
+    }
+    if (!ok) {
+        trainer_free(t);
+        return false;
+    }
+    parameters_view(&t->list, vit_parameters, &t->vit, t->weights);
+    vit_initialise(&t->list, t->weights, settings->seed);
+    return true;
+}
+
+void trainer_free(Trainer *t) {
+    for (int w = 0; t->workers && w < t->settings.threads; w++) {
+        worker_free(&t->workers[w]);
+    }
+    free(t->workers);
+    free(t->order);
+    free(t->weights);
+    free(t->m);
+    free(t->v);
+    parameters_list_free(&t->list);
+    *t = (Trainer){0};
+}
+
+double trainer_bytes(const Trainer *t) {
+    const double threads = t->settings.threads;
+    double numbers = (3 + threads) * (double)t->list.total;
+    for (int w = 0; w < t->settings.threads; w++) {
+        numbers += (double)t->workers[w].activations.arena.capacity +
+                   (double)t->workers[w].arena.capacity;
+    }
+    return numbers * sizeof(real) + (double)t->order_count * sizeof(int);
+}
+
+/* ---- steps and epochs --------------------------------------------------- */
+
+long trainer_steps_per_epoch(const Trainer *t) {
+    return t->order_count / t->settings.batch; /* what doesn't fill a batch waits */
+}
+
+long trainer_total_steps(const Trainer *t) {
+    return trainer_steps_per_epoch(t) * t->settings.epochs;
+}
+
+static Schedule schedule_of(const Trainer *t) {
+    const long total = trainer_total_steps(t);
+    long warmup = t->settings.warmup;
+    if (warmup < 0) {
+        warmup = total / 10 < 1000 ? total / 10 : 1000;
+    }
+    return (Schedule){.kind = t->settings.schedule,
+                      .peak = t->settings.lr,
+                      .warmup = warmup,
+                      .total_steps = total,
+                      .D = t->settings.model.block.D};
+}
+
+/* The batch of step t->step: its images' numbers. */
+static const int *next_batch(Trainer *t) {
+    const long steps = trainer_steps_per_epoch(t), epoch = t->step / steps;
+    if (t->order_epoch != epoch) {
+        Random random = {t->settings.seed, RANDOM_SHUFFLE, (uint32_t)epoch};
+        random_permutation(random, t->order, t->order_count);
+        t->order_epoch = epoch;
+    }
+    return t->order + t->step % steps * t->settings.batch;
+}
+
+/* ---- one worker's share -------------------------------------------------- */
+
+typedef struct {
+    const Dataset *dataset;
+    const ImageSet *set;
+    const int *indices; /* NULL: first, first + 1, ... */
+    Augmentation augmentation;
+    Dropout dropout;
+} Batch;
+
+static int image_of(const Batch *batch, int i) {
+    return batch->indices ? batch->indices[i] : i;
+}
+
+/* Logits of images from..from+count-1 of the batch, and their labels. */
+static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch, int from,
+                            int count, unsigned char *labels, Dropout *dropout) {
+    Tensor images = tensor_head(worker->images, count);
+    for (int i = 0; i < count; i++) {
+        const int index = image_of(batch, from + i);
+        dataset_image(batch->dataset, batch->set, index, &batch->augmentation,
+                      tensor_slice(images, i));
+        labels[i] = batch->set->labels[index];
+    }
+    *dropout = batch->dropout;
+    dropout->image = from;
+    return vit_forward(vit, images, &worker->activations, dropout);
+}
+
+/* Forward and backward of images from..to-1 of the batch, a slice at a time. */
+static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from,
+                        int to) {
+    const double scale = 1.0 / t->settings.batch;
+    worker->loss = 0;
+    worker->correct = 0;
+    memset(worker->gradients, 0, (size_t)t->list.total * sizeof(real));
+    for (int at = from; at < to; at += t->slice) {
+        unsigned char labels[SLICE_IMAGES];
+        Dropout dropout;
+        const int count = to - at < t->slice ? to - at : t->slice;
+        Tensor logits =
+            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
+        for (int i = 0; i < count; i++) {
+            worker->correct += argmax_row(logits, i) == labels[i];
+        }
+        Tensor dlogits = logits; /* written over: logits are not needed any more */
+        worker->loss += cross_entropy(logits, labels, t->settings.label_smoothing,
+                                      scale, dlogits);
+        vit_backward(&t->vit, &worker->d, &worker->activations, &dropout, dlogits);
+    }
+}
+
+/* ---- a step -------------------------------------------------------------- */
+
+/* Worker 0's gradients += all others', in order. */
+static void sum_gradients(Trainer *t) {
+    real *sum = t->workers[0].gradients;
+    for (int w = 1; w < t->settings.threads; w++) {
+        const real *other = t->workers[w].gradients;
+#pragma omp parallel for simd schedule(static) if (t->list.total > 100000)
+        for (long i = 0; i < t->list.total; i++) {
+            sum[i] += other[i];
+        }
+    }
+}
+
+StepResult trainer_step(Trainer *t, const Dataset *dataset) {
+    const Settings *s = &t->settings;
+    const Schedule schedule = schedule_of(t);
+    const uint32_t epoch = (uint32_t)(t->step / trainer_steps_per_epoch(t));
+    const Batch batch = {
+        .dataset = dataset,
+        .set = &dataset->train,
+        .indices = next_batch(t),
+        .augmentation = {.shift = s->shift,
+                         .flip = s->flip < 0 ? dataset->has_class_names : s->flip > 0,
+                         .seed = s->seed,
+                         .epoch = epoch},
+        .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
+    };
+#pragma omp parallel for schedule(static, 1) num_threads(s->threads)
+    for (int w = 0; w < s->threads; w++) {
+        train_share(t, &t->workers[w], &batch, (int)((long)s->batch * w / s->threads),
+                    (int)((long)s->batch * (w + 1) / s->threads));
+    }
+    sum_gradients(t);
+    StepResult result = {0};
+    for (int w = 0; w < s->threads; w++) {
+        result.loss += t->workers[w].loss / s->batch;
+        result.accuracy += (double)t->workers[w].correct / s->batch;
+    }
+    t->step++;
+    result.lr = schedule_rate(&schedule, t->step);
+    result.gradient_norm = gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
+    adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
+               t->workers[0].gradients, t->m, t->v);
+    return result;
+}
+
+/* ---- evaluation ---------------------------------------------------------- */
+
+static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int from,
+                           int to, Evaluation *result) {
+    for (int at = from; at < to; at += t->slice) {
+        unsigned char labels[SLICE_IMAGES];
+        Dropout dropout;
+        const int count = to - at < t->slice ? to - at : t->slice;
+        Tensor logits =
+            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
+        for (int i = 0; i < count; i++) {
+            const int prediction = argmax_row(logits, i);
+            result->correct += prediction == labels[i];
+            result->confusion[labels[i]][prediction]++;
+        }
+        const Tensor not_wanted = {.data = NULL};
+        result->loss += cross_entropy(logits, labels, 0, 1, not_wanted);
+    }
+    result->count += to - from;
+}
+
+static void add_evaluation(Evaluation *sum, const Evaluation *part) {
+    sum->count += part->count;
+    sum->correct += part->correct;
+    sum->loss += part->loss;
+    for (int i = 0; i < DATASET_CLASSES; i++) {
+        for (int j = 0; j < DATASET_CLASSES; j++) {
+            sum->confusion[i][j] += part->confusion[i][j];
+        }
+    }
+}
+
+void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                      Evaluation *result) {
+    const Batch batch = {.dataset = dataset, .set = set};
+    const int threads = t->settings.threads;
+    *result = (Evaluation){0};
+#pragma omp parallel for schedule(static, 1) num_threads(threads) ordered
+    for (int w = 0; w < threads; w++) {
+        Evaluation share = {0};
+        evaluate_share(t, &t->workers[w], &batch, (int)((long)set->count * w / threads),
+                       (int)((long)set->count * (w + 1) / threads), &share);
+#pragma omp ordered
+        add_evaluation(result, &share);
+    }
+    result->loss /= (double)set->count;
+}

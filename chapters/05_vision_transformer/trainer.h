@@ -1,0 +1,74 @@
+/*
+ * trainer.h: training and evaluation of a Vit on a data set, on one machine.
+ *
+ * A step cuts its batch in two ways. Each thread (a worker) takes an equal run of
+ * images, and goes through them a slice at a time, adding up gradients in a block
+ * of its own; so the activations of a slice stay in the core's cache and memory
+ * doesn't grow with the batch. Then the workers' gradients are summed, in their
+ * order. So the same seed and number of threads give the same bits.
+ */
+#ifndef TRAINER_H
+#define TRAINER_H
+
+#include "dataset.h"
+#include "settings.h"
+
+#define SLICE_IMAGES 8
+
+typedef struct {
+    real *gradients; /* a block of the parameters' layout; owned */
+    Vit d;           /* the model's struct laid over it */
+    VitActivations activations;
+    Arena arena;   /* owns images */
+    Tensor images; /* (slice, C, H, W) */
+    double loss;   /* sum over the worker's images of this step */
+    long correct;
+} Worker;
+
+typedef struct {
+    Settings settings;
+    Vit vit;
+    ParameterList list;
+    real *weights, *m, *v; /* blocks of list.total numbers; owned */
+    Worker *workers;       /* settings.threads of them */
+    int slice;             /* images a slice */
+    int *order;            /* the epoch's order of the training images */
+    int order_count;
+    long order_epoch;      /* which epoch it is of; -1: none yet */
+    long step;             /* steps done */
+} Trainer;
+
+typedef struct {
+    double loss;          /* mean over the batch, smoothing included */
+    double accuracy;      /* share of the batch's images that were right */
+    double gradient_norm; /* before clipping */
+    double lr;
+} StepResult;
+
+typedef struct {
+    long count, correct;
+    double loss; /* mean, without smoothing */
+    long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
+} Evaluation;
+
+/*
+ * trainer_make: memory for everything, weights initialised from the seed; false
+ * and an error if there is no memory. `images` is the size of the training set.
+ */
+bool trainer_make(Trainer *trainer, const Settings *settings, int images, Error *error);
+void trainer_free(Trainer *trainer);
+
+long trainer_steps_per_epoch(const Trainer *trainer);
+long trainer_total_steps(const Trainer *trainer);
+
+/* trainer_bytes: the memory that it holds. */
+double trainer_bytes(const Trainer *trainer);
+
+/* trainer_step: one step of the optimiser on the next batch. */
+StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
+
+/* trainer_evaluate: the whole set, without augmentation and dropout. */
+void trainer_evaluate(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
+                      Evaluation *result);
+
+#endif

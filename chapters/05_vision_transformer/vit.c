@@ -1,0 +1,225 @@
+/* vit.c: the Vision Transformer, [ViT eq.1] to [ViT eq.4]. See vit.h. */
+#include "vit.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "linear.h"
+#include "random.h"
+
+/* ---- sizes ------------------------------------------------------------- */
+
+static int patches(const VitConfig *c) {
+    return (c->height / c->patch) * (c->width / c->patch);
+}
+
+int vit_tokens(const VitConfig *config) {
+    return patches(config) + 1;
+}
+
+bool vit_config_check(const VitConfig *c, Error *error) {
+    const struct {
+        const char *what;
+        int value, most;
+    } sizes[] = {
+        {"patch", c->patch, 4096},          {"dim", c->block.D, 65536},
+        {"depth", c->depth, VIT_MAX_DEPTH}, {"heads", c->block.heads, 65536},
+        {"mlp", c->block.M, 262144},        {"classes", c->classes, 1000000},
+        {"height", c->height, 4096},        {"width", c->width, 4096},
+        {"channels", c->channels, 4096},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (sizes[i].value < 1 || sizes[i].value > sizes[i].most) {
+            return error_set(error, "%s must be from 1 to %d, not %d", sizes[i].what,
+                             sizes[i].most, sizes[i].value);
+        }
+    }
+    if (c->height % c->patch != 0 || c->width % c->patch != 0) {
+        return error_set(error, "a patch of %d doesn't divide the image of %dx%d",
+                         c->patch, c->height, c->width);
+    }
+    if (c->block.D % c->block.heads != 0) {
+        return error_set(error, "%d heads don't divide the width of %d",
+                         c->block.heads, c->block.D);
+    }
+    return true;
+}
+
+long vit_parameter_formula(const VitConfig *c) {
+    const long D = c->block.D, L = c->depth, M = c->block.M, K = c->classes,
+               P = c->patch, C = c->channels, N = patches(c);
+    const long embedding = P * P * C * D + D + D + (N + 1) * D;
+    const long block = 4 * D * D + 4 * D + 2 * D * M + D + M + 4 * D;
+    return embedding + L * block + 2 * D + D * K + K;
+}
+
+double vit_forward_flops(const VitConfig *c) {
+    const double D = c->block.D, M = c->block.M, n = vit_tokens(c), K = c->classes;
+    const double patch = (double)c->patch * c->patch * c->channels;
+    const double block = 8 * n * D * D + 4 * n * n * D + 4 * n * D * M;
+    return 2 * (n - 1) * patch * D + c->depth * block + 2 * D * K;
+}
+
+/* ---- layout ------------------------------------------------------------ */
+
+void vit_parameters(ParameterBlock *block, void *model) {
+    Vit *vit = model;
+    const VitConfig *c = &vit->config;
+    const int D = c->block.D;
+    patch_embedding_parameters(&vit->embedding, block, D, patches(c), c->channels,
+                               c->patch);
+    for (int l = 0; l < c->depth; l++) {
+        encoder_block_parameters(&vit->blocks[l], block, &c->block, l);
+    }
+    layer_norm_parameters(&vit->norm, block, D, "norm.");
+    vit->W_head = parameter2(block, DECAY, c->classes, D, "head.weight");
+    vit->b_head = parameter1(block, NO_DECAY, c->classes, "head.bias");
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Glorot and Bengio's (2010) bound for a dense layer: sqrt(6 / (in + out)). */
+static double xavier_bound(const Parameter *p) {
+    const long out = p->at.shape[0], in = tensor_count(p->at) / out;
+    /* The fused qkv is three layers of D to D, each with its own bound. */
+    const bool fused = ends_with(p->name, "qkv.weight");
+    return sqrt(6.0 / (double)(in + (fused ? out / 3 : out)));
+}
+
+void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
+    for (int i = 0; i < list->count; i++) {
+        const Parameter *p = &list->list[i];
+        Tensor T = parameter_in(p, weights);
+        const Random random = {seed, RANDOM_INITIALISE, (uint32_t)i};
+        if (strcmp(p->name, "pos_embed") == 0) {
+            random_fill_normal(random, T, 0.02);
+        } else if (p->decay == DECAY && strcmp(p->name, "head.weight") != 0) {
+            random_fill_uniform(random, T, xavier_bound(p));
+        } else if (strstr(p->name, "norm") && ends_with(p->name, ".weight")) {
+            tensor_fill(T, 1);
+        } else {
+            tensor_fill(T, 0);
+        }
+    }
+}
+
+static void activations(VitActivations *a, Arena *arena, const VitConfig *c, int B) {
+    const int n = vit_tokens(c), D = c->block.D;
+    patch_embedding_activations(&a->embedding, arena, B, n - 1, c->channels, c->patch,
+                                D);
+    a->z_0 = arena_tensor3(arena, B, n, D);
+    for (int l = 0; l < c->depth; l++) {
+        encoder_block_activations(&a->blocks[l], arena, B, n, &c->block);
+    }
+    encoder_block_scratch(&a->scratch, arena, B, n, &c->block);
+    layer_norm_activations(&a->norm, arena, B);
+    a->cls = arena_tensor2(arena, B, D);
+    a->y = arena_tensor2(arena, B, D);
+    a->logits = arena_tensor2(arena, B, c->classes);
+    a->dz = arena_tensor3(arena, B, n, D);
+    a->dcls = arena_tensor2(arena, B, D);
+}
+
+bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
+                          Error *error) {
+    Arena plan = {0};
+    activations(a, &plan, config, B);
+    if (!arena_make(&a->arena, &plan, "activations", error)) {
+        return false;
+    }
+    activations(a, &a->arena, config, B);
+    arena_check_full(&a->arena);
+    return true;
+}
+
+void vit_activations_free(VitActivations *a) {
+    arena_free(&a->arena);
+}
+
+/* ---- forward ----------------------------------------------------------- */
+
+/* The class token's row of each image: cls (B, D) from z (B, n, D), or back. */
+static void take_class_token(Tensor z, Tensor cls) {
+    for (int b = 0; b < z.shape[0]; b++) {
+        tensor_copy(tensor_slice(cls, b), tensor_slice(tensor_slice(z, b), 0));
+    }
+}
+
+static void put_class_token(Tensor cls, Tensor z) {
+    tensor_fill(z, 0);
+    for (int b = 0; b < z.shape[0]; b++) {
+        tensor_copy(tensor_slice(tensor_slice(z, b), 0), tensor_slice(cls, b));
+    }
+}
+
+enum { AFTER_POSITIONS = 0 }; /* the place of the first dropout */
+
+Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
+                   const Dropout *dropout) {
+    const VitConfig *c = &vit->config;
+    const int B = images.shape[0];
+    expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
+                 c->width);
+    Tensor z_0 = tensor_head(a->z_0, B), cls = tensor_head(a->cls, B);
+    Tensor y = tensor_head(a->y, B), logits = tensor_head(a->logits, B);
+
+    /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
+    patch_embedding_forward(&vit->embedding, images, &a->embedding, z_0);
+    dropout_apply(dropout, AFTER_POSITIONS, z_0);
+    /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
+    Tensor z = z_0;
+    for (int l = 0; l < c->depth; l++) {
+        z = encoder_block_forward(&vit->blocks[l], z, &a->blocks[l], dropout);
+    }
+    /* [ViT eq.4]   y = LN(z_L^0) */
+    take_class_token(z, cls);
+    layer_norm_forward(&vit->norm, cls, &a->norm, y);
+    linear_forward(y, vit->W_head, vit->b_head, logits);
+    return logits;
+}
+
+/* ---- backward ---------------------------------------------------------- */
+
+void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *dropout,
+                  Tensor dlogits) {
+    const VitConfig *c = &vit->config;
+    const int B = dlogits.shape[0];
+    expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
+    Tensor z_0 = tensor_head(a->z_0, B), cls = tensor_head(a->cls, B);
+    Tensor y = tensor_head(a->y, B), dcls = tensor_head(a->dcls, B);
+    Tensor dz = tensor_head(a->dz, B);
+
+    /* logits = y W_head^T + b_head */
+    linear_backward(y, vit->W_head, dlogits, dcls, d->W_head, d->b_head);
+    /* y = LN(z_L^0): of the last layer only the class token's row is used */
+    layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dcls, dcls);
+    put_class_token(dcls, dz);
+    /* z_l = block_l(z_{l-1}), from the last to the first */
+    for (int l = c->depth - 1; l >= 0; l--) {
+        Tensor z_before = l > 0 ? tensor_head(a->blocks[l - 1].y, B) : z_0;
+        encoder_block_backward(&vit->blocks[l], &d->blocks[l], z_before, &a->blocks[l],
+                               dropout, dz, &a->scratch);
+    }
+    /* z_0 = [x_class; x_p E] + E_pos */
+    dropout_apply(dropout, AFTER_POSITIONS, dz);
+    patch_embedding_backward(&vit->embedding, &d->embedding, &a->embedding, dz);
+}
+
+/* ---- looking inside ---------------------------------------------------- */
+
+void vit_class_attention(const VitActivations *a, int layer, int image, Tensor weights) {
+    Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
+    const int h = A.shape[0], n = A.shape[1];
+    expect_shape(weights, "One weight for each patch.", n - 1);
+    tensor_fill(weights, 0);
+    for (int i = 0; i < h; i++) {
+        const real *row = tensor_row(tensor_slice(A, i), 0); /* query 0: the class */
+        for (int j = 1; j < n; j++) {
+            weights.data[j - 1] += row[j] / (real)h;
+        }
+    }
+}

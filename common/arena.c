@@ -1,0 +1,50 @@
+/* arena.c: see arena.h. */
+#include "arena.h"
+
+#include <stdlib.h>
+
+bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error) {
+    *arena = (Arena){.capacity = plan->used};
+    arena->block = allocate((size_t)plan->used * sizeof(real), what, error);
+    return arena->block != NULL;
+}
+
+void arena_free(Arena *arena) {
+    free(arena->block);
+    *arena = (Arena){0};
+}
+
+static real *take(Arena *arena, long count) {
+    const long line = 64 / (long)sizeof(real);
+    real *data = arena->block ? arena->block + arena->used : NULL;
+    arena->used += (count + line - 1) / line * line;
+    if (arena->block && arena->used > arena->capacity) {
+        bug("arena: planned for %ld numbers, asked for %ld. "
+            "The layout asks for more than when it was counted.",
+            arena->capacity, arena->used);
+    }
+    return data;
+}
+
+Tensor arena_tensor1(Arena *arena, int n) {
+    return tensor1(take(arena, n), n);
+}
+
+Tensor arena_tensor2(Arena *arena, int rows, int cols) {
+    return tensor2(take(arena, (long)rows * cols), rows, cols);
+}
+
+Tensor arena_tensor3(Arena *arena, int n0, int n1, int n2) {
+    return tensor3(take(arena, (long)n0 * n1 * n2), n0, n1, n2);
+}
+
+Tensor arena_tensor4(Arena *arena, int n0, int n1, int n2, int n3) {
+    return tensor4(take(arena, (long)n0 * n1 * n2 * n3), n0, n1, n2, n3);
+}
+
+void arena_check_full(const Arena *arena) {
+    if (arena->used != arena->capacity) {
+        bug("arena: planned for %ld numbers, handed out %ld", arena->capacity,
+            arena->used);
+    }
+}

@@ -1,0 +1,44 @@
+/*
+ * arena.h: all the memory that a computation needs, in one block, sized once.
+ *
+ * A function that lays out tensors is run twice with the same arguments: first
+ * over an arena that only counts, then over one that has exactly that much
+ * memory. So the size is computed by the very code that uses it, and there is
+ * no allocation inside a training step.
+ *
+ *     Arena plan = {0};
+ *     lay_out(&plan, &activations);              // counts
+ *     Arena arena;
+ *     if (!arena_make(&arena, &plan, "activations", error)) return false;
+ *     lay_out(&arena, &activations);             // hands out memory
+ *     arena_check_full(&arena);                  // every number planned is used
+ */
+#ifndef COMMON_ARENA_H
+#define COMMON_ARENA_H
+
+#include <stdbool.h>
+
+#include "error.h"
+#include "tensor.h"
+
+typedef struct {
+    real *block;   /* NULL: this arena only counts */
+    long used;     /* numbers handed out so far */
+    long capacity; /* numbers in the block */
+} Arena;
+
+/* arena_make: a block as large as `plan` counted, all zeros; false if no memory. */
+bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error);
+void arena_free(Arena *arena);
+
+/* The next tensor of the block (its data is NULL while counting). Each starts at
+ * a multiple of 64 bytes, so that vectors load from whole cache lines. */
+Tensor arena_tensor1(Arena *arena, int n);
+Tensor arena_tensor2(Arena *arena, int rows, int cols);
+Tensor arena_tensor3(Arena *arena, int n0, int n1, int n2);
+Tensor arena_tensor4(Arena *arena, int n0, int n1, int n2, int n3);
+
+/* arena_check_full: stop unless exactly what was planned has been handed out. */
+void arena_check_full(const Arena *arena);
+
+#endif

@@ -1,0 +1,45 @@
+/* error.c: see error.h. */
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool error_set(Error *error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+void *allocate(size_t bytes, const char *what, Error *error) {
+    const size_t line_bytes = 64;
+    void *memory = NULL;
+    if (bytes <= SIZE_MAX - line_bytes) {
+        /* aligned_alloc wants a multiple of the alignment, and more than none. */
+        size_t padded = (bytes / line_bytes + 1) * line_bytes;
+        memory = aligned_alloc(line_bytes, padded);
+        if (memory) {
+            memset(memory, 0, padded);
+        }
+    }
+    if (!memory) {
+        error_set(error, "no memory for %s: %.1f MB asked for", what,
+                  (double)bytes / 1e6);
+    }
+    return memory;
+}
+
+void bug(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fputs("bug: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    abort();
+}

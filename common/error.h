@@ -1,0 +1,38 @@
+/*
+ * error.h: the two kinds of failure, kept apart.
+ *
+ *   A programmer's mistake (shapes that don't fit, an index out of range)
+ *   stops the program at once with a message that teaches: bug().
+ *
+ *   What the world can cause (a missing file, a damaged checkpoint, no memory)
+ *   comes back to the caller as false and an Error, is printed in one line, and
+ *   ends the program with exit status 1.
+ */
+#ifndef COMMON_ERROR_H
+#define COMMON_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+    char text[512]; /* one line, without a newline at its end */
+} Error;
+
+/*
+ * error_set: write the message (printf's format) and return false, so that
+ * a function can end in `return error_set(error, "...", ...)`.
+ */
+bool error_set(Error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * allocate: `bytes` of zeroed memory, aligned to 64 bytes (a cache line, and the
+ * widest vector). NULL and an error that names `what` when there is no memory.
+ * Released with free().
+ */
+void *allocate(size_t bytes, const char *what, Error *error);
+
+/* bug: print the message (printf's format) to stderr and abort(). */
+_Noreturn void bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

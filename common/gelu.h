@@ -1,0 +1,27 @@
+/*
+ * gelu.h: the Gaussian error linear unit (Hendrycks and Gimpel, 2016), ViT's
+ * activation, in its exact form (not the tanh approximation):
+ *
+ *     GELU(x)  = x Phi(x),   Phi(x) = (1 + erf(x / sqrt(2))) / 2
+ *     GELU'(x) = Phi(x) + x phi(x),   phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
+ *
+ * And the rectified linear unit that the Transformer of 2017 used instead.
+ */
+#ifndef COMMON_GELU_H
+#define COMMON_GELU_H
+
+#include "tensor.h"
+
+/* gelu_forward: Y = GELU(X), element by element; Y may be X. */
+void gelu_forward(Tensor X, Tensor Y);
+
+/* gelu_backward: dX = dY o GELU'(X); X is forward's input; dX may be dY. */
+void gelu_backward(Tensor X, Tensor dY, Tensor dX);
+
+/* relu_forward: Y = max(0, X)  [AIAYN eq.2]; Y may be X. */
+void relu_forward(Tensor X, Tensor Y);
+
+/* relu_backward: dX = dY where X > 0, else 0; dX may be dY. */
+void relu_backward(Tensor X, Tensor dY, Tensor dX);
+
+#endif

@@ -1,0 +1,55 @@
+/* gradcheck.c: see gradcheck.h. */
+#include "gradcheck.h"
+
+#include <math.h>
+
+static double root_mean_square(Tensor T) {
+    double sum = 0;
+    for (int i = 0; i < tensor_rows(T); i++) {
+        for (int j = 0; j < tensor_cols(T); j++) {
+            double x = (double)tensor_row(T, i)[j];
+            sum += x * x;
+        }
+    }
+    return sqrt(sum / (double)tensor_count(T));
+}
+
+static double central_difference(double (*loss)(void *), void *context, real *x) {
+    const real eps = (real)GRADCHECK_EPSILON;
+    const real kept = *x;
+    *x = kept + eps;
+    const double above = loss(context), x_above = (double)*x;
+    *x = kept - eps;
+    const double below = loss(context), x_below = (double)*x;
+    *x = kept;
+    /* Divided by the step that was really taken, after rounding x + eps. */
+    return (above - below) / (x_above - x_below);
+}
+
+Gradcheck gradcheck(double (*loss)(void *context), void *context, Tensor x, Tensor dx) {
+    expect_same_shape(dx, x);
+    Gradcheck result = {.elements = tensor_count(x)};
+    const double floor = 0.01 * root_mean_square(dx) + 1e-300;
+    for (int i = 0; i < tensor_rows(x); i++) {
+        for (int j = 0; j < tensor_cols(x); j++) {
+            double analytic = (double)tensor_row(dx, i)[j];
+            double numeric = central_difference(loss, context, &tensor_row(x, i)[j]);
+            double scale = fmax(floor, fmax(fabs(analytic), fabs(numeric)));
+            double error = fabs(analytic - numeric) / scale;
+            if (!(error <= result.worst)) { /* written so that a NaN is kept */
+                result.worst = error;
+                result.index = (long)i * tensor_cols(x) + j;
+                result.analytic = analytic;
+                result.numeric = numeric;
+            }
+            if (isnan(result.worst)) {
+                return result;
+            }
+        }
+    }
+    return result;
+}
+
+bool gradcheck_passed(const Gradcheck *check) {
+    return check->elements > 0 && check->worst < GRADCHECK_TOLERANCE;
+}

@@ -1,0 +1,34 @@
+/*
+ * matmul.h: matrix products, in the three layouts that training needs.
+ *
+ * For a layer Y = X W^T with X (m,k), W (n,k) and the loss's gradient dY (m,n):
+ *
+ *     forward           Y  = X W^T      matmul_nt
+ *     input's gradient  dX = dY W       matmul_nn
+ *     weight's gradient dW = dY^T X     matmul_tn_add
+ *
+ * The letters are BLAS's: n = as it is, t = transposed, for A and then for B.
+ * The _add forms compute C += instead of C =.
+ *
+ * A, B and C may be views of some columns of wider tensors, and tensors of any
+ * shape (seen as matrices). C must not alias A or B. Cost: 2 m n k flops.
+ * Called inside a parallel region, a product runs on the calling thread; called
+ * outside one, a large product uses all threads.
+ */
+#ifndef COMMON_MATMUL_H
+#define COMMON_MATMUL_H
+
+#include "tensor.h"
+
+void matmul_nn(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(k,n)    */
+void matmul_nt(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(n,k)^T  */
+void matmul_tn(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(k,m)^T B(k,n)  */
+
+void matmul_nn_add(Tensor A, Tensor B, Tensor C);
+void matmul_nt_add(Tensor A, Tensor B, Tensor C);
+void matmul_tn_add(Tensor A, Tensor B, Tensor C);
+
+/* matmul_describe: the micro-kernel in words, e.g. "12 x 32, 16 floats a vector". */
+const char *matmul_describe(void);
+
+#endif

@@ -1,0 +1,88 @@
+/* parameters.c: see parameters.h. */
+#include "parameters.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static Tensor place(ParameterBlock *block, Decay decay, Tensor shape,
+                    const char *format, va_list arguments) {
+    shape.data = NULL;
+    if (block->list && block->list->list) {
+        Parameter *p = &block->list->list[block->count];
+        vsnprintf(p->name, sizeof p->name, format, arguments);
+        p->decay = decay;
+        p->at = shape;
+        p->offset = block->used;
+    }
+    if (block->data) {
+        shape.data = block->data + block->used;
+    }
+    block->used += tensor_count(shape);
+    block->count++;
+    return shape;
+}
+
+Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    Tensor T = place(block, decay, tensor1(NULL, n), format, arguments);
+    va_end(arguments);
+    return T;
+}
+
+Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
+                  const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    Tensor T = place(block, decay, tensor2(NULL, n0, n1), format, arguments);
+    va_end(arguments);
+    return T;
+}
+
+Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
+                        const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    Tensor T = place(block, decay, shape, format, arguments);
+    va_end(arguments);
+    return T;
+}
+
+bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
+                     Error *error) {
+    *list = (ParameterList){0};
+    ParameterBlock counted = {0};
+    layout(&counted, model);
+    list->list =
+        allocate((size_t)counted.count * sizeof(Parameter), "parameter list", error);
+    if (!list->list) {
+        return false;
+    }
+    ParameterBlock named = {.list = list};
+    layout(&named, model);
+    list->count = named.count;
+    list->total = named.used;
+    return true;
+}
+
+void parameters_list_free(ParameterList *list) {
+    free(list->list);
+    *list = (ParameterList){0};
+}
+
+void parameters_view(const ParameterList *list, ParameterLayout *layout, void *model,
+                     real *data) {
+    ParameterBlock block = {.data = data};
+    layout(&block, model);
+    if (block.used != list->total) {
+        bug("parameters_view: the layout has %ld numbers, the list %ld", block.used,
+            list->total);
+    }
+}
+
+Tensor parameter_in(const Parameter *p, real *block) {
+    Tensor T = p->at;
+    T.data = block + p->offset;
+    return T;
+}

@@ -1,0 +1,72 @@
+/*
+ * parameters.h: all parameters of a model in one contiguous block, and a list of
+ * their names, shapes and places.
+ *
+ * The optimiser, clipping, the checkpoint and the gradient check are then each
+ * one loop over the list. Gradients, and AdamW's two moments, are further blocks
+ * of the same layout: a model's struct of tensors, laid over the block of
+ * weights, is the model; laid over a block of gradients, it is the gradient.
+ *
+ *     void layer_parameters(Layer *layer, ParameterBlock *block, const char *name) {
+ *         layer->W = parameter2(block, DECAY, out, in, "%s.weight", name);
+ *         layer->b = parameter1(block, NO_DECAY, out, "%s.bias", name);
+ *     }
+ */
+#ifndef COMMON_PARAMETERS_H
+#define COMMON_PARAMETERS_H
+
+#include <stdbool.h>
+
+#include "error.h"
+#include "tensor.h"
+
+/* Whether weight decay pulls on a parameter: yes for matrices, no for biases,
+ * norms, the class token and position embeddings. */
+typedef enum { NO_DECAY, DECAY } Decay;
+
+typedef struct {
+    char name[64]; /* timm's name: "blocks.0.attn.qkv.weight" */
+    Decay decay;
+    Tensor at;     /* the shape; its data is NULL */
+    long offset;   /* the first number's place in the block */
+} Parameter;
+
+typedef struct {
+    Parameter *list; /* owned; NULL while a layout is only counted */
+    int count;
+    long total;      /* numbers in the block; nothing lies between them */
+} ParameterList;
+
+/* What a layout function walks along. Make one with the two functions below. */
+typedef struct {
+    real *data;          /* the block, or NULL to count or list only */
+    ParameterList *list; /* where to register names, or NULL */
+    long used;
+    int count;
+} ParameterBlock;
+
+/* The next tensor of the block; printf's format gives its name. */
+Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
+                        const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A model's layout: walks the block in a fixed order, setting the model's tensors. */
+typedef void ParameterLayout(ParameterBlock *block, void *model);
+
+/* parameters_list: run the layout to learn names, shapes and the total. */
+bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
+                     Error *error);
+void parameters_list_free(ParameterList *list);
+
+/* parameters_view: lay the model's tensors over `data` (list->total numbers). */
+void parameters_view(const ParameterList *list, ParameterLayout *layout, void *model,
+                     real *data);
+
+/* parameter_in: parameter p's tensor within a block of this layout. */
+Tensor parameter_in(const Parameter *p, real *block);
+
+#endif

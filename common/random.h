@@ -1,0 +1,58 @@
+/*
+ * random.h: random numbers that are a function of their place, not of history.
+ *
+ * The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel
+ * Random Numbers: As Easy as 1, 2, 3", SC'11): ten rounds of multiplying and
+ * mixing turn a counter into four words that pass the statistical tests. It has
+ * no state. Number i of a stream is the same whoever asks for it and when: on
+ * one thread or on many, on the CPU or on a GPU, in a run that was interrupted
+ * and resumed, in a backward pass that needs its dropout mask again.
+ */
+#ifndef COMMON_RANDOM_H
+#define COMMON_RANDOM_H
+
+#include <stdint.h>
+
+#include "tensor.h"
+
+/* What a stream is for: two uses never share a number. */
+typedef enum {
+    RANDOM_INITIALISE = 1, /* weights */
+    RANDOM_SHUFFLE,        /* the order of the images in an epoch */
+    RANDOM_AUGMENT,        /* shifts and flips */
+    RANDOM_DROPOUT,        /* dropout masks */
+    RANDOM_DEMO            /* the chapters' examples and the tests */
+} RandomUse;
+
+typedef struct {
+    uint64_t seed;     /* from the command line */
+    RandomUse use;     /* what the numbers are for */
+    uint32_t sequence; /* which sequence of that use: a tensor, an epoch, a step */
+} Random;
+
+/* philox4x32: the bare function, for the tests' known answers and for GPUs. */
+void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* random_bits: number `index` of the stream, uniform over 32 bits. */
+uint32_t random_bits(Random random, uint64_t index);
+
+/* random_uniform: in [0, 1), 32 bits fine. */
+double random_uniform(Random random, uint64_t index);
+
+/* random_normal: mean 0, variance 1 (Box and Muller, 1958). Uses the stream's
+ * bits 2*index and 2*index + 1. */
+double random_normal(Random random, uint64_t index);
+
+/* random_below: uniform in 0..n-1 (n > 0); its bias is below n / 2^32. */
+uint32_t random_below(Random random, uint64_t index, uint32_t n);
+
+/* random_fill_normal: every element of T drawn from N(0, sigma^2). */
+void random_fill_normal(Random random, Tensor T, double sigma);
+
+/* random_fill_uniform: every element uniform in [-bound, bound). */
+void random_fill_uniform(Random random, Tensor T, double bound);
+
+/* random_permutation: order (n) becomes a random order of 0..n-1. */
+void random_permutation(Random random, int *order, int n);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * report.h: how the chapters print: equations with their tags, matrices, and
+ * verdicts. A program's exit status is the sum of its verdicts.
+ *
+ * Nothing here is kept between programs; the count of verdicts is one per
+ * process (so the float and the double part of a chapter add to it by returning
+ * their own).
+ */
+#ifndef COMMON_REPORT_H
+#define COMMON_REPORT_H
+
+#include <stdbool.h>
+
+#include "gradcheck.h"
+#include "tensor.h"
+
+/* report_title: the chapter's name, underlined. */
+void report_title(const char *title);
+
+/* report_section: a heading within a chapter: "2.1 Scores". */
+void report_section(const char *heading);
+
+/* report_equation: "    [AIAYN eq.1]   Attention(Q, K, V) = ...". */
+void report_equation(const char *tag, const char *equation);
+
+/* report_matrix: "Q (3,2) =" and its rows, `digits` after the point. */
+void report_matrix(const char *name, Tensor T, int digits);
+
+/*
+ * report_check: one line "PASS  ..." or "FAIL  ..." (printf's format); returns ok.
+ */
+bool report_check(bool ok, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* report_close: PASS when |got - want| is at most tolerance (NaN fails). */
+bool report_close(double got, double want, double tolerance, const char *what);
+
+/* report_matrix_close: PASS when every |got - want| is at most tolerance. */
+bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what);
+
+/* report_gradcheck: one line for one tensor's gradient. */
+bool report_gradcheck(const char *name, const Gradcheck *check);
+
+/* report_failures: how many checks of this build (float or double) have failed. */
+int report_failures(void);
+
+/* report_verdict: the closing line; returns the exit status, 0 or 1. `failures`
+ * are those of other parts of the program. */
+int report_verdict(const char *program, int failures);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * softmax.h: a row of scores becomes a row of weights that sum to 1.
+ *
+ *     softmax(s)_j = exp(s_j - max s) / sum_k exp(s_k - max s)
+ *
+ * Taking the maximum away changes nothing in exact arithmetic (it cancels), but
+ * exp(89) is already infinite in float. Derivation: notes/01_tensor_ops.md.
+ */
+#ifndef COMMON_SOFTMAX_H
+#define COMMON_SOFTMAX_H
+
+#include "tensor.h"
+
+/*
+ * softmax_forward: A = softmax of each row of S.
+ *   S, A (rows, cols), same shape; A may be S.
+ * A score of minus infinity gets weight 0. A row of nothing else gives NaN.
+ */
+void softmax_forward(Tensor S, Tensor A);
+
+/*
+ * softmax_backward: dS = A o (dA - rowsum(dA o A))     (o: element by element)
+ *   A (rows, cols)   forward's result
+ *   dA               the loss's gradient with respect to A
+ *   dS               out; may be dA
+ */
+void softmax_backward(Tensor A, Tensor dA, Tensor dS);
+
+#endif
