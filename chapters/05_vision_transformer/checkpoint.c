@@ -1,0 +1,143 @@
+/* checkpoint.c: see checkpoint.h. */
+#include "checkpoint.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define FORMAT "vit-course 1"
+
+/* The three blocks of a run, and what stands before their tensors' names. */
+static const char *prefix[3] = {"", "adamw.m.", "adamw.v."};
+
+static real *block_of(const Trainer *t, int which) {
+    return which == 0 ? t->weights : which == 1 ? t->m : t->v;
+}
+
+/* ---- saving -------------------------------------------------------------- */
+
+/* Settings and the few other numbers, as texts; returns how many. */
+enum { OTHER_TEXTS = 5 };
+
+static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
+                      char (*values)[SETTINGS_TEXT]) {
+    int n = 0;
+    for (; n < settings_count(); n++) {
+        settings_get(&t->settings, n, values[n]);
+        texts[n] = (SafetensorsText){settings_name(n), values[n]};
+    }
+    const int first = n;
+    snprintf(values[n++], SETTINGS_TEXT, "%ld", t->step);
+    snprintf(values[n++], SETTINGS_TEXT, "%d", dataset->train.count);
+    snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->mean);
+    snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->deviation);
+    snprintf(values[n++], SETTINGS_TEXT, "%s", FORMAT);
+    const char *keys[OTHER_TEXTS] = {"step", "train_images", "mean", "deviation",
+                                     "format"};
+    for (int i = 0; i < OTHER_TEXTS; i++) {
+        texts[first + i] = (SafetensorsText){keys[i], values[first + i]};
+    }
+    return n;
+}
+
+bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
+                     Error *error) {
+    const int count = 3 * t->list.count, texts_wanted = settings_count() + OTHER_TEXTS;
+    SafetensorsEntry *entries =
+        allocate((size_t)count * sizeof *entries, "a checkpoint's list", error);
+    SafetensorsText *texts =
+        allocate((size_t)texts_wanted * sizeof *texts, "a checkpoint's texts", error);
+    char(*values)[SETTINGS_TEXT] =
+        allocate((size_t)texts_wanted * SETTINGS_TEXT, "a checkpoint's texts", error);
+    bool ok = entries && texts && values;
+    if (ok) {
+        for (int i = 0; i < count; i++) {
+            const Parameter *p = &t->list.list[i % t->list.count];
+            const int which = i / t->list.count;
+            snprintf(entries[i].name, sizeof entries[i].name, "%s%s", prefix[which],
+                     p->name);
+            entries[i].T = parameter_in(p, block_of(t, which));
+        }
+        int n = make_texts(t, dataset, texts, values);
+        ok = safetensors_write(path, entries, count, texts, n, error);
+    }
+    free(entries);
+    free(texts);
+    free(values);
+    return ok;
+}
+
+/* ---- loading ------------------------------------------------------------- */
+
+static bool read_number(const Safetensors *file, const char *key, double least,
+                        double *value, Error *error) {
+    const char *text = safetensors_metadata(file, key);
+    char *end;
+    if (!text) {
+        return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
+                         file->path, key);
+    }
+    *value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(*value) || !(*value >= least)) {
+        return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, key, text);
+    }
+    return true;
+}
+
+static bool read_settings(const Safetensors *file, Settings *settings, Error *error) {
+    *settings = settings_default();
+    for (int i = 0; i < settings_count(); i++) {
+        const char *text = safetensors_metadata(file, settings_name(i));
+        if (!text) {
+            return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
+                             file->path, settings_name(i));
+        }
+        if (!settings_set(settings, i, text)) {
+            return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path,
+                             settings_name(i), text);
+        }
+    }
+    Error why;
+    if (!settings_check(settings, &why)) {
+        return error_set(error, "%s: damaged: %.200s", file->path, why.text);
+    }
+    return true;
+}
+
+bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
+    Safetensors file;
+    double step = 0, images = 0;
+    if (!safetensors_open(&file, path, error)) {
+        return false;
+    }
+    bool ok = read_settings(&file, &info->settings, error) &&
+              read_number(&file, "step", 0, &step, error) &&
+              read_number(&file, "train_images", 1, &images, error) &&
+              read_number(&file, "mean", 0, &info->mean, error) &&
+              read_number(&file, "deviation", 1e-9, &info->deviation, error);
+    safetensors_close(&file);
+    if (ok && (step > 1e15 || images > 1e9)) {
+        return error_set(error, "%s: damaged: step %g, %g images", path, step, images);
+    }
+    info->step = (long)step;
+    info->train_images = (long)images;
+    return ok;
+}
+
+bool checkpoint_load(const char *path, Trainer *t, Error *error) {
+    Safetensors file;
+    double step = 0;
+    if (!safetensors_open(&file, path, error)) {
+        return false;
+    }
+    bool ok = read_number(&file, "step", 0, &step, error);
+    for (int i = 0; ok && i < 3 * t->list.count; i++) {
+        const Parameter *p = &t->list.list[i % t->list.count];
+        const int which = i / t->list.count;
+        char name[96];
+        snprintf(name, sizeof name, "%s%s", prefix[which], p->name);
+        ok = safetensors_read(&file, name, parameter_in(p, block_of(t, which)), error);
+    }
+    safetensors_close(&file);
+    t->step = (long)step;
+    return ok;
+}

@@ -1,0 +1,297 @@
+/* safetensors.c: see safetensors.h. JSON is read and written by jansson. */
+#include "safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_HEADER_BYTES 100000000L
+
+/* ---- reading ------------------------------------------------------------ */
+
+typedef struct {
+    const char *dtype;
+    int ndim, shape[TENSOR_MAX_DIMS];
+    long begin, end; /* in bytes, from data_start */
+} Place;
+
+static int dtype_bytes(const char *dtype) {
+    return strcmp(dtype, "F32") == 0 ? 4 : strcmp(dtype, "F64") == 0 ? 8 : 0;
+}
+
+/* One tensor's entry of the header; false if anything about it is wrong. */
+static bool read_place(json_t *entry, Place *place) {
+    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    json_t *shape = json_object_get(entry, "shape");
+    json_t *offsets = json_object_get(entry, "data_offsets");
+    if (!dtype || !dtype_bytes(dtype) || !json_is_array(shape) ||
+        json_array_size(shape) > TENSOR_MAX_DIMS || json_array_size(offsets) != 2) {
+        return false;
+    }
+    *place = (Place){.dtype = dtype, .ndim = (int)json_array_size(shape)};
+    double count = 1; /* exact up to 2^53, and can't overflow */
+    for (int d = 0; d < place->ndim; d++) {
+        json_t *size = json_array_get(shape, (size_t)d);
+        json_int_t value = json_integer_value(size);
+        if (!json_is_integer(size) || value < 1 || value > INT32_MAX) {
+            return false;
+        }
+        place->shape[d] = (int)value;
+        count *= (double)value;
+    }
+    json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    place->begin = (long)json_integer_value(begin);
+    place->end = (long)json_integer_value(end);
+    return json_is_integer(begin) && json_is_integer(end) && place->begin >= 0 &&
+           place->end >= place->begin &&
+           (double)(place->end - place->begin) == count * dtype_bytes(dtype);
+}
+
+/* Every tensor must lie in the file, and together they must fill it. */
+static bool check_places(const Safetensors *file, Error *error) {
+    const char *name;
+    json_t *entry;
+    long sum = 0;
+    json_object_foreach((json_t *)file->header, name, entry) {
+        Place place;
+        if (strcmp(name, "__metadata__") == 0) {
+            continue;
+        }
+        if (!read_place(entry, &place)) {
+            return error_set(error, "%s: damaged: tensor %.64s has a wrong type, shape "
+                                    "or place",
+                             file->path, name);
+        }
+        if (place.end > file->data_bytes) {
+            return error_set(error, "%s: truncated: tensor %.64s ends at byte %ld of "
+                                    "the data, the file has %ld",
+                             file->path, name, place.end, file->data_bytes);
+        }
+        sum += place.end - place.begin;
+    }
+    if (sum != file->data_bytes) {
+        return error_set(error, "%s: damaged: the tensors are %ld bytes, the file "
+                                "has %ld of data",
+                         file->path, sum, file->data_bytes);
+    }
+    return true;
+}
+
+static bool read_header(Safetensors *file, Error *error) {
+    unsigned char length[8];
+    if (fseek(file->file, 0, SEEK_END) != 0) {
+        return error_set(error, "%s: %s", file->path, strerror(errno));
+    }
+    const long bytes = ftell(file->file);
+    rewind(file->file);
+    if (bytes < 8 || fread(length, 1, 8, file->file) != 8) {
+        return error_set(error, "%s: truncated: a safetensors file begins with 8 bytes "
+                                "of length, this has %ld",
+                         file->path, bytes);
+    }
+    uint64_t header_bytes = 0;
+    for (int i = 7; i >= 0; i--) {
+        header_bytes = header_bytes << 8 | length[i];
+    }
+    if (header_bytes > (uint64_t)(bytes - 8) || header_bytes > MAX_HEADER_BYTES) {
+        return error_set(error, "%s: wrong header length %llu in a file of %ld bytes",
+                         file->path, (unsigned long long)header_bytes, bytes);
+    }
+    file->data_start = 8 + (long)header_bytes;
+    file->data_bytes = bytes - file->data_start;
+    char *text = allocate(header_bytes, "a header", error);
+    if (!text) {
+        return false;
+    }
+    json_error_t why = {.text = "it can't be read"};
+    if (fread(text, 1, header_bytes, file->file) == header_bytes) {
+        file->header = json_loadb(text, header_bytes, JSON_REJECT_DUPLICATES, &why);
+    }
+    free(text);
+    if (!json_is_object((json_t *)file->header)) {
+        return error_set(error, "%s: damaged header: %.100s", file->path, why.text);
+    }
+    return check_places(file, error);
+}
+
+bool safetensors_open(Safetensors *file, const char *path, Error *error) {
+    *file = (Safetensors){0};
+    snprintf(file->path, sizeof file->path, "%s", path);
+    file->file = fopen(path, "rb");
+    if (!file->file) {
+        return error_set(error, "%s: %s", path, strerror(errno));
+    }
+    if (!read_header(file, error)) {
+        safetensors_close(file);
+        return false;
+    }
+    return true;
+}
+
+void safetensors_close(Safetensors *file) {
+    json_decref(file->header);
+    if (file->file) {
+        fclose(file->file);
+    }
+    *file = (Safetensors){0};
+}
+
+const char *safetensors_metadata(const Safetensors *file, const char *key) {
+    json_t *texts = json_object_get(file->header, "__metadata__");
+    return json_string_value(json_object_get(texts, key));
+}
+
+/* The file's numbers, in rows as T has them; NaN and infinity are damage. */
+static bool read_numbers(Safetensors *file, const char *name, int width, Tensor T,
+                         Error *error) {
+    const int cols = tensor_cols(T);
+    for (int i = 0; i < tensor_rows(T); i++) {
+        real *row = tensor_row(T, i);
+        for (int j = 0; j < cols; j++) {
+            float single;
+            double number;
+            void *to = width == 4 ? (void *)&single : (void *)&number;
+            if (fread(to, (size_t)width, 1, file->file) != 1) {
+                return error_set(error, "%s: truncated in tensor %s", file->path, name);
+            }
+            number = width == 4 ? (double)single : number;
+            if (!isfinite(number)) {
+                return error_set(error, "%s: tensor %s has %s at [%ld]", file->path,
+                                 name, isnan(number) ? "NaN" : "infinity",
+                                 (long)i * cols + j);
+            }
+            row[j] = (real)number;
+        }
+    }
+    return true;
+}
+
+bool safetensors_read(Safetensors *file, const char *name, Tensor T, Error *error) {
+    json_t *entry = json_object_get(file->header, name);
+    Place place;
+    if (!entry || !read_place(entry, &place)) {
+        return error_set(error, "%s: there is no tensor %s", file->path, name);
+    }
+    Tensor there = {.ndim = place.ndim};
+    memcpy(there.shape, place.shape, sizeof there.shape);
+    if (!tensor_same_shape(there, T)) {
+        char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];
+        return error_set(error, "%s: another shape: tensor %s is %s, want %s",
+                         file->path, name, tensor_shape_text(there, got),
+                         tensor_shape_text(T, want));
+    }
+    if (fseek(file->file, file->data_start + place.begin, SEEK_SET) != 0) {
+        return error_set(error, "%s: %s", file->path, strerror(errno));
+    }
+    return read_numbers(file, name, dtype_bytes(place.dtype), T, error);
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* The header as text, padded with spaces to a multiple of 8 bytes; NULL: no memory. */
+static char *make_header(const SafetensorsEntry *entries, int count,
+                         const SafetensorsText *texts, int text_count) {
+    json_t *header = json_object(), *metadata = json_object();
+    for (int i = 0; i < text_count; i++) {
+        json_object_set_new(metadata, texts[i].key, json_string(texts[i].text));
+    }
+    json_object_set_new(header, "__metadata__", metadata);
+    json_int_t begin = 0;
+    for (int i = 0; i < count; i++) {
+        Tensor T = entries[i].T;
+        json_int_t end = begin + (json_int_t)tensor_count(T) * (json_int_t)sizeof(real);
+        json_t *shape = json_array();
+        for (int d = 0; d < T.ndim; d++) {
+            json_array_append_new(shape, json_integer(T.shape[d]));
+        }
+        json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype",
+                                  sizeof(real) == 4 ? "F32" : "F64", "shape", shape,
+                                  "data_offsets", begin, end);
+        json_object_set_new(header, entries[i].name, entry);
+        begin = end;
+    }
+    char *text = json_dumps(header, JSON_COMPACT);
+    json_decref(header);
+    if (!text) {
+        return NULL;
+    }
+    const size_t length = strlen(text), padded = (length + 7) / 8 * 8;
+    char *wide = realloc(text, padded + 1);
+    if (!wide) {
+        free(text);
+        return NULL;
+    }
+    memset(wide + length, ' ', padded - length);
+    wide[padded] = '\0';
+    return wide;
+}
+
+static bool write_all(FILE *file, const char *header, const SafetensorsEntry *entries,
+                      int count) {
+    const uint64_t length = strlen(header);
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(length >> (8 * i));
+    }
+    bool ok = fwrite(bytes, 1, 8, file) == 8 &&
+              fwrite(header, 1, length, file) == length;
+    for (int i = 0; ok && i < count; i++) {
+        const size_t numbers = (size_t)tensor_count(entries[i].T);
+        ok = fwrite(entries[i].T.data, sizeof(real), numbers, file) == numbers;
+    }
+    return ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
+}
+
+/* A rename is on the disk only when its directory is. */
+static void sync_directory(const char *path) {
+    char copy[600];
+    snprintf(copy, sizeof copy, "%s", path);
+    int directory = open(dirname(copy), O_RDONLY);
+    if (directory >= 0) {
+        fsync(directory);
+        close(directory);
+    }
+}
+
+bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
+                       const SafetensorsText *texts, int text_count, Error *error) {
+    for (int i = 0; i < count; i++) {
+        expect_contiguous(entries[i].T);
+    }
+    char *header = make_header(entries, count, texts, text_count);
+    if (!header) {
+        return error_set(error, "%s: no memory for its header", path);
+    }
+    char temporary[600];
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    FILE *file = fopen(temporary, "wb");
+    if (!file) {
+        free(header);
+        return error_set(error, "%s: %s", temporary, strerror(errno));
+    }
+    bool ok = write_all(file, header, entries, count);
+    int why = errno;
+    free(header);
+    if (fclose(file) != 0 && ok) {
+        why = errno;
+        ok = false;
+    }
+    if (ok && rename(temporary, path) != 0) {
+        why = errno;
+        ok = false;
+    }
+    if (!ok) {
+        remove(temporary);
+        return error_set(error, "%s: can't be written: %s; what was there before is "
+                                "as it was",
+                         path, strerror(why));
+    }
+    sync_directory(path);
+    return true;
+}
