@@ -14,16 +14,24 @@ static double root_mean_square(Tensor T) {
     return sqrt(sum / (double)tensor_count(T));
 }
 
-static double central_difference(double (*loss)(void *), void *context, real *x) {
-    const real eps = (real)GRADCHECK_EPSILON;
+/* D(h) of gradcheck.h in the number at *x, which is put back. */
+static double central_difference(double (*loss)(void *), void *context, real *x,
+                                 double h) {
     const real kept = *x;
-    *x = kept + eps;
+    *x = kept + (real)h;
     const double above = loss(context), x_above = (double)*x;
-    *x = kept - eps;
+    *x = kept - (real)h;
     const double below = loss(context), x_below = (double)*x;
     *x = kept;
-    /* Divided by the step that was really taken, after rounding x + eps. */
+    /* Divided by the step that was really taken, after rounding x + h. */
     return (above - below) / (x_above - x_below);
+}
+
+static double numeric_derivative(double (*loss)(void *), void *context, real *x) {
+    const double h = GRADCHECK_STEP;
+    const double whole = central_difference(loss, context, x, h);
+    const double half = central_difference(loss, context, x, h / 2);
+    return (4 * half - whole) / 3;
 }
 
 Gradcheck gradcheck(double (*loss)(void *context), void *context, Tensor x, Tensor dx) {
@@ -33,7 +41,7 @@ Gradcheck gradcheck(double (*loss)(void *context), void *context, Tensor x, Tens
     for (int i = 0; i < tensor_rows(x); i++) {
         for (int j = 0; j < tensor_cols(x); j++) {
             double analytic = (double)tensor_row(dx, i)[j];
-            double numeric = central_difference(loss, context, &tensor_row(x, i)[j]);
+            double numeric = numeric_derivative(loss, context, &tensor_row(x, i)[j]);
             double scale = fmax(floor, fmax(fabs(analytic), fabs(numeric)));
             double error = fabs(analytic - numeric) / scale;
             if (!(error <= result.worst)) { /* written so that a NaN is kept */

@@ -2,11 +2,16 @@
  * gradcheck.h: is the derivative that backward computes the derivative of what
  * forward computes? Asked of every element, by central differences:
  *
- *     dL/dx_i  ~  (L(x + eps e_i) - L(x - eps e_i)) / (2 eps)
+ *     D(h) = (L(x + h e_i) - L(x - h e_i)) / (2 h) = dL/dx_i + c h^2 + O(h^4)
  *
- * In double with eps = 1e-5 the truncation (eps^2) and the rounding (1e-16 / eps)
- * are both near 1e-11, and an error in a formula stands out by many orders of
- * magnitude. In float it does not: chapter 1 draws the curve.
+ * A small h loses digits to rounding (1e-16 / h), a large one to truncation (c h^2):
+ * chapter 1 draws the curve. Two differences have the same c, so it can be
+ * cancelled (Richardson, 1911):
+ *
+ *     dL/dx_i = (4 D(h/2) - D(h)) / 3 + O(h^4)
+ *
+ * which lets h be 1e-3, where rounding is near 1e-13. In double a wrong formula
+ * then stands out by many orders of magnitude; in float it would not.
  */
 #ifndef COMMON_GRADCHECK_H
 #define COMMON_GRADCHECK_H
@@ -15,7 +20,7 @@
 
 #include "tensor.h"
 
-#define GRADCHECK_EPSILON 1e-5
+#define GRADCHECK_STEP 1e-3
 #define GRADCHECK_TOLERANCE 1e-6
 
 typedef struct {
@@ -26,7 +31,7 @@ typedef struct {
 } Gradcheck;
 
 /*
- * gradcheck: compare dx (the analytic gradient) with central differences of
+ * gradcheck: compare dx (the analytic gradient) with differences of
  * loss(context) in each element of x. x is moved and put back.
  *
  * The relative error of an element is

@@ -22,7 +22,7 @@ static void apply_mask(Tensor S, Tensor mask) {
         int allowed = 0;
         for (int j = 0; j < tensor_cols(S); j++) {
             tensor_row(S, i)[j] += tensor_row(mask, i)[j];
-            allowed += tensor_row(mask, i)[j] > -INFINITY;
+            allowed += tensor_row(mask, i)[j] > (real)-INFINITY;
         }
         if (allowed == 0) {
             bug("attention_forward: the mask forbids query %d every key, so its "

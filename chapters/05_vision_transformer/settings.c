@@ -80,6 +80,14 @@ const char *settings_name(int i) {
     return table[i].name;
 }
 
+const char *settings_range(int i) {
+    static char text[64];
+    snprintf(text, sizeof text, "%s from %.9g to %.9g",
+             table[i].type == DOUBLE ? "a number" : "a whole number", table[i].least,
+             table[i].most);
+    return text;
+}
+
 /* ENUM fields are unsigned ints to gcc and clang; INT ones ints. */
 void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     const void *at = (const char *)settings + table[i].at;
@@ -122,8 +130,8 @@ bool settings_check(const Settings *settings, Error *error) {
         Settings copy = *settings;
         settings_get(settings, i, text);
         if (!settings_set(&copy, i, text)) {
-            return error_set(error, "%s can't be %s: want %g to %g", table[i].name, text,
-                             table[i].least, table[i].most);
+            return error_set(error, "%s can't be %s: want %s", table[i].name, text,
+                             settings_range(i));
         }
     }
     return vit_config_check(&settings->model, error);

@@ -41,7 +41,9 @@ bool settings_check(const Settings *settings, Error *error);
 int settings_count(void);
 const char *settings_name(int i);
 void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]);
-/* settings_set: false if the text is no number. */
+/* settings_range: what is possible, in words: "0 to 1". */
+const char *settings_range(int i);
+/* settings_set: false if the text is no number, or out of range. */
 bool settings_set(Settings *settings, int i, const char *text);
 
 #endif

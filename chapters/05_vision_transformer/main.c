@@ -1,0 +1,68 @@
+/*
+ * chapter5: the Vision Transformer, trained from scratch on real images.
+ *
+ * New since chapter 4: patches and positions (patch_embedding), the whole model
+ * (vit), the loss (cross_entropy), the optimiser (adamw, schedule), the data
+ * (dataset), training on threads (trainer), checkpoints (safetensors, checkpoint).
+ */
+#include <stdio.h>
+
+#include "describe.h"
+#include "gradient_checks.h"
+#include "options.h"
+#include "report.h"
+#include "run.h"
+
+static void print_equations(void) {
+    report_title("Chapter 5: the Vision Transformer");
+    report_equation("[ViT 3.1]", "x (H,W,C) -> x_p (N, P^2 C),  N = H W / P^2");
+    report_equation("[ViT eq.1]", "z_0 = [x_class; x_p^1 E; ...; x_p^N E] + E_pos");
+    report_equation("[ViT eq.2]", "z'_l = MSA(LN(z_{l-1})) + z_{l-1},   l = 1 ... L");
+    report_equation("[ViT eq.3]", "z_l  = MLP(LN(z'_l)) + z'_l,         l = 1 ... L");
+    report_equation("[ViT eq.4]", "y = LN(z_L^0)");
+    report_equation("[AIAYN 5.4]", "q = (1 - eps) onehot(label) + eps / K");
+    report_equation("", "loss = - sum_k q_k log softmax(y W^T + b)_k");
+    report_equation("[ViT T.3]", "Adam, weight decay, warm-up and cosine, clip at norm 1");
+    printf("\n");
+}
+
+static int describe(const Options *options) {
+    VitConfig config;
+    Error error;
+    long counted;
+    if (!describe_config(options->describe, &options->settings, &config, &error)) {
+        fprintf(stderr, "chapter5: %s\n", error.text);
+        return 2;
+    }
+    if (!describe_model(options->describe, &config, &counted, &error)) {
+        fprintf(stderr, "chapter5: %s\n", error.text);
+        return 1;
+    }
+    return report_verdict("chapter5", 0);
+}
+
+int main(int argc, char **argv) {
+    Options options;
+    Error error;
+    if (!options_parse(&options, argc, argv, &error)) {
+        fprintf(stderr, "chapter5: %s\n", error.text);
+        return 2;
+    }
+    if (options.help) {
+        options_help();
+        return 0;
+    }
+    if (options.describe) {
+        return describe(&options);
+    }
+    if (!options.eval) {
+        print_equations();
+    }
+    if (options.gradcheck) {
+        return report_verdict("chapter5", chapter5_gradient_checks(1));
+    }
+    if (!options.eval && chapter5_gradient_checks(0) > 0) {
+        return report_verdict("chapter5", 1);
+    }
+    return run(&options);
+}

@@ -1,0 +1,224 @@
+/* options.c: see options.h. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* ---- the table ------------------------------------------------------------ */
+
+/* Options that are settings: their name on the command line and in the table of
+ * settings.c, and what they are. `values` are the words that stand for 0, 1. */
+static const struct {
+    const char *option, *setting, *values[2], *help;
+} setting_options[] = {
+    {"--epochs", "epochs", {0}, "N    passes over the training images"},
+    {"--batch", "batch", {0}, "N     images a step"},
+    {"--lr", "lr", {0}, "X        highest learning rate"},
+    {"--seed", "seed", {0}, "N      of every random number"},
+    {"--threads", "threads", {0}, "N   threads (default: all cores)"},
+    {"--dim", "dim", {0}, "D       width of a token"},
+    {"--depth", "depth", {0}, "L     encoder blocks"},
+    {"--heads", "heads", {0}, "H     attention heads; must divide D"},
+    {"--mlp", "mlp", {0}, "M       width of the MLP"},
+    {"--patch", "patch", {0}, "P     side of a patch; must divide the image's"},
+    {"--norm", "norm", {"pre", "post"}, "pre|post      where layer norm stands"},
+    {"--activation", "activation", {"gelu", "relu"}, "gelu|relu"},
+    {"--schedule", "schedule", {"cosine", "noam"}, "cosine|noam, [AIAYN eq.3]"},
+    {"--warmup", "warmup", {0}, "N    steps of warm-up (default: a tenth, at most 1000)"},
+    {"--weight-decay", "weight_decay", {0}, "X  AdamW's lambda"},
+    {"--beta2", "beta2", {0}, "X     AdamW's second moment's memory"},
+    {"--clip", "clip", {0}, "X      global norm of the gradient, 0: none"},
+    {"--smoothing", "label_smoothing", {0}, "X label smoothing, 0 to 1"},
+    {"--dropout", "dropout", {0}, "X   probability, 0 to 0.999"},
+    {"--shift", "shift", {0}, "N     augmentation: pixels an image may move"},
+    {"--flip", "flip", {"no", "yes"}, "yes|no        augmentation: mirror images"},
+};
+
+static const char *path_help[] = {
+    "  --data DIR       IDX files, gzip or not (default: data/fashion-mnist, if it is",
+    "                   there; else the sample in data/sample)",
+    "  --save FILE      checkpoint, after each epoch (default: chapter5.safetensors, or",
+    "                   the file that is resumed)",
+    "  --resume FILE    go on from a checkpoint, with its settings",
+    "  --eval FILE      only test a checkpoint",
+    "  --log FILE.csv   a line a step (default: chapter5.csv)",
+    "  --steps N        stop after N steps (to try things out)",
+    "  --describe NAME  the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32, H/14,",
+    "                   or of the model that the other options make: this",
+    "  --gradcheck      only check every gradient, in double",
+    "  --help           this text",
+};
+
+enum { SETTING_OPTIONS = sizeof setting_options / sizeof setting_options[0] };
+
+void options_help(void) {
+    printf("chapter5: train a Vision Transformer from scratch\n\n"
+           "usage: ./chapter5 [options]\n\nThe data and the run\n");
+    for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
+        printf("%s\n", path_help[i]);
+    }
+    printf("\nModel and training (in brackets: the default)\n");
+    const Settings standard = settings_default();
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        for (int k = 0; k < settings_count(); k++) {
+            char text[SETTINGS_TEXT];
+            if (strcmp(settings_name(k), setting_options[i].setting) != 0) {
+                continue;
+            }
+            settings_get(&standard, k, text);
+            const bool plain = !setting_options[i].values[0] &&
+                               strcmp(setting_options[i].setting, "warmup") != 0 &&
+                               strcmp(setting_options[i].setting, "threads") != 0;
+            printf("  %s %s", setting_options[i].option, setting_options[i].help);
+            printf(plain ? " [%g]\n" : "\n", atof(text));
+        }
+    }
+    printf("\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong\n"
+           "usage, 130 stopped by Ctrl-C (the run is saved, and can be resumed).\n");
+}
+
+/* ---- parsing -------------------------------------------------------------- */
+
+static int setting_index(const char *name) {
+    for (int i = 0; i < settings_count(); i++) {
+        if (strcmp(settings_name(i), name) == 0) {
+            return i;
+        }
+    }
+    bug("options: there is no setting %s", name);
+}
+
+/* Word or number into the setting that `option` stands for. */
+static bool set_setting(Options *o, int option, const char *value, Error *error) {
+    const char *const *words = setting_options[option].values;
+    const int i = setting_index(setting_options[option].setting);
+    const char *number = value;
+    if (words[0]) {
+        number = strcmp(value, words[0]) == 0   ? "0"
+                 : strcmp(value, words[1]) == 0 ? "1"
+                                                : NULL;
+        if (!number) {
+            return error_set(error, "%s is %s or %s, not \"%.60s\"",
+                             setting_options[option].option, words[0], words[1], value);
+        }
+    }
+    if (!settings_set(&o->settings, i, number)) {
+        return error_set(error, "%s can't be \"%.60s\": want %s",
+                         setting_options[option].option, value, settings_range(i));
+    }
+    if (strcmp(setting_options[option].setting, "lr") == 0 && o->settings.lr == 0) {
+        return error_set(error, "--lr can't be 0: nothing would be learned");
+    }
+    o->given[i] = true;
+    return true;
+}
+
+static bool set_steps(Options *o, const char *value, Error *error) {
+    char *end;
+    o->max_steps = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || o->max_steps < 1) {
+        return error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
+    }
+    return true;
+}
+
+/* One option; *used is how many words of the command line it took. */
+static bool parse_one(Options *o, const char *word, const char *value, int *used,
+                      Error *error) {
+    const struct {
+        const char *name;
+        const char **to;
+    } paths[] = {{"--data", &o->data},         {"--save", &o->save},
+                 {"--resume", &o->resume},     {"--eval", &o->eval},
+                 {"--log", &o->log},           {"--describe", &o->describe}};
+    *used = 1;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return o->help = true;
+    }
+    if (strcmp(word, "--gradcheck") == 0) {
+        return o->gradcheck = true;
+    }
+    const bool is_steps = strcmp(word, "--steps") == 0;
+    int path = -1, setting = -1;
+    for (int i = 0; i < (int)(sizeof paths / sizeof paths[0]); i++) {
+        path = strcmp(word, paths[i].name) == 0 ? i : path;
+    }
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        setting = strcmp(word, setting_options[i].option) == 0 ? i : setting;
+    }
+    if (path < 0 && setting < 0 && !is_steps) {
+        return error_set(error, "unknown option \"%.60s\" (./chapter5 --help lists them)",
+                         word);
+    }
+    if (!value || (path >= 0 && *value == '\0')) {
+        return error_set(error, "%s needs a value", word);
+    }
+    *used = 2;
+    if (path >= 0) {
+        *paths[path].to = value;
+        return true;
+    }
+    return is_steps ? set_steps(o, value, error) : set_setting(o, setting, value, error);
+}
+
+static int all_cores(void) {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+bool options_parse(Options *o, int argc, char **argv, Error *error) {
+    *o = (Options){.settings = settings_default(),
+                   .log = OPTIONS_LOG,
+                   .max_steps = -1};
+    o->settings.threads = all_cores();
+    for (int i = 1, used; i < argc; i += used) {
+        if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {
+            return false;
+        }
+    }
+    if (!o->save) {
+        o->save = o->resume ? o->resume : OPTIONS_SAVE;
+    }
+    if (o->eval && o->resume) {
+        return error_set(error, "--eval and --resume: one or the other");
+    }
+    if (o->settings.model.block.D % o->settings.model.block.heads != 0 && !o->eval &&
+        !o->resume) {
+        return error_set(error, "%d heads don't divide the width of %d (--heads, --dim)",
+                         o->settings.model.block.heads, o->settings.model.block.D);
+    }
+    return true;
+}
+
+/* ---- resuming -------------------------------------------------------------- */
+
+bool options_merge(const Options *o, const Settings *saved, Settings *merged,
+                   Error *error) {
+    static const char *of_the_model[] = {"dim",  "depth",      "heads", "mlp", "patch",
+                                         "norm", "activation", NULL};
+    *merged = *saved;
+    for (int i = 0; i < settings_count(); i++) {
+        char was[SETTINGS_TEXT], now[SETTINGS_TEXT];
+        if (!o->given[i]) {
+            continue;
+        }
+        settings_get(saved, i, was);
+        settings_get(&o->settings, i, now);
+        for (int k = 0; of_the_model[k] && strcmp(was, now) != 0; k++) {
+            if (strcmp(of_the_model[k], settings_name(i)) == 0) {
+                return error_set(error, "the checkpoint is of another shape: its %s is "
+                                        "%s, not %s",
+                                 settings_name(i), was, now);
+            }
+        }
+        settings_set(merged, i, now);
+    }
+    return true;
+}

@@ -1,0 +1,43 @@
+/*
+ * options.h: the command line of chapter 5.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "settings.h"
+
+#define OPTIONS_SAVE "chapter5.safetensors"
+#define OPTIONS_LOG "chapter5.csv"
+
+typedef struct {
+    Settings settings;
+    bool given[64];       /* given[i]: the command line set settings_name(i) */
+    const char *data;     /* --data, or NULL: find one */
+    const char *save;     /* --save; default: --resume's file, or OPTIONS_SAVE */
+    const char *resume;   /* --resume, or NULL */
+    const char *eval;     /* --eval, or NULL */
+    const char *log;      /* --log */
+    const char *describe; /* --describe, or NULL */
+    bool gradcheck, help;
+    long max_steps; /* --steps: stop after this many, -1: don't */
+} Options;
+
+/*
+ * options_parse: false, and one line that says what is wrong, for an unknown
+ * option, a missing value, a value that is no number or out of its range. What
+ * only the data can tell (a patch that doesn't divide the image) comes later.
+ */
+bool options_parse(Options *options, int argc, char **argv, Error *error);
+
+/* options_help: what --help prints. */
+void options_help(void);
+
+/*
+ * options_merge: the settings of a run that goes on from a checkpoint: the
+ * checkpoint's, but for what the command line says anew. False if that would be
+ * another model.
+ */
+bool options_merge(const Options *options, const Settings *saved, Settings *merged,
+                   Error *error);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * progress.h: what a training run shows while it goes: a line in the terminal that
+ * is written over, or plain lines when the output is a file; and a CSV log.
+ */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stdio.h>
+
+#include "trainer.h"
+
+typedef struct {
+    bool terminal;       /* write over the line */
+    FILE *csv;           /* the log */
+    char csv_path[512];
+    long first_step;     /* where this process began: not 0 after --resume */
+    long total_steps, steps_per_epoch;
+    int batch, epochs;
+    double started_s;    /* the clock when it began */
+    double shown_s;      /* when the line was last shown */
+    double loss, accuracy; /* sums over the epoch so far, as this process saw it */
+    long summed;         /* over how many steps */
+} Progress;
+
+/* wall_seconds: a clock that only goes forward. */
+double wall_seconds(void);
+
+/*
+ * progress_begin: open the log; a resumed run's lines are added to it, and lines
+ * of later steps than the checkpoint's are cut off. False if it can't be opened.
+ */
+bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
+                    Error *error);
+
+/* progress_step: one line of CSV; now and then the terminal's line. */
+bool progress_step(Progress *progress, const Trainer *trainer, const StepResult *result,
+                   Error *error);
+
+/* progress_epoch: the epoch's line, which stays, with the test accuracy. */
+void progress_epoch(Progress *progress, const Trainer *trainer,
+                    const Evaluation *evaluation);
+
+/* progress_end: close the log. False if not all of it could be written. */
+bool progress_end(Progress *progress, Error *error);
+
+#endif

@@ -1,0 +1,232 @@
+/* run.c: see run.h. */
+#include "run.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "gallery.h"
+#include "progress.h"
+#include "report.h"
+
+/* ---- Ctrl-C ----------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_asked;
+
+/* The first Ctrl-C lets the step finish; the second ends the program at once. */
+static void ask_to_stop(int signal_number) {
+    stop_asked = 1;
+    signal(signal_number, SIG_DFL);
+}
+
+static void watch_signals(void) {
+    struct sigaction action = {.sa_handler = ask_to_stop};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- getting ready ----------------------------------------------------------- */
+
+static bool load_data(const Options *o, Dataset *dataset, Error *error) {
+    const char *directory = o->data ? o->data : dataset_find();
+    if (!directory) {
+        return error_set(error, "no data: run this in the repository's root, where "
+                                "data/ is, or give --data DIR");
+    }
+    if (!dataset_load(dataset, directory, error)) {
+        return false;
+    }
+    printf("data: %s: %d training and %d test images of %dx%d\n", directory,
+           dataset->train.count, dataset->test.count, dataset->train.height,
+           dataset->train.width);
+    if (dataset_is_sample(directory)) {
+        printf("      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
+               "to learn well.\n      `make data` gets the whole of Fashion-MNIST.\n");
+    }
+    return true;
+}
+
+/* The settings of this run: the options', or the checkpoint's that it goes on from. */
+static bool decide_settings(const Options *o, Dataset *dataset, Settings *settings,
+                            CheckpointInfo *info, Error *error) {
+    const char *from = o->resume ? o->resume : o->eval;
+    *settings = o->settings;
+    if (from) {
+        if (!checkpoint_info(from, info, error) ||
+            !options_merge(o, &info->settings, settings, error)) {
+            return false;
+        }
+        /* The model has seen pixels normalised in this way. */
+        dataset->mean = info->mean;
+        dataset->deviation = info->deviation;
+    } else {
+        settings->model.height = dataset->train.height;
+        settings->model.width = dataset->train.width;
+    }
+    if (settings->model.height != dataset->train.height ||
+        settings->model.width != dataset->train.width) {
+        return error_set(error, "%s is of a model for images of %dx%d, the data's are "
+                                "%dx%d",
+                         from, settings->model.height, settings->model.width,
+                         dataset->train.height, dataset->train.width);
+    }
+    if (o->resume && info->train_images != dataset->train.count) {
+        return error_set(error, "%s was trained on %ld images, here are %d: give the "
+                                "same --data",
+                         o->resume, info->train_images, dataset->train.count);
+    }
+    return settings_check(settings, error);
+}
+
+static void print_run(const Trainer *t) {
+    const Settings *s = &t->settings;
+    const VitConfig *c = &s->model;
+    const long formula = vit_parameter_formula(c);
+    report_check(t->list.total == formula, "%ld parameters, by the formula %ld",
+                 t->list.total, formula);
+    printf("model: patch %d, %d tokens, D %d, depth %d, heads %d, MLP %d: %ld "
+           "parameters, %.1f MFLOP an image\n",
+           c->patch, vit_tokens(c), c->block.D, c->depth, c->block.heads, c->block.M,
+           t->list.total, vit_forward_flops(c) / 1e6);
+    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, %d "
+           "thread%s, %.0f MB\n",
+           s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
+           (unsigned long long)s->seed, s->threads, s->threads == 1 ? "" : "s",
+           trainer_bytes(t) / 1e6);
+}
+
+/* ---- training ---------------------------------------------------------------- */
+
+typedef enum { RUN_DONE, RUN_STOPPED, RUN_FAILED } RunEnd;
+
+/* After each epoch: test, tell, save. */
+static bool end_epoch(const Options *o, Trainer *t, const Dataset *dataset,
+                      Progress *progress, Error *error) {
+    Evaluation evaluation;
+    trainer_evaluate(t, dataset, &dataset->test, &evaluation);
+    progress_epoch(progress, t, &evaluation);
+    return checkpoint_save(o->save, t, dataset, error);
+}
+
+static RunEnd train_steps(const Options *o, Trainer *t, const Dataset *dataset,
+                          Progress *progress, Error *error) {
+    const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
+    const long last = o->max_steps > 0 && o->max_steps < total ? o->max_steps : total;
+    while (t->step < last) {
+        StepResult result = trainer_step(t, dataset);
+        if (!isfinite(result.loss) || !isfinite(result.gradient_norm)) {
+            error_set(error, "step %ld: the loss is %g, its gradient's norm %g: try a "
+                             "lower --lr; nothing was saved since the last epoch",
+                      t->step, result.loss, result.gradient_norm);
+            return RUN_FAILED;
+        }
+        if (!progress_step(progress, t, &result, error)) {
+            return RUN_FAILED;
+        }
+        if (t->step % per_epoch == 0 && !end_epoch(o, t, dataset, progress, error)) {
+            return RUN_FAILED;
+        }
+        if (stop_asked) {
+            return RUN_STOPPED;
+        }
+    }
+    return RUN_DONE;
+}
+
+static bool train(const Options *o, Trainer *t, const Dataset *dataset, bool *stopped,
+                  Error *error) {
+    Progress progress;
+    print_run(t);
+    printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
+           o->save);
+    if (!progress_begin(&progress, t, o->log, error)) {
+        return false;
+    }
+    watch_signals();
+    const RunEnd end = train_steps(o, t, dataset, &progress, error);
+    Error log_error;
+    const bool logged = progress_end(&progress, &log_error);
+    if (end == RUN_FAILED) {
+        return false;
+    }
+    if (!logged) {
+        *error = log_error;
+        return false;
+    }
+    *stopped = end == RUN_STOPPED;
+    return checkpoint_save(o->save, t, dataset, error);
+}
+
+/* ---- the whole ---------------------------------------------------------------- */
+
+/* The last lines: classes, images, and `test accuracy: 0.NNNN`. */
+static void report(Trainer *t, const Dataset *dataset) {
+    Evaluation evaluation;
+    trainer_evaluate(t, dataset, &dataset->test, &evaluation);
+    gallery_classes(dataset, &evaluation);
+    gallery_images(t, dataset);
+    printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
+           evaluation.count, evaluation.loss);
+    printf("test accuracy: %.4f\n",
+           (double)evaluation.correct / (double)evaluation.count);
+}
+
+/* With a trainer that is ready. */
+static bool run_trainer(const Options *o, Trainer *t, const Dataset *dataset,
+                        bool *stopped, Error *error) {
+    const char *from = o->resume ? o->resume : o->eval;
+    if (from && !checkpoint_load(from, t, error)) {
+        return false;
+    }
+    if (from) {
+        printf("checkpoint: %s, after step %ld\n", from, t->step);
+    }
+    if (!o->eval && !train(o, t, dataset, stopped, error)) {
+        return false;
+    }
+    if (!*stopped) {
+        report(t, dataset);
+    }
+    return true;
+}
+
+/* The words to go on with: the files that this run was given or has made. */
+static void say_how_to_resume(const Options *o, const Trainer *t) {
+    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n"
+           "    ./chapter5 --resume %s",
+           t->step, trainer_total_steps(t), o->save, o->save);
+    if (o->data) {
+        printf(" --data %s", o->data);
+    }
+    if (strcmp(o->log, OPTIONS_LOG) != 0) {
+        printf(" --log %s", o->log);
+    }
+    printf("\n");
+}
+
+int run(const Options *o) {
+    static Trainer trainer;
+    Dataset dataset = {0};
+    Settings settings;
+    CheckpointInfo info = {0};
+    Error error;
+    bool stopped = false;
+    bool ok = load_data(o, &dataset, &error) &&
+              decide_settings(o, &dataset, &settings, &info, &error) &&
+              trainer_make(&trainer, &settings, dataset.train.count, &error);
+    if (ok) {
+        ok = run_trainer(o, &trainer, &dataset, &stopped, &error);
+        if (ok && stopped) {
+            say_how_to_resume(o, &trainer);
+        }
+        trainer_free(&trainer);
+    }
+    dataset_free(&dataset);
+    if (!ok) {
+        fflush(stdout);
+        fprintf(stderr, "chapter5: %s\n", error.text);
+    }
+    return !ok ? 1 : stopped ? RUN_INTERRUPTED : 0;
+}

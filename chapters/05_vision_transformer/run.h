@@ -1,0 +1,16 @@
+/*
+ * run.h: what ./chapter5 does once its command line is understood: train, resume,
+ * or evaluate.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "options.h"
+
+/* The exit status after Ctrl-C: 128 + SIGINT, as shells count. */
+#define RUN_INTERRUPTED 130
+
+/* run: the exit status; errors are printed as one line "chapter5: ...". */
+int run(const Options *options);
+
+#endif
