@@ -96,7 +96,7 @@ void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
         Tensor T = parameter_in(p, weights);
         const Random random = {seed, RANDOM_INITIALISE, (uint32_t)i};
         if (strcmp(p->name, "pos_embed") == 0) {
-            random_fill_normal(random, T, 0.02);
+            random_fill_normal(random, T, VIT_POSITION_SIGMA);
         } else if (p->decay == DECAY && strcmp(p->name, "head.weight") != 0) {
             random_fill_uniform(random, T, xavier_bound(p));
         } else if (strstr(p->name, "norm") && ends_with(p->name, ".weight")) {

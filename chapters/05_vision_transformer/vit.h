@@ -75,9 +75,17 @@ long vit_parameter_formula(const VitConfig *config);
 double vit_forward_flops(const VitConfig *config);
 
 /*
+ * Positions begin as N(0, 0.5^2).    DIFFERS: the reference implementation has
+ * 0.02, for D = 768 and long training. A projected patch begins with a deviation
+ * near 0.6 here; beside it 0.02 is nearly nothing, and the model spends its first
+ * epochs learning where things are (notes/05_vision_transformer.md, 9).
+ */
+#define VIT_POSITION_SIGMA 0.5
+
+/*
  * vit_initialise: dense layers uniform in +-sqrt(6 / (in + out)) (Xavier, as the
- * ViT's reference implementation does); positions N(0, 0.02^2); norms 1 and 0;
- * biases, class token and head 0.
+ * ViT's reference implementation does); positions as above; norms 1 and 0; biases,
+ * class token and head 0.
  */
 void vit_initialise(const ParameterList *list, real *weights, uint64_t seed);
 
