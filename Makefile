@@ -6,7 +6,8 @@
 #
 #   make CC=clang chapter5     another compiler
 #   make ARCH=x86-64-v3 ...    for other machines than this one (default: native)
-#   make OPENMP= ...           without threads
+#   make OPENMP=-fopenmp-simd  without threads
+#   make V=1 ...               show every command whole
 
 CHAPTERS := 1 2 3 4 5
 MODULE_DIRS := common $(sort $(wildcard chapters/0*))
@@ -14,6 +15,8 @@ MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)')
 
 # ---- what the machine has ---------------------------------------------------
 
@@ -56,11 +59,13 @@ FLAGS_asan-double := $(SANITIZE) -O1 -DREAL_IS_DOUBLE
 
 # ---- what there is ----------------------------------------------------------
 
-# A chapter's folder holds main.c (the program), gradient_checks.c (its part in
-# double), and the layers it teaches, which later chapters use.
+# A chapter's folder holds main.c (the program), demo_*.c (what it shows),
+# gradient_checks.c (its part in double), and the layers it teaches, which later
+# chapters use.
 dir_of = $(wildcard chapters/0$(1)_*)
-only_programs = %/main.c %/gradient_checks.c
-layers_of = $(filter-out $(only_programs),$(wildcard $(call dir_of,$(1))/*.c))
+demos_of = $(wildcard $(call dir_of,$(1))/demo_*.c)
+not_layers_of = $(addprefix $(call dir_of,$(1))/,main.c gradient_checks.c) $(call demos_of,$(1))
+layers_of = $(filter-out $(call not_layers_of,$(1)),$(wildcard $(call dir_of,$(1))/*.c))
 upto = $(wordlist 1,$(1),1 2 3 4 5 6)
 sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
@@ -98,7 +103,7 @@ test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, pla
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 
 mutants: ## plant known bugs, one at a time, and see each one caught
-	@sh common/scripts/setup.sh build test
+	@sh common/scripts/setup.sh build test mutants
 	@sh tests/mutants/run.sh '$(CC)'
 
 clean: ## remove what was built
@@ -113,7 +118,7 @@ run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run)
 # In `make setup chapter5` everything waits for setup.
 AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
 need-compiler need-libraries found data: | $(AFTER_SETUP)
-need-compiler:
+need-compiler: | found
 	@sh common/scripts/need.sh compiler '$(CC)'
 need-libraries: | need-compiler
 	@sh common/scripts/need.sh libraries '$(CC)'
@@ -132,9 +137,11 @@ FORCE:
 define flavour_rules
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests) -c $$< -o $$@
+	$$(call say,cc,$$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests) -c $$< -o $$@
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
-	$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
+	$$(call say,link,$$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
@@ -145,12 +152,14 @@ $(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-chec
 # chapterN in float; and, in one more object, its gradient checks: the same layers
 # compiled in double, joined, with every name hidden but one.
 define chapter_rules
-chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call sources_for,$(1))) \
+chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
              $(BUILD)/double/chapter$(1)_gradient_checks.o | found $(if $(filter 5,$(1)),need-libraries data)
-	$$(CC) $$(ALL_CFLAGS) $$^ $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
-$(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call sources_for,$(1)))
-	$$(CC) -r -nostdlib $$^ -o $$@.all
-	objcopy --keep-global-symbol=chapter$(1)_gradient_checks $$@.all $$@
+	$$(call say,link,$$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
+$(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call demos_of,$(1)) $(call sources_for,$(1)))
+	$$(call say,join,$$@)
+	$$(Q)$$(CC) -r -nostdlib $$^ -o $$@.all
+	$$(Q)objcopy --keep-global-symbol=chapter$(1)_gradient_checks $$@.all $$@
 	@rm -f $$@.all
 endef
 $(foreach n,$(CHAPTERS),$(eval $(call chapter_rules,$(n))))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh GROUP...: install what is missing of the groups build, test, plots.
+# setup.sh GROUP...: install what is missing of the groups build, test, plots, mutants.
 #
 # Debian and Ubuntu, as root or through sudo. Asks nothing of the network when
 # nothing is missing. Where it can't install, it prints the commands to type.
@@ -31,6 +31,9 @@ for group in "$@"; do
     test)
         want 'command -v pkg-config' pkg-config
         want "$(header check.h)" check
+        ;;
+    mutants)
+        want 'command -v patch' patch
         ;;
     plots)
         want 'command -v gnuplot' gnuplot-nox
