@@ -53,14 +53,14 @@ bool report_check(bool ok, const char *format, ...) {
 
 bool report_close(double got, double want, double tolerance, const char *what) {
     return report_check(fabs(got - want) <= tolerance,
-                        "%-44s got %.7g, want %.7g (within %.0e)", what, got, want,
+                        "%-34s got %.7g, want %.7g (within %.0e)", what, got, want,
                         tolerance);
 }
 
 bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what) {
     double worst = tensor_max_abs_difference(got, want);
     return report_check(worst <= tolerance,
-                        "%-44s largest difference %.1e (within %.0e)", what, worst,
+                        "%-40s largest difference %.1e (within %.0e)", what, worst,
                         tolerance);
 }
 
@@ -85,6 +85,10 @@ int report_verdict(const char *program, int failures) {
     failures += failures_so_far;
     if (failures == 0) {
         printf("\n%s: PASS: every check holds\n", program);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            fprintf(stderr, "%s: its output can't be written\n", program);
+            return 1;
+        }
         return 0;
     }
     printf("\n%s: FAIL: %d check%s failed, see the lines that begin with FAIL\n",

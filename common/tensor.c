@@ -194,9 +194,10 @@ double tensor_max_abs_difference(Tensor A, Tensor B) {
     for (int i = 0; i < tensor_rows(A); i++) {
         for (int j = 0; j < tensor_cols(A); j++) {
             double d = fabs((double)tensor_row(A, i)[j] - (double)tensor_row(B, i)[j]);
-            if (!(d <= worst)) { /* written so that a NaN is kept */
-                worst = d;
+            if (isnan(d)) {
+                return d;
             }
+            worst = fmax(worst, d);
         }
     }
     return worst;

@@ -1,5 +1,5 @@
 /*
- * attention.c: scaled dot-product attention [AIAYN eq.1] [AIAYN 3.2.1, Figure 2].
+ * attention.c: scaled dot-product attention [AIAYN eq.1] (its Figure 2, left).
  * See attention.h for shapes; every line below is one line of the equation.
  */
 #include "attention.h"

@@ -53,34 +53,61 @@ static bool read_place(json_t *entry, Place *place) {
            (double)(place->end - place->begin) == count * dtype_bytes(dtype);
 }
 
+static int by_begin(const void *a, const void *b) {
+    const Place *x = a, *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+/* In the order of their places, each tensor begins where the last one ended. */
+static bool check_order(const Safetensors *file, Place *places, size_t count,
+                        Error *error) {
+    long end = 0;
+    qsort(places, count, sizeof *places, by_begin);
+    for (size_t i = 0; i < count; i++) {
+        if (places[i].begin != end) {
+            return error_set(error, "%s: damaged: tensors overlap, or leave a gap, at "
+                                    "byte %ld of the data",
+                             file->path, end);
+        }
+        end = places[i].end;
+    }
+    if (end > file->data_bytes) {
+        return error_set(error, "%s: truncated: its tensors are %ld bytes, the file has "
+                                "%ld of them",
+                         file->path, end, file->data_bytes);
+    }
+    if (end < file->data_bytes) {
+        return error_set(error, "%s: damaged: its tensors are %ld bytes, the file has "
+                                "%ld of data",
+                         file->path, end, file->data_bytes);
+    }
+    return true;
+}
+
 /* Every tensor must lie in the file, and together they must fill it. */
 static bool check_places(const Safetensors *file, Error *error) {
     const char *name;
     json_t *entry;
-    long sum = 0;
+    size_t count = 0;
+    Place *places = allocate(json_object_size(file->header) * sizeof *places,
+                             "a list of tensors", error);
+    if (!places) {
+        return false;
+    }
     json_object_foreach((json_t *)file->header, name, entry) {
-        Place place;
         if (strcmp(name, "__metadata__") == 0) {
             continue;
         }
-        if (!read_place(entry, &place)) {
+        if (!read_place(entry, &places[count++])) {
+            free(places);
             return error_set(error, "%s: damaged: tensor %.64s has a wrong type, shape "
                                     "or place",
                              file->path, name);
         }
-        if (place.end > file->data_bytes) {
-            return error_set(error, "%s: truncated: tensor %.64s ends at byte %ld of "
-                                    "the data, the file has %ld",
-                             file->path, name, place.end, file->data_bytes);
-        }
-        sum += place.end - place.begin;
     }
-    if (sum != file->data_bytes) {
-        return error_set(error, "%s: damaged: the tensors are %ld bytes, the file "
-                                "has %ld of data",
-                         file->path, sum, file->data_bytes);
-    }
-    return true;
+    bool ok = check_order(file, places, count, error);
+    free(places);
+    return ok;
 }
 
 static bool read_header(Safetensors *file, Error *error) {

@@ -1,0 +1,119 @@
+/*
+ * gradient_checks.c: every gradient of chapter 3 against central differences, in
+ * double. The loss is L = sum of C o Y with random C, so that dL/dY = C.
+ */
+#include "gradient_checks.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "demo_msa_instance.h"
+#include "positions.h"
+#include "random.h"
+#include "report.h"
+
+/* L = sum of C o Y, Y as forward left it. */
+static double dot(Tensor C, Tensor Y) {
+    double sum = 0;
+    for (int i = 0; i < tensor_rows(Y); i++) {
+        for (int j = 0; j < tensor_cols(Y); j++) {
+            sum += (double)(tensor_row(C, i)[j] * tensor_row(Y, i)[j]);
+        }
+    }
+    return sum;
+}
+
+static double msa_loss(void *context) {
+    MsaInstance *msa = context;
+    msa_instance_forward(msa);
+    return dot(msa->dY, msa->Y);
+}
+
+/* The worse of two, counting the elements of both; a NaN is the worst. */
+static Gradcheck worse(Gradcheck a, Gradcheck b) {
+    Gradcheck result = !isnan(a.worst) && !(b.worst <= a.worst) ? b : a;
+    result.elements = a.elements + b.elements;
+    return result;
+}
+
+static void check_msa(int heads, bool each_line) {
+    MsaInstance msa;
+    Error error;
+    if (!msa_instance_make(&msa, 2, 5, 6, heads, &error)) {
+        report_check(false, "gradient checks: %s", error.text);
+        return;
+    }
+    msa_instance_randomise(&msa, 7, 1);
+    msa_instance_forward(&msa);
+    multi_head_attention_backward(&msa.layer, &msa.d, msa.z, &msa.a, msa.dY, msa.dz,
+                                  &msa.s);
+    Gradcheck worst = gradcheck(msa_loss, &msa, msa.z, msa.dz);
+    if (each_line) {
+        report_gradcheck("z, the input", &worst);
+    }
+    for (int i = 0; i < msa.list.count; i++) {
+        const Parameter *p = &msa.list.list[i];
+        Gradcheck check = gradcheck(msa_loss, &msa, parameter_in(p, msa.weights),
+                                    parameter_in(p, msa.gradients));
+        worst = worse(worst, check);
+        if (each_line) {
+            report_gradcheck(p->name, &check);
+        }
+    }
+    if (!each_line) {
+        char name[64];
+        snprintf(name, sizeof name, "h = %d: z and all weights", heads);
+        report_gradcheck(name, &worst);
+    }
+    msa_instance_free(&msa);
+}
+
+/* Learned positions: z + E_pos goes into attention; E_pos is a parameter. */
+typedef struct {
+    MsaInstance *msa;
+    Tensor tokens, E_pos; /* (B, n, D) and (n, D) */
+} WithPositions;
+
+static double positions_loss(void *context) {
+    WithPositions *with = context;
+    tensor_copy(with->msa->z, with->tokens);
+    positions_add(with->msa->z, with->E_pos);
+    return msa_loss(with->msa);
+}
+
+static void check_positions(void) {
+    enum { B = 2, N = 5, D = 6 };
+    real tokens[B * N * D], E_pos[N * D], dE_pos[N * D] = {0};
+    MsaInstance msa;
+    Error error;
+    if (!msa_instance_make(&msa, B, N, D, 2, &error)) {
+        report_check(false, "gradient checks: %s", error.text);
+        return;
+    }
+    msa_instance_randomise(&msa, 8, 1);
+    WithPositions with = {&msa, tensor3(tokens, B, N, D), tensor2(E_pos, N, D)};
+    tensor_copy(with.tokens, msa.z);
+    random_fill_normal((Random){8, RANDOM_DEMO, 200}, with.E_pos, 0.5);
+    positions_loss(&with);
+    multi_head_attention_backward(&msa.layer, &msa.d, msa.z, &msa.a, msa.dY, msa.dz,
+                                  &msa.s);
+    positions_add_backward(msa.dz, tensor2(dE_pos, N, D));
+    Gradcheck check =
+        gradcheck(positions_loss, &with, with.E_pos, tensor2(dE_pos, N, D));
+    report_gradcheck("E_pos, learned positions", &check);
+    msa_instance_free(&msa);
+}
+
+int chapter3_gradient_checks(void) {
+    report_section("3.8 Gradient checks");
+    printf("In " REAL_NAME ", every element by central differences; B = 2, n = 5, "
+           "D = 6, h = 3:\n");
+    check_msa(3, true);
+    printf("With other numbers of heads, and with learned positions before "
+           "attention:\n");
+    check_msa(1, false);
+    check_msa(2, false);
+    check_msa(6, false);
+    check_positions();
+    return report_failures();
+}

@@ -1,0 +1,108 @@
+/* demo_block_steps.c: see demo_block_steps.h. */
+#include "demo_block_steps.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "demo_block_stack.h"
+#include "report.h"
+
+enum { N = 5, D = 64, HEADS = 4, M = 256 };
+
+/* Mean and root mean square of the first token's numbers. */
+static void print_step(const char *step, Tensor T) {
+    double sum = 0, squares = 0;
+    for (int j = 0; j < D; j++) {
+        const double x = (double)tensor_row(T, 0)[j];
+        sum += x;
+        squares += x * x;
+    }
+    const double mean = fabs(sum / D) < 5e-4 ? 0 : sum / D; /* print no -0.000 */
+    printf("    %-34s %8.3f %8.3f\n", step, mean, sqrt(squares / D));
+}
+
+/* The equations' lines, one call each; the two results wait in r and end in y. */
+static void pre_norm_steps(const EncoderBlock *block, Tensor z,
+                           EncoderBlockActivations *a, const Dropout *none, Tensor r,
+                           Tensor y) {
+    layer_norm_forward(&block->norm1, z, &a->norm1, a->x1);
+    print_step("LN(z)", a->x1);
+    multi_head_attention_forward(&block->attn, a->x1, &a->attn, r);
+    print_step("MSA(LN(z))", r);
+    tensor_add(r, z);
+    print_step("z' = MSA(LN(z)) + z    [ViT eq.2]", r);
+    layer_norm_forward(&block->norm2, r, &a->norm2, a->x2);
+    print_step("LN(z')", a->x2);
+    mlp_forward(&block->mlp, a->x2, &a->mlp, none, 0, y);
+    print_step("MLP(LN(z'))", y);
+    tensor_add(y, r);
+    print_step("y = MLP(LN(z')) + z'   [ViT eq.3]", y);
+}
+
+static void post_norm_steps(const EncoderBlock *block, Tensor z,
+                            EncoderBlockActivations *a, const Dropout *none, Tensor r,
+                            Tensor y) {
+    multi_head_attention_forward(&block->attn, z, &a->attn, a->x1);
+    print_step("MSA(z)", a->x1);
+    tensor_add(a->x1, z);
+    print_step("z + MSA(z)", a->x1);
+    layer_norm_forward(&block->norm1, a->x1, &a->norm1, r);
+    print_step("z' = LN(z + MSA(z))   [AIAYN 3.1]", r);
+    mlp_forward(&block->mlp, r, &a->mlp, none, 0, a->x2);
+    print_step("MLP(z')", a->x2);
+    tensor_add(a->x2, r);
+    print_step("z' + MLP(z')", a->x2);
+    layer_norm_forward(&block->norm2, a->x2, &a->norm2, y);
+    print_step("y = LN(z' + MLP(z'))  [AIAYN 3.1]", y);
+}
+
+/* With W_O and W_2 zero, MSA and MLP give 0, and only the residual path is left. */
+static void show_identity_path(BlockStack *stack, const Dropout *none) {
+    EncoderBlock *block = &stack->weights.blocks[0];
+    tensor_fill(block->attn.W_O, 0);
+    tensor_fill(block->mlp.W_2, 0);
+    block_stack_forward(stack, none);
+    block_stack_backward(stack, none);
+    const double y = tensor_max_abs_difference(block_stack_z(stack, 1), stack->z_0);
+    const double dz = tensor_max_abs_difference(stack->dz[0], stack->dz[1]);
+    printf("\nNow let MSA and MLP give 0 (W^O = W_2 = 0), so that only the path past "
+           "them is left:\n");
+    if (block->norm == PRE_NORM) {
+        report_check(y == 0 && dz == 0, "y = z and dL/dz = dL/dy, to the bit: an open "
+                                        "road for the gradient");
+        printf("L blocks of this kind leave a road from z_L down to each block that no "
+               "layer stands in.\n");
+    } else {
+        report_check(y > 0 && dz > 0, "y = LN(LN(z)), not z; dL/dz and dL/dy differ by "
+                                      "%.2f at most", dz);
+        printf("Two layer norms a block stand in the road, and the gradient must pass "
+               "2L of them.\n");
+    }
+}
+
+bool block_steps_show(NormPlace norm, Error *error) {
+    static BlockStack stack;
+    const BlockConfig config = {D, HEADS, M, norm, ACTIVATION_GELU};
+    const Dropout none = {.rate = 0};
+    if (!block_stack_make(&stack, &config, 1, 1, N, error)) {
+        return false;
+    }
+    block_stack_initialise(&stack, 4);
+    printf("n = %d, D = %d, h = %d, M = %d; the first token's numbers after each "
+           "step:\n\n%-38s     mean      rms\n",
+           N, D, HEADS, M, "");
+    Tensor z = stack.z_0, r = stack.dz[0], y = stack.dz[1]; /* free until backward */
+    print_step("z", z);
+    if (norm == PRE_NORM) {
+        pre_norm_steps(&stack.weights.blocks[0], z, &stack.a[0], &none, r, y);
+    } else {
+        post_norm_steps(&stack.weights.blocks[0], z, &stack.a[0], &none, r, y);
+    }
+    encoder_block_forward(&stack.weights.blocks[0], z, &stack.a[0], &none);
+    const double worst = tensor_max_abs_difference(y, block_stack_z(&stack, 1));
+    report_check(worst < 1e-6, "encoder_block_forward gives the same: largest "
+                 "difference %.1e", worst);
+    show_identity_path(&stack, &none);
+    block_stack_free(&stack);
+    return true;
+}

@@ -1,0 +1,280 @@
+/* demo_encoder_pieces.c: see demo_encoder_pieces.h. */
+#include "demo_encoder_pieces.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "gelu.h"
+#include "layer_norm.h"
+#include "mlp.h"
+#include "random.h"
+#include "report.h"
+
+/* ---- layer norm ---------------------------------------------------------- */
+
+enum { D = 8 };
+
+/* One row of D numbers, and a layer norm for it. */
+typedef struct {
+    real x[D], y[D], dy[D], dx[D], gamma[D], beta[D], dgamma[D], dbeta[D];
+    real mean, rstd;
+} Row;
+
+static void normalise(Row *row) {
+    LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D)};
+    LayerNormActivations a = {tensor1(&row->mean, 1), tensor1(&row->rstd, 1)};
+    layer_norm_forward(&layer, tensor2(row->x, 1, D), &a, tensor2(row->y, 1, D));
+}
+
+static void differentiate(Row *row) {
+    LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D)};
+    LayerNorm d = {tensor1(row->dgamma, D), tensor1(row->dbeta, D)};
+    LayerNormActivations a = {tensor1(&row->mean, 1), tensor1(&row->rstd, 1)};
+    layer_norm_backward(&layer, &d, tensor2(row->x, 1, D), &a, tensor2(row->dy, 1, D),
+                        tensor2(row->dx, 1, D));
+}
+
+static Row example(double scale, double shift) {
+    const double x[D] = {2, 4, 4, 4, 5, 5, 7, 9};
+    Row row = {.rstd = 0};
+    for (int j = 0; j < D; j++) {
+        row.x[j] = (real)(scale * x[j] + shift);
+        row.gamma[j] = 1;
+    }
+    return row;
+}
+
+static void print_row(const char *name, const real *x) {
+    printf("    %-18s", name);
+    for (int j = 0; j < D; j++) {
+        printf(" %7.3f", (double)x[j]);
+    }
+    printf("\n");
+}
+
+static double largest_difference(const real *a, const real *b) {
+    return tensor_max_abs_difference(tensor1((real *)a, D), tensor1((real *)b, D));
+}
+
+static double variance(const real *x) {
+    double mean = 0, sum = 0;
+    for (int j = 0; j < D; j++) {
+        mean += (double)x[j] / D;
+    }
+    for (int j = 0; j < D; j++) {
+        sum += ((double)x[j] - mean) * ((double)x[j] - mean);
+    }
+    return sum / D;
+}
+
+static void show_forward(void) {
+    const real want[D] = {-1.5, -0.5, -0.5, -0.5, 0, 0, 1, 2};
+    const real stretched[D] = {-2, 0, 0, 0, 1, 1, 3, 5};
+    Row row = example(1, 0), other = example(10, 100);
+    normalise(&row);
+    normalise(&other);
+    print_row("x", row.x);
+    printf("    mean %.3f, variance (9+1+1+1+0+0+4+16) / 8 = 4, rstd = 1/sqrt(4) = "
+           "%.3f\n",
+           (double)row.mean, (double)row.rstd);
+    print_row("(x - mean) rstd", row.y);
+    report_check(largest_difference(row.y, want) < 1e-5,
+                 "as by hand: mean 0, variance %.6f (divided by D, not D - 1)",
+                 variance(row.y));
+    report_check(largest_difference(row.y, other.y) < 1e-5,
+                 "LN(10 x + 100) = LN(x): only the pattern of a token is left");
+    for (int j = 0; j < D; j++) {
+        row.gamma[j] = 2;
+        row.beta[j] = 1;
+    }
+    normalise(&row);
+    print_row("gamma 2, beta 1", row.y);
+    report_check(largest_difference(row.y, stretched) < 1e-5,
+                 "gamma and beta, learned, give each column the size that it needs");
+}
+
+static void show_epsilon(void) {
+    const double scales[5] = {1, 1e-2, 1e-3, 1e-4, 0};
+    printf("\neps = %.0e keeps a row of equal numbers from becoming 0/0. It shows only "
+           "where\nthe variance is as small as eps itself: the result's is "
+           "var / (var + eps).\n\n"
+           "    x times        variance of x   variance of LN(x)\n",
+           LAYER_NORM_EPSILON);
+    double worst = 0, last = 0;
+    for (int i = 0; i < 5; i++) {
+        Row row = example(scales[i], 0);
+        normalise(&row);
+        const double before = variance(row.x), after = variance(row.y);
+        printf("    %-10.4g     %13.1e   %17.6f\n", scales[i], before, after);
+        worst = fmax(worst, fabs(after - before / (before + LAYER_NORM_EPSILON)));
+        last = after;
+    }
+    report_check(worst < 1e-4 && last == 0,
+                 "variances are var / (var + eps); equal numbers become 0, not NaN");
+}
+
+/* sum_j a_j b_j; without b, sum_j a_j */
+static double dot(const real *a, const real *b) {
+    double sum = 0;
+    for (int j = 0; j < D; j++) {
+        sum += (double)a[j] * (b ? (double)b[j] : 1.0);
+    }
+    return sum;
+}
+
+static void show_gradient(void) {
+    Row row = example(1, 0), larger = example(10, 0);
+    random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(row.dy, D), 1);
+    random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(larger.dy, D), 1);
+    normalise(&row);
+    differentiate(&row);
+    normalise(&larger);
+    differentiate(&larger);
+    printf("\nBackward: dx = rstd (g - mean(g) - xhat mean(g o xhat)), g = dy o "
+           "gamma.\n\n");
+    print_row("dy", row.dy);
+    print_row("dx", row.dx);
+    report_check(fabs(dot(row.dx, NULL)) < 1e-5 && fabs(dot(row.dx, row.y)) < 1e-5,
+                 "dx has no part along (1 ... 1) and none along xhat: LN can't see "
+                 "them");
+    report_check(fabs(10 * dot(larger.dx, larger.dx) / dot(larger.dx, row.dx) - 1) <
+                     1e-3,
+                 "an input 10 times as large has a gradient 10 times as small");
+    printf("Remember the last line for section 4.5.\n");
+}
+
+void encoder_pieces_layer_norm(void) {
+    show_forward();
+    show_epsilon();
+    show_gradient();
+}
+
+/* ---- MLP ----------------------------------------------------------------- */
+
+static void activation_table(void) {
+    enum { POINTS = 9 };
+    real x[POINTS] = {-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3}, one[POINTS];
+    real relu[POINTS], drelu[POINTS], gelu[POINTS], dgelu[POINTS];
+    Tensor X = tensor1(x, POINTS), One = tensor1(one, POINTS);
+    tensor_fill(One, 1);
+    relu_forward(X, tensor1(relu, POINTS));
+    relu_backward(X, One, tensor1(drelu, POINTS));
+    gelu_forward(X, tensor1(gelu, POINTS));
+    gelu_backward(X, One, tensor1(dgelu, POINTS));
+    printf("       x     max(0,x)  slope      GELU(x)   slope\n");
+    double worst = 0;
+    for (int i = 0; i < POINTS; i++) {
+        const double v = (double)x[i];
+        printf("    %5.1f   %8.4f  %5.1f   %10.4f  %6.3f\n", v, (double)relu[i],
+               (double)drelu[i], (double)gelu[i], (double)dgelu[i]);
+        worst = fmax(worst, fabs((double)gelu[i] - v / 2 * (1 + erf(v / sqrt(2.0)))));
+    }
+    printf("ReLU is cut off at 0. GELU is x times the share of a normal distribution "
+           "below x:\nsmooth, slightly negative before 0, and not flat there, so a "
+           "unit can come back.\n");
+    report_check(worst < 1e-6, "GELU(x) = x/2 (1 + erf(x / sqrt 2)): largest "
+                 "difference %.1e", worst);
+}
+
+static void two_layers_by_hand(void) {
+    real W_1[6] = {1, 0, 0, 1, 1, 1}, b_1[3] = {0, 0, 2};
+    real W_2[6] = {1, 2, 3, -1, 0, 1}, b_2[2] = {0, 1};
+    real x[2] = {1, -2}, y[2][2], pre[3], hidden[3];
+    MlpActivations a = {tensor3(pre, 1, 1, 3), tensor3(hidden, 1, 1, 3)};
+    const Dropout none = {.rate = 0};
+    printf("\nTwo dense layers on x = (1, -2), with D = 2 and M = 3 (W_1 and W_2 as "
+           "stored):\n\n"
+           "          | 1 0 |         | 0 |         |  1 2 3 |         | 0 |\n"
+           "    W_1 = | 0 1 |   b_1 = | 0 |   W_2 = | -1 0 1 |   b_2 = | 1 |\n"
+           "          | 1 1 |         | 2 |\n\n"
+           "            x W_1 + b_1    after the nonlinearity        y\n");
+    for (int act = ACTIVATION_GELU; act <= ACTIVATION_RELU; act++) {
+        const Mlp mlp = {.activation = (Activation)act,
+                         .W_1 = tensor2(W_1, 3, 2),
+                         .b_1 = tensor1(b_1, 3),
+                         .W_2 = tensor2(W_2, 2, 3),
+                         .b_2 = tensor1(b_2, 2)};
+        mlp_forward(&mlp, tensor3(x, 1, 1, 2), &a, &none, 0, tensor3(y[act], 1, 1, 2));
+        printf("    %s    (%g, %g, %g)     (%.4f, %7.4f, %.4f)    (%.4f, %.4f)\n",
+               act == ACTIVATION_RELU ? "ReLU" : "GELU", (double)pre[0], (double)pre[1],
+               (double)pre[2], (double)hidden[0], (double)hidden[1], (double)hidden[2],
+               (double)y[act][0], (double)y[act][1]);
+    }
+    report_check(y[ACTIVATION_RELU][0] == 4 && y[ACTIVATION_RELU][1] == 1,
+                 "[AIAYN eq.2] by hand: 1*1 + 2*0 + 3*1 + 0 = 4, -1*1 + 1*1 + 1 = 1");
+    const double g1 = 0.841344746, g2 = -0.045500264; /* GELU(1), GELU(-2) */
+    report_check(fabs((double)y[ACTIVATION_GELU][0] - (g1 + 2 * g2 + 3 * g1)) < 1e-5,
+                 "[ViT eq.3] by hand: GELU(1) + 2 GELU(-2) + 3 GELU(1) = %.4f",
+                 4 * g1 + 2 * g2);
+}
+
+void encoder_pieces_mlp(void) {
+    activation_table();
+    two_layers_by_hand();
+}
+
+/* ---- dropout ------------------------------------------------------------- */
+
+enum { B = 8, N = 17, WIDTH = 64, NUMBERS = B * N * WIDTH, PLACE = 1 };
+
+static void drop_ones(real *x, double rate, uint32_t step) {
+    const Dropout dropout = {.rate = rate, .seed = 1, .step = step};
+    Tensor X = tensor3(x, B, N, WIDTH);
+    tensor_fill(X, 1);
+    dropout_apply(&dropout, PLACE, X);
+}
+
+static bool same_bits(const real *a, const real *b) {
+    return tensor_max_abs_difference(tensor1((real *)a, NUMBERS),
+                                     tensor1((real *)b, NUMBERS)) == 0;
+}
+
+/* The second half of the batch as a slice of its own, as another thread would. */
+static void drop_ones_in_slices(real *x, double rate, uint32_t step) {
+    Tensor X = tensor3(x, B, N, WIDTH);
+    tensor_fill(X, 1);
+    for (int first = 0; first < B; first += B / 2) {
+        const Dropout slice = {.rate = rate, .seed = 1, .step = step, .image = first};
+        Tensor part = tensor3(tensor_row(X, first * N), B / 2, N, WIDTH);
+        dropout_apply(&slice, PLACE, part);
+    }
+}
+
+void encoder_pieces_dropout(void) {
+    static real x[NUMBERS], again[NUMBERS];
+    const double rates[3] = {0.1, 0.3, 0.5};
+    printf("%d ones go through dropout. Those that stay become 1/(1 - rate), so that "
+           "the mean\nstays 1 and nothing needs to change when dropout is off "
+           "(evaluation: rate 0).\n\n    rate   share of zeros   the others   mean\n",
+           NUMBERS);
+    bool share_fits = true, mean_fits = true;
+    for (int i = 0; i < 3; i++) {
+        drop_ones(x, rates[i], 0);
+        double zeros = 0, sum = 0, largest = 0;
+        for (int k = 0; k < NUMBERS; k++) {
+            zeros += x[k] == 0;
+            sum += (double)x[k];
+            largest = fmax(largest, (double)x[k]);
+        }
+        const double share = zeros / NUMBERS, mean = sum / NUMBERS;
+        const double sigma = sqrt(rates[i] * (1 - rates[i]) / NUMBERS);
+        printf("    %.1f    %14.4f   %10.4f   %.4f\n", rates[i], share, largest, mean);
+        share_fits = share_fits && fabs(share - rates[i]) < 4 * sigma;
+        mean_fits = mean_fits && fabs(mean - 1) < 4 * sigma / (1 - rates[i]);
+    }
+    report_check(share_fits, "the share of zeros is the rate, to 4 standard "
+                             "deviations");
+    report_check(mean_fits, "the mean is kept, to 4 standard deviations");
+    printf("\nThe mask is not stored: it is a function of seed, step, place and "
+           "element.\n");
+    drop_ones(again, 0.5, 0);
+    report_check(same_bits(x, again), "asked again, it is the same: backward uses "
+                                      "forward's mask");
+    drop_ones_in_slices(again, 0.5, 0);
+    report_check(same_bits(x, again), "cut into two slices of 4 images, the same: "
+                                      "threads don't change it");
+    drop_ones(again, 0.5, 1);
+    report_check(!same_bits(x, again), "in the next step it is another");
+    drop_ones(again, 0, 0);
+    report_check(again[0] == 1 && again[NUMBERS - 1] == 1, "rate 0 changes nothing");
+}

@@ -1,0 +1,256 @@
+/* demo_gradient_depth.c: see demo_gradient_depth.h. */
+#include "demo_gradient_depth.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "demo_block_stack.h"
+#include "plot_file.h"
+#include "report.h"
+
+enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4, DEEPEST = 24 };
+
+/* What is measured, as means over the seeds (of squares, until finish()). */
+typedef struct {
+    double z[DEEPEST + 1];     /* root mean square of z_l's numbers */
+    double alike[DEEPEST + 1]; /* share of |z_l|^2 that all tokens have in common */
+    double dz[DEEPEST + 1];    /* |dL/dz_l| */
+    double dW[DEEPEST + 1];    /* |dL/dW|, W: all weights of block l; [0] is unused */
+    double shared[DEEPEST + 1]; /* share of |dL/dz_l|^2 that tokens have in common */
+    double dW_2; /* |dL/dW_2| of the last block's MLP */
+    double all;  /* |dL/dW|, W: all weights of the stack */
+} Profile;
+
+/* ---- measuring ------------------------------------------------------------ */
+
+static double sum_of_squares(Tensor T) {
+    double sum = 0;
+    for (int i = 0; i < tensor_rows(T); i++) {
+        for (int j = 0; j < tensor_cols(T); j++) {
+            sum += (double)tensor_row(T, i)[j] * (double)tensor_row(T, i)[j];
+        }
+    }
+    return sum;
+}
+
+/* Each image's mean token, times n, against all of its tokens: 1/n for random ones,
+ * 1 for tokens that are all the same. */
+static double alike(Tensor z) {
+    double common = 0;
+    for (int b = 0; b < B; b++) {
+        for (int j = 0; j < D; j++) {
+            double mean = 0;
+            for (int i = 0; i < N; i++) {
+                mean += (double)tensor_row(z, b * N + i)[j] / N;
+            }
+            common += N * mean * mean;
+        }
+    }
+    return common / sum_of_squares(z);
+}
+
+/* The loss looks at the class token alone, as ViT's does [ViT eq.4]:
+ * dL/dy is random there, 0 elsewhere, and has norm 1. */
+static void set_loss(BlockStack *stack) {
+    for (int b = 0; b < B; b++) {
+        for (int i = 1; i < N; i++) {
+            tensor_fill(tensor_slice(tensor_slice(stack->dy, b), i), 0);
+        }
+    }
+    tensor_scale(stack->dy, (real)(1 / sqrt(sum_of_squares(stack->dy))));
+}
+
+static void add_to_profile(Profile *p, BlockStack *stack) {
+    const int L = stack->L;
+    const bool pre = stack->config.norm == PRE_NORM;
+    const long block = (stack->list.total - (pre ? 2 * D : 0)) / L;
+    for (int l = 0; l <= L; l++) {
+        Tensor z = block_stack_z(stack, l);
+        p->z[l] += sum_of_squares(z) / (double)tensor_count(z) / SEEDS;
+        p->alike[l] += alike(z) / SEEDS;
+        p->dz[l] += sum_of_squares(stack->dz[l]) / SEEDS;
+        p->shared[l] += alike(stack->dz[l]) / SEEDS;
+        if (l > 0) {
+            real *first = stack->gradient_block + (l - 1) * block;
+            p->dW[l] += sum_of_squares(tensor1(first, (int)block)) / SEEDS;
+        }
+    }
+    Tensor all = tensor1(stack->gradient_block, (int)stack->list.total);
+    p->all += sum_of_squares(all) / SEEDS;
+    p->dW_2 += sum_of_squares(stack->d.blocks[L - 1].mlp.W_2) / SEEDS;
+}
+
+static void finish(Profile *p, int L) {
+    for (int l = 0; l <= L; l++) {
+        p->z[l] = sqrt(p->z[l]);
+        p->dz[l] = sqrt(p->dz[l]);
+        p->dW[l] = sqrt(p->dW[l]);
+    }
+    p->all = sqrt(p->all);
+    p->dW_2 = sqrt(p->dW_2);
+}
+
+static bool measure(NormPlace norm, int L, Profile *p, Error *error) {
+    static BlockStack stack;
+    const BlockConfig config = {D, HEADS, M, norm, ACTIVATION_GELU};
+    const Dropout none = {.rate = 0};
+    *p = (Profile){.all = 0};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        if (!block_stack_make(&stack, &config, L, B, N, error)) {
+            return false;
+        }
+        block_stack_initialise(&stack, seed);
+        set_loss(&stack);
+        block_stack_forward(&stack, &none);
+        block_stack_backward(&stack, &none);
+        add_to_profile(p, &stack);
+        block_stack_free(&stack);
+    }
+    finish(p, L);
+    return true;
+}
+
+/* ---- telling ------------------------------------------------------------- */
+
+static void print_by_depth(const Profile *pre, const Profile *post) {
+    printf("              pre-norm [ViT eq.2]           |         post-norm "
+           "[AIAYN 3.1]\n"
+           "     l   size z  alike  |dL/dz|  |dL/dW|    |   size z  alike  |dL/dz|  "
+           "|dL/dW|\n");
+    for (int l = 0; l <= DEEPEST; l += 2) {
+        const Profile *both[2] = {pre, post};
+        printf("    %2d", l);
+        for (int k = 0; k < 2; k++) {
+            const Profile *p = both[k];
+            printf("   %6.2f  %5.2f  %7.3f  ", p->z[l], p->alike[l], p->dz[l]);
+            if (l > 0) {
+                printf("%7.2f", p->dW[l]);
+            } else {
+                printf("      -"); /* there is no block 0 */
+            }
+            printf("%s", k == 0 ? "    |" : "\n");
+        }
+    }
+}
+
+static void write_plot(const Profile *pre, const Profile *post) {
+    FILE *file = plot_file_open(
+        "gradient_norms_by_depth",
+        "l (block), then |dL/dz_l| pre-norm, post-norm, |dL/dW_l| pre-norm, "
+        "post-norm; no units");
+    for (int l = 0; file && l <= DEEPEST; l++) {
+        fprintf(file, "%d %.6g %.6g ", l, pre->dz[l], post->dz[l]);
+        if (l == 0) {
+            fprintf(file, "NaN NaN\n"); /* there is no block 0 */
+        } else {
+            fprintf(file, "%.6g %.6g\n", pre->dW[l], post->dW[l]);
+        }
+    }
+    plot_file_close(file, "gradient_norms_by_depth");
+}
+
+/* notes/04_encoder_block.md, 7: block l multiplies |dL/dz| by sqrt((1 + s) / 2),
+ * s being the share of dL/dz_l that all tokens have in common. */
+static double predicted_factor(const Profile *post, int from, int to) {
+    double factor = 1;
+    for (int l = from; l > to; l--) {
+        factor *= sqrt((1 + post->shared[l]) / 2);
+    }
+    return factor;
+}
+
+static void explain_post_norm(const Profile *post) {
+    const int last = DEEPEST, four_down = DEEPEST - 4;
+    const double measured = post->dz[four_down] / post->dz[last];
+    const double predicted = predicted_factor(post, last, four_down);
+    printf("\nPost-norm. Where tokens are alike, MSA(z) is as large as z, and their "
+           "sum sqrt(2)\ntimes as large; layer norm shrinks it back, and divides the "
+           "gradient by sqrt(2).\nThrough MSA, which averages tokens, only the share s "
+           "of the gradient comes back\nthat all tokens have in common. Together: "
+           "sqrt((1 + s) / 2) a block. The loss starts\nat one token of %d, s = %.2f; "
+           "so near the output |dL/dz| falls fast:\n",
+           N, post->shared[last]);
+    report_check(fabs(predicted / measured - 1) < 0.1,
+                 "post-norm: four blocks leave %.2f of |dL/dz|, this predicts %.2f",
+                 measured, predicted);
+    printf("Further down all tokens share it (s = %.2f at l = 20, %.2f at 16); it no "
+           "longer\nfalls. The weights' gradients are of much the same size at every "
+           "depth.\n",
+           post->shared[20], post->shared[16]);
+}
+
+static void explain_pre_norm(const Profile *pre, const Profile *post) {
+    double rise = 0, closest = 1;
+    for (int l = 1; l <= DEEPEST; l++) {
+        rise = fmax(rise, pre->dz[l] / pre->dz[l - 1]);
+        closest = fmin(closest, post->alike[l] - pre->alike[l]);
+    }
+    printf("\nPre-norm. Nothing shrinks z: it grows from block to block. Each block "
+           "sees LN(z),\nand (4.1) its gradient is divided by the size of z. So the "
+           "later a block, the less\nit changes the result, and nothing is lost on the "
+           "way down:\n");
+    report_check(rise < 1, "pre-norm: |dL/dz| grows at each of the %d blocks down",
+                 DEEPEST);
+    report_check(closest > -0.01,
+                 "its tokens are less alike than post-norm's at every depth");
+}
+
+static bool compare_depths(const Profile *pre24, const Profile *post24, Error *error) {
+    const int depths[3] = {6, 12, 24};
+    double product[3], last[3], all[2][3];
+    printf("\nThe last MLP's gradient dL/dW_2, and that of all weights, in stacks of "
+           "L blocks:\n\n"
+           "                         pre-norm                  |        post-norm\n"
+           "     L   size z_L  |dL/dW_2|  product  all weights  |  |dL/dW_2|  all "
+           "weights\n");
+    for (int i = 0; i < 3; i++) {
+        const int L = depths[i];
+        Profile pre = *pre24, post = *post24;
+        if (L != DEEPEST && (!measure(PRE_NORM, L, &pre, error) ||
+                             !measure(POST_NORM, L, &post, error))) {
+            return false;
+        }
+        product[i] = pre.z[L] * pre.dW_2;
+        last[i] = post.dW_2;
+        all[0][i] = pre.all;
+        all[1][i] = post.all;
+        printf("    %2d   %8.2f  %9.2f  %7.2f  %11.1f  |  %9.2f  %11.1f\n", L, pre.z[L],
+               pre.dW_2, product[i], pre.all, post.dW_2, post.all);
+    }
+    report_check(fabs(last[2] / last[0] - 1) < 0.1,
+                 "post-norm: the last MLP's gradient doesn't depend on L");
+    report_check(fabs(product[2] / product[0] - 1) < 0.1,
+                 "pre-norm: times the size of z_L it is constant; z_L grows with L");
+    printf("From 6 to 24 blocks pre-norm's whole gradient grows %.1f times, "
+           "post-norm's %.1f times.\n",
+           all[0][2] / all[0][0], all[1][2] / all[1][0]);
+    return true;
+}
+
+bool gradient_depth_show(Error *error) {
+    Profile pre, post;
+    printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, Xavier-"
+           "uniform weights,\n%d seeds), once with pre-norm and a last LN, once with "
+           "post-norm. The loss looks at\nthe class token, and |dL/dy| = 1. 'size' is "
+           "the root mean square of z's numbers;\n'alike' the share of z that all "
+           "tokens have in common; W all weights of block l.\n\n",
+           DEEPEST, D, HEADS, M, N, B, SEEDS);
+    if (!measure(PRE_NORM, DEEPEST, &pre, error) ||
+        !measure(POST_NORM, DEEPEST, &post, error)) {
+        return false;
+    }
+    print_by_depth(&pre, &post);
+    explain_post_norm(&post);
+    explain_pre_norm(&pre, &post);
+    if (!compare_depths(&pre, &post, error)) {
+        return false;
+    }
+    printf("\nSo a post-norm stack has full-sized gradients at its output however deep "
+           "it is;\nwith pre-norm the last ones shrink as the stack grows. Xiong et "
+           "al. (2020) prove\nsuch bounds for random weights, and explain by them why "
+           "post-norm training needs\nthe learning rate's warm-up [AIAYN eq.3] and "
+           "pre-norm can do without it. ViT is\npre-norm (and warms up all the same "
+           "[ViT T.3]).\n\n");
+    write_plot(&pre, &post);
+    return true;
+}

@@ -1,0 +1,110 @@
+/*
+ * gradient_checks.c: every gradient of chapter 4 against central differences, in
+ * double: stacks of two blocks in all variants, dropout on. The loss is
+ * L = sum of C o y with random C, so that dL/dy = C. Dropout's mask is a function of
+ * the element's place, so forward can be asked again and again with the same one.
+ */
+#include "gradient_checks.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "demo_block_stack.h"
+#include "report.h"
+
+enum { L = 2, B = 2, N = 3, D = 6, HEADS = 2, M = 10, PARTS = 12 };
+
+static BlockStack stack;
+static Dropout dropout;
+
+static double stack_loss(void *context) {
+    (void)context;
+    block_stack_forward(&stack, &dropout);
+    double sum = 0;
+    for (long i = 0; i < tensor_count(stack.y); i++) {
+        sum += (double)(stack.dy.data[i] * stack.y.data[i]);
+    }
+    return sum;
+}
+
+/* The worse of two, counting the elements of both; a NaN is the worst. */
+static Gradcheck worse(Gradcheck a, Gradcheck b) {
+    Gradcheck result = !isnan(a.worst) && !(b.worst <= a.worst) ? b : a;
+    result.elements = a.elements + b.elements;
+    return result;
+}
+
+static Gradcheck check_parameter(int i) {
+    const Parameter *p = &stack.list.list[i];
+    return gradcheck(stack_loss, NULL, parameter_in(p, stack.weight_block),
+                     parameter_in(p, stack.gradient_block));
+}
+
+static bool prepare(NormPlace norm, Activation activation, double rate) {
+    const BlockConfig config = {D, HEADS, M, norm, activation};
+    Error error;
+    if (!block_stack_make(&stack, &config, L, B, N, &error)) {
+        return report_check(false, "gradient checks: %s", error.text);
+    }
+    dropout = (Dropout){.rate = rate, .seed = 11, .step = 3};
+    block_stack_initialise(&stack, 9);
+    block_stack_jitter(&stack, 9, 0.3);
+    block_stack_forward(&stack, &dropout);
+    block_stack_backward(&stack, &dropout);
+    return true;
+}
+
+/* A line for each kind of tensor; the same tensor of both blocks in one line. */
+static void check_each(void) {
+    if (!prepare(PRE_NORM, ACTIVATION_GELU, 0.2)) {
+        return;
+    }
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
+    report_gradcheck("z_0, the input", &check);
+    for (int i = 0; i < PARTS; i++) {
+        char name[64];
+        check = check_parameter(i);
+        for (int l = 1; l < L; l++) {
+            check = worse(check, check_parameter(i + l * PARTS));
+        }
+        snprintf(name, sizeof name, "blocks.*.%s",
+                 stack.list.list[i].name + strlen("blocks.0."));
+        report_gradcheck(name, &check);
+    }
+    for (int i = L * PARTS; i < stack.list.count; i++) {
+        check = check_parameter(i);
+        report_gradcheck(stack.list.list[i].name, &check);
+    }
+    block_stack_free(&stack);
+}
+
+/* The same for another variant, in one line. */
+static void check_all(const char *name, NormPlace norm, Activation act, double rate) {
+    if (!prepare(norm, act, rate)) {
+        return;
+    }
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
+    for (int i = 0; i < stack.list.count; i++) {
+        check = worse(check, check_parameter(i));
+    }
+    report_gradcheck(name, &check);
+    block_stack_free(&stack);
+}
+
+int chapter4_gradient_checks(void) {
+    report_section("4.7 Gradient checks");
+    printf("In " REAL_NAME ", every element by central differences: L = %d blocks, "
+           "B = %d, n = %d, D = %d,\nh = %d, M = %d. Pre-norm, GELU, dropout 0.2:\n",
+           L, B, N, D, HEADS, M);
+    check_each();
+    printf("The other variants, z_0 and all weights in one line:\n");
+    check_all("pre-norm, ReLU, dropout 0.2", PRE_NORM, ACTIVATION_RELU, 0.2);
+    check_all("post-norm, GELU, dropout 0.2", POST_NORM, ACTIVATION_GELU, 0.2);
+    check_all("post-norm, ReLU, dropout 0.2", POST_NORM, ACTIVATION_RELU, 0.2);
+    check_all("pre-norm, GELU, no dropout", PRE_NORM, ACTIVATION_GELU, 0);
+    check_all("pre-norm, ReLU, no dropout", PRE_NORM, ACTIVATION_RELU, 0);
+    check_all("post-norm, GELU, no dropout", POST_NORM, ACTIVATION_GELU, 0);
+    check_all("post-norm, ReLU, no dropout", POST_NORM, ACTIVATION_RELU, 0);
+    return report_failures();
+}
