@@ -11,7 +11,8 @@
  *     dL/dx_i = (4 D(h/2) - D(h)) / 3 + O(h^4)
  *
  * which lets h be 1e-3, where rounding is near 1e-13. In double a wrong formula
- * then stands out by many orders of magnitude; in float it would not.
+ * then stands out by many orders of magnitude; in float it would not. Where f has a
+ * kink (ReLU's at 0) there is no derivative: keep inputs further than h from it.
  */
 #ifndef COMMON_GRADCHECK_H
 #define COMMON_GRADCHECK_H

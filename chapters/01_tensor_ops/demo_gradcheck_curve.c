@@ -1,0 +1,170 @@
+/*
+ * demo_gradcheck_curve.c: how well does a central difference know a derivative?
+ *
+ *     f'(x)  ~  (f(x + eps) - f(x - eps)) / (2 eps)
+ *
+ * With a large eps it cuts off Taylor's series: an error of eps^2 f'''/6. With a
+ * small eps it subtracts two nearly equal numbers, each rounded: an error of about
+ * u |f| / eps, u being the type's machine epsilon. Between the two lies a minimum,
+ * near the cube root of u. Both types are spelled out here, because this one page
+ * needs both at once. Derivation: notes/01_tensor_ops.md.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plot_file.h"
+#include "random.h"
+#include "real_math.h"
+#include "report.h"
+#include "tensor_ops_demos.h"
+
+/* The error is a root mean square over this many x: at one x, rounding may happen
+ * to cancel, and the curve would jump. */
+enum { POINTS = 200 };
+
+typedef double Difference(double x, double eps);
+
+static float gelu_in_float(float x) {
+    return 0.5f * x * erfcf(-x * (float)SQRT_HALF);
+}
+
+static double gelu_in_double(double x) {
+    return 0.5 * x * erfc(-x * SQRT_HALF);
+}
+
+/* Both divide by the step that was taken, after x + eps was rounded; where eps is
+ * so small that x + eps is x, that is 0 / 0, a NaN. */
+static double difference_in_float(double x, double eps) {
+    float above = (float)x + (float)eps, below = (float)x - (float)eps;
+    double rise = (double)gelu_in_float(above) - (double)gelu_in_float(below);
+    return rise / ((double)above - (double)below);
+}
+
+static double difference_in_double(double x, double eps) {
+    double above = x + eps, below = x - eps;
+    return (gelu_in_double(above) - gelu_in_double(below)) / (above - below);
+}
+
+/* rms(numeric - analytic) / rms(analytic), over x between -2 and 2. */
+static double relative_error(Difference *difference, double eps) {
+    const Random random = {1, RANDOM_DEMO, 3};
+    double errors = 0, slopes = 0;
+    for (int i = 0; i < POINTS; i++) {
+        double x = (double)(float)(4 * random_uniform(random, (uint64_t)i) - 2);
+        double phi = ONE_OVER_SQRT_2PI * exp(-0.5 * x * x);
+        double slope = 0.5 * erfc(-x * SQRT_HALF) + x * phi;
+        double error = difference(x, eps) - slope;
+        errors += error * error;
+        slopes += slope * slope;
+    }
+    return sqrt(errors / slopes);
+}
+
+/* ---- the table: also a picture, from 1e-12 at the left to 10 at the right ---- */
+
+enum { PER_DECADE = 3, WIDTH = 13 * PER_DECADE + 1 };
+
+static void mark(char *line, double error, char letter) {
+    int column = (int)lround(PER_DECADE * (log10(error) + 12));
+    if (!isnan(error)) {
+        column = column < 0 ? 0 : column >= WIDTH ? WIDTH - 1 : column;
+        line[column] = line[column] == ' ' ? letter : '*';
+    }
+}
+
+static void print_table(void) {
+    printf("\n     eps   in float  in double   %-9s%-9s%-9s%-9s%s\n", "1e-12", "1e-9",
+           "1e-6", "1e-3", "1");
+    for (int decade = 1; decade <= 12; decade++) {
+        double eps = pow(10, -decade);
+        double f = relative_error(difference_in_float, eps);
+        double d = relative_error(difference_in_double, eps);
+        char line[WIDTH + 1] = {0}, in_float[16] = "x+eps=x";
+        memset(line, ' ', WIDTH);
+        mark(line, f, 'f');
+        mark(line, d, 'd');
+        if (!isnan(f)) {
+            snprintf(in_float, sizeof in_float, "%.1e", f);
+        }
+        for (int end = WIDTH; end > 0 && line[end - 1] == ' '; end--) {
+            line[end - 1] = '\0';
+        }
+        printf("    1e-%02d %9s %10.1e   %s\n", decade, in_float, d, line);
+    }
+}
+
+static void write_plot_data(void) {
+    FILE *file = plot_file_open(
+        "gradcheck_curve", "eps   relative error in float   in double   (no units)");
+    for (int i = 4; file && i <= 48; i++) {
+        double eps = pow(10, -0.25 * i);
+        fprintf(file, "%.3e %.3e %.3e\n", eps, relative_error(difference_in_float, eps),
+                relative_error(difference_in_double, eps));
+    }
+    plot_file_close(file, "gradcheck_curve");
+}
+
+/* ---- the slopes and the minimum ---------------------------------------- */
+
+/* The curve's slope on logarithmic axes, from eps = 10^from to 10^to. */
+static double slope(Difference *difference, double from, double to) {
+    double first = relative_error(difference, pow(10, from));
+    double last = relative_error(difference, pow(10, to));
+    return (log10(last) - log10(first)) / (to - from);
+}
+
+static void minimum(Difference *difference, double *eps, double *error) {
+    *error = HUGE_VAL;
+    for (int i = 4; i <= 48; i++) {
+        double trial = relative_error(difference, pow(10, -0.25 * i));
+        if (trial < *error) {
+            *error = trial;
+            *eps = pow(10, -0.25 * i);
+        }
+    }
+}
+
+static void check_minimum(const char *type, Difference *difference, double machine) {
+    double eps = 0, error = 0, rule = cbrt(machine);
+    minimum(difference, &eps, &error);
+    report_check(eps > rule / 10 && eps < rule * 10,
+                 "%-9s best near eps = %.0e (cube root of %.0e: %.0e), error %.0e",
+                 type, eps, machine, rule, error);
+}
+
+static void print_explanation(void) {
+    printf("\nFrom the top: each step divides eps by 10, and the error by 100: eps^2.\n"
+           "That is truncation, the same in both types. Then rounding takes over:\n"
+           "f(x+eps) and f(x-eps) share more and more digits, the rounded rest is\n"
+           "divided by eps, and the error grows like (machine epsilon) / eps. Where\n"
+           "even x+eps is x, nothing is left. Both sides meet near the cube root of\n"
+           "machine epsilon. In float the best is about 1e-5, for one smooth\n"
+           "function; through a whole layer, a wrong gradient hides in that. In\n"
+           "double it is below 1e-9. So gradients are checked in double: from two\n"
+           "differences, with eps and eps/2, the eps^2 cancels (gradcheck.h), and\n"
+           "every element must agree to 1e-6.\n\n");
+}
+
+void gradcheck_curve_demo(void) {
+    report_section("1.7 How to check a gradient: the V-shaped curve");
+    printf("\nEvery derivative in this course is checked by central differences:\n\n"
+           "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
+           "Which eps? For GELU at %d points, the relative error of the difference in\n"
+           "float (f) and in double (d); * where the two fall together:\n", POINTS);
+    print_table();
+    print_explanation();
+    double down = slope(difference_in_double, -3, -1);
+    double up_float = slope(difference_in_float, -6, -4);
+    double up_double = slope(difference_in_double, -11, -7);
+    report_check(fabs(down - 2) < 0.1,
+                 "truncation: error ~ eps^%.2f in double (theory: 2)", down);
+    report_check(fabs(up_float + 1) < 0.3 && fabs(up_double + 1) < 0.15,
+                 "rounding: error ~ eps^%.2f in float, eps^%.2f in double (theory: -1)",
+                 up_float, up_double);
+    check_minimum("in float", difference_in_float, (double)FLT_EPSILON);
+    check_minimum("in double", difference_in_double, DBL_EPSILON);
+    printf("\n");
+    write_plot_data();
+}

@@ -1,0 +1,116 @@
+/*
+ * demo_matmul_ladder.c: the rungs of one ladder. The same 2 m n k operations, in
+ * another order, are many times faster; common/matmul.c is the top rung.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "matmul.h"
+#include "random.h"
+#include "report.h"
+#include "stopwatch.h"
+#include "tensor_ops_demos.h"
+#include "threads.h"
+
+enum { N = 384 };
+
+typedef void Product(Tensor A, Tensor B, Tensor C);
+
+/* Rung 1, the definition. Each step down a column of B jumps a whole row ahead,
+ * and each addition waits for the one before. */
+static void by_definition(Tensor A, Tensor B, Tensor C) {
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++) {
+            real sum = 0;
+            for (int k = 0; k < N; k++) {
+                sum += tensor_row(A, i)[k] * tensor_row(B, k)[j];
+            }
+            tensor_row(C, i)[j] = sum;
+        }
+    }
+}
+
+/* Rung 2: the two inner loops change places. Memory is read in order, and the
+ * columns j don't wait for each other: the compiler makes vectors of them. */
+static void row_by_row(Tensor A, Tensor B, Tensor C) {
+    tensor_fill(C, 0);
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < N; k++) {
+            const real a_ik = tensor_row(A, i)[k];
+            const real *b = tensor_row(B, k);
+            real *c = tensor_row(C, i);
+#pragma omp simd
+            for (int j = 0; j < N; j++) {
+                c[j] += a_ik * b[j];
+            }
+        }
+    }
+}
+
+/* The fastest of at least 3 times: the others were disturbed. */
+static double fastest_ms(Product *product, Tensor A, Tensor B, Tensor C) {
+    const double first = stopwatch_ms();
+    double best = HUGE_VAL;
+    for (int repeat = 0; repeat < 3 || stopwatch_ms() - first < 50; repeat++) {
+        double start = stopwatch_ms();
+        product(A, B, C);
+        best = fmin(best, stopwatch_ms() - start);
+    }
+    return best;
+}
+
+static void print_rung(const char *name, double ms) {
+    printf("    %-48s %8.2f ms %8.1f GFLOP/s\n", name, ms,
+           2.0 * N * N * N / (ms * 1e6));
+}
+
+/* A B on each rung: M[0] M[1] into M[2], M[3] and M[4]. */
+static void climb(Tensor M[5]) {
+    print_rung("for i, for j, for k: the definition",
+               fastest_ms(by_definition, M[0], M[1], M[2]));
+    print_rung("for i, for k, for j: in memory's order",
+               fastest_ms(row_by_row, M[0], M[1], M[3]));
+    const int threads = threads_limit(1);
+    print_rung("matmul_nn: registers, packing, blocks",
+               fastest_ms(matmul_nn, M[0], M[1], M[4]));
+    threads_limit(threads);
+    if (threads > 1) {
+        char name[64];
+        snprintf(name, sizeof name, "the same on %d threads, if free", threads);
+        print_rung(name, fastest_ms(matmul_nn, M[0], M[1], M[4]));
+    }
+}
+
+void matmul_ladder_demo(void) {
+    Error error;
+    const long count = (long)N * N;
+    report_section("1.4 The same product, faster");
+    real *block = allocate(5 * (size_t)count * sizeof(real), "the ladder", &error);
+    if (!block) {
+        report_check(false, "%s", error.text);
+        return;
+    }
+    Tensor M[5];
+    for (int t = 0; t < 5; t++) {
+        M[t] = tensor2(block + t * count, N, N);
+    }
+    random_fill_normal((Random){1, RANDOM_DEMO, 1}, M[0], 1.0);
+    random_fill_normal((Random){1, RANDOM_DEMO, 2}, M[1], 1.0);
+
+    printf("\n(%d,%d) times (%d,%d): %.0f million multiplications, and as many\n"
+           "additions. Order and place in memory are all that changes:\n\n",
+           N, N, N, N, (double)N * N * N / 1e6);
+    climb(M);
+    printf("\nHow matmul_nn does it: common/matmul.c, one page. On this machine:\n"
+           "%s.\n\n", matmul_describe());
+    /* Sums of N products of about 1: about sqrt(N) = 20 each, a few N roundings. */
+    const double allowed = 1e-3;
+    double second = tensor_max_abs_difference(M[3], M[2]);
+    double third = tensor_max_abs_difference(M[4], M[2]);
+    report_check(second < allowed && third < allowed,
+                 "all agree: largest differences %.0e and %.0e (allowed %.0e)", second,
+                 third, allowed);
+    free(block);
+}

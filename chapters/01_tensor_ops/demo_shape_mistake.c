@@ -1,0 +1,74 @@
+/*
+ * demo_shape_mistake.c: what the course's code says when shapes don't fit. Such a
+ * mistake stops the program (error.h), so it is made in a child process, and what
+ * the child prints comes back through a pipe.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "matmul.h"
+#include "report.h"
+#include "tensor_ops_demos.h"
+
+/* In the child: Q (3,4) times K (5,4), where Q times K^T was meant. */
+static void make_the_mistake(int message) {
+    static real q[12], k[20], s[15];
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* leave no core file behind */
+    dup2(message, STDERR_FILENO);
+    matmul_nn(tensor2(q, 3, 4), tensor2(k, 5, 4), tensor2(s, 3, 5));
+    _exit(0); /* not reached */
+}
+
+/* What a child that made the mistake wrote to stderr; its exit status, or -1. */
+static int run_child(char *text, size_t bytes) {
+    int ends[2], status = -1;
+    size_t used = 0;
+    text[0] = '\0';
+    fflush(stdout); /* or the child would print it again */
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        make_the_mistake(ends[1]);
+    }
+    close(ends[1]);
+    ssize_t got = child > 0 ? 1 : 0;
+    while (got > 0 && used < bytes - 1) {
+        got = read(ends[0], text + used, bytes - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    text[used] = '\0';
+    close(ends[0]);
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+/* The text in lines of at most `width`, broken between words. */
+static void print_wrapped(char *text, size_t width) {
+    size_t column = 0;
+    for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
+        if (column > 0 && column + 1 + strlen(word) > width) {
+            printf("\n");
+            column = 0;
+        }
+        column += (size_t)printf("%s%s", column == 0 ? "    " : " ", word);
+    }
+    printf("\n");
+}
+
+void shape_mistake_demo(void) {
+    char text[1024], first[1024];
+    report_section("1.2 When shapes don't fit");
+    printf("\nEvery function checks the shapes it is given. With Q (3,4) and K (5,4),\n"
+           "matmul_nn(Q, K, S) where matmul_nt (Q times K^T) was meant says:\n\n");
+    int status = run_child(text, sizeof text);
+    memcpy(first, text, sizeof first);
+    print_wrapped(text, 80);
+    printf("\n");
+    report_check(WIFSIGNALED(status) && strstr(first, "matmul_nn") &&
+                     strstr(first, "(3,4)") && strstr(first, "(5,4)"),
+                 "the program stopped, and the message names the call and both shapes");
+}

@@ -1,0 +1,19 @@
+/*
+ * plot_file.h: a chapter's data for gnuplot, plots/NAME.dat.
+ *
+ * Where there is no folder plots/ (the program runs somewhere else) nothing is
+ * written, and a line says so: that is no failure. A file that can't be written
+ * to its end is removed, and that is one.
+ */
+#ifndef PLOT_FILE_H
+#define PLOT_FILE_H
+
+#include <stdio.h>
+
+/* plot_file_open: plots/NAME.dat, its first line "# columns". NULL when skipped. */
+FILE *plot_file_open(const char *name, const char *columns);
+
+/* plot_file_close: says how to draw the picture. `file` may be NULL. */
+void plot_file_close(FILE *file, const char *name);
+
+#endif

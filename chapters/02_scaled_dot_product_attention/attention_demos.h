@@ -1,0 +1,14 @@
+/*
+ * attention_demos.h: the sections of chapter 2's program. Each prints one part of
+ * the lesson and its checks (report.h), needs nothing and leaves nothing behind.
+ */
+#ifndef ATTENTION_DEMOS_H
+#define ATTENTION_DEMOS_H
+
+void worked_example_demo(void);       /* forward and backward beside paper and pencil */
+void why_scale_demo(void);            /* what 1/sqrt(d_k) is for, measured */
+void mask_demo(void);                 /* causal mask: the past doesn't see the future */
+void attention_properties_demo(void); /* what holds for any Q, K and V */
+void attention_cost_demo(void);       /* time and memory against n */
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * demo_cost.c: what attention costs as the number of tokens n grows
+ * [AIAYN T.1]: 4 n^2 d flops forward, 8 n^2 d backward, n^2 numbers of memory for A.
+ * Measured, never passed or failed: a time depends on the machine.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "arena.h"
+#include "attention.h"
+#include "attention_demos.h"
+#include "plot_file.h"
+#include "random.h"
+#include "report.h"
+#include "stopwatch.h"
+#include "threads.h"
+
+/* n doubles from line to line; d_k = d_v = 64, as in both papers. */
+enum { FIRST_N = 16, LAST_N = 1024, WIDTH = 64 };
+
+typedef struct {
+    Tensor Q, K, V, A, O, dO, dQ, dK, dV, dS;
+} Buffers;
+
+typedef void Pass(Buffers *b);
+
+static void lay_out(Arena *arena, Buffers *b, int n) {
+    Tensor *wide[] = {&b->Q, &b->K, &b->V, &b->O, &b->dO, &b->dQ, &b->dK, &b->dV};
+    for (size_t t = 0; t < sizeof wide / sizeof wide[0]; t++) {
+        *wide[t] = arena_tensor2(arena, n, WIDTH);
+    }
+    b->A = arena_tensor2(arena, n, n);
+    b->dS = arena_tensor2(arena, n, n);
+}
+
+static void forward(Buffers *b) {
+    attention_forward(b->Q, b->K, b->V, NULL, b->A, b->O);
+}
+
+static void backward(Buffers *b) {
+    attention_backward(b->Q, b->K, b->V, b->A, b->dO, b->dQ, b->dK, b->dV, b->dS);
+}
+
+/* The fastest of at least 3 times: the others were disturbed. */
+static double pass_ms(Pass *pass, Buffers *b) {
+    const double first = stopwatch_ms();
+    double best = HUGE_VAL;
+    for (int repeat = 0; repeat < 3 || stopwatch_ms() - first < 50; repeat++) {
+        double start = stopwatch_ms();
+        pass(b);
+        best = fmin(best, stopwatch_ms() - start);
+    }
+    return best;
+}
+
+/* One line of the table, and of the file; false when there is no memory. */
+static bool measure(int n, double *before_ms, FILE *file, Error *error) {
+    Arena plan = {0}, arena;
+    Buffers b;
+    lay_out(&plan, &b, n);
+    if (!arena_make(&arena, &plan, "attention's tensors", error)) {
+        return false;
+    }
+    lay_out(&arena, &b, n);
+    arena_check_full(&arena);
+    Tensor *inputs[] = {&b.Q, &b.K, &b.V, &b.dO};
+    for (uint32_t t = 0; t < 4; t++) {
+        random_fill_normal((Random){7, RANDOM_DEMO, t}, *inputs[t], 1.0);
+    }
+    const double flops = 4.0 * n * n * WIDTH;
+    const double forward_ms = pass_ms(forward, &b), backward_ms = pass_ms(backward, &b);
+    const double forward_rate = flops / (forward_ms * 1e6);
+    const double backward_rate = 2 * flops / (backward_ms * 1e6);
+    arena_free(&arena);
+
+    printf("    %5d %10.3f %9.1f %11.3f %9.1f %10.0f", n, forward_ms, forward_rate,
+           backward_ms, backward_rate, (double)n * n * sizeof(real) / 1024);
+    if (*before_ms > 0) {
+        printf("   x %.1f", (forward_ms + backward_ms) / *before_ms);
+    }
+    printf("\n");
+    *before_ms = forward_ms + backward_ms;
+    if (file) {
+        fprintf(file, "%d %.5f %.5f %.2f %.2f\n", n, forward_ms, backward_ms,
+                forward_rate, backward_rate);
+    }
+    return true;
+}
+
+void attention_cost_demo(void) {
+    Error error;
+    double before_ms = 0;
+    report_section("2.6 What it costs");
+    printf("\n[AIAYN T.1]: n^2 d. With n queries, n keys and d = d_k = d_v = %d:\n"
+           "4 n^2 d flops forward, twice that backward, and n^2 weights to keep.\n"
+           "On one thread:\n\n", WIDTH);
+    printf("        n forward ms   GFLOP/s backward ms   GFLOP/s   A in KiB   time\n");
+    FILE *file = plot_file_open(
+        "attention_cost",
+        "n (tokens)   forward (ms)   backward (ms)   and their GFLOP/s");
+    const int threads = threads_limit(1);
+    for (int n = FIRST_N; n <= LAST_N; n *= 2) {
+        if (!measure(n, &before_ms, file, &error)) {
+            report_check(false, "%s", error.text);
+            break;
+        }
+    }
+    threads_limit(threads);
+    printf("\nTwice the tokens: four times the work and the memory, once the products\n"
+           "are large enough to run at speed. ViT-B/16 has n = 197: 224 x 224 pixels\n"
+           "in patches of 16 x 16, and a class token. Patches of 8 x 8 would make it\n"
+           "785, and A 16 times as large.\n\n");
+    plot_file_close(file, "attention_cost");
+}

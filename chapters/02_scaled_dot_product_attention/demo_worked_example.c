@@ -1,0 +1,143 @@
+/*
+ * demo_worked_example.c: [AIAYN eq.1], forward and backward, step by step on numbers
+ * small enough for paper and pencil: 2 queries, 3 keys, d_k = 4 (so that the scale
+ * is 1/2), d_v = 2. The numbers "by hand" are literals, worked out in
+ * notes/02_scaled_dot_product_attention.md, not computed by this program.
+ */
+#include <stdio.h>
+
+#include "attention.h"
+#include "attention_demos.h"
+#include "by_hand.h"
+#include "matmul.h"
+#include "report.h"
+#include "softmax.h"
+
+enum { QUERIES = 2, KEYS = 3, D_K = 4, D_V = 2 };
+
+/* Five digits by hand are right to half a unit of the last. */
+#define HAND_TOLERANCE 1e-5
+
+static real q[] = {1, 0, 1, 0, /**/ 0, 1, 0, -1};
+static real k[] = {1, 1, 1, 1, /**/ 0, 1, 0, -1, /**/ 2, -1, 2, 1};
+static real v[] = {1, 0, /**/ 0, 2, /**/ 2, 1};
+static real d_o[] = {1, 0, /**/ -2, 1};
+
+/* ---- by hand ----------------------------------------------------------- */
+
+static const double hand_scores[] = {2, 0, 4, /**/ 0, 2, -2};
+static const double hand_S[] = {1, 0, 2, /**/ 0, 1, -1};
+static const double hand_A[] = {0.24473, 0.09003, 0.66524, /**/
+                                0.24473, 0.66524, 0.09003};
+static const double hand_O[] = {1.57521, 0.84530, /**/ 0.42479, 1.42051};
+static const double hand_dV[] = {-0.24473, 0.24473, /**/ -1.24045, 0.66524, /**/
+                                 0.48518, 0.09003};
+static const double hand_dA[] = {1, 0, 2, /**/ -2, 2, -3};
+static const double hand_dS[] = {-0.14077, -0.14182, 0.28259, /**/
+                                 -0.62918, 0.95067, -0.32149};
+static const double hand_dQ[] = {0.21220, -0.28259, 0.21220, 0.14182, /**/
+                                 -0.63608, 0.32149, -0.63608, -0.95067};
+static const double hand_dK[] = {-0.07039, -0.31459, -0.07039, 0.31459,  /**/
+                                 -0.07091, 0.47534,  -0.07091, -0.47534, /**/
+                                 0.14129,  -0.16075, 0.14129,  0.16075};
+
+/* ---- printing ---------------------------------------------------------- */
+
+/* T's rows beside those by hand, and whether they agree. */
+static void compare(const char *name, const char *why, Tensor T, const double *hand) {
+    const int cols = tensor_cols(T);
+    char shape[TENSOR_SHAPE_TEXT];
+    printf("\n%s %s   %s\n    %*s    %*s\n", name, tensor_shape_text(T, shape), why,
+           9 * cols, "computed", 9 * cols, "by hand");
+    for (int i = 0; i < tensor_rows(T); i++) {
+        printf("    ");
+        for (int j = 0; j < cols; j++) {
+            printf(" %8.5f", (double)tensor_row(T, i)[j]);
+        }
+        printf("   |");
+        for (int j = 0; j < cols; j++) {
+            printf(" %8.5f", hand[i * cols + j]);
+        }
+        printf("\n");
+    }
+    by_hand(T, hand, HAND_TOLERANCE, name);
+}
+
+static void show_inputs(Tensor Q, Tensor K, Tensor V) {
+    printf("\n2 queries look at 3 keys; each key carries a value. d_k = 4, d_v = 2.\n"
+           "A query asks, a key says what there is, a value is what is given.\n\n");
+    report_matrix("Q", Q, 0);
+    report_matrix("K", K, 0);
+    report_matrix("V", V, 0);
+}
+
+/* ---- forward ----------------------------------------------------------- */
+
+static void forward_by_steps(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor O) {
+    matmul_nt(Q, K, A);
+    compare("Q K^T", "how well does query i fit key j? A dot product", A, hand_scores);
+    tensor_scale(A, (real)0.5);
+    compare("S = Q K^T / sqrt(d_k)", "here: half of it", A, hand_S);
+    softmax_forward(A, A);
+    compare("A = softmax(S)", "row by row: a query's weights sum to 1", A, hand_A);
+    matmul_nn(A, V, O);
+    compare("O = A V", "each row: the values' average, so weighted", O, hand_O);
+}
+
+/* ---- backward ---------------------------------------------------------- */
+
+static void backward_by_steps(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO) {
+    real dv[KEYS * D_V], da[QUERIES * KEYS], ds[QUERIES * KEYS];
+    real dq[QUERIES * D_K], dk[KEYS * D_K];
+    Tensor dV = tensor2(dv, KEYS, D_V), dA = tensor2(da, QUERIES, KEYS);
+    Tensor dS = tensor2(ds, QUERIES, KEYS);
+    Tensor dQ = tensor2(dq, QUERIES, D_K), dK = tensor2(dk, KEYS, D_K);
+
+    matmul_tn(A, dO, dV);
+    compare("dV = A^T dO", "each value: the weights that used it", dV, hand_dV);
+    matmul_nt(dO, V, dA);
+    compare("dA = dO V^T", "what more weight on key j would do to L", dA, hand_dA);
+    softmax_backward(A, dA, dS);
+    compare("dS = A o (dA - rowsum(dA o A))", "chapter 1; rows sum to 0", dS, hand_dS);
+    matmul_nn(dS, K, dQ);
+    tensor_scale(dQ, (real)0.5);
+    compare("dQ = dS K / sqrt(d_k)", "each query: its keys, by dS", dQ, hand_dQ);
+    matmul_tn(dS, Q, dK);
+    tensor_scale(dK, (real)0.5);
+    compare("dK = dS^T Q / sqrt(d_k)", "each key: its queries, likewise", dK, hand_dK);
+}
+
+/* The layer, which later chapters call, gives the same. */
+static void check_the_layer(Tensor Q, Tensor K, Tensor V, Tensor dO) {
+    real a[QUERIES * KEYS], o[QUERIES * D_V], ds[QUERIES * KEYS];
+    real dq[QUERIES * D_K], dk[KEYS * D_K], dv[KEYS * D_V];
+    Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
+    Tensor dQ = tensor2(dq, QUERIES, D_K), dK = tensor2(dk, KEYS, D_K);
+    Tensor dV = tensor2(dv, KEYS, D_V);
+
+    printf("\nThe same by the layer that all later chapters call (attention.c):\n\n");
+    attention_forward(Q, K, V, NULL, A, O);
+    by_hand(A, hand_A, HAND_TOLERANCE, "attention_forward: A");
+    by_hand(O, hand_O, HAND_TOLERANCE, "attention_forward: O");
+    attention_backward(Q, K, V, A, dO, dQ, dK, dV, tensor2(ds, QUERIES, KEYS));
+    by_hand(dQ, hand_dQ, HAND_TOLERANCE, "attention_backward: dQ");
+    by_hand(dK, hand_dK, HAND_TOLERANCE, "attention_backward: dK");
+    by_hand(dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
+}
+
+void worked_example_demo(void) {
+    real a[QUERIES * KEYS], o[QUERIES * D_V];
+    Tensor Q = tensor2(q, QUERIES, D_K), K = tensor2(k, KEYS, D_K);
+    Tensor V = tensor2(v, KEYS, D_V), dO = tensor2(d_o, QUERIES, D_V);
+    Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
+
+    report_section("2.1 A worked example, forward");
+    show_inputs(Q, K, V);
+    forward_by_steps(Q, K, V, A, O);
+    report_section("2.2 The same example, backward");
+    printf("\nTake the loss L = O(0,0) - 2 O(1,0) + O(1,1). Then dO = dL/dO is\n\n");
+    report_matrix("dO", dO, 0);
+    printf("\nNow the forward lines are read from the last to the first.\n");
+    backward_by_steps(Q, K, V, A, dO);
+    check_the_layer(Q, K, V, dO);
+}

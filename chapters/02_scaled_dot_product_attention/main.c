@@ -1,0 +1,53 @@
+/*
+ * Chapter 2: scaled dot-product attention [AIAYN eq.1], forward and backward.
+ *
+ * The layer is attention.h and attention.c; the other files print the lesson. The
+ * numbers here are float, as in training; gradient_checks.c is compiled in double.
+ * Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "attention_demos.h"
+#include "gradient_checks.h"
+#include "report.h"
+
+static void print_help(void) {
+    printf("usage: ./chapter2\n"
+           "\n"
+           "Chapter 2 of the course: scaled dot-product attention, forward and\n"
+           "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
+           "checks; takes no arguments. Run in the course's folder, it also writes\n"
+           "plots/attention_cost.dat. Exit status: 0 when every check holds, else 1.\n"
+           "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
+}
+
+static void print_equations(void) {
+    printf("\nOne equation, and what follows from it:\n\n");
+    report_equation("[AIAYN eq.1]",
+                    "Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V");
+    report_equation("[AIAYN fn.4]", "variance of q.k = d_k, hence the 1/sqrt(d_k)");
+    report_equation("[AIAYN T.1]", "work for n tokens: n^2 d");
+    report_equation("[ViT eq.6]", "A = softmax(q k^T / sqrt(D_h))");
+    report_equation("[ViT eq.7]", "SA(z) = A v");
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return 0;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "chapter2: unknown argument \"%.60s\" (there is only --help)\n",
+                argv[1]);
+        return 2;
+    }
+    report_title("Chapter 2: scaled dot-product attention");
+    print_equations();
+    worked_example_demo();
+    why_scale_demo();
+    mask_demo();
+    attention_properties_demo();
+    attention_cost_demo();
+    return report_verdict("chapter2", chapter2_gradient_checks());
+}
