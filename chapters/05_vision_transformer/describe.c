@@ -41,8 +41,9 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
         return vit_config_check(config, error);
     }
     if (i < 0) {
-        return error_set(error, "no model \"%.60s\": there are Ti/16, S/16, B/16, B/32, "
-                                "L/16, L/32, H/14, and \"this\" for the other options'",
+        return error_set(error,
+                         "no model \"%.60s\": there are Ti/16, S/16, B/16, B/32, L/16, "
+                         "L/32, H/14, and \"this\" for the other options'",
                          name);
     }
     *config = (VitConfig){.height = 224,

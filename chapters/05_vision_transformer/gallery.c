@@ -70,7 +70,8 @@ static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
     }
 }
 
-static void show_image(Trainer *t, const Dataset *dataset, int index, Tensor attention) {
+static void show_image(Trainer *t, const Dataset *dataset, int index,
+                       Tensor attention) {
     Worker *worker = &t->workers[0];
     const VitConfig *c = &t->settings.model;
     const Augmentation none = {0};

@@ -34,7 +34,8 @@ static double loss(void *context) {
 static void lay_out(Check *c, Arena *arena, const VitConfig *config) {
     c->weights = arena_tensor1(arena, (int)c->list.total);
     c->gradients = arena_tensor1(arena, (int)c->list.total);
-    c->images = arena_tensor4(arena, B, config->channels, config->height, config->width);
+    c->images =
+        arena_tensor4(arena, B, config->channels, config->height, config->width);
 }
 
 static bool make(Check *c, const VitConfig *config, Error *error) {

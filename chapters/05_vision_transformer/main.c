@@ -22,7 +22,7 @@ static void print_equations(void) {
     report_equation("[ViT eq.4]", "y = LN(z_L^0)");
     report_equation("[AIAYN 5.4]", "q = (1 - eps) onehot(label) + eps / K");
     report_equation("", "loss = - sum_k q_k log softmax(y W^T + b)_k");
-    report_equation("[ViT T.3]", "Adam, weight decay, warm-up and cosine, clip at norm 1");
+    report_equation("[ViT T.3]", "Adam, weight decay, warm-up, cosine, clipping at 1");
     printf("\n");
 }
 

@@ -13,75 +13,47 @@
 /* Options that are settings: their name on the command line and in the table of
  * settings.c, and what they are. `values` are the words that stand for 0, 1. */
 static const struct {
-    const char *option, *setting, *values[2], *help;
+    const char *option, *setting, *values[2], *argument, *help;
 } setting_options[] = {
-    {"--epochs", "epochs", {0}, "N    passes over the training images"},
-    {"--batch", "batch", {0}, "N     images a step"},
-    {"--lr", "lr", {0}, "X        highest learning rate"},
-    {"--seed", "seed", {0}, "N      of every random number"},
-    {"--threads", "threads", {0}, "N   threads (default: all cores)"},
-    {"--dim", "dim", {0}, "D       width of a token"},
-    {"--depth", "depth", {0}, "L     encoder blocks"},
-    {"--heads", "heads", {0}, "H     attention heads; must divide D"},
-    {"--mlp", "mlp", {0}, "M       width of the MLP"},
-    {"--patch", "patch", {0}, "P     side of a patch; must divide the image's"},
-    {"--norm", "norm", {"pre", "post"}, "pre|post      where layer norm stands"},
-    {"--activation", "activation", {"gelu", "relu"}, "gelu|relu"},
-    {"--schedule", "schedule", {"cosine", "noam"}, "cosine|noam, [AIAYN eq.3]"},
-    {"--warmup", "warmup", {0}, "N    steps of warm-up (default: a tenth, at most 1000)"},
-    {"--weight-decay", "weight_decay", {0}, "X  AdamW's lambda"},
-    {"--beta2", "beta2", {0}, "X     AdamW's second moment's memory"},
-    {"--clip", "clip", {0}, "X      global norm of the gradient, 0: none"},
-    {"--smoothing", "label_smoothing", {0}, "X label smoothing, 0 to 1"},
-    {"--dropout", "dropout", {0}, "X   probability, 0 to 0.999"},
-    {"--shift", "shift", {0}, "N     augmentation: pixels an image may move"},
-    {"--flip", "flip", {"no", "yes"}, "yes|no        augmentation: mirror images"},
+    {"--epochs", "epochs", {0}, "N", "passes over the training images"},
+    {"--batch", "batch", {0}, "N", "images a step"},
+    {"--lr", "lr", {0}, "X", "highest learning rate"},
+    {"--seed", "seed", {0}, "N", "of every random number"},
+    {"--threads", "threads", {0}, "N", "(default: all cores)"},
+    {"--dim", "dim", {0}, "D", "width of a token"},
+    {"--depth", "depth", {0}, "L", "encoder blocks"},
+    {"--heads", "heads", {0}, "H", "attention heads; must divide D"},
+    {"--mlp", "mlp", {0}, "M", "width of the MLP"},
+    {"--patch", "patch", {0}, "P", "side of a patch; must divide the image's"},
+    {"--norm", "norm", {"pre", "post"}, "pre|post", "where layer norm stands"},
+    {"--activation", "activation", {"gelu", "relu"}, "gelu|relu", "of the MLP"},
+    {"--schedule", "schedule", {"cosine", "noam"}, "cosine|noam", "noam: [AIAYN eq.3]"},
+    {"--warmup", "warmup", {0}, "N", "steps (default: a tenth of all, at most 1000)"},
+    {"--weight-decay", "weight_decay", {0}, "X", "AdamW's lambda"},
+    {"--beta2", "beta2", {0}, "X", "AdamW's second moment's memory"},
+    {"--clip", "clip", {0}, "X", "global norm of the gradient, 0: none"},
+    {"--smoothing", "label_smoothing", {0}, "X", "label smoothing, 0 to 1"},
+    {"--dropout", "dropout", {0}, "X", "probability, 0 to 0.999"},
+    {"--shift", "shift", {0}, "N", "augmentation: pixels an image may move"},
+    {"--flip", "flip", {"no", "yes"}, "yes|no", "augmentation: mirror images (default:"},
 };
 
 static const char *path_help[] = {
-    "  --data DIR       IDX files, gzip or not (default: data/fashion-mnist, if it is",
-    "                   there; else the sample in data/sample)",
-    "  --save FILE      checkpoint, after each epoch (default: chapter5.safetensors, or",
-    "                   the file that is resumed)",
-    "  --resume FILE    go on from a checkpoint, with its settings",
-    "  --eval FILE      only test a checkpoint",
-    "  --log FILE.csv   a line a step (default: chapter5.csv)",
-    "  --steps N        stop after N steps (to try things out)",
-    "  --describe NAME  the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32, H/14,",
-    "                   or of the model that the other options make: this",
-    "  --gradcheck      only check every gradient, in double",
-    "  --help           this text",
+    "  --data DIR             IDX files, gzip or not (default: data/fashion-mnist, if",
+    "                         it is there; else the sample in data/sample)",
+    "  --save FILE            checkpoint, after each epoch (default: the file that is",
+    "                         resumed, or chapter5.safetensors)",
+    "  --resume FILE          go on from a checkpoint, with its settings",
+    "  --eval FILE            only test a checkpoint",
+    "  --log FILE.csv         a line a step (default: chapter5.csv)",
+    "  --steps N              stop after N steps (to try things out)",
+    "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
+    "                         H/14, or of the model the other options make: this",
+    "  --gradcheck            only check every gradient, in double",
+    "  --help                 this text",
 };
 
 enum { SETTING_OPTIONS = sizeof setting_options / sizeof setting_options[0] };
-
-void options_help(void) {
-    printf("chapter5: train a Vision Transformer from scratch\n\n"
-           "usage: ./chapter5 [options]\n\nThe data and the run\n");
-    for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
-        printf("%s\n", path_help[i]);
-    }
-    printf("\nModel and training (in brackets: the default)\n");
-    const Settings standard = settings_default();
-    for (int i = 0; i < SETTING_OPTIONS; i++) {
-        for (int k = 0; k < settings_count(); k++) {
-            char text[SETTINGS_TEXT];
-            if (strcmp(settings_name(k), setting_options[i].setting) != 0) {
-                continue;
-            }
-            settings_get(&standard, k, text);
-            const bool plain = !setting_options[i].values[0] &&
-                               strcmp(setting_options[i].setting, "warmup") != 0 &&
-                               strcmp(setting_options[i].setting, "threads") != 0;
-            printf("  %s %s", setting_options[i].option, setting_options[i].help);
-            printf(plain ? " [%g]\n" : "\n", atof(text));
-        }
-    }
-    printf("\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong\n"
-           "usage, 130 stopped by Ctrl-C (the run is saved, and can be resumed).\n");
-}
-
-/* ---- parsing -------------------------------------------------------------- */
 
 static int setting_index(const char *name) {
     for (int i = 0; i < settings_count(); i++) {
@@ -91,6 +63,40 @@ static int setting_index(const char *name) {
     }
     bug("options: there is no setting %s", name);
 }
+
+static void help_of(int option) {
+    const Settings standard = settings_default();
+    const char *setting = setting_options[option].setting;
+    char left[40], value[SETTINGS_TEXT];
+    settings_get(&standard, setting_index(setting), value);
+    snprintf(left, sizeof left, "%s %s", setting_options[option].option,
+             setting_options[option].argument);
+    printf("  %-22s %s", left, setting_options[option].help);
+    if (strcmp(setting, "flip") == 0) {
+        printf("\n%25sif the data has a classes.txt)", "");
+    } else if (setting_options[option].values[0]) {
+        printf(" [%s]", setting_options[option].values[atoi(value)]);
+    } else if (strcmp(setting, "warmup") != 0 && strcmp(setting, "threads") != 0) {
+        printf(" [%g]", atof(value));
+    }
+    printf("\n");
+}
+
+void options_help(void) {
+    printf("chapter5: train a Vision Transformer from scratch\n\n"
+           "usage: ./chapter5 [options]\n\nThe data and the run\n");
+    for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
+        printf("%s\n", path_help[i]);
+    }
+    printf("\nModel and training (in brackets: the default)\n");
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        help_of(i);
+    }
+    printf("\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong\n"
+           "usage, 130 stopped by Ctrl-C (the run is saved, and can be resumed).\n");
+}
+
+/* ---- parsing -------------------------------------------------------------- */
 
 /* Word or number into the setting that `option` stands for. */
 static bool set_setting(Options *o, int option, const char *value, Error *error) {
@@ -151,7 +157,7 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         setting = strcmp(word, setting_options[i].option) == 0 ? i : setting;
     }
     if (path < 0 && setting < 0 && !is_steps) {
-        return error_set(error, "unknown option \"%.60s\" (./chapter5 --help lists them)",
+        return error_set(error, "unknown option \"%.60s\": ./chapter5 --help lists them",
                          word);
     }
     if (!value || (path >= 0 && *value == '\0')) {

@@ -72,10 +72,23 @@ static bool decide_settings(const Options *o, Dataset *dataset, Settings *settin
                          from, settings->model.height, settings->model.width,
                          dataset->train.height, dataset->train.width);
     }
+    if (o->eval && settings->batch > dataset->train.count) {
+        settings->batch = dataset->train.count; /* nothing is trained */
+    }
     if (o->resume && info->train_images != dataset->train.count) {
         return error_set(error, "%s was trained on %ld images, here are %d: give the "
                                 "same --data",
                          o->resume, info->train_images, dataset->train.count);
+    }
+    return true;
+}
+
+/* What is impossible with this data: a patch that doesn't divide the image, ... */
+static bool check_settings(const Settings *settings, const Dataset *dataset,
+                           Error *error) {
+    if (settings->batch > dataset->train.count) {
+        return error_set(error, "a batch of %d images is more than the %d there are",
+                         settings->batch, dataset->train.count);
     }
     return settings_check(settings, error);
 }
@@ -206,27 +219,46 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
     printf("\n");
 }
 
-int run(const Options *o) {
+/* Exit statuses: 1 the world's fault, 2 the command line's. */
+static int complain(const Error *error, int status) {
+    fflush(stdout);
+    fprintf(stderr, "chapter5: %s\n", error->text);
+    return status;
+}
+
+static int run_with_data(const Options *o, Dataset *dataset) {
     static Trainer trainer;
-    Dataset dataset = {0};
     Settings settings;
     CheckpointInfo info = {0};
     Error error;
     bool stopped = false;
-    bool ok = load_data(o, &dataset, &error) &&
-              decide_settings(o, &dataset, &settings, &info, &error) &&
-              trainer_make(&trainer, &settings, dataset.train.count, &error);
-    if (ok) {
-        ok = run_trainer(o, &trainer, &dataset, &stopped, &error);
-        if (ok && stopped) {
-            say_how_to_resume(o, &trainer);
-        }
-        trainer_free(&trainer);
+    if (!decide_settings(o, dataset, &settings, &info, &error)) {
+        return complain(&error, 1);
     }
-    dataset_free(&dataset);
+    if (!check_settings(&settings, dataset, &error)) {
+        return complain(&error, 2);
+    }
+    if (!trainer_make(&trainer, &settings, dataset->train.count, &error)) {
+        return complain(&error, 1);
+    }
+    const bool ok = run_trainer(o, &trainer, dataset, &stopped, &error);
+    if (ok && stopped) {
+        say_how_to_resume(o, &trainer);
+    }
+    trainer_free(&trainer);
     if (!ok) {
-        fflush(stdout);
-        fprintf(stderr, "chapter5: %s\n", error.text);
+        return complain(&error, 1);
     }
-    return !ok ? 1 : stopped ? RUN_INTERRUPTED : 0;
+    return stopped ? RUN_INTERRUPTED : 0;
+}
+
+int run(const Options *o) {
+    Dataset dataset;
+    Error error;
+    if (!load_data(o, &dataset, &error)) {
+        return complain(&error, 1);
+    }
+    const int status = run_with_data(o, &dataset);
+    dataset_free(&dataset);
+    return status;
 }

@@ -44,8 +44,8 @@ static bool make_blocks(Trainer *t, Error *error) {
 bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
     *t = (Trainer){.settings = *settings, .order_epoch = -1, .order_count = images};
     if (settings->batch > images) {
-        return error_set(error, "a batch of %d images is more than the %d there are",
-                         settings->batch, images);
+        bug("trainer_make: a batch of %d images is more than the %d there are",
+            settings->batch, images);
     }
     const int share = (settings->batch + settings->threads - 1) / settings->threads;
     t->slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
