@@ -1,0 +1,31 @@
+/*
+ * naive_vit.h: the Vision Transformer once more, from naive_layers.h and equations
+ * [ViT eq.1] to [ViT eq.4], in double. It shares nothing with the code under test
+ * but the parameters' names.
+ */
+#ifndef NAIVE_VIT_H
+#define NAIVE_VIT_H
+
+#include "parameters.h"
+#include "vit.h"
+
+/*
+ * naive_embedding: z_0 (B, N+1, D) [ViT eq.1]
+ *   images (B, C, H, W)   cls (D)   pos (N+1, D)   E (D, C, P, P)   b_E (D)
+ */
+typedef struct {
+    int B, C, H, W, P, D;
+    const double *cls, *pos, *E, *b_E;
+} NaiveEmbedding;
+
+void naive_embedding(const NaiveEmbedding *e, const double *images, double *z_0);
+
+/* naive_vit: logits (B, K) of B images, the weights lying as the list says. */
+void naive_vit(const VitConfig *config, const ParameterList *list, double *weights,
+               int B, const double *images, double *logits);
+
+/* naive_cross_entropy: the images' mean loss with smoothing eps [AIAYN 5.4]. */
+double naive_cross_entropy(int B, int K, const double *logits,
+                           const unsigned char *labels, double eps);
+
+#endif

@@ -1,0 +1,18 @@
+#!/bin/sh
+# run_flavour.sh FLAVOUR BINARY: run the tests of one flavour under a heading that
+# names it. Exits as they do.
+set -u
+
+if [ $# -ne 2 ]; then
+    echo "usage: run_flavour.sh FLAVOUR BINARY" >&2
+    exit 2
+fi
+case $1 in
+asan-*) name="${1#asan-}, with ASan and UBSan" ;;
+*) name=$1 ;;
+esac
+OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+export OMP_NUM_THREADS
+
+echo "== tests in $name"
+exec "$2"

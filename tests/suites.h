@@ -1,0 +1,51 @@
+/*
+ * suites.h: one suite a module. A new one is declared here, and listed in main.c.
+ */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+/* common/ */
+Suite *tensor_suite(void);
+Suite *error_suite(void);
+Suite *arena_suite(void);
+Suite *random_suite(void);
+Suite *real_math_suite(void);
+Suite *matmul_suite(void);
+Suite *softmax_suite(void);
+Suite *gelu_suite(void);
+Suite *linear_suite(void);
+Suite *parameters_suite(void);
+Suite *gradcheck_suite(void);
+Suite *report_suite(void);
+
+/* chapter 2 */
+Suite *attention_suite(void);
+
+/* chapter 3 */
+Suite *multi_head_attention_suite(void);
+
+/* chapter 4 */
+Suite *layer_norm_suite(void);
+Suite *dropout_suite(void);
+Suite *mlp_suite(void);
+Suite *encoder_block_suite(void);
+
+/* chapter 5 */
+Suite *patch_embedding_suite(void);
+Suite *vit_suite(void);
+Suite *cross_entropy_suite(void);
+Suite *adamw_suite(void);
+Suite *schedule_suite(void);
+Suite *dataset_suite(void);
+Suite *safetensors_suite(void);
+Suite *checkpoint_suite(void);
+Suite *trainer_suite(void);
+Suite *settings_suite(void);
+Suite *options_suite(void);
+
+/* vectors made by PyTorch */
+Suite *reference_suite(void);
+
+#endif

@@ -1,0 +1,125 @@
+/* test_arena.c: counting, handing out, and checking (common/arena.h). */
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "check_helpers.h"
+#include "suites.h"
+
+typedef struct {
+    Tensor a, b, c, d;
+} Layout;
+
+static void lay_out(Arena *arena, Layout *layout) {
+    layout->a = arena_tensor1(arena, 5);
+    layout->b = arena_tensor2(arena, 3, 7);
+    layout->c = arena_tensor3(arena, 2, 3, 4);
+    layout->d = arena_tensor4(arena, 2, 1, 3, 5);
+}
+
+/* The arena of that layout, counted, made and laid out. */
+static Arena laid_out(Layout *layout) {
+    Arena plan = {0}, arena;
+    Error error;
+    lay_out(&plan, layout);
+    ck_assert(arena_make(&arena, &plan, "a layout", &error));
+    lay_out(&arena, layout);
+    return arena;
+}
+
+START_TEST(while_counting_tensors_have_shapes_but_no_data) {
+    Arena plan = {0};
+    Layout layout;
+    lay_out(&plan, &layout);
+    ck_assert_ptr_null(layout.a.data);
+    ck_assert_ptr_null(layout.d.data);
+    ck_assert(tensor_same_shape(layout.a, SHAPE(5)));
+    ck_assert(tensor_same_shape(layout.b, SHAPE(3, 7)));
+    ck_assert(tensor_same_shape(layout.c, SHAPE(2, 3, 4)));
+    ck_assert(tensor_same_shape(layout.d, SHAPE(2, 1, 3, 5)));
+    ck_assert_int_ge(plan.used, 5 + 21 + 24 + 30);
+}
+END_TEST
+
+START_TEST(the_second_walk_uses_exactly_what_the_first_counted) {
+    Layout layout;
+    Arena arena = laid_out(&layout);
+    ck_assert_int_eq(arena.used, arena.capacity);
+    arena_check_full(&arena);
+    arena_free(&arena);
+}
+END_TEST
+
+START_TEST(tensors_are_zero_aligned_and_do_not_overlap) {
+    Layout layout;
+    Arena arena = laid_out(&layout);
+    const Tensor all[4] = {layout.a, layout.b, layout.c, layout.d};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq((uintptr_t)all[i].data % 64, 0);
+        assert_same_bits(all[i], zero_tensor(all[i]));
+    }
+    for (int i = 0; i < 4; i++) {
+        tensor_fill(all[i], (real)(i + 1));
+    }
+    for (int i = 0; i < 4; i++) {
+        Tensor want = zero_tensor(all[i]);
+        tensor_fill(want, (real)(i + 1));
+        assert_same_bits(all[i], want);
+    }
+    arena_free(&arena);
+}
+END_TEST
+
+START_TEST(a_freed_arena_is_empty) {
+    Layout layout;
+    Arena arena = laid_out(&layout);
+    arena_free(&arena);
+    ck_assert_ptr_null(arena.block);
+    ck_assert_int_eq(arena.used, 0);
+    ck_assert_int_eq(arena.capacity, 0);
+}
+END_TEST
+
+START_TEST(asking_for_more_than_was_planned_stops) {
+    Layout layout;
+    Arena arena = laid_out(&layout);
+    assert_stops("arena: planned for |more than when it was counted",
+                 arena_tensor1(&arena, 1));
+    arena_free(&arena);
+}
+END_TEST
+
+START_TEST(using_less_than_was_planned_stops) {
+    Arena plan = {0}, arena;
+    Layout layout;
+    Error error;
+    lay_out(&plan, &layout);
+    ck_assert(arena_make(&arena, &plan, "a layout", &error));
+    arena_tensor1(&arena, 5);
+    assert_stops("arena: planned for |handed out", arena_check_full(&arena));
+    arena_free(&arena);
+}
+END_TEST
+
+START_TEST(no_memory_for_an_arena_is_an_error_that_names_it) {
+    Arena plan = {.used = LONG_MAX}, arena;
+    Error error = {""};
+    ck_assert(!arena_make(&arena, &plan, "activations", &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "no memory for activations"));
+    arena_free(&arena);
+}
+END_TEST
+
+Suite *arena_suite(void) {
+    Suite *suite = suite_create("arena");
+    TCase *errors = add_case(suite, "errors");
+    tcase_add_test(errors, asking_for_more_than_was_planned_stops);
+    tcase_add_test(errors, using_less_than_was_planned_stops);
+    tcase_add_test(errors, no_memory_for_an_arena_is_an_error_that_names_it);
+    TCase *layout = add_case(suite, "layout");
+    tcase_add_test(layout, while_counting_tensors_have_shapes_but_no_data);
+    tcase_add_test(layout, the_second_walk_uses_exactly_what_the_first_counted);
+    tcase_add_test(layout, tensors_are_zero_aligned_and_do_not_overlap);
+    tcase_add_test(layout, a_freed_arena_is_empty);
+    return suite;
+}

@@ -1,0 +1,403 @@
+#!/bin/sh
+# test_command_line.sh: chapter 5 as its users meet it: its options, what it says and
+# exits with, the files that it leaves. Run from the repository's root. No test needs
+# the full data set, or more than sh, dd, od, gzip and the like.
+#
+#   CHAPTER5=./chapter5   the program; when it isn't given, it is built with CC
+# shellcheck disable=SC2086,SC2059,SC2100,SC2016 # lists of options are to be split
+set -u
+
+if [ -z "${CHAPTER5:-}" ]; then
+    CHAPTER5=./chapter5
+    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter5 \
+        >/dev/null || exit 1
+fi
+OMP_NUM_THREADS=2
+LC_ALL=C
+export OMP_NUM_THREADS LC_ALL
+
+scratch=$(mktemp -d) || exit 1
+running=
+trap 'rm -rf "$scratch"' EXIT
+trap '[ -n "$running" ] && kill -9 "$running"; exit 1' HUP INT TERM
+
+passed=0
+failed=0
+out=$scratch/out
+err=$scratch/err
+log=$scratch/log.csv
+small="--dim 16 --depth 1 --heads 2 --mlp 32 --batch 32 --epochs 1 --threads 2"
+small="$small --dropout 0.1 --shift 1"
+
+# ---- words for tests ---------------------------------------------------------------
+
+group() {
+    echo "-- $1"
+}
+
+# check WHAT COMMAND...: a test that passes when the command succeeds.
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $what"
+        [ -s "$err" ] && sed 's/^/      stderr: /' "$err" | head -n 5
+    fi
+}
+
+# chapter5 OPTIONS...: the program, and what it says and exits with.
+chapter5() {
+    "$CHAPTER5" "$@" >"$out" 2>"$err"
+    status=$?
+}
+
+exited() {
+    [ "$status" -eq "$1" ] || { echo "      exit status $status, want $1"; return 1; }
+}
+
+says() { # says PATTERN: on stdout
+    grep -Eq -e "$1" "$out" || { echo "      nothing says $1"; return 1; }
+}
+
+says_not() {
+    ! grep -Eq -e "$1" "$out"
+}
+
+last_line() { # last_line PATTERN
+    tail -n 1 "$out" | grep -Eq -e "$1"
+}
+
+same() { # same FILE FILE: byte for byte
+    cmp -s "$1" "$2" || { echo "      $1 and $2 differ"; return 1; }
+}
+
+not_there() {
+    [ ! -e "$1" ]
+}
+
+# one_line STATUS PATTERN: what an error is: this exit status, and exactly one line on
+# stderr, by the program's name, that fits the pattern.
+one_line() {
+    exited "$1" &&
+        [ "$(wc -l <"$err")" -eq 1 ] && [ "$(grep -c '' "$err")" -eq 1 ] &&
+        grep -Eq '^chapter5: .' "$err" && grep -Eq -e "$2" "$err"
+}
+
+# refuses STATUS PATTERN OPTIONS...: an error; and the checkpoint `kept`, where the run
+# would have been saved, is as it was.
+refuses() {
+    wanted=$1
+    pattern=$2
+    shift 2
+    chapter5 "$@"
+    check "exit status $wanted, one line ($pattern): $*" one_line "$wanted" "$pattern"
+    check "the checkpoint is untouched: $*" untouched
+}
+
+untouched() {
+    same "$scratch/kept" "$scratch/good" && not_there "$scratch/kept.tmp"
+}
+
+# ---- data --------------------------------------------------------------------------
+
+images=images-idx3-ubyte
+labels=labels-idx1-ubyte
+
+# cut_images SET COUNT, cut_labels SET COUNT: the first COUNT of the sample (< 256).
+cut_images() {
+    printf '\000\000\010\003\000\000\000'
+    printf "\\$(printf %o "$2")"
+    printf '\000\000\000\034\000\000\000\034'
+    gzip -dc "data/sample/$1-$images.gz" | tail -c +17 | head -c $(($2 * 784))
+}
+
+cut_labels() {
+    printf '\000\000\010\001\000\000\000'
+    printf "\\$(printf %o "$2")"
+    gzip -dc "data/sample/$1-$labels.gz" | tail -c +9 | head -c "$2"
+}
+
+# new_data DIR: 96 and 40 images of 28x28, in plain files, as MNIST has them.
+new_data() {
+    rm -rf "$1"
+    mkdir -p "$1" || exit 1
+    cut_images train 96 >"$1/train-$images"
+    cut_labels train 96 >"$1/train-$labels"
+    cut_images t10k 40 >"$1/t10k-$images"
+    cut_labels t10k 40 >"$1/t10k-$labels"
+}
+
+# poke FILE OFFSET BYTES: overwrite (printf's octal escapes); shorten FILE COUNT.
+poke() {
+    printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+shorten() {
+    head -c "$2" "$1" >"$scratch/shorter" && mv "$scratch/shorter" "$1"
+}
+
+bytes_in() {
+    wc -c <"$1" | tr -d ' '
+}
+
+# ---- a run -------------------------------------------------------------------------
+
+group 'a run on the sample'
+data=$scratch/data
+new_data "$data"
+run="$small --log $log"
+chapter5 --data data/sample $run --save "$scratch/sample"
+check 'it exits with 0' exited 0
+check 'and says nothing on stderr' [ ! -s "$err" ]
+check 'its last line is the test accuracy' last_line '^test accuracy: 0\.[0-9]{4}$'
+check 'all parameters are counted by formula' says '^PASS .*parameters, by the formula'
+check 'the sample is called one' says 'SMALL SAMPLE'
+check 'nothing failed' says_not '^FAIL'
+tr -d '\r\033' <"$out" >"$scratch/plain"
+check 'to a file, it writes plain lines' same "$out" "$scratch/plain"
+check 'the epoch has a line' says 'epoch +1/1 +step +62/62 .* test 0\.[0-9]{4}$'
+header='step,epoch,loss,accuracy,gradient_norm,lr,seconds'
+check 'the log has a header' [ "$(head -n 1 "$log")" = "$header" ]
+steps_in_log() { # steps_in_log N: 1 to N, a line each, seven numbers in every line
+    awk -F, -v n="$1" 'NR > 1 && ($1 != NR - 1 || NF != 7) { bad = 1 }
+                       END { exit bad || NR != n + 1 }' "$log"
+}
+check 'and a line for every step' steps_in_log 62
+tail -n 1 "$out" >"$scratch/trained"
+chapter5 --data data/sample --eval "$scratch/sample"
+check 'testing the checkpoint exits with 0' exited 0
+tail -n 1 "$out" >"$scratch/tested"
+check 'and ends with the same line' same "$scratch/trained" "$scratch/tested"
+
+group 'data in plain and in gzip files'
+chapter5 --data "$data" $run --save "$scratch/good"
+check 'plain files train' exited 0
+check 'to a last line' last_line '^test accuracy: [01]\.[0-9]{4}$'
+cp -R "$data" "$scratch/packed"
+gzip "$scratch"/packed/*
+chapter5 --data "$scratch/packed" $run --save "$scratch/from-gzip"
+check 'gzip files train' exited 0
+check 'to the same weights' same "$scratch/good" "$scratch/from-gzip"
+cp "$scratch/good" "$scratch/kept"
+chapter5 --data "$data" $run --seed 2 --save "$scratch/other-seed"
+check 'another seed trains' exited 0
+check 'to other weights' sh -c '! cmp -s "$1" "$2"' - "$scratch/good" "$scratch/other-seed"
+
+mkdir "$scratch/few"
+cut_images train 9 >"$scratch/few/train-$images"
+cut_labels train 9 >"$scratch/few/train-$labels"
+cp "$data"/t10k-* "$scratch/few"
+chapter5 --data "$data" --eval "$scratch/good"
+tail -n 1 "$out" >"$scratch/tested"
+chapter5 --data "$scratch/few" --eval "$scratch/good"
+check 'testing needs no batch of training images' exited 0
+tail -n 1 "$out" >"$scratch/tested-few"
+check 'and none of their pixels' same "$scratch/tested" "$scratch/tested-few"
+
+group 'what needs no data'
+chapter5 --help
+check 'help exits with 0' exited 0
+check 'help tells of resuming' says '--resume FILE'
+check 'help tells the exit statuses' says 'Exit status'
+for model in Ti/16:5717416 S/16:22050664 B/16:86567656 B/32:88224232 L/16:304326632 \
+    L/32:306535400 H/14:632045800; do
+    chapter5 --describe "${model%:*}"
+    check "${model%:*} is described" exited 0
+    check "${model%:*} has ${model#*:} parameters" says "published ${model#*:}\$"
+    check "${model%:*}: no check fails" says_not '^FAIL'
+done
+chapter5 --describe this --dim 32
+check 'this model is described' exited 0
+check 'with the given width' says 'D 32'
+chapter5 --gradcheck
+check 'the gradient check exits with 0' exited 0
+check 'every tensor has its line' says '^PASS  blocks\.1\.attn\.qkv\.weight'
+check 'none fails' says_not 'FAIL'
+
+# ---- what is refused -----------------------------------------------------------------
+
+group 'wrong usage'
+bad="--save $scratch/kept --log $log --data $data"
+refuses 2 'unknown option "--bacth"' $bad --bacth 3
+refuses 2 'unknown option "-x"' $bad -x
+refuses 2 'unknown option "3"' $bad 3
+refuses 2 '--data needs a value' --save "$scratch/kept" --data
+refuses 2 '--batch needs a value' $bad --batch
+refuses 2 '--batch .*"0"' $bad --batch 0
+refuses 2 '--batch .*"-4"' $bad --batch -4
+refuses 2 '--batch .*"many"' $bad --batch many
+refuses 2 '--batch .*"8.5"' $bad --batch 8.5
+refuses 2 '--lr .*"nan"' $bad --lr nan
+refuses 2 '--lr .*"1e999"' $bad --lr 1e999
+refuses 2 '--lr .*0' $bad --lr 0
+refuses 2 '--dropout .*"1"' $bad --dropout 1
+refuses 2 '--norm .*middle' $bad --norm middle
+refuses 2 '--steps .*"0"' $bad --steps 0
+refuses 2 '3 heads.*16' $bad --dim 16 --heads 3
+refuses 2 '--eval and --resume' --eval "$scratch/kept" --resume "$scratch/kept"
+refuses 2 'no model "B/17"' --describe B/17
+check 'wrong usage prints nothing else' [ ! -s "$out" ]
+refuses 2 'patch of 5.*28x28' $bad $small --patch 5
+refuses 2 'batch of 97 .* 96' $bad $small --batch 97
+
+group 'data that is missing or damaged'
+refuses 1 "$scratch/nowhere: no such directory" --data "$scratch/nowhere" $small \
+    --save "$scratch/kept" --log "$log"
+# refuses_data PATTERN: with what is in $d now; afterwards $d is whole again.
+d=$scratch/damaged
+new_data "$d"
+refuses_data() {
+    refuses 1 "$1" --data "$d" $small --save "$scratch/kept" --log "$log"
+    new_data "$d"
+}
+rm "$d/t10k-$labels"
+refuses_data "$d: .*t10k-$labels"
+shorten "$d/train-$images" 10
+refuses_data "train-$images: truncated"
+shorten "$d/train-$images" 60000
+refuses_data "train-$images: truncated"
+shorten "$d/train-$labels" 103
+refuses_data "train-$labels: truncated"
+printf x >>"$d/t10k-$images"
+refuses_data "t10k-$images: too long"
+poke "$d/train-$labels" 3 '\003'
+refuses_data "train-$labels: wrong magic number 0x00000803"
+poke "$d/train-$labels" 20 '\012'
+refuses_data "train-$labels: label 12 is 10"
+poke "$d/t10k-$labels" 47 '\377'
+refuses_data "t10k-$labels: label 39 is 255"
+cut_labels train 95 >"$d/train-$labels"
+refuses_data 'train.* 96 images but 95 labels'
+cut_labels t10k 41 >"$d/t10k-$labels"
+refuses_data 't10k.* 40 images but 41 labels'
+poke "$d/train-$images" 4 '\000\000\000\000'
+refuses_data "train-$images: dimension 0 is 0"
+poke "$d/train-$images" 12 '\177\377\377\377'
+refuses_data "train-$images: dimension 2 is 2147483647"
+poke "$d/train-$images" 4 '\000\230\226\200\000\000\020\000\000\000\020\000'
+refuses_data "train-$images: truncated"
+poke "$d/t10k-$images" 4 '\000\000\000\050\000\000\000\070\000\000\000\016'
+refuses_data '28x28.*56x14'
+gzip "$d/train-$images"
+poke "$d/train-$images.gz" $(($(bytes_in "$d/train-$images.gz") / 2)) '\377\000\377\000'
+refuses_data "train-$images.gz: damaged"
+gzip "$d/train-$images"
+shorten "$d/train-$images.gz" $(($(bytes_in "$d/train-$images.gz") / 2))
+refuses_data "train-$images.gz: damaged"
+gzip "$d/train-$labels"
+shorten "$d/train-$labels.gz" $(($(bytes_in "$d/train-$labels.gz") - 8))
+refuses_data "train-$labels.gz: damaged"
+
+group 'checkpoints that are missing or damaged'
+# refuses_checkpoint PATTERN OPTIONS...: resuming `bad` fails and leaves it as it is.
+bad=$scratch/bad
+refuses_checkpoint() {
+    pattern=$1
+    shift
+    cp "$bad" "$scratch/bad-before"
+    chapter5 --resume "$bad" --data "$data" --log "$log" "$@"
+    check "one line ($pattern) when resuming" one_line 1 "$pattern"
+    check "and the file is as it was ($pattern)" same "$bad" "$scratch/bad-before"
+    chapter5 --eval "$bad" --data "$data" "$@"
+    check "one line ($pattern) when testing" one_line 1 "$pattern"
+    cp "$scratch/good" "$bad"
+}
+chapter5 --resume "$scratch/nowhere" --data "$data" --log "$log"
+check 'one line when there is none' one_line 1 "$scratch/nowhere: No such file"
+whole=$(bytes_in "$scratch/good")
+for length in 0 7 8 100 $((whole / 2)) $((whole - 1)); do
+    head -c "$length" "$scratch/good" >"$bad"
+    refuses_checkpoint 'truncated|wrong header length|damaged'
+done
+poke "$bad" 0 '\000\000\000\000\000\000\000\000'
+refuses_checkpoint 'damaged header'
+poke "$bad" 0 '\377\377\377\377\377\377\377\177'
+refuses_checkpoint 'wrong header length'
+header_bytes=$(od -An -t u4 -N 4 "$scratch/good" | tr -d ' ')
+poke "$bad" 0 "\\$(printf %o $((header_bytes % 256 + 1)))"
+refuses_checkpoint 'damaged'
+poke "$bad" $((8 + header_bytes)) '\000\000\300\177'
+refuses_checkpoint 'cls_token has NaN at \[0\]'
+poke "$bad" $((whole - 4)) '\000\000\200\177'
+refuses_checkpoint 'has infinity'
+poke "$bad" 8 'x'
+refuses_checkpoint 'damaged header'
+refuses_checkpoint 'another shape: its dim is 16, not 32' --dim 32
+refuses_checkpoint 'another shape: its depth is 1, not 2' --depth 2
+chapter5 --resume "$bad" --data data/sample --log "$log"
+check 'one line when the data are others' one_line 1 '96 images, here are 2000'
+
+# ---- files that can't be written -----------------------------------------------------
+
+group 'files that cannot be written'
+# As on a full disk: no file may grow beyond 16 blocks of 512 bytes. What is printed
+# goes through a pipe, which has no such limit.
+(
+    ulimit -f 16
+    trap '' XFSZ
+    "$CHAPTER5" --data "$data" $small --steps 1 --log "$log" --save "$scratch/kept" \
+        2>"$err"
+    echo $? >"$scratch/status"
+) 2>/dev/null | cat >"$out"
+status=$(cat "$scratch/status")
+if [ "$status" -eq 0 ]; then
+    echo 'skipped: this shell has no ulimit -f'
+else
+    check 'one line when the disk is full' one_line 1 "$scratch/kept: can't be written"
+    check 'the checkpoint is untouched' untouched
+fi
+chapter5 --data "$data" $small --log "$log" --save "$scratch/no/where"
+check 'one line when there is no such directory' one_line 1 "$scratch/no/where"
+if [ -w /dev/full ]; then
+    chapter5 --data "$data" $small --log /dev/full --save "$scratch/unlogged"
+    check 'one line when the log is full' one_line 1 '/dev/full: '
+fi
+
+# ---- going on --------------------------------------------------------------------------
+
+group 'going on from a checkpoint'
+run="$small --epochs 9 --data $data" # 3 steps an epoch
+chapter5 $run --steps 12 --log "$log" --save "$scratch/whole"
+check 'twelve steps in one go' exited 0
+chapter5 $run --steps 7 --log "$log" --save "$scratch/parts"
+check 'seven steps' exited 0
+check 'have seven lines in the log' steps_in_log 7
+chapter5 --resume "$scratch/parts" --data "$data" --steps 12 --log "$log"
+check 'and five more' exited 0
+check 'from where it was' says 'checkpoint: .*, after step 7$'
+check 'give the same checkpoint, byte for byte' same "$scratch/whole" "$scratch/parts"
+check 'and go on in the log' steps_in_log 12
+
+group 'Ctrl-C'
+# It is sent when the first epoch's checkpoint is there.
+"$CHAPTER5" $small --epochs 100000 --data "$data" --log "$log" \
+    --save "$scratch/stopped" >"$out" 2>"$err" &
+running=$!
+tries=0
+while [ ! -s "$scratch/stopped" ] && [ "$tries" -lt 200 ]; do
+    sleep 0.1 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+done
+kill -INT "$running"
+wait "$running"
+status=$?
+running=
+check 'the exit status is 130' exited 130
+check 'nothing is said on stderr' [ ! -s "$err" ]
+check 'it says how to go on' says "^ +\./chapter5 --resume $scratch/stopped"
+step=$(sed -n 's/^stopped after step \([0-9]*\) of.*/\1/p' "$out")
+check 'and after which step it stopped' [ "${step:-0}" -ge 3 ]
+check 'the log is whole up to there' steps_in_log "${step:-0}"
+more=$((${step:-0} + 4))
+again=$(sed -n 's/^ *\.\/chapter5 \(--resume .*\)/\1/p' "$out")
+chapter5 $again --steps "$more"
+check 'its own words go on' exited 0
+chapter5 $small --epochs 100000 --data "$data" --log "$scratch/unbroken.csv" \
+    --steps "$more" --save "$scratch/unbroken"
+check 'to the same bytes as an unbroken run' same "$scratch/stopped" "$scratch/unbroken"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,517 @@
+/* test_dataset.c: IDX files, whole and damaged, and augmentation (dataset.h). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check_helpers.h"
+#include "dataset.h"
+#include "scratch.h"
+#include "suites.h"
+
+#define TRAIN_IMAGES "train-images-idx3-ubyte"
+#define TRAIN_LABELS "train-labels-idx1-ubyte"
+#define TEST_IMAGES "t10k-images-idx3-ubyte"
+#define TEST_LABELS "t10k-labels-idx1-ubyte"
+
+/* ---- a small data set in files ------------------------------------------- */
+
+enum { TRAIN = 30, TEST = 12, HEIGHT = 4, WIDTH = 6, PIXELS = HEIGHT * WIDTH };
+
+typedef enum { PLAIN, GZIP } Packing;
+
+static unsigned char pixel_of(int image, int pixel) {
+    return (unsigned char)((image * 37 + pixel * 11 + image * pixel) % 256);
+}
+
+/* An IDX file: magic number and dimensions, big-endian, then the data. */
+static Bytes idx_bytes(int ndim, const uint32_t *shape, size_t data_bytes) {
+    Bytes b = zero_bytes(4 + 4 * (size_t)ndim + data_bytes);
+    b.bytes[2] = 8;
+    b.bytes[3] = (unsigned char)ndim;
+    for (int d = 0; d < ndim; d++) {
+        for (int i = 0; i < 4; i++) {
+            b.bytes[4 + 4 * d + i] = (unsigned char)(shape[d] >> (24 - 8 * i));
+        }
+    }
+    return b;
+}
+
+static void write_packed(const char *name, Packing packing, Bytes b) {
+    if (packing == GZIP) {
+        write_gzip(in_scratch("%s.gz", name), b.bytes, b.count);
+    } else {
+        write_bytes(in_scratch("%s", name), b.bytes, b.count);
+    }
+}
+
+static void write_images(const char *name, Packing packing, int count, int height,
+                         int width) {
+    const uint32_t shape[3] = {(uint32_t)count, (uint32_t)height, (uint32_t)width};
+    const int pixels = height * width;
+    Bytes b = idx_bytes(3, shape, (size_t)(count * pixels));
+    for (int i = 0; i < count * pixels; i++) {
+        b.bytes[16 + i] = pixel_of(i / pixels, i % pixels);
+    }
+    write_packed(name, packing, b);
+}
+
+static void write_labels(const char *name, Packing packing, int count) {
+    const uint32_t shape[1] = {(uint32_t)count};
+    Bytes b = idx_bytes(1, shape, (size_t)count);
+    for (int i = 0; i < count; i++) {
+        b.bytes[8 + i] = (unsigned char)(i * 3 % 10);
+    }
+    write_packed(name, packing, b);
+}
+
+static void write_dataset(Packing packing) {
+    write_images(TRAIN_IMAGES, packing, TRAIN, HEIGHT, WIDTH);
+    write_labels(TRAIN_LABELS, packing, TRAIN);
+    write_images(TEST_IMAGES, packing, TEST, HEIGHT, WIDTH);
+    write_labels(TEST_LABELS, packing, TEST);
+}
+
+static Dataset loaded(const char *directory) {
+    Dataset dataset;
+    Error error = {""};
+    ck_assert_msg(dataset_load(&dataset, directory, &error), "%s", error.text);
+    return dataset;
+}
+
+/* ---- loading ------------------------------------------------------------- */
+
+static void assert_whole(const ImageSet *set, int count) {
+    ck_assert_int_eq(set->count, count);
+    ck_assert_int_eq(set->height, HEIGHT);
+    ck_assert_int_eq(set->width, WIDTH);
+    for (int i = 0; i < count; i++) {
+        ck_assert_int_eq(set->labels[i], i * 3 % 10);
+        for (int p = 0; p < PIXELS; p++) {
+            ck_assert_int_eq(set->pixels[i * PIXELS + p], pixel_of(i, p));
+        }
+    }
+}
+
+START_TEST(plain_and_gzip_files_load_alike) {
+    write_dataset(_i == 0 ? PLAIN : GZIP);
+    Dataset d = loaded(in_scratch("."));
+    assert_whole(&d.train, TRAIN);
+    assert_whole(&d.test, TEST);
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(plain_and_gzip_files_may_be_mixed) {
+    write_dataset(PLAIN);
+    remove(in_scratch(TEST_IMAGES));
+    write_images(TEST_IMAGES, GZIP, TEST, HEIGHT, WIDTH);
+    Dataset d = loaded(in_scratch("."));
+    assert_whole(&d.test, TEST);
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(mean_and_deviation_are_those_of_the_training_pixels) {
+    write_dataset(PLAIN);
+    Dataset d = loaded(in_scratch("."));
+    double sum = 0, squares = 0;
+    for (int i = 0; i < TRAIN * PIXELS; i++) {
+        const double x = pixel_of(i / PIXELS, i % PIXELS) / 255.0;
+        sum += x;
+        squares += x * x;
+    }
+    const double mean = sum / (TRAIN * PIXELS);
+    assert_number_close(d.mean, mean, 1e-12, "mean");
+    assert_number_close(d.deviation, sqrt(squares / (TRAIN * PIXELS) - mean * mean),
+                        1e-10, "deviation");
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(images_of_one_grey_have_a_deviation_that_can_divide) {
+    write_dataset(PLAIN);
+    Bytes b = read_bytes_of(in_scratch(TRAIN_IMAGES));
+    memset(b.bytes + 16, 7, b.count - 16);
+    write_bytes(in_scratch(TRAIN_IMAGES), b.bytes, b.count);
+    Dataset d = loaded(in_scratch("."));
+    ck_assert_double_gt(d.deviation, 0);
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(classes_are_digits_until_a_file_names_them) {
+    write_dataset(PLAIN);
+    Dataset d = loaded(in_scratch("."));
+    ck_assert(!d.has_class_names);
+    ck_assert_str_eq(d.class_name[0], "0");
+    ck_assert_str_eq(d.class_name[9], "9");
+    dataset_free(&d);
+    write_text(in_scratch("classes.txt"), "cat\nblack dog\r\nowl\n");
+    d = loaded(in_scratch("."));
+    ck_assert(d.has_class_names);
+    ck_assert_str_eq(d.class_name[0], "cat");
+    ck_assert_str_eq(d.class_name[1], "black dog");
+    ck_assert_str_eq(d.class_name[3], "3");
+    dataset_free(&d);
+}
+END_TEST
+
+static void assert_balanced(const ImageSet *set, int each) {
+    int of_class[DATASET_CLASSES] = {0};
+    ck_assert_int_eq(set->count, each * DATASET_CLASSES);
+    ck_assert_int_eq(set->height, 28);
+    ck_assert_int_eq(set->width, 28);
+    for (int i = 0; i < set->count; i++) {
+        of_class[set->labels[i]]++;
+    }
+    for (int k = 0; k < DATASET_CLASSES; k++) {
+        ck_assert_int_eq(of_class[k], each);
+    }
+}
+
+START_TEST(the_bundled_sample_loads) {
+    ck_assert(dataset_is_sample("data/sample"));
+    ck_assert_ptr_nonnull(dataset_find());
+    Dataset d = loaded("data/sample");
+    assert_balanced(&d.train, 200);
+    assert_balanced(&d.test, 50);
+    ck_assert(d.has_class_names);
+    ck_assert_str_eq(d.class_name[0], "T-shirt/top");
+    ck_assert_str_eq(d.class_name[9], "Ankle boot");
+    assert_number_close(d.mean, 0.286, 0.02, "Fashion-MNIST's mean");
+    assert_number_close(d.deviation, 0.353, 0.02, "Fashion-MNIST's deviation");
+    dataset_free(&d);
+}
+END_TEST
+
+/* ---- bad input ----------------------------------------------------------- */
+
+static void no_train_images(void) { remove(in_scratch(TRAIN_IMAGES)); }
+static void no_test_labels(void) { remove(in_scratch(TEST_LABELS)); }
+static void a_directory_instead(void) {
+    remove(in_scratch(TEST_IMAGES));
+    mkdir(in_scratch(TEST_IMAGES), 0777);
+}
+static void empty_file(void) { cut_file(in_scratch(TRAIN_LABELS), 0); }
+static void cut_in_magic(void) { cut_file(in_scratch(TRAIN_IMAGES), 3); }
+static void cut_in_dimensions(void) { cut_file(in_scratch(TRAIN_IMAGES), 15); }
+static void cut_after_header(void) { cut_file(in_scratch(TRAIN_IMAGES), 16); }
+static void one_pixel_short(void) {
+    cut_file(in_scratch(TEST_IMAGES), 16 + TEST * PIXELS - 1);
+}
+static void one_label_short(void) { cut_file(in_scratch(TEST_LABELS), 8 + TEST - 1); }
+static void one_pixel_more(void) { append_byte(in_scratch(TRAIN_IMAGES), 1); }
+static void one_label_more(void) { append_byte(in_scratch(TEST_LABELS), 1); }
+static void not_bytes(void) { change_byte(in_scratch(TRAIN_IMAGES), 2, 8 ^ 13); }
+static void labels_as_images(void) {
+    Bytes labels = read_bytes_of(in_scratch(TRAIN_LABELS));
+    write_bytes(in_scratch(TRAIN_IMAGES), labels.bytes, labels.count);
+}
+static void images_as_labels(void) {
+    Bytes images = read_bytes_of(in_scratch(TEST_IMAGES));
+    write_bytes(in_scratch(TEST_LABELS), images.bytes, images.count);
+}
+static void text_file(void) { write_text(in_scratch(TRAIN_IMAGES), "<html>\n"); }
+static void a_label_of_10(void) {
+    Bytes labels = read_bytes_of(in_scratch(TRAIN_LABELS));
+    labels.bytes[8 + 17] = 10;
+    write_bytes(in_scratch(TRAIN_LABELS), labels.bytes, labels.count);
+}
+static void a_test_label_of_255(void) {
+    Bytes labels = read_bytes_of(in_scratch(TEST_LABELS));
+    labels.bytes[8 + TEST - 1] = 255;
+    write_bytes(in_scratch(TEST_LABELS), labels.bytes, labels.count);
+}
+static void fewer_labels(void) { write_labels(TRAIN_LABELS, PLAIN, TRAIN - 1); }
+static void more_labels(void) { write_labels(TEST_LABELS, PLAIN, TEST + 1); }
+static void no_images(void) { write_images(TRAIN_IMAGES, PLAIN, 0, HEIGHT, WIDTH); }
+static void no_height(void) { write_images(TEST_IMAGES, PLAIN, TEST, 0, WIDTH); }
+static void huge_count(void) { change_byte(in_scratch(TRAIN_IMAGES), 4, 0x80); }
+static void huge_width(void) { change_byte(in_scratch(TRAIN_IMAGES), 13, 0x10); }
+static void many_labels(void) { change_byte(in_scratch(TRAIN_LABELS), 4, 0x40); }
+
+/* All in range, but together 168 TB; the file can't have so much. */
+static void huge_together(void) {
+    const uint32_t shape[3] = {10000000, 4096, 4096};
+    Bytes b = idx_bytes(3, shape, 100);
+    write_bytes(in_scratch(TRAIN_IMAGES), b.bytes, b.count);
+}
+static void test_images_of_another_size(void) {
+    write_images(TEST_IMAGES, PLAIN, TEST, WIDTH, HEIGHT);
+}
+
+/* The gzip forms replace a plain file. */
+static const char *as_gzip(const char *name) {
+    Bytes b = read_bytes_of(in_scratch("%s", name));
+    remove(in_scratch("%s", name));
+    write_packed(name, GZIP, b);
+    return in_scratch("%s.gz", name);
+}
+static void gzip_of_too_few(void) {
+    one_pixel_short();
+    as_gzip(TEST_IMAGES);
+}
+static void gzip_of_too_many(void) {
+    one_pixel_more();
+    as_gzip(TRAIN_IMAGES);
+}
+static void gzip_changed_in_the_middle(void) {
+    const char *path = as_gzip(TRAIN_IMAGES);
+    change_byte(path, (long)read_bytes_of(path).count / 2, 0xff);
+}
+static void gzip_with_a_wrong_checksum(void) {
+    change_byte(as_gzip(TRAIN_IMAGES), -8, 0x01);
+}
+static void gzip_with_a_wrong_length(void) {
+    change_byte(as_gzip(TRAIN_IMAGES), -4, 0x01);
+}
+static void gzip_cut_in_the_middle(void) {
+    const char *path = as_gzip(TRAIN_IMAGES);
+    cut_file(path, read_bytes_of(path).count / 2);
+}
+static void gzip_cut_before_its_checksum(void) {
+    const char *path = as_gzip(TRAIN_IMAGES);
+    cut_file(path, read_bytes_of(path).count - 8);
+}
+static void gzip_cut_in_its_checksum(void) {
+    const char *path = as_gzip(TEST_LABELS);
+    cut_file(path, read_bytes_of(path).count - 5);
+}
+static void gzip_cut_to_its_header(void) { cut_file(as_gzip(TRAIN_IMAGES), 12); }
+
+/* What is done to a good data set in plain files, and the words of its one line. */
+static const struct {
+    void (*damage)(void);
+    const char *words;
+} bad_inputs[] = {
+    {no_train_images, TRAIN_IMAGES "|no file"},
+    {no_test_labels, TEST_LABELS "|no file"},
+    {a_directory_instead, TEST_IMAGES "|no file"},
+    {empty_file, TRAIN_LABELS "|truncated"},
+    {cut_in_magic, TRAIN_IMAGES "|truncated"},
+    {cut_in_dimensions, TRAIN_IMAGES "|truncated"},
+    {cut_after_header, TRAIN_IMAGES "|truncated"},
+    {one_pixel_short, TEST_IMAGES "|truncated|288|287"},
+    {one_label_short, TEST_LABELS "|truncated"},
+    {one_pixel_more, TRAIN_IMAGES "|too long"},
+    {one_label_more, TEST_LABELS "|too long"},
+    {not_bytes, TRAIN_IMAGES "|wrong magic number|0x00000d03|0x00000803"},
+    {labels_as_images, TRAIN_IMAGES "|wrong magic number|0x00000801"},
+    {images_as_labels, TEST_LABELS "|wrong magic number|0x00000803|0x00000801"},
+    {text_file, TRAIN_IMAGES "|wrong magic number"},
+    {a_label_of_10, TRAIN_LABELS "|label 17 is 10|out of range 0 to 9"},
+    {a_test_label_of_255, TEST_LABELS "|label 11 is 255|out of range"},
+    {fewer_labels, "train|30 images|29 labels"},
+    {more_labels, "t10k|12 images|13 labels"},
+    {no_images, TRAIN_IMAGES "|dimension 0 is 0"},
+    {no_height, TEST_IMAGES "|dimension 1 is 0"},
+    {huge_count, TRAIN_IMAGES "|dimension 0 is 2147483678"},
+    {huge_width, TRAIN_IMAGES "|dimension 2 is 1048582"},
+    {many_labels, TRAIN_LABELS "|dimension 0"},
+    {huge_together, TRAIN_IMAGES "|truncated"},
+    {test_images_of_another_size, "4x6|6x4"},
+    {gzip_of_too_few, TEST_IMAGES ".gz|truncated"},
+    {gzip_of_too_many, TRAIN_IMAGES ".gz|too long"},
+    {gzip_changed_in_the_middle, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_with_a_wrong_checksum, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_with_a_wrong_length, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_cut_in_the_middle, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_cut_before_its_checksum, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_cut_in_its_checksum, TEST_LABELS ".gz|damaged"},
+    {gzip_cut_to_its_header, TRAIN_IMAGES ".gz|damaged"},
+};
+
+enum { BAD_INPUTS = sizeof bad_inputs / sizeof bad_inputs[0] };
+
+START_TEST(bad_input_gives_one_line_that_names_the_file) {
+    Dataset dataset;
+    Error error = {""};
+    write_dataset(PLAIN);
+    bad_inputs[_i].damage();
+    ck_assert_msg(!dataset_load(&dataset, in_scratch("."), &error),
+                  "it was accepted; want a line with %s", bad_inputs[_i].words);
+    assert_error_line(error, bad_inputs[_i].words);
+    ck_assert_ptr_null(dataset.train.pixels); /* nothing is left to be freed */
+    ck_assert_ptr_null(dataset.test.pixels);
+}
+END_TEST
+
+START_TEST(a_missing_directory_gives_one_line_that_names_it) {
+    Dataset dataset;
+    Error error = {""};
+    ck_assert(!dataset_load(&dataset, in_scratch("not-there"), &error));
+    assert_error_line(error, "not-there|no such directory");
+    write_text(in_scratch("a-file"), "");
+    ck_assert(!dataset_load(&dataset, in_scratch("a-file"), &error));
+    assert_error_line(error, "a-file|no such directory");
+}
+END_TEST
+
+/* ---- augmentation -------------------------------------------------------- */
+
+/* One image of HEIGHT x WIDTH whose pixel p is 10 + 10 p; nothing is normalised:
+ * dataset_image gives pixel / 255. */
+static Dataset one_image(unsigned char *pixels, unsigned char *label) {
+    for (int p = 0; p < PIXELS; p++) {
+        pixels[p] = (unsigned char)(10 + 10 * p);
+    }
+    *label = 0;
+    return (Dataset){.train = {1, HEIGHT, WIDTH, pixels, label},
+                     .mean = 0,
+                     .deviation = 1};
+}
+
+/* What image `index` of many would be made of pixels of image 0. */
+static Tensor augmented(Augmentation a, int index) {
+    static unsigned char pixels[PIXELS * 1000], labels[1000];
+    Dataset d = one_image(pixels, labels);
+    for (int i = 1; i < 1000; i++) {
+        memcpy(pixels + i * PIXELS, pixels, PIXELS);
+    }
+    d.train.count = 1000;
+    Tensor out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
+    dataset_image(&d, &d.train, index, &a, out);
+    return out;
+}
+
+/* The pixel, 0 to 255, at (y, x). */
+static int grey(Tensor image, int y, int x) {
+    return (int)lround((double)image.data[y * WIDTH + x] * 255);
+}
+
+/* What it would be after a shift and then, perhaps, a flip; black outside. */
+static int moved_grey(int y, int x, int down, int right, bool flip) {
+    const int from_y = y - down, from_x = (flip ? WIDTH - 1 - x : x) - right;
+    const bool inside = from_y >= 0 && from_y < HEIGHT && from_x >= 0 && from_x < WIDTH;
+    return inside ? 10 + 10 * (from_y * WIDTH + from_x) : 0;
+}
+
+static bool is_moved(Tensor image, int down, int right, bool flip) {
+    for (int y = 0; y < HEIGHT; y++) {
+        for (int x = 0; x < WIDTH; x++) {
+            if (grey(image, y, x) != moved_grey(y, x, down, right, flip)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+START_TEST(without_augmentation_pixels_are_only_normalised) {
+    unsigned char pixels[PIXELS], label;
+    Dataset d = one_image(pixels, &label);
+    d.mean = 0.25;
+    d.deviation = 0.5;
+    const Augmentation none = {.seed = 9, .epoch = 3};
+    Tensor out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
+    dataset_image(&d, &d.train, 0, &none, out);
+    for (int p = 0; p < PIXELS; p++) {
+        const double want = (pixels[p] / 255.0 - 0.25) / 0.5;
+        assert_number_close((double)out.data[p], want, 1e-6, "normalised");
+    }
+}
+END_TEST
+
+START_TEST(an_image_of_another_shape_stops_the_program) {
+    unsigned char pixels[PIXELS], label;
+    Dataset d = one_image(pixels, &label);
+    const Augmentation none = {0};
+    Tensor out = zero_tensor(SHAPE(1, WIDTH, HEIGHT));
+    assert_stops("dataset_image|out is (1,6,4), want (1,4,6)",
+                 dataset_image(&d, &d.train, 0, &none, out));
+}
+END_TEST
+
+START_TEST(a_shift_moves_whole_images_everywhere_within_reach) {
+    enum { REACH = 2, WAYS = 2 * REACH + 1, IMAGES = 1000 };
+    int seen[WAYS][WAYS] = {{0}};
+    for (int i = 0; i < IMAGES; i++) {
+        Tensor image = augmented((Augmentation){.shift = REACH, .seed = 1}, i);
+        int found = 0;
+        for (int way = 0; way < WAYS * WAYS; way++) {
+            const int down = way / WAYS, right = way % WAYS;
+            if (is_moved(image, down - REACH, right - REACH, false)) {
+                seen[down][right]++;
+                found++;
+            }
+        }
+        ck_assert_msg(found == 1, "image %d is %d of the %d shifts", i, found,
+                      WAYS * WAYS);
+    }
+    for (int way = 0; way < WAYS * WAYS; way++) { /* each has a mean of 40 */
+        ck_assert_int_ge(seen[way / WAYS][way % WAYS], 15);
+    }
+}
+END_TEST
+
+START_TEST(what_a_shift_brings_in_is_black_and_not_grey) {
+    unsigned char pixels[PIXELS], label;
+    Dataset d = one_image(pixels, &label);
+    d.mean = 0.5; /* then 0 would be a middle grey, black is -1 */
+    d.deviation = 0.5;
+    const Augmentation far = {.shift = 1000, .seed = 2};
+    Tensor out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
+    dataset_image(&d, &d.train, 0, &far, out); /* all of it comes from outside */
+    for (int p = 0; p < PIXELS; p++) {
+        assert_number_close((double)out.data[p], -1, 1e-6, "black");
+    }
+}
+END_TEST
+
+START_TEST(a_flip_mirrors_half_of_the_images) {
+    enum { IMAGES = 1000 };
+    int flipped = 0;
+    for (int i = 0; i < IMAGES; i++) {
+        Tensor image = augmented((Augmentation){.flip = true, .seed = 1}, i);
+        const bool mirrored = is_moved(image, 0, 0, true);
+        ck_assert(mirrored || is_moved(image, 0, 0, false));
+        flipped += mirrored;
+    }
+    ck_assert_int_gt(flipped, IMAGES / 2 - 80); /* 5 standard deviations */
+    ck_assert_int_lt(flipped, IMAGES / 2 + 80);
+}
+END_TEST
+
+START_TEST(the_change_is_a_function_of_seed_epoch_and_image) {
+    const Augmentation a = {.shift = 3, .flip = true, .seed = 4, .epoch = 5};
+    Augmentation other_seed = a, other_epoch = a;
+    other_seed.seed = 5;
+    other_epoch.epoch = 6;
+    int by_seed = 0, by_epoch = 0, by_index = 0;
+    for (int i = 0; i < 50; i++) {
+        Tensor image = augmented(a, i);
+        assert_same_bits(augmented(a, i), image);
+        by_seed += bits_difference(augmented(other_seed, i), image, "") != NULL;
+        by_epoch += bits_difference(augmented(other_epoch, i), image, "") != NULL;
+        by_index += bits_difference(augmented(a, i + 1), image, "") != NULL;
+    }
+    /* 98 ways: nearly all differ */
+    ck_assert_int_gt(by_seed, 40);
+    ck_assert_int_gt(by_epoch, 40);
+    ck_assert_int_gt(by_index, 40);
+}
+END_TEST
+
+Suite *dataset_suite(void) {
+    Suite *suite = suite_create("dataset");
+    TCase *loading = add_scratch_case(suite, "loading");
+    tcase_add_loop_test(loading, plain_and_gzip_files_load_alike, 0, 2);
+    tcase_add_test(loading, plain_and_gzip_files_may_be_mixed);
+    tcase_add_test(loading, mean_and_deviation_are_those_of_the_training_pixels);
+    tcase_add_test(loading, images_of_one_grey_have_a_deviation_that_can_divide);
+    tcase_add_test(loading, classes_are_digits_until_a_file_names_them);
+    tcase_add_test(loading, the_bundled_sample_loads);
+    TCase *bad = add_scratch_case(suite, "bad input");
+    tcase_add_loop_test(bad, bad_input_gives_one_line_that_names_the_file, 0,
+                        BAD_INPUTS);
+    tcase_add_test(bad, a_missing_directory_gives_one_line_that_names_it);
+    TCase *augmentation = add_case(suite, "augmentation");
+    tcase_add_test(augmentation, without_augmentation_pixels_are_only_normalised);
+    tcase_add_test(augmentation, an_image_of_another_shape_stops_the_program);
+    tcase_add_test(augmentation, a_shift_moves_whole_images_everywhere_within_reach);
+    tcase_add_test(augmentation, what_a_shift_brings_in_is_black_and_not_grey);
+    tcase_add_test(augmentation, a_flip_mirrors_half_of_the_images);
+    tcase_add_test(augmentation, the_change_is_a_function_of_seed_epoch_and_image);
+    return suite;
+}

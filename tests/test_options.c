@@ -1,0 +1,345 @@
+/* test_options.c: the command line (options.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_helpers.h"
+#include "options.h"
+#include "scratch.h"
+#include "suites.h"
+
+/* options_parse of "chapter5" and these words, which blanks part. The options point
+ * into `line`, which the next call overwrites. */
+static bool parse(Options *options, const char *words, Error *error) {
+    static char line[512];
+    char *argv[40] = {"chapter5"};
+    int argc = 1;
+    snprintf(line, sizeof line, "%s", words);
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
+        argv[argc++] = strcmp(word, "''") == 0 ? "" : word;
+    }
+    return options_parse(options, argc, argv, error);
+}
+
+static Options parsed(const char *words) {
+    Options options;
+    Error error = {""};
+    ck_assert_msg(parse(&options, words, &error), "%s: %s", words, error.text);
+    return options;
+}
+
+static const char *refusal(const char *words) {
+    static Error error;
+    Options options;
+    error.text[0] = '\0';
+    ck_assert_msg(!parse(&options, words, &error), "\"%s\" is accepted", words);
+    return error.text;
+}
+
+#define assert_refused(words, line)                                               \
+    assert_no_message(line_difference(refusal(words), (line)))
+
+/* ---- what is understood -------------------------------------------------- */
+
+START_TEST(no_options_mean_the_default_run) {
+    const Options o = parsed("");
+    const Settings standard = settings_default();
+    for (int i = 0; i < settings_count(); i++) {
+        char is[SETTINGS_TEXT], want[SETTINGS_TEXT];
+        settings_get(&o.settings, i, is);
+        settings_get(&standard, i, want);
+        if (strcmp(settings_name(i), "threads") != 0) {
+            ck_assert_str_eq(is, want);
+        }
+        ck_assert(!o.given[i]);
+    }
+    ck_assert_int_ge(o.settings.threads, 1);
+    ck_assert_str_eq(o.save, OPTIONS_SAVE);
+    ck_assert_str_eq(o.log, OPTIONS_LOG);
+    ck_assert(!o.data && !o.resume && !o.eval && !o.describe);
+    ck_assert(!o.gradcheck && !o.help);
+    ck_assert_int_eq(o.max_steps, -1);
+}
+END_TEST
+
+/* Each option that is a setting, with a value that is not the default. */
+static const struct {
+    const char *option, *value, *setting, *text;
+} setting_options[] = {
+    {"--epochs", "3", "epochs", "3"},
+    {"--batch", "17", "batch", "17"},
+    {"--lr", "0.25", "lr", "0.25"},
+    {"--seed", "12345678901234567890", "seed", "12345678901234567890"},
+    {"--threads", "7", "threads", "7"},
+    {"--dim", "128", "dim", "128"},
+    {"--depth", "5", "depth", "5"},
+    {"--heads", "8", "heads", "8"},
+    {"--mlp", "33", "mlp", "33"},
+    {"--patch", "7", "patch", "7"},
+    {"--norm", "post", "norm", "1"},
+    {"--norm", "pre", "norm", "0"},
+    {"--activation", "relu", "activation", "1"},
+    {"--activation", "gelu", "activation", "0"},
+    {"--schedule", "noam", "schedule", "1"},
+    {"--schedule", "cosine", "schedule", "0"},
+    {"--warmup", "40", "warmup", "40"},
+    {"--weight-decay", "0.5", "weight_decay", "0.5"},
+    {"--beta2", "0.5", "beta2", "0.5"},
+    {"--clip", "0", "clip", "0"},
+    {"--smoothing", "0.25", "label_smoothing", "0.25"},
+    {"--dropout", "0.125", "dropout", "0.125"},
+    {"--shift", "0", "shift", "0"},
+    {"--flip", "yes", "flip", "1"},
+    {"--flip", "no", "flip", "0"},
+};
+
+enum { SETTING_OPTIONS = sizeof setting_options / sizeof setting_options[0] };
+
+START_TEST(an_option_sets_its_setting_and_says_that_it_was_given) {
+    char words[128];
+    snprintf(words, sizeof words, "%s %s", setting_options[_i].option,
+             setting_options[_i].value);
+    const Options o = parsed(words);
+    int found = 0;
+    for (int i = 0; i < settings_count(); i++) {
+        char is[SETTINGS_TEXT];
+        settings_get(&o.settings, i, is);
+        if (strcmp(settings_name(i), setting_options[_i].setting) == 0) {
+            ck_assert_str_eq(is, setting_options[_i].text);
+            ck_assert(o.given[i]);
+            found++;
+        } else {
+            ck_assert_msg(!o.given[i], "%s gives %s", words, settings_name(i));
+        }
+    }
+    ck_assert_int_eq(found, 1);
+}
+END_TEST
+
+START_TEST(paths_and_flags_are_taken) {
+    Options o = parsed("--data d --save s --log l --resume r --steps 12");
+    ck_assert_str_eq(o.data, "d");
+    ck_assert_str_eq(o.save, "s");
+    ck_assert_str_eq(o.log, "l");
+    ck_assert_str_eq(o.resume, "r");
+    ck_assert_int_eq(o.max_steps, 12);
+    o = parsed("--eval e");
+    ck_assert_str_eq(o.eval, "e");
+    o = parsed("--describe B/16");
+    ck_assert_str_eq(o.describe, "B/16");
+    ck_assert(parsed("--gradcheck").gradcheck);
+    ck_assert(parsed("--help").help);
+    ck_assert(parsed("-h").help);
+}
+END_TEST
+
+START_TEST(many_options_work_together_and_the_last_wins) {
+    const Options o = parsed("--dim 96 --heads 6 --batch 8 --lr 1e-3 --batch 16");
+    ck_assert_int_eq(o.settings.model.block.D, 96);
+    ck_assert_int_eq(o.settings.model.block.heads, 6);
+    ck_assert_int_eq(o.settings.batch, 16);
+    ck_assert_double_eq(o.settings.lr, 1e-3);
+}
+END_TEST
+
+START_TEST(a_resumed_run_is_saved_where_it_was) {
+    ck_assert_str_eq(parsed("--resume old.safetensors").save, "old.safetensors");
+    ck_assert_str_eq(parsed("--resume old --save new").save, "new");
+}
+END_TEST
+
+START_TEST(help_names_every_option) {
+    capture_begin();
+    options_help();
+    const char *text = capture_end();
+    const char *others[] = {"--data",  "--save",     "--resume",    "--eval", "--log",
+                            "--steps", "--describe", "--gradcheck", "--help"};
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        ck_assert_msg(strstr(text, setting_options[i].option) != NULL, "no %s",
+                      setting_options[i].option);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ck_assert_msg(strstr(text, others[i]) != NULL, "no %s", others[i]);
+    }
+}
+END_TEST
+
+/* ---- what is refused ----------------------------------------------------- */
+
+START_TEST(an_unknown_option_is_named) {
+    assert_refused("--bacth 3", "unknown option|--bacth|--help");
+    assert_refused("file.png", "unknown option|file.png");
+    assert_refused("-v", "unknown option|-v");
+    assert_refused("--batch=3", "unknown option|--batch=3");
+    assert_refused("--epochs 1 --what", "--what");
+    assert_refused("''", "unknown option");
+}
+END_TEST
+
+START_TEST(an_option_without_its_value_is_named) {
+    const char *others[] = {"--data", "--save",     "--resume", "--eval",
+                            "--log",  "--describe", "--steps"};
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        assert_refused(setting_options[i].option, setting_options[i].option);
+        assert_refused(setting_options[i].option, "needs a value");
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_refused(others[i], others[i]);
+        assert_refused(others[i], "needs a value");
+    }
+    assert_refused("--data ''", "--data needs a value");
+    assert_refused("--save ''", "--save needs a value");
+}
+END_TEST
+
+START_TEST(a_value_that_is_no_possible_number_is_named) {
+    const char *bad[] = {"abc", "nan", "1e999", "-7", "inf", "3x", "''"};
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+            char words[128];
+            snprintf(words, sizeof words, "%s %s", setting_options[i].option, bad[k]);
+            assert_refused(words, setting_options[i].option);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_value_out_of_range_is_refused_with_the_range) {
+    assert_refused("--batch 0", "--batch|\"0\"|1 to 1000000");
+    assert_refused("--depth 65", "--depth|1 to 64");
+    assert_refused("--dropout 1", "--dropout|0 to 0.999");
+    assert_refused("--smoothing 1.5", "--smoothing|0 to 1");
+    assert_refused("--beta2 1", "--beta2");
+    assert_refused("--heads 0", "--heads");
+    assert_refused("--epochs 2.5", "--epochs|whole number");
+    assert_refused("--lr 0", "--lr|0");
+    assert_refused("--threads 0", "--threads");
+}
+END_TEST
+
+START_TEST(a_word_that_is_none_of_two_is_refused_with_both) {
+    assert_refused("--norm middle", "--norm|pre|post|middle");
+    assert_refused("--activation tanh", "--activation|gelu|relu|tanh");
+    assert_refused("--schedule step", "--schedule|cosine|noam");
+    assert_refused("--flip maybe", "--flip|no|yes");
+    assert_refused("--norm 1", "--norm");
+    assert_refused("--flip -1", "--flip");
+}
+END_TEST
+
+START_TEST(steps_are_whole_and_at_least_one) {
+    assert_refused("--steps 0", "--steps|1 or more");
+    assert_refused("--steps -3", "--steps");
+    assert_refused("--steps 1e3", "--steps");
+    assert_refused("--steps many", "--steps|many");
+    assert_refused("--steps 2.5", "--steps");
+}
+END_TEST
+
+START_TEST(heads_that_do_not_divide_the_width_are_refused) {
+    assert_refused("--dim 64 --heads 5", "5 heads|64|--heads|--dim");
+    assert_refused("--heads 4 --dim 30", "4 heads|30");
+    assert_refused("--heads 65", "65 heads");
+    ck_assert_int_eq(parsed("--heads 5 --dim 65").settings.model.block.heads, 5);
+}
+END_TEST
+
+START_TEST(testing_and_resuming_exclude_each_other) {
+    assert_refused("--eval a --resume b", "--eval|--resume");
+}
+END_TEST
+
+/* ---- going on from a checkpoint ------------------------------------------ */
+
+static Settings saved_settings(void) {
+    Settings s = settings_default();
+    s.model.block = (BlockConfig){.D = 96, .heads = 6, .M = 100};
+    s.model.depth = 4;
+    s.model.patch = 4;
+    s.batch = 17;
+    s.seed = 99;
+    s.threads = 3;
+    return s;
+}
+
+START_TEST(a_run_that_goes_on_has_the_checkpoints_settings) {
+    const Settings saved = saved_settings();
+    const Options o = parsed("--resume x");
+    Settings merged;
+    Error error = {""};
+    ck_assert(options_merge(&o, &saved, &merged, &error));
+    for (int i = 0; i < settings_count(); i++) {
+        char is[SETTINGS_TEXT], want[SETTINGS_TEXT];
+        settings_get(&merged, i, is);
+        settings_get(&saved, i, want);
+        ck_assert_msg(strcmp(is, want) == 0, "%s is %s, not %s", settings_name(i), is,
+                      want);
+    }
+}
+END_TEST
+
+START_TEST(what_the_command_line_says_anew_is_taken) {
+    const Settings saved = saved_settings();
+    const Options o = parsed("--resume x --epochs 20 --lr 0.5 --threads 1 --batch 64");
+    Settings merged;
+    Error error = {""};
+    ck_assert(options_merge(&o, &saved, &merged, &error));
+    ck_assert_int_eq(merged.epochs, 20);
+    ck_assert_double_eq(merged.lr, 0.5);
+    ck_assert_int_eq(merged.threads, 1);
+    ck_assert_int_eq(merged.batch, 64); /* the default, but given */
+    ck_assert_uint_eq(merged.seed, 99);
+    ck_assert_int_eq(merged.model.block.D, 96);
+}
+END_TEST
+
+START_TEST(another_model_is_refused_and_the_same_is_not) {
+    const Settings saved = saved_settings();
+    const char *others[][2] = {
+        {"--dim 128", "dim is 96, not 128"},
+        {"--depth 5", "depth is 4, not 5"},
+        {"--heads 4", "heads is 6, not 4"},
+        {"--mlp 128", "mlp is 100, not 128"},
+        {"--patch 7", "patch is 4, not 7"},
+        {"--norm post", "norm is 0, not 1"},
+        {"--activation relu", "activation is 0, not 1"},
+    };
+    Settings merged;
+    Error error = {""};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "--resume x %s", others[i][0]);
+        const Options o = parsed(words);
+        ck_assert_msg(!options_merge(&o, &saved, &merged, &error), "%s", words);
+        assert_error_line(error, "another shape");
+        assert_error_line(error, others[i][1]);
+    }
+    const Options same = parsed("--resume x --dim 96 --heads 6 --norm pre");
+    ck_assert(options_merge(&same, &saved, &merged, &error));
+}
+END_TEST
+
+Suite *options_suite(void) {
+    Suite *suite = suite_create("options");
+    TCase *good = add_case(suite, "understood");
+    tcase_add_test(good, no_options_mean_the_default_run);
+    tcase_add_loop_test(good, an_option_sets_its_setting_and_says_that_it_was_given, 0,
+                        SETTING_OPTIONS);
+    tcase_add_test(good, paths_and_flags_are_taken);
+    tcase_add_test(good, many_options_work_together_and_the_last_wins);
+    tcase_add_test(good, a_resumed_run_is_saved_where_it_was);
+    tcase_add_test(good, help_names_every_option);
+    TCase *bad = add_case(suite, "refused");
+    tcase_add_test(bad, an_unknown_option_is_named);
+    tcase_add_test(bad, an_option_without_its_value_is_named);
+    tcase_add_test(bad, a_value_that_is_no_possible_number_is_named);
+    tcase_add_test(bad, a_value_out_of_range_is_refused_with_the_range);
+    tcase_add_test(bad, a_word_that_is_none_of_two_is_refused_with_both);
+    tcase_add_test(bad, steps_are_whole_and_at_least_one);
+    tcase_add_test(bad, heads_that_do_not_divide_the_width_are_refused);
+    tcase_add_test(bad, testing_and_resuming_exclude_each_other);
+    TCase *merging = add_case(suite, "going on");
+    tcase_add_test(merging, a_run_that_goes_on_has_the_checkpoints_settings);
+    tcase_add_test(merging, what_the_command_line_says_anew_is_taken);
+    tcase_add_test(merging, another_model_is_refused_and_the_same_is_not);
+    return suite;
+}
