@@ -25,9 +25,9 @@
 #define GRADCHECK_TOLERANCE 1e-6
 
 typedef struct {
-    long elements;           /* how many were compared: all of them */
-    double worst;            /* the largest relative error; NaN if any was NaN */
-    long index;              /* where, counted row by row */
+    long elements;            /* how many were compared: all of them */
+    double worst;             /* the largest relative error; NaN if any was NaN */
+    long index;               /* where, counted row by row */
     double analytic, numeric; /* the two derivatives there */
 } Gradcheck;
 

@@ -16,6 +16,6 @@ void linear_backward(Tensor X, Tensor W, Tensor dY, Tensor dX, Tensor dW, Tensor
     matmul_tn_add(dY, X, dW);    /* dL/dW_jk = sum_i dY_ij X_ik */
     tensor_sum_rows_add(dY, db); /* dL/db_j  = sum_i dY_ij      */
     if (dX.data != NULL) {
-        matmul_nn(dY, W, dX);    /* dL/dX_ik = sum_j dY_ij W_jk */
+        matmul_nn(dY, W, dX); /* dL/dX_ik = sum_j dY_ij W_jk */
     }
 }

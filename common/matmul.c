@@ -71,9 +71,9 @@ typedef struct {
  * the accumulators in registers. `vectors` is 1 or 2: at the right edge of C the
  * second half of the tile may not be needed.
  */
-static inline __attribute__((always_inline)) void
-multiply_panels(int kc, const real *restrict a, const real *restrict b, int vectors,
-                vector sum[MR][2]) {
+static inline __attribute__((always_inline)) void multiply_panels(
+    int kc, const real *restrict a, const real *restrict b, int vectors,
+    vector sum[MR][2]) {
     for (int i = 0; i < MR; i++) {
         sum[i][0] = sum[i][1] = (vector){0};
     }
@@ -195,8 +195,7 @@ static void multiply(int m, int n, int k, Operand A, Operand Bt, real *c, long l
                 pack(part(A, i0, k0), mc, kc, MR, a_block);
                 for (int j = 0; j < nc; j += NR) {
                     for (int i = 0; i < mc; i += MR) {
-                        micro_kernel(kc, a_block + (long)i * kc,
-                                     b_block + (long)j * kc,
+                        micro_kernel(kc, a_block + (long)i * kc, b_block + (long)j * kc,
                                      c + (i0 + i) * ldc + j0 + j, ldc,
                                      smaller(MR, mc - i), smaller(NR, nc - j),
                                      add || k0 > 0);

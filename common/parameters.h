@@ -27,14 +27,14 @@ typedef enum { NO_DECAY, DECAY } Decay;
 typedef struct {
     char name[64]; /* timm's name: "blocks.0.attn.qkv.weight" */
     Decay decay;
-    Tensor at;     /* the shape; its data is NULL */
-    long offset;   /* the first number's place in the block */
+    Tensor at;   /* the shape; its data is NULL */
+    long offset; /* the first number's place in the block */
 } Parameter;
 
 typedef struct {
     Parameter *list; /* owned; NULL while a layout is only counted */
     int count;
-    long total;      /* numbers in the block; nothing lies between them */
+    long total; /* numbers in the block; nothing lies between them */
 } ParameterList;
 
 /* What a layout function walks along. Make one with the two functions below. */
@@ -51,8 +51,7 @@ Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format,
 Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
 Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
-                        const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* A model's layout: walks the block in a fixed order, setting the model's tensors. */
 typedef void ParameterLayout(ParameterBlock *block, void *model);

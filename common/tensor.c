@@ -94,10 +94,9 @@ char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]) {
 
 /* ---- asserting --------------------------------------------------------- */
 
-void tensor_expect(Tensor T, const char *name, const char *function,
-                   const char *hint, int ndim, const int *shape) {
-    if (T.ndim == ndim &&
-        memcmp(T.shape, shape, (size_t)ndim * sizeof shape[0]) == 0) {
+void tensor_expect(Tensor T, const char *name, const char *function, const char *hint,
+                   int ndim, const int *shape) {
+    if (T.ndim == ndim && memcmp(T.shape, shape, (size_t)ndim * sizeof shape[0]) == 0) {
         return;
     }
     char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];
@@ -179,8 +178,7 @@ void tensor_sum_rows_add(Tensor dA, Tensor db) {
 }
 
 void tensor_transpose(Tensor A, Tensor AT) {
-    expect_shape(AT, "Rows and columns change places.", tensor_cols(A),
-                 tensor_rows(A));
+    expect_shape(AT, "Rows and columns change places.", tensor_cols(A), tensor_rows(A));
     for (int i = 0; i < tensor_rows(A); i++) {
         for (int j = 0; j < tensor_cols(A); j++) {
             tensor_row(AT, j)[i] = tensor_row(A, i)[j];

@@ -101,17 +101,17 @@ char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]);
  *
  *   attention_forward: K is (5,2), want (5,3). K has one row of d_k per key.
  */
-#define expect_shape(T, hint, ...)                                               \
-    tensor_expect((T), #T, __func__, (hint),                                     \
-                  (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)),             \
+#define expect_shape(T, hint, ...)                                                     \
+    tensor_expect((T), #T, __func__, (hint),                                           \
+                  (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)),                   \
                   (const int[]){__VA_ARGS__})
-void tensor_expect(Tensor T, const char *name, const char *function,
-                   const char *hint, int ndim, const int *shape);
+void tensor_expect(Tensor T, const char *name, const char *function, const char *hint,
+                   int ndim, const int *shape);
 
 /* expect_same_shape(A, B): A and B have the same dimensions. */
-#define expect_same_shape(A, B)                                                  \
-    tensor_expect((A), #A, __func__, "It must have the shape of " #B ".",        \
-                  (B).ndim, (B).shape)
+#define expect_same_shape(A, B)                                                        \
+    tensor_expect((A), #A, __func__, "It must have the shape of " #B ".", (B).ndim,    \
+                  (B).shape)
 
 /* expect_contiguous(T): T is no view of some columns. */
 #define expect_contiguous(T) tensor_expect_contiguous((T), #T, __func__)

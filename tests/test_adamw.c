@@ -198,7 +198,7 @@ START_TEST(a_limit_of_0_is_no_limit) {
 END_TEST
 
 START_TEST(a_norm_that_is_not_a_number_is_reported_and_nothing_is_scaled) {
-    Tensor g = tensor_of(SHAPE(3), 3, NAN, -4);
+    Tensor g = tensor_of(SHAPE(3), 3, (double)NAN, -4);
     ck_assert(isnan(gradient_clip(g.data, 3, 1)));
     ck_assert_double_eq((double)g.data[0], 3);
     ck_assert_double_eq((double)g.data[2], -4);

@@ -209,6 +209,8 @@ static const struct {
     {"\"patch\":\"4\"", "\"patch\":\"3\"", "patch of 3"},
     {"\"seed\":\"5\"", "\"seed\":\"-\"", "seed is \"-\""},
     {"\"norm\":\"0\"", "\"norm\":\"2\"", "norm is \"2\""},
+    {"\"classes\":\"10\"", "\"classes\":\"12\"", "12 classes"},
+    {"\"channels\":\"1\"", "\"channels\":\"3\"", "3 channels"},
     {"\"batch\":\"4\"", "\"batch\":\"0\"", "batch is \"0\""},
     {"__metadata__", "__metadota__", "__metadota__"},
 };

@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(a_logit_that_is_not_a_number_is_not_hidden) {
     const unsigned char labels[] = {0};
-    Tensor logits = tensor_of(SHAPE(1, 3), 0, NAN, 1);
+    Tensor logits = tensor_of(SHAPE(1, 3), 0, (double)NAN, 1);
     ck_assert(isnan(cross_entropy(logits, labels, 0.1, 1, not_wanted)));
 }
 END_TEST

@@ -254,7 +254,7 @@ START_TEST(a_file_that_is_not_there_or_no_file_is_refused) {
     ck_assert(!safetensors_open(&file, in_scratch("not-there"), &error));
     assert_error_line(error, "not-there|No such file");
     ck_assert(!safetensors_open(&file, in_scratch("."), &error));
-    assert_error_line(error, "/.");
+    assert_error_line(error, "/.|no regular file");
 }
 END_TEST
 
@@ -362,6 +362,19 @@ START_TEST(a_place_that_can_not_be_written_is_named) {
 }
 END_TEST
 
+START_TEST(a_device_is_not_replaced_by_a_file) {
+    /* A pipe stands for /dev/null here, which tests should leave alone. */
+    const char *path = in_scratch("pipe");
+    struct stat found;
+    Error error = {""};
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert(!write_large(path, &error));
+    assert_error_line(error, "pipe|can't be written|no regular file");
+    ck_assert_int_eq(stat(path, &found), 0);
+    ck_assert(S_ISFIFO(found.st_mode));
+}
+END_TEST
+
 Suite *safetensors_suite(void) {
     Suite *suite = suite_create("safetensors");
     TCase *good = add_scratch_case(suite, "whole files");
@@ -389,5 +402,6 @@ Suite *safetensors_suite(void) {
     TCase *writing = add_scratch_case(suite, "writing that fails");
     tcase_add_test(writing, a_full_disk_leaves_the_file_that_was_there);
     tcase_add_test(writing, a_place_that_can_not_be_written_is_named);
+    tcase_add_test(writing, a_device_is_not_replaced_by_a_file);
     return suite;
 }

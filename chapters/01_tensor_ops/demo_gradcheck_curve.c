@@ -152,7 +152,8 @@ void gradcheck_curve_demo(void) {
     printf("\nEvery derivative in this course is checked by central differences:\n\n"
            "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
            "Which eps? For GELU at %d points, the relative error of the difference in\n"
-           "float (f) and in double (d); * where the two fall together:\n", POINTS);
+           "float (f) and in double (d); * where the two fall together:\n",
+           POINTS);
     print_table();
     print_explanation();
     double down = slope(difference_in_double, -3, -1);

@@ -104,7 +104,8 @@ void matmul_ladder_demo(void) {
            N, N, N, N, (double)N * N * N / 1e6);
     climb(M);
     printf("\nHow matmul_nn does it: common/matmul.c, one page. On this machine:\n"
-           "%s.\n\n", matmul_describe());
+           "%s.\n\n",
+           matmul_describe());
     /* Sums of N products of about 1: about sqrt(N) = 20 each, a few N roundings. */
     const double allowed = 1e-3;
     double second = tensor_max_abs_difference(M[3], M[2]);

@@ -68,8 +68,8 @@ static void show_maximum(void) {
 /* J(i,j) = da_i / ds_j: column j is what comes back for dA = e_j, J being symmetric. */
 static void show_jacobian(void) {
     real s[] = {1, 2, 3}, a[3], jacobian[9];
-    const double want[] = {0.0819251, -0.0220330, -0.0598920, //
-                           -0.0220330, 0.1848365, -0.1628034, //
+    const double want[] = {0.0819251,  -0.0220330, -0.0598920, //
+                           -0.0220330, 0.1848365,  -0.1628034, //
                            -0.0598920, -0.1628034, 0.2226954};
     Tensor J = tensor2(jacobian, 3, 3);
     double worst = 0;

@@ -172,8 +172,9 @@ static void check_the_check(void) {
 
 int chapter1_gradient_checks(void) {
     report_section("1.8 Gradient checks, in double");
-    printf("\nFor each operation L = sum(C o Y), C random. Each element of each input\n"
-           "is moved a little up and down, and L's slope compared with backward's.\n\n");
+    printf(
+        "\nFor each operation L = sum(C o Y), C random. Each element of each input\n"
+        "is moved a little up and down, and L's slope compared with backward's.\n\n");
     check_rows();
     check_products();
     check_linear();

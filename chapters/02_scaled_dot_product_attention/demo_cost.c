@@ -93,11 +93,12 @@ void attention_cost_demo(void) {
     report_section("2.6 What it costs");
     printf("\n[AIAYN T.1]: n^2 d. With n queries, n keys and d = d_k = d_v = %d:\n"
            "4 n^2 d flops forward, twice that backward, and n^2 weights to keep.\n"
-           "On one thread:\n\n", WIDTH);
+           "On one thread:\n\n",
+           WIDTH);
     printf("        n forward ms   GFLOP/s backward ms   GFLOP/s   A in KiB   time\n");
-    FILE *file = plot_file_open(
-        "attention_cost",
-        "n (tokens)   forward (ms)   backward (ms)   and their GFLOP/s");
+    FILE *file =
+        plot_file_open("attention_cost",
+                       "n (tokens)   forward (ms)   backward (ms)   and their GFLOP/s");
     const int threads = threads_limit(1);
     for (int n = FIRST_N; n <= LAST_N; n *= 2) {
         if (!measure(n, &before_ms, file, &error)) {

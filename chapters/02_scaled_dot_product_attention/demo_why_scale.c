@@ -49,7 +49,8 @@ static void show_products(void) {
     double sum[SIZES] = {0}, squares[SIZES] = {0}, worst_mean = 0, worst_variance = 0;
     measure_products(sum, squares);
     printf("\nDraw %d pairs of q and k, all components from N(0,1), let each pair\n"
-           "grow from 4 to 1024 components, and look at q.k:\n\n", PAIRS);
+           "grow from 4 to 1024 components, and look at q.k:\n\n",
+           PAIRS);
     printf("     d_k   mean of q.k      (+-)    variance   variance / d_k      (+-)\n");
     for (int size = 0; size < SIZES; size++) {
         const double d_k = FIRST_D_K << size;
@@ -63,7 +64,8 @@ static void show_products(void) {
         worst_variance = fmax(worst_variance, fabs(ratio - 1) / ratio_error);
     }
     printf("\n(+-) is one standard error: how far chance alone carries %d pairs.\n"
-           "Five of them happen to one measurement in two million.\n\n", PAIRS);
+           "Five of them happen to one measurement in two million.\n\n",
+           PAIRS);
     report_check(worst_mean < 5,
                  "the mean of q.k is 0: at most %.1f standard errors off", worst_mean);
     report_check(worst_variance < 5,

@@ -55,7 +55,8 @@ bool order_demo_permutation(Error *error) {
     tensor_copy(tokens, tensor_slice(msa.z, 0));
     random_permutation((Random){3, RANDOM_DEMO, 300}, order, N);
     printf("Attention compares every query with every key, and nothing in it says "
-           "which came\nfirst. Let P put %d tokens into the order", N);
+           "which came\nfirst. Let P put %d tokens into the order",
+           N);
     for (int i = 0; i < N; i++) {
         printf(" %d", order[i] + 1);
     }
@@ -72,8 +73,10 @@ bool order_demo_permutation(Error *error) {
                  waves);
     random_fill_normal((Random){3, RANDOM_DEMO, 301}, E_pos, 0.02);
     const double learned = difference(&msa, tokens, order, &E_pos);
-    report_check(learned > 1e-3, "with E_pos from N(0, 0.02^2) [ViT eq.1]: largest "
-                 "difference %.1e", learned);
+    report_check(learned > 1e-3,
+                 "with E_pos from N(0, 0.02^2) [ViT eq.1]: largest "
+                 "difference %.1e",
+                 learned);
     printf("\nNow order matters. A learned E_pos begins as a whisper beside tokens of "
            "size 1,\nand training makes it as loud as it needs to be: ViT-B/16 "
            "reached 64%%\n(ImageNet, five images a class) with 1-D, 2-D or relative "
@@ -139,8 +142,10 @@ static void check_rotation(Tensor PE, Tensor turned) {
         const double worst = tensor_max_abs_difference(
             tensor_head(turned, kept),
             tensor2(tensor_row(PE, k), kept, tensor_cols(PE)));
-        report_check(worst < 1e-5, "PE(pos + %2d) = R PE(pos) for %2d positions: "
-                     "largest difference %.1e", k, kept, worst);
+        report_check(worst < 1e-5,
+                     "PE(pos + %2d) = R PE(pos) for %2d positions: "
+                     "largest difference %.1e",
+                     k, kept, worst);
     }
 }
 

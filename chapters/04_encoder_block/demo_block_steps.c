@@ -73,8 +73,10 @@ static void show_identity_path(BlockStack *stack, const Dropout *none) {
         printf("L blocks of this kind leave a road from z_L down to each block that no "
                "layer stands in.\n");
     } else {
-        report_check(y > 0 && dz > 0, "y = LN(LN(z)), not z; dL/dz and dL/dy differ by "
-                                      "%.2f at most", dz);
+        report_check(y > 0 && dz > 0,
+                     "y = LN(LN(z)), not z; dL/dz and dL/dy differ by "
+                     "%.2f at most",
+                     dz);
         printf("Two layer norms a block stand in the road, and the gradient must pass "
                "2L of them.\n");
     }
@@ -100,8 +102,10 @@ bool block_steps_show(NormPlace norm, Error *error) {
     }
     encoder_block_forward(&stack.weights.blocks[0], z, &stack.a[0], &none);
     const double worst = tensor_max_abs_difference(y, block_stack_z(&stack, 1));
-    report_check(worst < 1e-6, "encoder_block_forward gives the same: largest "
-                 "difference %.1e", worst);
+    report_check(worst < 1e-6,
+                 "encoder_block_forward gives the same: largest "
+                 "difference %.1e",
+                 worst);
     show_identity_path(&stack, &none);
     block_stack_free(&stack);
     return true;

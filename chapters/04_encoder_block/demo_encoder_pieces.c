@@ -172,8 +172,10 @@ static void activation_table(void) {
     printf("ReLU is cut off at 0. GELU is x times the share of a normal distribution "
            "below x:\nsmooth, slightly negative before 0, and not flat there, so a "
            "unit can come back.\n");
-    report_check(worst < 1e-6, "GELU(x) = x/2 (1 + erf(x / sqrt 2)): largest "
-                 "difference %.1e", worst);
+    report_check(worst < 1e-6,
+                 "GELU(x) = x/2 (1 + erf(x / sqrt 2)): largest "
+                 "difference %.1e",
+                 worst);
 }
 
 static void two_layers_by_hand(void) {

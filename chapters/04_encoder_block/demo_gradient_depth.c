@@ -12,13 +12,13 @@ enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4, DEEPEST = 24 };
 
 /* What is measured, as means over the seeds (of squares, until finish()). */
 typedef struct {
-    double z[DEEPEST + 1];     /* root mean square of z_l's numbers */
-    double alike[DEEPEST + 1]; /* share of |z_l|^2 that all tokens have in common */
-    double dz[DEEPEST + 1];    /* |dL/dz_l| */
-    double dW[DEEPEST + 1];    /* |dL/dW|, W: all weights of block l; [0] is unused */
+    double z[DEEPEST + 1];      /* root mean square of z_l's numbers */
+    double alike[DEEPEST + 1];  /* share of |z_l|^2 that all tokens have in common */
+    double dz[DEEPEST + 1];     /* |dL/dz_l| */
+    double dW[DEEPEST + 1];     /* |dL/dW|, W: all weights of block l; [0] is unused */
     double shared[DEEPEST + 1]; /* share of |dL/dz_l|^2 that tokens have in common */
-    double dW_2; /* |dL/dW_2| of the last block's MLP */
-    double all;  /* |dL/dW|, W: all weights of the stack */
+    double dW_2;                /* |dL/dW_2| of the last block's MLP */
+    double all;                 /* |dL/dW|, W: all weights of the stack */
 } Profile;
 
 /* ---- measuring ------------------------------------------------------------ */

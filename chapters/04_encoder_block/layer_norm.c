@@ -1,6 +1,7 @@
 /* layer_norm.c: see layer_norm.h. */
 #include "layer_norm.h"
 
+#include "error.h"
 #include "real_math.h"
 
 void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
@@ -12,6 +13,15 @@ void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
 void layer_norm_activations(LayerNormActivations *a, Arena *arena, int rows) {
     a->mean = arena_tensor1(arena, rows);
     a->rstd = arena_tensor1(arena, rows);
+}
+
+/* The activations' two numbers a row must be there for all rows. */
+static void expect_rows(const char *function, const LayerNormActivations *a, Tensor X) {
+    const int rows = tensor_rows(X), made_for = tensor_cols(a->mean);
+    if (rows > made_for) {
+        bug("%s: the activations were made for %d rows, X has %d", function, made_for,
+            rows);
+    }
 }
 
 static real mean_of(const real *x, int D) {
@@ -37,6 +47,8 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
     const int D = tensor_cols(X);
     expect_same_shape(Y, X);
     expect_shape(layer->gamma, "gamma has one number for each of D columns.", D);
+    expect_same_shape(layer->beta, layer->gamma);
+    expect_rows(__func__, a, X);
     const real *gamma = layer->gamma.data, *beta = layer->beta.data;
     for (int i = 0; i < tensor_rows(X); i++) {
         const real *x = tensor_row(X, i);
@@ -77,6 +89,8 @@ void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
     expect_same_shape(dY, X);
     expect_same_shape(dX, X);
     expect_same_shape(d->gamma, layer->gamma);
+    expect_same_shape(d->beta, layer->beta);
+    expect_rows(__func__, a, X);
     for (int i = 0; i < tensor_rows(X); i++) {
         backward_row(D, tensor_row(X, i), a->mean.data[i], a->rstd.data[i],
                      layer->gamma.data, tensor_row(dY, i), d->gamma.data, d->beta.data,

@@ -46,8 +46,8 @@ static bool counts(Error *error) {
     bool equal = true;
     for (int i = 0; i < 3; i++) {
         const long D = models[i].D, M = models[i].M;
-        OneBlock one = {.config = {(int)D, models[i].heads, (int)M, PRE_NORM,
-                                   ACTIVATION_GELU}};
+        OneBlock one = {
+            .config = {(int)D, models[i].heads, (int)M, PRE_NORM, ACTIVATION_GELU}};
         ParameterList list;
         if (!parameters_list(&list, layout_one_block, &one, error)) {
             return false;
@@ -55,8 +55,9 @@ static bool counts(Error *error) {
         long part[3] = {0}; /* attention, MLP, norms */
         for (int k = 0; k < list.count; k++) {
             const char *name = list.list[k].name;
-            part[strstr(name, "attn") ? 0 : strstr(name, "mlp") ? 1 : 2] +=
-                tensor_count(list.list[k].at);
+            part[strstr(name, "attn")  ? 0
+                 : strstr(name, "mlp") ? 1
+                                       : 2] += tensor_count(list.list[k].at);
         }
         printf("    %-29s %5ld  %5ld   %10ld  %10ld  %6ld\n", models[i].name, D, M,
                part[0], part[1], part[2]);

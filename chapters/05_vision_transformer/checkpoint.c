@@ -96,6 +96,13 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
                              settings_name(i), text);
         }
     }
+    if (settings->model.classes != DATASET_CLASSES || settings->model.channels != 1) {
+        return error_set(error,
+                         "%s: a model of %d classes and %d channels; the data here has "
+                         "%d and 1",
+                         file->path, settings->model.classes, settings->model.channels,
+                         DATASET_CLASSES);
+    }
     Error why;
     if (!settings_check(settings, &why)) {
         return error_set(error, "%s: damaged: %.200s", file->path, why.text);

@@ -23,48 +23,49 @@ static uint32_t big_endian(const unsigned char bytes[4]) {
            (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Read exactly `bytes`; `what` names them in the error. */
-static bool read_bytes(gzFile file, const char *path, void *to, long bytes,
-                       const char *what, Error *error) {
-    long done = 0;
-    while (done < bytes) {
-        const long most = 1 << 24;
-        unsigned want = (unsigned)(bytes - done < most ? bytes - done : most);
-        int got = gzread(file, (char *)to + done, want);
-        int status = Z_OK;
-        const char *why = gzerror(file, &status);
-        if (got < 0 || (got == 0 && status == Z_BUF_ERROR)) {
-            return error_set(error, "%s: damaged: %s", path,
-                             status == Z_ERRNO       ? strerror(errno)
-                             : status == Z_BUF_ERROR ? "the gzip stream ends early"
-                                                     : why);
-        }
-        if (got == 0) {
-            return error_set(error, "%s: truncated: %s are %ld bytes, the file has %ld",
-                             path, what, bytes, done);
-        }
-        done += got;
+/* Up to `bytes` bytes: how many there were, -1 and an error if the file is damaged. */
+static long read_bytes(gzFile file, const char *path, void *to, long bytes,
+                       Error *error) {
+    int got = gzread(file, to, (unsigned)bytes), status = Z_OK;
+    const char *why = gzerror(file, &status);
+    if (got >= 0 && status == Z_OK) {
+        return got;
     }
-    return true;
+    error_set(error, "%s: damaged: %s", path,
+              status == Z_ERRNO       ? strerror(errno)
+              : status == Z_BUF_ERROR ? "the gzip stream ends early"
+                                      : why);
+    return -1;
+}
+
+/* The next four bytes, the highest first. */
+static bool read_word(gzFile file, const char *path, uint32_t *word, Error *error) {
+    unsigned char bytes[4];
+    const long got = read_bytes(file, path, bytes, 4, error);
+    if (got >= 0 && got < 4) {
+        error_set(error, "%s: truncated: it ends within its header", path);
+    }
+    *word = big_endian(bytes);
+    return got == 4;
 }
 
 static bool read_header(gzFile file, const char *path, int ndim, Idx *idx,
                         Error *error) {
-    unsigned char bytes[4];
-    if (!read_bytes(file, path, bytes, 4, "its magic number's bytes", error)) {
+    const uint32_t want = 0x00000800u + (uint32_t)ndim;
+    uint32_t magic, size;
+    if (!read_word(file, path, &magic, error)) {
         return false;
     }
-    const uint32_t want = 0x00000800u + (uint32_t)ndim;
-    if (big_endian(bytes) != want) {
+    if (magic != want) {
         return error_set(error, "%s: wrong magic number 0x%08x, want 0x%08x (%s)", path,
-                         big_endian(bytes), want, ndim == 3 ? "images" : "labels");
+                         magic, want, ndim == 3 ? "images" : "labels");
     }
     idx->ndim = ndim;
     for (int d = 0; d < ndim; d++) {
-        if (!read_bytes(file, path, bytes, 4, "its dimensions' bytes", error)) {
+        const uint32_t most = d == 0 ? 10000000 : 4096;
+        if (!read_word(file, path, &size, error)) {
             return false;
         }
-        const uint32_t most = d == 0 ? 10000000 : 4096, size = big_endian(bytes);
         if (size < 1 || size > most) {
             return error_set(error, "%s: dimension %d is %u, want 1 to %u", path, d,
                              size, most);
@@ -74,26 +75,51 @@ static bool read_header(gzFile file, const char *path, int ndim, Idx *idx,
     return true;
 }
 
+/* The numbers themselves. Memory grows with what is there, not with what the header
+ * announces, which may be damaged. */
+static bool read_numbers(gzFile file, const char *path, Idx *idx, long bytes,
+                         Error *error) {
+    const long chunk = 1 << 24;
+    for (long done = 0; done < bytes;) {
+        const long next = bytes - done < chunk ? bytes - done : chunk;
+        unsigned char *longer = realloc(idx->data, (size_t)(done + next));
+        if (!longer) {
+            return error_set(error, "%s: no memory for its %ld bytes", path, bytes);
+        }
+        idx->data = longer;
+        const long got = read_bytes(file, path, idx->data + done, next, error);
+        if (got < 0) {
+            return false;
+        }
+        done += got;
+        if (got < next) {
+            return error_set(error,
+                             "%s: truncated: its header announces %ld bytes of "
+                             "data, there are %ld",
+                             path, bytes, done);
+        }
+    }
+    return true;
+}
+
 static bool read_data(gzFile file, const char *path, Idx *idx, Error *error) {
     long bytes = 1;
     for (int d = 0; d < idx->ndim; d++) {
         bytes *= idx->shape[d];
     }
-    idx->data = allocate((size_t)bytes, path, error);
-    unsigned char extra;
-    if (!idx->data ||
-        !read_bytes(file, path, idx->data, bytes, "its data", error)) {
+    if (!read_numbers(file, path, idx, bytes, error)) {
         return false;
     }
-    int after = gzread(file, &extra, 1);
-    if (after != 0) {
-        return after < 0 ? error_set(error, "%s: damaged: its gzip checksum is wrong",
-                                     path)
-                         : error_set(error, "%s: too long: more than the %ld bytes "
-                                            "that its header announces",
-                                     path, bytes);
+    /* One more read: it must find the end; a gzip stream's checksum is compared. */
+    unsigned char extra;
+    const long after = read_bytes(file, path, &extra, 1, error);
+    if (after > 0) {
+        error_set(error,
+                  "%s: too long: more than the %ld bytes that its header "
+                  "announces",
+                  path, bytes);
     }
-    return true;
+    return after == 0;
 }
 
 /* The file called `name` in the directory, with or without .gz. */
@@ -120,8 +146,8 @@ static bool idx_load(const char *directory, const char *name, int ndim, Idx *idx
     if (!file) {
         return error_set(error, "%s: %s", path, strerror(errno));
     }
-    bool ok = read_header(file, path, ndim, idx, error) &&
-              read_data(file, path, idx, error);
+    bool ok =
+        read_header(file, path, ndim, idx, error) && read_data(file, path, idx, error);
     gzclose(file);
     if (!ok) {
         free(idx->data);
@@ -140,7 +166,9 @@ static bool set_check(const ImageSet *set, int labels, const char *directory,
     }
     for (int i = 0; i < set->count; i++) {
         if (set->labels[i] >= DATASET_CLASSES) {
-            return error_set(error, "%s: %s label %d is %d, out of range 0 to %d",
+            return error_set(error,
+                             "%s/%s-labels-idx1-ubyte: label %d is %d, out of "
+                             "range 0 to %d",
                              directory, prefix, i, set->labels[i], DATASET_CLASSES - 1);
         }
     }

@@ -49,8 +49,7 @@ static char shade(double value, double most) {
 
 /* A character is about twice as high as wide: one stands for two rows of pixels. */
 static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
-    const unsigned char *pixels =
-        set->pixels + (long)index * set->height * set->width;
+    const unsigned char *pixels = set->pixels + (long)index * set->height * set->width;
     double most = 0;
     for (int i = 0; i < tensor_cols(attention); i++) {
         most = fmax(most, (double)attention.data[i]);

@@ -35,7 +35,11 @@ static const struct {
     {"--smoothing", "label_smoothing", {0}, "X", "label smoothing, 0 to 1"},
     {"--dropout", "dropout", {0}, "X", "probability, 0 to 0.999"},
     {"--shift", "shift", {0}, "N", "augmentation: pixels an image may move"},
-    {"--flip", "flip", {"no", "yes"}, "yes|no", "augmentation: mirror images (default:"},
+    {"--flip",
+     "flip",
+     {"no", "yes"},
+     "yes|no",
+     "augmentation: mirror images (default:"},
 };
 
 static const char *path_help[] = {
@@ -138,9 +142,9 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     const struct {
         const char *name;
         const char **to;
-    } paths[] = {{"--data", &o->data},         {"--save", &o->save},
-                 {"--resume", &o->resume},     {"--eval", &o->eval},
-                 {"--log", &o->log},           {"--describe", &o->describe}};
+    } paths[] = {{"--data", &o->data},     {"--save", &o->save},
+                 {"--resume", &o->resume}, {"--eval", &o->eval},
+                 {"--log", &o->log},       {"--describe", &o->describe}};
     *used = 1;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         return o->help = true;
@@ -157,8 +161,8 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         setting = strcmp(word, setting_options[i].option) == 0 ? i : setting;
     }
     if (path < 0 && setting < 0 && !is_steps) {
-        return error_set(error, "unknown option \"%.60s\": ./chapter5 --help lists them",
-                         word);
+        return error_set(
+            error, "unknown option \"%.60s\": ./chapter5 --help lists them", word);
     }
     if (!value || (path >= 0 && *value == '\0')) {
         return error_set(error, "%s needs a value", word);
@@ -168,7 +172,8 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         *paths[path].to = value;
         return true;
     }
-    return is_steps ? set_steps(o, value, error) : set_setting(o, setting, value, error);
+    return is_steps ? set_steps(o, value, error)
+                    : set_setting(o, setting, value, error);
 }
 
 static int all_cores(void) {
@@ -180,9 +185,7 @@ static int all_cores(void) {
 }
 
 bool options_parse(Options *o, int argc, char **argv, Error *error) {
-    *o = (Options){.settings = settings_default(),
-                   .log = OPTIONS_LOG,
-                   .max_steps = -1};
+    *o = (Options){.settings = settings_default(), .log = OPTIONS_LOG, .max_steps = -1};
     o->settings.threads = all_cores();
     for (int i = 1, used; i < argc; i += used) {
         if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {
@@ -197,7 +200,8 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
     }
     if (o->settings.model.block.D % o->settings.model.block.heads != 0 && !o->eval &&
         !o->resume) {
-        return error_set(error, "%d heads don't divide the width of %d (--heads, --dim)",
+        return error_set(error,
+                         "%d heads don't divide the width of %d (--heads, --dim)",
                          o->settings.model.block.heads, o->settings.model.block.D);
     }
     return true;
@@ -207,8 +211,8 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
 
 bool options_merge(const Options *o, const Settings *saved, Settings *merged,
                    Error *error) {
-    static const char *of_the_model[] = {"dim",  "depth",      "heads", "mlp", "patch",
-                                         "norm", "activation", NULL};
+    static const char *of_the_model[] = {"dim",   "depth", "heads",      "mlp",
+                                         "patch", "norm",  "activation", NULL};
     *merged = *saved;
     for (int i = 0; i < settings_count(); i++) {
         char was[SETTINGS_TEXT], now[SETTINGS_TEXT];
@@ -219,8 +223,9 @@ bool options_merge(const Options *o, const Settings *saved, Settings *merged,
         settings_get(&o->settings, i, now);
         for (int k = 0; of_the_model[k] && strcmp(was, now) != 0; k++) {
             if (strcmp(of_the_model[k], settings_name(i)) == 0) {
-                return error_set(error, "the checkpoint is of another shape: its %s is "
-                                        "%s, not %s",
+                return error_set(error,
+                                 "the checkpoint is of another shape: its %s is "
+                                 "%s, not %s",
                                  settings_name(i), was, now);
             }
         }

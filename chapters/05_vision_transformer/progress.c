@@ -67,8 +67,8 @@ bool progress_end(Progress *p, Error *error) {
     bool ok = p->csv && !ferror(p->csv);
     ok = p->csv && fclose(p->csv) == 0 && ok;
     p->csv = NULL;
-    return ok || error_set(error, "%s: can't be written: %s", p->csv_path,
-                           strerror(errno));
+    return ok ||
+           error_set(error, "%s: can't be written: %s", p->csv_path, strerror(errno));
 }
 
 /* ---- the line --------------------------------------------------------------- */

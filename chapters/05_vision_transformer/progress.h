@@ -10,16 +10,16 @@
 #include "trainer.h"
 
 typedef struct {
-    bool terminal;       /* write over the line */
-    FILE *csv;           /* the log */
+    bool terminal; /* write over the line */
+    FILE *csv;     /* the log */
     char csv_path[512];
-    long first_step;     /* where this process began: not 0 after --resume */
+    long first_step; /* where this process began: not 0 after --resume */
     long total_steps, steps_per_epoch;
     int batch, epochs;
-    double started_s;    /* the clock when it began */
-    double shown_s;      /* when the line was last shown */
+    double started_s;      /* the clock when it began */
+    double shown_s;        /* when the line was last shown */
     double loss, accuracy; /* sums over the epoch so far, as this process saw it */
-    long summed;         /* over how many steps */
+    long summed;           /* over how many steps */
 } Progress;
 
 /* wall_seconds: a clock that only goes forward. */

@@ -42,8 +42,9 @@ static bool load_data(const Options *o, Dataset *dataset, Error *error) {
            dataset->train.count, dataset->test.count, dataset->train.height,
            dataset->train.width);
     if (dataset_is_sample(directory)) {
-        printf("      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
-               "to learn well.\n      `make data` gets the whole of Fashion-MNIST.\n");
+        printf(
+            "      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
+            "to learn well.\n      `make data` gets the whole of Fashion-MNIST.\n");
     }
     return true;
 }
@@ -67,8 +68,9 @@ static bool decide_settings(const Options *o, Dataset *dataset, Settings *settin
     }
     if (settings->model.height != dataset->train.height ||
         settings->model.width != dataset->train.width) {
-        return error_set(error, "%s is of a model for images of %dx%d, the data's are "
-                                "%dx%d",
+        return error_set(error,
+                         "%s is of a model for images of %dx%d, the data's are "
+                         "%dx%d",
                          from, settings->model.height, settings->model.width,
                          dataset->train.height, dataset->train.width);
     }
@@ -76,8 +78,9 @@ static bool decide_settings(const Options *o, Dataset *dataset, Settings *settin
         settings->batch = dataset->train.count; /* nothing is trained */
     }
     if (o->resume && info->train_images != dataset->train.count) {
-        return error_set(error, "%s was trained on %ld images, here are %d: give the "
-                                "same --data",
+        return error_set(error,
+                         "%s was trained on %ld images, here are %d: give the "
+                         "same --data",
                          o->resume, info->train_images, dataset->train.count);
     }
     return true;
@@ -130,8 +133,9 @@ static RunEnd train_steps(const Options *o, Trainer *t, const Dataset *dataset,
     while (t->step < last) {
         StepResult result = trainer_step(t, dataset);
         if (!isfinite(result.loss) || !isfinite(result.gradient_norm)) {
-            error_set(error, "step %ld: the loss is %g, its gradient's norm %g: try a "
-                             "lower --lr; nothing was saved since the last epoch",
+            error_set(error,
+                      "step %ld: the loss is %g, its gradient's norm %g: try a "
+                      "lower --lr; nothing was saved since the last epoch",
                       t->step, result.loss, result.gradient_norm);
             return RUN_FAILED;
         }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_HEADER_BYTES 100000000L
@@ -65,20 +66,23 @@ static bool check_order(const Safetensors *file, Place *places, size_t count,
     qsort(places, count, sizeof *places, by_begin);
     for (size_t i = 0; i < count; i++) {
         if (places[i].begin != end) {
-            return error_set(error, "%s: damaged: tensors overlap, or leave a gap, at "
-                                    "byte %ld of the data",
+            return error_set(error,
+                             "%s: damaged: tensors overlap, or leave a gap, at "
+                             "byte %ld of the data",
                              file->path, end);
         }
         end = places[i].end;
     }
     if (end > file->data_bytes) {
-        return error_set(error, "%s: truncated: its tensors are %ld bytes, the file has "
-                                "%ld of them",
+        return error_set(error,
+                         "%s: truncated: its tensors are %ld bytes, the file has "
+                         "%ld of them",
                          file->path, end, file->data_bytes);
     }
     if (end < file->data_bytes) {
-        return error_set(error, "%s: damaged: its tensors are %ld bytes, the file has "
-                                "%ld of data",
+        return error_set(error,
+                         "%s: damaged: its tensors are %ld bytes, the file has "
+                         "%ld of data",
                          file->path, end, file->data_bytes);
     }
     return true;
@@ -100,8 +104,9 @@ static bool check_places(const Safetensors *file, Error *error) {
         }
         if (!read_place(entry, &places[count++])) {
             free(places);
-            return error_set(error, "%s: damaged: tensor %.64s has a wrong type, shape "
-                                    "or place",
+            return error_set(error,
+                             "%s: damaged: tensor %.64s has a wrong type, shape "
+                             "or place",
                              file->path, name);
         }
     }
@@ -118,8 +123,9 @@ static bool read_header(Safetensors *file, Error *error) {
     const long bytes = ftell(file->file);
     rewind(file->file);
     if (bytes < 8 || fread(length, 1, 8, file->file) != 8) {
-        return error_set(error, "%s: truncated: a safetensors file begins with 8 bytes "
-                                "of length, this has %ld",
+        return error_set(error,
+                         "%s: truncated: a safetensors file begins with 8 bytes "
+                         "of length, this has %ld",
                          file->path, bytes);
     }
     uint64_t header_bytes = 0;
@@ -154,11 +160,13 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error) {
     if (!file->file) {
         return error_set(error, "%s: %s", path, strerror(errno));
     }
-    if (!read_header(file, error)) {
+    struct stat status;
+    bool ok = fstat(fileno(file->file), &status) == 0 && S_ISREG(status.st_mode);
+    ok = ok ? read_header(file, error) : error_set(error, "%s: no regular file", path);
+    if (!ok) {
         safetensors_close(file);
-        return false;
     }
-    return true;
+    return ok;
 }
 
 void safetensors_close(Safetensors *file) {
@@ -188,12 +196,12 @@ static bool read_numbers(Safetensors *file, const char *name, int width, Tensor 
                 return error_set(error, "%s: truncated in tensor %s", file->path, name);
             }
             number = width == 4 ? (double)single : number;
-            if (!isfinite(number)) {
+            row[j] = (real)number;
+            if (!isfinite(row[j])) { /* also: a double too large for a float */
                 return error_set(error, "%s: tensor %s has %s at [%ld]", file->path,
                                  name, isnan(number) ? "NaN" : "infinity",
                                  (long)i * cols + j);
             }
-            row[j] = (real)number;
         }
     }
     return true;
@@ -237,9 +245,9 @@ static char *make_header(const SafetensorsEntry *entries, int count,
         for (int d = 0; d < T.ndim; d++) {
             json_array_append_new(shape, json_integer(T.shape[d]));
         }
-        json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype",
-                                  sizeof(real) == 4 ? "F32" : "F64", "shape", shape,
-                                  "data_offsets", begin, end);
+        json_t *entry =
+            json_pack("{s:s, s:o, s:[I,I]}", "dtype", sizeof(real) == 4 ? "F32" : "F64",
+                      "shape", shape, "data_offsets", begin, end);
         json_object_set_new(header, entries[i].name, entry);
         begin = end;
     }
@@ -266,8 +274,8 @@ static bool write_all(FILE *file, const char *header, const SafetensorsEntry *en
     for (int i = 0; i < 8; i++) {
         bytes[i] = (unsigned char)(length >> (8 * i));
     }
-    bool ok = fwrite(bytes, 1, 8, file) == 8 &&
-              fwrite(header, 1, length, file) == length;
+    bool ok =
+        fwrite(bytes, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length;
     for (int i = 0; ok && i < count; i++) {
         const size_t numbers = (size_t)tensor_count(entries[i].T);
         ok = fwrite(entries[i].T.data, sizeof(real), numbers, file) == numbers;
@@ -290,6 +298,10 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
                        const SafetensorsText *texts, int text_count, Error *error) {
     for (int i = 0; i < count; i++) {
         expect_contiguous(entries[i].T);
+    }
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return error_set(error, "%s: can't be written: it is no regular file", path);
     }
     char *header = make_header(entries, count, texts, text_count);
     if (!header) {
@@ -315,8 +327,9 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
     }
     if (!ok) {
         remove(temporary);
-        return error_set(error, "%s: can't be written: %s; what was there before is "
-                                "as it was",
+        return error_set(error,
+                         "%s: can't be written: %s; what was there before is "
+                         "as it was",
                          path, strerror(why));
     }
     sync_directory(path);

@@ -116,7 +116,8 @@ bool settings_set(Settings *settings, int i, const char *text) {
     case INT: *(int *)at = (int)value; break;
     case LONG: *(long *)at = (long)value; break;
     case U64:
-        *(uint64_t *)at = strtoull(text, &end, 10); /* all 64 bits: no double has them */
+        *(uint64_t *)at =
+            strtoull(text, &end, 10); /* all 64 bits: no double has them */
         return *end == '\0' && errno == 0;
     case DOUBLE: *(double *)at = value; break;
     case ENUM: *(unsigned *)at = (unsigned)value; break;

@@ -13,18 +13,18 @@
 
 typedef struct {
     VitConfig model;
-    int epochs, batch;      /* batch: images a step */
-    double lr;              /* the schedule's peak */
+    int epochs, batch; /* batch: images a step */
+    double lr;         /* the schedule's peak */
     ScheduleKind schedule;
-    long warmup;            /* steps; -1: a tenth of all, at most 1000 */
+    long warmup; /* steps; -1: a tenth of all, at most 1000 */
     AdamW adamw;
     double clip;            /* global norm of the gradient, 0: none */
     double label_smoothing; /* eps of [AIAYN 5.4] */
     double dropout;
-    int shift;              /* augmentation: pixels */
-    int flip;               /* augmentation: 1 yes, 0 no, -1 as the data set says */
+    int shift; /* augmentation: pixels */
+    int flip;  /* augmentation: 1 yes, 0 no, -1 as the data set says */
     uint64_t seed;
-    int threads;            /* the gradient's sum is taken in their order */
+    int threads; /* the gradient's sum is taken in their order */
 } Settings;
 
 /* settings_default: the model and the run of a bare ./chapter5. */

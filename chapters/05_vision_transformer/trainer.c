@@ -142,8 +142,9 @@ static int image_of(const Batch *batch, int i) {
 }
 
 /* Logits of images from..from+count-1 of the batch, and their labels. */
-static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch, int from,
-                            int count, unsigned char *labels, Dropout *dropout) {
+static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch,
+                            int from, int count, unsigned char *labels,
+                            Dropout *dropout) {
     Tensor images = tensor_head(worker->images, count);
     for (int i = 0; i < count; i++) {
         const int index = image_of(batch, from + i);
@@ -173,8 +174,8 @@ static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from
             worker->correct += argmax_row(logits, i) == labels[i];
         }
         Tensor dlogits = logits; /* written over: logits are not needed any more */
-        worker->loss += cross_entropy(logits, labels, t->settings.label_smoothing,
-                                      scale, dlogits);
+        worker->loss +=
+            cross_entropy(logits, labels, t->settings.label_smoothing, scale, dlogits);
         vit_backward(&t->vit, &worker->d, &worker->activations, &dropout, dlogits);
     }
 }
@@ -220,7 +221,8 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     }
     t->step++;
     result.lr = schedule_rate(&schedule, t->step);
-    result.gradient_norm = gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
+    result.gradient_norm =
+        gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
     adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
                t->workers[0].gradients, t->m, t->v);
     return result;

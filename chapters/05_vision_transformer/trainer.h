@@ -34,8 +34,8 @@ typedef struct {
     int slice;             /* images a slice */
     int *order;            /* the epoch's order of the training images */
     int order_count;
-    long order_epoch;      /* which epoch it is of; -1: none yet */
-    long step;             /* steps done */
+    long order_epoch; /* which epoch it is of; -1: none yet */
+    long step;        /* steps done */
 } Trainer;
 
 typedef struct {
@@ -47,7 +47,7 @@ typedef struct {
 
 typedef struct {
     long count, correct;
-    double loss; /* mean, without smoothing */
+    double loss;                                      /* mean, without smoothing */
     long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
 } Evaluation;
 

@@ -40,8 +40,8 @@ bool vit_config_check(const VitConfig *c, Error *error) {
                          c->patch, c->height, c->width);
     }
     if (c->block.D % c->block.heads != 0) {
-        return error_set(error, "%d heads don't divide the width of %d",
-                         c->block.heads, c->block.D);
+        return error_set(error, "%d heads don't divide the width of %d", c->block.heads,
+                         c->block.D);
     }
     return true;
 }
@@ -211,7 +211,8 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
 
 /* ---- looking inside ---------------------------------------------------- */
 
-void vit_class_attention(const VitActivations *a, int layer, int image, Tensor weights) {
+void vit_class_attention(const VitActivations *a, int layer, int image,
+                         Tensor weights) {
     Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
     const int h = A.shape[0], n = A.shape[1];
     expect_shape(weights, "One weight for each patch.", n - 1);
