@@ -110,7 +110,7 @@ clean: ## remove what was built
 	rm -rf build $(CHAPTERS:%=chapter%)
 
 .PHONY: run-tests need-compiler need-libraries need-check
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run)
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) chapter5
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 	@CC='$(CC)' sh tests/test_command_line.sh

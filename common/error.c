@@ -12,6 +12,10 @@ bool error_set(Error *error, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
+    /* One line, also where a file's name or an option's value has more. */
+    for (char *c = error->text; *c; c++) {
+        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+    }
     return false;
 }
 

@@ -214,7 +214,7 @@ static void multiply_on_threads(int m, int n, int k, Operand A, Operand Bt, real
 #ifdef _OPENMP
     const double worth_it_flops = 2e6; /* some 20 us: well above a fork and join */
     int threads = omp_get_max_threads();
-    if (threads > 1 && !omp_in_parallel() && 2.0 * m * n * k > worth_it_flops) {
+    if (threads > 1 && omp_get_level() == 0 && 2.0 * m * n * k > worth_it_flops) {
         bool by_rows = m >= n;
         int length = by_rows ? m : n, unit = by_rows ? MR : NR;
         int units = (length + unit - 1) / unit;

@@ -5,6 +5,10 @@
  */
 #include <math.h>
 #include <string.h>
+#include <time.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "check_helpers.h"
 #include "cross_entropy.h"
@@ -154,6 +158,36 @@ START_TEST(more_threads_than_images_do_no_harm) {
     check_first_step(s, s.lr);
 }
 END_TEST
+
+#ifdef _OPENMP
+static double cpu_seconds(clockid_t whose) {
+    struct timespec t;
+    clock_gettime(whose, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+START_TEST(one_thread_is_one_thread) {
+    /* Products of 4 million flops, which use all threads outside a step. */
+    Dataset data = small_dataset(20, 10);
+    Settings s = small_settings();
+    s.model.block.D = 128;
+    s.batch = 20;
+    omp_set_num_threads(4);
+    Trainer t = new_trainer(&s, &data);
+    Evaluation e;
+    const double all = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const double own = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
+    train_to(&t, &data, 4);
+    trainer_evaluate(&t, &data, &data.train, &e);
+    const double own_took = cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - own;
+    const double all_took = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - all;
+    ck_assert_msg(all_took < 1.01 * own_took + 0.0005,
+                  "of %.4f s, other threads took %.4f", all_took, all_took - own_took);
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+#endif
 
 START_TEST(the_first_loss_is_log_K) {
     Dataset data = small_dataset(20, 10);
@@ -489,6 +523,9 @@ Suite *trainer_suite(void) {
     tcase_add_test(steps, a_step_follows_the_mean_gradient_of_its_batch);
     tcase_add_test(steps, a_step_clips_the_gradient_and_decays_the_weights);
     tcase_add_test(steps, more_threads_than_images_do_no_harm);
+#ifdef _OPENMP
+    tcase_add_test(steps, one_thread_is_one_thread);
+#endif
     tcase_add_test(steps, the_first_loss_is_log_K);
     TCase *schedule = add_case(suite, "the schedule");
     tcase_add_test(schedule, rates_warm_up_and_end_at_0);

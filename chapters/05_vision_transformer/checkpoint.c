@@ -1,8 +1,12 @@
 /* checkpoint.c: see checkpoint.h. */
 #include "checkpoint.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define FORMAT "vit-course 1"
 
@@ -37,6 +41,17 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
         texts[first + i] = (SafetensorsText){keys[i], values[first + i]};
     }
     return n;
+}
+
+bool checkpoint_can_save(const char *path, Error *error) {
+    char copy[600];
+    snprintf(copy, sizeof copy, "%s", path);
+    const char *directory = dirname(copy);
+    if (access(directory, W_OK) != 0) {
+        return error_set(error, "%s: can't be written: directory %.200s: %s", path,
+                         directory, strerror(errno));
+    }
+    return true;
 }
 
 bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
@@ -78,6 +93,7 @@ static bool read_number(const Safetensors *file, const char *key, double least,
     }
     *value = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(*value) || !(*value >= least)) {
+        *value = least;
         return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, key, text);
     }
     return true;
@@ -85,6 +101,13 @@ static bool read_number(const Safetensors *file, const char *key, double least,
 
 static bool read_settings(const Safetensors *file, Settings *settings, Error *error) {
     *settings = settings_default();
+    const char *format = safetensors_metadata(file, "format");
+    if (!format || strcmp(format, FORMAT) != 0) {
+        return error_set(error,
+                         "%s: no checkpoint of this course (its format is not "
+                         "\"" FORMAT "\")",
+                         file->path);
+    }
     for (int i = 0; i < settings_count(); i++) {
         const char *text = safetensors_metadata(file, settings_name(i));
         if (!text) {
@@ -122,7 +145,7 @@ bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
               read_number(&file, "mean", 0, &info->mean, error) &&
               read_number(&file, "deviation", 1e-9, &info->deviation, error);
     safetensors_close(&file);
-    if (ok && (step > 1e15 || images > 1e9)) {
+    if (ok && (step > 1e15 || step != floor(step) || images > 1e9)) {
         return error_set(error, "%s: damaged: step %g, %g images", path, step, images);
     }
     info->step = (long)step;
@@ -145,6 +168,8 @@ bool checkpoint_load(const char *path, Trainer *t, Error *error) {
         ok = safetensors_read(&file, name, parameter_in(p, block_of(t, which)), error);
     }
     safetensors_close(&file);
-    t->step = (long)step;
+    if (ok) {
+        t->step = (long)step;
+    }
     return ok;
 }

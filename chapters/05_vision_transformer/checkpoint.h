@@ -21,6 +21,10 @@ typedef struct {
     double mean, deviation;
 } CheckpointInfo;
 
+/* checkpoint_can_save: false, and why, if there is no writing there: asked before a
+ * run begins, not after its first epoch. */
+bool checkpoint_can_save(const char *path, Error *error);
+
 bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
                      Error *error);
 

@@ -234,10 +234,10 @@ static void name_classes(Dataset *dataset) {
     if (!file) {
         return;
     }
-    char line[32];
+    char line[256];
     for (int k = 0; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
         line[strcspn(line, "\r\n")] = '\0';
-        memcpy(dataset->class_name[k], line, sizeof line);
+        snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%.31s", line);
         dataset->has_class_names = true;
     }
     fclose(file);

@@ -158,22 +158,21 @@ static bool train(const Options *o, Trainer *t, const Dataset *dataset, bool *st
     print_run(t);
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
-    if (!progress_begin(&progress, t, o->log, error)) {
+    if (!checkpoint_can_save(o->save, error) ||
+        !progress_begin(&progress, t, o->log, error)) {
         return false;
     }
     watch_signals();
     const RunEnd end = train_steps(o, t, dataset, &progress, error);
+    /* The weights first: a log that can't be written must not cost them. */
+    const bool saved = end != RUN_FAILED && checkpoint_save(o->save, t, dataset, error);
     Error log_error;
-    const bool logged = progress_end(&progress, &log_error);
-    if (end == RUN_FAILED) {
-        return false;
-    }
-    if (!logged) {
+    if (!progress_end(&progress, &log_error) && saved) {
         *error = log_error;
         return false;
     }
     *stopped = end == RUN_STOPPED;
-    return checkpoint_save(o->save, t, dataset, error);
+    return saved;
 }
 
 /* ---- the whole ---------------------------------------------------------------- */

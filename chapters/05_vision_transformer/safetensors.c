@@ -299,6 +299,12 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
     for (int i = 0; i < count; i++) {
         expect_contiguous(entries[i].T);
     }
+    char temporary[600];
+    const int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length < 0 || length >= (int)sizeof temporary) {
+        return error_set(error, "%.80s...: can't be written: the name is too long",
+                         path);
+    }
     struct stat there;
     if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
         return error_set(error, "%s: can't be written: it is no regular file", path);
@@ -307,8 +313,6 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
     if (!header) {
         return error_set(error, "%s: no memory for its header", path);
     }
-    char temporary[600];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
     FILE *file = fopen(temporary, "wb");
     if (!file) {
         free(header);
