@@ -25,14 +25,17 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
     out[3] = c3;
 }
 
-uint32_t random_bits(Random random, uint64_t index) {
-    const uint64_t block = index / 4;
+void random_bits4(Random random, uint64_t block, uint32_t out[4]) {
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32),
                                  random.sequence, (uint32_t)random.use};
     const uint32_t key[2] = {(uint32_t)random.seed, (uint32_t)(random.seed >> 32)};
-    uint32_t out[4];
     philox4x32(counter, key, out);
-    return out[index % 4];
+}
+
+uint32_t random_bits(Random random, uint64_t index) {
+    uint32_t four[4];
+    random_bits4(random, index / 4, four);
+    return four[index % 4];
 }
 
 double random_uniform(Random random, uint64_t index) {

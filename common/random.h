@@ -33,6 +33,9 @@ typedef struct {
 /* philox4x32: the bare function, for the tests' known answers and for GPUs. */
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+/* random_bits4: numbers 4 block to 4 block + 3 of the stream; one call of philox. */
+void random_bits4(Random random, uint64_t block, uint32_t out[4]);
+
 /* random_bits: number `index` of the stream, uniform over 32 bits. */
 uint32_t random_bits(Random random, uint64_t index);
 

@@ -16,8 +16,13 @@ void dropout_apply(const Dropout *dropout, int place, Tensor X) {
     const long per_image = tensor_count(X) / X.shape[0];
     const uint64_t first = (uint64_t)dropout->image * (uint64_t)per_image;
     const real scale = (real)(1.0 / (1.0 - dropout->rate));
+    uint32_t bits[4] = {0};
     for (long i = 0; i < tensor_count(X); i++) {
-        bool keep = random_uniform(random, first + (uint64_t)i) >= dropout->rate;
+        const uint64_t index = first + (uint64_t)i;
+        if (i == 0 || index % 4 == 0) { /* one call of the generator serves four */
+            random_bits4(random, index / 4, bits);
+        }
+        const bool keep = bits[index % 4] * 0x1p-32 >= dropout->rate;
         X.data[i] = keep ? X.data[i] * scale : R(0);
     }
 }
