@@ -6,8 +6,8 @@
 #include "matmul.h"
 
 void linear_forward(Tensor X, Tensor W, Tensor b, Tensor Y) {
-    matmul_nt(X, W, Y);    /* Y = X W^T */
-    tensor_add_bias(Y, b); /*     + b   */
+    expect_shape(b, "A bias has one number for each row of W.", tensor_rows(W));
+    matmul_nt_bias(X, W, b, Y); /* Y = X W^T + b */
 }
 
 void linear_backward(Tensor X, Tensor W, Tensor dY, Tensor dX, Tensor dW, Tensor db) {

@@ -1,5 +1,5 @@
 /*
- * matmul.c: a matrix product close to what the machine can do, in one page.
+ * matmul.c: a matrix product close to what the machine can do, on one page.
  *
  * Three ideas, each needed because of one fact about the machine:
  *
@@ -9,20 +9,23 @@
  *    registers, and for each k loads one row of B (NR numbers) and one column of
  *    A (MR numbers), MR + NR loads for MR * NR multiply-adds.
  *
- * 2. Packing. The micro-kernel reads its operands once from start to end if
- *    they lie in memory in that order. B is copied into panels of NR columns, and
- *    A into panels of MR rows, whatever their layout; so one micro-kernel serves
- *    all three layouts. Copying is O(mk + kn), the product O(mnk).
+ * 2. Packing. The micro-kernel runs at full speed if it reads B's numbers one
+ *    after the other. So B is copied into panels of NR columns, (k, NR) each,
+ *    whatever its layout; one micro-kernel then serves all three layouts. Of A
+ *    it needs single numbers, which may lie anywhere: A is copied, into panels of
+ *    MR rows, only if each panel is read so often that it pays.
  *
  * 3. Blocks. Panels are used again and again, so they must stay in the cache:
  *    a KC x NC block of B, an MC x KC block of A, one KC x NR panel in L1.
  *
  * The scheme is Goto and van de Geijn's ("Anatomy of High-Performance Matrix
- * Multiplication", ACM TOMS 2008), as refined by BLIS.
+ * Multiplication", ACM TOMS 2008), as refined by BLIS. The ladder of chapter 1
+ * climbs to it one idea at a time.
  */
 #include "matmul.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -47,7 +50,11 @@
 #define MR 6
 #endif
 
-#define LANES (VECTOR_BYTES / (int)sizeof(real))
+#ifdef REAL_IS_DOUBLE
+#define LANES (VECTOR_BYTES / 8)
+#else
+#define LANES (VECTOR_BYTES / 4)
+#endif
 #define NR (2 * LANES)
 
 /* A vector, and one that may lie anywhere in memory. */
@@ -57,150 +64,325 @@ typedef real loose_vector
 
 enum { MC = 10 * MR, KC = 256, NC = 512 };
 
+/* Inlined with constant arguments, a loop of MR steps becomes MR instructions. */
+#define INLINE static inline __attribute__((always_inline))
+#define CALLED __attribute__((noinline)) /* or it would be in the way of registers */
+#define UNROLL _Pragma("GCC unroll 16")
+
 /* Where element (i, k) of an operand is: data[i * row + k * col]. */
 typedef struct {
     const real *data;
     long row, col;
 } Operand;
 
+INLINE Operand part(Operand X, int i, int k) {
+    return (Operand){X.data + i * X.row + k * X.col, X.row, X.col};
+}
+
+INLINE int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
 /* ---- the micro-kernel -------------------------------------------------- */
 
+/* A tile of C: `rows` <= MR rows of `cols` <= NR numbers. */
+typedef struct {
+    int rows, cols;
+    real *c;
+    long ldc;
+    bool add;          /* C += instead of C = */
+    const real *start; /* what each row's sums begin with (NR numbers), or NULL: 0 */
+} Tile;
+
+/* One row of the tile's last column of vectors, of which `count` < LANES numbers are
+ * wanted: in pieces of 8, 4, 2 and 1, so that every copy's length is known. */
+static CALLED void store_part(real *c, vector v, int count, bool add) {
+    const real *from = (const real *)&v;
+    UNROLL
+    for (int piece = LANES / 2; piece > 0; piece /= 2) {
+        if (count & piece) {
+            for (int j = 0; j < piece; j++) {
+                c[j] = add ? c[j] + from[j] : from[j];
+            }
+            c += piece;
+            from += piece;
+        }
+    }
+}
+
+INLINE void store_vector(real *c, vector v, bool add) {
+    loose_vector *at = (loose_vector *)c;
+    if (add) {
+        v += *at;
+    }
+    *at = v;
+}
+
 /*
- * sum (MR, vectors) = A panel (kc, MR)^T times B panel (kc, NR); both packed.
- * The loops over i have constant bounds: the compiler unrolls them and keeps
- * the accumulators in registers. `vectors` is 1 or 2: at the right edge of C the
- * second half of the tile may not be needed.
+ * multiply_tile: the tile (rows, cols) of C = or += A (rows, kc) times B (kc, cols).
+ * B is a packed panel, (kc, vectors * LANES). `rows` and `vectors` are constants
+ * wherever this is inlined, so that all of `sum` lives in registers.
  */
-static inline __attribute__((always_inline)) void multiply_panels(
-    int kc, const real *restrict a, const real *restrict b, int vectors,
-    vector sum[MR][2]) {
-    for (int i = 0; i < MR; i++) {
-        sum[i][0] = sum[i][1] = (vector){0};
+INLINE void multiply_tile(int rows, int vectors, int kc, Operand A, const real *b,
+                          const Tile *tile) {
+    vector sum[MR][2], start[2] = {{0}, {0}};
+    for (int v = 0; v < vectors && tile->start; v++) {
+        start[v] = ((const loose_vector *)tile->start)[v];
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(tile->c + i * tile->ldc, 1); /* wanted when we are done */
+        __builtin_prefetch(tile->c + i * tile->ldc + tile->cols - 1, 1);
+        sum[i][0] = start[0];
+        sum[i][1] = start[1];
     }
     for (int k = 0; k < kc; k++) {
-        const vector *row = (const vector *)(b + (long)k * NR);
-        vector b0 = row[0], b1 = row[1];
-#pragma GCC unroll 12
-        for (int i = 0; i < MR; i++) {
-            real a_ik = a[(long)k * MR + i];
+        const vector *row = (const vector *)(b + (long)k * vectors * LANES);
+        const vector b0 = row[0], b1 = row[vectors - 1];
+        UNROLL
+        for (int i = 0; i < rows; i++) {
+            const real a_ik = A.data[i * A.row + k * A.col];
             sum[i][0] += a_ik * b0;
             if (vectors == 2) {
                 sum[i][1] += a_ik * b1;
             }
         }
     }
-}
-
-/* c[0..cols-1] = or += the first `cols` numbers of two vectors; cols <= NR. */
-static inline void store_row(real *c, const real *sum, int cols, bool add) {
-    for (int j = 0; j < cols; j++) {
-        c[j] = add ? c[j] + sum[j] : sum[j];
-    }
-}
-
-/* C tile (rows, cols) = or += A panel times B panel; rows <= MR, cols <= NR. */
-static void micro_kernel(int kc, const real *restrict a, const real *restrict b,
-                         real *restrict c, long ldc, int rows, int cols, bool add) {
-    vector sum[MR][2];
-    if (cols > LANES) {
-        multiply_panels(kc, a, b, 2, sum);
-    } else {
-        multiply_panels(kc, a, b, 1, sum);
-    }
-    if (rows == MR && cols == NR) {
-#pragma GCC unroll 12
-        for (int i = 0; i < MR; i++) {
-            loose_vector *row = (loose_vector *)(c + i * ldc);
-            if (add) {
-                sum[i][0] += row[0];
-                sum[i][1] += row[1];
-            }
-            row[0] = sum[i][0];
-            row[1] = sum[i][1];
-        }
-        return;
-    }
-    /* At the edge of C: the tile goes through memory, and a part of it is used. */
-    real tile[MR][NR] __attribute__((aligned(VECTOR_BYTES)));
-#pragma GCC unroll 12
-    for (int i = 0; i < MR; i++) {
-        *(vector *)&tile[i][0] = sum[i][0];
-        *(vector *)&tile[i][LANES] = sum[i][1];
-    }
+    const int last = (vectors - 1) * LANES, part = tile->cols - last;
+    UNROLL
     for (int i = 0; i < rows; i++) {
-        if (cols == LANES) { /* the width of a head, often */
-            store_row(c + i * ldc, tile[i], LANES, add);
-        } else {
-            store_row(c + i * ldc, tile[i], cols, add);
+        real *c = tile->c + i * tile->ldc;
+        if (i >= tile->rows) {
+            break;
         }
+        if (vectors == 2) {
+            store_vector(c, sum[i][0], tile->add);
+        }
+        if (part == LANES) {
+            store_vector(c + last, sum[i][vectors - 1], tile->add);
+        } else {
+            store_part(c + last, sum[i][vectors - 1], part, tile->add);
+        }
+    }
+}
+
+/* The same for A where it lies (a whole panel of MR rows, one of the strides 1), or
+ * packed; for a packed one with fewer rows, a tile of a third or two thirds. */
+INLINE void multiply_panels(int vectors, int kc, Operand A, const real *b,
+                            const Tile *tile) {
+    if (A.row == 1 && A.col == MR) {
+        const Operand packed = {A.data, 1, MR}; /* strides known to the compiler */
+        if (tile->rows <= MR / 3) {
+            multiply_tile(MR / 3, vectors, kc, packed, b, tile);
+        } else if (tile->rows <= 2 * MR / 3) {
+            multiply_tile(2 * MR / 3, vectors, kc, packed, b, tile);
+        } else {
+            multiply_tile(MR, vectors, kc, packed, b, tile);
+        }
+    } else if (A.row == 1) {
+        multiply_tile(MR, vectors, kc, (Operand){A.data, 1, A.col}, b, tile);
+    } else {
+        multiply_tile(MR, vectors, kc, (Operand){A.data, A.row, 1}, b, tile);
+    }
+}
+
+static CALLED void micro_kernel(int kc, Operand A, const real *b, const Tile *tile) {
+    if (tile->cols > LANES) {
+        multiply_panels(2, kc, A, b, tile);
+    } else {
+        multiply_panels(1, kc, A, b, tile);
     }
 }
 
 /* ---- packing ----------------------------------------------------------- */
 
+/* Two vectors' numbers in turn: a0 b0 a1 b1 ...; LOW of the first halves, HIGH of
+ * the second. The numbers count through a and on through b. */
+#if LANES == 16
+#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif LANES == 4
+#define LOW 0, 4, 1, 5
+#define HIGH 2, 6, 3, 7
+#else
+#define LOW 0, 2
+#define HIGH 1, 3
+#endif
+#ifdef __clang__
+#define INTERLEAVE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#ifdef REAL_IS_DOUBLE
+typedef long index_vector __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef int index_vector __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+#define INTERLEAVE(a, b, ...) __builtin_shuffle(a, b, (index_vector){__VA_ARGS__})
+#endif
+
 /*
- * pack: `count` rows of X (count, kc) into panels of `width` rows, each laid out
- * (kc, width); a panel that X doesn't fill is filled with zeros. A goes in as it
- * is, B as its transpose.
+ * transpose: LANES vectors of LANES numbers, in registers. Number (i, j) has a place
+ * of 2 log2(LANES) binary digits, first i's, then j's. Interleaving row i with row
+ * i + LANES/2 moves all digits one place to the left and the first to the end. After
+ * log2(LANES) rounds, i and j have changed places.
  */
-static void pack(Operand X, int count, int kc, int width, real *restrict packed) {
-    for (int first = 0; first < count; first += width) {
-        int rows = count - first < width ? count - first : width;
-        const real *x = X.data + first * X.row;
-        if (X.row == 1) { /* neighbours in memory go side by side */
-            for (int k = 0; k < kc; k++) {
-                for (int i = 0; i < rows; i++) {
-                    packed[(long)k * width + i] = x[k * X.col + i];
-                }
-            }
-        } else { /* a transpose */
-            for (int i = 0; i < rows; i++) {
-                for (int k = 0; k < kc; k++) {
-                    packed[(long)k * width + i] = x[i * X.row + k * X.col];
-                }
+INLINE void transpose(vector x[LANES]) {
+    UNROLL
+    for (int round = 1; round < LANES; round *= 2) {
+        vector y[LANES];
+        UNROLL
+        for (int i = 0; i < LANES / 2; i++) {
+            y[2 * i] = INTERLEAVE(x[i], x[i + LANES / 2], LOW);
+            y[2 * i + 1] = INTERLEAVE(x[i], x[i + LANES / 2], HIGH);
+        }
+        UNROLL
+        for (int i = 0; i < LANES; i++) {
+            x[i] = y[i];
+        }
+    }
+}
+
+/*
+ * pack_strip: `rows` <= LANES rows of X (rows, kc), each contiguous, as columns:
+ * packed[k * width + i] = X(i, k), and 0 for i from rows to LANES - 1.
+ */
+static void pack_strip(Operand X, int rows, int kc, int width, real *packed) {
+    int k = 0;
+    for (; k + LANES <= kc; k += LANES) {
+        vector x[LANES];
+        UNROLL
+        for (int i = 0; i < LANES; i++) {
+            const loose_vector *row = (const loose_vector *)(X.data + i * X.row + k);
+            x[i] = (vector){0};
+            if (i < rows) {
+                x[i] = *row;
             }
         }
-        for (int k = 0; rows < width && k < kc; k++) {
-            for (int i = rows; i < width; i++) {
-                packed[(long)k * width + i] = 0;
+        transpose(x);
+        UNROLL
+        for (int i = 0; i < LANES; i++) {
+            *(loose_vector *)(packed + (long)(k + i) * width) = x[i];
+        }
+    }
+    for (; k < kc; k++) {
+        for (int i = 0; i < LANES; i++) {
+            packed[(long)k * width + i] = i < rows ? X.data[i * X.row + k] : 0;
+        }
+    }
+}
+
+/* pack_columns: columns of X (rows, kc), contiguous each, next to one another. */
+INLINE void pack_columns(Operand X, int rows, int kc, int width, real *packed) {
+    for (int k = 0; k < kc; k++) {
+        const real *x = X.data + k * X.col;
+        real *to = packed + (long)k * width;
+        if (rows == width) { /* a length known to the compiler: vectors */
+            memcpy(to, x, (size_t)width * sizeof(real));
+        } else {
+            for (int i = 0; i < width; i++) {
+                to[i] = i < rows ? x[i] : 0;
             }
         }
-        packed += (long)kc * width;
+    }
+}
+
+/*
+ * pack: X (rows, kc) into a panel (kc, width), its rows side by side; what X doesn't
+ * fill is 0. One of X's strides is 1; width is MR, LANES or NR. Strips may write
+ * beyond the panel's width, at the start of the next k: it is written later.
+ */
+static void pack(Operand X, int rows, int kc, int width, real *packed) {
+    if (X.col == 1) {
+        for (int i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
+            pack_strip(part(X, i, 0), smaller(rows - i, LANES), kc, width, packed + i);
+        }
+    } else if (width == NR) {
+        pack_columns(X, rows, kc, NR, packed);
+    } else if (width == LANES) {
+        pack_columns(X, rows, kc, LANES, packed);
+    } else {
+        pack_columns(X, rows, kc, MR, packed);
     }
 }
 
 /* ---- blocks ------------------------------------------------------------ */
 
-static inline int smaller(int a, int b) {
-    return a < b ? a : b;
+/* C (m, n) = A (m, k) B (k, n) + bias, or C += A B; B is given as Bt (n, k). */
+typedef struct {
+    int m, n, k;
+    Operand A, Bt;
+    real *c;
+    long ldc;
+    bool add;
+    const real *bias; /* (n), for every row of C; or NULL */
+} Product;
+
+/* Each panel of A is read once for every panel of B. To copy a number takes about
+ * as long as to use it in a tile; from this many panels on it is worth it. */
+enum { PANELS_WORTH_PACKING_A = 8 };
+
+typedef real BlockOfA[MC * KC + LANES]; /* + LANES: a strip may write beyond it */
+typedef real BlockOfB[KC * NC + LANES];
+
+/* The panels of rows i0.. of A, at k0: packed, or where they lie. */
+static void take_panels(const Product *p, int i0, int mc, int k0, int kc, real *block,
+                        Operand *panels) {
+    const bool worth_it = p->n > PANELS_WORTH_PACKING_A * NR;
+    for (int i = 0; i < mc; i += MR) {
+        const int rows = smaller(MR, mc - i);
+        *panels = part(p->A, i0 + i, k0);
+        if (worth_it || rows < MR) {
+            pack(*panels, rows, kc, MR, block);
+            *panels = (Operand){block, 1, MR};
+            block += (long)kc * MR;
+        }
+        panels++;
+    }
 }
 
-static inline Operand part(Operand X, int i, int k) {
-    return (Operand){X.data + i * X.row + k * X.col, X.row, X.col};
+/* Rows i0.. of C, with a packed block of B: its columns j0.. at k0. */
+static void multiply_block(const Product *p, int i0, int mc, int j0, int nc, int kc,
+                           const Operand *panels, const real *b, const real *start,
+                           bool add) {
+    for (int j = 0; j < nc; j += NR) {
+        for (int i = 0; i < mc; i += MR) {
+            const Tile tile = {.rows = smaller(MR, mc - i),
+                               .cols = smaller(NR, nc - j),
+                               .c = p->c + (i0 + i) * p->ldc + j0 + j,
+                               .ldc = p->ldc,
+                               .add = add,
+                               .start = start ? start + j : NULL};
+            micro_kernel(kc, panels[i / MR], b + (long)j * kc, &tile);
+        }
+    }
 }
 
-/* C (m, n) = or += A (m, k) times B (k, n) given as Bt (n, k), on one thread. */
-static void multiply(int m, int n, int k, Operand A, Operand Bt, real *c, long ldc,
-                     bool add) {
-    static _Thread_local real a_block[MC * KC] __attribute__((aligned(64)));
-    static _Thread_local real b_block[KC * NC] __attribute__((aligned(64)));
+/* A whole product, on one thread. */
+static void multiply(const Product *p) {
+    static _Thread_local BlockOfA a_block __attribute__((aligned(64)));
+    static _Thread_local BlockOfB b_block __attribute__((aligned(64)));
+    Operand panels[MC / MR];
+    real start[NC];
 
-    for (int j0 = 0; j0 < n; j0 += NC) {
-        int nc = smaller(NC, n - j0);
-        for (int k0 = 0; k0 < k; k0 += KC) {
-            int kc = smaller(KC, k - k0);
-            pack(part(Bt, j0, k0), nc, kc, NR, b_block);
-            for (int i0 = 0; i0 < m; i0 += MC) {
-                int mc = smaller(MC, m - i0);
-                pack(part(A, i0, k0), mc, kc, MR, a_block);
-                for (int j = 0; j < nc; j += NR) {
-                    for (int i = 0; i < mc; i += MR) {
-                        micro_kernel(kc, a_block + (long)i * kc, b_block + (long)j * kc,
-                                     c + (i0 + i) * ldc + j0 + j, ldc,
-                                     smaller(MR, mc - i), smaller(NR, nc - j),
-                                     add || k0 > 0);
-                    }
-                }
+    for (int j0 = 0; j0 < p->n; j0 += NC) {
+        const int nc = smaller(NC, p->n - j0);
+        if (p->bias) {
+            memset(start, 0, sizeof start);
+            memcpy(start, p->bias + j0, (size_t)nc * sizeof(real));
+        }
+        for (int k0 = 0; k0 < p->k; k0 += KC) {
+            const int kc = smaller(KC, p->k - k0);
+            for (int j = 0; j < nc; j += NR) {
+                pack(part(p->Bt, j0 + j, k0), smaller(NR, nc - j), kc,
+                     nc - j > LANES ? NR : LANES, b_block + (long)j * kc);
+            }
+            for (int i0 = 0; i0 < p->m; i0 += MC) {
+                const int mc = smaller(MC, p->m - i0);
+                take_panels(p, i0, mc, k0, kc, a_block, panels);
+                multiply_block(p, i0, mc, j0, nc, kc, panels, b_block,
+                               p->bias && k0 == 0 ? start : NULL, p->add || k0 > 0);
             }
         }
     }
@@ -208,31 +390,40 @@ static void multiply(int m, int n, int k, Operand A, Operand Bt, real *c, long l
 
 /* ---- threads ----------------------------------------------------------- */
 
-/* Cut C into one band for each thread, of rows or of columns: the longer side. */
-static void multiply_on_threads(int m, int n, int k, Operand A, Operand Bt, real *c,
-                                long ldc, bool add) {
+/* Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. */
+static Product band(Product p, int t, int threads) {
+    const bool by_rows = p.m >= p.n;
+    const int length = by_rows ? p.m : p.n, unit = by_rows ? MR : NR;
+    const long units = (length + unit - 1) / unit;
+    const int from = smaller(length, (int)(units * t / threads) * unit);
+    const int to = smaller(length, (int)(units * (t + 1) / threads) * unit);
+    if (by_rows) {
+        p.m = to - from;
+        p.A = part(p.A, from, 0);
+        p.c += from * p.ldc;
+    } else {
+        p.n = to - from;
+        p.Bt = part(p.Bt, from, 0);
+        p.c += from;
+        p.bias = p.bias ? p.bias + from : NULL;
+    }
+    return p;
+}
+
+static void multiply_on_threads(Product p) {
 #ifdef _OPENMP
     const double worth_it_flops = 2e6; /* some 20 us: well above a fork and join */
-    int threads = omp_get_max_threads();
-    if (threads > 1 && omp_get_level() == 0 && 2.0 * m * n * k > worth_it_flops) {
-        bool by_rows = m >= n;
-        int length = by_rows ? m : n, unit = by_rows ? MR : NR;
-        int units = (length + unit - 1) / unit;
+    const int threads = omp_get_max_threads();
+    if (threads > 1 && omp_get_level() == 0 && 2.0 * p.m * p.n * p.k > worth_it_flops) {
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++) {
-            int from = smaller(length, (int)((long)units * t / threads) * unit);
-            int to = smaller(length, (int)((long)units * (t + 1) / threads) * unit);
-            if (by_rows) {
-                multiply(to - from, n, k, part(A, from, 0), Bt, c + from * ldc, ldc,
-                         add);
-            } else {
-                multiply(m, to - from, k, A, part(Bt, from, 0), c + from, ldc, add);
-            }
+            const Product mine = band(p, t, threads);
+            multiply(&mine);
         }
         return;
     }
 #endif
-    multiply(m, n, k, A, Bt, c, ldc, add);
+    multiply(&p);
 }
 
 /* ---- the three layouts ------------------------------------------------- */
@@ -257,27 +448,35 @@ static void check_sizes(const char *name, Tensor A, Tensor B, Tensor C, bool fit
 }
 
 static void nn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
-    int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);
+    const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);
     check_sizes(name, A, B, C,
                 tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
                 "A (m,k), B (k,n), C (m,n)");
-    multiply_on_threads(m, n, k, as_is(A), transposed(B), C.data, C.ld, add);
+    multiply_on_threads(
+        (Product){m, n, k, as_is(A), transposed(B), C.data, C.ld, add, NULL});
 }
 
-static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
-    int m = tensor_rows(A), k = tensor_cols(A), n = tensor_rows(B);
+static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
+               const Tensor *bias) {
+    const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_rows(B);
     check_sizes(name, A, B, C,
                 tensor_cols(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
                 "A (m,k), B (n,k), C (m,n)");
-    multiply_on_threads(m, n, k, as_is(A), as_is(B), C.data, C.ld, add);
+    if (bias) {
+        tensor_expect(*bias, "bias", name, "It has one number for each column of C.", 1,
+                      &n);
+    }
+    multiply_on_threads((Product){m, n, k, as_is(A), as_is(B), C.data, C.ld, add,
+                                  bias ? bias->data : NULL});
 }
 
 static void tn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
-    int m = tensor_cols(A), k = tensor_rows(A), n = tensor_cols(B);
+    const int m = tensor_cols(A), k = tensor_rows(A), n = tensor_cols(B);
     check_sizes(name, A, B, C,
                 tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
                 "A (k,m), B (k,n), C (m,n)");
-    multiply_on_threads(m, n, k, transposed(A), transposed(B), C.data, C.ld, add);
+    multiply_on_threads(
+        (Product){m, n, k, transposed(A), transposed(B), C.data, C.ld, add, NULL});
 }
 
 void matmul_nn(Tensor A, Tensor B, Tensor C) {
@@ -285,7 +484,7 @@ void matmul_nn(Tensor A, Tensor B, Tensor C) {
 }
 
 void matmul_nt(Tensor A, Tensor B, Tensor C) {
-    nt(__func__, A, B, C, false);
+    nt(__func__, A, B, C, false, NULL);
 }
 
 void matmul_tn(Tensor A, Tensor B, Tensor C) {
@@ -297,11 +496,15 @@ void matmul_nn_add(Tensor A, Tensor B, Tensor C) {
 }
 
 void matmul_nt_add(Tensor A, Tensor B, Tensor C) {
-    nt(__func__, A, B, C, true);
+    nt(__func__, A, B, C, true, NULL);
 }
 
 void matmul_tn_add(Tensor A, Tensor B, Tensor C) {
     tn(__func__, A, B, C, true);
+}
+
+void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C) {
+    nt(__func__, A, B, C, false, &bias);
 }
 
 const char *matmul_describe(void) {

@@ -28,6 +28,12 @@ void matmul_nn_add(Tensor A, Tensor B, Tensor C);
 void matmul_nt_add(Tensor A, Tensor B, Tensor C);
 void matmul_tn_add(Tensor A, Tensor B, Tensor C);
 
+/*
+ * matmul_nt_bias: C(m,n) = A(m,k) B(n,k)^T + bias(n), the same bias for every row: a
+ * dense layer in one pass over C, whose sums begin with the bias instead of 0.
+ */
+void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C);
+
 /* matmul_describe: the micro-kernel in words, e.g. "12 x 32, 16 floats a vector". */
 const char *matmul_describe(void);
 

@@ -10,7 +10,8 @@
 static ImageSet small_set(int count, uint32_t sequence) {
     const Random random = {.seed = 3, .use = RANDOM_DEMO, .sequence = sequence};
     const int pixels = SMALL_SIDE * SMALL_SIDE;
-    ImageSet set = {.count = count, .height = SMALL_SIDE, .width = SMALL_SIDE};
+    ImageSet set = {
+        .count = count, .channels = 1, .height = SMALL_SIDE, .width = SMALL_SIDE};
     set.pixels = malloc((size_t)(count * pixels));
     set.labels = malloc((size_t)count);
     ck_assert(set.pixels && set.labels);

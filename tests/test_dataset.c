@@ -357,7 +357,7 @@ static Dataset one_image(unsigned char *pixels, unsigned char *label) {
         pixels[p] = (unsigned char)(10 + 10 * p);
     }
     *label = 0;
-    return (Dataset){.train = {1, HEIGHT, WIDTH, pixels, label},
+    return (Dataset){.train = {1, 1, HEIGHT, WIDTH, pixels, label},
                      .mean = 0,
                      .deviation = 1};
 }
@@ -409,6 +409,28 @@ START_TEST(without_augmentation_pixels_are_only_normalised) {
     for (int p = 0; p < PIXELS; p++) {
         const double want = (pixels[p] / 255.0 - 0.25) / 0.5;
         assert_number_close((double)out.data[p], want, 1e-6, "normalised");
+    }
+}
+END_TEST
+
+START_TEST(every_channel_of_an_image_is_moved_alike) {
+    enum { C = 3 };
+    unsigned char pixels[2 * C * PIXELS], labels[2] = {0, 0};
+    for (int p = 0; p < 2 * C * PIXELS; p++) {
+        pixels[p] = (unsigned char)(1 + p); /* all different */
+    }
+    Dataset d = {.train = {2, C, HEIGHT, WIDTH, pixels, labels}, .deviation = 1};
+    const Augmentation some = {.shift = 1, .flip = true, .seed = 3};
+    Tensor grey_out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
+    Tensor out = unset_tensor(SHAPE(C, HEIGHT, WIDTH));
+    dataset_image(&d, &d.train, 1, &some, out);
+    for (int c = 0; c < C; c++) { /* the same two images, of channel c alone */
+        unsigned char plane[2 * PIXELS];
+        memcpy(plane + PIXELS, pixels + (C + c) * PIXELS, PIXELS);
+        Dataset one = {.train = {2, 1, HEIGHT, WIDTH, plane, labels}, .deviation = 1};
+        dataset_image(&one, &one.train, 1, &some, grey_out);
+        ck_assert_mem_eq(tensor_slice(out, c).data, grey_out.data,
+                         PIXELS * sizeof(real));
     }
 }
 END_TEST
@@ -508,6 +530,7 @@ Suite *dataset_suite(void) {
     tcase_add_test(bad, a_missing_directory_gives_one_line_that_names_it);
     TCase *augmentation = add_case(suite, "augmentation");
     tcase_add_test(augmentation, without_augmentation_pixels_are_only_normalised);
+    tcase_add_test(augmentation, every_channel_of_an_image_is_moved_alike);
     tcase_add_test(augmentation, an_image_of_another_shape_stops_the_program);
     tcase_add_test(augmentation, a_shift_moves_whole_images_everywhere_within_reach);
     tcase_add_test(augmentation, what_a_shift_brings_in_is_black_and_not_grey);

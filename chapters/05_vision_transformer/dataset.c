@@ -196,6 +196,7 @@ static bool set_load(ImageSet *set, const char *directory, const char *prefix,
         return false;
     }
     *set = (ImageSet){.count = images.shape[0],
+                      .channels = 1,
                       .height = images.shape[1],
                       .width = images.shape[2],
                       .pixels = images.data,
@@ -212,7 +213,7 @@ static bool set_load(ImageSet *set, const char *directory, const char *prefix,
 /* Mean and deviation of the training pixels; sums of integers, so exact. */
 static void measure(Dataset *dataset) {
     const ImageSet *set = &dataset->train;
-    const long count = (long)set->count * set->height * set->width;
+    const long count = (long)set->count * set->channels * set->height * set->width;
     uint64_t sum = 0, squares = 0;
     for (long i = 0; i < count; i++) {
         sum += set->pixels[i];
@@ -307,8 +308,8 @@ static void draw_change(const Augmentation *a, int index, int *down, int *right,
 
 void dataset_image(const Dataset *dataset, const ImageSet *set, int index,
                    const Augmentation *augmentation, Tensor out) {
-    const int H = set->height, W = set->width;
-    expect_shape(out, "An image is (channels, height, width).", 1, H, W);
+    const int C = set->channels, H = set->height, W = set->width;
+    expect_shape(out, "An image is (channels, height, width).", C, H, W);
     int down, right;
     bool flip;
     draw_change(augmentation, index, &down, &right, &flip);
@@ -317,12 +318,15 @@ void dataset_image(const Dataset *dataset, const ImageSet *set, int index,
     for (int g = 0; g < 256; g++) {
         value[g] = (real)((g / 255.0 - dataset->mean) / dataset->deviation);
     }
-    const unsigned char *pixels = set->pixels + (long)index * H * W;
-    for (int y = 0; y < H; y++) {
-        for (int x = 0; x < W; x++) {
-            int from_y = y - down, from_x = (flip ? W - 1 - x : x) - right;
-            bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
-            out.data[y * W + x] = value[inside ? pixels[from_y * W + from_x] : 0];
+    for (int c = 0; c < C; c++) {
+        const unsigned char *pixels = set->pixels + ((long)index * C + c) * H * W;
+        real *plane = out.data + (long)c * H * W;
+        for (int y = 0; y < H; y++) {
+            for (int x = 0; x < W; x++) {
+                int from_y = y - down, from_x = (flip ? W - 1 - x : x) - right;
+                bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
+                plane[y * W + x] = value[inside ? pixels[from_y * W + from_x] : 0];
+            }
         }
     }
 }

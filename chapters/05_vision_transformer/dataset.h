@@ -22,8 +22,8 @@
 #define DATASET_CLASSES 10
 
 typedef struct {
-    int count, height, width;
-    unsigned char *pixels; /* (count, height, width), 0 black to 255 white; owned */
+    int count, channels, height, width;
+    unsigned char *pixels; /* (count, C, H, W), 0 black to 255 white; owned */
     unsigned char *labels; /* (count), 0 to 9; owned */
 } ImageSet;
 
@@ -59,7 +59,7 @@ typedef struct {
 } Augmentation;
 
 /*
- * dataset_image: image `index` of the set, normalised, into out (1, H, W):
+ * dataset_image: image `index` of the set, normalised, into out (C, H, W):
  *     (pixel / 255 - mean) / deviation
  * What a shift brings in from outside is black.
  */
