@@ -33,9 +33,9 @@ START_TEST(shapes_that_do_not_fit_stop) {
     Tensor wrong = zero_tensor(SHAPE(3, 3)), short_b = zero_tensor(SHAPE(3));
     assert_stops("A is (2,3), B is (4,3), C is (3,3)",
                  linear_forward(l.X, l.W, l.b, wrong));
-    assert_stops("A is (3,4), B is (4,4)",
-                 linear_forward(zero_tensor(SHAPE(3, 4)), zero_tensor(SHAPE(4, 4)),
-                                short_b, wrong));
+    assert_stops(
+        "A is (3,4), B is (4,4)",
+        linear_forward(zero_tensor(SHAPE(3, 4)), zero_tensor(SHAPE(4, 4)), l.b, wrong));
     assert_stops("b is (3), want (4)", linear_forward(l.X, l.W, short_b, l.Y));
     assert_stops("linear_backward: dW is (3,3), want (4,3)",
                  linear_backward(l.X, l.W, l.dY, l.dX, wrong, l.db));
