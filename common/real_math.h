@@ -26,6 +26,15 @@
 static inline float real_exp_float(float x);
 static inline void gauss_float(float x, float *cdf, float *pdf);
 
+/* real_sqrt: the square root, correctly rounded. */
+static inline real real_sqrt(real x) {
+#ifdef REAL_IS_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
 /* real_exp: e^x. */
 static inline real real_exp(real x) {
 #ifdef REAL_IS_DOUBLE

@@ -39,7 +39,7 @@ static real rstd_of(const real *x, real mean, int D) {
     for (int j = 0; j < D; j++) {
         sum += (x[j] - mean) * (x[j] - mean);
     }
-    return R(1) / (real)sqrt((double)(sum / (real)D) + LAYER_NORM_EPSILON);
+    return R(1) / real_sqrt(sum / (real)D + R(LAYER_NORM_EPSILON));
 }
 
 void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *a,

@@ -13,33 +13,61 @@ static void update(const AdamW *o, double lr, long t, double decay, long count,
     /* mhat / (sqrt(vhat) + eps), with the two corrections taken out of the loop */
     const real step = (real)(lr / (1.0 - pow(o->beta1, (double)t)));
     const real scale = (real)(1.0 / sqrt(1.0 - pow(o->beta2, (double)t)));
-#pragma omp parallel for simd schedule(static) if (count > 100000)
+#pragma omp simd
     for (long i = 0; i < count; i++) {
         m[i] = b1 * m[i] + g1 * g[i];
         v[i] = b2 * v[i] + g2 * g[i] * g[i];
-#ifdef REAL_IS_DOUBLE
-        real root = sqrt(v[i]);
-#else
-        real root = sqrtf(v[i]);
-#endif
-        w[i] = keep * w[i] - step * m[i] / (root * scale + eps);
+        w[i] = keep * w[i] - step * m[i] / (real_sqrt(v[i]) * scale + eps);
+    }
+}
+
+/*
+ * Blocks are cut into parts, whose number doesn't depend on the threads': so a sum
+ * over them has the same bits whoever adds them up.
+ */
+enum { PARTS = 64, WORTH_THREADS = 50000 };
+
+static long part_begin(long count, int part) {
+    return count * part / PARTS;
+}
+
+/* What of parameter p lies in the numbers from..to-1 of the block. */
+static void update_part(const AdamW *adamw, const Parameter *p, double lr, long t,
+                        long from, long to, real *weights, const real *gradients,
+                        real *m, real *v) {
+    const long end = p->offset + tensor_count(p->at);
+    from = from > p->offset ? from : p->offset;
+    to = to < end ? to : end;
+    if (from < to) {
+        update(adamw, lr, t, p->decay == DECAY ? adamw->weight_decay : 0.0, to - from,
+               weights + from, gradients + from, m + from, v + from);
     }
 }
 
 void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t,
                 real *weights, const real *gradients, real *m, real *v) {
-    for (int i = 0; i < list->count; i++) {
-        const Parameter *p = &list->list[i];
-        const long at = p->offset;
-        update(adamw, lr, t, p->decay == DECAY ? adamw->weight_decay : 0.0,
-               tensor_count(p->at), weights + at, gradients + at, m + at, v + at);
+#pragma omp parallel for schedule(static) if (list->total > WORTH_THREADS)
+    for (int part = 0; part < PARTS; part++) {
+        for (int i = 0; i < list->count; i++) {
+            update_part(adamw, &list->list[i], lr, t, part_begin(list->total, part),
+                        part_begin(list->total, part + 1), weights, gradients, m, v);
+        }
     }
 }
 
 double gradient_norm(const real *gradients, long count) {
-    double sum = 0;
-    for (long i = 0; i < count; i++) {
-        sum += (double)gradients[i] * (double)gradients[i];
+    double sums[PARTS], sum = 0;
+#pragma omp parallel for schedule(static) if (count > WORTH_THREADS)
+    for (int part = 0; part < PARTS; part++) {
+        double squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (long i = part_begin(count, part); i < part_begin(count, part + 1); i++) {
+            squares += (double)gradients[i] * (double)gradients[i];
+        }
+        sums[part] = squares;
+    }
+    for (int part = 0; part < PARTS; part++) {
+        sum += sums[part];
     }
     return sqrt(sum);
 }
@@ -48,6 +76,7 @@ double gradient_clip(real *gradients, long count, double most) {
     const double norm = gradient_norm(gradients, count);
     if (most > 0 && norm > most) {
         const real scale = (real)(most / norm);
+#pragma omp parallel for simd schedule(static) if (count > WORTH_THREADS)
         for (long i = 0; i < count; i++) {
             gradients[i] *= scale;
         }

@@ -6,6 +6,7 @@
 
 #include "cross_entropy.h"
 #include "random.h"
+#include "threads.h"
 
 /* ---- making and freeing ------------------------------------------------- */
 
@@ -208,7 +209,8 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
                          .epoch = epoch},
         .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
     };
-#pragma omp parallel for schedule(static, 1) num_threads(s->threads)
+    const int threads_before = threads_limit(s->threads);
+#pragma omp parallel for schedule(static, 1)
     for (int w = 0; w < s->threads; w++) {
         train_share(t, &t->workers[w], &batch, (int)((long)s->batch * w / s->threads),
                     (int)((long)s->batch * (w + 1) / s->threads));
@@ -225,6 +227,7 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
         gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
     adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
                t->workers[0].gradients, t->m, t->v);
+    threads_limit(threads_before);
     return result;
 }
 
