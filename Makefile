@@ -72,10 +72,12 @@ objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
 
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
+BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
+PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick mutants clean
+.PHONY: all help setup found data test test-quick mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -105,6 +107,9 @@ test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, pla
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants
 	@sh tests/mutants/run.sh '$(CC)'
+
+bench: $(BUILD)/float/tests/bench/run ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
+	@PYTHON='$(PYTHON)' $< $(BENCH)
 
 clean: ## remove what was built
 	rm -rf build $(CHAPTERS:%=chapter%)
@@ -146,6 +151,13 @@ endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
 $(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-check
+
+# The benchmark prints the flags that it was compiled with.
+$(BUILD)/float/tests/bench/machine.o: FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) $(OPENMP)"'
+$(call objects,float,$(wildcard tests/bench/*.c)): | need-libraries
+$(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-libraries
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz -ldl $(LDLIBS) -o $@
 
 # ---- programs ---------------------------------------------------------------
 

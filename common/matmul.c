@@ -390,6 +390,7 @@ static void multiply(const Product *p) {
 
 /* ---- threads ----------------------------------------------------------- */
 
+#ifdef _OPENMP
 /* Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. */
 static Product band(Product p, int t, int threads) {
     const bool by_rows = p.m >= p.n;
@@ -409,6 +410,7 @@ static Product band(Product p, int t, int threads) {
     }
     return p;
 }
+#endif
 
 static void multiply_on_threads(Product p) {
 #ifdef _OPENMP

@@ -13,6 +13,7 @@ Suite *arena_suite(void);
 Suite *random_suite(void);
 Suite *real_math_suite(void);
 Suite *matmul_suite(void);
+Suite *ladder_suite(void);
 Suite *softmax_suite(void);
 Suite *gelu_suite(void);
 Suite *linear_suite(void);

@@ -1,9 +1,11 @@
 #!/bin/sh
-# test_command_line.sh: chapter 5 as its users meet it: its options, what it says and
-# exits with, the files that it leaves. Run from the repository's root. No test needs
-# the full data set, or more than sh, dd, od, gzip and the like.
+# test_command_line.sh: chapter 5, and chapter 1's ladder, as their users meet them:
+# the options, what the program says and exits with, the files that it leaves. Run from
+# the repository's root. No test needs the full data set, or more than sh, dd, od, gzip
+# and the like.
 #
-#   CHAPTER5=./chapter5   the program; when it isn't given, it is built with CC
+#   CHAPTER5=./chapter5   the programs; when one isn't given, it is built with CC
+#   CHAPTER1=./chapter1
 # shellcheck disable=SC2086,SC2059,SC2100 # lists of options are to be split
 set -u
 
@@ -11,6 +13,10 @@ if [ -z "${CHAPTER5:-}" ]; then
     CHAPTER5=./chapter5
     make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter5 \
         >/dev/null || exit 1
+fi
+if [ -z "${CHAPTER1:-}" ]; then
+    CHAPTER1=./chapter1
+    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} chapter1 >/dev/null || exit 1
 fi
 OMP_NUM_THREADS=2
 LC_ALL=C
@@ -50,7 +56,19 @@ check() {
 
 # chapter5 OPTIONS...: the program, and what it says and exits with.
 chapter5() {
+    program=chapter5
     "$CHAPTER5" "$@" >"$out" 2>"$err"
+    status=$?
+}
+
+# chapter1_in FOLDER OPTIONS...: the same for chapter 1, which writes into plots/ of the
+# folder that it runs in.
+chapter1_in() {
+    program=chapter1
+    folder=$1
+    shift
+    chapter1=$(cd "$(dirname "$CHAPTER1")" && pwd)/$(basename "$CHAPTER1")
+    (cd "$folder" && exec "$chapter1" "$@") >"$out" 2>"$err"
     status=$?
 }
 
@@ -87,7 +105,7 @@ not_there() {
 one_line() {
     exited "$1" &&
         [ "$(wc -l <"$err")" -eq 1 ] && [ "$(grep -c '' "$err")" -eq 1 ] &&
-        grep -Eq '^chapter5: .' "$err" && grep -Eq -e "$2" "$err"
+        grep -Eq "^$program: ." "$err" && grep -Eq -e "$2" "$err"
 }
 
 # refuses STATUS PATTERN OPTIONS...: an error; and the checkpoint `kept`, where the run
@@ -402,6 +420,48 @@ check 'its own words go on' exited 0
 chapter5 $small --epochs 100000 --data "$data" --log "$scratch/unbroken.csv" \
     --steps "$more" --save "$scratch/unbroken"
 check 'to the same bytes as an unbroken run' same "$scratch/stopped" "$scratch/unbroken"
+
+# ---- chapter 1 ---------------------------------------------------------------
+
+group "chapter 1's ladder"
+mkdir "$scratch/without" "$scratch/with" "$scratch/with/plots"
+chapter1_in "$scratch/with" --ladder 96
+check 'it exits with 0' exited 0
+check 'and says nothing on stderr' [ ! -s "$err" ]
+for rung in by_definition loop_order blocked packed micro_kernel threads matmul_nn; do
+    check "its table has $rung" says "^    [1-7] $rung .* [0-9.]+%\$"
+done
+for rung in loop_order blocked packed micro_kernel threads matmul_nn; do
+    check "$rung is compared" says "^PASS  [2-7] $rung "
+done
+check 'nothing failed' says_not '^FAIL'
+check 'it says how to draw the roofline' says '^ +gnuplot -c plots/roofline.gp'
+points() { # points FILE N: N rungs, then the machine, as numbers above 0
+    awk -v n="$2" '/^#/ { part++; next } NF == 0 { next }
+                   !($1 > 0 && $2 > 0 && $3 > 0) { bad = 1 }
+                   part == 1 { rungs++ } part == 2 { ways++ }
+                   END { exit bad || (rungs != n && rungs != n - 1) || ways < 1 }' "$1"
+}
+check 'its data have 8 rungs' points "$scratch/with/plots/roofline.dat" 8
+OMP_NUM_THREADS=1
+chapter1_in "$scratch/without" --ladder 16
+OMP_NUM_THREADS=2
+check 'without plots/, on one thread, it exits with 0' exited 0
+check 'every speed is a number' says_not '(inf|nan)( |%|$)'
+check 'and it says that nothing was written' says '^Skipped: .*plots/roofline.dat'
+check 'and nothing was' [ -z "$(ls -A "$scratch/without")" ]
+for size in 0 -3 15 4097 99999 99999999999999999999 abc 96x 9.5 ''; do
+    chapter1_in "$scratch/with" --ladder "$size"
+    check "--ladder '$size' is refused" one_line 2 "from 16 to 4096, not \"$size\""
+done
+chapter1_in "$scratch/with" --ladder 96 97
+check 'a second size is refused' one_line 2 'unknown argument "97"'
+chapter1_in "$scratch/with" --lader
+check 'a mistyped option is refused' one_line 2 'unknown argument "--lader"'
+check 'what is refused prints nothing else' [ ! -s "$out" ]
+chapter1_in "$scratch/with" --help
+check 'help exits with 0' exited 0
+check 'help tells of the ladder' says '--ladder \[N\]'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

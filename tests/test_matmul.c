@@ -340,11 +340,82 @@ START_TEST(products_inside_a_parallel_region_agree) {
 }
 END_TEST
 
+/* ---- bias ----------------------------------------------------------------- */
+
+/* matmul_nt_bias into a tensor that holds other numbers, against naive sums. */
+static void assert_bias(int m, int n, int k) {
+    Case c = make_case(m, n, k);
+    Tensor bias = tensor_slice(uniform_tensor('b', 1, n), 0), C = copy_of(c.before);
+    double *want = test_doubles((long)m * n);
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++) {
+            const long at = (long)i * n + j;
+            want[at] = c.product[at] + (double)bias.data[j];
+        }
+    }
+    matmul_nt_bias(c.A, transpose_of(c.B), bias, C);
+    assert_close_to_naive(C, want, TOLERANCE, TAG);
+}
+
+START_TEST(the_bias_is_added_to_every_row_once) {
+    for (int n = 1; n <= 70; n += 3) {
+        assert_bias(1 + n % 14, n, 5);
+    }
+    assert_bias(25, 40, 600);  /* k in three blocks: the first brings the bias */
+    assert_bias(13, 1100, 20); /* n in three blocks, each with its part of it */
+    assert_bias(30, 530, 300); /* by columns, on several threads */
+}
+END_TEST
+
+START_TEST(a_bias_of_another_length_stops) {
+    assert_stops("matmul_nt_bias: bias is (3), want (2)",
+                 matmul_nt_bias(zero_tensor(SHAPE(4, 5)), zero_tensor(SHAPE(2, 5)),
+                                zero_tensor(SHAPE(3)), zero_tensor(SHAPE(4, 2))));
+}
+END_TEST
+
+/* ---- against the plain path ------------------------------------------------ */
+
+/* The three loops, in real: what a product would be without any of the speed. */
+static double plain(const Case *c, int i, int j, double *size) {
+    real sum = 0;
+    *size = 0;
+    for (int l = 0; l < tensor_cols(c->A); l++) {
+        const real product = tensor_row(c->A, i)[l] * tensor_row(c->B, l)[j];
+        sum += product;
+        *size += fabs((double)product);
+    }
+    return (double)sum;
+}
+
+START_TEST(the_difference_from_three_plain_loops_is_as_stated) {
+    const int sizes[][3] = {{50, 50, 16}, {400, 192, 64}, {100, 64, 1024}, {12, 32, 1}};
+    double worst = 0;
+    for (int s = 0; s < 4; s++) {
+        Case c = make_case(sizes[s][0], sizes[s][1], sizes[s][2]);
+        Tensor C = copy_of(c.before);
+        matmul_nn(c.A, c.B, C);
+        for (int i = 0; i < sizes[s][0]; i++) {
+            for (int j = 0; j < sizes[s][1]; j++) {
+                double size, want = plain(&c, i, j, &size);
+                double difference = fabs((double)tensor_row(C, i)[j] - want) / size;
+                ck_assert_msg(difference <= MATMUL_DIFFERENCE,
+                              "C[%d,%d], k = %d: off by %.2e", i, j, sizes[s][2],
+                              difference);
+                worst = fmax(worst, difference);
+            }
+        }
+    }
+    ck_assert_msg(worst > MATMUL_DIFFERENCE / 10, "%.2e: the bound is idle", worst);
+}
+END_TEST
+
 Suite *matmul_suite(void) {
     Suite *suite = suite_create("matmul");
     TCase *errors = add_case(suite, "shapes and errors");
     tcase_add_test(errors, inner_sizes_that_differ_stop_with_both_shapes_and_advice);
     tcase_add_test(errors, a_result_of_another_shape_stops);
+    tcase_add_test(errors, a_bias_of_another_length_stops);
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, a_small_product_by_hand);
     tcase_add_test(values, the_identity_changes_nothing);
@@ -357,6 +428,8 @@ Suite *matmul_suite(void) {
     tcase_add_test(naive, every_form_agrees_at_the_sizes_of_a_small_vit);
     tcase_add_test(naive,
                    views_of_wider_tensors_work_and_nothing_beside_them_is_touched);
+    tcase_add_test(naive, the_bias_is_added_to_every_row_once);
+    tcase_add_test(naive, the_difference_from_three_plain_loops_is_as_stated);
     TCase *properties = add_case(suite, "properties");
     tcase_add_test(properties, a_nan_stays_in_its_row_and_its_column);
     tcase_add_test(properties, the_same_product_twice_has_the_same_bits);

@@ -1,64 +1,24 @@
 /*
- * demo_matmul_ladder.c: the rungs of one ladder. The same 2 m n k operations, in
- * another order, are many times faster; common/matmul.c is the top rung.
+ * demo_matmul_ladder.c: three rungs of ladder.h, in short. The same 2 m n k operations,
+ * in another order, are many times faster. demo_ladder.c shows every rung.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "error.h"
+#include "ladder.h"
+#include "machine_speed.h"
 #include "matmul.h"
 #include "random.h"
 #include "report.h"
-#include "stopwatch.h"
 #include "tensor_ops_demos.h"
 #include "threads.h"
 
 enum { N = 384 };
 
-typedef void Product(Tensor A, Tensor B, Tensor C);
-
-/* Rung 1, the definition. Each step down a column of B jumps a whole row ahead,
- * and each addition waits for the one before. */
-static void by_definition(Tensor A, Tensor B, Tensor C) {
-    for (int i = 0; i < N; i++) {
-        for (int j = 0; j < N; j++) {
-            real sum = 0;
-            for (int k = 0; k < N; k++) {
-                sum += tensor_row(A, i)[k] * tensor_row(B, k)[j];
-            }
-            tensor_row(C, i)[j] = sum;
-        }
-    }
-}
-
-/* Rung 2: the two inner loops change places. Memory is read in order, and the
- * columns j don't wait for each other: the compiler makes vectors of them. */
-static void row_by_row(Tensor A, Tensor B, Tensor C) {
-    tensor_fill(C, 0);
-    for (int i = 0; i < N; i++) {
-        for (int k = 0; k < N; k++) {
-            const real a_ik = tensor_row(A, i)[k];
-            const real *b = tensor_row(B, k);
-            real *c = tensor_row(C, i);
-#pragma omp simd
-            for (int j = 0; j < N; j++) {
-                c[j] += a_ik * b[j];
-            }
-        }
-    }
-}
-
 /* The fastest of at least 3 times: the others were disturbed. */
-static double fastest_ms(Product *product, Tensor A, Tensor B, Tensor C) {
-    const double first = stopwatch_ms();
-    double best = HUGE_VAL;
-    for (int repeat = 0; repeat < 3 || stopwatch_ms() - first < 50; repeat++) {
-        double start = stopwatch_ms();
-        product(A, B, C);
-        best = fmin(best, stopwatch_ms() - start);
-    }
-    return best;
+static double fastest_ms(LadderRung *product, Tensor A, Tensor B, Tensor C) {
+    return machine_product_ms(product, A, B, C, 3, 50);
 }
 
 static void print_rung(const char *name, double ms) {
@@ -69,9 +29,9 @@ static void print_rung(const char *name, double ms) {
 /* A B on each rung: M[0] M[1] into M[2], M[3] and M[4]. */
 static void climb(Tensor M[5]) {
     print_rung("for i, for j, for k: the definition",
-               fastest_ms(by_definition, M[0], M[1], M[2]));
+               fastest_ms(ladder_by_definition, M[0], M[1], M[2]));
     print_rung("for i, for k, for j: in memory's order",
-               fastest_ms(row_by_row, M[0], M[1], M[3]));
+               fastest_ms(ladder_loop_order, M[0], M[1], M[3]));
     const int threads = threads_limit(1);
     print_rung("matmul_nn: registers, packing, blocks",
                fastest_ms(matmul_nn, M[0], M[1], M[4]));
@@ -113,5 +73,6 @@ void matmul_ladder_demo(void) {
     report_check(second < allowed && third < allowed,
                  "all agree: largest differences %.0e and %.0e (allowed %.0e)", second,
                  third, allowed);
+    printf("\nWhat lies between, one idea at a time: ./chapter1 --ladder\n");
     free(block);
 }

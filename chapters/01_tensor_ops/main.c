@@ -10,20 +10,30 @@
  * double. Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gradient_checks.h"
 #include "report.h"
 #include "tensor_ops_demos.h"
 
+enum { LADDER_MIN = 16, LADDER_MAX = 4096, LADDER_DEFAULT = 1024 };
+
 static void print_help(void) {
-    printf("usage: ./chapter1\n"
+    printf("usage: ./chapter1                  the lesson\n"
+           "       ./chapter1 --ladder [N]     the matrix product, rung by rung\n"
            "\n"
            "Chapter 1 of the course: shapes and views, matrix product, bias, softmax,\n"
-           "GELU, and how a gradient is checked. Prints the lesson and its checks;\n"
-           "takes no arguments. Run in the course's folder, it also writes\n"
-           "plots/gradcheck_curve.dat. Exit status: 0 when every check holds, else 1.\n"
-           "The lesson: chapters/01_tensor_ops/README.md\n");
+           "GELU, and how a gradient is checked. Prints the lesson and its checks.\n"
+           "Run in the course's folder, it also writes plots/gradcheck_curve.dat.\n"
+           "\n"
+           "--ladder times C = A B with (N, N) matrices, N from %d to %d (default\n"
+           "%d), from three loops to matmul_nn, beside what the machine can do. Some\n"
+           "10 seconds. Writes plots/roofline.dat.\n"
+           "\n"
+           "Exit status: 0 when every check holds, else 1; 2 for a wrong argument.\n"
+           "The lesson: chapters/01_tensor_ops/README.md\n",
+           LADDER_MIN, LADDER_MAX, LADDER_DEFAULT);
 }
 
 static void print_equations(void) {
@@ -34,16 +44,8 @@ static void print_equations(void) {
     report_equation("[ViT eq.3]", "GELU(x) = x Phi(x)   the Vision Transformer's");
 }
 
-int main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        print_help();
-        return 0;
-    }
-    if (argc > 1) {
-        fprintf(stderr, "chapter1: unknown argument \"%.60s\" (there is only --help)\n",
-                argv[1]);
-        return 2;
-    }
+/* The lesson, section by section; returns the exit status. */
+static int lesson(void) {
     report_title("Chapter 1: tensor ops");
     print_equations();
     shapes_demo();
@@ -54,4 +56,36 @@ int main(int argc, char **argv) {
     gelu_demo();
     gradcheck_curve_demo();
     return report_verdict("chapter1", chapter1_gradient_checks());
+}
+
+/* --ladder, with N in `text`, or NULL; returns the exit status. */
+static int ladder(const char *text) {
+    char *end = NULL;
+    const long N = text ? strtol(text, &end, 10) : LADDER_DEFAULT;
+    if (text && (end == text || *end || N < LADDER_MIN || N > LADDER_MAX)) {
+        fprintf(stderr,
+                "chapter1: --ladder takes a size from %d to %d, not \"%.60s\"\n",
+                LADDER_MIN, LADDER_MAX, text);
+        return 2;
+    }
+    report_title("Chapter 1: the ladder of the matrix product");
+    ladder_demo((int)N);
+    return report_verdict("chapter1", 0);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 1) {
+        return lesson();
+    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return 0;
+    }
+    if (argc <= 3 && strcmp(argv[1], "--ladder") == 0) {
+        return ladder(argc == 3 ? argv[2] : NULL);
+    }
+    fprintf(stderr,
+            "chapter1: unknown argument \"%.60s\"; ./chapter1 --help lists them\n",
+            argv[strcmp(argv[1], "--ladder") == 0 ? 3 : 1]);
+    return 2;
 }

@@ -13,4 +13,7 @@ void softmax_demo(void);         /* with and without the maximum; its Jacobian *
 void gelu_demo(void);            /* against x Phi(x); the tanh approximation */
 void gradcheck_curve_demo(void); /* the V: truncation against rounding */
 
+/* ladder_demo: every rung of ladder.h on (N, N) matrices, and the roofline. */
+void ladder_demo(int N);
+
 #endif

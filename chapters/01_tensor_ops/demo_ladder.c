@@ -1,0 +1,382 @@
+/*
+ * demo_ladder.c: ./chapter1 --ladder [N]. Each rung of ladder.h on (N, N) matrices,
+ * beside what the machine can do at most; and the roofline, which explains them
+ * (Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance
+ * Model for Multicore Architectures", CACM 2009).
+ *
+ * Times are printed and never judged: PASS and FAIL are about the results.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "ladder.h"
+#include "machine_speed.h"
+#include "matmul.h"
+#include "plot_file.h"
+#include "random.h"
+#include "report.h"
+#include "tensor_ops_demos.h"
+#include "threads.h"
+
+/* What the machine can do: [0] on one thread, [1] on all. */
+typedef struct {
+    int ways;           /* how many of the two there are: 1 without threads */
+    int threads[2];     /* 1, and all */
+    double peak[2];     /* GFLOP/s, multiply-adds in registers */
+    double matrices[2]; /* GB/s, from wherever A, B and C fit */
+    double memory[2];   /* GB/s, from memory */
+} Machine;
+
+typedef struct {
+    const char *number, *name, *idea;
+    LadderRung *product;
+    int way;   /* 0: on one thread, 1: on all */
+    int below; /* the rung that its gain is measured from; -1: none */
+} Rung;
+
+enum { RUNGS = 8 };
+
+static const Rung rungs[RUNGS] = {
+    {"1", "by_definition", "as on paper", ladder_by_definition, 0, -1},
+    {"2", "loop_order", "in memory's order", ladder_loop_order, 0, 0},
+    {"3", "blocked", "stay in the cache", ladder_blocked, 0, 1},
+    {"4", "packed", "lie in one piece", ladder_packed, 0, 2},
+    {"5", "micro_kernel", "C in registers", ladder_micro_kernel, 0, 3},
+    {"6", "threads", "a band per thread", ladder_threads, 1, 4},
+    {"7", "matmul_nn", "common/matmul.c", matmul_nn, 0, 4},
+    {"7", "matmul_nn", "on all threads", matmul_nn, 1, 5},
+};
+
+typedef struct {
+    double intensity; /* flops for each byte from beyond the core's cache */
+    double in_core;   /* multiply-adds for each load or store; 0: not known here */
+    double ms, gflops;
+    double difference; /* the largest, from rung 1's result */
+} Result;
+
+typedef struct {
+    int N;          /* A, B and C are (N, N) */
+    int count;      /* of rungs: without threads, the last is left out */
+    int first_rows; /* of A and C that rung 1 was given */
+    Machine machine;
+    Result results[RUNGS];
+} Climb;
+
+/* ---- the machine --------------------------------------------------------- */
+
+static void print_speeds(const Machine *m, const char *what, const double speed[2],
+                         const char *unit) {
+    printf("    %-40s", what);
+    for (int w = 0; w < m->ways; w++) {
+        printf(" %9.1f", speed[w]);
+    }
+    printf("  %s\n", unit);
+}
+
+static void print_threads(const Machine *m) {
+    printf("\n    %-40s  1 thread", "");
+    if (m->ways == 2) {
+        printf(" %d threads", m->threads[1]);
+    }
+    printf("\n");
+}
+
+/* Each thread reads `count` numbers of its own. */
+static void print_cache(const Machine *m, const real *data, long limit, long count,
+                        const char *what) {
+    double speed[2];
+    for (int w = 0; w < m->ways; w++) {
+        const long all = count * m->threads[w];
+        speed[w] = machine_read_gbs(data, all < limit ? all : limit, m->threads[w]);
+    }
+    print_speeds(m, what, speed, "GB/s");
+}
+
+/* The threads together read `count` numbers. */
+static void read_together(const Machine *m, const real *data, long count,
+                          double speed[2], const char *what) {
+    for (int w = 0; w < m->ways; w++) {
+        speed[w] = machine_read_gbs(data, count, m->threads[w]);
+    }
+    print_speeds(m, what, speed, "GB/s");
+}
+
+/* From the nearest to the farthest; `count` numbers lie at `data`. */
+static void measure(Machine *m, real *data, long count, long matrices) {
+    const long kib = 1024 / (long)sizeof(real);
+    double triad[2], balance[2];
+    char what[64];
+    print_threads(m);
+    for (int w = 0; w < m->ways; w++) {
+        m->peak[w] = machine_peak_gflops(m->threads[w]);
+    }
+    print_speeds(m, "multiply-adds in registers: the peak", m->peak, "GFLOP/s");
+    print_cache(m, data, count, 16 * kib, "read 16 KiB a thread, again and again");
+    print_cache(m, data, count, 256 * kib, "read 256 KiB a thread, again and again");
+    snprintf(what, sizeof what, "read A, B and C again and again, %.1f MB",
+             1e-6 * (double)matrices * sizeof(real));
+    read_together(m, data, matrices, m->matrices, what);
+    snprintf(what, sizeof what, "read %ld MiB: memory", count / kib / 1024);
+    read_together(m, data, count, m->memory, what);
+    for (int w = 0; w < m->ways; w++) {
+        triad[w] = machine_triad_gbs(data, count, m->threads[w]);
+        balance[w] = m->peak[w] / m->memory[w];
+    }
+    print_speeds(m, "memory, x = y + 2 z", triad, "GB/s");
+    print_speeds(m, "balance: peak / memory", balance, "flop/byte");
+}
+
+static bool measure_machine(Machine *m, int N) {
+    Error error;
+    const long matrices = 3L * N * N, large = (256L << 20) / (long)sizeof(real);
+    const long count = matrices > large ? matrices : large;
+    report_section("What the machine can do, measured");
+    real *data = allocate((size_t)count * sizeof(real), "measuring memory", &error);
+    if (!data) {
+        return report_check(false, "%s", error.text);
+    }
+    measure(m, data, count, matrices);
+    free(data);
+    if (m->ways == 1) { /* all threads are one thread */
+        m->peak[1] = m->peak[0];
+        m->matrices[1] = m->matrices[0];
+        m->memory[1] = m->memory[0];
+    }
+    printf(
+        "\nA core can do far more flops than bytes can come. To reach the peak, a\n"
+        "program must do `balance` flops for each byte that it takes from memory.\n");
+    return true;
+}
+
+/* ---- flops for a byte, by counting --------------------------------------- */
+
+/*
+ * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n)
+ * stays there while `rows` rows of A and C pass. So a number of B serves `rows`
+ * multiply-adds, one of A serves block_n, and one of C comes and goes for block_k.
+ */
+static double intensity(double rows, double block_k, double block_n) {
+    const double numbers = 1 / rows + 1 / block_n + 2 / block_k;
+    return 2 / (numbers * sizeof(real));
+}
+
+static double intensity_of_block(double rows, LadderBlock block, int N) {
+    return intensity(rows, fmin(block.k, N), fmin(block.n, N));
+}
+
+/* Multiply-adds of vectors for each load, when a tile of C is in registers. */
+static double in_registers(LadderSizes s) {
+    return (double)s.tile_rows * s.tile_vectors / (s.tile_rows + s.tile_vectors);
+}
+
+static void count_accesses(Climb *c) {
+    const LadderSizes s = ladder_sizes();
+    const double line_bytes = 64; /* one for each step down a column of B */
+    const double band = (double)c->N / c->machine.threads[1], tile = in_registers(s);
+    const double whole = intensity(1, c->N, c->N);
+    const double block = intensity_of_block(c->N, s.cache, c->N);
+    const double tiles = intensity_of_block(c->N, s.packed, c->N);
+    const double bands = intensity_of_block(band, s.packed, c->N);
+    const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block,
+                                    tiles,          bands, tiles, bands};
+    const double in_core[RUNGS] = {1.0 / 2, 1.0 / 3, 1.0 / 3, 1.0 / 3, tile, tile};
+    for (int i = 0; i < RUNGS; i++) {
+        c->results[i].intensity = per_byte[i];
+        c->results[i].in_core = in_core[i];
+    }
+}
+
+/* ---- the rungs ----------------------------------------------------------- */
+
+enum { FEW_ROWS = 8 };
+static const double first_rung_ms = 5000, other_rungs_ms = 300;
+
+/* Rung 1 may take long: then it gets only as many rows of A and C as take
+ * first_rung_ms. Its speed doesn't depend on their number. */
+static int rows_of_first(Tensor A, Tensor B, Tensor C) {
+    const int rows = tensor_rows(A), few = rows < FEW_ROWS ? rows : FEW_ROWS;
+    const double ms = machine_product_ms(rungs[0].product, tensor_head(A, few), B,
+                                         tensor_head(C, few), 1, 0);
+    return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
+}
+
+static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Result *r) {
+    const int all = threads_limit(c->machine.threads[rungs[i].way]);
+    tensor_fill(C, (real)NAN); /* what isn't written will show */
+    r->ms = machine_product_ms(rungs[i].product, A, B, C, 1, other_rungs_ms);
+    r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
+    threads_limit(all);
+}
+
+static void print_rung(const Climb *c, int i) {
+    const Result *r = &c->results[i];
+    char gain[16] = "";
+    if (rungs[i].below >= 0) {
+        snprintf(gain, sizeof gain, "x %.2f",
+                 r->gflops / c->results[rungs[i].below].gflops);
+    }
+    printf("    %s %-14s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].number,
+           rungs[i].name, rungs[i].idea, r->ms, r->gflops, gain,
+           100 * r->gflops / c->machine.peak[rungs[i].way]);
+}
+
+/* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
+static void climb(Climb *c, Tensor M[4]) {
+    c->first_rows = rows_of_first(M[0], M[1], M[2]);
+    Tensor first = tensor_head(M[2], c->first_rows);
+    time_rung(c, 0, tensor_head(M[0], c->first_rows), M[1], first, &c->results[0]);
+    print_rung(c, 0);
+    for (int i = 1; i < c->count; i++) {
+        time_rung(c, i, M[0], M[1], M[3], &c->results[i]);
+        c->results[i].difference =
+            tensor_max_abs_difference(tensor_head(M[3], c->first_rows), first);
+        print_rung(c, i);
+    }
+}
+
+static void explain_table(const Climb *c) {
+    printf(
+        "\nThe gain is over the rung before; 7's over 5, and on all threads over 6.\n"
+        "The peak is that of as many threads.\n");
+    if (c->first_rows < c->N) {
+        printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
+               "are compared on these.\n",
+               1e-3 * c->results[0].ms * c->N / c->first_rows, c->first_rows, c->N);
+    }
+}
+
+/* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
+ * which many cancel. A product left out, or one too many, is off by about 1. */
+static void check_results(const Climb *c) {
+    const double allowed = 3e-6 * c->N;
+    for (int i = 1; i < c->count; i++) {
+        const double difference = c->results[i].difference;
+        report_check(difference <= allowed,
+                     "%s %-14s %-18s off rung 1 by %.0e at most (allowed %.0e)",
+                     rungs[i].number, rungs[i].name, rungs[i].idea, difference,
+                     allowed);
+    }
+}
+
+static void climb_and_check(Climb *c, Tensor M[4]) {
+    report_section("The rungs");
+    printf("\nC = A B, all (%d,%d): %.4g million multiply-adds each time.\n\n", c->N,
+           c->N, 1e-6 * c->N * c->N * c->N);
+    printf("    %-16s %-19s %9s %8s %8s %8s\n", "rung", "its idea", "ms", "GFLOP/s",
+           "gain", "of peak");
+    random_fill_normal((Random){1, RANDOM_DEMO, 1}, M[0], 1.0);
+    random_fill_normal((Random){1, RANDOM_DEMO, 2}, M[1], 1.0);
+    climb(c, M);
+    explain_table(c);
+    printf("\n");
+    check_results(c);
+}
+
+/* ---- the roofline -------------------------------------------------------- */
+
+static double roof(const Climb *c, int i) {
+    const Machine *m = &c->machine;
+    const int way = rungs[i].way;
+    return fmin(m->peak[way], c->results[i].intensity * m->matrices[way]);
+}
+
+static void print_roofline(const Climb *c) {
+    report_section("The roofline: which limit is near");
+    printf(
+        "\nFlops come no faster than the peak, and no faster than their bytes:\n\n"
+        "    GFLOP/s  <=  min(peak, flop/byte x GB/s)      the roof\n\n"
+        "flop/byte counts what comes from beyond the core's own cache, for each\n"
+        "rung as it is written. GB/s is that of reading A, B and C, above. The last\n"
+        "column: multiply-adds for each load or store in the innermost loop.\n\n"
+        "    %-16s %9s %9s %9s %9s %11s\n",
+        "rung", "flop/byte", "roof", "GFLOP/s", "of roof", "per access");
+    for (int i = 0; i < c->count; i++) {
+        const Result *r = &c->results[i];
+        printf("    %s %-14s %9.2f %9.1f %9.1f %8.0f%%", rungs[i].number, rungs[i].name,
+               r->intensity, roof(c, i), r->gflops, 100 * r->gflops / roof(c, i));
+        if (r->in_core > 0) {
+            printf(" %11.2f", r->in_core);
+        }
+        printf("\n");
+    }
+}
+
+static void print_reading(void) {
+    const LadderSizes s = ladder_sizes();
+    printf(
+        "\n1     2 flops for a line of 64 bytes, the worst case: no line of B's\n"
+        "      column stays until the next column needs it. Besides, each sum waits\n"
+        "      for the one before.\n"
+        "2     2 flops for 4 bytes: all of B comes again for each row of C.\n"
+        "3, 4  a block of B, %d x %d, serves all rows of A: bytes from beyond are\n"
+        "      no limit any more. But B still comes from the core's second cache for\n"
+        "      each row, at 0.5 flop/byte, and one multiply-add needs three loads and\n"
+        "      stores.\n"
+        "5     a tile of C, %d x %d, stays in registers: %.1f multiply-adds for a\n"
+        "      load. Only the peak is left as a limit.\n"
+        "6, 7  the same on all threads, and matmul_nn, counted like 5 and 6.\n"
+        "\nWhere A, B and C are so small that a core's own cache holds them, nothing\n"
+        "comes from beyond: the true flop/byte is higher than counted.\n",
+        s.cache.k, s.cache.n, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
+}
+
+static void write_plot_data(const Climb *c) {
+    const Machine *m = &c->machine;
+    FILE *file = plot_file_open(
+        "roofline", "flop/byte   GFLOP/s   threads   number and name of the rung");
+    for (int i = 0; file && i < c->count; i++) {
+        const Result *r = &c->results[i];
+        fprintf(file, "%.4g %.4g %d %s %s\n", r->intensity, r->gflops,
+                m->threads[rungs[i].way], rungs[i].number, rungs[i].name);
+    }
+    if (file) {
+        fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
+                      "memory (GB/s)   N\n");
+    }
+    for (int w = 0; file && w < m->ways; w++) {
+        fprintf(file, "%d %.4g %.4g %.4g %d\n", m->threads[w], m->peak[w],
+                m->matrices[w], m->memory[w], c->N);
+    }
+    plot_file_close(file, "roofline");
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static int threads_now(void) {
+    const int threads = threads_limit(1);
+    threads_limit(threads);
+    return threads;
+}
+
+static void show(Climb *c, Tensor M[4]) {
+    count_accesses(c);
+    climb_and_check(c, M);
+    print_roofline(c);
+    print_reading();
+    printf("\n");
+    write_plot_data(c);
+}
+
+void ladder_demo(int N) {
+    Error error;
+    const long count = (long)N * N;
+    const int threads = threads_now(), ways = threads > 1 ? 2 : 1;
+    Climb c = {.N = N, .count = RUNGS - (ways == 1)};
+    c.machine = (Machine){.ways = ways, .threads = {1, threads}};
+    if (!measure_machine(&c.machine, N)) {
+        return;
+    }
+    real *block = allocate(4 * (size_t)count * sizeof(real), "the ladder", &error);
+    if (!block) {
+        report_check(false, "%s", error.text);
+        return;
+    }
+    Tensor M[4];
+    for (int t = 0; t < 4; t++) {
+        M[t] = tensor2(block + t * count, N, N);
+    }
+    show(&c, M);
+    free(block);
+}

@@ -1,0 +1,33 @@
+/* bench.h: what a run of the benchmark measures, and how long. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "models.h"
+
+typedef enum {
+    PART_MATMUL = 1,
+    PART_TRAIN = 2,
+    PART_INFER = 4,
+    PART_MEMORY = 8,
+    PART_BATCH = 16,
+    PART_TOKENS = 32
+} Part;
+
+enum { ALL_PARTS = 63, SWEEPS = PART_BATCH | PART_TOKENS, MAX_ROUNDS = 99 };
+
+typedef enum { EAGER, COMPILE, FLAVOURS } Flavour;
+
+typedef struct {
+    int rounds;       /* medians are of so many */
+    double seconds;   /* a burst of a child */
+    double matmul_ms; /* a burst of products */
+    unsigned parts;   /* of Part */
+    bool model[BENCH_MODELS];
+    bool pytorch[FLAVOURS]; /* still in the race */
+    bool help;
+    int cores;          /* "all threads" */
+    const char *self;   /* this program, to be started again */
+    const char *python; /* what runs pytorch_peer.py */
+} Bench;
+
+#endif

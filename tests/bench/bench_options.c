@@ -1,0 +1,160 @@
+/* bench_options.c: see bench_options.h. */
+#include "bench_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    Part part;
+} part_names[] = {
+    {"matmul", PART_MATMUL}, {"train", PART_TRAIN}, {"infer", PART_INFER},
+    {"memory", PART_MEMORY}, {"batch", PART_BATCH}, {"tokens", PART_TOKENS},
+};
+
+static const char help[] =
+    "bench: this course's code beside OpenBLAS, BLIS and PyTorch, in one run,\n"
+    "taking turns; medians of several rounds.\n\n"
+    "usage: make bench BENCH='[options]'\n"
+    "  --rounds N       turns of each [5]\n"
+    "  --seconds S      length of a turn of training or inference [1]\n"
+    "  --quick          2 rounds of 0.2 s, no torch.compile, no sweeps\n"
+    "  --only LIST      of matmul,train,infer,memory,batch,tokens\n"
+    "  --models LIST    of tiny,small,cifar,b16 (b16 takes some 8 GB of memory)\n"
+    "  --help           this text\n\n"
+    "Environment: PYTHON, the interpreter that has PyTorch; OPENBLAS and BLIS, the\n"
+    "libraries' files, if they aren't where the system looks.\n"
+    "Tables: plots/bench_matmul.csv, bench_models.csv, bench_sweeps.csv.\n"
+    "Exit status: 0 done, 1 something failed, 2 wrong usage.\n";
+
+void bench_options_help(void) {
+    fputs(help, stdout);
+}
+
+static bool add_part(Bench *bench, const char *name) {
+    for (size_t i = 0; i < sizeof part_names / sizeof part_names[0]; i++) {
+        if (strcmp(name, part_names[i].name) == 0) {
+            bench->parts |= part_names[i].part;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_model(Bench *bench, const char *name) {
+    const int i = model_index(name);
+    if (i >= 0) {
+        bench->model[i] = true;
+    }
+    return i >= 0;
+}
+
+/* Each word of "a,b,c". */
+static bool add_all(Bench *bench, const char *option, const char *list,
+                    bool (*add)(Bench *, const char *), Error *error) {
+    char copy[128];
+    snprintf(copy, sizeof copy, "%s", list);
+    char *rest = copy;
+    for (char *word = strtok_r(rest, ",", &rest); word;
+         word = strtok_r(NULL, ",", &rest)) {
+        if (!add(bench, word)) {
+            return error_set(error, "%s: there is no \"%.40s\"", option, word);
+        }
+    }
+    return true;
+}
+
+static bool read_number(const char *option, const char *text, double least, double most,
+                        double *number, Error *error) {
+    char *end;
+    *number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(*number >= least) || !(*number <= most)) {
+        return error_set(error, "%s can't be \"%.40s\": want %g to %g", option, text,
+                         least, most);
+    }
+    return true;
+}
+
+static void set_quick(Bench *bench) {
+    bench->rounds = 2;
+    bench->seconds = 0.2;
+    bench->matmul_ms = 5;
+    bench->pytorch[COMPILE] = false;
+}
+
+static bool set_value(Bench *bench, const char *option, const char *value,
+                      Error *error) {
+    double number;
+    if (strcmp(option, "--only") == 0) {
+        return add_all(bench, option, value, add_part, error);
+    }
+    if (strcmp(option, "--models") == 0) {
+        return add_all(bench, option, value, add_model, error);
+    }
+    if (strcmp(option, "--seconds") == 0) {
+        return read_number(option, value, 0.001, 60, &bench->seconds, error);
+    }
+    if (!read_number(option, value, 1, MAX_ROUNDS, &number, error)) {
+        return false;
+    }
+    bench->rounds = (int)number;
+    return number == bench->rounds ||
+           error_set(error, "--rounds is a whole number, not %s", value);
+}
+
+static bool takes_value(const char *option) {
+    static const char *names[] = {"--rounds", "--seconds", "--only", "--models"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(option, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What isn't said: all parts (quickly: no sweeps), all models. */
+static void fill_in(Bench *bench, bool quick) {
+    if (bench->parts == 0) {
+        bench->parts = quick ? ALL_PARTS & ~(unsigned)SWEEPS : ALL_PARTS;
+    }
+    for (int i = 0; i < BENCH_MODELS; i++) {
+        if (bench->model[i]) {
+            return;
+        }
+    }
+    memset(bench->model, true, sizeof bench->model);
+}
+
+bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {
+    bool quick = false;
+    *bench =
+        (Bench){.rounds = 5, .seconds = 1, .matmul_ms = 20, .pytorch = {true, true}};
+    for (int i = 1; i < argc; i++) { /* first, so that others can refine it */
+        quick = quick || strcmp(argv[i], "--quick") == 0;
+    }
+    if (quick) {
+        set_quick(bench);
+    }
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return bench->help = true;
+        }
+        if (strcmp(argv[i], "--quick") == 0) {
+            continue;
+        }
+        if (!takes_value(argv[i])) {
+            return error_set(error, "unknown option \"%.40s\": --help lists them",
+                             argv[i]);
+        }
+        if (i + 1 == argc) {
+            return error_set(error, "%s needs a value", argv[i]);
+        }
+        if (!set_value(bench, argv[i], argv[i + 1], error)) {
+            return false;
+        }
+        i++;
+    }
+    fill_in(bench, quick);
+    return true;
+}

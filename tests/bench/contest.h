@@ -1,0 +1,60 @@
+/*
+ * contest.h: the same task for several children at a time, ours and PyTorch's,
+ * which compute in turns: A B C, A B C, ... So whatever else the machine does
+ * falls on all of them.
+ */
+#ifndef CONTEST_H
+#define CONTEST_H
+
+#include "bench.h"
+#include "peer.h"
+
+typedef struct {
+    bool ours;
+    Flavour flavour; /* PyTorch's */
+    int threads;
+    Peer peer;
+    bool skipped;
+    double rate[MAX_ROUNDS]; /* images per second, ascending in the end */
+    double images_per_s;     /* the median; 0: skipped */
+    double peak_mb, base_mb; /* memory, and what it was before the model */
+} Entry;
+
+enum { MAX_ENTRIES = 8 };
+
+typedef struct {
+    Task task;
+    int rounds;
+    int count; /* entries; entries of more threads come first */
+    Entry entries[MAX_ENTRIES];
+} Contest;
+
+/*
+ * contest_enter: who takes part: ours on all threads and, if `one_too`, on one;
+ * PyTorch on all, on half of them (what it takes itself where a core has two
+ * hardware threads), and on one; in each of the first `flavours` flavours that
+ * are still in the race.
+ */
+void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool one_too,
+                   int flavours);
+
+/*
+ * contest_run: start, measure and end entries. When `apart`, the entries on one
+ * thread run after the others, so that there are fewer processes at a time.
+ * A flavour that can't run is taken out of the race, with a line that says why.
+ */
+bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error);
+
+/* contest_ours: our entry on `threads` threads; NULL if there is none. */
+const Entry *contest_ours(const Contest *contest, int threads);
+
+/* contest_best: PyTorch's fastest entry on up to `threads` threads; or NULL. */
+const Entry *contest_best(const Contest *contest, int threads);
+
+/* entry_flavour: "eager", "compile"; "-" for ours. */
+const char *entry_flavour(const Entry *entry);
+
+/* contest_probe: PyTorch's versions, printed; or why it is skipped. */
+bool contest_probe(Bench *bench, Error *error);
+
+#endif

@@ -1,0 +1,47 @@
+/* csv.c: see csv.h. */
+#include "csv.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool csv_open(Csv *csv, const char *path, const char *header, Error *error) {
+    snprintf(csv->path, sizeof csv->path, "%s", path);
+    snprintf(csv->temporary, sizeof csv->temporary, "%s.tmp", path);
+    csv->file = fopen(csv->temporary, "w");
+    if (!csv->file) {
+        return error_set(error, "%s: %s", csv->temporary, strerror(errno));
+    }
+    fprintf(csv->file, "%s\n", header); /* looked at when the file is closed */
+    return true;
+}
+
+bool csv_close(Csv *csv, Error *error) {
+    errno = 0;
+    const bool written = !ferror(csv->file) && fflush(csv->file) == 0;
+    const bool closed = fclose(csv->file) == 0;
+    csv->file = NULL;
+    if (!written || !closed || rename(csv->temporary, csv->path) != 0) {
+        error_set(error, "could not write %s: %s", csv->path,
+                  errno ? strerror(errno) : "an earlier write failed");
+        remove(csv->temporary);
+        return false;
+    }
+    printf("written: %s\n", csv->path);
+    return true;
+}
+
+void csv_drop(Csv *csv) {
+    if (csv->file) {
+        fclose(csv->file);
+        csv->file = NULL;
+        remove(csv->temporary);
+    }
+}
+
+void csv_number(Csv *csv, double number) {
+    if (number == 0) {
+        fprintf(csv->file, ",");
+    } else {
+        fprintf(csv->file, ",%.6g", number);
+    }
+}

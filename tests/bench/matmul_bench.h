@@ -1,0 +1,10 @@
+/* matmul_bench.h: our matrix products beside OpenBLAS's and BLIS's. */
+#ifndef MATMUL_BENCH_H
+#define MATMUL_BENCH_H
+
+#include "bench.h"
+
+/* matmul_bench: prints the table and writes plots/bench_matmul.csv. */
+bool matmul_bench(const Bench *bench, Error *error);
+
+#endif

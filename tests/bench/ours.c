@@ -1,0 +1,264 @@
+/* ours.c: see ours.h. */
+#include "ours.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "models.h"
+#include "random.h"
+#include "stopwatch.h"
+#include "threads.h"
+#include "trainer.h"
+
+enum { IMAGES = 1024, INFER_IMAGES = 16, IMAGE_BYTES = 1 << 24 };
+
+typedef struct Job Job;
+struct Job {
+    int train, size, channels, patch, dim, depth, heads, mlp, classes, batch, threads;
+    VitConfig config;
+    Dataset dataset;
+    Trainer trainer; /* training, and inference of batches */
+
+    /* Inference of one image. */
+    ParameterList list;
+    real *weights;
+    Vit vit;
+    VitActivations activations;
+    Arena arena;
+    Tensor images; /* (INFER_IMAGES, C, H, W) */
+    int next;
+
+    double (*step)(Job *job); /* returns a number that must be finite */
+    double step_seconds;      /* of the last burst */
+};
+
+/* ---- the arguments ------------------------------------------------------- */
+
+static bool parse(Job *job, const char *word, Error *error) {
+    static const struct {
+        const char *name;
+        size_t at;
+    } numbers[] = {
+#define AT(field) {#field, offsetof(Job, field)}
+        AT(size),  AT(channels), AT(patch),   AT(dim),   AT(depth),
+        AT(heads), AT(mlp),      AT(classes), AT(batch), AT(threads),
+#undef AT
+    };
+    if (strcmp(word, "--phase=train") == 0 || strcmp(word, "--phase=infer") == 0) {
+        job->train = strcmp(word, "--phase=train") == 0;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const size_t length = strlen(numbers[i].name);
+        if (strncmp(word, "--", 2) == 0 &&
+            strncmp(word + 2, numbers[i].name, length) == 0 &&
+            word[2 + length] == '=') {
+            *(int *)((char *)job + numbers[i].at) = atoi(word + 3 + length);
+            return true;
+        }
+    }
+    return error_set(error, "--serve doesn't know %s", word);
+}
+
+static bool parse_all(Job *job, int argc, char **argv, Error *error) {
+    for (int i = 0; i < argc; i++) {
+        if (!parse(job, argv[i], error)) {
+            return false;
+        }
+    }
+    job->config = (VitConfig){
+        .height = job->size,
+        .width = job->size,
+        .channels = job->channels,
+        .patch = job->patch,
+        .depth = job->depth,
+        .block = {.D = job->dim, .heads = job->heads, .M = job->mlp},
+        .classes = job->classes,
+    };
+    if (job->batch < 1 || job->threads < 1) {
+        return error_set(error, "--serve needs --batch and --threads");
+    }
+    return vit_config_check(&job->config, error);
+}
+
+/* ---- the data ------------------------------------------------------------ */
+
+/* Random pixels and labels: `count` images. */
+static bool make_images(Job *job, int count, Error *error) {
+    const Random pixels = {1, RANDOM_DEMO, 1}, labels = {1, RANDOM_DEMO, 2};
+    const VitConfig *c = &job->config;
+    const long bytes = (long)count * c->channels * c->height * c->width;
+    ImageSet *set = &job->dataset.train;
+    *set = (ImageSet){.count = count,
+                      .channels = c->channels,
+                      .height = c->height,
+                      .width = c->width,
+                      .pixels = allocate((size_t)bytes, "images", error),
+                      .labels = allocate((size_t)count, "labels", error)};
+    if (!set->pixels || !set->labels) {
+        return false;
+    }
+    for (long i = 0; i < bytes; i++) {
+        set->pixels[i] = (unsigned char)random_below(pixels, (uint64_t)i, 256);
+    }
+    for (int i = 0; i < count; i++) {
+        set->labels[i] =
+            (unsigned char)random_below(labels, (uint64_t)i, DATASET_CLASSES);
+    }
+    job->dataset.mean = 0.5;
+    job->dataset.deviation = sqrt(1.0 / 12); /* of uniform numbers in 0..1 */
+    return true;
+}
+
+/* As many as fit into IMAGE_BYTES, up to IMAGES; but a batch at least. */
+static int training_images(const Job *job) {
+    const VitConfig *c = &job->config;
+    const int fit = IMAGE_BYTES / (c->channels * c->height * c->width);
+    const int count = fit < IMAGES ? fit : IMAGES;
+    return count > job->batch ? count : job->batch;
+}
+
+/* ---- the steps ----------------------------------------------------------- */
+
+static double train_step(Job *job) {
+    return trainer_step(&job->trainer, &job->dataset).loss;
+}
+
+static double infer_batch(Job *job) {
+    Evaluation result;
+    trainer_evaluate(&job->trainer, &job->dataset, &job->dataset.train, &result);
+    return result.loss;
+}
+
+static double infer_one(Job *job) {
+    const Dropout none = {.rate = 0};
+    Tensor image = tensor_slice(job->images, job->next);
+    Tensor images =
+        tensor4(image.data, 1, image.shape[0], image.shape[1], image.shape[2]);
+    job->next = (job->next + 1) % INFER_IMAGES;
+    return (double)vit_forward(&job->vit, images, &job->activations, &none).data[0];
+}
+
+static bool make_trainer(Job *job, Error *error) {
+    Settings s = settings_default();
+    s.model = job->config;
+    s.batch = job->batch;
+    s.threads = job->threads;
+    s.epochs = 1000000; /* the schedule never ends */
+    s.lr = 2e-3;
+    s.adamw.beta2 = 0.999;
+    s.clip = 1;
+    s.label_smoothing = 0.1;
+    s.dropout = 0;
+    s.shift = s.flip = 0;
+    job->step = job->train ? train_step : infer_batch;
+    return settings_check(&s, error) &&
+           make_images(job, job->train ? training_images(job) : job->batch, error) &&
+           trainer_make(&job->trainer, &s, job->dataset.train.count, error);
+}
+
+/* Images as the model wants them: numbers of mean 0 and variance 1. */
+static bool normalise_images(Job *job, Error *error) {
+    const VitConfig *c = &job->config;
+    const Augmentation none = {0};
+    Arena plan = {0};
+    arena_tensor4(&plan, INFER_IMAGES, c->channels, c->height, c->width);
+    if (!make_images(job, INFER_IMAGES, error) ||
+        !arena_make(&job->arena, &plan, "images", error)) {
+        return false;
+    }
+    job->images =
+        arena_tensor4(&job->arena, INFER_IMAGES, c->channels, c->height, c->width);
+    for (int i = 0; i < INFER_IMAGES; i++) {
+        dataset_image(&job->dataset, &job->dataset.train, i, &none,
+                      tensor_slice(job->images, i));
+    }
+    return true;
+}
+
+static bool make_one(Job *job, Error *error) {
+    job->step = infer_one;
+    job->vit.config = job->config;
+    if (!normalise_images(job, error) ||
+        !parameters_list(&job->list, vit_parameters, &job->vit, error)) {
+        return false;
+    }
+    job->weights = allocate((size_t)job->list.total * sizeof(real), "weights", error);
+    if (!job->weights ||
+        !vit_activations_make(&job->activations, &job->config, 1, error)) {
+        return false;
+    }
+    parameters_view(&job->list, vit_parameters, &job->vit, job->weights);
+    vit_initialise(&job->list, job->weights, 1);
+    return true;
+}
+
+/* ---- serving ------------------------------------------------------------- */
+
+/* Images per second over at least one step and about `seconds`; NaN if a result
+ * isn't finite. */
+static double burst(Job *job, double seconds) {
+    if (job->step_seconds < 0.1) {
+        job->step(job); /* not timed: threads wake, caches fill */
+    }
+    const double start_ms = stopwatch_ms();
+    double taken = 0, result;
+    long steps = 0;
+    do {
+        result = job->step(job);
+        steps++;
+        taken = (stopwatch_ms() - start_ms) / 1e3;
+    } while (taken < seconds);
+    job->step_seconds = taken / (double)steps;
+    return isfinite(result) ? (double)(steps * job->batch) / taken : (double)NAN;
+}
+
+static int serve(Job *job, double base_mb) {
+    char line[80];
+    double seconds;
+    burst(job, 0.3);
+    printf("ready\n");
+    while (fflush(stdout) == 0 && fgets(line, sizeof line, stdin)) {
+        if (strcmp(line, "quit\n") == 0) {
+            printf("%.3f %.3f\n", peak_mb(), base_mb);
+            return fflush(stdout) == 0 ? 0 : 1;
+        }
+        if (sscanf(line, "go %lf", &seconds) != 1) {
+            fprintf(stderr, "bench --serve: \"%s\"?\n", line);
+            return 1;
+        }
+        printf("%.6f\n", burst(job, seconds));
+    }
+    return 0;
+}
+
+static void job_free(Job *job) {
+    dataset_free(&job->dataset);
+    trainer_free(&job->trainer);
+    parameters_list_free(&job->list);
+    free(job->weights);
+    vit_activations_free(&job->activations);
+    arena_free(&job->arena);
+}
+
+int ours_serve(int argc, char **argv) {
+    static Job job;
+    Error error;
+    const double base_mb = peak_mb();
+    bool made = parse_all(&job, argc, argv, &error);
+    if (made) {
+        threads_limit(job.threads);
+        made = job.train || job.batch > 1 ? make_trainer(&job, &error)
+                                          : make_one(&job, &error);
+    }
+    if (!made) {
+        fprintf(stderr, "bench: %s\n", error.text);
+    }
+    const int status = made ? serve(&job, base_mb) : 1;
+    job_free(&job);
+    return status;
+}
