@@ -65,6 +65,19 @@ typedef struct {
     double *S, *C;
 } NaiveLoss;
 
+START_TEST(many_rows_in_place_agree_with_the_formula) {
+    const int sizes[][2] = {{1000, 10}, {100, 90}, {7, 3000}, {3, 5000}};
+    for (int s = 0; s < 4; s++) {
+        const int rows = sizes[s][0], cols = sizes[s][1];
+        Tensor S = random_tensor('S', SHAPE(rows, cols));
+        double *want = test_doubles((long)rows * cols);
+        naive_softmax(rows, cols, doubles_of(S), want);
+        softmax_forward(S, S);
+        assert_close_to_naive(S, want, TOLERANCE, TAG);
+    }
+}
+END_TEST
+
 static double naive_loss(void *context) {
     const NaiveLoss *c = context;
     double A[64], sum = 0;
@@ -227,6 +240,7 @@ Suite *softmax_suite(void) {
     tcase_add_test(values, the_backward_of_two_weights_by_hand);
     TCase *reference = add_case(suite, "an independent reference");
     tcase_add_test(reference, forward_agrees_with_the_formula_at_every_length);
+    tcase_add_test(reference, many_rows_in_place_agree_with_the_formula);
     tcase_add_test(reference, backward_is_the_gradient_of_the_formula);
     TCase *properties = add_case(suite, "properties");
     tcase_add_test(properties, rows_sum_to_one_and_weights_are_positive);
