@@ -54,6 +54,17 @@ Tensor tensor_head(Tensor T, int count) {
     return T;
 }
 
+Tensor tensor_first_rows(Tensor T) {
+    if (T.ndim != 3) {
+        char shape[TENSOR_SHAPE_TEXT];
+        bug("tensor_first_rows: %s is not (slices, rows, columns)",
+            tensor_shape_text(T, shape));
+    }
+    T.ld *= T.shape[1];
+    T.shape[1] = 1;
+    return T;
+}
+
 Tensor tensor_columns(Tensor T, int from, int count) {
     if (from < 0 || count < 1 || from + count > tensor_cols(T)) {
         char shape[TENSOR_SHAPE_TEXT];

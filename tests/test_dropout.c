@@ -25,12 +25,19 @@ static int differences(Tensor A, Tensor B) {
     return count;
 }
 
-/* ---- errors -------------------------------------------------------------- */
+/* ---- views ---------------------------------------------------------------- */
 
-START_TEST(a_view_stops) {
-    Dropout dropout = {.rate = 0.5};
-    Tensor view = wide_view(SHAPE(3, 4));
-    assert_stops("dropout_apply: X is a view", dropout_apply(&dropout, 0, view));
+START_TEST(a_view_gets_the_mask_that_its_copy_would) {
+    Dropout dropout = {.rate = 0.5, .seed = 5, .step = 1, .image = 1};
+    Tensor view = wide_view(SHAPE(6, 4)), copy = zero_tensor(SHAPE(6, 4));
+    tensor_fill(view, 3);
+    tensor_fill(copy, 3);
+    dropout_apply(&dropout, 2, view);
+    dropout_apply(&dropout, 2, copy);
+    ck_assert_double_eq(tensor_max_abs_difference(view, copy), 0);
+    tensor_fill(copy, 3);
+    ck_assert_double_gt(tensor_max_abs_difference(view, copy), 0);
+    ck_assert(canaries_live(view));
 }
 END_TEST
 
@@ -152,8 +159,8 @@ END_TEST
 
 Suite *dropout_suite(void) {
     Suite *suite = suite_create("dropout");
-    TCase *errors = add_case(suite, "errors");
-    tcase_add_test(errors, a_view_stops);
+    TCase *views = add_case(suite, "views");
+    tcase_add_test(views, a_view_gets_the_mask_that_its_copy_would);
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values,
                    an_element_stays_when_its_random_number_is_at_least_the_rate);

@@ -352,6 +352,32 @@ START_TEST(blocks_of_a_stack_have_different_dropout_masks) {
 }
 END_TEST
 
+/* dL/dy is 0 but for each image's first token: then nothing else of y is needed. */
+static void assert_first_equals_all(const BlockConfig *config) {
+    Bench all = make_block(config), first = make_block(config);
+    for (int b = 0; b < all.B; b++) {
+        Tensor dy = tensor_slice(all.dy, b);
+        tensor_fill(tensor2(tensor_row(dy, 1), all.n - 1, config->D), 0);
+    }
+    Tensor y = forward(&all);
+    backward(&all);
+    Tensor y_first =
+        encoder_block_forward_first(&first.block, first.z, &first.a, &first.dropout);
+    tensor_copy(first.dz, all.dy);
+    encoder_block_backward_first(&first.block, &first.d, first.z, &first.a,
+                                 &first.dropout, first.dz, &first.s);
+    expect_shape(y_first, NULL, all.B, 1, config->D);
+    assert_tensor_close(y_first, tensor_first_rows(y), TOLERANCE, "[ViT eq.4]");
+    assert_tensor_close(first.dz, all.dz, TOLERANCE, "[ViT eq.4]");
+    assert_tensor_close(first.gradients, all.gradients, TOLERANCE, "[ViT eq.4]");
+}
+
+START_TEST(the_first_token_alone_gives_what_it_gives_among_all) {
+    assert_first_equals_all(&vit);
+    assert_first_equals_all(&transformer);
+}
+END_TEST
+
 START_TEST(forward_leaves_its_input_alone) {
     const BlockConfig *configs[2] = {&vit, &transformer};
     for (int c = 0; c < 2; c++) {
@@ -503,6 +529,7 @@ Suite *encoder_block_suite(void) {
     tcase_add_test(properties,
                    post_norm_results_are_normalised_and_pre_norm_results_are_not);
     tcase_add_test(properties, blocks_of_a_stack_have_different_dropout_masks);
+    tcase_add_test(properties, the_first_token_alone_gives_what_it_gives_among_all);
     tcase_add_test(properties, forward_leaves_its_input_alone);
     add_checks_in_double(suite);
     TCase *planted = add_case(suite, "planted bugs");

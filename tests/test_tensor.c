@@ -140,6 +140,20 @@ START_TEST(columns_are_a_view_into_the_wider_tensor) {
 }
 END_TEST
 
+START_TEST(first_rows_are_a_view_of_one_row_in_every_slice) {
+    Tensor T = random_tensor('T', SHAPE(4, 3, 5)), first = tensor_first_rows(T);
+    expect_shape(first, NULL, 4, 1, 5);
+    for (int b = 0; b < 4; b++) {
+        ck_assert_ptr_eq(tensor_row(first, b), tensor_row(tensor_slice(T, b), 0));
+        ck_assert_ptr_eq(tensor_slice(first, b).data, tensor_slice(T, b).data);
+    }
+    Tensor some = tensor_columns(first, 2, 2); /* a view of a view */
+    ck_assert_ptr_eq(tensor_row(some, 3), tensor_slice(T, 3).data + 2);
+    assert_stops("tensor_first_rows: (3,5) is not",
+                 tensor_first_rows(tensor_slice(T, 0)));
+}
+END_TEST
+
 START_TEST(a_tensor_seen_as_a_matrix_keeps_its_numbers) {
     Tensor T = counting_tensor(SHAPE(2, 3, 4));
     Tensor M = tensor_matrix(T);
@@ -273,6 +287,7 @@ Suite *tensor_suite(void) {
     tcase_add_test(values, a_slice_of_some_columns_keeps_their_distance);
     tcase_add_test(values, head_takes_the_first_slices_only);
     tcase_add_test(values, columns_are_a_view_into_the_wider_tensor);
+    tcase_add_test(values, first_rows_are_a_view_of_one_row_in_every_slice);
     tcase_add_test(values, a_tensor_seen_as_a_matrix_keeps_its_numbers);
     tcase_add_test(values, whole_tensor_operations_by_hand);
     tcase_add_test(values, the_sum_of_rows_is_added_to_what_was_there);

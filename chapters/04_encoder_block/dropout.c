@@ -8,7 +8,6 @@ void dropout_apply(const Dropout *dropout, int place, Tensor X) {
     if (dropout->rate == 0) {
         return;
     }
-    expect_contiguous(X);
     /* One sequence for each place and step; 1024 places are more than enough. */
     const Random random = {.seed = dropout->seed,
                            .use = RANDOM_DROPOUT,
@@ -17,12 +16,14 @@ void dropout_apply(const Dropout *dropout, int place, Tensor X) {
     const uint64_t first = (uint64_t)dropout->image * (uint64_t)per_image;
     const real scale = (real)(1.0 / (1.0 - dropout->rate));
     uint32_t bits[4] = {0};
+    const int cols = tensor_cols(X);
     for (long i = 0; i < tensor_count(X); i++) {
         const uint64_t index = first + (uint64_t)i;
         if (i == 0 || index % 4 == 0) { /* one call of the generator serves four */
             random_bits4(random, index / 4, bits);
         }
         const bool keep = bits[index % 4] * 0x1p-32 >= dropout->rate;
-        X.data[i] = keep ? X.data[i] * scale : R(0);
+        real *x = tensor_row(X, (int)(i / cols)) + i % cols;
+        *x = keep ? *x * scale : R(0);
     }
 }

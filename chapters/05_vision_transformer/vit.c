@@ -172,9 +172,11 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     dropout_apply(dropout, AFTER_POSITIONS, z_0);
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = z_0;
-    for (int l = 0; l < c->depth; l++) {
+    const int last = c->depth - 1;
+    for (int l = 0; l < last; l++) {
         z = encoder_block_forward(&vit->blocks[l], z, &a->blocks[l], dropout);
     }
+    z = encoder_block_forward_first(&vit->blocks[last], z, &a->blocks[last], dropout);
     /* [ViT eq.4]   y = LN(z_L^0) */
     take_class_token(z, cls);
     layer_norm_forward(&vit->norm, cls, &a->norm, y);
@@ -199,10 +201,12 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dcls, dcls);
     put_class_token(dcls, dz);
     /* z_l = block_l(z_{l-1}), from the last to the first */
-    for (int l = c->depth - 1; l >= 0; l--) {
+    const int last = c->depth - 1;
+    for (int l = last; l >= 0; l--) {
         Tensor z_before = l > 0 ? tensor_head(a->blocks[l - 1].y, B) : z_0;
-        encoder_block_backward(&vit->blocks[l], &d->blocks[l], z_before, &a->blocks[l],
-                               dropout, dz, &a->scratch);
+        (l == last ? encoder_block_backward_first
+                   : encoder_block_backward)(&vit->blocks[l], &d->blocks[l], z_before,
+                                             &a->blocks[l], dropout, dz, &a->scratch);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     dropout_apply(dropout, AFTER_POSITIONS, dz);
