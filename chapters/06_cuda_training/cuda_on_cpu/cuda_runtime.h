@@ -1,0 +1,366 @@
+/*
+ * cuda_runtime.h of cuda_on_cpu: CUDA's execution model on one CPU thread, so that
+ * the kernels of this chapter run, are tested and can be stepped through (gdb) on
+ * a machine that has no GPU. A .cu file includes <cuda_runtime.h> as always; which
+ * of the two it gets is decided by the compiler's include path.
+ *
+ * Only what this chapter uses, with CUDA's names and meanings (CUDA C++
+ * Programming Guide; CUDA Runtime API). What differs:
+ *
+ *   a kernel is launched with LAUNCH (gpu_kernel.h), since <<< >>> is no C++;
+ *   dynamic shared memory is declared with DYNAMIC_SHARED (gpu_kernel.h);
+ *   a launch has finished when it returns, streams and events are always done.
+ *
+ * Blocks run one after another. The threads of a block are fibers: each has a stack
+ * of its own and runs until it waits for others (a barrier, a shuffle) or returns.
+ * What a GPU does silently or not at all stops here with a message: machine.cpp.
+ */
+#ifndef CUDA_ON_CPU_RUNTIME_H
+#define CUDA_ON_CPU_RUNTIME_H
+
+#define CUDA_ON_CPU 1
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <tuple>
+#include <type_traits>
+
+/* ---- words of the language ------------------------------------------------ */
+
+#define __global__ /* a kernel */
+#define __device__ /* a function that kernels call */
+#define __host__   /* a function that the host calls */
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __constant__ static
+#define __grid_constant__
+/* One copy is enough: one block runs at a time. In a section of its own, so that
+ * the machine knows shared memory when it sees it; AddressSanitizer puts its red
+ * zones only around variables that are in no named section. */
+#ifdef __SANITIZE_ADDRESS__
+#define __shared__ static
+#else
+#define __shared__ static __attribute__((section("cuda_shared")))
+#endif
+
+/* ---- vector types ----------------------------------------------------------- */
+
+struct uint3 {
+    unsigned x, y, z;
+};
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {
+    }
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+struct float3 {
+    float x, y, z;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) int2 {
+    int x, y;
+};
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+static inline float2 make_float2(float x, float y) {
+    return {x, y};
+}
+static inline float3 make_float3(float x, float y, float z) {
+    return {x, y, z};
+}
+static inline float4 make_float4(float x, float y, float z, float w) {
+    return {x, y, z, w};
+}
+static inline int2 make_int2(int x, int y) {
+    return {x, y};
+}
+static inline int4 make_int4(int x, int y, int z, int w) {
+    return {x, y, z, w};
+}
+static inline uint2 make_uint2(unsigned x, unsigned y) {
+    return {x, y};
+}
+static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+    return {x, y, z, w};
+}
+
+/* ---- where a thread is -------------------------------------------------------- */
+
+/* Set by the machine before it lets a thread go on. */
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+static const int warpSize = 32;
+
+/* ---- threads waiting for each other -------------------------------------------- */
+
+/* Each names its place in the source, for the machine's messages. */
+#define __syncthreads() cuda_on_cpu_barrier(__FILE__, __LINE__)
+#define __syncwarp(...) cuda_on_cpu_sync_warp(__FILE__, __LINE__, ##__VA_ARGS__)
+#define __shfl_sync(...) cuda_on_cpu_shfl(__FILE__, __LINE__, __VA_ARGS__)
+#define __shfl_xor_sync(...) cuda_on_cpu_shfl_xor(__FILE__, __LINE__, __VA_ARGS__)
+#define __shfl_down_sync(...) cuda_on_cpu_shfl_down(__FILE__, __LINE__, __VA_ARGS__)
+#define __shfl_up_sync(...) cuda_on_cpu_shfl_up(__FILE__, __LINE__, __VA_ARGS__)
+#define __ballot_sync(mask, p) cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p)
+#define __any_sync(mask, p) (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p) != 0)
+#define __all_sync(mask, p)                                                            \
+    (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, !(p)) == 0)
+
+void cuda_on_cpu_barrier(const char *file, int line);
+
+/*
+ * cuda_on_cpu_warp: waits until every lane of `mask` is here with the same mask and
+ * the same `what`; then returns the value that lane `source` of the warp brought, or
+ * with CUDA_ON_CPU_VOTE one bit for each lane whose value isn't 0.
+ */
+enum { CUDA_ON_CPU_VOTE = -1 };
+uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned mask,
+                          uint64_t value, int source);
+int cuda_on_cpu_lane(void); /* 0 to 31 */
+
+static inline void cuda_on_cpu_sync_warp(const char *file, int line,
+                                         unsigned mask = 0xffffffffu) {
+    cuda_on_cpu_warp("__syncwarp", file, line, mask, 0, CUDA_ON_CPU_VOTE);
+}
+static inline unsigned cuda_on_cpu_ballot(const char *file, int line, unsigned mask,
+                                          int predicate) {
+    return (unsigned)cuda_on_cpu_warp("a vote", file, line, mask, predicate != 0,
+                                      CUDA_ON_CPU_VOTE);
+}
+template <class T>
+T cuda_on_cpu_exchange(const char *what, const char *file, int line, unsigned mask,
+                       T value, int source) {
+    static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof value);
+    bits = cuda_on_cpu_warp(what, file, line, mask, bits, source);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+/* Lanes form groups of `width` (a power of two); a source outside of one's own
+ * group gives one's own value. */
+template <class T>
+T cuda_on_cpu_shfl(const char *file, int line, unsigned mask, T value, int source,
+                   int width = 32) {
+    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
+    return cuda_on_cpu_exchange("__shfl_sync", file, line, mask, value,
+                                group + (source & (width - 1)));
+}
+template <class T>
+T cuda_on_cpu_shfl_xor(const char *file, int line, unsigned mask, T value, int bits,
+                       int width = 32) {
+    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
+    const int source = lane ^ bits;
+    return cuda_on_cpu_exchange("__shfl_xor_sync", file, line, mask, value,
+                                source < group + width ? source : lane);
+}
+template <class T>
+T cuda_on_cpu_shfl_down(const char *file, int line, unsigned mask, T value,
+                        unsigned by, int width = 32) {
+    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
+    const int source = lane + (int)by;
+    return cuda_on_cpu_exchange("__shfl_down_sync", file, line, mask, value,
+                                source < group + width ? source : lane);
+}
+template <class T>
+T cuda_on_cpu_shfl_up(const char *file, int line, unsigned mask, T value, unsigned by,
+                      int width = 32) {
+    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
+    const int source = lane - (int)by;
+    return cuda_on_cpu_exchange("__shfl_up_sync", file, line, mask, value,
+                                source >= group ? source : lane);
+}
+
+/* ---- atomics: threads of one CPU thread can't interrupt each other --------------- */
+
+template <class T> T atomicAdd(T *at, typename std::common_type<T>::type value) {
+    T old = *at;
+    *at = old + value;
+    return old;
+}
+template <class T> T atomicMax(T *at, typename std::common_type<T>::type value) {
+    T old = *at;
+    *at = old > value ? old : value;
+    return old;
+}
+template <class T> T atomicExch(T *at, typename std::common_type<T>::type value) {
+    T old = *at;
+    *at = value;
+    return old;
+}
+template <class T>
+T atomicCAS(T *at, typename std::common_type<T>::type compare,
+            typename std::common_type<T>::type value) {
+    T old = *at;
+    *at = old == compare ? value : old;
+    return old;
+}
+static inline void __threadfence(void) {
+}
+
+/* ---- arithmetic ------------------------------------------------------------------ */
+
+static inline float __fmaf_rn(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+static inline float rsqrtf(float x) {
+    return 1.0f / sqrtf(x);
+}
+static inline float __expf(float x) {
+    return expf(x);
+}
+static inline float __fdividef(float x, float y) {
+    return x / y;
+}
+static inline unsigned __umulhi(unsigned a, unsigned b) {
+    return (unsigned)((uint64_t)a * b >> 32);
+}
+static inline int __float_as_int(float x) {
+    int i;
+    memcpy(&i, &x, sizeof i);
+    return i;
+}
+static inline float __int_as_float(int i) {
+    float x;
+    memcpy(&x, &i, sizeof x);
+    return x;
+}
+template <class T> T __ldg(const T *at) {
+    return *at;
+}
+static inline int min(int a, int b) {
+    return a < b ? a : b;
+}
+static inline int max(int a, int b) {
+    return a > b ? a : b;
+}
+
+/* ---- launching --------------------------------------------------------------------- */
+
+typedef struct CUstream_st *cudaStream_t;
+
+/* The machine runs body(arguments) once for each thread. */
+void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes,
+                     void (*body)(void *arguments), void *arguments);
+/* The block's dynamic shared memory: as many bytes as the launch asked for. */
+void *cuda_on_cpu_dynamic_shared(void);
+
+template <class... Parameters, class... Arguments>
+void cuda_on_cpu_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes,
+                        cudaStream_t, void (*kernel)(Parameters...),
+                        Arguments... arguments) {
+    struct Call {
+        void (*kernel)(Parameters...);
+        std::tuple<std::remove_const_t<Parameters>...> arguments;
+    } call = {kernel, {arguments...}};
+    cuda_on_cpu_run(
+        name, grid, block, shared_bytes,
+        [](void *at) {
+            Call *c = static_cast<Call *>(at);
+            std::apply(c->kernel, c->arguments);
+        },
+        &call);
+}
+
+/* ---- the runtime's functions --------------------------------------------------------- */
+
+typedef enum cudaError {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidConfiguration = 9,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorIllegalAddress = 700,
+    cudaErrorLaunchFailure = 719,
+    cudaErrorNotReady = 600,
+    cudaErrorUnknown = 999
+} cudaError_t;
+
+typedef enum cudaMemcpyKind {
+    cudaMemcpyHostToHost,
+    cudaMemcpyHostToDevice,
+    cudaMemcpyDeviceToHost,
+    cudaMemcpyDeviceToDevice,
+    cudaMemcpyDefault
+} cudaMemcpyKind;
+
+typedef enum cudaFuncAttribute {
+    cudaFuncAttributeMaxDynamicSharedMemorySize = 8
+} cudaFuncAttribute;
+
+struct cudaDeviceProp {
+    char name[256];
+    size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin;
+    int major, minor, multiProcessorCount, warpSize, maxThreadsPerBlock, l2CacheSize;
+};
+
+typedef struct CUevent_st *cudaEvent_t;
+
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
+
+cudaError_t cudaMalloc(void **at, size_t bytes);
+cudaError_t cudaFree(void *at);
+cudaError_t cudaMallocHost(void **at, size_t bytes);
+cudaError_t cudaFreeHost(void *at);
+template <class T> cudaError_t cudaMalloc(T **at, size_t bytes) {
+    return cudaMalloc((void **)at, bytes);
+}
+template <class T> cudaError_t cudaMallocHost(T **at, size_t bytes) {
+    return cudaMallocHost((void **)at, bytes);
+}
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
+                            cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemset(void *at, int value, size_t bytes);
+cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t stream);
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
+                                unsigned flags = 0);
+cudaError_t cudaDeviceSynchronize(void);
+
+cudaError_t cudaEventCreate(cudaEvent_t *event);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream = NULL);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
+
+cudaError_t cudaGetLastError(void);
+cudaError_t cudaPeekAtLastError(void);
+const char *cudaGetErrorName(cudaError_t error);
+const char *cudaGetErrorString(cudaError_t error);
+
+cudaError_t cuda_on_cpu_func_set(const void *kernel, cudaFuncAttribute attribute,
+                                 int value);
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel *kernel, cudaFuncAttribute attribute,
+                                 int value) {
+    return cuda_on_cpu_func_set((const void *)kernel, attribute, value);
+}
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * machine.cpp: runs a kernel: block after block, a block's threads as fibers.
+ *
+ * A fiber is a stack and a saved stack pointer. The scheduler (the host's own stack)
+ * lets one thread after another run until it has to wait; a thread waits by
+ * switching back. When every thread of a block waits at the same barrier, all go on.
+ *
+ *     for each block:
+ *         make all threads NEW
+ *         while some thread is not DONE:
+ *             let each thread that doesn't wait run
+ *             if all wait at one barrier: open it
+ *             else if none could run: say which wait for which, and stop
+ */
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+enum State { NEW, READY, AT_BARRIER, AT_WARP, DONE };
+
+struct Thread {
+    void *stack_pointer; /* where it waits */
+    char *stack;         /* STACK_BYTES, from mmap */
+    State state;
+    uint3 index;
+    const char *what, *file; /* what it waits at, and where */
+    int line;
+    unsigned mask;          /* AT_WARP: which lanes take part */
+    uint64_t value, result; /* what it brought, and what it takes away */
+    int source;             /* whose value it wants */
+};
+
+enum { MOST_THREADS = 1024, STACK_BYTES = 128 * 1024 };
+
+static Thread threads[MOST_THREADS];
+static int thread_count;
+static Thread *current;
+static void *scheduler_stack_pointer;
+static void (*kernel_body)(void *);
+static void *kernel_arguments;
+static char *dynamic_shared;
+
+CudaOnCpuLaunch cuda_on_cpu_now;
+
+/* ---- stopping with a message ------------------------------------------------ */
+
+void cuda_on_cpu_stop(const char *format, ...) {
+    char where[160];
+    va_list arguments;
+    fflush(stdout);
+    fprintf(stderr, "cuda_on_cpu: %s", cuda_on_cpu_where(where, sizeof where));
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n");
+    abort();
+}
+
+const char *cuda_on_cpu_where(char *text, size_t bytes) {
+    if (!cuda_on_cpu_now.kernel) {
+        snprintf(text, bytes, "outside of a kernel: ");
+    } else if (!current) {
+        snprintf(text, bytes, "kernel %s, block (%u,%u,%u): ", cuda_on_cpu_now.kernel,
+                 blockIdx.x, blockIdx.y, blockIdx.z);
+    } else {
+        snprintf(text, bytes, "kernel %s, block (%u,%u,%u), thread (%u,%u,%u): ",
+                 cuda_on_cpu_now.kernel, blockIdx.x, blockIdx.y, blockIdx.z,
+                 threadIdx.x, threadIdx.y, threadIdx.z);
+    }
+    return text;
+}
+
+/* ---- fibers ------------------------------------------------------------------ */
+
+/* switch_stacks(save, to): keep this stack's pointer in *save and go on on the other
+ * one. The registers that a function must leave as it found them lie on the stacks. */
+extern "C" void cuda_on_cpu_switch_stacks(void **save, void *to);
+#if defined(__x86_64__)
+enum { SAVED_WORDS = 6 };
+__asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
+        ".type cuda_on_cpu_switch_stacks, @function\n"
+        "cuda_on_cpu_switch_stacks:\n"
+        "    push %rbp\n    push %rbx\n    push %r12\n"
+        "    push %r13\n    push %r14\n    push %r15\n"
+        "    mov %rsp, (%rdi)\n    mov %rsi, %rsp\n"
+        "    pop %r15\n    pop %r14\n    pop %r13\n"
+        "    pop %r12\n    pop %rbx\n    pop %rbp\n"
+        "    ret\n"
+        ".size cuda_on_cpu_switch_stacks, . - cuda_on_cpu_switch_stacks\n");
+#elif defined(__aarch64__)
+enum { SAVED_WORDS = 20 };
+__asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
+        "cuda_on_cpu_switch_stacks:\n"
+        "    sub sp, sp, #160\n"
+        "    stp x19, x20, [sp, #0]\n    stp x21, x22, [sp, #16]\n"
+        "    stp x23, x24, [sp, #32]\n    stp x25, x26, [sp, #48]\n"
+        "    stp x27, x28, [sp, #64]\n    stp d8, d9, [sp, #80]\n"
+        "    stp d10, d11, [sp, #96]\n    stp d12, d13, [sp, #112]\n"
+        "    stp d14, d15, [sp, #128]\n    stp x29, x30, [sp, #144]\n"
+        "    mov x9, sp\n    str x9, [x0]\n    mov sp, x1\n"
+        "    ldp x19, x20, [sp, #0]\n    ldp x21, x22, [sp, #16]\n"
+        "    ldp x23, x24, [sp, #32]\n    ldp x25, x26, [sp, #48]\n"
+        "    ldp x27, x28, [sp, #64]\n    ldp d8, d9, [sp, #80]\n"
+        "    ldp d10, d11, [sp, #96]\n    ldp d12, d13, [sp, #112]\n"
+        "    ldp d14, d15, [sp, #128]\n    ldp x29, x30, [sp, #144]\n"
+        "    add sp, sp, #160\n    ret\n");
+#else
+#error "cuda_on_cpu: switching stacks is written for x86-64 and AArch64 only"
+#endif
+
+static void thread_begins(void) {
+    kernel_body(kernel_arguments);
+    current->state = DONE;
+    cuda_on_cpu_switch_stacks(&current->stack_pointer, scheduler_stack_pointer);
+    abort(); /* a thread that is DONE is never resumed */
+}
+
+/* A stack that looks as if thread_begins had just called switch_stacks. */
+static void prepare_stack(Thread *t) {
+    if (!t->stack) {
+        void *at = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED) {
+            cuda_on_cpu_stop("no memory for the stacks of a block's threads");
+        }
+        t->stack = static_cast<char *>(at);
+    }
+    void **top = reinterpret_cast<void **>(t->stack + STACK_BYTES) - 2;
+#if defined(__x86_64__)
+    *--top = NULL; /* thread_begins returns nowhere; and the ABI's alignment */
+    *--top = reinterpret_cast<void *>(thread_begins);
+    top -= SAVED_WORDS;
+    memset(top, 0, SAVED_WORDS * sizeof *top);
+#else
+    top -= SAVED_WORDS;
+    memset(top, 0, SAVED_WORDS * sizeof *top);
+    top[19] = reinterpret_cast<void *>(thread_begins);
+#endif
+    t->stack_pointer = top;
+}
+
+static void resume(Thread *t) {
+    current = t;
+    threadIdx = t->index;
+    cuda_on_cpu_switch_stacks(&scheduler_stack_pointer, t->stack_pointer);
+    current = NULL;
+}
+
+/* Wait: the scheduler goes on. Returns when this thread may. */
+static void wait_as(State state, const char *what, const char *file, int line) {
+    Thread *t = current;
+    t->state = state;
+    t->what = what;
+    t->file = file;
+    t->line = line;
+    cuda_on_cpu_switch_stacks(&t->stack_pointer, scheduler_stack_pointer);
+}
+
+/* ---- waiting for each other ----------------------------------------------------- */
+
+void cuda_on_cpu_barrier(const char *file, int line) {
+    wait_as(AT_BARRIER, "__syncthreads", file, line);
+}
+
+int cuda_on_cpu_lane(void) {
+    return (int)(current - threads) % 32;
+}
+
+static Thread *warp_of(Thread *t) {
+    return threads + (t - threads) / 32 * 32;
+}
+
+/* Are all lanes of this thread's mask at the same place? */
+static bool group_is_complete(const Thread *t, const Thread *warp) {
+    for (int lane = 0; lane < 32; lane++) {
+        const Thread *other = warp + lane;
+        if (!(t->mask >> lane & 1)) {
+            continue;
+        }
+        if (other >= threads + thread_count) {
+            cuda_on_cpu_stop("%s at %s:%d: mask %08x names lane %d, but the block ends "
+                             "before it",
+                             t->what, t->file, t->line, t->mask, lane);
+        }
+        if (other->state != AT_WARP || other->mask != t->mask ||
+            strcmp(other->what, t->what) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned mask,
+                          uint64_t value, int source) {
+    Thread *t = current, *warp = warp_of(t);
+    const int lane = cuda_on_cpu_lane();
+    t->what = what;
+    t->file = file;
+    t->line = line;
+    if (!(mask >> lane & 1)) {
+        cuda_on_cpu_stop("%s at %s:%d: mask %08x leaves out the calling lane %d", what,
+                         file, line, mask, lane);
+    }
+    if (source != CUDA_ON_CPU_VOTE && !(mask >> source & 1)) {
+        cuda_on_cpu_stop("%s at %s:%d: reads lane %d, which mask %08x leaves out", what,
+                         file, line, source, mask);
+    }
+    t->mask = mask;
+    t->value = value;
+    t->source = source;
+    t->state = AT_WARP;
+    if (!group_is_complete(t, warp)) {
+        wait_as(AT_WARP, what, file, line);
+        return t->result;
+    }
+    uint64_t votes = 0;
+    for (int l = 0; l < 32; l++) {
+        votes |= (mask >> l & 1 && warp[l].value) ? UINT64_C(1) << l : 0;
+    }
+    for (int l = 0; l < 32; l++) {
+        if (mask >> l & 1) {
+            Thread *other = warp + l;
+            const int from = other->source;
+            other->result = from == CUDA_ON_CPU_VOTE ? votes : warp[from].value;
+            other->state = READY;
+        }
+    }
+    return t->result;
+}
+
+/* ---- the scheduler ----------------------------------------------------------------- */
+
+static int count_in(State state) {
+    int count = 0;
+    for (int i = 0; i < thread_count; i++) {
+        count += threads[i].state == state;
+    }
+    return count;
+}
+
+static const Thread *first_in(State state) {
+    for (int i = 0; i < thread_count; i++) {
+        if (threads[i].state == state) {
+            return &threads[i];
+        }
+    }
+    return NULL;
+}
+
+/* Nobody can go on: say why. */
+static void report_deadlock(void) {
+    const Thread *waits = first_in(AT_WARP);
+    const Thread *other = waits ? NULL : first_in(DONE);
+    if (!waits) {
+        waits = first_in(AT_BARRIER);
+    }
+    const int waiting = count_in(waits->state);
+    for (int i = 0; !other && i < thread_count; i++) {
+        const Thread *t = &threads[i];
+        if (t->state != waits->state || t->line != waits->line) {
+            other = t;
+        }
+    }
+    if (!other) {
+        other = waits;
+    }
+    char place[300];
+    snprintf(place, sizeof place, "waits in %s at %s:%d", other->what ? other->what : "",
+             other->file ? other->file : "", other->line);
+    cuda_on_cpu_stop("%s at %s:%d is not reached by all threads: %d of %d wait in one, "
+                     "the first is (%u,%u,%u); thread (%u,%u,%u) %s",
+                     waits->what, waits->file, waits->line, waiting, thread_count,
+                     waits->index.x, waits->index.y, waits->index.z, other->index.x,
+                     other->index.y, other->index.z,
+                     other->state == DONE ? "has returned" : place);
+}
+
+/* Every thread waits at the same barrier: then all may go on. */
+static bool open_barrier(void) {
+    const Thread *first = &threads[0];
+    for (int i = 0; i < thread_count; i++) {
+        const Thread *t = &threads[i];
+        if (t->state != AT_BARRIER || t->line != first->line || t->file != first->file) {
+            return false;
+        }
+    }
+    for (int i = 0; i < thread_count; i++) {
+        threads[i].state = READY;
+    }
+    return true;
+}
+
+static void run_block(const int *order) {
+    for (int i = 0; i < thread_count; i++) {
+        threads[i].state = NEW;
+        threads[i].what = NULL;
+        prepare_stack(&threads[i]);
+    }
+    for (int left = thread_count; left > 0;) {
+        bool moved = false;
+        for (int i = 0; i < thread_count; i++) {
+            Thread *t = &threads[order[i]];
+            if (t->state == NEW || t->state == READY) {
+                resume(t);
+                moved = true;
+                left -= t->state == DONE;
+            }
+        }
+        if (!moved && !open_barrier()) {
+            report_deadlock();
+        }
+    }
+}
+
+void *cuda_on_cpu_dynamic_shared(void) {
+    return dynamic_shared;
+}
+
+static void place_threads(dim3 block) {
+    thread_count = (int)(block.x * block.y * block.z);
+    for (int i = 0; i < thread_count; i++) {
+        const unsigned n = (unsigned)i;
+        threads[i].index = {n % block.x, n / block.x % block.y, n / (block.x * block.y)};
+    }
+}
+
+void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes,
+                     void (*body)(void *), void *arguments) {
+    static int order[MOST_THREADS];
+    if (!cuda_on_cpu_launch_is_possible(grid, block, shared_bytes)) {
+        return;
+    }
+    cuda_on_cpu_now.kernel = kernel;
+    kernel_body = body;
+    kernel_arguments = arguments;
+    gridDim = grid;
+    blockDim = block;
+    place_threads(block);
+    for (int i = 0; i < thread_count; i++) {
+        order[i] = i;
+    }
+    dynamic_shared = static_cast<char *>(malloc(shared_bytes + 1));
+    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++) {
+        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++) {
+            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
+                run_block(order);
+            }
+        }
+    }
+    free(dynamic_shared);
+    cuda_on_cpu_now.kernel = NULL;
+}
