@@ -8,6 +8,7 @@
 #   make ARCH=x86-64-v3 ...    for other machines than this one (default: native)
 #   make OPENMP=-fopenmp-simd  without threads
 #   make V=1 ...               show every command whole
+#   make NVCC= ...             as if CUDA were not installed
 
 CHAPTERS := 1 2 3 4 5
 MODULE_DIRS := common $(sort $(wildcard chapters/0*))
@@ -27,6 +28,9 @@ CC := $(notdir $(firstword $(shell command -v gcc) $(shell command -v clang) gcc
 endif
 ARCH := native
 BUILD := build/$(notdir $(CC))
+
+# The C++ compiler that belongs to the C compiler: kernels on the CPU.
+CXX := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
 
 # Asked once, when first needed: after `setup` in `make setup chapter5`.
 once = $(eval $(1) := $(shell $(2)))$($(1))
@@ -51,6 +55,12 @@ ALL_CFLAGS = $(CFLAGS) $(OPENMP) $(INCLUDES) -MMD -MP
 LDLIBS := -lm
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# Kernels (.cu) on the CPU: C++ without its library, with cuda_on_cpu's cuda_runtime.h.
+CUDA_DIR := chapters/06_cuda_training
+CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
+           -fno-exceptions -fno-rtti
+ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
+
 FLAVOURS := float double asan-float asan-double
 FLAGS_float :=
 FLAGS_double := -DREAL_IS_DOUBLE
@@ -70,6 +80,11 @@ upto = $(wordlist 1,$(1),1 2 3 4 5 6)
 sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
+
+# Chapter 6's kernels and the machine that they run on without a GPU.
+CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
+CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
+cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU)))
 
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
@@ -143,12 +158,39 @@ define flavour_rules
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests) -c $$< -o $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests -Itests/cuda) -c $$< -o $$@
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
+
+# The same for kernels on the CPU; and their tests. What the CPU's layers compute in
+# double (tests/cuda/in_double/) is joined into one object that shows cpu_* only.
+CUDA_TESTS := $(wildcard tests/cuda/*.c)
+IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
+define cuda_flavour_rules
+$(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags | need-compiler
+	@mkdir -p $$(@D)
+	$$(call say,c++,$$@)
+	$$(Q)$$(CXX) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
+$(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
+	@mkdir -p $$(@D)
+	$$(call say,c++,$$@)
+	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
+$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) tests/check_helpers.c $$(call sources_for,5)) \
+    $$(call cpu_objects,$(1)) $(BUILD)/double/cpu_in_double.o | need-check
+	$$(call say,link,$$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
+endef
+$(foreach flavour,float asan-float,$(eval $(call cuda_flavour_rules,$(flavour))))
+$(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
+
+$(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sources_for,5))
+	$(call say,join,$@)
+	$(Q)$(CC) -r -nostdlib $^ -o $@.all
+	$(Q)objcopy --wildcard --keep-global-symbol='cpu_*' $@.all $@
+	@rm -f $@.all
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
 $(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-check
 
@@ -176,4 +218,4 @@ $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_
 endef
 $(foreach n,$(CHAPTERS),$(eval $(call chapter_rules,$(n))))
 
--include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*/*.d $(BUILD)/*/*/*/*.d)

@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus /* chapter 6 is C++ where it is CUDA */
+extern "C" {
+#endif
+
 typedef struct {
     char text[512]; /* one line, without a newline at its end */
 } Error;
@@ -33,6 +37,10 @@ bool error_set(Error *error, const char *format, ...)
 void *allocate(size_t bytes, const char *what, Error *error);
 
 /* bug: print the message (printf's format) to stderr and abort(). */
-_Noreturn void bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void bug(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

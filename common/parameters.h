@@ -20,6 +20,10 @@
 #include "error.h"
 #include "tensor.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Whether weight decay pulls on a parameter: yes for matrices, no for biases,
  * norms, the class token and position embeddings. */
 typedef enum { NO_DECAY, DECAY } Decay;
@@ -67,5 +71,9 @@ void parameters_view(const ParameterList *list, ParameterLayout *layout, void *m
 
 /* parameter_in: parameter p's tensor within a block of this layout. */
 Tensor parameter_in(const Parameter *p, real *block);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 
 #include "tensor.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a stream is for: two uses never share a number. */
 typedef enum {
     RANDOM_INITIALISE = 1, /* weights */
@@ -57,5 +61,9 @@ void random_fill_uniform(Random random, Tensor T, double bound);
 
 /* random_permutation: order (n) becomes a random order of 0..n-1. */
 void random_permutation(Random random, int *order, int n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

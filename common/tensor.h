@@ -25,6 +25,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #ifdef REAL_IS_DOUBLE
 typedef double real;
 #define REAL_NAME "double"
@@ -106,9 +110,11 @@ char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]);
  *   attention_forward: K is (5,2), want (5,3). K has one row of d_k per key.
  */
 #define expect_shape(T, hint, ...)                                                     \
-    tensor_expect((T), #T, __func__, (hint),                                           \
-                  (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)),                   \
-                  (const int[]){__VA_ARGS__})
+    do {                                                                               \
+        const int wanted_[] = {__VA_ARGS__};                                           \
+        tensor_expect((T), #T, __func__, (hint),                                       \
+                      (int)(sizeof wanted_ / sizeof wanted_[0]), wanted_);             \
+    } while (0)
 void tensor_expect(Tensor T, const char *name, const char *function, const char *hint,
                    int ndim, const int *shape);
 
@@ -140,5 +146,9 @@ void tensor_transpose(Tensor A, Tensor AT);
 
 /* tensor_max_abs_difference: max |A - B| over all elements; NaN if any is. */
 double tensor_max_abs_difference(Tensor A, Tensor B);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 
 #include "tensor.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     double rate;   /* 0: none (evaluation) */
     uint64_t seed; /* the run's */
@@ -33,5 +37,9 @@ typedef struct {
  *   place         which dropout of the model this is
  */
 void dropout_apply(const Dropout *dropout, int place, Tensor X);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "parameters.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     double beta1, beta2, epsilon;
     double weight_decay; /* lambda */
@@ -34,5 +38,9 @@ double gradient_norm(const real *gradients, long count);
  * it equals it. Returns the norm before. most = 0: never clip.
  */
 double gradient_clip(real *gradients, long count, double most);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

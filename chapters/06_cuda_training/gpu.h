@@ -1,0 +1,84 @@
+/*
+ * gpu.h: the device as the host sees it: is there one, its memory, copies, streams.
+ *
+ * For C and for .cu files. Nothing of CUDA shows here: the training loop and the model
+ * are plain C, and link with kernels that nvcc has compiled for a GPU or with the same
+ * kernels on cuda_on_cpu.
+ *
+ * Device memory is passed around in Tensors whose `data` the host must not read:
+ * shapes are asserted by the same code as on the CPU.
+ *
+ * Errors. What can be foreseen (no device, too little memory) comes back as an Error.
+ * Anything else that fails while training (a lost device, a kernel that was stopped)
+ * can't be mended: one line says which call, where, and what to do, and the program
+ * ends with exit status 1. The last checkpoint is whole, since checkpoints are
+ * written beside their place and renamed.
+ */
+#ifndef GPU_H
+#define GPU_H
+
+#include <stddef.h>
+
+#include "error.h"
+#include "tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct CUstream_st *GpuStream; /* a queue of work; CUDA's cudaStream_t */
+typedef struct CUevent_st *GpuEvent;   /* a mark in a queue; CUDA's cudaEvent_t */
+
+typedef struct {
+    char name[256];
+    int major, minor;   /* compute capability; 0.0 for cuda_on_cpu */
+    int multiprocessors;
+    int runtime_version, driver_version; /* 13000 is 13.0 */
+    double total_bytes, free_bytes;
+    bool emulated;      /* cuda_on_cpu */
+} GpuInfo;
+
+/* gpu_open: choose the first device; false, and why there is none that works: no
+ * card, no driver, a driver older than the runtime this was built with. */
+bool gpu_open(GpuInfo *info, Error *error);
+
+/* ---- memory ---------------------------------------------------------------- */
+
+/* gpu_allocate: bytes on the device; NULL and an error that names `what`. */
+void *gpu_allocate(size_t bytes, const char *what, Error *error);
+void gpu_free(void *at);
+
+/* gpu_allocate_pinned: host memory that the device can copy from while the host goes
+ * on; ordinary memory may be moved by the system at any time. */
+void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error);
+void gpu_free_pinned(void *at);
+
+/* ---- queues of work ----------------------------------------------------------- */
+
+GpuStream gpu_stream_make(void);
+void gpu_stream_free(GpuStream stream);
+
+/* Each is put into the stream and done later, in the stream's order. */
+void gpu_upload(GpuStream stream, void *device, const void *host, size_t bytes);
+void gpu_download(GpuStream stream, void *host, const void *device, size_t bytes);
+void gpu_copy(GpuStream stream, void *to, const void *from, size_t bytes);
+void gpu_zero(GpuStream stream, void *device, size_t bytes);
+
+/* gpu_wait: the host waits until everything in the stream is done. */
+void gpu_wait(GpuStream stream);
+
+GpuEvent gpu_event_make(void);
+void gpu_event_free(GpuEvent event);
+void gpu_event_record(GpuEvent event, GpuStream stream);
+/* gpu_stream_wait: the stream goes on when the event is reached; the host doesn't wait. */
+void gpu_stream_wait(GpuStream stream, GpuEvent event);
+/* gpu_event_wait: the host waits for the event. */
+void gpu_event_wait(GpuEvent event);
+/* gpu_event_ms: milliseconds between two events, both reached. */
+double gpu_event_ms(GpuEvent from, GpuEvent to);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * gpu_adamw.h: clipping by the global norm and AdamW on the device (adamw.h has the
+ * equations), each over the whole block of parameters at once.
+ */
+#ifndef GPU_ADAMW_H
+#define GPU_ADAMW_H
+
+#include "adamw.h"
+#include "gpu.h"
+#include "gpu_loss.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * gpu_gradient_norm: result->gradient_norm = sqrt(sum of squares) and
+ * result->clip_scale = most / norm where the norm exceeds most > 0, else 1. The host
+ * needn't know either: the next kernel reads the scale on the device.
+ *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
+ */
+enum { NORM_PARTS = 256 };
+void gpu_gradient_norm(GpuStream stream, const float *gradients, long count, double most,
+                       double *partial, GpuStepResult *result);
+
+/* Where decay begins and ends: parameters in order, on the device. */
+typedef struct {
+    long end;     /* the first number after this run of parameters */
+    float lambda; /* their weight decay */
+} DecayRun;
+
+/*
+ * gpu_adamw_step: adamw_step of adamw.h, on gradients times result->clip_scale.
+ *   weights, gradients, m, v   count numbers each, on the device
+ *   runs   `run_count` of them, sorted, on the device
+ */
+void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, long count,
+                    const DecayRun *runs, int run_count, float *weights,
+                    const float *gradients, float *m, float *v,
+                    const GpuStepResult *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
