@@ -84,7 +84,7 @@ libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
 # Chapter 6's kernels and the machine that they run on without a GPU.
 CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
-cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU)))
+cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
 
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
@@ -168,6 +168,7 @@ $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 # The same for kernels on the CPU; and their tests. What the CPU's layers compute in
 # double (tests/cuda/in_double/) is joined into one object that shows cpu_* only.
 CUDA_TESTS := $(wildcard tests/cuda/*.c)
+CUDA_TEST_KERNELS := $(wildcard tests/cuda/*.cu)
 IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
 define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags | need-compiler
@@ -179,7 +180,7 @@ $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
 	$$(call say,c++,$$@)
 	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
 $(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) tests/check_helpers.c $$(call sources_for,5)) \
-    $$(call cpu_objects,$(1)) $(BUILD)/double/cpu_in_double.o | need-check
+    $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
 endef

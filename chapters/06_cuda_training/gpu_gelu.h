@@ -17,7 +17,7 @@ extern "C" {
 
 typedef enum {
     GELU_SEPARATE, /* a kernel adds the bias, another applies GELU */
-    GELU_FUSED,    /* one kernel, four numbers a thread where rows allow it */
+    GELU_FUSED,    /* one kernel does both */
     GELU_VERSIONS
 } GeluVersion;
 #define GELU_BEST GELU_FUSED

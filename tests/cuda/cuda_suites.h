@@ -1,0 +1,11 @@
+/*
+ * cuda_suites.h: the suites of chapter 6, run by main.c beside this.
+ */
+#ifndef CUDA_SUITES_H
+#define CUDA_SUITES_H
+
+#include <check.h>
+
+Suite *gpu_gelu_suite(void);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * main.c: runs every suite of chapter 6, on cuda_on_cpu or on a GPU; exits with 0 only
+ * when every test passed, and when as many ran as there should be.
+ *
+ * On a GPU all tests run in one process: a CUDA context does not survive a fork.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cuda_suites.h"
+#include "gpu.h"
+
+enum { MINIMUM_TESTS = 1 };
+
+static Suite *(*const suites[])(void) = {
+    gpu_gelu_suite,
+};
+
+int main(void) {
+    SRunner *runner = srunner_create(NULL);
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        srunner_add_suite(runner, suites[i]());
+    }
+#ifdef ON_A_GPU
+    srunner_set_fork_status(runner, CK_NOFORK);
+#endif
+    srunner_run_all(runner, CK_NORMAL);
+    const int ran = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    const int wanted = getenv("CK_RUN_SUITE") || getenv("CK_RUN_CASE") ? 1 : MINIMUM_TESTS;
+    if (ran < wanted) {
+        printf("FAIL: %d tests of chapter 6 ran, there should be %d or more\n", ran,
+               wanted);
+        return EXIT_FAILURE;
+    }
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
