@@ -53,8 +53,8 @@ START_TEST(no_options_mean_the_default_run) {
         ck_assert(!o.given[i]);
     }
     ck_assert_int_ge(o.settings.threads, 1);
-    ck_assert_str_eq(o.save, OPTIONS_SAVE);
-    ck_assert_str_eq(o.log, OPTIONS_LOG);
+    ck_assert_str_eq(o.save, "chapter5.safetensors");
+    ck_assert_str_eq(o.log, "chapter5.csv");
     ck_assert(!o.data && !o.resume && !o.eval && !o.describe);
     ck_assert(!o.gradcheck && !o.help);
     ck_assert_int_eq(o.max_steps, -1);
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(help_names_every_option) {
     capture_begin();
-    options_help();
+    options_help("chapter5");
     const char *text = capture_end();
     const char *others[] = {"--data",  "--save",     "--resume",    "--eval", "--log",
                             "--steps", "--describe", "--gradcheck", "--help"};

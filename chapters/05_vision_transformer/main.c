@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     if (options.help) {
-        options_help();
+        options_help("chapter5");
         return 0;
     }
     if (options.describe) {
@@ -64,5 +64,5 @@ int main(int argc, char **argv) {
     if (!options.eval && chapter5_gradient_checks(0) > 0) {
         return report_verdict("chapter5", 1);
     }
-    return run(&options);
+    return run(&options, &engine_cpu);
 }

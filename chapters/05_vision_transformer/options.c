@@ -46,10 +46,10 @@ static const char *path_help[] = {
     "  --data DIR             IDX files, gzip or not (default: data/fashion-mnist, if",
     "                         it is there; else the sample in data/sample)",
     "  --save FILE            checkpoint, after each epoch (default: the file that is",
-    "                         resumed, or chapter5.safetensors)",
+    "                         resumed, or PROGRAM.safetensors)",
     "  --resume FILE          go on from a checkpoint, with its settings",
     "  --eval FILE            only test a checkpoint",
-    "  --log FILE.csv         a line a step (default: chapter5.csv)",
+    "  --log FILE.csv         a line a step (default: PROGRAM.csv)",
     "  --steps N              stop after N steps (to try things out)",
     "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
     "                         H/14, or of the model the other options make: this",
@@ -86,11 +86,22 @@ static void help_of(int option) {
     printf("\n");
 }
 
-void options_help(void) {
-    printf("chapter5: train a Vision Transformer from scratch\n\n"
-           "usage: ./chapter5 [options]\n\nThe data and the run\n");
+/* The line, with the program's name in place of PROGRAM. */
+static void print_named(const char *line, const char *program) {
+    const char *mark = strstr(line, "PROGRAM");
+    if (mark) {
+        printf("%.*s%s%s\n", (int)(mark - line), line, program, mark + strlen("PROGRAM"));
+    } else {
+        printf("%s\n", line);
+    }
+}
+
+void options_help(const char *program) {
+    printf("%s: train a Vision Transformer from scratch\n\n"
+           "usage: ./%s [options]\n\nThe data and the run\n",
+           program, program);
     for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
-        printf("%s\n", path_help[i]);
+        print_named(path_help[i], program);
     }
     printf("\nModel and training (in brackets: the default)\n");
     for (int i = 0; i < SETTING_OPTIONS; i++) {
@@ -162,7 +173,7 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     }
     if (path < 0 && setting < 0 && !is_steps) {
         return error_set(
-            error, "unknown option \"%.60s\": ./chapter5 --help lists them", word);
+            error, "unknown option \"%.60s\": ./%s --help lists them", word, o->program);
     }
     if (!value || (path >= 0 && *value == '\0')) {
         return error_set(error, "%s needs a value", word);
@@ -184,16 +195,27 @@ static int all_cores(void) {
 #endif
 }
 
+static void name_files(Options *o, const char *command) {
+    const char *slash = strrchr(command, '/');
+    snprintf(o->program, sizeof o->program, "%s", slash ? slash + 1 : command);
+    snprintf(o->own_save, sizeof o->own_save, "%s.safetensors", o->program);
+    snprintf(o->own_log, sizeof o->own_log, "%s.csv", o->program);
+}
+
 bool options_parse(Options *o, int argc, char **argv, Error *error) {
-    *o = (Options){.settings = settings_default(), .log = OPTIONS_LOG, .max_steps = -1};
+    *o = (Options){.settings = settings_default(), .max_steps = -1};
     o->settings.threads = all_cores();
+    name_files(o, argc > 0 ? argv[0] : "chapter5");
     for (int i = 1, used; i < argc; i += used) {
         if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {
             return false;
         }
     }
     if (!o->save) {
-        o->save = o->resume ? o->resume : OPTIONS_SAVE;
+        o->save = o->resume ? o->resume : o->own_save;
+    }
+    if (!o->log) {
+        o->log = o->own_log;
     }
     if (o->eval && o->resume) {
         return error_set(error, "--eval and --resume: one or the other");

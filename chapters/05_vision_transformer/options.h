@@ -1,22 +1,23 @@
 /*
- * options.h: the command line of chapter 5.
+ * options.h: the command line of chapters 5 and 6. The program is called what the
+ * first word says: messages begin with it, files that it makes are named after it.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
 #include "settings.h"
 
-#define OPTIONS_SAVE "chapter5.safetensors"
-#define OPTIONS_LOG "chapter5.csv"
-
 typedef struct {
+    char program[64];       /* "chapter5" */
+    char own_save[96];      /* "chapter5.safetensors" */
+    char own_log[96];       /* "chapter5.csv" */
     Settings settings;
     bool given[64];       /* given[i]: the command line set settings_name(i) */
     const char *data;     /* --data, or NULL: find one */
-    const char *save;     /* --save; default: --resume's file, or OPTIONS_SAVE */
+    const char *save;     /* --save; default: --resume's file, or own_save */
     const char *resume;   /* --resume, or NULL */
     const char *eval;     /* --eval, or NULL */
-    const char *log;      /* --log */
+    const char *log;      /* --log; default: own_log */
     const char *describe; /* --describe, or NULL */
     bool gradcheck, help;
     long max_steps; /* --steps: stop after this many, -1: don't */
@@ -30,7 +31,7 @@ typedef struct {
 bool options_parse(Options *options, int argc, char **argv, Error *error);
 
 /* options_help: what --help prints. */
-void options_help(void);
+void options_help(const char *program);
 
 /*
  * options_merge: the settings of a run that goes on from a checkpoint: the

@@ -96,24 +96,24 @@ static void show(const Progress *p, long step) {
            images_per_s(p, step));
 }
 
-bool progress_step(Progress *p, const Trainer *t, const StepResult *r, Error *error) {
+bool progress_step(Progress *p, const StepResult *r, Error *error) {
     const double now = wall_seconds(), between_s = p->terminal ? 0.25 : 10;
-    const long epoch = (t->step - 1) / p->steps_per_epoch + 1;
+    const long epoch = (r->step - 1) / p->steps_per_epoch + 1;
     p->loss += r->loss;
     p->accuracy += r->accuracy;
     p->summed++;
-    fprintf(p->csv, "%ld,%ld,%.6f,%.4f,%.6f,%.6g,%.3f\n", t->step, epoch, r->loss,
+    fprintf(p->csv, "%ld,%ld,%.6f,%.4f,%.6f,%.6g,%.3f\n", r->step, epoch, r->loss,
             r->accuracy, r->gradient_norm, r->lr, now - p->started_s);
     if (ferror(p->csv)) {
         return error_set(error, "%s: can't be written: %s", p->csv_path,
                          strerror(errno));
     }
-    if (now - p->shown_s >= between_s && t->step % p->steps_per_epoch != 0) {
+    if (now - p->shown_s >= between_s && r->step % p->steps_per_epoch != 0) {
         char left[32];
-        const double speed = images_per_s(p, t->step);
-        const double images = (double)(p->total_steps - t->step) * p->batch;
+        const double speed = images_per_s(p, r->step);
+        const double images = (double)(p->total_steps - r->step) * p->batch;
         printf(p->terminal ? "\r\033[K" : "");
-        show(p, t->step);
+        show(p, r->step);
         printf("  %s left", duration(speed > 0 ? images / speed : 0, left));
         printf(p->terminal ? "" : "\n");
         fflush(stdout);

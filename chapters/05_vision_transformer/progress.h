@@ -33,8 +33,7 @@ bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_
                     Error *error);
 
 /* progress_step: one line of CSV; now and then the terminal's line. */
-bool progress_step(Progress *progress, const Trainer *trainer, const StepResult *result,
-                   Error *error);
+bool progress_step(Progress *progress, const StepResult *result, Error *error);
 
 /* progress_epoch: the epoch's line, which stays, with the test accuracy. */
 void progress_epoch(Progress *progress, const Trainer *trainer,

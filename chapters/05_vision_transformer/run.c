@@ -96,7 +96,7 @@ static bool check_settings(const Settings *settings, const Dataset *dataset,
     return settings_check(settings, error);
 }
 
-static void print_run(const Trainer *t) {
+static void print_run(const Trainer *t, const Engine *engine) {
     const Settings *s = &t->settings;
     const VitConfig *c = &s->model;
     const long formula = vit_parameter_formula(c);
@@ -106,43 +106,71 @@ static void print_run(const Trainer *t) {
            "parameters, %.1f MFLOP an image\n",
            c->patch, vit_tokens(c), c->block.D, c->depth, c->block.heads, c->block.M,
            t->list.total, vit_forward_flops(c) / 1e6);
-    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, %d "
-           "thread%s, %.0f MB\n",
-           s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
-           (unsigned long long)s->seed, s->threads, s->threads == 1 ? "" : "s",
-           trainer_bytes(t) / 1e6);
+    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ", s->epochs,
+           trainer_steps_per_epoch(t), s->batch, s->lr, (unsigned long long)s->seed);
+    engine->describe(t);
 }
 
 /* ---- training ---------------------------------------------------------------- */
 
+typedef struct {
+    const Options *options;
+    const Engine *engine;
+    const Dataset *dataset;
+} Run;
+
 typedef enum { RUN_DONE, RUN_STOPPED, RUN_FAILED } RunEnd;
 
-/* After each epoch: test, tell, save. */
-static bool end_epoch(const Options *o, Trainer *t, const Dataset *dataset,
-                      Progress *progress, Error *error) {
-    Evaluation evaluation;
-    trainer_evaluate(t, dataset, &dataset->test, &evaluation);
-    progress_epoch(progress, t, &evaluation);
-    return checkpoint_save(o->save, t, dataset, error);
+static bool save(const Run *r, Trainer *t, Error *error) {
+    if (r->engine->download) {
+        r->engine->download(t);
+    }
+    return checkpoint_save(r->options->save, t, r->dataset, error);
 }
 
-static RunEnd train_steps(const Options *o, Trainer *t, const Dataset *dataset,
-                          Progress *progress, Error *error) {
+/* After each epoch: test, tell, save. */
+static bool end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    Evaluation evaluation;
+    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    progress_epoch(progress, t, &evaluation);
+    return save(r, t, error);
+}
+
+static bool log_steps(Progress *progress, const StepResult *results, int count,
+                      Error *error) {
+    for (int i = 0; i < count; i++) {
+        const StepResult *s = &results[i];
+        if (!isfinite(s->loss) || !isfinite(s->gradient_norm)) {
+            return error_set(error,
+                             "step %ld: the loss is %g, its gradient's norm %g: try a "
+                             "lower --lr; nothing was saved since the last epoch",
+                             s->step, s->loss, s->gradient_norm);
+        }
+        if (!progress_step(progress, s, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
+enum { STEPS_AT_ONCE = 16 };
+
+static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *error) {
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
-    const long last = o->max_steps > 0 && o->max_steps < total ? o->max_steps : total;
+    const long most = r->options->max_steps;
+    const long last = most > 0 && most < total ? most : total;
     while (t->step < last) {
-        StepResult result = trainer_step(t, dataset);
-        if (!isfinite(result.loss) || !isfinite(result.gradient_norm)) {
-            error_set(error,
-                      "step %ld: the loss is %g, its gradient's norm %g: try a "
-                      "lower --lr; nothing was saved since the last epoch",
-                      t->step, result.loss, result.gradient_norm);
+        StepResult results[STEPS_AT_ONCE];
+        const long epoch_end = (t->step / per_epoch + 1) * per_epoch;
+        const long wanted = (epoch_end < last ? epoch_end : last) - t->step;
+        const int count = r->engine->steps(
+            t, r->dataset, wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE,
+            results);
+        if (!log_steps(progress, results, count, error)) {
             return RUN_FAILED;
         }
-        if (!progress_step(progress, t, &result, error)) {
-            return RUN_FAILED;
-        }
-        if (t->step % per_epoch == 0 && !end_epoch(o, t, dataset, progress, error)) {
+        if (t->step % per_epoch == 0 && !end_epoch(r, t, progress, error)) {
             return RUN_FAILED;
         }
         if (stop_asked) {
@@ -152,10 +180,10 @@ static RunEnd train_steps(const Options *o, Trainer *t, const Dataset *dataset,
     return RUN_DONE;
 }
 
-static bool train(const Options *o, Trainer *t, const Dataset *dataset, bool *stopped,
-                  Error *error) {
+static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
+    const Options *o = r->options;
     Progress progress;
-    print_run(t);
+    print_run(t, r->engine);
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
     if (!checkpoint_can_save(o->save, error) ||
@@ -163,9 +191,9 @@ static bool train(const Options *o, Trainer *t, const Dataset *dataset, bool *st
         return false;
     }
     watch_signals();
-    const RunEnd end = train_steps(o, t, dataset, &progress, error);
+    const RunEnd end = train_steps(r, t, &progress, error);
     /* The weights first: a log that can't be written must not cost them. */
-    const bool saved = end != RUN_FAILED && checkpoint_save(o->save, t, dataset, error);
+    const bool saved = end != RUN_FAILED && save(r, t, error);
     Error log_error;
     if (!progress_end(&progress, &log_error) && saved) {
         *error = log_error;
@@ -178,11 +206,14 @@ static bool train(const Options *o, Trainer *t, const Dataset *dataset, bool *st
 /* ---- the whole ---------------------------------------------------------------- */
 
 /* The last lines: classes, images, and `test accuracy: 0.NNNN`. */
-static void report(Trainer *t, const Dataset *dataset) {
+static void report(const Run *r, Trainer *t) {
     Evaluation evaluation;
-    trainer_evaluate(t, dataset, &dataset->test, &evaluation);
-    gallery_classes(dataset, &evaluation);
-    gallery_images(t, dataset);
+    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    gallery_classes(r->dataset, &evaluation);
+    if (r->engine->download) {
+        r->engine->download(t);
+    }
+    gallery_images(t, r->dataset);
     printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
            evaluation.count, evaluation.loss);
     printf("test accuracy: %.4f\n",
@@ -190,8 +221,8 @@ static void report(Trainer *t, const Dataset *dataset) {
 }
 
 /* With a trainer that is ready. */
-static bool run_trainer(const Options *o, Trainer *t, const Dataset *dataset,
-                        bool *stopped, Error *error) {
+static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
+    const Options *o = r->options;
     const char *from = o->resume ? o->resume : o->eval;
     if (from && !checkpoint_load(from, t, error)) {
         return false;
@@ -199,11 +230,14 @@ static bool run_trainer(const Options *o, Trainer *t, const Dataset *dataset,
     if (from) {
         printf("checkpoint: %s, after step %ld\n", from, t->step);
     }
-    if (!o->eval && !train(o, t, dataset, stopped, error)) {
+    if (r->engine->upload) {
+        r->engine->upload(t);
+    }
+    if (!o->eval && !train(r, t, stopped, error)) {
         return false;
     }
     if (!*stopped) {
-        report(t, dataset);
+        report(r, t);
     }
     return true;
 }
@@ -211,57 +245,58 @@ static bool run_trainer(const Options *o, Trainer *t, const Dataset *dataset,
 /* The words to go on with: the files that this run was given or has made. */
 static void say_how_to_resume(const Options *o, const Trainer *t) {
     printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n"
-           "    ./chapter5 --resume %s",
-           t->step, trainer_total_steps(t), o->save, o->save);
+           "    ./%s --resume %s",
+           t->step, trainer_total_steps(t), o->save, o->program, o->save);
     if (o->data) {
         printf(" --data %s", o->data);
     }
-    if (strcmp(o->log, OPTIONS_LOG) != 0) {
+    if (strcmp(o->log, o->own_log) != 0) {
         printf(" --log %s", o->log);
     }
     printf("\n");
 }
 
 /* Exit statuses: 1 the world's fault, 2 the command line's. */
-static int complain(const Error *error, int status) {
+static int complain(const Options *o, const Error *error, int status) {
     fflush(stdout);
-    fprintf(stderr, "chapter5: %s\n", error->text);
+    fprintf(stderr, "%s: %s\n", o->program, error->text);
     return status;
 }
 
-static int run_with_data(const Options *o, Dataset *dataset) {
+static int run_with_data(const Options *o, const Engine *engine, Dataset *dataset) {
     static Trainer trainer;
     Settings settings;
     CheckpointInfo info = {0};
     Error error;
     bool stopped = false;
     if (!decide_settings(o, dataset, &settings, &info, &error)) {
-        return complain(&error, 1);
+        return complain(o, &error, 1);
     }
     if (!check_settings(&settings, dataset, &error)) {
-        return complain(&error, 2);
+        return complain(o, &error, 2);
     }
-    if (!trainer_make(&trainer, &settings, dataset->train.count, &error)) {
-        return complain(&error, 1);
+    if (!engine->make(&trainer, &settings, dataset->train.count, &error)) {
+        return complain(o, &error, 1);
     }
-    const bool ok = run_trainer(o, &trainer, dataset, &stopped, &error);
+    const Run r = {o, engine, dataset};
+    const bool ok = run_trainer(&r, &trainer, &stopped, &error);
     if (ok && stopped) {
         say_how_to_resume(o, &trainer);
     }
-    trainer_free(&trainer);
+    engine->free(&trainer);
     if (!ok) {
-        return complain(&error, 1);
+        return complain(o, &error, 1);
     }
     return stopped ? RUN_INTERRUPTED : 0;
 }
 
-int run(const Options *o) {
+int run(const Options *o, const Engine *engine) {
     Dataset dataset;
     Error error;
     if (!load_data(o, &dataset, &error)) {
-        return complain(&error, 1);
+        return complain(o, &error, 1);
     }
-    const int status = run_with_data(o, &dataset);
+    const int status = run_with_data(o, engine, &dataset);
     dataset_free(&dataset);
     return status;
 }

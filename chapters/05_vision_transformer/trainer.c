@@ -42,24 +42,27 @@ static bool make_blocks(Trainer *t, Error *error) {
            (t->v = allocate(bytes, "AdamW's v", error)) != NULL;
 }
 
-bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
-    *t = (Trainer){.settings = *settings, .order_epoch = -1, .order_count = images};
+static bool make(Trainer *t, const Settings *settings, int images, int workers,
+                 int slice, Error *error) {
+    *t = (Trainer){.settings = *settings,
+                   .worker_count = workers,
+                   .slice = slice,
+                   .order_epoch = -1,
+                   .order_count = images};
     if (settings->batch > images) {
         bug("trainer_make: a batch of %d images is more than the %d there are",
             settings->batch, images);
     }
-    const int share = (settings->batch + settings->threads - 1) / settings->threads;
-    t->slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
     t->vit.config = settings->model;
     bool ok = parameters_list(&t->list, vit_parameters, &t->vit, error) &&
               make_blocks(t, error);
     if (ok) {
         t->order = allocate((size_t)images * sizeof(int), "the images' order", error);
         t->workers =
-            allocate((size_t)settings->threads * sizeof(Worker), "workers", error);
+            allocate((size_t)workers * sizeof(Worker), "workers", error);
         ok = t->order && t->workers;
     }
-    for (int w = 0; ok && w < settings->threads; w++) {
+    for (int w = 0; ok && w < workers; w++) {
         ok = worker_make(&t->workers[w], t, error);
     }
     if (!ok) {
@@ -71,8 +74,19 @@ bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error
     return true;
 }
 
+bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
+    const int share = (settings->batch + settings->threads - 1) / settings->threads;
+    const int slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
+    return make(t, settings, images, settings->threads, slice, error);
+}
+
+bool trainer_make_small(Trainer *t, const Settings *settings, int images,
+                        Error *error) {
+    return make(t, settings, images, 1, 1, error);
+}
+
 void trainer_free(Trainer *t) {
-    for (int w = 0; t->workers && w < t->settings.threads; w++) {
+    for (int w = 0; t->workers && w < t->worker_count; w++) {
         worker_free(&t->workers[w]);
     }
     free(t->workers);
@@ -85,9 +99,8 @@ void trainer_free(Trainer *t) {
 }
 
 double trainer_bytes(const Trainer *t) {
-    const double threads = t->settings.threads;
-    double numbers = (3 + threads) * (double)t->list.total;
-    for (int w = 0; w < t->settings.threads; w++) {
+    double numbers = (3 + (double)t->worker_count) * (double)t->list.total;
+    for (int w = 0; w < t->worker_count; w++) {
         numbers += (double)t->workers[w].activations.arena.capacity +
                    (double)t->workers[w].arena.capacity;
     }
@@ -118,7 +131,7 @@ static Schedule schedule_of(const Trainer *t) {
 }
 
 /* The batch of step t->step: its images' numbers. */
-static const int *next_batch(Trainer *t) {
+const int *trainer_batch(Trainer *t) {
     const long steps = trainer_steps_per_epoch(t), epoch = t->step / steps;
     if (t->order_epoch != epoch) {
         Random random = {t->settings.seed, RANDOM_SHUFFLE, (uint32_t)epoch};
@@ -126,6 +139,19 @@ static const int *next_batch(Trainer *t) {
         t->order_epoch = epoch;
     }
     return t->order + t->step % steps * t->settings.batch;
+}
+
+double trainer_rate(const Trainer *t, long step) {
+    const Schedule schedule = schedule_of(t);
+    return schedule_rate(&schedule, step);
+}
+
+Augmentation trainer_augmentation(const Trainer *t, const Dataset *dataset) {
+    const Settings *s = &t->settings;
+    return (Augmentation){.shift = s->shift,
+                          .flip = s->flip < 0 ? dataset->has_class_names : s->flip > 0,
+                          .seed = s->seed,
+                          .epoch = (uint32_t)(t->step / trainer_steps_per_epoch(t))};
 }
 
 /* ---- one worker's share -------------------------------------------------- */
@@ -197,16 +223,11 @@ static void sum_gradients(Trainer *t) {
 
 StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     const Settings *s = &t->settings;
-    const Schedule schedule = schedule_of(t);
-    const uint32_t epoch = (uint32_t)(t->step / trainer_steps_per_epoch(t));
     const Batch batch = {
         .dataset = dataset,
         .set = &dataset->train,
-        .indices = next_batch(t),
-        .augmentation = {.shift = s->shift,
-                         .flip = s->flip < 0 ? dataset->has_class_names : s->flip > 0,
-                         .seed = s->seed,
-                         .epoch = epoch},
+        .indices = trainer_batch(t),
+        .augmentation = trainer_augmentation(t, dataset),
         .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
     };
     const int threads_before = threads_limit(s->threads);
@@ -221,8 +242,8 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
         result.loss += t->workers[w].loss / s->batch;
         result.accuracy += (double)t->workers[w].correct / s->batch;
     }
-    t->step++;
-    result.lr = schedule_rate(&schedule, t->step);
+    result.step = ++t->step;
+    result.lr = trainer_rate(t, t->step);
     result.gradient_norm =
         gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
     adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,

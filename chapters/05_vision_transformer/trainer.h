@@ -27,10 +27,12 @@ typedef struct {
 
 typedef struct {
     Settings settings;
+    void *engine_data; /* chapter 6: what it has on the GPU; else NULL */
     Vit vit;
     ParameterList list;
     real *weights, *m, *v; /* blocks of list.total numbers; owned */
-    Worker *workers;       /* settings.threads of them */
+    int worker_count;      /* settings.threads, or fewer where an engine needs none */
+    Worker *workers;
     int slice;             /* images a slice */
     int *order;            /* the epoch's order of the training images */
     int order_count;
@@ -39,6 +41,7 @@ typedef struct {
 } Trainer;
 
 typedef struct {
+    long step;            /* which one this was: 1, 2, ... */
     double loss;          /* mean over the batch, smoothing included */
     double accuracy;      /* share of the batch's images that were right */
     double gradient_norm; /* before clipping */
@@ -56,10 +59,21 @@ typedef struct {
  * and an error if there is no memory. `images` is the size of the training set.
  */
 bool trainer_make(Trainer *trainer, const Settings *settings, int images, Error *error);
+
+/* trainer_make_small: the same with one worker for single images: for an engine that
+ * does the work elsewhere. */
+bool trainer_make_small(Trainer *trainer, const Settings *settings, int images,
+                        Error *error);
 void trainer_free(Trainer *trainer);
 
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
+
+/* trainer_batch: the images' numbers of step trainer->step; trainer_rate: the learning
+ * rate of step t = 1, 2, ...; trainer_augmentation: what happens to the images. */
+const int *trainer_batch(Trainer *trainer);
+double trainer_rate(const Trainer *trainer, long t);
+Augmentation trainer_augmentation(const Trainer *trainer, const Dataset *dataset);
 
 /* trainer_bytes: the memory that it holds. */
 double trainer_bytes(const Trainer *trainer);

@@ -1,0 +1,25 @@
+/* engine.c: the CPU as an engine. See engine.h. */
+#include "engine.h"
+
+#include <stdio.h>
+
+static int one_step(Trainer *trainer, const Dataset *dataset, int most,
+                    StepResult *results) {
+    (void)most;
+    results[0] = trainer_step(trainer, dataset);
+    return 1;
+}
+
+static void describe(const Trainer *t) {
+    printf("on the CPU, %d thread%s, %.0f MB\n", t->settings.threads,
+           t->settings.threads == 1 ? "" : "s", trainer_bytes(t) / 1e6);
+}
+
+const Engine engine_cpu = {
+    .program = "chapter5",
+    .make = trainer_make,
+    .free = trainer_free,
+    .steps = one_step,
+    .evaluate = trainer_evaluate,
+    .describe = describe,
+};
