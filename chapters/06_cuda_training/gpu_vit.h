@@ -1,0 +1,86 @@
+/*
+ * gpu_vit.h: the Vision Transformer of chapter 5, its forward and backward pass made of
+ * kernels. The same struct Vit, laid over a block of weights on the device; the same
+ * lines as vit.c and encoder_block.c, each a launch or two.
+ *
+ *     z_0  = [x_class; x_p^1 E; ...; x_p^N E] + E_pos          [ViT eq.1]
+ *     z'_l = MSA(LN(z_{l-1})) + z_{l-1},   l = 1 ... L         [ViT eq.2]
+ *     z_l  = MLP(LN(z'_l)) + z'_l,         l = 1 ... L         [ViT eq.3]
+ *     y    = LN(z_L^0),   logits = y W_head^T + b_head         [ViT eq.4]
+ *
+ * Nothing here waits for the device and nothing allocates: a step is a queue of
+ * launches.
+ */
+#ifndef GPU_VIT_H
+#define GPU_VIT_H
+
+#include "gpu.h"
+#include "gpu_attention.h"
+#include "gpu_elementwise.h"
+#include "gpu_gelu.h"
+#include "gpu_layer_norm.h"
+#include "gpu_matmul.h"
+#include "vit.h"
+
+/* Where launches go, and which version of each ladder they take. */
+typedef struct {
+    GpuStream stream;
+    MatmulVersion matmul;
+    AttentionVersion attention;
+    LayerNormVersion layer_norm;
+    GeluVersion gelu;
+} Gpu;
+
+/* The best version of everything that is our own. */
+Gpu gpu_best(GpuStream stream);
+
+/* What a block's forward pass keeps, for up to B images of n tokens. */
+typedef struct {
+    Tensor x1, mean1, rstd1; /* (B, n, D), (B n), (B n)   LN(z), or z + MSA(z) */
+    Tensor qkv;              /* (B, n, 3D) */
+    AttentionKept kept;
+    Tensor concat;           /* (B, n, D)  the heads' results, side by side */
+    Tensor z_prime;          /* (B, n, D) */
+    Tensor x2, mean2, rstd2; /* (B, n, D), (B n), (B n) */
+    Tensor pre, hidden;      /* (B, n, M)  before and after the nonlinearity */
+    Tensor y;                /* (B, n, D) */
+} GpuBlockActivations;
+
+/* Everything that a pass over B images needs; all on the device. */
+typedef struct {
+    Arena arena; /* its block is device memory, owned; the tensors below lie in it */
+    int heads;
+    Tensor patches;         /* (B, N, C P P) */
+    Tensor embedded;        /* (B, N, D)  in backward its gradient */
+    Tensor z_0;             /* (B, n, D) */
+    GpuBlockActivations blocks[VIT_MAX_DEPTH];
+    Tensor cls, mean, rstd; /* (B, D), (B), (B)  z_L^0 and its norm */
+    Tensor y, logits;       /* (B, D), (B, K) */
+    /* backward's scratch, shared by all blocks; dlogits takes the place of logits */
+    Tensor dcls;            /* (B, D) */
+    Tensor dz, dx, dconcat; /* (B, n, D) */
+    Tensor dqkv;            /* (B, n, 3D) */
+    Tensor dhidden;         /* (B, n, M) */
+    AttentionKept scratch;  /* dA, delta */
+    Tensor partial;         /* sums of runs of rows */
+} GpuVitActivations;
+
+/* gpu_vit_activations_bytes: what B images need. */
+double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
+                                 int B);
+bool gpu_vit_activations_make(GpuVitActivations *a, const VitConfig *config,
+                              AttentionVersion attention, int B, Error *error);
+void gpu_vit_activations_free(GpuVitActivations *a);
+
+/*
+ * gpu_vit_forward: logits (B, K), on the device, from images (B, C, H, W), on the
+ * device. B may be less than what the activations were made for.
+ */
+Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
+                       GpuVitActivations *a, const Dropout *dropout);
+
+/* gpu_vit_backward: add the gradients of all weights to d. dlogits (B, K) in. */
+void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations *a,
+                      const Dropout *dropout, Tensor dlogits);
+
+#endif
