@@ -9,8 +9,9 @@
 #   make OPENMP=-fopenmp-simd  without threads
 #   make V=1 ...               show every command whole
 #   make NVCC= ...             as if CUDA were not installed
+#   make CUDA_ARCH="80 90" ... for these compute capabilities (default: the card's)
 
-CHAPTERS := 1 2 3 4 5
+CHAPTERS := 1 2 3 4 5 6
 MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -61,6 +62,23 @@ CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
            -fno-exceptions -fno-rtti
 ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
 
+# The same for a GPU, where there is nvcc: for this machine's card; without one, for
+# every architecture from 7.5 on that this nvcc knows (SASS for each major one, PTX
+# for what comes later).
+NVCC := $(firstword $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
+CUDA_HOME = $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+CUDA_CARD = $(call once,CUDA_CARD,nvidia-smi --query-gpu=compute_cap --format=csv$(comma)noheader 2>/dev/null | tr -d . | grep -E '^[0-9]+$$' | sort -u)
+comma := ,
+CUDA_ARCH = $(CUDA_CARD)
+gencode = $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a)$(comma)code=sm_$(a))
+CUDA_FOR = $(if $(CUDA_ARCH),$(addprefix sm_,$(CUDA_ARCH)),every architecture from sm_75 on)
+CUBLASLT = $(call once,CUBLASLT,test -f $(CUDA_HOME)/include/cublasLt.h && echo yes)
+NVCCFLAGS = -std=c++17 -O3 -lineinfo $(if $(CUDA_ARCH),$(gencode),-arch=all-major) \
+            -Xcompiler -Wall$(comma)-Wextra $(if $(EXTRA),-Werror all-warnings) \
+            $(if $(CUBLASLT),-DHAVE_CUBLASLT) $(INCLUDES) -MMD -MP
+CUDA_LIBS = -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart_static \
+            $(if $(CUBLASLT),-lcublasLt) -lrt -ldl -lpthread
+
 FLAVOURS := float double asan-float asan-double
 FLAGS_float :=
 FLAGS_double := -DREAL_IS_DOUBLE
@@ -84,6 +102,10 @@ libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
 # Chapter 6's kernels and the machine that they run on without a GPU.
 CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
+# C that is compiled once and linked with the kernels of either device.
+DEVICE_C := $(filter-out $(CUDA_DIR)/main.c $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
+CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.c)
+gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
 cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
 
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
@@ -179,7 +201,7 @@ $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
 	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
-$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) tests/check_helpers.c $$(call sources_for,5)) \
+$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) $$(DEVICE_C) tests/check_helpers.c $$(call sources_for,5)) \
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
@@ -217,6 +239,32 @@ $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_
 	$$(Q)objcopy --keep-global-symbol=chapter$(1)_gradient_checks $$@.all $$@
 	@rm -f $$@.all
 endef
-$(foreach n,$(CHAPTERS),$(eval $(call chapter_rules,$(n))))
+$(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
+
+# chapter 6 holds its kernels twice: for cuda_on_cpu, joined into an object that hides
+# every name but one; and, where there is nvcc, for a GPU.
+$(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
+$(BUILD)/float/%/06_cuda_training/main.o: FLAGS_float = $(if $(NVCC),-DHAVE_CUDA)
+$(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< -o $@
+$(BUILD)/cuda/flags: FORCE | need-compiler
+	@mkdir -p $(@D)
+	@echo '$(NVCCFLAGS)' | cmp -s - $@ || echo '$(NVCCFLAGS)' > $@
+$(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
+	@mkdir -p $(@D)
+	$(call say,nvcc,$@ ($(CUDA_FOR)))
+	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
+$(BUILD)/float/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C) $(CUDA_DIR)/device.c) $(call cpu_objects,float)
+	$(call say,join,$@)
+	$(Q)$(CC) -r -nostdlib $^ -o $@.all
+	$(Q)objcopy --keep-global-symbol=device_cuda_on_cpu $@.all $@
+	@rm -f $@.all
+CHAPTER6_GPU = $(if $(NVCC),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
+chapter6: $(call objects,float,$(CUDA_DIR)/main.c $(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
+          $(CHAPTER6_GPU) | found need-libraries data
+	$(call say,link,$@)
+	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(if $(NVCC),$(CUDA_LIBS)) $(LDLIBS) -o $@
 
 -include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*/*.d $(BUILD)/*/*/*/*.d)

@@ -100,7 +100,9 @@ void *gpu_allocate(size_t bytes, const char *what, Error *error) {
 }
 
 void gpu_free(void *at) {
-    CUDA_MUST(cudaFree(at));
+    if (at) {
+        CUDA_MUST(cudaFree(at));
+    }
 }
 
 void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error) {
@@ -116,7 +118,9 @@ void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error) {
 }
 
 void gpu_free_pinned(void *at) {
-    CUDA_MUST(cudaFreeHost(at));
+    if (at) {
+        CUDA_MUST(cudaFreeHost(at));
+    }
 }
 
 /* ---- queues of work ---------------------------------------------------------------- */

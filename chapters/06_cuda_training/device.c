@@ -1,0 +1,14 @@
+/* device.c: see device.h. DEVICE is the name that this compilation goes by. */
+#include "device.h"
+
+#include "gpu_parity.h"
+
+const Device DEVICE = {
+    .engine = &gpu_engine,
+    .open = gpu_open,
+    .choose = gpu_trainer_choose,
+    .matmul_available = gpu_matmul_available,
+    .matmul_names = gpu_matmul_names,
+    .attention_names = gpu_attention_names,
+    .check_against_cpu = gpu_parity,
+};

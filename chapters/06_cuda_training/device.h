@@ -1,0 +1,30 @@
+/*
+ * device.h: the two machines that this chapter's kernels run on.
+ *
+ * Everything that touches a device (the .cu files, gpu_*.c, device.c) is compiled
+ * twice: by nvcc for a GPU, where there is nvcc; and by the C++ compiler for
+ * cuda_on_cpu, always. The second copy is joined into one object in which every name
+ * is hidden but device_cuda_on_cpu; so one program holds both, and chooses when it
+ * starts.
+ */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include "gpu_trainer.h"
+
+typedef struct {
+    const Engine *engine;
+    bool (*open)(GpuInfo *info, Error *error);
+    void (*choose)(GpuChoices choices);
+    bool (*matmul_available)(MatmulVersion version);
+    const char *const *matmul_names;    /* MATMUL_VERSIONS */
+    const char *const *attention_names; /* ATTENTION_VERSIONS */
+    /* A small ViT's logits, loss and all gradients beside chapter 5's; how many of
+     * them disagree. Prints a PASS or FAIL for each. */
+    int (*check_against_cpu)(void);
+} Device;
+
+extern const Device device_cuda;        /* only in a program that nvcc had a part in */
+extern const Device device_cuda_on_cpu; /* always */
+
+#endif

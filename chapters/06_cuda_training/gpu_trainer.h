@@ -1,0 +1,37 @@
+/*
+ * gpu_trainer.h: chapter 5's training with the device doing the work: an Engine.
+ *
+ *   host     chooses the batch's images, augments and normalises them, into pinned
+ *            memory; puts launches into a queue; once in 16 steps asks how it went
+ *   copies   a queue of their own: the next batch travels while this one trains
+ *   compute  the other queue: forward, loss, backward, norm, AdamW. Weights, gradients
+ *            and moments never leave the device but for a checkpoint
+ *
+ *     host     | batch 1 | batch 2      | batch 3      | ...
+ *     copies             | batch 1 |    | batch 2 |
+ *     compute                      | step 1       | step 2 ...
+ *
+ * No allocation and no waiting inside a step: the host only waits for a batch's copy
+ * before it writes over that pinned memory again, two steps later.
+ */
+#ifndef GPU_TRAINER_H
+#define GPU_TRAINER_H
+
+#include "engine.h"
+#include "gpu_vit.h"
+
+/* What the command line chooses beside chapter 5's options; set before a run. */
+typedef struct {
+    MatmulVersion matmul;
+    AttentionVersion attention;
+} GpuChoices;
+GpuChoices gpu_choices_default(void);
+void gpu_trainer_choose(GpuChoices choices);
+
+/* The engine of whatever this is linked with: a GPU, or cuda_on_cpu (device.h). */
+extern const Engine gpu_engine;
+
+/* gpu_trainer_bytes: device memory that training with batches of B images takes. */
+double gpu_trainer_bytes(const Settings *settings, long parameters, int B);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * chapter6: chapter 5's Vision Transformer, trained by CUDA kernels: on a GPU, or,
+ * where there is none, on cuda_on_cpu.
+ *
+ * New since chapter 5: the device (gpu), a .cu file for each operation with a ladder of
+ * versions, the model as a queue of launches (gpu_vit), training on the device
+ * (gpu_trainer), and the emulator (cuda_on_cpu). The command line, checkpoints, logs
+ * and Ctrl-C are chapter 5's (options, run).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "device.h"
+#include "options.h"
+#include "report.h"
+#include "run.h"
+
+enum { MOST_WORDS = 256 };
+
+/* This chapter's own options; the other words are for chapter 5's. */
+typedef struct {
+    GpuChoices choices;
+    bool emulate, check;
+    int argc;
+    char *argv[MOST_WORDS];
+} OwnOptions;
+
+static void print_own_help(const Device *device) {
+    printf("\nThe device\n"
+           "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
+           "  --check                only compare the device with chapter 5's CPU code\n"
+           "  --matmul NAME         ");
+    for (int i = 0; i < MATMUL_VERSIONS; i++) {
+        if (device->matmul_available((MatmulVersion)i)) {
+            printf(" %s", device->matmul_names[i]);
+        }
+    }
+    printf("\n  --attention NAME      ");
+    for (int i = 0; i < ATTENTION_VERSIONS; i++) {
+        printf(" %s", device->attention_names[i]);
+    }
+    printf("\n");
+}
+
+static int index_of(const char *word, const char *const *names, int count) {
+    for (int i = 0; i < count; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Takes this chapter's words out; false if one of them is wrong. */
+static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **argv,
+                             Error *error) {
+    *own = (OwnOptions){.choices = gpu_choices_default()};
+    for (int i = 0; i < argc && own->argc < MOST_WORDS - 16; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--emulate") == 0) {
+            own->emulate = true;
+        } else if (strcmp(argv[i], "--check") == 0) {
+            own->check = true;
+        } else if (strcmp(argv[i], "--matmul") == 0) {
+            const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
+            if (v < 0 || !d->matmul_available((MatmulVersion)v)) {
+                return error_set(error, "--matmul can't be \"%.60s\": --help lists them",
+                                 value);
+            }
+            own->choices.matmul = (MatmulVersion)v;
+            i++;
+        } else if (strcmp(argv[i], "--attention") == 0) {
+            const int v = index_of(value, d->attention_names, ATTENTION_VERSIONS);
+            if (v < 0) {
+                return error_set(error,
+                                 "--attention can't be \"%.60s\": --help lists them",
+                                 value);
+            }
+            own->choices.attention = (AttentionVersion)v;
+            i++;
+        } else {
+            own->argv[own->argc++] = argv[i];
+        }
+    }
+    return true;
+}
+
+/* What a bare ./chapter6 trains on the emulator: a minute's work. */
+static char *small_run[] = {"--data",  "data/sample", "--dim",   "32", "--depth", "2",
+                            "--heads", "2",           "--mlp",   "64", "--patch", "7",
+                            "--batch", "32",          "--epochs", "1", "--steps", "24"};
+
+static void use_small_run(OwnOptions *own) {
+    for (size_t i = 0; i < sizeof small_run / sizeof small_run[0]; i++) {
+        own->argv[own->argc++] = small_run[i];
+    }
+    printf("A small model for a few steps, since one CPU thread plays the GPU:\n   ");
+    for (int i = 1; i < own->argc; i++) {
+        printf(" %s", own->argv[i]);
+    }
+    printf("\nWith options of your own it trains what you ask for.\n\n");
+}
+
+static const Device *choose_device(bool emulate) {
+    const Device *device = &device_cuda_on_cpu;
+    GpuInfo info;
+    Error error;
+#ifdef HAVE_CUDA
+    if (emulate) {
+        printf("device: cuda_on_cpu, as asked\n");
+    } else if (device_cuda.open(&info, &error)) {
+        printf("device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name, info.major,
+               info.minor, info.runtime_version / 1000,
+               info.runtime_version % 1000 / 10);
+        device = &device_cuda;
+    } else {
+        printf("device: %s\n        cuda_on_cpu runs the same kernels instead.\n",
+               error.text);
+    }
+#else
+    (void)emulate;
+    (void)info;
+    (void)error;
+    printf("device: this program was built without nvcc;\n"
+           "        cuda_on_cpu runs the same kernels instead.\n");
+#endif
+    return device;
+}
+
+static int check(const Device *device) {
+    report_title("The device beside chapter 5's CPU code: a small ViT, every gradient");
+    return device->check_against_cpu();
+}
+
+int main(int argc, char **argv) {
+    static OwnOptions own;
+    Options options;
+    Error error;
+    if (!take_own_options(&own, &device_cuda_on_cpu, argc, argv, &error)) {
+        fprintf(stderr, "chapter6: %s\n", error.text);
+        return 2;
+    }
+    const bool bare = own.argc == 1;
+    if (!options_parse(&options, own.argc, own.argv, &error)) {
+        fprintf(stderr, "chapter6: %s\n", error.text);
+        return 2;
+    }
+    if (options.help) {
+        options_help("chapter6");
+        print_own_help(&device_cuda_on_cpu);
+        return 0;
+    }
+    report_title("Chapter 6: training in CUDA");
+    const Device *device = choose_device(own.emulate);
+    device->choose(own.choices);
+    if (check(device) > 0 || own.check || options.gradcheck) {
+        return report_verdict("chapter6", 0);
+    }
+    printf("\n");
+    if (bare && device == &device_cuda_on_cpu) {
+        use_small_run(&own);
+        if (!options_parse(&options, own.argc, own.argv, &error)) {
+            bug("the small run: %s", error.text);
+        }
+    }
+    return run(&options, device->engine);
+}
