@@ -190,6 +190,7 @@ $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 # The same for kernels on the CPU; and their tests. What the CPU's layers compute in
 # double (tests/cuda/in_double/) is joined into one object that shows cpu_* only.
 CUDA_TESTS := $(wildcard tests/cuda/*.c)
+TEST_HELPERS := $(addprefix tests/,check_helpers.c scratch.c small_run.c)
 CUDA_TEST_KERNELS := $(wildcard tests/cuda/*.cu)
 IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
 define cuda_flavour_rules
@@ -201,7 +202,7 @@ $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
 	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
-$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) $$(DEVICE_C) tests/check_helpers.c $$(call sources_for,5)) \
+$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@

@@ -7,5 +7,6 @@
 #include <check.h>
 
 Suite *gpu_gelu_suite(void);
+Suite *gpu_trainer_suite(void);
 
 #endif
