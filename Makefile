@@ -114,7 +114,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -141,6 +141,9 @@ test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, pla
 	@for flavour in float double; do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 
+test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
+	@NVCC='$(NVCC)' sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
+
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants
 	@sh tests/mutants/run.sh '$(CC)'
@@ -152,9 +155,12 @@ clean: ## remove what was built
 	rm -rf build $(CHAPTERS:%=chapter%)
 
 .PHONY: run-tests need-compiler need-libraries need-check
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) chapter5
+CUDA_FLAVOURS := float asan-float
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
+	@for flavour in $(CUDA_FLAVOURS); do \
+	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/cuda_run || exit 1; done
 	@CC='$(CC)' sh tests/test_command_line.sh
 
 # In `make setup chapter5` everything waits for setup.
@@ -257,6 +263,14 @@ $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
 	$(call say,nvcc,$@ ($(CUDA_FOR)))
 	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
+$(BUILD)/cuda/tests/main.o: tests/cuda/main.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DON_A_GPU -Itests -Itests/cuda -c $< -o $@
+$(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.c,$(CUDA_TESTS)) $(DEVICE_C) $(TEST_HELPERS) $(CHAPTER6_C)) \
+    $(BUILD)/cuda/tests/main.o $(call gpu_objects,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o
+	$(call say,link,$@)
+	$(Q)$(CXX) $(OPENMP) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LDLIBS) -o $@
+
 $(BUILD)/float/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C) $(CUDA_DIR)/device.c) $(call cpu_objects,float)
 	$(call say,join,$@)
 	$(Q)$(CC) -r -nostdlib $^ -o $@.all

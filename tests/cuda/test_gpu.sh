@@ -1,0 +1,17 @@
+#!/bin/sh
+# test_gpu.sh MAKE BINARY: chapter 6's tests on a GPU. Where there is no nvcc or no card
+# they are reported as not run, with their number; that is no failure, and no pass.
+make=$1
+binary=$2
+tests() { # how many there are: counted in the sources
+    cat tests/cuda/test_*.c | grep -c 'tcase_add_.*test('
+}
+not_run() {
+    echo "NOT RUN: $(tests) groups of tests on a GPU: $1"
+    exit 0
+}
+[ -n "$NVCC" ] || not_run "there is no nvcc"
+nvidia-smi -L 2>/dev/null | grep -q GPU || not_run "there is no NVIDIA card (nvidia-smi -L)"
+$make --no-print-directory "$binary" || exit 1
+echo "== tests on $(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1)"
+exec "$binary"
