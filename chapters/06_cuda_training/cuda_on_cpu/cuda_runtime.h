@@ -110,7 +110,7 @@ static const int warpSize = 32;
 
 /* Each names its place in the source, for the machine's messages. */
 #define __syncthreads() cuda_on_cpu_barrier(__FILE__, __LINE__)
-#define __syncwarp(...) cuda_on_cpu_sync_warp(__FILE__, __LINE__, ##__VA_ARGS__)
+#define __syncwarp(...) (CudaOnCpuPlace{__FILE__, __LINE__}).sync_warp(__VA_ARGS__)
 #define __shfl_sync(...) cuda_on_cpu_shfl(__FILE__, __LINE__, __VA_ARGS__)
 #define __shfl_xor_sync(...) cuda_on_cpu_shfl_xor(__FILE__, __LINE__, __VA_ARGS__)
 #define __shfl_down_sync(...) cuda_on_cpu_shfl_down(__FILE__, __LINE__, __VA_ARGS__)
@@ -132,10 +132,13 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
                           uint64_t value, int source);
 int cuda_on_cpu_lane(void); /* 0 to 31 */
 
-static inline void cuda_on_cpu_sync_warp(const char *file, int line,
-                                         unsigned mask = 0xffffffffu) {
-    cuda_on_cpu_warp("__syncwarp", file, line, mask, 0, CUDA_ON_CPU_VOTE);
-}
+struct CudaOnCpuPlace {
+    const char *file;
+    int line;
+    void sync_warp(unsigned mask = 0xffffffffu) const {
+        cuda_on_cpu_warp("__syncwarp", file, line, mask, 0, CUDA_ON_CPU_VOTE);
+    }
+};
 static inline unsigned cuda_on_cpu_ballot(const char *file, int line, unsigned mask,
                                           int predicate) {
     return (unsigned)cuda_on_cpu_warp("a vote", file, line, mask, predicate != 0,
