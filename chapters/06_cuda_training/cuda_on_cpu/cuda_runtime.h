@@ -35,6 +35,7 @@
 #define __host__   /* a function that the host calls */
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __constant__ static
 #define __grid_constant__
 /* One copy is enough: one block runs at a time. In a section of its own, so that
