@@ -43,6 +43,7 @@ struct Plan {
     bool tf32, accumulate, has_bias;
     MatmulLayout layout;
     int m, n, k, ld_A, ld_B, ld_C;
+    unsigned alignment; /* of A, B and C in bytes: 4 to 16 */
     cublasLtMatmulDesc_t description;
     cublasLtMatrixLayout_t A, B, C;
     cublasLtMatmulAlgo_t algorithm;
@@ -98,7 +99,7 @@ static bool same(const Plan &a, const Plan &b) {
     return a.tf32 == b.tf32 && a.accumulate == b.accumulate &&
            a.has_bias == b.has_bias && a.layout == b.layout && a.m == b.m &&
            a.n == b.n && a.k == b.k && a.ld_A == b.ld_A && a.ld_B == b.ld_B &&
-           a.ld_C == b.ld_C;
+           a.ld_C == b.ld_C && a.alignment == b.alignment;
 }
 
 static void set(Plan *p, cublasLtMatmulDescAttributes_t what, const void *value,
@@ -135,12 +136,30 @@ static void make_plan(Plan *p) {
     CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(
         preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE_BYTES,
         sizeof WORKSPACE_BYTES));
+    const cublasLtMatmulPreferenceAttributes_t alignments[] = {
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
+    for (int i = 0; i < 4; i++) {
+        const uint32_t bytes = p->alignment;
+        CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i], &bytes,
+                                                         sizeof bytes));
+    }
     CUBLAS_MUST(cublasLtMatmulAlgoGetHeuristic(handle, p->description, p->B, p->A, p->C,
                                                p->C, preference, 1, &found, &count));
     CUBLAS_MUST(cublasLtMatmulPreferenceDestroy(preference));
     must(count > 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED,
          "the search for an algorithm", __LINE__);
     p->algorithm = found.algo;
+}
+
+/* The largest power of two, up to 16, that divides all three addresses. */
+static unsigned alignment_of(Tensor A, Tensor B, Tensor C) {
+    const uintptr_t bits = reinterpret_cast<uintptr_t>(A.data) |
+                           reinterpret_cast<uintptr_t>(B.data) |
+                           reinterpret_cast<uintptr_t>(C.data) | 16u;
+    return static_cast<unsigned>(bits & (~bits + 1));
 }
 
 static Plan *plan_for(const Plan &wanted) {
@@ -174,6 +193,7 @@ void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
     wanted.ld_A = A.ld;
     wanted.ld_B = B.ld;
     wanted.ld_C = C.ld;
+    wanted.alignment = alignment_of(A, B, C);
     Plan *p = plan_for(wanted);
     if (end.bias) {
         set(p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &end.bias, sizeof end.bias);
