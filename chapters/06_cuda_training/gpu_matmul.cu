@@ -286,7 +286,7 @@ static __forceinline__ __device__ void multiply(const float (*A)[SIDE + PAD],
  * bytes of shared memory for their 64 multiply-adds each.
  */
 template <MatmulLayout layout, int SIDE, bool aligned>
-static __global__ void __launch_bounds__(SIDE *SIDE / 64, SIDE == 128 ? 2 : 8)
+static __global__ void __launch_bounds__(SIDE *SIDE / 64, SIDE == 128 ? 2 : 6)
     vectorised(Product p, int k_a_part) {
     enum { THREADS = SIDE * SIDE / 64, WARPS_ACROSS = SIDE / 64 };
     __shared__ __align__(16) float A[2][DEPTH][SIDE + PAD], B[2][DEPTH][SIDE + PAD];
