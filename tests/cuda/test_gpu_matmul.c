@@ -61,17 +61,27 @@ static const char *tag_of(const Case *c, const char *of) {
     return tag;
 }
 
-/* T on the device, its rows further apart than they are long, its first number at no
- * multiple of 16 bytes. */
-static Tensor on_device_odd(Tensor T) {
-    Tensor wider = zero_tensor(SHAPE(tensor_rows(T), tensor_cols(T) + 1));
-    for (int i = 0; i < tensor_rows(T); i++) {
-        tensor_row(wider, i)[0] = CANARY;
-        for (int j = 0; j < tensor_cols(T); j++) {
-            tensor_row(wider, i)[j + 1] = tensor_row(T, i)[j];
+/* How a tensor lies on the device. */
+typedef enum {
+    TIGHT,
+    PADDED, /* rows rounded up to 16 bytes, CANARY behind each */
+    ODD,    /* the same, and the first number is at no multiple of 16 bytes */
+    PLACES
+} Place;
+
+static Tensor placed(Place place, Tensor T) {
+    if (place == TIGHT) {
+        return on_device(T);
+    }
+    const int rows = tensor_rows(T), cols = tensor_cols(T), first = place == ODD;
+    Tensor wider = zero_tensor(SHAPE(rows, (cols + first) / 4 * 4 + 4));
+    tensor_fill(wider, CANARY);
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < cols; j++) {
+            tensor_row(wider, i)[first + j] = tensor_row(T, i)[j];
         }
     }
-    return tensor_columns(on_device_wide(wider), 1, tensor_cols(T));
+    return tensor_columns(on_device(wider), first, cols);
 }
 
 /* ---- every version ---------------------------------------------------------------------- */
@@ -120,20 +130,38 @@ START_TEST(every_version_keeps_to_wide_rows_adds_to_C_and_adds_the_bias) {
 }
 END_TEST
 
+static void check_places(const Case *c, MatmulVersion version, const Place places[3]) {
+    const MatmulEnd end = {.bias = placed(places[2], c->bias).data};
+    Tensor C = placed(places[2], c->before);
+    gpu_matmul(NULL, version, c->layout, placed(places[0], c->A), placed(places[1], c->B),
+               end, C);
+    char of[60];
+    snprintf(of, sizeof of, "%s, places %d %d %d", gpu_matmul_names[version],
+             (int)places[0], (int)places[1], (int)places[2]);
+    assert_close_to_naive(from_device(C), wanted(c, false, true), tolerance_of(version),
+                          tag_of(c, of));
+    ck_assert(device_canaries_live(C));
+}
+
+/* 16 bytes a load only where each of the three matrices allows it. */
+START_TEST(the_last_rung_takes_addresses_and_rows_as_they_are) {
+    static const int sizes_of_4[][3] = {{36, 68, 44}, {36, 66, 44}, {35, 68, 44}, {36, 68, 41}};
+    const int *size = sizes_of_4[_i / MATMUL_LAYOUTS];
+    const Case c = make_case(_i % MATMUL_LAYOUTS, size[0], size[1], size[2]);
+    for (int n = 0; n < PLACES * PLACES * PLACES; n++) {
+        const Place places[3] = {n % PLACES, n / PLACES % PLACES, n / PLACES / PLACES};
+        check_places(&c, MATMUL_VECTORISED, places);
+    }
+}
+END_TEST
+
 START_TEST(a_bias_alone_and_addresses_that_are_no_multiple_of_16_bytes) {
     for (int run = 0; run < MATMUL_LAYOUTS * MATMUL_VERSIONS; run++) {
         const MatmulVersion version = run % MATMUL_VERSIONS;
-        if (!gpu_matmul_available(version)) {
-            continue;
+        if (gpu_matmul_available(version)) {
+            const Case c = make_case(run / MATMUL_VERSIONS, 50, 68, 36);
+            check_places(&c, version, (const Place[]){ODD, ODD, ODD});
         }
-        const Case c = make_case(run / MATMUL_VERSIONS, 50, 68, 36);
-        const MatmulEnd end = {.bias = on_device_odd(c.bias).data};
-        Tensor C = on_device_odd(unset_tensor(c.before));
-        gpu_matmul(NULL, version, c.layout, on_device_odd(c.A), on_device_odd(c.B), end,
-                   C);
-        assert_close_to_naive(from_device(C), wanted(&c, false, true),
-                              tolerance_of(version), tag_of(&c, gpu_matmul_names[version]));
-        ck_assert(device_canaries_live(C));
     }
 }
 END_TEST
@@ -322,6 +350,8 @@ Suite *gpu_matmul_suite(void) {
     TCase *last = device_case(suite, "the last rung");
     tcase_add_loop_test(last, every_tile_of_the_last_rung_in_one_part_or_several, 0,
                         MATMUL_TILES * MATMUL_LAYOUTS);
+    tcase_add_loop_test(last, the_last_rung_takes_addresses_and_rows_as_they_are, 0,
+                        4 * MATMUL_LAYOUTS);
     tcase_add_test(last, parts_cover_k_and_none_is_empty);
     tcase_add_test(last, the_plan_fills_the_card);
     tcase_add_test(last, a_weights_gradient_shares_k_among_blocks);
