@@ -13,4 +13,9 @@
 void cpu_gelu(int count, const double *X, double *Y);
 void cpu_gelu_backward(int count, const double *X, const double *dY, double *dX);
 
+/* C (m, n) = A B^T, A B, A^T B; A and B as in common/matmul.h. */
+void cpu_matmul_nt(int m, int n, int k, const double *A, const double *B, double *C);
+void cpu_matmul_nn(int m, int n, int k, const double *A, const double *B, double *C);
+void cpu_matmul_tn(int m, int n, int k, const double *A, const double *B, double *C);
+
 #endif

@@ -8,5 +8,6 @@
 
 Suite *gpu_gelu_suite(void);
 Suite *gpu_trainer_suite(void);
+Suite *gpu_matmul_suite(void);
 
 #endif

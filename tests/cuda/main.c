@@ -15,6 +15,7 @@ enum { MINIMUM_TESTS = 1 };
 static Suite *(*const suites[])(void) = {
     gpu_gelu_suite,
     gpu_trainer_suite,
+    gpu_matmul_suite,
 };
 
 int main(void) {
