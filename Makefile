@@ -128,7 +128,8 @@ setup: ## install what is missing (Debian, Ubuntu; as root or with sudo)
 	@sh common/scripts/setup.sh build test plots
 
 found: ## say which tools were found
-	@CC='$(CC)' OPENMP='$(OPENMP)' sh common/scripts/found.sh
+	@CC='$(CC)' OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(if $(NVCC),$(CUDA_FOR))' \
+	    sh common/scripts/found.sh
 
 data: ## get Fashion-MNIST into data/fashion-mnist
 	@sh data/get_fashion_mnist.sh
