@@ -54,7 +54,7 @@ static __forceinline__ __device__ int my_y(int block) {
     return static_cast<int>(blockIdx.y) * block + static_cast<int>(threadIdx.y);
 }
 
-/* ---- 1. naive, 2. coalesced: the same sum, other neighbours -------------------------- */
+/* ---- 1. naive, 2. coalesced: the same sum, other neighbours ---------------------- */
 
 enum { SIDE_X = 32, SIDE_Y = 8 };
 
@@ -81,7 +81,7 @@ template <MatmulLayout layout> static __global__ void coalesced(MatmulProduct p)
     }
 }
 
-/* ---- 3. shared ------------------------------------------------------------------------ */
+/* ---- 3. shared ------------------------------------------------------------------- */
 
 enum { TILE = 32 };
 
@@ -112,7 +112,7 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
     put(p, i0 + y, j0 + x, sum);
 }
 
-/* ---- 4. registers ------------------------------------------------------------------------ */
+/* ---- 4. registers ---------------------------------------------------------------- */
 
 /* Rows of 66: a warp that goes along l stores 16 columns of 2, in 32 different banks. */
 enum { BLOCK4 = 64, DEPTH4 = 16, EACH4 = 4, THREADS4 = 256, ROW4 = BLOCK4 + 2 };
@@ -169,7 +169,7 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
     }
 }
 
-/* ---- launches ---------------------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 /* Room for the parts' sums of the last rung. */
 static const size_t WORKSPACE_BYTES = 64u << 20;
