@@ -151,8 +151,8 @@ static void make_plan(Plan *p, const float *bias) {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
     for (int i = 0; i < 4; i++) {
         const uint32_t bytes = p->alignment;
-        CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i], &bytes,
-                                                         sizeof bytes));
+        CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i],
+                                                         &bytes, sizeof bytes));
     }
     CUBLAS_MUST(cublasLtMatmulAlgoGetHeuristic(handle, p->description, p->B, p->A, p->C,
                                                p->C, preference, 1, &found, &count));
@@ -185,8 +185,8 @@ static Plan *plan_for(const Plan &wanted, const float *bias) {
     return p;
 }
 
-void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A, Tensor B,
-                     MatmulEnd end, Tensor C) {
+void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
+                     Tensor B, MatmulEnd end, Tensor C) {
     if (!handle) {
         bug("cublaslt_matmul: gpu_matmul_make_workspace comes first");
     }
@@ -208,8 +208,8 @@ void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
     }
     const float one = 1, beta = end.accumulate ? 1.0f : 0.0f;
     CUBLAS_MUST(cublasLtMatmul(handle, p->description, &one, B.data, p->B, A.data, p->A,
-                               &beta, C.data, p->C, C.data, p->C, &p->algorithm, workspace,
-                               WORKSPACE_BYTES, stream));
+                               &beta, C.data, p->C, C.data, p->C, &p->algorithm,
+                               workspace, WORKSPACE_BYTES, stream));
 }
 
 #endif

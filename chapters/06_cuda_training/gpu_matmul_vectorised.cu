@@ -101,8 +101,8 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
         : ld(ld_) {
         const int thread = static_cast<int>(threadIdx.x);
         const int i = first + my_width(thread), l = k_begin + my_k(thread);
-        at = matrix + (ALONG_K ? static_cast<long>(i) * ld + l
-                               : static_cast<long>(l) * ld + i);
+        at = matrix +
+             (ALONG_K ? static_cast<long>(i) * ld + l : static_cast<long>(l) * ld + i);
         width_left = width - i;
         k_left = k_end - l;
     }
@@ -151,8 +151,8 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
                     tile[row + e][col] = quads[q][e];
                 }
             } else {
-                *reinterpret_cast<float4 *>(&tile[row][col]) = make_float4(
-                    quads[q][0], quads[q][1], quads[q][2], quads[q][3]);
+                *reinterpret_cast<float4 *>(&tile[row][col]) =
+                    make_float4(quads[q][0], quads[q][1], quads[q][2], quads[q][3]);
             }
         }
     }
