@@ -128,7 +128,8 @@ setup: ## install what is missing (Debian, Ubuntu; as root or with sudo)
 	@sh common/scripts/setup.sh build test plots
 
 found: ## say which tools were found
-	@CC='$(CC)' OPENMP='$(OPENMP)' sh common/scripts/found.sh
+	@CC='$(CC)' OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(if $(NVCC),$(CUDA_FOR))' \
+	    sh common/scripts/found.sh
 
 data: ## get Fashion-MNIST into data/fashion-mnist
 	@sh data/get_fashion_mnist.sh
@@ -251,11 +252,14 @@ $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
 # chapter 6 holds its kernels twice: for cuda_on_cpu, joined into an object that hides
 # every name but one; and, where there is nvcc, for a GPU.
 $(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
-$(BUILD)/float/%/06_cuda_training/main.o: FLAGS_float = $(if $(NVCC),-DHAVE_CUDA)
 $(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< -o $@
+$(BUILD)/cuda/main.o: $(CUDA_DIR)/main.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -DHAVE_CUDA -c $< -o $@
 $(BUILD)/cuda/flags: FORCE | need-compiler
 	@mkdir -p $(@D)
 	@echo '$(NVCCFLAGS)' | cmp -s - $@ || echo '$(NVCCFLAGS)' > $@
@@ -276,10 +280,11 @@ $(BUILD)/float/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C) $(CUDA_DIR)/devic
 	$(Q)$(CC) -r -nostdlib $^ -o $@.all
 	$(Q)objcopy --keep-global-symbol=device_cuda_on_cpu $@.all $@
 	@rm -f $@.all
+CHAPTER6_MAIN = $(if $(NVCC),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c))
 CHAPTER6_GPU = $(if $(NVCC),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
-chapter6: $(call objects,float,$(CUDA_DIR)/main.c $(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
+chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
           $(CHAPTER6_GPU) | found need-libraries data
 	$(call say,link,$@)
 	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(if $(NVCC),$(CUDA_LIBS)) $(LDLIBS) -o $@
 
--include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*/*.d $(BUILD)/*/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*/*.d $(BUILD)/*/*/*/*.d)

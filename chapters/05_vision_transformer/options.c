@@ -195,11 +195,16 @@ static int all_cores(void) {
 #endif
 }
 
+/* A program has one name: the texts are kept here. */
 static void name_files(Options *o, const char *command) {
+    static char program[64], save[96], log[96];
     const char *slash = strrchr(command, '/');
-    snprintf(o->program, sizeof o->program, "%s", slash ? slash + 1 : command);
-    snprintf(o->own_save, sizeof o->own_save, "%s.safetensors", o->program);
-    snprintf(o->own_log, sizeof o->own_log, "%s.csv", o->program);
+    snprintf(program, sizeof program, "%s", slash ? slash + 1 : command);
+    snprintf(save, sizeof save, "%s.safetensors", program);
+    snprintf(log, sizeof log, "%s.csv", program);
+    o->program = program;
+    o->own_save = save;
+    o->own_log = log;
 }
 
 bool options_parse(Options *o, int argc, char **argv, Error *error) {

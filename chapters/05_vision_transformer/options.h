@@ -8,9 +8,9 @@
 #include "settings.h"
 
 typedef struct {
-    char program[64];       /* "chapter5" */
-    char own_save[96];      /* "chapter5.safetensors" */
-    char own_log[96];       /* "chapter5.csv" */
+    const char *program;  /* "chapter5" */
+    const char *own_save; /* "chapter5.safetensors" */
+    const char *own_log;  /* "chapter5.csv" */
     Settings settings;
     bool given[64];       /* given[i]: the command line set settings_name(i) */
     const char *data;     /* --data, or NULL: find one */

@@ -66,6 +66,10 @@ bool gpu_open(GpuInfo *info, Error *error) {
                          info->runtime_version / 1000,
                          info->runtime_version % 1000 / 10, advice(got));
     }
+    if (got == cudaErrorInsufficientDriver) {
+        cudaGetLastError();
+        return error_set(error, "no GPU: this machine has no NVIDIA driver");
+    }
     if (got != cudaSuccess) {
         cudaGetLastError();
         return error_set(error, "no GPU: %s (%s)", cudaGetErrorString(got), advice(got));

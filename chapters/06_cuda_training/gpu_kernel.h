@@ -15,6 +15,7 @@
 #define GPU_KERNEL_H
 
 #include <cuda_runtime.h>
+#include <stdint.h>
 
 #include "gpu.h"
 

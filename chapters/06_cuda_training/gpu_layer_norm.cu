@@ -237,7 +237,8 @@ static __global__ void sum_finish(const float *partial, float *dgamma, float *db
         for (int part = 0; part < parts; part++) {
             sum += partial[static_cast<long>(part) * 2 * D + i];
         }
-        (i < D ? dgamma : dbeta)[i % D] += sum;
+        float *to = i < D ? dgamma + i : dbeta + (i - D);
+        *to += sum;
     }
 }
 

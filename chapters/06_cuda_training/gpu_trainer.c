@@ -40,10 +40,6 @@ typedef struct {
 
 static GpuChoices choices = {MATMUL_BEST, ATTENTION_BEST};
 
-GpuChoices gpu_choices_default(void) {
-    return (GpuChoices){MATMUL_BEST, ATTENTION_BEST};
-}
-
 void gpu_trainer_choose(GpuChoices chosen) {
     choices = chosen;
 }

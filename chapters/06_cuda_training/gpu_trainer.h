@@ -25,7 +25,9 @@ typedef struct {
     MatmulVersion matmul;
     AttentionVersion attention;
 } GpuChoices;
-GpuChoices gpu_choices_default(void);
+static inline GpuChoices gpu_choices_default(void) {
+    return (GpuChoices){MATMUL_BEST, ATTENTION_BEST};
+}
 void gpu_trainer_choose(GpuChoices choices);
 
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu (device.h). */

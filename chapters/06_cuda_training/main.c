@@ -55,7 +55,7 @@ static int index_of(const char *word, const char *const *names, int count) {
 static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **argv,
                              Error *error) {
     *own = (OwnOptions){.choices = gpu_choices_default()};
-    for (int i = 0; i < argc && own->argc < MOST_WORDS - 16; i++) {
+    for (int i = 0; i < argc && own->argc < MOST_WORDS - 32; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--emulate") == 0) {
             own->emulate = true;
@@ -85,20 +85,24 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
     return true;
 }
 
-/* What a bare ./chapter6 trains on the emulator: a minute's work. */
-static char *small_run[] = {"--data",  "data/sample", "--dim",   "32", "--depth", "2",
-                            "--heads", "2",           "--mlp",   "64", "--patch", "7",
-                            "--batch", "32",          "--epochs", "1", "--steps", "24"};
+/* What ./chapter6 trains on the emulator where its options say nothing else. */
+static char *small_run[] = {"--data",  "data/sample", "--dim",    "32", "--depth", "2",
+                            "--heads", "2",           "--mlp",    "64", "--patch", "7",
+                            "--batch", "32",          "--epochs", "1",  "--steps", "24"};
+enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
 
-static void use_small_run(OwnOptions *own) {
-    for (size_t i = 0; i < sizeof small_run / sizeof small_run[0]; i++) {
-        own->argv[own->argc++] = small_run[i];
-    }
-    printf("A small model for a few steps, since one CPU thread plays the GPU:\n   ");
+/* Before the user's own words: the later one of two counts. */
+static void put_small_run_first(OwnOptions *own) {
+    memmove(own->argv + 1 + SMALL_WORDS, own->argv + 1,
+            (size_t)(own->argc - 1) * sizeof own->argv[0]);
+    memcpy(own->argv + 1, small_run, sizeof small_run);
+    own->argc += SMALL_WORDS;
+    printf("One CPU thread plays the GPU: a small model, a few steps, unless options say\n"
+           "otherwise:\n   ");
     for (int i = 1; i < own->argc; i++) {
         printf(" %s", own->argv[i]);
     }
-    printf("\nWith options of your own it trains what you ask for.\n\n");
+    printf("\n\n");
 }
 
 static const Device *choose_device(bool emulate) {
@@ -140,7 +144,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
-    const bool bare = own.argc == 1;
     if (!options_parse(&options, own.argc, own.argv, &error)) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
@@ -157,8 +160,8 @@ int main(int argc, char **argv) {
         return report_verdict("chapter6", 0);
     }
     printf("\n");
-    if (bare && device == &device_cuda_on_cpu) {
-        use_small_run(&own);
+    if (device == &device_cuda_on_cpu && !options.resume && !options.eval) {
+        put_small_run_first(&own);
         if (!options_parse(&options, own.argc, own.argv, &error)) {
             bug("the small run: %s", error.text);
         }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# found.sh: one line about the tools that the build has found. CC and OPENMP come
-# from make.
+# found.sh: one line about the tools that the build has found. CC, OPENMP and
+# CUDA_FOR come from make.
 version() { # version COMMAND...: the first number with a point in what it prints
     "$@" 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9.]*[0-9]\).*/\1/p' | head -n 1
 }
@@ -15,5 +15,6 @@ case $OPENMP in
 esac
 tool Check "$(pkg-config --modversion check 2>/dev/null)"
 tool gnuplot "$(version gnuplot --version)"
-tool nvcc "$(nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
+tool nvcc "$(${NVCC:-false} --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
+[ -n "$CUDA_FOR" ] && printf ' (chapter 6: %s)' "$CUDA_FOR"
 printf '\n'

@@ -18,4 +18,23 @@ void cpu_matmul_nt(int m, int n, int k, const double *A, const double *B, double
 void cpu_matmul_nn(int m, int n, int k, const double *A, const double *B, double *C);
 void cpu_matmul_tn(int m, int n, int k, const double *A, const double *B, double *C);
 
+/* A = softmax of each row of S; dS = A o (dA - rowsum(dA o A)). (rows, cols) */
+void cpu_softmax(int rows, int cols, const double *S, double *A);
+void cpu_softmax_backward(int rows, int cols, const double *A, const double *dA,
+                          double *dS);
+
+/* layer_norm.h's; dgamma and dbeta are added to. */
+void cpu_layer_norm(int rows, int D, const double *X, const double *gamma,
+                    const double *beta, double *mean, double *rstd, double *Y);
+void cpu_layer_norm_backward(int rows, int D, const double *X, const double *gamma,
+                             double *mean, double *rstd, const double *dY, double *dX,
+                             double *dgamma, double *dbeta);
+
+/* Every head of every image: qkv (B, n, 3 h d), A (B, h, q, n), O (B, q, h d); the
+ * first q tokens ask. dqkv: rows of dq beyond q are left alone; dS (q, n) scratch. */
+void cpu_attention(int B, int heads, int n, int q, int d, const double *qkv, double *A,
+                   double *O);
+void cpu_attention_backward(int B, int heads, int n, int q, int d, const double *qkv,
+                            double *A, const double *dO, double *dS, double *dqkv);
+
 #endif

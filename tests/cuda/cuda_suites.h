@@ -8,6 +8,8 @@
 
 Suite *gpu_gelu_suite(void);
 Suite *gpu_trainer_suite(void);
+Suite *gpu_rows_suite(void);
+Suite *gpu_attention_suite(void);
 Suite *gpu_matmul_suite(void);
 
 #endif

@@ -10,11 +10,13 @@
 #include "cuda_suites.h"
 #include "gpu.h"
 
-enum { MINIMUM_TESTS = 1 };
+enum { MINIMUM_TESTS = 560 };
 
 static Suite *(*const suites[])(void) = {
     gpu_gelu_suite,
     gpu_trainer_suite,
+    gpu_rows_suite,
+    gpu_attention_suite,
     gpu_matmul_suite,
 };
 

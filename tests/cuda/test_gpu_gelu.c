@@ -17,7 +17,7 @@ START_TEST(every_version_adds_the_bias_and_applies_gelu) {
 
     double *want_pre = doubles_of(X), *want = test_doubles((long)rows * M);
     for (int i = 0; i < rows * M; i++) {
-        want_pre[i] += b.data[i % M];
+        want_pre[i] += (double)b.data[i % M];
     }
     cpu_gelu(rows * M, want_pre, want);
     assert_close_to_naive(from_device(pre), want_pre, 1e-6, "pre = X + b");

@@ -38,6 +38,7 @@ struct Thread {
 enum { MOST_THREADS = 1024, STACK_BYTES = 128 * 1024 };
 
 static Thread threads[MOST_THREADS];
+static unsigned lanes_waiting[MOST_THREADS / 32]; /* of each warp: who is AT_WARP */
 static int thread_count;
 static Thread *current;
 static void *scheduler_stack_pointer;
@@ -175,8 +176,15 @@ static Thread *warp_of(Thread *t) {
     return threads + (t - threads) / 32 * 32;
 }
 
+static unsigned *waiting_with(const Thread *t) {
+    return &lanes_waiting[(t - threads) / 32];
+}
+
 /* Are all lanes of this thread's mask at the same place? */
 static bool group_is_complete(const Thread *t, const Thread *warp) {
+    if ((*waiting_with(t) & t->mask) != t->mask && t - threads + 32 <= thread_count) {
+        return false; /* the usual case: some have yet to come */
+    }
     for (int lane = 0; lane < 32; lane++) {
         const Thread *other = warp + lane;
         if (!(t->mask >> lane & 1)) {
@@ -214,6 +222,7 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
     t->value = value;
     t->source = source;
     t->state = AT_WARP;
+    *waiting_with(t) |= 1u << lane;
     if (!group_is_complete(t, warp)) {
         wait_as(AT_WARP, what, file, line);
         return t->result;
@@ -224,6 +233,7 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
     }
     for (int l = 0; l < 32; l++) {
         if (mask >> l & 1) {
+            *waiting_with(t) &= ~(1u << l);
             Thread *other = warp + l;
             const int from = other->source;
             other->result = from == CUDA_ON_CPU_VOTE ? votes : warp[from].value;
@@ -296,6 +306,7 @@ static bool open_barrier(void) {
 }
 
 static void run_block(const int *order) {
+    memset(lanes_waiting, 0, sizeof lanes_waiting);
     for (int i = 0; i < thread_count; i++) {
         threads[i].state = NEW;
         threads[i].what = NULL;
