@@ -59,7 +59,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 # Kernels (.cu) on the CPU: C++ without its library, with cuda_on_cpu's cuda_runtime.h.
 CUDA_DIR := chapters/06_cuda_training
 CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
-           -fno-exceptions -fno-rtti
+           -fno-exceptions -fno-rtti -Wno-sign-conversion # CUDA's indices are unsigned
 ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
 
 # The same for a GPU, where there is nvcc: for this machine's card; without one, for

@@ -184,5 +184,5 @@ void gpu_event_wait(GpuEvent event) {
 double gpu_event_ms(GpuEvent from, GpuEvent to) {
     float ms = 0;
     CUDA_MUST(cudaEventElapsedTime(&ms, from, to));
-    return ms;
+    return static_cast<double>(ms);
 }
