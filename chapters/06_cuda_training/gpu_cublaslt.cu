@@ -56,9 +56,9 @@ static void must(cublasStatus_t status, const char *what, int line) {
     if (status != CUBLAS_STATUS_SUCCESS) {
         fflush(stdout);
         fprintf(stderr,
-                "chapter6: %s failed (gpu_cublaslt.cu:%d): cuBLASLt's status %d; our own "
-                "kernels need no library: --matmul vectorised\n",
-                what, line, static_cast<int>(status));
+                "chapter6: %s failed (gpu_cublaslt.cu:%d): %s; our own kernels need no "
+                "library: --matmul vectorised\n",
+                what, line, cublasLtGetStatusString(status));
         exit(1);
     }
 }
@@ -113,7 +113,11 @@ static void describe(cublasLtMatrixLayout_t *to, int rows, int cols, int ld) {
                                            static_cast<uint64_t>(rows), ld));
 }
 
-static void make_plan(Plan *p) {
+/* Sums of parts of k in a kernel of their own, in order: the same bits every time. */
+static const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+
+/* bias: any of this plan's biases; the search wants to see one. */
+static void make_plan(Plan *p, const float *bias) {
     const cublasComputeType_t compute =
         p->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     CUBLAS_MUST(cublasLtMatmulDescCreate(&p->description, compute, CUDA_R_32F));
@@ -124,6 +128,7 @@ static void make_plan(Plan *p) {
     if (p->has_bias) {
         const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
         set(p, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+        set(p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
     }
     const bool A_turned = p->layout == MATMUL_TN, B_turned = p->layout == MATMUL_NT;
     describe(&p->A, A_turned ? p->k : p->m, A_turned ? p->m : p->k, p->ld_A);
@@ -136,6 +141,9 @@ static void make_plan(Plan *p) {
     CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(
         preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE_BYTES,
         sizeof WORKSPACE_BYTES));
+    CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(
+        preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
+        sizeof reductions));
     const cublasLtMatmulPreferenceAttributes_t alignments[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
@@ -143,8 +151,8 @@ static void make_plan(Plan *p) {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
     for (int i = 0; i < 4; i++) {
         const uint32_t bytes = p->alignment;
-        CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i], &bytes,
-                                                         sizeof bytes));
+        CUBLAS_MUST(cublasLtMatmulPreferenceSetAttribute(preference, alignments[i],
+                                                         &bytes, sizeof bytes));
     }
     CUBLAS_MUST(cublasLtMatmulAlgoGetHeuristic(handle, p->description, p->B, p->A, p->C,
                                                p->C, preference, 1, &found, &count));
@@ -162,7 +170,7 @@ static unsigned alignment_of(Tensor A, Tensor B, Tensor C) {
     return static_cast<unsigned>(bits & (~bits + 1));
 }
 
-static Plan *plan_for(const Plan &wanted) {
+static Plan *plan_for(const Plan &wanted, const float *bias) {
     for (int i = 0; i < plan_count; i++) {
         if (same(plans[i], wanted)) {
             return &plans[i];
@@ -173,12 +181,12 @@ static Plan *plan_for(const Plan &wanted) {
     }
     Plan *p = &plans[plan_count++];
     *p = wanted;
-    make_plan(p);
+    make_plan(p, bias);
     return p;
 }
 
-void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A, Tensor B,
-                     MatmulEnd end, Tensor C) {
+void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
+                     Tensor B, MatmulEnd end, Tensor C) {
     if (!handle) {
         bug("cublaslt_matmul: gpu_matmul_make_workspace comes first");
     }
@@ -194,14 +202,14 @@ void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
     wanted.ld_B = B.ld;
     wanted.ld_C = C.ld;
     wanted.alignment = alignment_of(A, B, C);
-    Plan *p = plan_for(wanted);
+    Plan *p = plan_for(wanted, end.bias);
     if (end.bias) {
         set(p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &end.bias, sizeof end.bias);
     }
     const float one = 1, beta = end.accumulate ? 1.0f : 0.0f;
     CUBLAS_MUST(cublasLtMatmul(handle, p->description, &one, B.data, p->B, A.data, p->A,
-                               &beta, C.data, p->C, C.data, p->C, &p->algorithm, workspace,
-                               WORKSPACE_BYTES, stream));
+                               &beta, C.data, p->C, C.data, p->C, &p->algorithm,
+                               workspace, WORKSPACE_BYTES, stream));
 }
 
 #endif

@@ -14,11 +14,11 @@
  *               Now 2 shared loads for each multiply-add are the limit.
  *   registers   A block makes 64 x 64, a thread 4 x 4 of it: 8 shared loads feed 16
  *               multiply-adds. m n k / 32 global loads.
- *   vectorised  gpu_matmul_vectorised.cu: 128 x 128, a thread 8 x 8, 16 bytes a load, the
- *               next tile fetched meanwhile. m n k / 64 global loads; limited by the
- *               multiply-adds themselves.
+ *   vectorised  gpu_matmul_vectorised.cu: 128 x 128, a thread 8 x 8, 16 bytes a load,
+ *               the next tile fetched meanwhile. m n k / 64 global loads; limited by
+ *               the multiply-adds themselves.
  *
- * The first four read A and B through at_A and at_B: what the layout means is said once.
+ * The first four read A and B through at_A and at_B: a layout's meaning is said once.
  */
 #include "gpu_matmul.h"
 
@@ -35,13 +35,15 @@ bool gpu_matmul_available(MatmulVersion version) {
 
 /* op(A)[i][l] and op(B)[l][j], i < m, l < k, j < n */
 template <MatmulLayout layout>
-static __forceinline__ __device__ const float *at_A(const MatmulProduct &p, int i, int l) {
+static __forceinline__ __device__ const float *at_A(const MatmulProduct &p, int i,
+                                                    int l) {
     return p.A + (layout == MATMUL_TN ? static_cast<long>(l) * p.ld_A + i
                                       : static_cast<long>(i) * p.ld_A + l);
 }
 
 template <MatmulLayout layout>
-static __forceinline__ __device__ const float *at_B(const MatmulProduct &p, int l, int j) {
+static __forceinline__ __device__ const float *at_B(const MatmulProduct &p, int l,
+                                                    int j) {
     return p.B + (layout == MATMUL_NT ? static_cast<long>(j) * p.ld_B + l
                                       : static_cast<long>(l) * p.ld_B + j);
 }
@@ -54,7 +56,7 @@ static __forceinline__ __device__ int my_y(int block) {
     return static_cast<int>(blockIdx.y) * block + static_cast<int>(threadIdx.y);
 }
 
-/* ---- 1. naive, 2. coalesced: the same sum, other neighbours -------------------------- */
+/* ---- 1. naive, 2. coalesced: the same sum, other neighbours ---------------------- */
 
 enum { SIDE_X = 32, SIDE_Y = 8 };
 
@@ -81,7 +83,7 @@ template <MatmulLayout layout> static __global__ void coalesced(MatmulProduct p)
     }
 }
 
-/* ---- 3. shared ------------------------------------------------------------------------ */
+/* ---- 3. shared ------------------------------------------------------------------- */
 
 enum { TILE = 32 };
 
@@ -112,9 +114,9 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
     put(p, i0 + y, j0 + x, sum);
 }
 
-/* ---- 4. registers ------------------------------------------------------------------------ */
+/* ---- 4. registers ---------------------------------------------------------------- */
 
-/* Rows of 66: a warp that goes along l stores 16 columns of 2, in 32 different banks. */
+/* Rows of 66: a warp that goes along l stores 16 x 2 numbers in 32 different banks. */
 enum { BLOCK4 = 64, DEPTH4 = 16, EACH4 = 4, THREADS4 = 256, ROW4 = BLOCK4 + 2 };
 
 /* 64 rows of op(A) (or columns of op(B)) and 16 of the inner size, into tile[l][r]. */
@@ -136,7 +138,8 @@ static __forceinline__ __device__ void load_tile(const MatmulProduct &p, int r0,
 /* A thread's 4 x 4 elements lie 16 apart: neighbours read neighbouring banks. */
 template <MatmulLayout layout> static __global__ void registers(MatmulProduct p) {
     __shared__ float A[DEPTH4][ROW4], B[DEPTH4][ROW4];
-    const int x = static_cast<int>(threadIdx.x) % 16, y = static_cast<int>(threadIdx.x) / 16;
+    const int x = static_cast<int>(threadIdx.x) % 16,
+              y = static_cast<int>(threadIdx.x) / 16;
     const int i0 = static_cast<int>(blockIdx.y) * BLOCK4;
     const int j0 = static_cast<int>(blockIdx.x) * BLOCK4;
     float C[EACH4][EACH4] = {};
@@ -169,7 +172,7 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
     }
 }
 
-/* ---- launches ---------------------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 /* Room for the parts' sums of the last rung. */
 static const size_t WORKSPACE_BYTES = 64u << 20;
@@ -194,7 +197,8 @@ static unsigned cover(int whole, int piece) {
 }
 
 static void launch_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct p) {
-    const long floats = workspace ? static_cast<long>(WORKSPACE_BYTES / sizeof(float)) : 0;
+    const long floats =
+        workspace ? static_cast<long>(WORKSPACE_BYTES / sizeof(float)) : 0;
     matmul_vectorised(stream, layout, p, matmul_plan(p.m, p.n, p.k, floats), workspace);
 }
 
@@ -207,16 +211,16 @@ static void launch(GpuStream stream, MatmulVersion version, MatmulProduct p) {
                stream, p);
         break;
     case MATMUL_COALESCED:
-        LAUNCH(coalesced<layout>, dim3(cover(p.n, SIDE_X), cover(p.m, SIDE_Y)), sides, 0,
-               stream, p);
+        LAUNCH(coalesced<layout>, dim3(cover(p.n, SIDE_X), cover(p.m, SIDE_Y)), sides,
+               0, stream, p);
         break;
     case MATMUL_SHARED:
         LAUNCH(shared_tiles<layout>, dim3(cover(p.n, TILE), cover(p.m, TILE)), tile, 0,
                stream, p);
         break;
     case MATMUL_REGISTERS:
-        LAUNCH(registers<layout>, dim3(cover(p.n, BLOCK4), cover(p.m, BLOCK4)), THREADS4,
-               0, stream, p);
+        LAUNCH(registers<layout>, dim3(cover(p.n, BLOCK4), cover(p.m, BLOCK4)),
+               THREADS4, 0, stream, p);
         break;
     default: launch_vectorised(stream, layout, p);
     }
@@ -238,11 +242,12 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
             tensor_cols(C), k, k_of_B, m, n);
     }
     if (C.data == A.data || C.data == B.data) {
-        bug("gpu_matmul: C lies where %s lies: it would be overwritten while other blocks "
+        bug("gpu_matmul: C lies where %s lies: it would be overwritten while other "
+            "blocks "
             "still read it",
             C.data == A.data ? "A" : "B");
     }
-    const MatmulProduct p = {m,      n,    k,    A.data, B.data, end.bias,
+    const MatmulProduct p = {m,      n,    k,    A.data, B.data,        end.bias,
                              C.data, A.ld, B.ld, C.ld,   end.accumulate};
     if (version >= MATMUL_CUBLAS) {
         cublaslt_matmul(stream, version == MATMUL_CUBLAS_TF32, layout, A, B, end, C);

@@ -51,8 +51,12 @@ typedef struct {
 void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Tensor A,
                 Tensor B, MatmulEnd end, Tensor C);
 
-/* gpu_matmul_workspace: device memory that some versions need (split sums, cuBLASLt);
- * made once, before the first step. False if there is none. */
+/*
+ * gpu_matmul_make_workspace: device memory that some versions need; made once, before
+ * the first step. False if there is none. The vectorised version works without it, but
+ * shares no k among blocks then: other bits, and slow where C is small and k long;
+ * cuBLASLt doesn't. There is one workspace: products go through one stream at a time.
+ */
 bool gpu_matmul_make_workspace(Error *error);
 void gpu_matmul_free_workspace(void);
 

@@ -20,7 +20,7 @@ typedef struct {
     bool accumulate;
 } MatmulProduct;
 
-/* ---- the last rung: which tile, and into how many parts k is cut ------------------ */
+/* ---- the last rung: which tile, and into how many parts k is cut ----------------- */
 
 enum { MATMUL_TILES = 4, MATMUL_MOST_PARTS = 64 };
 extern const int matmul_tile_rows[MATMUL_TILES], matmul_tile_cols[MATMUL_TILES];
@@ -52,7 +52,7 @@ void matmul_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct prod
 #ifdef __cplusplus
 }
 
-/* ---- for the kernels ------------------------------------------------------------------ */
+/* ---- for the kernels ------------------------------------------------------------- */
 
 #include "gpu_kernel.h"
 

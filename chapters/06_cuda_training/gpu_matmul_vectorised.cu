@@ -29,7 +29,7 @@
 
 #include "gpu_matmul_parts.h"
 
-/* ---- the tiles ---------------------------------------------------------------------- */
+/* ---- the tiles ------------------------------------------------------------------- */
 
 /* Numbers added to a row of a tile in shared memory: a row stays aligned to 16 bytes,
  * and 4 rows further down is 16 banks further on (see Carrier::store). */
@@ -58,7 +58,7 @@ const int matmul_tile_rows[MATMUL_TILES] = {Tile0::ROWS, Tile1::ROWS, Tile2::ROW
 const int matmul_tile_cols[MATMUL_TILES] = {Tile0::COLS, Tile1::COLS, Tile2::COLS,
                                             Tile3::COLS};
 
-/* ---- from global memory through registers into shared memory --------------------------- */
+/* ---- from global memory through registers into shared memory --------------------- */
 
 /*
  * A thread's share of a tile of WIDTH rows of op(A) (or columns of op(B)) and DEPTH
@@ -96,13 +96,13 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
     }
 
     /* The tile whose first row (column) is `first`, from k_begin to before k_end. */
-    __forceinline__ __device__ Carrier(const float *matrix, int ld_, int first, int width,
-                                       int k_begin, int k_end)
+    __forceinline__ __device__ Carrier(const float *matrix, int ld_, int first,
+                                       int width, int k_begin, int k_end)
         : ld(ld_) {
         const int thread = static_cast<int>(threadIdx.x);
         const int i = first + my_width(thread), l = k_begin + my_k(thread);
-        at = matrix + (ALONG_K ? static_cast<long>(i) * ld + l
-                               : static_cast<long>(l) * ld + i);
+        at = matrix +
+             (ALONG_K ? static_cast<long>(i) * ld + l : static_cast<long>(l) * ld + i);
         width_left = width - i;
         k_left = k_end - l;
     }
@@ -151,14 +151,14 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
                     tile[row + e][col] = quads[q][e];
                 }
             } else {
-                *reinterpret_cast<float4 *>(&tile[row][col]) = make_float4(
-                    quads[q][0], quads[q][1], quads[q][2], quads[q][3]);
+                *reinterpret_cast<float4 *>(&tile[row][col]) =
+                    make_float4(quads[q][0], quads[q][1], quads[q][2], quads[q][3]);
             }
         }
     }
 };
 
-/* ---- the multiply-adds -------------------------------------------------------------------- */
+/* ---- the multiply-adds ----------------------------------------------------------- */
 
 /*
  * Where a lane stands among its warp's 4 rows of 8. A shared load of 16 bytes a lane
@@ -208,7 +208,7 @@ static __forceinline__ __device__ void multiply(const float *A, const float *B,
     }
 }
 
-/* ---- writing C ------------------------------------------------------------------------------ */
+/* ---- writing C ------------------------------------------------------------------- */
 
 /* Four neighbours of a row of C. FAST: all of them are inside, or none. */
 template <bool FAST>
@@ -220,7 +220,8 @@ static __forceinline__ __device__ void put4(const MatmulProduct &p, int i, int j
             put(p, i, j + e, sums[e]);
         }
     } else if (i < p.m && j < p.n) {
-        float4 *at = reinterpret_cast<float4 *>(p.C + static_cast<long>(i) * p.ld_C + j);
+        float *first = p.C + static_cast<long>(i) * p.ld_C + j;
+        float4 *at = reinterpret_cast<float4 *>(first);
         float4 all = make_float4(sums[0], sums[1], sums[2], sums[3]);
         if (p.bias) {
             all.x += p.bias[j];
@@ -239,7 +240,7 @@ static __forceinline__ __device__ void put4(const MatmulProduct &p, int i, int j
     }
 }
 
-/* ---- the kernel --------------------------------------------------------------------------------- */
+/* ---- the kernel ------------------------------------------------------------------ */
 
 /*
  * Block (x, y): tile x of C, counted row by row (so that blocks which run together
@@ -308,7 +309,7 @@ static __global__ void add_parts(MatmulProduct p, const float *partial, int part
     }
 }
 
-/* ---- which tile, how many parts --------------------------------------------------------------------- */
+/* ---- which tile, how many parts -------------------------------------------------- */
 
 /*
  * A guess at the time of a product, good enough to choose by; from data sheets and from
@@ -356,7 +357,8 @@ static double cycles(MatmulPlan plan, int m, int n) {
 }
 
 MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats) {
-    static const int parts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MATMUL_MOST_PARTS};
+    static const int parts[] = {1,  2,  3,  4,  6,  8,
+                                12, 16, 24, 32, 48, MATMUL_MOST_PARTS};
     MatmulPlan best = matmul_plan_with(0, 1, k);
     double least = cycles(best, m, n);
     for (int tile = 0; tile < MATMUL_TILES; tile++) {
@@ -376,18 +378,18 @@ MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats) {
     return best;
 }
 
-/* ---- launches ---------------------------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 static bool aligned(const float *at, int ld) {
     return reinterpret_cast<uintptr_t>(at) % 16 == 0 && ld % 4 == 0;
 }
 
-/* Every row of the three matrices begins at a multiple of 16 bytes, and is as long. */
+/* Every row of the three matrices begins at a multiple of 16 bytes, and is as long; B's
+ * rows are k (NT, as A's) or n long (as C's). */
 static bool is_fast(MatmulLayout layout, const MatmulProduct &p) {
     const int A_cols = layout == MATMUL_TN ? p.m : p.k;
-    const int B_cols = layout == MATMUL_NT ? p.k : p.n;
     return aligned(p.A, p.ld_A) && aligned(p.B, p.ld_B) && aligned(p.C, p.ld_C) &&
-           A_cols % 4 == 0 && B_cols % 4 == 0 && p.n % 4 == 0;
+           A_cols % 4 == 0 && p.n % 4 == 0;
 }
 
 template <MatmulLayout layout, bool FAST, class T>
