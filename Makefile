@@ -156,7 +156,7 @@ clean: ## remove what was built
 	rm -rf build $(CHAPTERS:%=chapter%)
 
 .PHONY: run-tests need-compiler need-libraries need-check
-CUDA_FLAVOURS := float asan-float
+CUDA_FLAVOURS := float asan-float watched
 run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
@@ -204,17 +204,20 @@ define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$$(CXX) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
+	$$(Q)$$(CXX) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(KERNEL_FLAGS_$(1)) -c $$< -o $$@
 $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
 	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
-$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(1),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
+$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,$(1)),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
+	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
 endef
-$(foreach flavour,float asan-float,$(eval $(call cuda_flavour_rules,$(flavour))))
+# `watched`: the compiler calls cuda_on_cpu/watch.cpp before each access of a kernel.
+KERNEL_FLAGS_watched := -O2 -fno-tree-sra -fsanitize=thread
+$(foreach flavour,float asan-float watched,$(eval $(call cuda_flavour_rules,$(flavour))))
 $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 
 $(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sources_for,5))

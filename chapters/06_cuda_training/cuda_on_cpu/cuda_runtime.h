@@ -28,6 +28,12 @@
 #include <tuple>
 #include <type_traits>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1 /* clang says it in another way than gcc */
+#endif
+#endif
+
 /* ---- words of the language ------------------------------------------------ */
 
 #define __global__ /* a kernel */
@@ -191,26 +197,33 @@ T cuda_on_cpu_shfl_up(const char *file, int line, unsigned mask, T value, unsign
 
 /* ---- atomics: threads of one CPU thread can't interrupt each other --------------- */
 
-template <class T> T atomicAdd(T *at, typename std::common_type<T>::type value) {
+/* Not watched as ordinary accesses are (watch.cpp): atomics don't race. */
+#define CUDA_ON_CPU_ATOMIC template <class T> __attribute__((no_sanitize("thread")))
+void cuda_on_cpu_atomic(void);
+
+CUDA_ON_CPU_ATOMIC T atomicAdd(T *at, typename std::common_type<T>::type value) {
     T old = *at;
     *at = old + value;
+    cuda_on_cpu_atomic();
     return old;
 }
-template <class T> T atomicMax(T *at, typename std::common_type<T>::type value) {
+CUDA_ON_CPU_ATOMIC T atomicMax(T *at, typename std::common_type<T>::type value) {
     T old = *at;
     *at = old > value ? old : value;
+    cuda_on_cpu_atomic();
     return old;
 }
-template <class T> T atomicExch(T *at, typename std::common_type<T>::type value) {
+CUDA_ON_CPU_ATOMIC T atomicExch(T *at, typename std::common_type<T>::type value) {
     T old = *at;
     *at = value;
+    cuda_on_cpu_atomic();
     return old;
 }
-template <class T>
-T atomicCAS(T *at, typename std::common_type<T>::type compare,
-            typename std::common_type<T>::type value) {
+CUDA_ON_CPU_ATOMIC T atomicCAS(T *at, typename std::common_type<T>::type compare,
+                               typename std::common_type<T>::type value) {
     T old = *at;
     *at = old == compare ? value : old;
+    cuda_on_cpu_atomic();
     return old;
 }
 static inline void __threadfence(void) {

@@ -18,6 +18,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
@@ -26,6 +30,7 @@ enum State { NEW, READY, AT_BARRIER, AT_WARP, DONE };
 struct Thread {
     void *stack_pointer; /* where it waits */
     char *stack;         /* STACK_BYTES, from mmap */
+    void *sanitizer;     /* AddressSanitizer's, while this thread waits */
     State state;
     uint3 index;
     const char *what, *file; /* what it waits at, and where */
@@ -42,9 +47,10 @@ static unsigned lanes_waiting[MOST_THREADS / 32]; /* of each warp: who is AT_WAR
 static int thread_count;
 static Thread *current;
 static void *scheduler_stack_pointer;
+static const void *scheduler_stack; /* for AddressSanitizer: where it lies */
+static size_t scheduler_stack_bytes;
 static void (*kernel_body)(void *);
 static void *kernel_arguments;
-static char *dynamic_shared;
 
 CudaOnCpuLaunch cuda_on_cpu_now;
 
@@ -74,6 +80,31 @@ const char *cuda_on_cpu_where(char *text, size_t bytes) {
                  threadIdx.x, threadIdx.y, threadIdx.z);
     }
     return text;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+/* AddressSanitizer calls this before it reports an access out of bounds. */
+extern "C" void __asan_on_error(void);
+extern "C" void __asan_on_error(void) {
+    char where[160];
+    if (cuda_on_cpu_now.kernel) {
+        fprintf(stderr, "cuda_on_cpu: %san access out of bounds\n",
+                cuda_on_cpu_where(where, sizeof where));
+    }
+}
+#endif
+
+int cuda_on_cpu_thread(void) {
+    return current ? (int)(current - threads) : -1;
+}
+
+uint3 cuda_on_cpu_index_of(int thread) {
+    return threads[thread].index;
+}
+
+bool cuda_on_cpu_is_local(const void *at) {
+    const char *address = static_cast<const char *>(at);
+    return address >= current->stack && address < current->stack + STACK_BYTES;
 }
 
 /* ---- fibers ------------------------------------------------------------------ */
@@ -114,9 +145,26 @@ __asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
 #error "cuda_on_cpu: switching stacks is written for x86-64 and AArch64 only"
 #endif
 
+/* AddressSanitizer wants to know when another stack is gone to, and come to. */
+#ifdef __SANITIZE_ADDRESS__
+static void leave(void **keep, const void *stack, size_t bytes) {
+    __sanitizer_start_switch_fiber(keep, stack, bytes);
+}
+static void arrive(void *kept, const void **left_stack, size_t *left_bytes) {
+    __sanitizer_finish_switch_fiber(kept, left_stack, left_bytes);
+}
+#else
+static void leave(void **, const void *, size_t) {
+}
+static void arrive(void *, const void **, size_t *) {
+}
+#endif
+
 static void thread_begins(void) {
+    arrive(NULL, &scheduler_stack, &scheduler_stack_bytes);
     kernel_body(kernel_arguments);
     current->state = DONE;
+    leave(NULL, scheduler_stack, scheduler_stack_bytes);
     cuda_on_cpu_switch_stacks(&current->stack_pointer, scheduler_stack_pointer);
     abort(); /* a thread that is DONE is never resumed */
 }
@@ -148,7 +196,10 @@ static void prepare_stack(Thread *t) {
 static void resume(Thread *t) {
     current = t;
     threadIdx = t->index;
+    void *kept = NULL;
+    leave(&kept, t->stack, STACK_BYTES);
     cuda_on_cpu_switch_stacks(&scheduler_stack_pointer, t->stack_pointer);
+    arrive(kept, NULL, NULL);
     current = NULL;
 }
 
@@ -159,7 +210,9 @@ static void wait_as(State state, const char *what, const char *file, int line) {
     t->what = what;
     t->file = file;
     t->line = line;
+    leave(&t->sanitizer, scheduler_stack, scheduler_stack_bytes);
     cuda_on_cpu_switch_stacks(&t->stack_pointer, scheduler_stack_pointer);
+    arrive(t->sanitizer, NULL, NULL);
 }
 
 /* ---- waiting for each other ----------------------------------------------------- */
@@ -227,6 +280,7 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
         wait_as(AT_WARP, what, file, line);
         return t->result;
     }
+    cuda_on_cpu_watch_warp((int)(t - threads) / 32);
     uint64_t votes = 0;
     for (int l = 0; l < 32; l++) {
         votes |= (mask >> l & 1 && warp[l].value) ? UINT64_C(1) << l : 0;
@@ -302,6 +356,7 @@ static bool open_barrier(void) {
     for (int i = 0; i < thread_count; i++) {
         threads[i].state = READY;
     }
+    cuda_on_cpu_watch_barrier();
     return true;
 }
 
@@ -312,6 +367,7 @@ static void run_block(const int *order) {
         threads[i].what = NULL;
         prepare_stack(&threads[i]);
     }
+    cuda_on_cpu_watch_block(thread_count);
     for (int left = thread_count; left > 0;) {
         bool moved = false;
         for (int i = 0; i < thread_count; i++) {
@@ -326,10 +382,11 @@ static void run_block(const int *order) {
             report_deadlock();
         }
     }
+    cuda_on_cpu_watch_block_end();
 }
 
 void *cuda_on_cpu_dynamic_shared(void) {
-    return dynamic_shared;
+    return cuda_on_cpu_now.dynamic_shared;
 }
 
 static void place_threads(dim3 block) {
@@ -340,29 +397,53 @@ static void place_threads(dim3 block) {
     }
 }
 
+/* The i-th of `count` in this order. Shuffled: steps of a prime that doesn't divide
+ * count visit everyone once. */
+static uint64_t in_order(CudaOnCpuOrder order, uint64_t i, uint64_t count) {
+    const uint64_t prime = count % 7919 != 0 ? 7919 : 7907;
+    switch (order) {
+    case ORDER_BACKWARD: return count - 1 - i;
+    case ORDER_SHUFFLED: return (i * prime + count / 2) % count;
+    default: return i;
+    }
+}
+
+void cuda_on_cpu_run_grid(CudaOnCpuOrder order) {
+    static int threads_in_order[MOST_THREADS];
+    for (int i = 0; i < thread_count; i++) {
+        threads_in_order[i] = (int)in_order(order, (uint64_t)i, (uint64_t)thread_count);
+    }
+    const uint64_t count = (uint64_t)gridDim.x * gridDim.y * gridDim.z;
+    cuda_on_cpu_watch_launch();
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t b = in_order(order, i, count);
+        blockIdx = {(unsigned)(b % gridDim.x), (unsigned)(b / gridDim.x % gridDim.y),
+                    (unsigned)(b / gridDim.x / gridDim.y)};
+        run_block(threads_in_order);
+    }
+}
+
 void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes,
                      void (*body)(void *), void *arguments) {
-    static int order[MOST_THREADS];
     if (!cuda_on_cpu_launch_is_possible(grid, block, shared_bytes)) {
         return;
     }
-    cuda_on_cpu_now.kernel = kernel;
+    const char *orders = getenv("CUDA_ON_CPU_ORDERS");
+    char *shared = static_cast<char *>(malloc(shared_bytes ? shared_bytes : 1));
+    cuda_on_cpu_now = {kernel, shared, shared_bytes};
     kernel_body = body;
     kernel_arguments = arguments;
     gridDim = grid;
     blockDim = block;
     place_threads(block);
-    for (int i = 0; i < thread_count; i++) {
-        order[i] = i;
+    if (!shared) {
+        cuda_on_cpu_stop("no memory for %zu bytes of shared memory", shared_bytes);
     }
-    dynamic_shared = static_cast<char *>(malloc(shared_bytes + 1));
-    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++) {
-        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++) {
-            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
-                run_block(order);
-            }
-        }
+    if (orders && strcmp(orders, "1") == 0) {
+        cuda_on_cpu_run_in_all_orders();
+    } else {
+        cuda_on_cpu_run_grid(ORDER_FORWARD);
     }
-    free(dynamic_shared);
-    cuda_on_cpu_now.kernel = NULL;
+    free(shared);
+    cuda_on_cpu_now = {};
 }

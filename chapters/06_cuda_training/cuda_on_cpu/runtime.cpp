@@ -11,13 +11,34 @@
 #include "machine.h"
 
 static cudaError_t last_error = cudaSuccess;
+static cudaError_t lasting_error = cudaSuccess; /* the device is lost: all fails */
 
-static cudaError_t result(cudaError_t error) {
+/* Is this the call that CUDA_ON_CPU_FAIL names? "FUNCTION NUMBER ERROR" */
+static cudaError_t planned_failure(const char *function) {
+    static int calls;
+    char name[64];
+    int number, error;
+    const char *plan = getenv("CUDA_ON_CPU_FAIL");
+    if (!plan || sscanf(plan, "%63s %d %d", name, &number, &error) != 3 ||
+        strcmp(name, function) != 0 || ++calls != number) {
+        return cudaSuccess;
+    }
+    return (cudaError_t)error;
+}
+
+static cudaError_t result_of(const char *function, cudaError_t error) {
+    const cudaError_t planned = planned_failure(function);
+    if (planned > cudaErrorNotReady) {
+        lasting_error = planned;
+    }
+    error = planned != cudaSuccess ? planned : error;
+    error = lasting_error != cudaSuccess ? lasting_error : error;
     if (error != cudaSuccess) {
         last_error = error;
     }
     return error;
 }
+#define result(error) result_of(__func__, (error))
 
 /* ---- errors ------------------------------------------------------------------ */
 
@@ -69,13 +90,35 @@ const char *cudaGetErrorString(cudaError_t error) {
 
 /* ---- the device --------------------------------------------------------------- */
 
-enum { SHARED_BYTES = 48 * 1024, SHARED_BYTES_OPT_IN = 96 * 1024 };
-static const size_t TOTAL_BYTES = (size_t)8 << 30;
+enum { SHARED_BYTES = 48 * 1024, SHARED_BYTES_OPT_IN = 96 * 1024, VERSION = 13000 };
 static size_t used_bytes;
 
-cudaError_t cudaGetDeviceCount(int *count) {
-    *count = 1;
+static size_t total_bytes_of_device(void) {
+    const char *text = getenv("CUDA_ON_CPU_MEMORY");
+    return text ? (size_t)strtoull(text, NULL, 10) : (size_t)8 << 30;
+}
+
+static size_t free_bytes_of_device(void) {
+    const size_t total = total_bytes_of_device();
+    return total > used_bytes ? total - used_bytes : 0;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    const char *text = getenv("CUDA_ON_CPU_DRIVER");
+    *version = text ? atoi(text) : VERSION;
     return result(cudaSuccess);
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    *version = VERSION;
+    return result(cudaSuccess);
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    int driver = 0;
+    *count = 1;
+    (void)cudaDriverGetVersion(&driver);
+    return result(driver < VERSION ? cudaErrorInsufficientDriver : cudaSuccess);
 }
 
 cudaError_t cudaSetDevice(int device) {
@@ -85,7 +128,7 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
     *p = {};
     snprintf(p->name, sizeof p->name, "cuda_on_cpu");
-    p->totalGlobalMem = TOTAL_BYTES;
+    p->totalGlobalMem = total_bytes_of_device();
     p->sharedMemPerBlock = SHARED_BYTES;
     p->sharedMemPerBlockOptin = SHARED_BYTES_OPT_IN;
     p->multiProcessorCount = 1;
@@ -94,19 +137,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
     return result(cudaSuccess);
 }
 
-cudaError_t cudaDriverGetVersion(int *version) {
-    *version = 0;
-    return result(cudaSuccess);
-}
-
-cudaError_t cudaRuntimeGetVersion(int *version) {
-    *version = 0;
-    return result(cudaSuccess);
-}
-
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
-    *free_bytes = TOTAL_BYTES - used_bytes;
-    *total_bytes = TOTAL_BYTES;
+    *free_bytes = free_bytes_of_device();
+    *total_bytes = total_bytes_of_device();
     return result(cudaSuccess);
 }
 
@@ -120,38 +153,96 @@ bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes) 
                     grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
                     grid.x <= 2147483647u && grid.y <= 65535 && grid.z <= 65535 &&
                     shared_bytes <= SHARED_BYTES_OPT_IN;
-    result(ok ? cudaSuccess : cudaErrorInvalidConfiguration);
-    return ok;
+    const cudaError_t error = ok ? cudaSuccess : cudaErrorInvalidConfiguration;
+    return result_of("launch", error) == cudaSuccess;
 }
 
 /* ---- memory ---------------------------------------------------------------------- */
 
-/* Before each allocation 256 bytes, which CUDA's alignment costs anyway: its size. */
+CudaOnCpuMemory cuda_on_cpu_memory;
+static int room; /* for how many blocks there is memory */
+
+/* The first block that ends after this address. */
+static int block_after(const void *at) {
+    int low = 0, high = cuda_on_cpu_memory.count;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        const CudaOnCpuBlock *b = &cuda_on_cpu_memory.blocks[middle];
+        if (b->at + b->bytes > static_cast<const char *>(at)) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at) {
+    const int i = block_after(at);
+    CudaOnCpuBlock *b = cuda_on_cpu_memory.blocks + i;
+    return i < cuda_on_cpu_memory.count && b->at <= static_cast<const char *>(at) ? b
+                                                                                  : NULL;
+}
+
+static bool add_block(char *at, size_t bytes) {
+    CudaOnCpuMemory *m = &cuda_on_cpu_memory;
+    if (m->count == room) {
+        void *more = realloc(m->blocks, (size_t)(2 * room + 64) * sizeof *m->blocks);
+        if (!more) {
+            return false;
+        }
+        m->blocks = static_cast<CudaOnCpuBlock *>(more);
+        room = 2 * room + 64;
+    }
+    const int i = block_after(at);
+    memmove(m->blocks + i + 1, m->blocks + i, (size_t)(m->count - i) * sizeof *m->blocks);
+    m->blocks[i] = {at, bytes, NULL};
+    m->count++;
+    return true;
+}
+
 enum { ALIGNMENT = 256 };
 
+/* Each block is one of the host's, so that AddressSanitizer sees where it ends. */
 cudaError_t cudaMalloc(void **at, size_t bytes) {
-    char *block = NULL;
+    void *block = NULL;
     *at = NULL;
-    if (bytes > TOTAL_BYTES - used_bytes ||
-        posix_memalign((void **)&block, ALIGNMENT, bytes + ALIGNMENT) != 0) {
+    bytes = bytes ? bytes : 1;
+    const cudaError_t error = result(cudaSuccess);
+    if (error != cudaSuccess) {
+        return error;
+    }
+    if (bytes > free_bytes_of_device() || posix_memalign(&block, ALIGNMENT, bytes) != 0 ||
+        !add_block(static_cast<char *>(block), bytes)) {
         return result(cudaErrorMemoryAllocation);
     }
-    memcpy(block, &bytes, sizeof bytes);
-    memset(block + ALIGNMENT, 0xff, bytes); /* NaN: what isn't written shows */
+    memset(block, 0xff, bytes); /* NaN: what isn't written shows */
     used_bytes += bytes;
-    *at = block + ALIGNMENT;
-    return result(cudaSuccess);
+    *at = block;
+    return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *at) {
-    if (at) {
-        size_t bytes;
-        char *block = (char *)at - ALIGNMENT;
-        memcpy(&bytes, block, sizeof bytes);
-        used_bytes -= bytes;
-        free(block);
+    CudaOnCpuMemory *m = &cuda_on_cpu_memory;
+    CudaOnCpuBlock *b = at ? cuda_on_cpu_block_with(at) : NULL;
+    if (at && (!b || b->at != at)) {
+        return result(cudaErrorInvalidValue);
+    }
+    if (b) {
+        used_bytes -= b->bytes;
+        cuda_on_cpu_watch_free(b->shadow);
+        m->count--;
+        memmove(b, b + 1, (size_t)(m->blocks + m->count - b) * sizeof *b);
+        free(at);
     }
     return result(cudaSuccess);
+}
+
+/* Do these bytes lie in one block of the device? */
+static bool on_device(const void *at, size_t bytes) {
+    const CudaOnCpuBlock *b = cuda_on_cpu_block_with(at);
+    return bytes == 0 ||
+           (b && bytes <= (size_t)(b->at + b->bytes - static_cast<const char *>(at)));
 }
 
 cudaError_t cudaMallocHost(void **at, size_t bytes) {
@@ -165,23 +256,42 @@ cudaError_t cudaFreeHost(void *at) {
     return result(cudaSuccess);
 }
 
-cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind) {
+static cudaError_t copy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
+    const bool to_device =
+        kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+    const bool from_device =
+        kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+    if ((to_device && !on_device(to, bytes)) ||
+        (from_device && !on_device(from, bytes))) {
+        return cudaErrorInvalidValue;
+    }
     memmove(to, from, bytes);
-    return result(cudaSuccess);
+    return cudaSuccess;
+}
+
+static cudaError_t set(void *at, int value, size_t bytes) {
+    if (!on_device(at, bytes)) {
+        return cudaErrorInvalidValue;
+    }
+    memset(at, value, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
+    return result(copy(to, from, bytes, kind));
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
                             cudaMemcpyKind kind, cudaStream_t) {
-    return cudaMemcpy(to, from, bytes, kind);
+    return result(copy(to, from, bytes, kind));
 }
 
 cudaError_t cudaMemset(void *at, int value, size_t bytes) {
-    memset(at, value, bytes);
-    return result(cudaSuccess);
+    return result(set(at, value, bytes));
 }
 
 cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
-    return cudaMemset(at, value, bytes);
+    return result(set(at, value, bytes));
 }
 
 /* ---- streams and events: everything is done when it returns ------------------------ */

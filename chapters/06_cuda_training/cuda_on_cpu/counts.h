@@ -1,0 +1,53 @@
+/*
+ * counts.h: what kernels access, counted by a cuda_on_cpu whose kernels were compiled
+ * for it (the Makefile's flavour `watched`; watch.cpp says how).
+ *
+ * Counted are the accesses that the source asks for, by a thread; and what they cost
+ * by a warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,
+ * "Coalesced access to global memory", "Shared memory and memory banks"):
+ *
+ *   global memory comes in sectors of 32 bytes. A warp's request for 32 neighbouring
+ *   floats takes 4 of them, for 32 floats that lie far apart 32.
+ *   shared memory has 32 banks of 4 bytes. A request takes one pass if no two lanes
+ *   want different words of one bank, else as many as the most wanted bank has words.
+ *
+ * Caches are not modelled: a sector that is asked for twice counts twice. Lanes' k-th
+ * executions of the same instruction between two barriers count as one request.
+ */
+#ifndef CUDA_ON_CPU_COUNTS_H
+#define CUDA_ON_CPU_COUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    uint64_t accesses; /* of threads */
+    uint64_t bytes;    /* that they asked for */
+    uint64_t requests; /* of warps */
+    uint64_t units;    /* global: sectors of 32 bytes; shared: passes */
+} CudaOnCpuAccesses;
+
+typedef struct {
+    uint64_t launches, blocks, threads;
+    CudaOnCpuAccesses global_load, global_store, shared_load, shared_store;
+    uint64_t atomics;  /* of threads */
+    uint64_t barriers; /* of blocks */
+    uint64_t meetings; /* shuffles, votes, __syncwarp: of warps */
+} CudaOnCpuCounts;
+
+/* cuda_on_cpu_counts_clear: count from 0; false if this program's kernels were not
+ * compiled to be counted. */
+bool cuda_on_cpu_counts_clear(void);
+
+/* cuda_on_cpu_counts: of all launches since then. */
+CudaOnCpuCounts cuda_on_cpu_counts(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

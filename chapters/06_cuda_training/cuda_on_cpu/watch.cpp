@@ -1,0 +1,567 @@
+/*
+ * watch.cpp: sees every access that a kernel makes, counts it, and finds races.
+ *
+ * Compilers can call a function before each load and store: ThreadSanitizer works so.
+ * The Makefile compiles the kernels of the flavour `watched` with -fsanitize=thread and
+ * links them not with ThreadSanitizer but with the functions below. The kernels'
+ * sources know nothing of it. In other flavours nobody calls them.
+ *
+ * Counting (counts.h). A thread's accesses between two barriers are written down; at
+ * the barrier the k-th execution of an instruction by each lane of a warp is put
+ * together: that is the warp's request.
+ *
+ * Races. For each 4 bytes of global and shared memory: who wrote last, who read last,
+ * and when. Two threads' accesses to one place, one of them a write, are a race unless
+ * a barrier of their block lies between, or, in one warp, a meeting of its lanes
+ * (__syncwarp, shuffle, vote), or the kernel's end. This doesn't depend on the order in
+ * which the threads happened to run. Atomics are not watched. What can be missed: only
+ * the last reader is known exactly, and a meeting of some lanes counts for all.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+enum { MOST_THREADS = 1024, WARP = 32, MOST_SITES = 4096 };
+
+static bool is_watched; /* some kernels call the functions below */
+
+static void *must(void *memory) {
+    if (!memory) {
+        cuda_on_cpu_stop("no memory to write down what threads access");
+    }
+    return memory;
+}
+
+/* ---- what is counted for each kernel ------------------------------------------------ */
+
+enum { MOST_KERNELS = 256 };
+static struct {
+    const char *kernel;
+    CudaOnCpuCounts counts;
+} kernels[MOST_KERNELS];
+static int kernel_count;
+static CudaOnCpuCounts *counts; /* of the kernel that runs */
+
+static const char *space_names[] = {"global loads", "global stores", "shared loads",
+                                    "shared stores"};
+enum { SPACES = 4 };
+
+static CudaOnCpuAccesses *space(CudaOnCpuCounts *c, int which) {
+    CudaOnCpuAccesses *all[SPACES] = {&c->global_load, &c->global_store, &c->shared_load,
+                                      &c->shared_store};
+    return all[which];
+}
+
+static void add_accesses(CudaOnCpuAccesses *to, const CudaOnCpuAccesses *from) {
+    to->accesses += from->accesses;
+    to->bytes += from->bytes;
+    to->requests += from->requests;
+    to->units += from->units;
+}
+
+CudaOnCpuCounts cuda_on_cpu_counts(void) {
+    CudaOnCpuCounts sum = {};
+    for (int i = 0; i < kernel_count; i++) {
+        CudaOnCpuCounts *c = &kernels[i].counts;
+        sum.launches += c->launches;
+        sum.blocks += c->blocks;
+        sum.threads += c->threads;
+        sum.atomics += c->atomics;
+        sum.barriers += c->barriers;
+        sum.meetings += c->meetings;
+        for (int s = 0; s < SPACES; s++) {
+            add_accesses(space(&sum, s), space(c, s));
+        }
+    }
+    return sum;
+}
+
+bool cuda_on_cpu_counts_clear(void) {
+    kernel_count = 0;
+    counts = NULL;
+    return is_watched;
+}
+
+static void print_counts(void) {
+    for (int i = 0; i < kernel_count; i++) {
+        CudaOnCpuCounts *c = &kernels[i].counts;
+        fprintf(stderr, "%s: %lu launches, %lu blocks, %lu threads, %lu barriers\n",
+                kernels[i].kernel, c->launches, c->blocks, c->threads, c->barriers);
+        for (int s = 0; s < SPACES; s++) {
+            const CudaOnCpuAccesses *a = space(c, s);
+            if (a->accesses > 0) {
+                fprintf(stderr, "    %-14s %12lu of threads, %10lu of warps, %.1f %s each\n",
+                        space_names[s], a->accesses, a->requests,
+                        (double)a->units / (double)a->requests,
+                        s < 2 ? "sectors" : "passes");
+            }
+        }
+    }
+}
+
+static CudaOnCpuCounts *counts_of(const char *kernel) {
+    for (int i = 0; i < kernel_count; i++) {
+        if (strcmp(kernels[i].kernel, kernel) == 0) {
+            return &kernels[i].counts;
+        }
+    }
+    if (kernel_count == MOST_KERNELS) {
+        cuda_on_cpu_stop("more than %d kernels to count", MOST_KERNELS);
+    }
+    kernels[kernel_count] = {kernel, {}};
+    return &kernels[kernel_count++].counts;
+}
+
+/* ---- one access, written down -------------------------------------------------------- */
+
+struct Access {
+    int site;      /* which instruction */
+    short bytes;
+    short in;      /* of SPACES */
+    uintptr_t address;
+};
+
+struct Log {
+    Access *accesses;
+    int count, room;
+};
+static Log logs[MOST_THREADS];
+static int thread_count;
+
+/* Instructions are told apart by their address: numbered as they come. */
+static uintptr_t sites[MOST_SITES];
+
+static int site_of(uintptr_t instruction) {
+    int i = (int)(instruction * 0x9e3779b97f4a7c15u >> 52) % MOST_SITES;
+    for (int steps = 0; sites[i] != 0 && sites[i] != instruction; steps++) {
+        i = (i + 1) % MOST_SITES;
+        if (steps == MOST_SITES) {
+            cuda_on_cpu_stop("more than %d instructions that access memory", MOST_SITES);
+        }
+    }
+    sites[i] = instruction;
+    return i;
+}
+
+static void write_down(int thread, Access access) {
+    Log *log = &logs[thread];
+    if (log->count == log->room) {
+        log->room = 2 * log->room + 64;
+        log->accesses = static_cast<Access *>(must(
+            realloc(log->accesses, (size_t)log->room * sizeof *log->accesses)));
+    }
+    log->accesses[log->count++] = access;
+}
+
+/* ---- a warp's requests ------------------------------------------------------------------ */
+
+struct Request {
+    int lanes;
+    short bytes, in;
+    uintptr_t addresses[WARP];
+};
+
+/* How many different sectors of 32 bytes. */
+static int sectors(const Request *r) {
+    uintptr_t seen[2 * WARP];
+    int count = 0;
+    for (int lane = 0; lane < r->lanes; lane++) {
+        const uintptr_t last = (r->addresses[lane] + (uintptr_t)r->bytes - 1) / 32;
+        for (uintptr_t s = r->addresses[lane] / 32; s <= last; s++) {
+            int i = 0;
+            while (i < count && seen[i] != s) {
+                i++;
+            }
+            if (i == count) {
+                seen[count++] = s;
+            }
+        }
+    }
+    return count;
+}
+
+/* Passes for lanes first to last: most different words of one bank. */
+static int passes_of(const Request *r, int first, int last) {
+    uintptr_t words[32][WARP];
+    int count[32] = {}, most = 0;
+    for (int lane = first; lane < last; lane++) {
+        const uintptr_t end = r->addresses[lane] + (uintptr_t)r->bytes;
+        for (uintptr_t word = r->addresses[lane] / 4; word * 4 < end; word++) {
+            const int bank = (int)(word % 32);
+            int i = 0;
+            while (i < count[bank] && words[bank][i] != word) {
+                i++;
+            }
+            if (i == count[bank]) {
+                words[bank][count[bank]++] = word;
+                most = count[bank] > most ? count[bank] : most;
+            }
+        }
+    }
+    return most;
+}
+
+/* 8 bytes a lane go by half warps, 16 by quarters. */
+static int passes(const Request *r) {
+    const int parts = r->bytes > 4 ? r->bytes / 4 : 1, lanes = WARP / parts;
+    int sum = 0;
+    for (int first = 0; first < r->lanes; first += lanes) {
+        const int last = first + lanes;
+        sum += passes_of(r, first, last < r->lanes ? last : r->lanes);
+    }
+    return sum;
+}
+
+/* Each instruction's executions in this warp so far, and where its requests begin. */
+static int executions[MOST_SITES], begin[MOST_SITES];
+static Request *requests;
+static int requests_room;
+
+static void room_for_requests(int count) {
+    if (count > requests_room) {
+        requests_room = 2 * count;
+        free(requests);
+        requests = static_cast<Request *>(
+            must(malloc((size_t)requests_room * sizeof *requests)));
+    }
+    for (int i = 0; i < count; i++) {
+        requests[i].lanes = 0;
+    }
+}
+
+/* begin[s]: the first request of site s, which has as many as the lane that executed
+ * it most often; returns how many there are in all. */
+static int plan_requests(const Log *warp, int lanes) {
+    static int most[MOST_SITES], used[MOST_SITES];
+    int used_count = 0, all = 0;
+    for (int lane = 0; lane < lanes; lane++) {
+        const Log *log = &warp[lane];
+        for (int i = 0; i < log->count; i++) {
+            const int s = log->accesses[i].site;
+            if (most[s] == 0 && executions[s] == 0) {
+                used[used_count++] = s;
+            }
+            executions[s]++;
+        }
+        for (int i = 0; i < log->count; i++) {
+            const int s = log->accesses[i].site;
+            most[s] = executions[s] > most[s] ? executions[s] : most[s];
+            executions[s] = 0;
+        }
+    }
+    for (int u = 0; u < used_count; u++) {
+        begin[used[u]] = all;
+        all += most[used[u]];
+        most[used[u]] = 0;
+    }
+    return all;
+}
+
+static void account(const Request *r) {
+    CudaOnCpuAccesses *a = space(counts, r->in);
+    a->accesses += (uint64_t)r->lanes;
+    a->bytes += (uint64_t)r->lanes * (uint64_t)r->bytes;
+    a->requests++;
+    a->units += (uint64_t)(r->in < 2 ? sectors(r) : passes(r));
+}
+
+static void count_warp(Log *warp, int lanes) {
+    const int count = plan_requests(warp, lanes);
+    room_for_requests(count);
+    for (int lane = 0; lane < lanes; lane++) {
+        Log *log = &warp[lane];
+        for (int i = 0; i < log->count; i++) {
+            const Access *a = &log->accesses[i];
+            Request *r = &requests[begin[a->site] + executions[a->site]++];
+            r->bytes = a->bytes;
+            r->in = a->in;
+            r->addresses[r->lanes++] = a->address;
+        }
+        for (int i = 0; i < log->count; i++) {
+            executions[log->accesses[i].site] = 0;
+        }
+        log->count = 0;
+    }
+    for (int i = 0; i < count; i++) {
+        account(&requests[i]);
+    }
+}
+
+static void count_block(void) {
+    for (int first = 0; first < thread_count; first += WARP) {
+        const int left = thread_count - first;
+        count_warp(logs + first, left < WARP ? left : WARP);
+    }
+}
+
+/* ---- races ---------------------------------------------------------------------------- */
+
+/* `interval`: a number for each stretch between two barriers of one block; never the
+ * same again. `meeting`: how often this thread's warp had met. */
+struct When {
+    uint32_t interval, meeting;
+    int thread;
+    uint32_t instruction; /* from the program's start */
+};
+struct Shadow {
+    When write, read;
+    int readers; /* in read.interval: 1, or 2 for several of one warp, 3 of several */
+};
+
+static uint32_t interval, first_of_block, first_of_launch;
+static uint32_t meetings[MOST_THREADS / WARP];
+
+extern "C" char __executable_start[];
+static const uintptr_t program = reinterpret_cast<uintptr_t>(__executable_start);
+
+/* "file.cu:12", by addr2line where there is one. */
+static const char *place_of(uint32_t instruction, char *text, size_t bytes) {
+    char command[512], path[300];
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    snprintf(command, sizeof command, "addr2line -s -e '%s' %#lx 2>/dev/null", path,
+             (unsigned long)instruction - 1);
+    FILE *pipe = popen(command, "r");
+    snprintf(text, bytes, "%#x", instruction);
+    if (pipe) {
+        char line[200];
+        if (fgets(line, sizeof line, pipe) && line[0] != '?') {
+            line[strcspn(line, " \n")] = '\0';
+            snprintf(text, bytes, "%s", line);
+        }
+        pclose(pipe);
+    }
+    return text;
+}
+
+static void stop_at_race(const char *does, When now, const char *did, When then,
+                         uintptr_t address, bool shared) {
+    char here[200], there[200];
+    const uint3 t = cuda_on_cpu_index_of(then.thread);
+    const bool other_block = then.interval < first_of_block;
+    const CudaOnCpuBlock *b =
+        cuda_on_cpu_block_with(reinterpret_cast<const void *>(address));
+    cuda_on_cpu_stop(
+        "%s %s memory%s%.0lu at %s, where %s thread (%u,%u,%u) %s at %s: a race%s", does,
+        shared ? "shared" : "global", b ? ", byte " : "",
+        b ? (unsigned long)(address - reinterpret_cast<uintptr_t>(b->at)) : 0ul,
+        place_of(now.instruction, here, sizeof here),
+        other_block ? "another block's" : "its block's", t.x, t.y, t.z, did,
+        place_of(then.instruction, there, sizeof there),
+        other_block ? "; blocks can't wait for each other within a kernel"
+                    : "; no __syncthreads lies between");
+}
+
+/* Is what happened `then` over for certain before what this thread does now? */
+static bool is_over(When then, When now) {
+    if (then.interval < first_of_launch) {
+        return true;
+    }
+    if (then.interval < first_of_block) {
+        return false; /* another block of this launch */
+    }
+    return then.interval < now.interval || then.thread == now.thread ||
+           (then.thread / WARP == now.thread / WARP && then.meeting < now.meeting);
+}
+
+static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool shared) {
+    /* What a block leaves in shared memory is no other block's. */
+    const bool wrote = s->write.interval >= (shared ? first_of_block : first_of_launch);
+    const bool was_read = s->read.interval >= (shared ? first_of_block : first_of_launch);
+    if (wrote && !is_over(s->write, now)) {
+        stop_at_race(writes ? "writes" : "reads", now, "wrote", s->write, address, shared);
+    }
+    if (writes) {
+        const bool same_interval = was_read && s->read.interval == now.interval;
+        const bool others =
+            same_interval &&
+            (s->readers == 3 || (s->readers == 2 && s->read.meeting == now.meeting));
+        if (was_read && (others || !is_over(s->read, now))) {
+            stop_at_race("writes", now, "read", s->read, address, shared);
+        }
+        s->write = now;
+        return;
+    }
+    if (was_read && s->read.interval == now.interval && s->read.thread != now.thread) {
+        const bool one_warp = s->read.thread / WARP == now.thread / WARP;
+        if (!one_warp) {
+            s->readers = 3;
+        } else if (s->readers < 3) {
+            s->readers = s->read.meeting == now.meeting ? 2 : 1;
+        }
+    } else if (!was_read || s->read.interval != now.interval) {
+        s->readers = 1;
+    }
+    s->read = now;
+}
+
+/* ---- memory's shadow --------------------------------------------------------------------- */
+
+static Shadow *static_shadow, *dynamic_shadow;
+static size_t dynamic_shadow_bytes;
+
+static Shadow *make_shadow(size_t bytes) {
+    return static_cast<Shadow *>(must(calloc(bytes / 4 + 1, sizeof(Shadow))));
+}
+
+static Shadow *shadow_of_static(const char *at) {
+    if (!static_shadow) {
+        static_shadow = make_shadow((size_t)(__stop_cuda_shared - __start_cuda_shared));
+    }
+    return static_shadow + (at - __start_cuda_shared) / 4;
+}
+
+static Shadow *shadow_of_dynamic(const char *at) {
+    if (cuda_on_cpu_now.dynamic_shared_bytes > dynamic_shadow_bytes) {
+        free(dynamic_shadow);
+        dynamic_shadow_bytes = cuda_on_cpu_now.dynamic_shared_bytes;
+        dynamic_shadow = make_shadow(dynamic_shadow_bytes);
+    }
+    return dynamic_shadow + (at - cuda_on_cpu_now.dynamic_shared) / 4;
+}
+
+static Shadow *shadow_of_global(const char *at) {
+    CudaOnCpuBlock *b = cuda_on_cpu_block_with(at);
+    if (!b) {
+        return NULL; /* a kernel's arguments, constants */
+    }
+    if (!b->shadow) {
+        b->shadow = make_shadow(b->bytes);
+    }
+    return static_cast<Shadow *>(b->shadow) + (at - b->at) / 4;
+}
+
+static void watch(const void *address, int bytes, bool writes, const void *instruction) {
+    const int thread = cuda_on_cpu_thread();
+    if (thread < 0 || !counts || cuda_on_cpu_is_local(address)) {
+        return; /* the host's, or a thread's own variables */
+    }
+    const char *at = static_cast<const char *>(address);
+    const char *dynamic = cuda_on_cpu_now.dynamic_shared;
+    const bool in_static = at >= __start_cuda_shared && at < __stop_cuda_shared;
+    const bool in_dynamic =
+        at >= dynamic && at < dynamic + cuda_on_cpu_now.dynamic_shared_bytes;
+    const bool shared = in_static || in_dynamic;
+    Shadow *s = in_static    ? shadow_of_static(at)
+                : in_dynamic ? shadow_of_dynamic(at)
+                             : shadow_of_global(at);
+    if (!s) {
+        return;
+    }
+    const uintptr_t where = reinterpret_cast<uintptr_t>(at);
+    const uintptr_t who = reinterpret_cast<uintptr_t>(instruction);
+    const When now = {interval, meetings[thread / WARP], thread, (uint32_t)(who - program)};
+    write_down(thread, {site_of(who), (short)bytes, (short)(2 * shared + writes), where});
+    if (bytes < 4) {
+        return; /* threads may have neighbouring bytes of a word */
+    }
+    for (int word = 0; word * 4 < bytes; word++) {
+        look_at(s + word, now, writes, where, shared);
+    }
+}
+
+/* ---- what the machine tells ---------------------------------------------------------------- */
+
+void cuda_on_cpu_watch_launch(void) {
+    static bool prints;
+    if (!is_watched) {
+        return;
+    }
+    const char *wanted = getenv("CUDA_ON_CPU_COUNTS");
+    if (!prints && wanted && strcmp(wanted, "1") == 0) {
+        prints = atexit(print_counts) == 0;
+    }
+    counts = counts_of(cuda_on_cpu_now.kernel);
+    counts->launches++;
+    first_of_launch = interval + 1;
+}
+
+void cuda_on_cpu_watch_block(int threads) {
+    if (is_watched) {
+        interval++;
+        first_of_block = interval;
+        thread_count = threads;
+        counts->blocks++;
+        counts->threads += (uint64_t)threads;
+        memset(meetings, 0, sizeof meetings);
+    }
+}
+
+void cuda_on_cpu_watch_barrier(void) {
+    if (is_watched) {
+        count_block();
+        interval++;
+        counts->barriers++;
+    }
+}
+
+void cuda_on_cpu_watch_warp(int warp) {
+    if (is_watched) {
+        meetings[warp]++;
+        counts->meetings++;
+    }
+}
+
+void cuda_on_cpu_watch_block_end(void) {
+    if (is_watched) {
+        count_block();
+    }
+}
+
+void cuda_on_cpu_watch_free(void *shadow) {
+    free(shadow);
+}
+
+void cuda_on_cpu_atomic(void) {
+    if (counts) {
+        counts->atomics++;
+    }
+}
+
+/* ---- what the compiler calls ------------------------------------------------------------------ */
+
+#define WATCH(name, bytes, writes)                                                     \
+    extern "C" void name(void *at);                                                    \
+    extern "C" void name(void *at) {                                                   \
+        watch(at, bytes, writes, __builtin_return_address(0));                         \
+    }
+#define WATCH_RANGE(name, writes)                                                      \
+    extern "C" void name(void *at, long bytes);                                        \
+    extern "C" void name(void *at, long bytes) {                                       \
+        for (long done = 0; done < bytes; done += 4) {                                 \
+            watch((char *)at + done, 4, writes, __builtin_return_address(0));          \
+        }                                                                              \
+    }
+#define NOTHING(name)                                                                  \
+    extern "C" void name(void);                                                        \
+    extern "C" void name(void) {                                                       \
+    }
+WATCH(__tsan_read1, 1, false)
+WATCH(__tsan_read2, 2, false)
+WATCH(__tsan_read4, 4, false)
+WATCH(__tsan_read8, 8, false)
+WATCH(__tsan_read16, 16, false)
+WATCH(__tsan_write1, 1, true)
+WATCH(__tsan_write2, 2, true)
+WATCH(__tsan_write4, 4, true)
+WATCH(__tsan_write8, 8, true)
+WATCH(__tsan_write16, 16, true)
+WATCH(__tsan_unaligned_read2, 2, false)
+WATCH(__tsan_unaligned_read4, 4, false)
+WATCH(__tsan_unaligned_read8, 8, false)
+WATCH(__tsan_unaligned_read16, 16, false)
+WATCH(__tsan_unaligned_write2, 2, true)
+WATCH(__tsan_unaligned_write4, 4, true)
+WATCH(__tsan_unaligned_write8, 8, true)
+WATCH(__tsan_unaligned_write16, 16, true)
+WATCH_RANGE(__tsan_read_range, false)
+WATCH_RANGE(__tsan_write_range, true)
+NOTHING(__tsan_func_entry)
+NOTHING(__tsan_func_exit)
+
+extern "C" void __tsan_init(void);
+extern "C" void __tsan_init(void) {
+    is_watched = true;
+}
