@@ -384,15 +384,14 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
         s->write = now;
         return;
     }
-    if (was_read && s->read.interval == now.interval && s->read.thread != now.thread) {
-        const bool one_warp = s->read.thread / WARP == now.thread / WARP;
-        if (!one_warp) {
-            s->readers = 3;
-        } else if (s->readers < 3) {
-            s->readers = s->read.meeting == now.meeting ? 2 : 1;
-        }
-    } else if (!was_read || s->read.interval != now.interval) {
+    if (!was_read || s->read.interval != now.interval) {
         s->readers = 1;
+    } else if (s->read.thread / WARP != now.thread / WARP) {
+        s->readers = 3;
+    } else if (s->readers < 3 && s->read.meeting != now.meeting) {
+        s->readers = 1; /* what its lanes read before they met is over */
+    } else if (s->readers < 3 && s->read.thread != now.thread) {
+        s->readers = 2;
     }
     s->read = now;
 }
