@@ -137,9 +137,8 @@ START_TEST(a_batch_that_does_not_fit_is_told_the_size_that_does) {
     Settings s = small_settings();
     Trainer t;
     Error error = {""};
-    s.model.block.D = 4096;
-    s.model.block.M = 16384;
-    s.model.depth = 1;
+    s.model.block.D = 64;
+    s.model.block.M = 256;
     s.model.height = s.model.width = 128;
     s.batch = 100000;
     ck_assert(!gpu_engine.make(&t, &s, 200000, &error));
