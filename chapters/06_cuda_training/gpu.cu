@@ -80,11 +80,36 @@ bool gpu_open(GpuInfo *info, Error *error) {
     info->multiprocessors = p.multiProcessorCount;
     info->total_bytes = (double)total_bytes;
     info->free_bytes = (double)free_bytes;
-#ifdef CUDA_ON_CPU
-    info->emulated = true;
-#endif
+    info->emulated = gpu_is_emulated();
     return true;
 }
+
+#ifdef CUDA_ON_CPU
+bool gpu_is_emulated(void) {
+    return true;
+}
+
+bool gpu_counts_clear(void) {
+    return cuda_on_cpu_counts_clear();
+}
+
+bool gpu_counts(CudaOnCpuCounts *counts) {
+    return cuda_on_cpu_counts(counts);
+}
+#else
+bool gpu_is_emulated(void) {
+    return false;
+}
+
+bool gpu_counts_clear(void) {
+    return false;
+}
+
+bool gpu_counts(CudaOnCpuCounts *counts) {
+    *counts = {};
+    return false;
+}
+#endif
 
 /* ---- memory --------------------------------------------------------------------- */
 

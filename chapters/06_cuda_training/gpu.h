@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 
+#include "cuda_on_cpu/counts.h"
 #include "error.h"
 #include "tensor.h"
 
@@ -41,6 +42,14 @@ typedef struct {
 /* gpu_open: choose the first device; false, and why there is none that works: no
  * card, no driver, a driver older than the runtime this was built with. */
 bool gpu_open(GpuInfo *info, Error *error);
+
+/* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */
+bool gpu_is_emulated(void);
+
+/* gpu_counts_clear, gpu_counts: what the kernels since then have accessed; false where
+ * nobody counts: on a GPU, and on a cuda_on_cpu that was built for speed. */
+bool gpu_counts_clear(void);
+bool gpu_counts(CudaOnCpuCounts *counts);
 
 /* ---- memory ---------------------------------------------------------------- */
 

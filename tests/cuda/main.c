@@ -13,6 +13,7 @@
 enum { MINIMUM_TESTS = 560 };
 
 static Suite *(*const suites[])(void) = {
+    cuda_on_cpu_suite,
     gpu_gelu_suite,
     gpu_trainer_suite,
     gpu_rows_suite,

@@ -43,8 +43,8 @@ typedef struct {
  * compiled to be counted. */
 bool cuda_on_cpu_counts_clear(void);
 
-/* cuda_on_cpu_counts: of all launches since then. */
-CudaOnCpuCounts cuda_on_cpu_counts(void);
+/* cuda_on_cpu_counts: of all launches since then; false if nothing is counted. */
+bool cuda_on_cpu_counts(CudaOnCpuCounts *counts);
 
 #ifdef __cplusplus
 }

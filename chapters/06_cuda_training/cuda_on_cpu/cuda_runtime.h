@@ -44,13 +44,14 @@
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __constant__ static
 #define __grid_constant__
-/* One copy is enough: one block runs at a time. In a section of its own, so that
- * the machine knows shared memory when it sees it; AddressSanitizer puts its red
- * zones only around variables that are in no named section. */
+/* One copy is enough: one block runs at a time. Among the variables that each thread of
+ * the host has for itself, so that the machine knows shared memory when it sees it (a
+ * section by name would leave out what is in templates: gcc ignores it there).
+ * AddressSanitizer puts its red zones around other static variables only. */
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static
 #else
-#define __shared__ static __attribute__((section("cuda_shared")))
+#define __shared__ static thread_local
 #endif
 
 /* ---- vector types ----------------------------------------------------------- */

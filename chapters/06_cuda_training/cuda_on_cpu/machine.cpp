@@ -14,6 +14,7 @@
  */
 #include "machine.h"
 
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -299,13 +300,29 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
 
 /* ---- the scheduler ----------------------------------------------------------------- */
 
-static int count_in(State state) {
-    int count = 0;
-    for (int i = 0; i < thread_count; i++) {
-        count += threads[i].state == state;
-    }
-    return count;
+#ifdef __SANITIZE_ADDRESS__
+CudaOnCpuRange cuda_on_cpu_static_shared(void) {
+    return {NULL, 0}; /* not in one place: between red zones */
 }
+#else
+static int note_own_variables(struct dl_phdr_info *program, size_t size, void *range) {
+    (void)size;
+    for (int i = 0; i < program->dlpi_phnum; i++) {
+        if (program->dlpi_phdr[i].p_type == PT_TLS && program->dlpi_tls_data) {
+            *static_cast<CudaOnCpuRange *>(range) = {
+                static_cast<char *>(program->dlpi_tls_data),
+                program->dlpi_phdr[i].p_memsz};
+        }
+    }
+    return 1; /* the first is the program itself: no library's are asked for */
+}
+
+CudaOnCpuRange cuda_on_cpu_static_shared(void) {
+    CudaOnCpuRange range = {NULL, 0};
+    dl_iterate_phdr(note_own_variables, &range);
+    return range;
+}
+#endif
 
 static const Thread *first_in(State state) {
     for (int i = 0; i < thread_count; i++) {
@@ -323,7 +340,10 @@ static void report_deadlock(void) {
     if (!waits) {
         waits = first_in(AT_BARRIER);
     }
-    const int waiting = count_in(waits->state);
+    int waiting = 0;
+    for (int i = 0; i < thread_count; i++) {
+        waiting += threads[i].state == waits->state && threads[i].line == waits->line;
+    }
     for (int i = 0; !other && i < thread_count; i++) {
         const Thread *t = &threads[i];
         if (t->state != waits->state || t->line != waits->line) {
@@ -336,7 +356,7 @@ static void report_deadlock(void) {
     char place[300];
     snprintf(place, sizeof place, "waits in %s at %s:%d", other->what ? other->what : "",
              other->file ? other->file : "", other->line);
-    cuda_on_cpu_stop("%s at %s:%d is not reached by all threads: %d of %d wait in one, "
+    cuda_on_cpu_stop("%s at %s:%d is not reached by all threads: %d of %d wait there, "
                      "the first is (%u,%u,%u); thread (%u,%u,%u) %s",
                      waits->what, waits->file, waits->line, waiting, thread_count,
                      waits->index.x, waits->index.y, waits->index.z, other->index.x,

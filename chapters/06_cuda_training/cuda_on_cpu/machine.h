@@ -87,8 +87,12 @@ CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at);
  * is set, as by CUDA. */
 bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes);
 
-/* Static shared memory: one section of the program (cuda_runtime.h). */
-extern "C" char __start_cuda_shared[] __attribute__((weak));
-extern "C" char __stop_cuda_shared[] __attribute__((weak));
+/* Static shared memory lies within this host thread's own variables (cuda_runtime.h);
+ * nothing there outlives a launch. 0 bytes where the program has none. */
+struct CudaOnCpuRange {
+    char *at;
+    size_t bytes;
+};
+CudaOnCpuRange cuda_on_cpu_static_shared(void);
 
 #endif

@@ -56,9 +56,9 @@ static void restore(Snapshot snapshot) {
 /* What lies in shared memory when a block begins is nobody's business: NaN. */
 static void forget_shared_memory(void) {
     memset(cuda_on_cpu_now.dynamic_shared, 0xff, cuda_on_cpu_now.dynamic_shared_bytes);
-    if (__start_cuda_shared) {
-        memset(__start_cuda_shared, 0xff,
-               (size_t)(__stop_cuda_shared - __start_cuda_shared));
+    const CudaOnCpuRange fixed = cuda_on_cpu_static_shared();
+    if (fixed.bytes) {
+        memset(fixed.at, 0xff, fixed.bytes);
     }
 }
 

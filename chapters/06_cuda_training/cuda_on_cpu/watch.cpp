@@ -61,8 +61,9 @@ static void add_accesses(CudaOnCpuAccesses *to, const CudaOnCpuAccesses *from) {
     to->units += from->units;
 }
 
-CudaOnCpuCounts cuda_on_cpu_counts(void) {
-    CudaOnCpuCounts sum = {};
+bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
+    CudaOnCpuCounts &sum = *all;
+    sum = {};
     for (int i = 0; i < kernel_count; i++) {
         CudaOnCpuCounts *c = &kernels[i].counts;
         sum.launches += c->launches;
@@ -75,7 +76,7 @@ CudaOnCpuCounts cuda_on_cpu_counts(void) {
             add_accesses(space(&sum, s), space(c, s));
         }
     }
-    return sum;
+    return is_watched;
 }
 
 bool cuda_on_cpu_counts_clear(void) {
@@ -338,16 +339,18 @@ static const char *place_of(uint32_t instruction, char *text, size_t bytes) {
 
 static void stop_at_race(const char *does, When now, const char *did, When then,
                          uintptr_t address, bool shared) {
-    char here[200], there[200];
+    char here[200], there[200], place[60] = "";
     const uint3 t = cuda_on_cpu_index_of(then.thread);
     const bool other_block = then.interval < first_of_block;
     const CudaOnCpuBlock *b =
         cuda_on_cpu_block_with(reinterpret_cast<const void *>(address));
+    if (b) {
+        snprintf(place, sizeof place, ", byte %zu of a block of %zu,",
+                 (size_t)(address - reinterpret_cast<uintptr_t>(b->at)), b->bytes);
+    }
     cuda_on_cpu_stop(
-        "%s %s memory%s%.0lu at %s, where %s thread (%u,%u,%u) %s at %s: a race%s", does,
-        shared ? "shared" : "global", b ? ", byte " : "",
-        b ? (unsigned long)(address - reinterpret_cast<uintptr_t>(b->at)) : 0ul,
-        place_of(now.instruction, here, sizeof here),
+        "%s %s memory%s at %s, where %s thread (%u,%u,%u) %s at %s: a race%s", does,
+        shared ? "shared" : "global", place, place_of(now.instruction, here, sizeof here),
         other_block ? "another block's" : "its block's", t.x, t.y, t.z, did,
         place_of(then.instruction, there, sizeof there),
         other_block ? "; blocks can't wait for each other within a kernel"
@@ -398,6 +401,7 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
 
 /* ---- memory's shadow --------------------------------------------------------------------- */
 
+static CudaOnCpuRange fixed; /* static shared memory */
 static Shadow *static_shadow, *dynamic_shadow;
 static size_t dynamic_shadow_bytes;
 
@@ -407,9 +411,9 @@ static Shadow *make_shadow(size_t bytes) {
 
 static Shadow *shadow_of_static(const char *at) {
     if (!static_shadow) {
-        static_shadow = make_shadow((size_t)(__stop_cuda_shared - __start_cuda_shared));
+        static_shadow = make_shadow(fixed.bytes);
     }
-    return static_shadow + (at - __start_cuda_shared) / 4;
+    return static_shadow + (at - fixed.at) / 4;
 }
 
 static Shadow *shadow_of_dynamic(const char *at) {
@@ -439,7 +443,7 @@ static void watch(const void *address, int bytes, bool writes, const void *instr
     }
     const char *at = static_cast<const char *>(address);
     const char *dynamic = cuda_on_cpu_now.dynamic_shared;
-    const bool in_static = at >= __start_cuda_shared && at < __stop_cuda_shared;
+    const bool in_static = at >= fixed.at && at < fixed.at + fixed.bytes;
     const bool in_dynamic =
         at >= dynamic && at < dynamic + cuda_on_cpu_now.dynamic_shared_bytes;
     const bool shared = in_static || in_dynamic;
@@ -468,6 +472,7 @@ void cuda_on_cpu_watch_launch(void) {
     if (!is_watched) {
         return;
     }
+    fixed = cuda_on_cpu_static_shared();
     const char *wanted = getenv("CUDA_ON_CPU_COUNTS");
     if (!prints && wanted && strcmp(wanted, "1") == 0) {
         prints = atexit(print_counts) == 0;
