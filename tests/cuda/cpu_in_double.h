@@ -37,4 +37,32 @@ void cpu_attention(int B, int heads, int n, int q, int d, const double *qkv, dou
 void cpu_attention_backward(int B, int heads, int n, int q, int d, const double *qkv,
                             double *A, const double *dO, double *dS, double *dqkv);
 
+/* z_0 (B, N+1, D) from images (B, C, H, W), patches of P; all of patch_embedding.h,
+ * whose names the arrays have. Gradients are added to; dz_0 (B, N+1, D). */
+typedef struct {
+    int B, C, H, W, P, D;
+    const double *images, *cls_token, *pos_embed, *E, *b_E;
+    double *dcls_token, *dpos_embed, *dE, *db_E;
+} CpuEmbedding;
+void cpu_patches(int B, int C, int H, int W, int P, const double *images, double *patches);
+void cpu_embedding(const CpuEmbedding *layer, double *z_0);
+void cpu_embedding_backward(const CpuEmbedding *layer, const double *dz_0);
+
+/* The sum of the losses; dlogits (B, K) = scale (softmax(logits) - q). */
+double cpu_cross_entropy(int B, int K, const double *logits, const unsigned char *labels,
+                         double smoothing, double scale, double *dlogits);
+/* The first of row b's largest logits. */
+int cpu_argmax(int K, const double *logits, int b);
+
+/* adamw.h's; parameter i is the numbers ends[i-1]..ends[i]-1, decays if decay[i]. */
+typedef struct {
+    double beta1, beta2, epsilon, weight_decay;
+    int parameters;
+    const long *ends;
+    const int *decay;
+} CpuAdamW;
+void cpu_adamw_step(const CpuAdamW *adamw, double lr, long t, double *weights,
+                    const double *gradients, double *m, double *v);
+double cpu_gradient_norm(const double *gradients, long count);
+
 #endif

@@ -12,5 +12,8 @@ Suite *gpu_trainer_suite(void);
 Suite *gpu_rows_suite(void);
 Suite *gpu_attention_suite(void);
 Suite *gpu_matmul_suite(void);
+Suite *gpu_patches_suite(void);
+Suite *gpu_loss_suite(void);
+Suite *gpu_adamw_suite(void);
 
 #endif

@@ -19,6 +19,9 @@ static Suite *(*const suites[])(void) = {
     gpu_rows_suite,
     gpu_attention_suite,
     gpu_matmul_suite,
+    gpu_patches_suite,
+    gpu_loss_suite,
+    gpu_adamw_suite,
 };
 
 int main(void) {

@@ -1,0 +1,90 @@
+/* test_gpu_patches.c: gpu_patches.h against patch_embedding.h. */
+#include "cpu_in_double.h"
+#include "cuda_suites.h"
+#include "device_helpers.h"
+#include "gpu_elementwise.h"
+#include "gpu_matmul.h"
+#include "gpu_patches.h"
+
+/* B, C, H, W, P, D: higher than wide, wider than high, one patch, many. */
+static const int sizes[][6] = {
+    {1, 1, 4, 4, 4, 1},  {2, 3, 6, 4, 2, 5},   {3, 1, 4, 10, 2, 33},
+    {5, 3, 8, 8, 4, 64}, {1, 3, 32, 32, 16, 7}, {2, 1, 28, 28, 7, 24},
+};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+START_TEST(patches_are_the_cpus_to_the_bit) {
+    const int *s = sizes[_i], B = s[0], C = s[1], H = s[2], W = s[3], P = s[4];
+    Tensor images = random_tensor('I', SHAPE(B, C, H, W));
+    Tensor patches = device_unset(SHAPE(B, H / P * (W / P), C * P * P));
+    double *want = test_doubles(tensor_count(images));
+    cpu_patches(B, C, H, W, P, doubles_of(images), want);
+    gpu_patches_from_images(NULL, on_device(images), P, patches);
+    assert_close_to_naive(from_device(patches), want, 0, "[ViT 3.1]");
+}
+END_TEST
+
+/* z_0 from pixels, and from dz_0 every gradient [ViT eq.1]. */
+START_TEST(tokens_and_their_gradients_are_the_cpus) {
+    const int *s = sizes[_i], B = s[0], C = s[1], H = s[2], W = s[3], P = s[4], D = s[5];
+    const int N = H / P * (W / P), n = N + 1, pixels = C * P * P;
+    Tensor images = random_tensor('I', SHAPE(B, C, H, W));
+    Tensor cls_token = random_tensor('c', SHAPE(1, 1, D));
+    Tensor pos_embed = random_tensor('p', SHAPE(1, n, D));
+    Tensor E = random_tensor('E', SHAPE(D, pixels)), b_E = random_tensor('b', SHAPE(D));
+    Tensor dz_0 = random_tensor('z', SHAPE(B, n, D));
+    const CpuEmbedding cpu = {
+        B, C, H, W, P, D, .images = doubles_of(images),
+        .cls_token = doubles_of(cls_token), .pos_embed = doubles_of(pos_embed),
+        .E = doubles_of(E), .b_E = doubles_of(b_E),
+        /* gradients are added to: here to the weights themselves */
+        .dcls_token = doubles_of(cls_token), .dpos_embed = doubles_of(pos_embed),
+        .dE = doubles_of(E), .db_E = doubles_of(b_E)};
+    double *want = test_doubles(tensor_count(dz_0));
+    cpu_embedding(&cpu, want);
+    cpu_embedding_backward(&cpu, doubles_of(dz_0));
+
+    Tensor patches = device_unset(SHAPE(B, N, pixels));
+    Tensor embedded = device_unset(SHAPE(B, N, D)), z_0 = device_unset(SHAPE(B, n, D));
+    Tensor dcls = on_device(cls_token), dpos = on_device(pos_embed);
+    const MatmulEnd bias = {.bias = on_device(b_E).data};
+    gpu_patches_from_images(NULL, on_device(images), P, patches);
+    gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, patches, on_device(E), bias, embedded);
+    gpu_embed_forward(NULL, embedded, dcls, dpos, z_0);
+    assert_close_to_naive(from_device(z_0), want, 1e-5, "[ViT eq.1]");
+
+    Tensor dE = on_device(E), db_E = on_device(b_E);
+    Tensor dembedded = device_unset(SHAPE(B, N, D));
+    gpu_embed_backward(NULL, on_device(dz_0), dembedded, dcls, dpos);
+    gpu_matmul(NULL, MATMUL_BEST, MATMUL_TN, dembedded, patches,
+               (MatmulEnd){.accumulate = true}, dE);
+    gpu_sum_rows_add(NULL, dembedded, db_E, device_unset(SHAPE(SUM_ROWS_PARTS, D)));
+    assert_close_to_naive(from_device(dcls), cpu.dcls_token, 1e-6, "dx_class");
+    assert_close_to_naive(from_device(dpos), cpu.dpos_embed, 1e-6, "dE_pos");
+    assert_close_to_naive(from_device(dE), cpu.dE, 1e-5, "dE");
+    assert_close_to_naive(from_device(db_E), cpu.db_E, 1e-5, "db_E");
+}
+END_TEST
+
+START_TEST(shapes_that_do_not_fit_stop) {
+    Tensor images = device_unset(SHAPE(2, 1, 4, 4)), z_0 = device_unset(SHAPE(2, 5, 3));
+    Tensor four = device_unset(SHAPE(2, 4, 4)), three = device_unset(SHAPE(2, 3, 4));
+    Tensor cls_token = device_unset(SHAPE(1, 1, 3)), pos_embed = device_unset(SHAPE(1, 5, 3));
+    assert_stops("patches|N = H W / P^2", gpu_patches_from_images(NULL, images, 2, three));
+    assert_stops("embedded|each patch",
+                 gpu_embed_forward(NULL, four, cls_token, pos_embed, z_0));
+    assert_stops("dpos_embed|position for each token",
+                 gpu_embed_backward(NULL, z_0, device_unset(SHAPE(2, 4, 3)), cls_token,
+                                    device_unset(SHAPE(1, 4, 3))));
+}
+END_TEST
+
+Suite *gpu_patches_suite(void) {
+    Suite *suite = suite_create("gpu_patches");
+    TCase *tcase = device_case(suite, "patches, tokens");
+    tcase_add_loop_test(tcase, patches_are_the_cpus_to_the_bit, 0, SIZES);
+    tcase_add_loop_test(tcase, tokens_and_their_gradients_are_the_cpus, 0, SIZES);
+    tcase_add_test(tcase, shapes_that_do_not_fit_stop);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
