@@ -252,9 +252,13 @@ $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
 
-# chapter 6 holds its kernels twice: for cuda_on_cpu, joined into an object that hides
-# every name but one; and, where there is nvcc, for a GPU.
+# chapter 6 holds its kernels for cuda_on_cpu twice, plain and watched, each joined into
+# an object that hides every name but one; and, where there is nvcc, for a GPU.
 $(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
+$(BUILD)/watched/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_watched -c $< -o $@
 $(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -278,15 +282,21 @@ $(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.
 	$(call say,link,$@)
 	$(Q)$(CXX) $(OPENMP) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LDLIBS) -o $@
 
-$(BUILD)/float/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C) $(CUDA_DIR)/device.c) $(call cpu_objects,float)
-	$(call say,join,$@)
-	$(Q)$(CC) -r -nostdlib $^ -o $@.all
-	$(Q)objcopy --keep-global-symbol=device_cuda_on_cpu $@.all $@
-	@rm -f $@.all
+# Templates' functions come in groups of which a linker keeps one for a whole program:
+# --force-group-allocation makes them each copy's own.
+define cuda_on_cpu_rules
+$(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_objects,$(1))
+	$$(call say,join,$$@)
+	$$(Q)$$(CC) -r -nostdlib -Wl,--force-group-allocation $$^ -o $$@.all
+	$$(Q)objcopy --keep-global-symbol=$(3) $$@.all $$@
+	@rm -f $$@.all
+endef
+$(eval $(call cuda_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
+$(eval $(call cuda_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
 CHAPTER6_MAIN = $(if $(NVCC),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c))
 CHAPTER6_GPU = $(if $(NVCC),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
 chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
-          $(CHAPTER6_GPU) | found need-libraries data
+          $(BUILD)/watched/cuda_on_cpu.o $(CHAPTER6_GPU) | found need-libraries data
 	$(call say,link,$@)
 	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(if $(NVCC),$(CUDA_LIBS)) $(LDLIBS) -o $@
 

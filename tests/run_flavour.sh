@@ -9,6 +9,10 @@ if [ $# -ne 2 ]; then
 fi
 case $1 in
 asan-*) name="${1#asan-}, with ASan and UBSan" ;;
+watched)
+    name='float, kernels watched for races, and run in several orders'
+    export CUDA_ON_CPU_ORDERS=1
+    ;;
 *) name=$1 ;;
 esac
 OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}

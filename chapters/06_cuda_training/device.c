@@ -1,6 +1,7 @@
 /* device.c: see device.h. DEVICE is the name that this compilation goes by. */
 #include "device.h"
 
+#include "access_counts.h"
 #include "gpu_parity.h"
 
 const Device DEVICE = {
@@ -11,4 +12,5 @@ const Device DEVICE = {
     .matmul_names = gpu_matmul_names,
     .attention_names = gpu_attention_names,
     .check_against_cpu = gpu_parity,
+    .print_access_counts = access_counts_print,
 };

@@ -2,10 +2,10 @@
  * device.h: the two machines that this chapter's kernels run on.
  *
  * Everything that touches a device (the .cu files, gpu_*.c, device.c) is compiled
- * twice: by nvcc for a GPU, where there is nvcc; and by the C++ compiler for
- * cuda_on_cpu, always. The second copy is joined into one object in which every name
- * is hidden but device_cuda_on_cpu; so one program holds both, and chooses when it
- * starts.
+ * by nvcc for a GPU, where there is nvcc; and by the C++ compiler for cuda_on_cpu,
+ * always: once for speed, and once so that each access is watched. Each of these two
+ * copies is joined into one object in which every name is hidden but its Device; so
+ * one program holds them all, and chooses when it starts.
  */
 #ifndef DEVICE_H
 #define DEVICE_H
@@ -22,9 +22,12 @@ typedef struct {
     /* A small ViT's logits, loss and all gradients beside chapter 5's; how many of
      * them disagree. Prints a PASS or FAIL for each. */
     int (*check_against_cpu)(void);
+    /* Every rung's accesses, where they are counted; how many rungs were. */
+    int (*print_access_counts)(void);
 } Device;
 
 extern const Device device_cuda;        /* only in a program that nvcc had a part in */
 extern const Device device_cuda_on_cpu; /* always */
+extern const Device device_watched;     /* cuda_on_cpu, which counts; many times slower */
 
 #endif

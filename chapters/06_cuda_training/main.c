@@ -20,7 +20,7 @@ enum { MOST_WORDS = 256 };
 /* This chapter's own options; the other words are for chapter 5's. */
 typedef struct {
     GpuChoices choices;
-    bool emulate, check;
+    bool emulate, check, counts;
     int argc;
     char *argv[MOST_WORDS];
 } OwnOptions;
@@ -29,6 +29,7 @@ static void print_own_help(const Device *device) {
     printf("\nThe device\n"
            "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
            "  --check                only compare the device with chapter 5's CPU code\n"
+           "  --counts               only count what every rung asks of memory\n"
            "  --matmul NAME         ");
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
         if (device->matmul_available((MatmulVersion)i)) {
@@ -61,6 +62,8 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
             own->emulate = true;
         } else if (strcmp(argv[i], "--check") == 0) {
             own->check = true;
+        } else if (strcmp(argv[i], "--counts") == 0) {
+            own->counts = true;
         } else if (strcmp(argv[i], "--matmul") == 0) {
             const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
             if (v < 0 || !d->matmul_available((MatmulVersion)v)) {
@@ -154,6 +157,9 @@ int main(int argc, char **argv) {
         return 0;
     }
     report_title("Chapter 6: training in CUDA");
+    if (own.counts) {
+        return device_watched.print_access_counts() > 0 ? 0 : 1;
+    }
     const Device *device = choose_device(own.emulate);
     device->choose(own.choices);
     if (check(device) > 0 || own.check || options.gradcheck) {
@@ -161,6 +167,8 @@ int main(int argc, char **argv) {
     }
     printf("\n");
     if (device == &device_cuda_on_cpu && !options.resume && !options.eval) {
+        device_watched.print_access_counts();
+        printf("\n");
         put_small_run_first(&own);
         if (!options_parse(&options, own.argc, own.argv, &error)) {
             bug("the small run: %s", error.text);

@@ -7,6 +7,7 @@
 #include <check.h>
 
 Suite *cuda_on_cpu_suite(void);
+Suite *access_counts_suite(void);
 Suite *gpu_gelu_suite(void);
 Suite *gpu_trainer_suite(void);
 Suite *gpu_rows_suite(void);

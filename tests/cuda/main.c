@@ -10,10 +10,11 @@
 #include "cuda_suites.h"
 #include "gpu.h"
 
-enum { MINIMUM_TESTS = 560 };
+enum { MINIMUM_TESTS = 640 };
 
 static Suite *(*const suites[])(void) = {
     cuda_on_cpu_suite,
+    access_counts_suite,
     gpu_gelu_suite,
     gpu_trainer_suite,
     gpu_rows_suite,

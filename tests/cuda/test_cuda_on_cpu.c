@@ -183,6 +183,7 @@ static void assert_accesses(CudaOnCpuAccesses a, int accesses, int requests, int
 }
 
 START_TEST(neighbours_share_sectors) {
+    unsetenv("CUDA_ON_CPU_ORDERS");
     const CudaOnCpuCounts row = counts_of_kernel(COPY_ROW, 64);
     ck_assert_int_eq((int)row.threads, 64);
     assert_accesses(row.global_load, 64, 2, 8); /* 4 sectors of 32 bytes a warp */
@@ -197,6 +198,7 @@ START_TEST(neighbours_share_sectors) {
 END_TEST
 
 START_TEST(lanes_in_one_bank_wait_for_each_other) {
+    unsetenv("CUDA_ON_CPU_ORDERS");
     const CudaOnCpuCounts column = counts_of_kernel(SHARED_COLUMN, 32);
     assert_accesses(column.shared_load, 32, 1, 32);
     assert_accesses(column.shared_store, 32, 1, 32);
@@ -207,6 +209,7 @@ START_TEST(lanes_in_one_bank_wait_for_each_other) {
 END_TEST
 
 START_TEST(atomics_and_meetings_are_counted) {
+    unsetenv("CUDA_ON_CPU_ORDERS");
     const CudaOnCpuCounts four_blocks = counts_of_kernel(HISTOGRAM, 64);
     ck_assert_int_eq((int)four_blocks.atomics, 256);
     ck_assert_int_eq((int)four_blocks.blocks, 4);

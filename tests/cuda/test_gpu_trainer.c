@@ -146,18 +146,27 @@ START_TEST(a_batch_that_does_not_fit_is_told_the_size_that_does) {
 }
 END_TEST
 
+/* Hundreds of launches, each with all the memory there is: one order is enough, where
+ * the kernels' own suites run in several. */
+static void in_one_order(void) {
+    unsetenv("CUDA_ON_CPU_ORDERS");
+}
+
 Suite *gpu_trainer_suite(void) {
     Suite *suite = suite_create("gpu_trainer");
     TCase *model = device_case(suite, "the whole model");
+    tcase_add_checked_fixture(model, in_one_order, NULL);
     tcase_add_test(model, logits_loss_and_every_gradient_are_the_cpus);
     suite_add_tcase(suite, model);
     TCase *training = device_case(suite, "training");
+    tcase_add_checked_fixture(training, in_one_order, NULL);
     tcase_add_test(training, fifty_losses_are_chapter_5s_to_1e_4);
     tcase_add_test(training, and_without_dropout_and_with_another_norm);
     tcase_add_test(training, how_many_steps_are_asked_at_once_changes_no_bit);
     tcase_add_test(training, a_batch_that_does_not_fit_is_told_the_size_that_does);
     suite_add_tcase(suite, training);
     TCase *files = add_scratch_case(suite, "checkpoints");
+    tcase_add_checked_fixture(files, in_one_order, NULL);
     tcase_add_test(files, a_checkpoint_continues_on_the_device_and_back);
     suite_add_tcase(suite, files);
     return suite;
