@@ -157,7 +157,7 @@ clean: ## remove what was built
 
 .PHONY: run-tests need-compiler need-libraries need-check
 CUDA_FLAVOURS := float asan-float watched
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5 chapter6
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 	@for flavour in $(CUDA_FLAVOURS); do \

@@ -1,11 +1,12 @@
 #!/bin/sh
-# test_command_line.sh: chapter 5, and chapter 1's ladder, as their users meet them:
-# the options, what the program says and exits with, the files that it leaves. Run from
-# the repository's root. No test needs the full data set, or more than sh, dd, od, gzip
-# and the like.
+# test_command_line.sh: chapter 5, chapter 1's ladder and chapter 6 on the emulator, as
+# their users meet them: the options, what the program says and exits with, the files
+# that it leaves. Run from the repository's root. No test needs the full data set, a
+# GPU, or more than sh, dd, od, gzip and the like.
 #
 #   CHAPTER5=./chapter5   the programs; when one isn't given, it is built with CC
 #   CHAPTER1=./chapter1
+#   CHAPTER6=./chapter6
 # shellcheck disable=SC2086,SC2059,SC2100 # lists of options are to be split
 set -u
 
@@ -17,6 +18,11 @@ fi
 if [ -z "${CHAPTER1:-}" ]; then
     CHAPTER1=./chapter1
     make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} chapter1 >/dev/null || exit 1
+fi
+if [ -z "${CHAPTER6:-}" ]; then
+    CHAPTER6=./chapter6
+    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter6 \
+        >/dev/null || exit 1
 fi
 OMP_NUM_THREADS=2
 LC_ALL=C
@@ -58,6 +64,13 @@ check() {
 chapter5() {
     program=chapter5
     "$CHAPTER5" "$@" >"$out" 2>"$err"
+    status=$?
+}
+
+# chapter6 OPTIONS...: the same on the emulator, whether there is a GPU or not.
+chapter6() {
+    program=chapter6
+    "$CHAPTER6" --emulate "$@" >"$out" 2>"$err"
     status=$?
 }
 
@@ -462,6 +475,69 @@ check 'what is refused prints nothing else' [ ! -s "$out" ]
 chapter1_in "$scratch/with" --help
 check 'help exits with 0' exited 0
 check 'help tells of the ladder' says '--ladder \[N\]'
+
+group "chapter 6 on the emulator"
+chapter6 --counts
+check 'the counts exit with 0' exited 0
+for rung in naive coalesced shared registers vectorised warp online one_pass separate \
+    fused materialised; do
+    check "$rung is counted" says "^  $rung +[0-9]+ k"
+done
+check 'naive loads 2 m n k times' says '^  naive +4194 k'
+chapter6 --check
+check 'the check exits with 0' exited 0
+check 'three models are compared' [ "$(grep -c '^PASS' "$out")" -ge 3 ]
+check 'none differs' says_not '^FAIL'
+chapter6 --help
+check 'help exits with 0' exited 0
+check 'help lists the products' says '--matmul NAME +naive coalesced shared registers vec'
+check 'and the attentions' says '--attention NAME +materialised fused'
+chapter6 --matmul fastest
+check 'an unknown product is refused' one_line 2 "--matmul can't be \"fastest\""
+chapter6 --attention
+check 'a missing name is refused' one_line 2 "--attention can't be \"\""
+chapter6 --bacth 3
+check 'a mistyped option is refused' one_line 2 '--bacth'
+
+saved=$scratch/six.safetensors
+tiny="--data data/sample --dim 16 --depth 1 --heads 2 --mlp 32 --patch 7 --batch 32"
+tiny="$tiny --threads 2 --save $saved --log $log"
+for choice in '--matmul naive --attention materialised' '--matmul shared'; do
+    chapter6 $tiny --epochs 1 --steps 2 $choice
+    check "$choice trains" exited 0
+done
+chapter6 $tiny --epochs 1 --steps 8
+check 'a small model trains' exited 0
+check 'it says what played the GPU' says '^device: .*cuda_on_cpu|cuda_on_cpu runs the'
+cp "$saved" "$scratch/before.safetensors"
+chapter5 --data data/sample --eval "$saved"
+check 'chapter 5 can read what chapter 6 saved' exited 0
+
+# CUDA_ON_CPU_FAIL: this call of this function fails so. An error over 600 is a device
+# that is lost.
+for failure in 'cudaMemcpyAsync 60 719' 'launch 700 700' 'cudaStreamSynchronize 9 999' \
+    'cudaEventSynchronize 3 719'; do
+    CUDA_ON_CPU_FAIL=$failure
+    export CUDA_ON_CPU_FAIL
+    chapter6 --data data/sample --resume "$saved" --log "$log"
+    unset CUDA_ON_CPU_FAIL
+    check "$failure: it exits with 1" exited 1
+    check "$failure: one line" [ "$(wc -l <"$err")" -eq 1 ]
+    check "$failure: which call, where, what to do" \
+        grep -Eq "^chapter6: .*failed \(gpu.*[0-9]\): cudaError.*--resume" "$err"
+    check "$failure: the checkpoint is whole" cmp -s "$saved" "$scratch/before.safetensors"
+done
+CUDA_ON_CPU_MEMORY=90000000
+export CUDA_ON_CPU_MEMORY
+chapter6 $tiny --epochs 1 --batch 2000
+unset CUDA_ON_CPU_MEMORY
+check 'too large a batch is told the one that fits' \
+    one_line 1 'a batch of 2000 images.*the largest that fits is --batch [0-9]+'
+CUDA_ON_CPU_DRIVER=12040
+export CUDA_ON_CPU_DRIVER
+chapter6 $tiny --epochs 1
+unset CUDA_ON_CPU_DRIVER
+check 'an old driver is told what to install' one_line 1 'knows CUDA 12.4.*newer NVIDIA dri'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -18,6 +18,10 @@ bool cublaslt_available(void) {
     return false;
 }
 
+size_t cublaslt_workspace_bytes(void) {
+    return 0;
+}
+
 bool cublaslt_open(Error *) {
     return true;
 }
@@ -66,6 +70,10 @@ static void must(cublasStatus_t status, const char *what, int line) {
 
 bool cublaslt_available(void) {
     return true;
+}
+
+size_t cublaslt_workspace_bytes(void) {
+    return WORKSPACE_BYTES;
 }
 
 bool cublaslt_open(Error *error) {

@@ -178,6 +178,10 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
 static const size_t WORKSPACE_BYTES = 64u << 20;
 static float *workspace;
 
+size_t gpu_matmul_workspace_bytes(void) {
+    return WORKSPACE_BYTES + cublaslt_workspace_bytes();
+}
+
 bool gpu_matmul_make_workspace(Error *error) {
     if (!workspace) {
         workspace = static_cast<float *>(
@@ -243,8 +247,7 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
     }
     if (C.data == A.data || C.data == B.data) {
         bug("gpu_matmul: C lies where %s lies: it would be overwritten while other "
-            "blocks "
-            "still read it",
+            "blocks still read it",
             C.data == A.data ? "A" : "B");
     }
     const MatmulProduct p = {m,      n,    k,    A.data, B.data,        end.bias,

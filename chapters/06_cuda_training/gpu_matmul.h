@@ -59,6 +59,7 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
  */
 bool gpu_matmul_make_workspace(Error *error);
 void gpu_matmul_free_workspace(void);
+size_t gpu_matmul_workspace_bytes(void);
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,8 @@ double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
     const double blocks = 4.0 * sizeof(float) * (double)parameters;
     const double batch = (double)BUFFERS * B *
                          (double)(image_numbers(&s->model) * sizeof(float) + 1);
-    return blocks + batch + gpu_vit_activations_bytes(&s->model, choices.attention, B) +
+    return (double)gpu_matmul_workspace_bytes() + blocks + batch +
+           gpu_vit_activations_bytes(&s->model, choices.attention, B) +
            (double)B * (2 * sizeof(float) + sizeof(int));
 }
 

@@ -133,6 +133,27 @@ START_TEST(a_checkpoint_continues_on_the_device_and_back) {
 }
 END_TEST
 
+/* Free memory before and after; a GPU gives in pieces of 2 MB. */
+START_TEST(the_memory_that_is_stated_is_what_is_taken) {
+    const Settings s = small_settings();
+    Trainer t;
+    GpuInfo before, after;
+    Error error;
+    ck_assert(gpu_open(&before, &error));
+    ck_assert_msg(gpu_engine.make(&t, &s, 64, &error), "%s", error.text);
+    ck_assert(gpu_open(&after, &error));
+    const double taken = before.free_bytes - after.free_bytes;
+    const double stated = gpu_trainer_bytes(&s, t.list.total, s.batch);
+    const double pieces = before.emulated ? 0.01e6 : 64e6;
+    ck_assert_msg(taken <= stated + pieces && taken >= 0.99 * stated,
+                  "%.3f MB taken, %.3f MB stated", taken / 1e6, stated / 1e6);
+    gpu_engine.free(&t);
+    ck_assert(gpu_open(&after, &error));
+    ck_assert_msg(!before.emulated || after.free_bytes >= before.free_bytes,
+                  "%.0f bytes are not given back", before.free_bytes - after.free_bytes);
+}
+END_TEST
+
 START_TEST(a_batch_that_does_not_fit_is_told_the_size_that_does) {
     Settings s = small_settings();
     Trainer t;
@@ -163,6 +184,7 @@ Suite *gpu_trainer_suite(void) {
     tcase_add_test(training, fifty_losses_are_chapter_5s_to_1e_4);
     tcase_add_test(training, and_without_dropout_and_with_another_norm);
     tcase_add_test(training, how_many_steps_are_asked_at_once_changes_no_bit);
+    tcase_add_test(training, the_memory_that_is_stated_is_what_is_taken);
     tcase_add_test(training, a_batch_that_does_not_fit_is_told_the_size_that_does);
     suite_add_tcase(suite, training);
     TCase *files = add_scratch_case(suite, "checkpoints");
