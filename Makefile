@@ -102,8 +102,10 @@ libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
 # Chapter 6's kernels and the machine that they run on without a GPU.
 CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
-# C that is compiled once and linked with the kernels of either device.
-DEVICE_C := $(filter-out $(CUDA_DIR)/main.c $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
+# C that is compiled once and linked with the kernels of each device; and what is there
+# once, for all of them.
+ONCE_C := $(CUDA_DIR)/main.c $(CUDA_DIR)/made_up_run.c
+DEVICE_C := $(filter-out $(ONCE_C) $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
 CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.c)
 gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
 cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
@@ -293,7 +295,8 @@ $(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_o
 endef
 $(eval $(call cuda_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
 $(eval $(call cuda_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
-CHAPTER6_MAIN = $(if $(NVCC),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c))
+CHAPTER6_MAIN = $(if $(NVCC),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c)) \
+                $(call objects,float,$(filter-out %/main.c,$(ONCE_C)))
 CHAPTER6_GPU = $(if $(NVCC),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
 chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
           $(BUILD)/watched/cuda_on_cpu.o $(CHAPTER6_GPU) | found need-libraries data

@@ -3,6 +3,7 @@
 
 #include "access_counts.h"
 #include "gpu_parity.h"
+#include "ladder_times.h"
 
 const Device DEVICE = {
     .engine = &gpu_engine,
@@ -12,5 +13,6 @@ const Device DEVICE = {
     .matmul_names = gpu_matmul_names,
     .attention_names = gpu_attention_names,
     .check_against_cpu = gpu_parity,
+    .print_ladder_times = ladder_times,
     .print_access_counts = access_counts_print,
 };

@@ -22,6 +22,8 @@ typedef struct {
     /* A small ViT's logits, loss and all gradients beside chapter 5's; how many of
      * them disagree. Prints a PASS or FAIL for each. */
     int (*check_against_cpu)(void);
+    /* Every rung's time (ladder_times.h). */
+    bool (*print_ladder_times)(const char *csv, bool small, Error *error);
     /* Every rung's accesses, where they are counted; how many rungs were. */
     int (*print_access_counts)(void);
 } Device;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "made_up_run.h"
 #include "options.h"
 #include "report.h"
 #include "run.h"
@@ -20,7 +21,8 @@ enum { MOST_WORDS = 256 };
 /* This chapter's own options; the other words are for chapter 5's. */
 typedef struct {
     GpuChoices choices;
-    bool emulate, check, counts;
+    bool emulate, check, counts, times;
+    const char *bench, *csv; /* or NULL */
     int argc;
     char *argv[MOST_WORDS];
 } OwnOptions;
@@ -30,6 +32,11 @@ static void print_own_help(const Device *device) {
            "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
            "  --check                only compare the device with chapter 5's CPU code\n"
            "  --counts               only count what every rung asks of memory\n"
+           "  --times                only time every rung, beside cuBLASLt and the limits\n"
+           "  --bench MODEL          only time training, on made-up images: S/4 (32x32x3),\n"
+           "                         B/16 or another of --describe's (224x224x3), or this;\n"
+           "                         with --batch N, and --steps N a round\n"
+           "  --csv FILE             --times writes it, --bench adds a line to it\n"
            "  --matmul NAME         ");
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
         if (device->matmul_available((MatmulVersion)i)) {
@@ -64,6 +71,14 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
             own->check = true;
         } else if (strcmp(argv[i], "--counts") == 0) {
             own->counts = true;
+        } else if (strcmp(argv[i], "--times") == 0) {
+            own->times = true;
+        } else if (strcmp(argv[i], "--bench") == 0 || strcmp(argv[i], "--csv") == 0) {
+            if (*value == '\0') {
+                return error_set(error, "%s wants a value: --help", argv[i]);
+            }
+            *(argv[i][2] == 'b' ? &own->bench : &own->csv) = value;
+            i++;
         } else if (strcmp(argv[i], "--matmul") == 0) {
             const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
             if (v < 0 || !d->matmul_available((MatmulVersion)v)) {
@@ -134,6 +149,33 @@ static const Device *choose_device(bool emulate) {
     return device;
 }
 
+/* The number after --batch, or 0: the model's usual one. */
+static int batch_given(const Options *o) {
+    for (int i = 0; i < settings_count(); i++) {
+        if (o->given[i] && strcmp(settings_name(i), "batch") == 0) {
+            return o->settings.batch;
+        }
+    }
+    return 0;
+}
+
+/* --times and --bench. */
+static int measure(const Device *device, const OwnOptions *own, const Options *o) {
+    const bool emulated = device == &device_cuda_on_cpu;
+    const MadeUpRun made_up = {own->bench, batch_given(o), o->max_steps, own->csv};
+    Error error;
+    if (emulated) {
+        printf("        These times say nothing about a GPU.\n");
+    }
+    const bool ok = own->times ? device->print_ladder_times(own->csv, emulated, &error)
+                               : made_up_run(device->engine, &o->settings, &made_up, &error);
+    if (!ok) {
+        fflush(stdout);
+        fprintf(stderr, "chapter6: %s\n", error.text);
+    }
+    return ok ? 0 : 1;
+}
+
 static int check(const Device *device) {
     report_title("The device beside chapter 5's CPU code: a small ViT, every gradient");
     return device->check_against_cpu();
@@ -162,6 +204,9 @@ int main(int argc, char **argv) {
     }
     const Device *device = choose_device(own.emulate);
     device->choose(own.choices);
+    if (own.times || own.bench) {
+        return measure(device, &own, &options);
+    }
     if (check(device) > 0 || own.check || options.gradcheck) {
         return report_verdict("chapter6", 0);
     }
