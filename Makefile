@@ -116,7 +116,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -146,6 +146,11 @@ test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, pla
 
 test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
 	@NVCC='$(NVCC)' sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
+
+gpu-report: | need-check ## test, check and time everything on this machine's GPU: notes/gpu_report.md
+	@NVCC='$(NVCC)' PYTHON='$(PYTHON)' REHEARSE='$(REHEARSE)' \
+	    GPU_TESTS=$(BUILD)/cuda/tests/cuda_run REHEARSE_TESTS=$(BUILD)/float/tests/cuda_run \
+	    sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes)
 
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pytorch_vit.py: the Vision Transformer of chapter 5 in plain PyTorch.
+r"""pytorch_vit.py: the Vision Transformer of chapter 5 in plain PyTorch.
 
 Our peer in speed. The same model (pre-norm, exact GELU, layer norm epsilon
 1e-6, fused qkv), the same loss (label smoothing 0.1), the same optimiser
@@ -15,6 +15,14 @@ From the repository's root:
 
 Images are not augmented; measure chapter5 with --shift 0 --flip no beside it.
 Parameters have timm's names and shapes, as in our checkpoints.
+
+On a GPU, beside `chapter6 --bench`: the images lie in the GPU's memory from the
+start, nothing is waited for within a round, and matrix products are in fp32 or,
+with --tf32, in TF32:
+
+    python3 tests/reference/pytorch_vit.py --device cuda --tf32 --made-up \
+        --size 224 --channels 3 --patch 16 --dim 768 --depth 12 --heads 12 \
+        --mlp 3072 --classes 1000 --batch 64 --steps 16 --rounds 7
 """
 import argparse
 import collections
@@ -23,6 +31,7 @@ import inspect
 import math
 import os
 import resource
+import statistics
 import sys
 import time
 
@@ -151,18 +160,24 @@ def load(args):
     For another size or number of channels than the data set's: random ones,
     which take as long.
     """
+    shape = (args.channels, args.size, args.size)
+    if args.made_up:
+        return made_up(max(args.batch, 2048), shape)
     place = find_data(args.data)
     if place is None:
         sys.exit("pytorch_vit.py: no train-images-idx3-ubyte.gz in " +
                  (args.data or ", ".join(DATA)))
     images = read_idx(place + "/train-images-idx3-ubyte.gz", 16).unsqueeze(1)
     labels = read_idx(place + "/train-labels-idx1-ubyte.gz", 8).long()
-    shape = (args.channels, args.size, args.size)
     if images.shape[1:] != shape:
-        count = max(args.batch, min(len(images), 4096))
-        images = torch.randint(0, 256, (count,) + shape, dtype=torch.uint8)
-        labels = torch.randint(0, CLASSES, (count,))
+        return made_up(max(args.batch, min(len(images), 4096)), shape)
     return images, labels
+
+
+def made_up(count, shape):
+    """Random images and labels."""
+    return (torch.randint(0, 256, (count,) + shape, dtype=torch.uint8),
+            torch.randint(0, CLASSES, (count,)))
 
 
 def normaliser(images):
@@ -176,11 +191,12 @@ def normaliser(images):
     return lambda batch: batch.float().mul_(scale).sub_(shift)
 
 
-def batches(images, labels, batch):
-    """For ever: a batch of the epoch's random order."""
+def batches(images, labels, batch, device):
+    """For ever: a batch of the epoch's random order, on the device."""
     normalise = normaliser(images)
+    images, labels = images.to(device), labels.to(device)
     while True:
-        order = torch.randperm(len(images))
+        order = torch.randperm(len(images), device=device)
         for chosen in order[:len(order) // batch * batch].split(batch):
             yield normalise(images[chosen]), labels[chosen]
 
@@ -220,13 +236,22 @@ def clipper(model):
     return lambda: clip(parameters, MAX_NORM, **options)
 
 
+def now(device):
+    """The time when the device has done all that it was given, in seconds."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def train(model, args, data):
-    """Seconds for args.steps steps after args.warmup, and the last loss."""
+    """Seconds of each round of args.steps steps, after args.warmup steps; and
+    the last loss."""
     optimizer, clip = make_optimizer(model), clipper(model)
-    total = args.warmup + args.steps
+    total = args.warmup + args.rounds * args.steps
+    times = []
     for step in range(1, total + 1):
-        if step == args.warmup + 1:
-            start = time.perf_counter()
+        if step > args.warmup and (step - args.warmup - 1) % args.steps == 0:
+            times.append(now(args.device))
         for group in optimizer.param_groups:
             group["lr"] = rate_of(step, total)
         images, labels = next(data)
@@ -236,11 +261,15 @@ def train(model, args, data):
         loss.backward()
         clip()
         optimizer.step()
-    return time.perf_counter() - start, loss.item()
+    times.append(now(args.device))
+    return [b - a for a, b in zip(times, times[1:])], loss.item()
 
 
-def peak_megabytes():
-    """The most memory that this process has had, PyTorch itself included."""
+def peak_megabytes(device):
+    """The most memory that this process has had, PyTorch itself included; on a
+    GPU, what PyTorch has taken of the GPU's memory."""
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved() / 2 ** 20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2 ** 20 if sys.platform == "darwin" else peak / 2 ** 10
 
@@ -263,13 +292,22 @@ def parse():
             ("patch", 4, "side of a patch"), ("batch", 64, "images a step"),
             ("threads", os.cpu_count(), "threads"),
             ("steps", 200, "steps that are timed"),
+            ("rounds", 1, "how often; the median counts"),
+            ("classes", CLASSES, "classes of the head"),
             ("warmup", 20, "steps before them"),
             ("size", 28, "side of an image"),
             ("channels", 1, "channels of an image"), ("seed", 1, "seed")]:
         parser.add_argument("--" + name, type=positive, default=default,
                             help="%s (%d)" % (what, default))
     parser.add_argument("--data", help="directory of the IDX files")
+    parser.add_argument("--made-up", action="store_true",
+                        help="random images; no files are read")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true",
+                        help="matrix products in TF32 (cuda)")
     args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("this PyTorch finds no CUDA device")
     if args.size % args.patch or args.dim % args.heads:
         parser.error("--patch must divide --size, and --heads --dim")
     return args
@@ -286,7 +324,11 @@ def warn_of_slow_build():
 def main():
     """Train and print one line."""
     args = parse()
-    warn_of_slow_build()
+    if args.device == "cpu":
+        warn_of_slow_build()
+    # eager PyTorch's default is fp32 for dense layers, but TF32 for cuDNN
+    torch.backends.cuda.matmul.allow_tf32 = args.tf32
+    torch.backends.cudnn.allow_tf32 = args.tf32
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     images, labels = load(args)
@@ -294,11 +336,13 @@ def main():
         sys.exit("pytorch_vit.py: a batch of %d images is more than the %d "
                  "there are" % (args.batch, len(images)))
     model = VisionTransformer(args.size, args.size, args.channels, args.patch,
-                              args.dim, args.depth, args.heads, args.mlp)
-    seconds, loss = train(model, args, batches(images, labels, args.batch))
+                              args.dim, args.depth, args.heads, args.mlp,
+                              args.classes).to(args.device)
+    seconds, loss = train(model, args, batches(images, labels, args.batch,
+                                               args.device))
+    speed = args.steps * args.batch / statistics.median(seconds)
     print("pytorch %s train %.0f img/s, peak %.0f MB, loss %.4f" % (
-        torch.__version__, args.steps * args.batch / seconds,
-        peak_megabytes(), loss))
+        torch.__version__, speed, peak_megabytes(args.device), loss))
 
 
 if __name__ == "__main__":
