@@ -17,7 +17,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends gcc g++ binutils libc6-dev make zlib1g-dev \
         libjansson-dev pkg-config check patch gnuplot-nox dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home student
+RUN useradd --create-home --uid 1001 student
 COPY --chown=student . /home/student/vit
 USER student
 WORKDIR /home/student/vit
@@ -33,7 +33,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends gcc g++ binutils libc6-dev make zlib1g-dev \
         libjansson-dev pkg-config check patch gnuplot-nox dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home student
+RUN useradd --create-home --uid 1001 student
 COPY --chown=student . /home/student/vit
 USER student
 WORKDIR /home/student/vit
