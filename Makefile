@@ -60,6 +60,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 CUDA_DIR := chapters/06_cuda_training
 CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
            -fno-exceptions -fno-rtti -Wno-sign-conversion # CUDA's indices are unsigned
+# Watched kernels are compiled by g++ where there is one: clang leaves out accesses that can't be half of a race, and so
+# can't be counted.
+WATCHED_CXX := $(firstword $(shell command -v g++) $(CXX))
 ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
 
 # The same for a GPU, where there is nvcc: for this machine's card; without one, for
@@ -110,6 +113,8 @@ CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.
 gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
 cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
 
+# In tests a loop's number may become an enum: gcc has no warning for that, clang has.
+TEST_FLAGS := -Itests -Itests/cuda $(if $(findstring clang,$(CC)),-Wno-sign-conversion)
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
 PYTHON ?= python3
@@ -163,7 +168,7 @@ clean: ## remove what was built
 	rm -rf build $(CHAPTERS:%=chapter%)
 
 .PHONY: run-tests need-compiler need-libraries need-check
-CUDA_FLAVOURS := float asan-float watched
+CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
 run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5 chapter6
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
@@ -194,7 +199,7 @@ define flavour_rules
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),-Itests -Itests/cuda) -c $$< -o $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) -c $$< -o $$@
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
@@ -211,19 +216,21 @@ define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$$(CXX) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(KERNEL_FLAGS_$(1)) -c $$< -o $$@
+	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) $$(KERNEL_FLAGS_$(1)) -c $$< -o $$@
 $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$$(CXX) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
+	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) -c $$< -o $$@
 $(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,$(1)),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
 endef
+# clang's check of function types needs a C++ runtime that C programs don't link.
+CXX_ONLY_asan-float := $(if $(findstring clang,$(CC)),-fno-sanitize=function)
 # `watched`: the compiler calls cuda_on_cpu/watch.cpp before each access of a kernel.
-KERNEL_FLAGS_watched := -O2 -fno-tree-sra -fsanitize=thread
+KERNEL_FLAGS_watched := -O2 -fsanitize=thread $(if $(findstring clang,$(WATCHED_CXX)),,-fno-tree-sra)
 $(foreach flavour,float asan-float watched,$(eval $(call cuda_flavour_rules,$(flavour))))
 $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 

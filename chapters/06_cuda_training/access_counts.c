@@ -219,7 +219,7 @@ static int count_attention(void) {
 
 int access_counts_print(void) {
     if (!gpu_counts_clear()) {
-        printf("not counted: these kernels were not compiled to be watched\n");
+        printf("not counted: these kernels were not compiled by g++ to be watched\n");
         return 0;
     }
     report_section("What each rung asks of memory, counted by cuda_on_cpu");

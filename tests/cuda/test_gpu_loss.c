@@ -46,7 +46,7 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     bytes_from_device(&got, result, sizeof got);
     bytes_from_device(classes, predictions, sizeof classes);
     assert_close_to_naive(from_device(dlogits), want, 1e-5, "scale (softmax - q)");
-    assert_number_close(got.loss, total, 2e-6, "- sum q log p");
+    assert_number_close((double)got.loss, total, 2e-6, "- sum q log p");
     int correct = 0;
     for (int b = 0; b < x.B; b++) {
         ck_assert_int_eq(classes[b], cpu_argmax(x.K, logits, b));
@@ -73,7 +73,7 @@ START_TEST(each_images_loss_is_its_own) {
     for (int b = 0; b < x.B; b++) {
         const double want = cpu_cross_entropy(1, x.K, logits + (long)b * x.K, x.labels + b,
                                               (double)0.1f, 1, d);
-        assert_number_close(got.data[b], want, 2e-6, "loss of one image");
+        assert_number_close((double)got.data[b], want, 2e-6, "loss of one image");
     }
 }
 END_TEST
