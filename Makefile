@@ -60,8 +60,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 CUDA_DIR := chapters/06_cuda_training
 CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
            -fno-exceptions -fno-rtti -Wno-sign-conversion # CUDA's indices are unsigned
-# Watched kernels are compiled by g++ where there is one: clang leaves out accesses that can't be half of a race, and so
-# can't be counted.
+# Watched kernels are compiled by g++ where there is one: clang leaves out accesses that
+# can't be half of a race, so that nothing could be counted.
 WATCHED_CXX := $(firstword $(shell command -v g++) $(CXX))
 ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
 
