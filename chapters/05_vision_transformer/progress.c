@@ -96,7 +96,7 @@ static void show(const Progress *p, long step) {
            images_per_s(p, step));
 }
 
-bool progress_step(Progress *p, const StepResult *r, Error *error) {
+bool progress_step(Progress *p, const StepResult *r, bool newest, Error *error) {
     const double now = wall_seconds(), between_s = p->terminal ? 0.25 : 10;
     const long epoch = (r->step - 1) / p->steps_per_epoch + 1;
     p->loss += r->loss;
@@ -108,7 +108,7 @@ bool progress_step(Progress *p, const StepResult *r, Error *error) {
         return error_set(error, "%s: can't be written: %s", p->csv_path,
                          strerror(errno));
     }
-    if (now - p->shown_s >= between_s && r->step % p->steps_per_epoch != 0) {
+    if (newest && now - p->shown_s >= between_s && r->step % p->steps_per_epoch != 0) {
         char left[32];
         const double speed = images_per_s(p, r->step);
         const double images = (double)(p->total_steps - r->step) * p->batch;

@@ -146,7 +146,7 @@ static bool log_steps(Progress *progress, const StepResult *results, int count,
                              "lower --lr; nothing was saved since the last epoch",
                              s->step, s->loss, s->gradient_norm);
         }
-        if (!progress_step(progress, s, error)) {
+        if (!progress_step(progress, s, i == count - 1, error)) {
             return false;
         }
     }
