@@ -121,7 +121,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report equations mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -157,6 +157,9 @@ gpu-report: | need-check ## test, check and time everything on this machine's GP
 	    GPU_TESTS=$(BUILD)/cuda/tests/cuda_run REHEARSE_TESTS=$(BUILD)/float/tests/cuda_run \
 	    sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes)
 
+equations: ## every equation of the papers: its code, test, plot, note; ALL=1: all places
+	@sh common/scripts/equations.sh $(if $(ALL),--all)
+
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants
 	@sh tests/mutants/run.sh '$(CC)'
@@ -169,12 +172,13 @@ clean: ## remove what was built
 
 .PHONY: run-tests need-compiler need-libraries need-check
 CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) chapter5 chapter6
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%)
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 	@for flavour in $(CUDA_FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/cuda_run || exit 1; done
 	@CC='$(CC)' sh tests/test_command_line.sh
+	@sh tests/test_pages.sh
 
 # In `make setup chapter5` everything waits for setup.
 AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))

@@ -26,6 +26,7 @@ Suite *attention_suite(void);
 
 /* chapter 3 */
 Suite *multi_head_attention_suite(void);
+Suite *positions_suite(void);
 
 /* chapter 4 */
 Suite *layer_norm_suite(void);

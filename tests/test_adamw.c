@@ -124,7 +124,7 @@ static void compare_with_naive(AdamW o, long first_step, int steps) {
 
 START_TEST(steps_equal_the_naive_formula) {
     compare_with_naive((AdamW){0.9, 0.999, 1e-8, 0.05}, 1, 10);
-    compare_with_naive((AdamW){0.9, 0.98, 1e-9, 0}, 1, 10); /* [AIAYN 5.3]'s betas */
+    compare_with_naive((AdamW){0.9, 0.98, 1e-9, 0}, 1, 10); /* [AIAYN eq.3]'s betas */
     compare_with_naive((AdamW){0.5, 0.7, 0.1, 0.3}, 1, 10);
     compare_with_naive((AdamW){0, 0, 1e-3, 0.1}, 1, 3);
     compare_with_naive((AdamW){0.9, 0.999999999, 1e-8, 0}, 1, 3); /* float: 1 */

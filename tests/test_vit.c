@@ -81,6 +81,7 @@ static const struct {
 
 enum { PUBLISHED = sizeof published / sizeof published[0] };
 
+/* [ViT T.1]; Ti and S are DeiT's. */
 START_TEST(a_published_model_has_its_published_number_of_parameters) {
     static Vit vit;
     ParameterList list;
@@ -161,6 +162,21 @@ START_TEST(flops_are_counted_as_the_formula_says) {
     const VitConfig c = small_config();
     const double block = 8 * 7 * 16 + 4 * 49 * 4 + 4 * 7 * 4 * 6;
     ck_assert_double_eq(vit_forward_flops(&c), 2 * 6 * 8 * 4 + 2 * block + 2 * 4 * 3);
+}
+END_TEST
+
+/* [AIAYN T.1]: self-attention's work is of order n^2 d, every other layer's of order n:
+ * so the second difference of the flops in n is that of 4 n^2 D for each block. */
+START_TEST(only_attention_grows_with_the_square_of_the_tokens) {
+    double flops[3];
+    for (int i = 0; i < 3; i++) {
+        VitConfig c = small_config();
+        c.height = c.patch;
+        c.width = (20 + i) * c.patch; /* 21, 22, 23 tokens */
+        flops[i] = vit_forward_flops(&c);
+    }
+    const VitConfig c = small_config();
+    ck_assert_double_eq(flops[2] - 2 * flops[1] + flops[0], 8.0 * c.block.D * c.depth);
 }
 END_TEST
 
@@ -557,6 +573,7 @@ Suite *vit_suite(void) {
     tcase_add_test(sizes, parameters_have_timms_names_and_shapes_in_order);
     tcase_add_test(sizes, a_second_block_has_its_number_in_its_names);
     tcase_add_test(sizes, flops_are_counted_as_the_formula_says);
+    tcase_add_test(sizes, only_attention_grows_with_the_square_of_the_tokens);
     tcase_add_loop_test(sizes, an_impossible_config_gives_a_line, 0,
                         (int)(sizeof spoiled_words / sizeof spoiled_words[0]));
     tcase_add_test(sizes, images_and_gradients_of_another_shape_stop_the_program);

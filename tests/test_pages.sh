@@ -1,0 +1,170 @@
+#!/bin/sh
+# test_pages.sh: what the pages say is so: every equation's tag has its code, test and
+# explanation; links lead somewhere; targets, options and outputs that are named exist.
+# Run from the repository's root, where the chapters have been built.
+set -u
+LC_ALL=C
+export LC_ALL
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+ok() { # ok WHAT STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $1"
+    fi
+}
+
+pages() {
+    find README.md notes chapters tests -name '*.md' | sort
+}
+
+# ---- tags ------------------------------------------------------------------------------
+
+echo "-- equations"
+sh common/scripts/equations.sh >"$scratch/equations"
+ok "every tag has code, a test and an explanation" $?
+grep -q 'chapters/02_.*/attention.c:' "$scratch/equations"
+ok "places are named" $?
+
+# planted TREE-CHANGE: the index must fail, and say what is wrong.
+planted() { # planted WHAT WORDS COMMAND...: the command changes a copy
+    what=$1
+    words=$2
+    shift 2
+    rm -rf "$scratch/tree"
+    mkdir "$scratch/tree"
+    cp -R common chapters tests notes plots README.md "$scratch/tree"
+    (cd "$scratch/tree" && "$@")
+    (cd "$scratch/tree" && sh common/scripts/equations.sh) >"$scratch/planted"
+    [ $? -eq 1 ] && grep -q "$words" "$scratch/planted"
+    ok "$what" $?
+}
+unknown_tag() { echo '/* [ViT eq.9] */' >>common/softmax.c; }
+no_test() { find tests -name '*.c' -exec sed -i 's/\[AIAYN fn.4\]/the footnote/' {} +; }
+no_code() { find common chapters -name '*.[ch]' -exec sed -i 's/\[ViT 3\.1\]/3.1/' {} + &&
+    find chapters -name '*.cu' -exec sed -i 's/\[ViT 3\.1\]/3.1/' {} +; }
+no_note() { find . -name '*.md' -exec sed -i 's/\[ViT T\.8\]/Table 8/' {} +; }
+no_list() { : >notes/equations.txt; }
+planted "an unknown tag is found" 'UNKNOWN  \[ViT eq.9\] at common/softmax.c:' unknown_tag
+planted "a tag without a test is found" 'MISSING  \[AIAYN fn.4\] has no test' no_test
+planted "a tag without code is found" 'MISSING  \[ViT 3.1\] has no code' no_code
+planted "a tag without an explanation is found" 'MISSING  \[ViT T.8\] has no expl' no_note
+planted "an empty list is no pass" 'has no tags' no_list
+
+# ---- links --------------------------------------------------------------------------------
+
+echo "-- links"
+prose() { # a page without its code
+    awk '/^ *```/ { inside = !inside; next } !inside { gsub(/`[^`]*`/, ""); print }' "$1"
+}
+links=0
+for page in $(pages); do
+    folder=$(dirname "$page")
+    prose "$page" >"$scratch/prose"
+    for link in $(grep -oE '\]\([^) ]+\)' "$scratch/prose" | sed 's/^](//; s/)$//'); do
+        case $link in
+        http*) continue ;; # not ours
+        esac
+        links=$((links + 1))
+        [ -e "$folder/${link%%#*}" ]
+        ok "$page: a link to $link" $?
+    done
+done
+[ "$links" -gt 20 ]
+ok "links were looked at ($links)" $?
+
+# ---- targets and options ------------------------------------------------------------------------
+
+echo "-- commands"
+code() { # what stands in fences or between backquotes
+    awk '/^ *```/ { inside = !inside; next } inside { print }' "$1"
+    grep -oE '`[^`]+`' "$1" | tr -d '`'
+}
+for page in $(pages); do
+    code "$page" >"$scratch/code"
+    for target in $(grep -oE '(^|[^a-z-])make( +[A-Z0-9_]+=[^ ]*)* +[a-z][a-z0-9-]*' \
+        "$scratch/code" | awk '{ print $NF }' | sort -u); do
+        grep -qE "^(\.PHONY:.* )?$target( |:|\$)|^\.PHONY:.* $target( |\$)" Makefile ||
+            echo "$target" | grep -qE '^chapter[1-6]$'
+        ok "$page: make $target" $?
+    done
+    for option in $(grep -oE '\./chapter[1-6]( +[^ |;&)]+)*' "$scratch/code" |
+        awk '{ for (i = 2; i <= NF; i++) if ($i ~ /^--[a-z]/) print substr($1, 3) $i }' |
+        sed 's/[^a-z0-9-]*$//' | sort -u); do
+        program=${option%%--*}
+        "./$program" --help >"$scratch/help" 2>&1
+        grep -q -e "--${option#*--}" "$scratch/help"
+        ok "$page: ./$program --${option#*--}" $?
+    done
+done
+
+# ---- outputs --------------------------------------------------------------------------------------
+
+# A fence after <!-- output: COMMAND --> is what the command prints: its lines in this
+# order, `...` standing for anything. Numbers may differ by 2% or in their last two digits
+# (other processors round otherwise), times as they like; those with an exponent below 1e-4, which are rounding
+# themselves, by a factor of 30.
+echo "-- outputs"
+outputs=0
+for page in $(pages); do
+    grep -oE '<!-- output: [^>]* -->' "$page" | sed 's/<!-- output: //; s/ -->//' | sort -u \
+        >"$scratch/commands"
+    while read -r command; do
+        outputs=$((outputs + 1))
+        sh -c "$command" >"$scratch/got" 2>&1 </dev/null
+        awk -v command="$command" '
+            $0 == "<!-- output: " command " -->" { wanted = 1; next }
+            /^```/ { if (inside) inside = 0; else if (wanted) { inside = 1; wanted = 0 }; next }
+            inside { print }' "$page" >"$scratch/said"
+        awk -v page="$page" -v command="$command" '
+            function number(s) { return s ~ /^[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ }
+            function digits(s) { sub(/e.*/, "", s); return s ~ /\./ ? length(s) - index(s, ".") : 0 }
+            function size(x) { return x < 0 ? -x : x }
+            function close_to(a, b,   unit) {
+                if (a ~ /e-/ && size(a) < 1e-4 && size(b) < 1e-4)
+                    return size(a) <= 30 * size(b) + 1e-12 && size(b) <= 30 * size(a) + 1e-12
+                unit = 10 ^ -digits(a)
+                return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
+            }
+            function bare(s) { gsub(/^[(\[|]+|[])|,;:%]+$/, "", s); return s }
+            function same(a, b,   i, n, m, x, y) {
+                n = split(a, x, /[ \t]+/)
+                m = split(b, y, /[ \t]+/)
+                for (i = 1; i <= n; i++) {
+                    if (x[i] == "...") return 1
+                    if (i > m) return 0
+                    if (x[i] == y[i]) continue
+                    if (!number(bare(x[i])) || !number(bare(y[i]))) return 0
+                    if (x[i + 1] ~ /^(ns|us|ms|s)[,.;)]*$/) continue # a time
+                    if (!close_to(bare(x[i]), bare(y[i]))) return 0
+                }
+                return n == m
+            }
+            FNR == NR { got[++count] = $0; next }
+            /^[ \t]*$/ || /^[ \t]*\.\.\.[ \t]*$/ { next }
+            {
+                for (i = last + 1; i <= count; i++) if (same($0, got[i])) break
+                if (i > count) {
+                    printf "      %s: `%s` does not print, after its line %d:\n        %s\n",
+                           page, command, last, $0
+                    bad = 1
+                    exit 1
+                }
+                last = i
+                lines++
+            }
+            END { exit bad || lines < 3 }' "$scratch/got" "$scratch/said"
+        ok "$page: what $command prints" $?
+    done <"$scratch/commands"
+done
+[ "$outputs" -ge 4 ]
+ok "outputs were compared ($outputs)" $?
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
