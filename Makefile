@@ -121,7 +121,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -159,6 +159,9 @@ gpu-report: | need-check ## test, check and time everything on this machine's GP
 
 equations: ## every equation of the papers: its code, test, plot, note; ALL=1: all places
 	@sh common/scripts/equations.sh $(if $(ALL),--all)
+
+pages: ## write the notes' tables of equations anew, after lines have moved
+	@sh common/scripts/refresh_pages.sh
 
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants

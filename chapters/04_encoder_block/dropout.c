@@ -22,6 +22,7 @@ void dropout_apply(const Dropout *dropout, int place, Tensor X) {
         if (i == 0 || index % 4 == 0) { /* one call of the generator serves four */
             random_bits4(random, index / 4, bits);
         }
+        /* [AIAYN 5.4]   a Bernoulli number for each element */
         const bool keep = bits[index % 4] * 0x1p-32 >= dropout->rate;
         real *x = tensor_row(X, (int)(i / cols)) + i % cols;
         *x = keep ? *x * scale : R(0);

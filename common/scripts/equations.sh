@@ -1,11 +1,13 @@
 #!/bin/sh
-# equations.sh [--all]: for every tag of notes/equations.txt the places where it is
-# computed, tested, drawn and explained: the first of each and how many more; with --all
-# every one. Exit status 1 if a tag has no code, test or explanation, or if a file cites
+# equations.sh [--all | --table PAPER]: for every tag of notes/equations.txt the places
+# where it is computed, tested, drawn and explained: the first of each and how many more;
+# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a tag has no code, test or explanation, or if a file cites
 # an unknown tag. Run in the repository's root.
 set -u
 all=no
 [ "${1:-}" = --all ] && all=yes
+table=
+[ "${1:-}" = --table ] && table=${2:?which paper: AIAYN or ViT}
 list=notes/equations.txt
 
 # Every citation, "file:line:[ViT eq.6, eq.7]".
@@ -15,7 +17,7 @@ cited() {
         -exec grep -HnoE '\[(AIAYN|ViT) [^]`]+\]' {} + | sort -t: -k1,1 -k2,2n
 }
 
-cited | awk -v all="$all" -v list="$list" '
+cited | awk -v all="$all" -v table="$table" -v list="$list" '
     function trimmed(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
     # 1 code, 2 test, 3 plot, 4 note; a source before its header
     function kind(file) {
@@ -42,7 +44,7 @@ cited | awk -v all="$all" -v list="$list" '
         }
         n = ++count[tag, k]
         at[tag, k, n] = place
-        r = rank(file, place)
+        r = file == home[tag] ? 5 : rank(file, place)
         if (r > best_rank[tag, k]) { best_rank[tag, k] = r; best[tag, k] = place }
     }
     function show(tag, k, name,   n, i, first) {
@@ -67,9 +69,8 @@ cited | awk -v all="$all" -v list="$list" '
             tag = trimmed(part[1])
             order[++tags] = tag
             state[tag] = trimmed(part[2])
-            text = line
-            sub(/^[^|]*\|[^|]*\|/, "", text)
-            what[tag] = trimmed(text)
+            what[tag] = trimmed(part[3])
+            home[tag] = trimmed(part[4])
         }
         if (!tags) { print "equations: " list " has no tags"; broken = 1; exit 1 }
     }
@@ -88,6 +89,15 @@ cited | awk -v all="$all" -v list="$list" '
     }
     END {
         if (broken) exit 1
+        if (table != "") {
+            for (i = 1; i <= tags; i++) {
+                tag = order[i]
+                if (tag !~ "^" table " ") continue
+                printf "%-14s  %s\n", "[" tag "]", what[tag]
+                printf "                %s\n", state[tag] == "told" ? "not built" : best[tag, 1]
+            }
+            exit bad > 0
+        }
         for (i = 1; i <= tags; i++) {
             tag = order[i]
             printf "[%s]  %s%s\n", tag, what[tag], state[tag] == "told" ? "  (told, not built)" : ""
@@ -104,6 +114,10 @@ cited | awk -v all="$all" -v list="$list" '
                 need(tag, 2, "test")
             }
             need(tag, 4, "explanation")
+            if (home[tag] != "" && index(best[tag, 1], home[tag] ":") != 1) {
+                printf "MISSING  [%s] is not cited in %s\n", tag, home[tag]
+                bad++
+            }
         }
         if (bad) { printf "equations: %d mistakes\n", bad; exit 1 }
         printf "equations: each of %d tags is computed, tested and explained, or told why not\n", tags
