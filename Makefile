@@ -121,15 +121,15 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
-	@for n in $(CHAPTERS); do printf '  %-14s %s\n' chapter$$n \
+	@for n in $(CHAPTERS); do printf '  %-22s %s\n' chapter$$n \
 	    "build ./chapter$$n: $$(sed -n '1s/^# *//p' chapters/0$${n}_*/README.md)"; done
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
-	    while IFS='	' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+	    while IFS='	' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
 
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo)
 	@sh common/scripts/setup.sh build test plots
@@ -162,6 +162,15 @@ equations: ## every equation of the papers: its code, test, plot, note; ALL=1: a
 
 pages: ## write the notes' tables of equations anew, after lines have moved
 	@sh common/scripts/refresh_pages.sh
+
+format: ## clang-format every source (version 14)
+	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
+
+lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
+	@sh common/scripts/lint.sh
+
+compile_commands.json: FORCE ## for editors: how each source is compiled
+	@sh common/scripts/compile_commands.sh '$(CC)' '$(ALL_CFLAGS)' '$(CXX)' '$(ALL_CXXFLAGS)' >$@
 
 mutants: ## plant known bugs, one at a time, and see each one caught
 	@sh common/scripts/setup.sh build test mutants

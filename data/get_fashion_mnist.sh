@@ -27,14 +27,14 @@ right() { # right FILE NAME: is it the published file?
     [ -f "$1" ] && [ "$(md5sum "$1" | cut -d ' ' -f 1)" = "$(md5_of "$2")" ]
 }
 
-complete() { # complete DIRECTORY: are all four there, and right?
+has_all() { # has_all DIRECTORY: are all four there, and right?
     for f in $files; do
         right "$1/$f" "$f" || return 1
     done
 }
 
 take_from() { # take_from DIRECTORY WORDS: copy the four files, or say what is wrong
-    complete "$1" || {
+    has_all "$1" || {
         echo "data: $2: files missing or their checksums are wrong" >&2
         return 1
     }
@@ -88,7 +88,7 @@ from_published_addresses() {
     return 1
 }
 
-if [ -f $place/classes.txt ] && complete $place; then
+if [ -f $place/classes.txt ] && has_all $place; then
     exit 0
 fi
 installed=/usr/share/datasets/fashion-mnist

@@ -49,7 +49,7 @@ void file_size_limit(long bytes);
 /* NULL if the text is one line that holds each of the words (parted by |). */
 const char *line_difference(const char *text, const char *words);
 
-#define assert_error_line(error, words)                                           \
+#define assert_error_line(error, words)                                                \
     assert_no_message(line_difference((error).text, (words)))
 
 #endif

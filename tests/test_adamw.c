@@ -84,8 +84,8 @@ END_TEST
 
 START_TEST(decay_is_of_the_weight_before_the_step) {
     /* w = 1 - lr (1 + lambda 1) */
-    Run run = run_of((AdamW){0.9, 0.999, 0, 0.5}, tensor_of(SHAPE(COUNT), 1, 1, 1, 1, 1,
-                                                            1, 1));
+    Run run = run_of((AdamW){0.9, 0.999, 0, 0.5},
+                     tensor_of(SHAPE(COUNT), 1, 1, 1, 1, 1, 1, 1));
     Tensor g = zero_tensor(SHAPE(COUNT));
     tensor_fill(g, 3);
     step(&run, 0.5, 1, g);

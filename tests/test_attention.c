@@ -409,7 +409,7 @@ START_TEST(attention_without_the_scale_would_be_seen) {
 END_TEST
 
 /* [AIAYN fn.4]: components of q and k independent, mean 0, variance 1. 4000 products:
- * their mean is off by some sqrt(d_k / 4000), their variance by some d_k sqrt(2 / 4000). */
+ * their mean is off by some sqrt(d_k / 4000), the variance by d_k sqrt(2 / 4000). */
 START_TEST(a_dot_product_of_d_k_numbers_has_variance_d_k) {
     static const int widths[] = {1, 16, 64, 256};
     enum { PAIRS = 4000 };
@@ -425,7 +425,8 @@ START_TEST(a_dot_product_of_d_k_numbers_has_variance_d_k) {
         squares += dot * dot;
     }
     const double mean = sum / PAIRS, variance = squares / PAIRS - mean * mean;
-    assert_number_close(mean / sqrt(d_k), 0, 5 / sqrt(PAIRS), "mean of q.k [AIAYN fn.4]");
+    assert_number_close(mean / sqrt(d_k), 0, 5 / sqrt(PAIRS),
+                        "mean of q.k [AIAYN fn.4]");
     assert_number_close(variance / d_k, 1, d_k == 1 ? 0.3 : 0.15, "its variance / d_k");
 }
 END_TEST
@@ -453,7 +454,8 @@ Suite *attention_suite(void) {
     tcase_add_test(properties, a_mask_of_finite_numbers_is_added_to_the_scaled_scores);
     tcase_add_test(properties, heads_that_are_views_of_a_wider_tensor_give_the_same);
     tcase_add_test(properties, gradients_are_written_not_added);
-    tcase_add_loop_test(properties, a_dot_product_of_d_k_numbers_has_variance_d_k, 0, 4);
+    tcase_add_loop_test(properties, a_dot_product_of_d_k_numbers_has_variance_d_k, 0,
+                        4);
 #ifdef REAL_IS_DOUBLE
     TCase *gradients = add_case(suite, "gradients");
     tcase_add_test(gradients, every_element_passes_the_gradient_check);

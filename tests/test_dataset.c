@@ -187,23 +187,43 @@ END_TEST
 
 /* ---- bad input ----------------------------------------------------------- */
 
-static void no_train_images(void) { remove(in_scratch(TRAIN_IMAGES)); }
-static void no_test_labels(void) { remove(in_scratch(TEST_LABELS)); }
+static void no_train_images(void) {
+    remove(in_scratch(TRAIN_IMAGES));
+}
+static void no_test_labels(void) {
+    remove(in_scratch(TEST_LABELS));
+}
 static void a_directory_instead(void) {
     remove(in_scratch(TEST_IMAGES));
     mkdir(in_scratch(TEST_IMAGES), 0777);
 }
-static void empty_file(void) { cut_file(in_scratch(TRAIN_LABELS), 0); }
-static void cut_in_magic(void) { cut_file(in_scratch(TRAIN_IMAGES), 3); }
-static void cut_in_dimensions(void) { cut_file(in_scratch(TRAIN_IMAGES), 15); }
-static void cut_after_header(void) { cut_file(in_scratch(TRAIN_IMAGES), 16); }
+static void empty_file(void) {
+    cut_file(in_scratch(TRAIN_LABELS), 0);
+}
+static void cut_in_magic(void) {
+    cut_file(in_scratch(TRAIN_IMAGES), 3);
+}
+static void cut_in_dimensions(void) {
+    cut_file(in_scratch(TRAIN_IMAGES), 15);
+}
+static void cut_after_header(void) {
+    cut_file(in_scratch(TRAIN_IMAGES), 16);
+}
 static void one_pixel_short(void) {
     cut_file(in_scratch(TEST_IMAGES), 16 + TEST * PIXELS - 1);
 }
-static void one_label_short(void) { cut_file(in_scratch(TEST_LABELS), 8 + TEST - 1); }
-static void one_pixel_more(void) { append_byte(in_scratch(TRAIN_IMAGES), 1); }
-static void one_label_more(void) { append_byte(in_scratch(TEST_LABELS), 1); }
-static void not_bytes(void) { change_byte(in_scratch(TRAIN_IMAGES), 2, 8 ^ 13); }
+static void one_label_short(void) {
+    cut_file(in_scratch(TEST_LABELS), 8 + TEST - 1);
+}
+static void one_pixel_more(void) {
+    append_byte(in_scratch(TRAIN_IMAGES), 1);
+}
+static void one_label_more(void) {
+    append_byte(in_scratch(TEST_LABELS), 1);
+}
+static void not_bytes(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 2, 8 ^ 13);
+}
 static void labels_as_images(void) {
     Bytes labels = read_bytes_of(in_scratch(TRAIN_LABELS));
     write_bytes(in_scratch(TRAIN_IMAGES), labels.bytes, labels.count);
@@ -212,7 +232,9 @@ static void images_as_labels(void) {
     Bytes images = read_bytes_of(in_scratch(TEST_IMAGES));
     write_bytes(in_scratch(TEST_LABELS), images.bytes, images.count);
 }
-static void text_file(void) { write_text(in_scratch(TRAIN_IMAGES), "<html>\n"); }
+static void text_file(void) {
+    write_text(in_scratch(TRAIN_IMAGES), "<html>\n");
+}
 static void a_label_of_10(void) {
     Bytes labels = read_bytes_of(in_scratch(TRAIN_LABELS));
     labels.bytes[8 + 17] = 10;
@@ -223,13 +245,27 @@ static void a_test_label_of_255(void) {
     labels.bytes[8 + TEST - 1] = 255;
     write_bytes(in_scratch(TEST_LABELS), labels.bytes, labels.count);
 }
-static void fewer_labels(void) { write_labels(TRAIN_LABELS, PLAIN, TRAIN - 1); }
-static void more_labels(void) { write_labels(TEST_LABELS, PLAIN, TEST + 1); }
-static void no_images(void) { write_images(TRAIN_IMAGES, PLAIN, 0, HEIGHT, WIDTH); }
-static void no_height(void) { write_images(TEST_IMAGES, PLAIN, TEST, 0, WIDTH); }
-static void huge_count(void) { change_byte(in_scratch(TRAIN_IMAGES), 4, 0x80); }
-static void huge_width(void) { change_byte(in_scratch(TRAIN_IMAGES), 13, 0x10); }
-static void many_labels(void) { change_byte(in_scratch(TRAIN_LABELS), 4, 0x40); }
+static void fewer_labels(void) {
+    write_labels(TRAIN_LABELS, PLAIN, TRAIN - 1);
+}
+static void more_labels(void) {
+    write_labels(TEST_LABELS, PLAIN, TEST + 1);
+}
+static void no_images(void) {
+    write_images(TRAIN_IMAGES, PLAIN, 0, HEIGHT, WIDTH);
+}
+static void no_height(void) {
+    write_images(TEST_IMAGES, PLAIN, TEST, 0, WIDTH);
+}
+static void huge_count(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 4, 0x80);
+}
+static void huge_width(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 13, 0x10);
+}
+static void many_labels(void) {
+    change_byte(in_scratch(TRAIN_LABELS), 4, 0x40);
+}
 
 /* All in range, but together 168 TB; the file can't have so much. */
 static void huge_together(void) {
@@ -278,7 +314,9 @@ static void gzip_cut_in_its_checksum(void) {
     const char *path = as_gzip(TEST_LABELS);
     cut_file(path, read_bytes_of(path).count - 5);
 }
-static void gzip_cut_to_its_header(void) { cut_file(as_gzip(TRAIN_IMAGES), 12); }
+static void gzip_cut_to_its_header(void) {
+    cut_file(as_gzip(TRAIN_IMAGES), 12);
+}
 
 /* What is done to a good data set in plain files, and the words of its one line. */
 static const struct {
@@ -357,9 +395,8 @@ static Dataset one_image(unsigned char *pixels, unsigned char *label) {
         pixels[p] = (unsigned char)(10 + 10 * p);
     }
     *label = 0;
-    return (Dataset){.train = {1, 1, HEIGHT, WIDTH, pixels, label},
-                     .mean = 0,
-                     .deviation = 1};
+    return (Dataset){
+        .train = {1, 1, HEIGHT, WIDTH, pixels, label}, .mean = 0, .deviation = 1};
 }
 
 /* What image `index` of many would be made of pixels of image 0. */

@@ -110,14 +110,14 @@ START_TEST(parameters_have_timms_names_in_timms_order_and_the_papers_count) {
         ck_assert_str_eq(list.list[p].name, name);
     }
     const int D = 6, M = 10;
-    ck_assert_int_eq(block.used,
-                     4 * D * D + 4 * D + 2 * D * M + D + M + 4 * D); /* as in the notes */
+    ck_assert_int_eq(block.used, 4 * D * D + 4 * D + 2 * D * M + D + M +
+                                     4 * D); /* as in the notes */
 }
 END_TEST
 
 /*
- * [AIAYN T.3]: 65 million parameters (base), 213 (big). An encoder layer is our block; a
- * decoder layer has one more attention, with its norm; and there is one embedding, of
+ * [AIAYN T.3]: 65 million parameters (base), 213 (big). An encoder layer is our block;
+ * a decoder layer has one more attention, with its norm; and there is one embedding, of
  * some 37,000 tokens (byte pairs, section 5.1). (Within 4%: the
  * paper does not say which biases it counts.)
  */
@@ -134,8 +134,8 @@ START_TEST(six_layers_each_way_are_the_transformers_of_the_paper) {
     encoder_block_parameters(&layer, &block, &config, 0);
     const double encoder = (double)block.used, cross = 4.0 * D * D + 4.0 * D + 2.0 * D;
     const double all = 6 * (encoder + encoder + cross) + 37000.0 * D;
-    ck_assert_msg(fabs(all * 1e-6 / papers[_i].millions - 1) < 0.04, "%.1f million, not %.0f",
-                  all * 1e-6, papers[_i].millions);
+    ck_assert_msg(fabs(all * 1e-6 / papers[_i].millions - 1) < 0.04,
+                  "%.1f million, not %.0f", all * 1e-6, papers[_i].millions);
 }
 END_TEST
 
@@ -532,7 +532,8 @@ Suite *encoder_block_suite(void) {
     tcase_add_test(errors, shapes_that_do_not_fit_stop);
     tcase_add_test(errors,
                    parameters_have_timms_names_in_timms_order_and_the_papers_count);
-    tcase_add_loop_test(errors, six_layers_each_way_are_the_transformers_of_the_paper, 0, 2);
+    tcase_add_loop_test(errors, six_layers_each_way_are_the_transformers_of_the_paper,
+                        0, 2);
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, a_pre_norm_block_whose_sublayers_are_silent_is_the_identity);
     tcase_add_test(values,

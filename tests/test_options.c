@@ -35,7 +35,7 @@ static const char *refusal(const char *words) {
     return error.text;
 }
 
-#define assert_refused(words, line)                                               \
+#define assert_refused(words, line)                                                    \
     assert_no_message(line_difference(refusal(words), (line)))
 
 /* ---- what is understood -------------------------------------------------- */

@@ -90,7 +90,7 @@ code() { # what stands in fences or between backquotes
 }
 for page in $(pages); do
     code "$page" >"$scratch/code"
-    for target in $(grep -oE '(^|[^a-z-])make( +[A-Z0-9_]+=[^ ]*)* +[a-z][a-z0-9-]*' \
+    for target in $(grep -oE '(^|[^a-z-])make( +[A-Z0-9_]+=[^ ]*)* +[a-z][a-z0-9_.-]*[a-z0-9]' \
         "$scratch/code" | awk '{ print $NF }' | sort -u); do
         grep -qE "^(\.PHONY:.* )?$target( |:|\$)|^\.PHONY:.* $target( |\$)" Makefile ||
             echo "$target" | grep -qE '^chapter[1-6]$'
@@ -115,7 +115,7 @@ done
 echo "-- outputs"
 outputs=0
 for page in $(pages); do
-    grep -oE '<!-- output: [^>]* -->' "$page" | sed 's/<!-- output: //; s/ -->//' | sort -u \
+    grep -oE '^<!-- output: [^>]* -->' "$page" | sed 's/<!-- output: //; s/ -->//' | sort -u \
         >"$scratch/commands"
     while read -r command; do
         outputs=$((outputs + 1))

@@ -90,14 +90,14 @@ static Tensor numbered_images(int B, int C, int H, int W) {
 START_TEST(patches_go_row_by_row_and_channel_first) {
     Tensor patches = unset_tensor(SHAPE(2, 6, 8));
     patches_from_images(numbered_images(2, 2, 4, 6), 2, patches);
-    assert_values(tensor_slice(patches, 0), 0, "[ViT 3.1]",
-                  0, 1, 10, 11, 100, 101, 110, 111,  /* top left */
-                  2, 3, 12, 13, 102, 103, 112, 113,  /* its right neighbour */
-                  4, 5, 14, 15, 104, 105, 114, 115,  /* top right */
+    assert_values(tensor_slice(patches, 0), 0, "[ViT 3.1]", 0, 1, 10, 11, 100, 101, 110,
+                  111,                                /* top left */
+                  2, 3, 12, 13, 102, 103, 112, 113,   /* its right neighbour */
+                  4, 5, 14, 15, 104, 105, 114, 115,   /* top right */
                   20, 21, 30, 31, 120, 121, 130, 131, /* then the second row */
-                  22, 23, 32, 33, 122, 123, 132, 133,
-                  24, 25, 34, 35, 124, 125, 134, 135);
-    ck_assert_int_eq((int)patches.data[6 * 8], 1000);       /* the second image */
+                  22, 23, 32, 33, 122, 123, 132, 133, 24, 25, 34, 35, 124, 125, 134,
+                  135);
+    ck_assert_int_eq((int)patches.data[6 * 8], 1000);         /* the second image */
     ck_assert_int_eq((int)patches.data[2 * 6 * 8 - 1], 1135); /* its last number */
 }
 END_TEST
@@ -120,10 +120,9 @@ START_TEST(the_class_token_comes_first_and_has_position_0) {
     tensor_copy(e.layer.E, tensor_of(SHAPE(2, 1, 1, 1), 1, 10));
     tensor_copy(e.layer.b_E, tensor_of(SHAPE(2), 0.25, 0.5));
     forward(&e);
-    assert_values(e.z_0, 0, "[ViT eq.1]",
-                  107, 208,       /* x_class + position 0 */
-                  303.25, 430.5,  /* 3 E + b + position 1 */
-                  505.25, 650.5); /* 5 E + b + position 2 */
+    assert_values(e.z_0, 0, "[ViT eq.1]", 107, 208, /* x_class + position 0 */
+                  303.25, 430.5,                    /* 3 E + b + position 1 */
+                  505.25, 650.5);                   /* 5 E + b + position 2 */
 }
 END_TEST
 
@@ -150,8 +149,8 @@ typedef struct {
 
 static NaiveEmbedding naive_of(const Trial *t) {
     const Embedding *e = &t->e;
-    return (NaiveEmbedding){e->B,   e->C,   e->H, e->W,  e->P, e->D,
-                            t->cls, t->pos, t->E, t->b_E};
+    return (NaiveEmbedding){e->B, e->C,   e->H,   e->W, e->P,
+                            e->D, t->cls, t->pos, t->E, t->b_E};
 }
 
 static Trial trial_of(int B, int C, int H, int W, int P, int D) {

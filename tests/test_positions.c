@@ -18,13 +18,14 @@ START_TEST(shapes_that_do_not_fit_stop) {
     assert_stops("sinusoid_positions|(3,5)|D even", sinusoid_positions(odd));
     assert_stops("sinusoid_shift|D even", sinusoid_shift(odd, 1, odd));
     assert_stops("shifted", sinusoid_shift(even, 1, zero_tensor(SHAPE(4, 4))));
-    assert_stops("z|(images, tokens, D)", positions_add(zero_tensor(SHAPE(2, 4, 4)), even));
+    assert_stops("z|(images, tokens, D)",
+                 positions_add(zero_tensor(SHAPE(2, 4, 4)), even));
     assert_stops("dz|(images, tokens, D)",
                  positions_add_backward(zero_tensor(SHAPE(2, 3, 2)), even));
 }
 END_TEST
 
-/* ---- hand-computed values ------------------------------------------------------------ */
+/* ---- hand-computed values -------------------------------------------------------- */
 
 START_TEST(the_first_positions_by_hand) {
     Tensor PE = unset_tensor(SHAPE(3, 4));
@@ -36,7 +37,7 @@ START_TEST(the_first_positions_by_hand) {
 }
 END_TEST
 
-/* ---- an independent reference ------------------------------------------------------------ */
+/* ---- an independent reference ---------------------------------------------------- */
 
 START_TEST(every_element_is_the_papers_formula) {
     static const int sizes[][2] = {{1, 2}, {50, 64}, {197, 768}, {1000, 6}};
@@ -55,7 +56,7 @@ START_TEST(every_element_is_the_papers_formula) {
 }
 END_TEST
 
-/* ---- properties ------------------------------------------------------------------------------ */
+/* ---- properties ------------------------------------------------------------------ */
 
 START_TEST(a_shift_needs_no_position) {
     static const int shifts[] = {0, 1, 7, -3, -40};
@@ -98,7 +99,8 @@ START_TEST(how_alike_two_positions_are_depends_on_their_distance_alone) {
 END_TEST
 
 START_TEST(every_image_gets_the_same_positions) {
-    Tensor z = random_tensor('z', SHAPE(3, 5, 4)), E_pos = random_tensor('E', SHAPE(5, 4));
+    Tensor z = random_tensor('z', SHAPE(3, 5, 4)),
+           E_pos = random_tensor('E', SHAPE(5, 4));
     double *want = doubles_of(z), *E = doubles_of(E_pos);
     for (int i = 0; i < 3 * 5 * 4; i++) {
         want[i] += E[i % (5 * 4)];
@@ -109,7 +111,8 @@ START_TEST(every_image_gets_the_same_positions) {
 END_TEST
 
 START_TEST(their_gradient_is_summed_over_the_images_and_added) {
-    Tensor dz = random_tensor('z', SHAPE(3, 5, 4)), dE = random_tensor('E', SHAPE(5, 4));
+    Tensor dz = random_tensor('z', SHAPE(3, 5, 4)),
+           dE = random_tensor('E', SHAPE(5, 4));
     double *want = doubles_of(dE), *each = doubles_of(dz);
     for (int i = 0; i < 3 * 5 * 4; i++) {
         want[i % (5 * 4)] += each[i];
@@ -128,7 +131,8 @@ Suite *positions_suite(void) {
     tcase_add_loop_test(values, every_element_is_the_papers_formula, 0, 4);
     TCase *properties = add_case(suite, "properties");
     tcase_add_loop_test(properties, a_shift_needs_no_position, 0, 5);
-    tcase_add_test(properties, how_alike_two_positions_are_depends_on_their_distance_alone);
+    tcase_add_test(properties,
+                   how_alike_two_positions_are_depends_on_their_distance_alone);
     tcase_add_test(properties, every_image_gets_the_same_positions);
     tcase_add_test(properties, their_gradient_is_summed_over_the_images_and_added);
     return suite;

@@ -313,8 +313,8 @@ static const VitConfig vit_config = {
     .channels = 2,
     .patch = 4,
     .depth = 2,
-    .block = {.D = 12, .heads = 3, .M = 20, .norm = PRE_NORM,
-              .activation = ACTIVATION_GELU},
+    .block =
+        {.D = 12, .heads = 3, .M = 20, .norm = PRE_NORM, .activation = ACTIVATION_GELU},
     .classes = CLASSES,
 };
 
@@ -336,9 +336,9 @@ static void model_make(Model *m, Safetensors *results) {
     if (!vit_activations_make(&m->activations, &vit_config, IMAGES, &error)) {
         ck_abort_msg("%s", error.text);
     }
-    m->images = wanted(results, "images",
-                       SHAPE(IMAGES, vit_config.channels, vit_config.height,
-                             vit_config.width));
+    m->images =
+        wanted(results, "images",
+               SHAPE(IMAGES, vit_config.channels, vit_config.height, vit_config.width));
     m->dlogits = unset_tensor(SHAPE(IMAGES, CLASSES));
     Tensor labels = wanted(results, "labels", SHAPE(IMAGES));
     for (int i = 0; i < IMAGES; i++) {

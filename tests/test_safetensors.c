@@ -12,9 +12,9 @@
 /* ---- files --------------------------------------------------------------- */
 
 /* One tensor of a header. */
-#define ENTRY(name, dtype, shape, begin, end)                                     \
-    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":["  \
-    begin "," end "]}"
+#define ENTRY(name, dtype, shape, begin, end)                                          \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                           \
+    ",\"data_offsets\":[" begin "," end "]}"
 
 /* 8 bytes of length, the header, the data. */
 static const char *write_file(uint64_t header_bytes, const char *header,
@@ -108,8 +108,8 @@ START_TEST(single_and_double_numbers_are_both_read) {
     unsigned char data[sizeof single + sizeof twice];
     memcpy(data, single, sizeof single);
     memcpy(data + sizeof single, twice, sizeof twice);
-    const char *header = "{" ENTRY("s", "F32", "[2]", "0", "8") ","
-                         ENTRY("d", "F64", "[2]", "8", "24") "}";
+    const char *header = "{" ENTRY("s", "F32", "[2]", "0",
+                                   "8") "," ENTRY("d", "F64", "[2]", "8", "24") "}";
     Safetensors file = opened(write_file(strlen(header), header, data, sizeof data));
     Tensor s = unset_tensor(SHAPE(2)), d = unset_tensor(SHAPE(2));
     Error error = {""};
@@ -134,8 +134,8 @@ END_TEST
 
 START_TEST(tensors_may_lie_in_another_order_than_they_are_named) {
     const float data[2] = {1, 2};
-    const char *header = "{" ENTRY("b", "F32", "[1]", "4", "8") ","
-                         ENTRY("a", "F32", "[1]", "0", "4") "}";
+    const char *header = "{" ENTRY("b", "F32", "[1]", "4",
+                                   "8") "," ENTRY("a", "F32", "[1]", "0", "4") "}";
     Safetensors file = opened(write_file(strlen(header), header, data, sizeof data));
     Tensor b = unset_tensor(SHAPE(1));
     Error error = {""};
@@ -174,9 +174,19 @@ END_TEST
 START_TEST(a_wrong_header_length_is_refused) {
     Bytes good = read_bytes_of(write_good("made.safetensors"));
     const int64_t right = good.bytes[0] | good.bytes[1] << 8;
-    const int64_t wrong[] = {0,         1,         right - 1, right + 1,   right - 8,
-                             right + 8, INT64_MAX, INT64_MIN, -1,          1LL << 32,
-                             right * 2, 99999999,  (int64_t)good.count,
+    const int64_t wrong[] = {0,
+                             1,
+                             right - 1,
+                             right + 1,
+                             right - 8,
+                             right + 8,
+                             INT64_MAX,
+                             INT64_MIN,
+                             -1,
+                             1LL << 32,
+                             right * 2,
+                             99999999,
+                             (int64_t)good.count,
                              (int64_t)good.count - 7};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         Bytes b = zero_bytes(good.count);
@@ -202,9 +212,9 @@ static const struct {
     {"    ", 0, "damaged header"},
     {"[]", 0, "damaged header"},
     {"\"text\"", 0, "damaged header"},
-    {"{" GOOD, 8, "damaged header"},               /* no end */
-    {"{" GOOD "}}", 8, "damaged header"},          /* too many */
-    {"{" GOOD "," GOOD "}", 8, "damaged header"},  /* twice the same name */
+    {"{" GOOD, 8, "damaged header"},              /* no end */
+    {"{" GOOD "}}", 8, "damaged header"},         /* too many */
+    {"{" GOOD "," GOOD "}", 8, "damaged header"}, /* twice the same name */
     {"{\"a\":7}", 0, "tensor a"},
     {"{\"a\":[]}", 0, "tensor a"},
     {"{\"a\":{}}", 0, "tensor a"},
@@ -215,8 +225,8 @@ static const struct {
     {"{" ENTRY("a", "F16", "[2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "I32", "[2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "f32", "[2]", "0", "8") "}", 8, "tensor a"},
-    {"{" ENTRY("a", "F32", "[3]", "0", "8") "}", 8, "tensor a"},   /* too small */
-    {"{" ENTRY("a", "F32", "[1]", "0", "8") "}", 8, "tensor a"},   /* too large */
+    {"{" ENTRY("a", "F32", "[3]", "0", "8") "}", 8, "tensor a"}, /* too small */
+    {"{" ENTRY("a", "F32", "[1]", "0", "8") "}", 8, "tensor a"}, /* too large */
     {"{" ENTRY("a", "F32", "[0]", "0", "0") "}", 0, "tensor a"},
     {"{" ENTRY("a", "F32", "[-2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[-1,-2]", "0", "8") "}", 8, "tensor a"},
@@ -226,7 +236,7 @@ static const struct {
     {"{" ENTRY("a", "F32", "[1,1,1,1,2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[65536,65536,65536,65536]", "0", "0") "}", 0, "tensor a"},
     {"{" ENTRY("a", "F32", "[4294967296,4294967296]", "0", "0") "}", 0, "tensor a"},
-    {"{" ENTRY("a", "F32", "[2]", "8", "0") "}", 8, "tensor a"},   /* backwards */
+    {"{" ENTRY("a", "F32", "[2]", "8", "0") "}", 8, "tensor a"}, /* backwards */
     {"{" ENTRY("a", "F32", "[2]", "-8", "0") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[2]", "0", "8,9") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[2]", "0.0", "8.0") "}", 8, "tensor a"},
@@ -234,8 +244,8 @@ static const struct {
     {"{" ENTRY("a", "F32", "[2]", "9223372036854775800", "9223372036854775808") "}", 8,
      "damaged header"},
     {"{" GOOD "}", 7, "truncated"},
-    {"{" GOOD "}", 9, "damaged"},                                  /* a rest */
-    {"{" ENTRY("a", "F32", "[2]", "4", "12") "}", 12, "damaged"},  /* a gap */
+    {"{" GOOD "}", 9, "damaged"},                                 /* a rest */
+    {"{" ENTRY("a", "F32", "[2]", "4", "12") "}", 12, "damaged"}, /* a gap */
     {"{" GOOD "," ENTRY("b", "F32", "[2]", "0", "8") "}", 8, "damaged"},
     /* These two lie in one place, and their sizes still add up to the file's. */
     {"{" GOOD "," ENTRY("b", "F32", "[2]", "0", "8") "}", 16, "damaged"},

@@ -5,10 +5,8 @@
 #include "schedule.h"
 #include "suites.h"
 
-static const Schedule cosine = {.kind = SCHEDULE_COSINE,
-                                .peak = 0.004,
-                                .warmup = 100,
-                                .total_steps = 1100};
+static const Schedule cosine = {
+    .kind = SCHEDULE_COSINE, .peak = 0.004, .warmup = 100, .total_steps = 1100};
 
 static const Schedule noam = {
     .kind = SCHEDULE_NOAM, .peak = 1, .warmup = 4000, .total_steps = 100000, .D = 512};

@@ -43,15 +43,20 @@ END_TEST
 
 /* A possible value of each setting that isn't the default. */
 static const char *const others[][2] = {
-    {"height", "32"},      {"width", "16"},        {"channels", "3"},
-    {"patch", "8"},        {"depth", "7"},         {"dim", "96"},
-    {"heads", "6"},        {"mlp", "200"},         {"norm", "1"},
-    {"activation", "1"},   {"classes", "100"},     {"epochs", "3"},
-    {"batch", "17"},       {"lr", "0.3"},          {"schedule", "1"},
-    {"warmup", "12"},      {"beta1", "0.8"},       {"beta2", "0.98"},
-    {"epsilon", "1e-09"},  {"weight_decay", "0"},  {"clip", "2.5"},
-    {"label_smoothing", "0.2"}, {"dropout", "0.1"}, {"shift", "3"},
-    {"flip", "1"},         {"seed", "18446744073709551615"}, {"threads", "5"},
+    {"height", "32"},     {"width", "16"},
+    {"channels", "3"},    {"patch", "8"},
+    {"depth", "7"},       {"dim", "96"},
+    {"heads", "6"},       {"mlp", "200"},
+    {"norm", "1"},        {"activation", "1"},
+    {"classes", "100"},   {"epochs", "3"},
+    {"batch", "17"},      {"lr", "0.3"},
+    {"schedule", "1"},    {"warmup", "12"},
+    {"beta1", "0.8"},     {"beta2", "0.98"},
+    {"epsilon", "1e-09"}, {"weight_decay", "0"},
+    {"clip", "2.5"},      {"label_smoothing", "0.2"},
+    {"dropout", "0.1"},   {"shift", "3"},
+    {"flip", "1"},        {"seed", "18446744073709551615"},
+    {"threads", "5"},
 };
 
 START_TEST(every_setting_can_be_set_and_changes_no_other) {
@@ -95,8 +100,8 @@ START_TEST(every_setting_comes_back_from_its_text) {
 END_TEST
 
 START_TEST(what_is_no_number_is_refused_by_every_setting) {
-    const char *bad[] = {"", "abc", "1x", "--1", "nan", "inf", "-inf", "1e999", "1,5",
-                         "0x", "1 2", "-1e9", "1e30"};
+    const char *bad[] = {"",      "abc", "1x", "--1", "nan",  "inf", "-inf",
+                         "1e999", "1,5", "0x", "1 2", "-1e9", "1e30"};
     for (int i = 0; i < settings_count(); i++) {
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
             Settings s = settings_default();

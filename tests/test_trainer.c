@@ -84,7 +84,8 @@ static Tensor gradient_of_all(Trainer *t, const Dataset *data, Expected *e) {
         e->accuracy += (double)(argmax_row(logits, i) == data->train.labels[i]) / count;
     }
     e->loss = cross_entropy(logits, data->train.labels, t->settings.label_smoothing,
-                            1.0 / count, logits) / count;
+                            1.0 / count, logits) /
+              count;
     vit_backward(&t->vit, &d, &a, &off, logits);
     vit_activations_free(&a);
     return gradient;
@@ -270,8 +271,8 @@ END_TEST
 START_TEST(another_seed_gives_other_weights) {
     Settings s = small_settings(), other = s;
     other.seed++;
-    ck_assert_double_gt(tensor_max_abs_difference(trained_weights(s),
-                                                  trained_weights(other)), 0.01);
+    ck_assert_double_gt(
+        tensor_max_abs_difference(trained_weights(s), trained_weights(other)), 0.01);
 }
 END_TEST
 
@@ -536,8 +537,7 @@ Suite *trainer_suite(void) {
     tcase_add_test(chance, another_seed_gives_other_weights);
     tcase_add_test(chance, each_kind_of_chance_is_used);
     tcase_add_test(chance, masks_and_changes_are_new_in_every_epoch);
-    tcase_add_test(chance,
-                   images_are_flipped_by_default_only_when_classes_have_names);
+    tcase_add_test(chance, images_are_flipped_by_default_only_when_classes_have_names);
     tcase_add_test(chance, threads_share_a_batch_without_changing_what_is_learned);
     TCase *epochs = add_case(suite, "epochs");
     tcase_add_test(epochs, every_epoch_has_every_image_once_in_an_order_of_its_own);

@@ -203,10 +203,9 @@ static VitConfig spoiled_config(int how) {
 }
 
 static const char *spoiled_words[] = {
-    "patch|0",     "patch of 4|6x4", "patch of 2|6x5", "dim|0",
-    "3 heads|4",   "heads|0",        "heads|-2",       "mlp|0",
-    "depth|0",     "depth|65",       "classes|0",      "channels|-1",
-    "height|0",    "dim|1073741824",
+    "patch|0",   "patch of 4|6x4", "patch of 2|6x5", "dim|0",          "3 heads|4",
+    "heads|0",   "heads|-2",       "mlp|0",          "depth|0",        "depth|65",
+    "classes|0", "channels|-1",    "height|0",       "dim|1073741824",
 };
 
 START_TEST(an_impossible_config_gives_a_line) {
@@ -454,7 +453,8 @@ START_TEST(the_class_token_looks_at_the_patches_with_what_it_leaves_itself) {
         }
         for (int j = 0; j < 6; j++) {
             const double want = ((double)tensor_slice(A, 0).data[j + 1] +
-                                 (double)tensor_slice(A, 1).data[j + 1]) / 2;
+                                 (double)tensor_slice(A, 1).data[j + 1]) /
+                                2;
             assert_number_close((double)weights.data[j], want, 1e-6, "[ViT eq.6]");
             sum += (double)weights.data[j];
         }
@@ -588,8 +588,8 @@ Suite *vit_suite(void) {
     tcase_add_test(forward, only_the_class_token_reaches_the_head);
     tcase_add_test(forward, a_batch_gives_what_its_images_give_one_at_a_time);
     tcase_add_test(forward, room_for_more_images_than_there_are_changes_nothing);
-    tcase_add_test(
-        forward, dropout_changes_the_logits_by_step_and_image_and_is_off_at_rate_0);
+    tcase_add_test(forward,
+                   dropout_changes_the_logits_by_step_and_image_and_is_off_at_rate_0);
     TCase *attention = add_case(suite, "attention");
     tcase_add_test(attention,
                    the_class_token_looks_at_the_patches_with_what_it_leaves_itself);

@@ -1,6 +1,6 @@
 /*
- * demo_separate_heads.h: multi-head attention as [AIAYN 3.2.2] writes it, one head after
- * another, each with matrices W_i^Q, W_i^K, W_i^V of its own. Slower, and only
+ * demo_separate_heads.h: multi-head attention as [AIAYN 3.2.2] writes it, one head
+ * after another, each with matrices W_i^Q, W_i^K, W_i^V of its own. Slower, and only
  * here to show that the fused layer (multi_head_attention.h) computes the same.
  *
  * Memory: allocated inside, released before return.

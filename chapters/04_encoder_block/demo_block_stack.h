@@ -1,5 +1,5 @@
 /*
- * demo_block_stack.h: L encoder blocks on top of each other, with weights, gradients and
+ * demo_block_stack.h: L encoder blocks on top of each other, weights, gradients and
  * activations: the body of a Transformer, without an embedding below or a head above.
  *
  *     z_l = block_l(z_{l-1}),  l = 1 ... L                 [ViT eq.2, eq.3]

@@ -40,8 +40,8 @@ void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M);
 
 /*
  * mlp_forward: Y = MLP(X)
- *   X, Y (B, n, D), or (B, 1, D); Y must not alias X. `place` is the number of the dropout
- *   after the nonlinearity.
+ *   X, Y (B, n, D), or (B, 1, D); Y must not alias X. `place` is the number of the
+ *   dropout after the nonlinearity.
  * Cost: 4 B n D M flops.
  */
 void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,

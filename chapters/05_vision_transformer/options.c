@@ -90,7 +90,8 @@ static void help_of(int option) {
 static void print_named(const char *line, const char *program) {
     const char *mark = strstr(line, "PROGRAM");
     if (mark) {
-        printf("%.*s%s%s\n", (int)(mark - line), line, program, mark + strlen("PROGRAM"));
+        printf("%.*s%s%s\n", (int)(mark - line), line, program,
+               mark + strlen("PROGRAM"));
     } else {
         printf("%s\n", line);
     }
@@ -172,8 +173,8 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         setting = strcmp(word, setting_options[i].option) == 0 ? i : setting;
     }
     if (path < 0 && setting < 0 && !is_steps) {
-        return error_set(
-            error, "unknown option \"%.60s\": ./%s --help lists them", word, o->program);
+        return error_set(error, "unknown option \"%.60s\": ./%s --help lists them",
+                         word, o->program);
     }
     if (!value || (path >= 0 && *value == '\0')) {
         return error_set(error, "%s needs a value", word);

@@ -32,8 +32,8 @@ double wall_seconds(void);
 bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
                     Error *error);
 
-/* progress_step: one line of CSV; now and then the terminal's line, if this is the newest
- * of the steps that are done (a GPU is asked for several at once). */
+/* progress_step: one line of CSV; now and then the terminal's line, if this is the
+ * newest of the steps that are done (a GPU is asked for several at once). */
 bool progress_step(Progress *progress, const StepResult *result, bool newest,
                    Error *error);
 

@@ -106,8 +106,9 @@ static void print_run(const Trainer *t, const Engine *engine) {
            "parameters, %.1f MFLOP an image\n",
            c->patch, vit_tokens(c), c->block.D, c->depth, c->block.heads, c->block.M,
            t->list.total, vit_forward_flops(c) / 1e6);
-    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ", s->epochs,
-           trainer_steps_per_epoch(t), s->batch, s->lr, (unsigned long long)s->seed);
+    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ",
+           s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
+           (unsigned long long)s->seed);
     engine->describe(t);
 }
 
@@ -291,7 +292,7 @@ static int run_with_data(const Options *o, const Engine *engine, Dataset *datase
 }
 
 int run(const Options *o, const Engine *engine) {
-    Dataset dataset;
+    Dataset dataset = {.train = {.count = 0}};
     Error error;
     if (!load_data(o, &dataset, &error)) {
         return complain(o, &error, 1);

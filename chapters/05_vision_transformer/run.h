@@ -1,6 +1,6 @@
 /*
- * run.h: what ./chapter5, and ./chapter6, do once their command line is understood: train, resume,
- * or evaluate.
+ * run.h: what ./chapter5, and ./chapter6, do once their command line is understood:
+ * train, resume, or evaluate.
  */
 #ifndef RUN_H
 #define RUN_H

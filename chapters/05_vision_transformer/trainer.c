@@ -58,8 +58,7 @@ static bool make(Trainer *t, const Settings *settings, int images, int workers,
               make_blocks(t, error);
     if (ok) {
         t->order = allocate((size_t)images * sizeof(int), "the images' order", error);
-        t->workers =
-            allocate((size_t)workers * sizeof(Worker), "workers", error);
+        t->workers = allocate((size_t)workers * sizeof(Worker), "workers", error);
         ok = t->order && t->workers;
     }
     for (int w = 0; ok && w < workers; w++) {

@@ -33,8 +33,8 @@ typedef struct {
     real *weights, *m, *v; /* blocks of list.total numbers; owned */
     int worker_count;      /* settings.threads, or fewer where an engine needs none */
     Worker *workers;
-    int slice;             /* images a slice */
-    int *order;            /* the epoch's order of the training images */
+    int slice;  /* images a slice */
+    int *order; /* the epoch's order of the training images */
     int order_count;
     long order_epoch; /* which epoch it is of; -1: none yet */
     long step;        /* steps done */
@@ -70,9 +70,9 @@ long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
 
 /* trainer_batch: the images' numbers of step trainer->step; trainer_rate: the learning
- * rate of step t = 1, 2, ...; trainer_augmentation: what happens to the images. */
+ * rate of step 1, 2, ...; trainer_augmentation: what happens to the images. */
 const int *trainer_batch(Trainer *trainer);
-double trainer_rate(const Trainer *trainer, long t);
+double trainer_rate(const Trainer *trainer, long step);
 Augmentation trainer_augmentation(const Trainer *trainer, const Dataset *dataset);
 
 /* trainer_bytes: the memory that it holds. */

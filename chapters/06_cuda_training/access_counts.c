@@ -45,7 +45,7 @@ static Tensor device_random(Memory *memory, Tensor shape) {
     return T;
 }
 
-/* ---- a table ----------------------------------------------------------------------- */
+/* ---- a table --------------------------------------------------------------------- */
 
 static void print_header(const char *what, int rungs) {
     printf("\n%s\n", what);
@@ -63,7 +63,8 @@ static double each(uint64_t all, uint64_t of) {
 static void print_row(const char *name, const CudaOnCpuCounts *c) {
     const uint64_t sectors = c->global_load.units + c->global_store.units;
     const uint64_t shared = c->shared_load.accesses + c->shared_store.accesses;
-    printf("  %-12s %7.0f k %6.0f k %8.1f %9.2f", name, 1e-3 * (double)c->global_load.accesses,
+    printf("  %-12s %7.0f k %6.0f k %8.1f %9.2f", name,
+           1e-3 * (double)c->global_load.accesses,
            1e-3 * (double)c->global_store.accesses,
            each(sectors, c->global_load.requests + c->global_store.requests),
            1e-6 * 32 * (double)sectors);
@@ -80,7 +81,8 @@ static void print_row(const char *name, const CudaOnCpuCounts *c) {
 /* One rung: whatever `run` launches. */
 typedef void Run(int version, const Tensor *T);
 
-static int count_rungs(const char *const *names, int versions, Run *run, const Tensor *T) {
+static int count_rungs(const char *const *names, int versions, Run *run,
+                       const Tensor *T) {
     for (int version = 0; version < versions; version++) {
         CudaOnCpuCounts counts;
         gpu_counts_clear();
@@ -102,14 +104,16 @@ static bool all_there(const Tensor *T, int count, const Memory *memory) {
     return true;
 }
 
-/* ---- the ladders ---------------------------------------------------------------------- */
+/* ---- the ladders ----------------------------------------------------------------- */
 
 static void run_nn(int version, const Tensor *T) {
-    gpu_matmul(NULL, (MatmulVersion)version, MATMUL_NN, T[0], T[1], (MatmulEnd){0}, T[2]);
+    gpu_matmul(NULL, (MatmulVersion)version, MATMUL_NN, T[0], T[1], (MatmulEnd){0},
+               T[2]);
 }
 
 static void run_nt(int version, const Tensor *T) {
-    gpu_matmul(NULL, (MatmulVersion)version, MATMUL_NT, T[0], T[1], (MatmulEnd){0}, T[2]);
+    gpu_matmul(NULL, (MatmulVersion)version, MATMUL_NT, T[0], T[1], (MatmulEnd){0},
+               T[2]);
 }
 
 static int count_matmul(void) {
@@ -140,8 +144,9 @@ static int count_softmax(void) {
     const Tensor T[] = {device_random(&memory, shape), device_random(&memory, shape)};
     int rungs = 0;
     if (all_there(T, 2, &memory)) {
-        print_header("softmax: 260 rows of 65 scores; read once and written once: 0.14 MB",
-                     SOFTMAX_VERSIONS);
+        print_header(
+            "softmax: 260 rows of 65 scores; read once and written once: 0.14 MB",
+            SOFTMAX_VERSIONS);
         rungs = count_rungs(gpu_softmax_names, SOFTMAX_VERSIONS, run_softmax, T);
     }
     give_back(&memory);
@@ -149,8 +154,8 @@ static int count_softmax(void) {
 }
 
 static void run_layer_norm(int version, const Tensor *T) {
-    gpu_layer_norm_forward(NULL, (LayerNormVersion)version, T[0], T[1], T[2], T[3], T[4],
-                           T[5]);
+    gpu_layer_norm_forward(NULL, (LayerNormVersion)version, T[0], T[1], T[2], T[3],
+                           T[4], T[5]);
 }
 
 static int count_layer_norm(void) {
@@ -165,7 +170,8 @@ static int count_layer_norm(void) {
     if (all_there(T, 6, &memory)) {
         print_header("layer norm: 260 rows of 64; read once and written once: 0.13 MB",
                      LAYER_NORM_VERSIONS);
-        rungs = count_rungs(gpu_layer_norm_names, LAYER_NORM_VERSIONS, run_layer_norm, T);
+        rungs =
+            count_rungs(gpu_layer_norm_names, LAYER_NORM_VERSIONS, run_layer_norm, T);
     }
     give_back(&memory);
     return rungs;
@@ -179,12 +185,14 @@ static int count_gelu(void) {
     enum { ROWS = 260, M = 128 };
     Memory memory = {.count = 0};
     const Tensor X = tensor2(NULL, ROWS, M);
-    const Tensor T[] = {device_random(&memory, X), device_random(&memory, tensor1(NULL, M)),
+    const Tensor T[] = {device_random(&memory, X),
+                        device_random(&memory, tensor1(NULL, M)),
                         device_random(&memory, X)};
     int rungs = 0;
     if (all_there(T, 3, &memory)) {
-        print_header("bias and GELU: 260 rows of 128; read once, written twice: 0.40 MB",
-                     GELU_VERSIONS);
+        print_header(
+            "bias and GELU: 260 rows of 128; read once, written twice: 0.40 MB",
+            GELU_VERSIONS);
         rungs = count_rungs(gpu_gelu_names, GELU_VERSIONS, run_gelu, T);
     }
     give_back(&memory);
@@ -209,8 +217,10 @@ static int count_attention(void) {
         device_random(&memory, tensor4(NULL, IMAGES, HEADS, TOKENS, TOKENS))};
     int rungs = 0;
     if (all_there(T, 3, &memory)) {
-        print_header("attention: 2 images, 4 heads, 65 tokens, D_h 16; q, k, v read once, O\n"
-                     "written once: 0.13 MB; the scores would be 0.14 MB", ATTENTION_VERSIONS);
+        print_header(
+            "attention: 2 images, 4 heads, 65 tokens, D_h 16; q, k, v read once, O\n"
+            "written once: 0.13 MB; the scores would be 0.14 MB",
+            ATTENTION_VERSIONS);
         rungs = count_rungs(gpu_attention_names, ATTENTION_VERSIONS, run_attention, T);
     }
     give_back(&memory);
@@ -223,9 +233,11 @@ int access_counts_print(void) {
         return 0;
     }
     report_section("What each rung asks of memory, counted by cuda_on_cpu");
-    printf("A request is a warp's; global memory answers in sectors of 32 bytes, 4 for 32\n"
-           "neighbouring floats; shared memory in passes, 1 if no bank is asked twice.\n"
-           "Moved: sectors times 32 bytes, as if there were no cache.\n");
+    printf(
+        "A request is a warp's; global memory answers in sectors of 32 bytes, 4 for "
+        "32\n"
+        "neighbouring floats; shared memory in passes, 1 if no bank is asked twice.\n"
+        "Moved: sectors times 32 bytes, as if there were no cache.\n");
     return count_matmul() + count_softmax() + count_layer_norm() + count_gelu() +
            count_attention();
 }

@@ -30,6 +30,6 @@ typedef struct {
 
 extern const Device device_cuda;        /* only in a program that nvcc had a part in */
 extern const Device device_cuda_on_cpu; /* always */
-extern const Device device_watched;     /* cuda_on_cpu, which counts; many times slower */
+extern const Device device_watched; /* cuda_on_cpu, which counts; many times slower */
 
 #endif

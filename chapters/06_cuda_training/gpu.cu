@@ -72,7 +72,8 @@ bool gpu_open(GpuInfo *info, Error *error) {
     }
     if (got != cudaSuccess) {
         cudaGetLastError();
-        return error_set(error, "no GPU: %s (%s)", cudaGetErrorString(got), advice(got));
+        return error_set(error, "no GPU: %s (%s)", cudaGetErrorString(got),
+                         advice(got));
     }
     snprintf(info->name, sizeof info->name, "%s", p.name);
     info->major = p.major;
@@ -120,7 +121,8 @@ void *gpu_allocate(size_t bytes, const char *what, Error *error) {
         size_t free_bytes = 0, total_bytes = 0;
         cudaGetLastError();
         CUDA_MUST(cudaMemGetInfo(&free_bytes, &total_bytes));
-        error_set(error, "no memory on the device for %s (%.0f MB; %.0f MB are free): %s",
+        error_set(error,
+                  "no memory on the device for %s (%.0f MB; %.0f MB are free): %s",
                   what, (double)bytes / 1e6, (double)free_bytes / 1e6, advice(got));
         return NULL;
     }
@@ -139,7 +141,8 @@ void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error) {
     const cudaError_t got = cudaMallocHost(&at, bytes);
     if (got == cudaErrorMemoryAllocation) {
         cudaGetLastError();
-        error_set(error, "no pinned memory for %s (%.0f MB)", what, (double)bytes / 1e6);
+        error_set(error, "no pinned memory for %s (%.0f MB)", what,
+                  (double)bytes / 1e6);
         return NULL;
     }
     gpu_must(got, "cudaMallocHost", __FILE__, __LINE__);
@@ -152,7 +155,7 @@ void gpu_free_pinned(void *at) {
     }
 }
 
-/* ---- queues of work ---------------------------------------------------------------- */
+/* ---- queues of work -------------------------------------------------------------- */
 
 GpuStream gpu_stream_make(void) {
     cudaStream_t stream;

@@ -32,11 +32,11 @@ typedef struct CUevent_st *GpuEvent;   /* a mark in a queue; CUDA's cudaEvent_t 
 
 typedef struct {
     char name[256];
-    int major, minor;   /* compute capability; 0.0 for cuda_on_cpu */
+    int major, minor; /* compute capability; 0.0 for cuda_on_cpu */
     int multiprocessors;
     int runtime_version, driver_version; /* 13000 is 13.0 */
     double total_bytes, free_bytes;
-    bool emulated;      /* cuda_on_cpu */
+    bool emulated; /* cuda_on_cpu */
 } GpuInfo;
 
 /* gpu_open: choose the first device; false, and why there is none that works: no
@@ -79,7 +79,7 @@ void gpu_wait(GpuStream stream);
 GpuEvent gpu_event_make(void);
 void gpu_event_free(GpuEvent event);
 void gpu_event_record(GpuEvent event, GpuStream stream);
-/* gpu_stream_wait: the stream goes on when the event is reached; the host doesn't wait. */
+/* gpu_stream_wait: the stream waits for the event; the host doesn't. */
 void gpu_stream_wait(GpuStream stream, GpuEvent event);
 /* gpu_event_wait: the host waits for the event. */
 void gpu_event_wait(GpuEvent event);

@@ -11,7 +11,7 @@
 
 enum { THREADS = 256 };
 
-/* ---- the norm --------------------------------------------------------------------- */
+/* ---- the norm -------------------------------------------------------------------- */
 
 /* partial[block] = sum of squares of the elements that are its own, in double. */
 static __global__ void squares(const float *gradients, long count, double *partial) {
@@ -50,19 +50,20 @@ static __global__ void finish_norm(const double *partial, double most,
     }
 }
 
-void gpu_gradient_norm(GpuStream stream, const float *gradients, long count, double most,
-                       double *partial, GpuStepResult *result) {
+void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
+                       double most, double *partial, GpuStepResult *result) {
     LAUNCH(squares, NORM_PARTS, THREADS, 0, stream, gradients, count, partial);
     LAUNCH(finish_norm, 1, 32, 0, stream, partial, most, result);
 }
 
-/* ---- AdamW -------------------------------------------------------------------------- */
+/* ---- AdamW ----------------------------------------------------------------------- */
 
 /* The constants of a step, computed on the host in double. */
 struct Step {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float rate;      /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
-    float root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat), vhat = v / (1 - beta2^t) */
+    float rate; /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
+    float
+        root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat), vhat = v / (1 - beta2^t) */
     float epsilon;
     double lr;
 };
@@ -83,9 +84,10 @@ static __forceinline__ __device__ float kept_share(const DecayRun *runs, int cou
     return static_cast<float>(1.0 - lr * static_cast<double>(runs[low].lambda));
 }
 
-static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs, int run_count,
-                                    float *weights, const float *gradients, float *m,
-                                    float *v, const GpuStepResult *result) {
+static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs,
+                                    int run_count, float *weights,
+                                    const float *gradients, float *m, float *v,
+                                    const GpuStepResult *result) {
     const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count) {
         return;
@@ -96,8 +98,8 @@ static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs, in
     m[i] = new_m;
     v[i] = new_v;
     const float keep = kept_share(runs, run_count, i, s.lr);
-    weights[i] = keep * weights[i] -
-                 s.rate * new_m / (sqrtf(new_v) * s.root_of_v + s.epsilon);
+    weights[i] =
+        keep * weights[i] - s.rate * new_m / (sqrtf(new_v) * s.root_of_v + s.epsilon);
 }
 
 void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, long count,
@@ -105,14 +107,15 @@ void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, lon
                     const float *gradients, float *m, float *v,
                     const GpuStepResult *result) {
     const double b1 = adamw->beta1, b2 = adamw->beta2;
-    const Step step = {static_cast<float>(b1),
-                       static_cast<float>(1 - b1),
-                       static_cast<float>(b2),
-                       static_cast<float>(1 - b2),
-                       static_cast<float>(lr / (1 - pow(b1, static_cast<double>(t)))),
-                       static_cast<float>(1 / sqrt(1 - pow(b2, static_cast<double>(t)))),
-                       static_cast<float>(adamw->epsilon),
-                       lr};
+    const Step step = {
+        static_cast<float>(b1),
+        static_cast<float>(1 - b1),
+        static_cast<float>(b2),
+        static_cast<float>(1 - b2),
+        static_cast<float>(lr / (1 - pow(b1, static_cast<double>(t)))),
+        static_cast<float>(1 / sqrt(1 - pow(b2, static_cast<double>(t)))),
+        static_cast<float>(adamw->epsilon),
+        lr};
     LAUNCH(adamw_kernel, pieces(count, THREADS), THREADS, 0, stream, step, count, runs,
            run_count, weights, gradients, m, v, result);
 }

@@ -20,8 +20,8 @@ extern "C" {
  *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
  */
 enum { NORM_PARTS = 256 };
-void gpu_gradient_norm(GpuStream stream, const float *gradients, long count, double most,
-                       double *partial, GpuStepResult *result);
+void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
+                       double most, double *partial, GpuStepResult *result);
 
 /* Where decay begins and ends: parameters in order, on the device. */
 typedef struct {

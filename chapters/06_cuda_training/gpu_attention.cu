@@ -30,7 +30,7 @@ void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
     }
 }
 
-/* ---- a product for each head ------------------------------------------------------ */
+/* ---- a product for each head ----------------------------------------------------- */
 
 /* Matrices of one kind, a head's at image * per_image + head * per_head. */
 struct Heads {
@@ -46,8 +46,10 @@ enum { TILE = 32, LANES = 8, EACH = TILE / LANES };
 /* Block (x, y, z): tile (y, x) of C of head z % heads of image z / heads. 32 x 8
  * threads, each with 4 rows of the tile. */
 template <Layout layout>
-static __global__ void product(Heads A, Heads B, Heads C, int m, int n, int k, int heads) {
-    __shared__ float tile_A[TILE][TILE + 1], tile_B[TILE][TILE + 1]; /* [l][i], [l][j] */
+static __global__ void product(Heads A, Heads B, Heads C, int m, int n, int k,
+                               int heads) {
+    __shared__ float tile_A[TILE][TILE + 1],
+        tile_B[TILE][TILE + 1]; /* [l][i], [l][j] */
     const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
     const int i0 = static_cast<int>(blockIdx.y) * TILE;
     const int j0 = static_cast<int>(blockIdx.x) * TILE;
@@ -124,12 +126,13 @@ static Attention describe(int heads, Tensor qkv, const AttentionKept *kept, Tens
 }
 
 template <Layout layout>
-static void launch(GpuStream stream, const Attention &a, Heads A, Heads B, Heads C, int m,
-                   int n, int k) {
+static void launch(GpuStream stream, const Attention &a, Heads A, Heads B, Heads C,
+                   int m, int n, int k) {
     const dim3 grid(static_cast<unsigned>(pieces(n, TILE)),
                     static_cast<unsigned>(pieces(m, TILE)),
                     static_cast<unsigned>(a.B * a.heads));
-    LAUNCH(product<layout>, grid, dim3(TILE, LANES), 0, stream, A, B, C, m, n, k, a.heads);
+    LAUNCH(product<layout>, grid, dim3(TILE, LANES), 0, stream, A, B, C, m, n, k,
+           a.heads);
 }
 
 /* The first B heads q rows of n of a tensor made for as many or more. */
@@ -145,7 +148,8 @@ static void forward_materialised(GpuStream stream, const Attention &a,
                                  const AttentionKept *kept) {
     const Tensor A = rows_of(kept->A, a);
     launch<NT>(stream, a, a.Q, a.K, a.A, a.q, a.n, a.d); /* S = q k^T        */
-    gpu_softmax_forward(stream, SOFTMAX_BEST, scale_of(a.d), A, A); /* [ViT eq.6]       */
+    gpu_softmax_forward(stream, SOFTMAX_BEST, scale_of(a.d), A,
+                        A);                              /* [ViT eq.6]       */
     launch<NN>(stream, a, a.A, a.V, a.O, a.q, a.d, a.n); /* O = A v [ViT eq.7] */
 }
 
@@ -164,7 +168,7 @@ static void backward_materialised(GpuStream stream, const Attention &a,
     launch<TN>(stream, a, dA, a.Q, dK, a.n, a.d, a.q); /* dK = dS^T q */
 }
 
-/* ---- the public functions ------------------------------------------------------------ */
+/* ---- the public functions -------------------------------------------------------- */
 
 static void expect_sizes(int heads, Tensor qkv, Tensor O) {
     const int B = qkv.shape[0], n = qkv.shape[1], D = tensor_cols(qkv) / 3;
@@ -203,8 +207,8 @@ void gpu_attention_backward(GpuStream stream, AttentionVersion version, int head
                  static_cast<size_t>(tensor_count(dqkv)) * sizeof(float));
     }
     if (version == ATTENTION_FUSED) {
-        attention_fused_backward(stream, heads, qkv, kept->lse.data, kept->delta.data, O,
-                                 dO, dqkv);
+        attention_fused_backward(stream, heads, qkv, kept->lse.data, kept->delta.data,
+                                 O, dO, dqkv);
     } else {
         backward_materialised(stream, describe(heads, qkv, kept, O), kept, dO, dqkv);
     }

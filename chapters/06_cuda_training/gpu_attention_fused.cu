@@ -92,7 +92,8 @@ template <int PAD_D> struct Quarter {
             x[c] = make_float4(0, 0, 0, 0);
         }
     }
-    __forceinline__ __device__ void load(const float *row, int part, int d, bool aligned) {
+    __forceinline__ __device__ void load(const float *row, int part, int d,
+                                         bool aligned) {
 #pragma unroll
         for (int c = 0; c < COUNT; c++) {
             x[c] = four_of(row, 16 * c + 4 * part, d, aligned);
@@ -105,7 +106,8 @@ template <int PAD_D> struct Quarter {
             x[c] = *reinterpret_cast<const float4 *>(row + 16 * c + 4 * part);
         }
     }
-    __forceinline__ __device__ void store(float *row, int part, int d, float times) const {
+    __forceinline__ __device__ void store(float *row, int part, int d,
+                                          float times) const {
 #pragma unroll
         for (int c = 0; c < COUNT; c++) {
             const int j = 16 * c + 4 * part;
@@ -156,9 +158,9 @@ static __forceinline__ __device__ float dot(const Quarter<PAD_D> &a,
 
 /* Rows first..first+count-1 of a matrix, ld apart, into tile: zeros behind them. */
 template <int PAD_D, int COUNT>
-static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D], const float *from,
-                                                 long ld, int first, int end, int d,
-                                                 bool aligned) {
+static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
+                                                 const float *from, long ld, int first,
+                                                 int end, int d, bool aligned) {
     for (int e = static_cast<int>(threadIdx.x); e < COUNT * PAD_D / 4; e += THREADS) {
         const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
         const bool exists = first + r < end;
@@ -167,7 +169,7 @@ static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D], const flo
     }
 }
 
-/* ---- forward ------------------------------------------------------------------------ */
+/* ---- forward --------------------------------------------------------------------- */
 
 template <int PAD_D> static __global__ void forward(Fused f) {
     enum { KEYS = 32 };
@@ -211,10 +213,11 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     }
 }
 
-/* ---- backward ------------------------------------------------------------------------ */
+/* ---- backward -------------------------------------------------------------------- */
 
 /* delta (B, h, q) = rowsum(dO o O), four threads a row */
-template <int PAD_D> static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
+template <int PAD_D>
+static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
     const Here h = here();
     const bool mine = h.row < f.q;
     const int row = mine ? h.row : 0;
@@ -299,7 +302,7 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
     }
 }
 
-/* ---- launches ---------------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 static bool is_aligned(const float *at) {
     return reinterpret_cast<uintptr_t>(at) % 16 == 0;
@@ -319,16 +322,18 @@ static Fused describe(int heads, Tensor qkv, float *lse, float *delta, Tensor O)
     f.O_ld = O.ld;
     f.lse = lse;
     f.delta = delta;
-    f.aligned = f.d % 4 == 0 && O.ld % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
+    f.aligned =
+        f.d % 4 == 0 && O.ld % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
     return f;
 }
 
 static dim3 grid_of(const Fused &f, int rows, int images) {
-    return dim3(static_cast<unsigned>(pieces(rows, ROWS)), static_cast<unsigned>(f.heads),
-                static_cast<unsigned>(images));
+    return dim3(static_cast<unsigned>(pieces(rows, ROWS)),
+                static_cast<unsigned>(f.heads), static_cast<unsigned>(images));
 }
 
-template <int PAD_D> static void launch_forward(GpuStream stream, const Fused &f, int B) {
+template <int PAD_D>
+static void launch_forward(GpuStream stream, const Fused &f, int B) {
     LAUNCH(forward<PAD_D>, grid_of(f, f.q, B), THREADS, 0, stream, f);
 }
 

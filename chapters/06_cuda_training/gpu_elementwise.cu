@@ -73,13 +73,13 @@ void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B) {
            tensor_cols(A), A.ld, B.ld);
 }
 
-/* ---- sums of columns -------------------------------------------------------------- */
+/* ---- sums of columns ------------------------------------------------------------- */
 
 enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time */
 
 /* partial (parts, cols): block (x, y) sums columns 32 x ... of run y of the rows. */
-static __global__ void sum_rows_parts(const float *dY, float *partial, int rows, int cols,
-                                      int ld, int rows_a_part) {
+static __global__ void sum_rows_parts(const float *dY, float *partial, int rows,
+                                      int cols, int ld, int rows_a_part) {
     __shared__ float sums[SUM_LANES][SUM_COLS];
     const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
     const int from = static_cast<int>(blockIdx.y) * rows_a_part;
@@ -119,15 +119,16 @@ void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial) {
     expect_shape(partial, "Room for the sums of runs of rows.", SUM_ROWS_PARTS, cols);
     const int rows_a_part = max(pieces(rows, SUM_ROWS_PARTS), 2 * SUM_LANES);
     const int parts = pieces(rows, rows_a_part);
-    LAUNCH(sum_rows_parts, dim3(static_cast<unsigned>(pieces(cols, SUM_COLS)),
-                                static_cast<unsigned>(parts)),
-           dim3(SUM_COLS, SUM_LANES), 0, stream, dY.data, partial.data, rows, cols, dY.ld,
-           rows_a_part);
+    LAUNCH(sum_rows_parts,
+           dim3(static_cast<unsigned>(pieces(cols, SUM_COLS)),
+                static_cast<unsigned>(parts)),
+           dim3(SUM_COLS, SUM_LANES), 0, stream, dY.data, partial.data, rows, cols,
+           dY.ld, rows_a_part);
     LAUNCH(sum_rows_finish, pieces(cols, THREADS), THREADS, 0, stream, partial.data,
            db.data, parts, cols);
 }
 
-/* ---- dropout ------------------------------------------------------------------------ */
+/* ---- dropout --------------------------------------------------------------------- */
 
 /* What dropout_apply of dropout.h knows, as a kernel needs it. */
 struct Mask {
@@ -158,8 +159,8 @@ static Mask mask_of(const Dropout *dropout, int place, Tensor X) {
 }
 
 /* Y = X o mask scale + R, four elements a thread; R NULL: nothing is added. */
-static __global__ void drop(const float *X, const float *R, float *Y, long count, int cols,
-                            int ld_X, int ld_R, int ld_Y, Mask mask) {
+static __global__ void drop(const float *X, const float *R, float *Y, long count,
+                            int cols, int ld_X, int ld_R, int ld_Y, Mask mask) {
     const long four = my_element();
     const uint64_t block =
         (static_cast<uint64_t>(mask.first_high) << 32 | mask.first_low) +
@@ -167,10 +168,10 @@ static __global__ void drop(const float *X, const float *R, float *Y, long count
     if (4 * four - mask.skip >= count) {
         return;
     }
-    const uint4 bits = gpu_philox4x32(
-        make_uint4(static_cast<unsigned>(block), static_cast<unsigned>(block >> 32),
-                   mask.sequence, mask.use),
-        mask.key);
+    const uint4 bits = gpu_philox4x32(make_uint4(static_cast<unsigned>(block),
+                                                 static_cast<unsigned>(block >> 32),
+                                                 mask.sequence, mask.use),
+                                      mask.key);
     const unsigned words[4] = {bits.x, bits.y, bits.z, bits.w};
 #pragma unroll
     for (int k = 0; k < 4; k++) {
@@ -195,8 +196,8 @@ static void launch_drop(GpuStream stream, const Dropout *dropout, int which, Ten
                         const float *R, int ld_R, Tensor Y) {
     const long count = tensor_count(X);
     const Mask mask = mask_of(dropout, which, X);
-    LAUNCH(drop, pieces(pieces(count + mask.skip, 4), THREADS), THREADS, 0, stream, X.data,
-           R, Y.data, count, tensor_cols(X), X.ld, ld_R, Y.ld, mask);
+    LAUNCH(drop, pieces(pieces(count + mask.skip, 4), THREADS), THREADS, 0, stream,
+           X.data, R, Y.data, count, tensor_cols(X), X.ld, ld_R, Y.ld, mask);
 }
 
 void gpu_dropout_apply(GpuStream stream, const Dropout *dropout, int place, Tensor X) {
@@ -213,7 +214,7 @@ void gpu_dropout_add(GpuStream stream, const Dropout *dropout, int place, Tensor
     if (dropout->rate > 0) {
         launch_drop(stream, dropout, place, X, R.data, R.ld, Y);
     } else {
-        LAUNCH(add_to, pieces(count, THREADS), THREADS, 0, stream, X.data, R.data, Y.data,
-               count, tensor_cols(X), X.ld, R.ld, Y.ld);
+        LAUNCH(add_to, pieces(count, THREADS), THREADS, 0, stream, X.data, R.data,
+               Y.data, count, tensor_cols(X), X.ld, R.ld, Y.ld);
     }
 }

@@ -29,7 +29,9 @@ template <Nonlinearity f> static __forceinline__ __device__ float apply(float x)
 }
 
 template <Nonlinearity f> static __forceinline__ __device__ float derivative(float x) {
-    return f == APPLY_GELU ? normal_cdf(x) + x * normal_density(x) : x > 0 ? 1.0f : 0.0f;
+    return f == APPLY_GELU ? normal_cdf(x) + x * normal_density(x)
+           : x > 0         ? 1.0f
+                           : 0.0f;
 }
 
 /* ---- kernels: block (x), element blockIdx.x * 256 + threadIdx.x ------------------ */
@@ -40,7 +42,8 @@ static __forceinline__ __device__ long my_element(void) {
     return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
 
-static __global__ void add_bias(float *pre, const float *b, long count, int cols, int ld) {
+static __global__ void add_bias(float *pre, const float *b, long count, int cols,
+                                int ld) {
     const long i = my_element();
     if (i < count) {
         pre[i / cols * ld + i % cols] += b[i % cols];
@@ -49,8 +52,8 @@ static __global__ void add_bias(float *pre, const float *b, long count, int cols
 
 /* With `b` NULL: the bias is in already. */
 template <Nonlinearity f>
-static __global__ void forward(float *pre, const float *b, float *Y, long count, int cols,
-                               int ld_pre, int ld_Y) {
+static __global__ void forward(float *pre, const float *b, float *Y, long count,
+                               int cols, int ld_pre, int ld_Y) {
     const long i = my_element();
     if (i < count) {
         float *at = pre + i / cols * ld_pre + i % cols;
@@ -64,8 +67,9 @@ static __global__ void forward(float *pre, const float *b, float *Y, long count,
 }
 
 template <Nonlinearity f>
-static __global__ void backward(const float *pre, const float *dY, float *dpre, long count,
-                                int cols, int ld_pre, int ld_dY, int ld_dpre) {
+static __global__ void backward(const float *pre, const float *dY, float *dpre,
+                                long count, int cols, int ld_pre, int ld_dY,
+                                int ld_dpre) {
     const long i = my_element();
     if (i < count) {
         const long row = i / cols, col = i % cols;
@@ -74,19 +78,21 @@ static __global__ void backward(const float *pre, const float *dY, float *dpre, 
     }
 }
 
-/* ---- launches --------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 template <Nonlinearity f>
-static void launch_forward(GpuStream stream, bool fused, Tensor pre, Tensor b, Tensor Y) {
+static void launch_forward(GpuStream stream, bool fused, Tensor pre, Tensor b,
+                           Tensor Y) {
     const long count = tensor_count(pre);
     const int cols = tensor_cols(pre), blocks = pieces(count, THREADS);
     expect_shape(b, "One number for each column.", cols);
     expect_same_shape(Y, pre);
     if (!fused) {
-        LAUNCH(add_bias, blocks, THREADS, 0, stream, pre.data, b.data, count, cols, pre.ld);
+        LAUNCH(add_bias, blocks, THREADS, 0, stream, pre.data, b.data, count, cols,
+               pre.ld);
     }
-    LAUNCH(forward<f>, blocks, THREADS, 0, stream, pre.data, fused ? b.data : NULL, Y.data,
-           count, cols, pre.ld, Y.ld);
+    LAUNCH(forward<f>, blocks, THREADS, 0, stream, pre.data, fused ? b.data : NULL,
+           Y.data, count, cols, pre.ld, Y.ld);
 }
 
 template <Nonlinearity f>

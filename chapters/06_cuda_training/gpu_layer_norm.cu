@@ -32,9 +32,9 @@ static __forceinline__ __device__ int my_row(void) {
 
 /* ---- forward --------------------------------------------------------------------- */
 
-static __global__ void forward_naive(const float *X, const float *gamma, const float *beta,
-                                     float *mean, float *rstd, float *Y, int rows, int D,
-                                     int ld_X, int ld_Y) {
+static __global__ void forward_naive(const float *X, const float *gamma,
+                                     const float *beta, float *mean, float *rstd,
+                                     float *Y, int rows, int D, int ld_X, int ld_Y) {
     const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
     if (i >= rows) {
         return;
@@ -57,9 +57,9 @@ static __global__ void forward_naive(const float *X, const float *gamma, const f
     rstd[i] = r;
 }
 
-static __global__ void forward_warp(const float *X, const float *gamma, const float *beta,
-                                    float *mean, float *rstd, float *Y, int rows, int D,
-                                    int ld_X, int ld_Y) {
+static __global__ void forward_warp(const float *X, const float *gamma,
+                                    const float *beta, float *mean, float *rstd,
+                                    float *Y, int rows, int D, int ld_X, int ld_Y) {
     const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
     if (i >= rows) {
         return; /* the whole warp; no barrier follows */
@@ -84,8 +84,8 @@ static __global__ void forward_warp(const float *X, const float *gamma, const fl
     }
 }
 
-/* N numbers a lane: D <= 32 N. The loops have constant ends, so that the numbers stay in
- * registers. */
+/* N numbers a lane: D <= 32 N. The loops have constant ends, so that the numbers stay
+ * in registers. */
 template <int N>
 static __global__ void forward_one_pass(const float *X, const float *gamma,
                                         const float *beta, float *mean, float *rstd,
@@ -124,8 +124,8 @@ static __global__ void forward_one_pass(const float *X, const float *gamma,
 }
 
 #define FORWARD(kernel, blocks)                                                        \
-    LAUNCH(kernel, blocks, THREADS, 0, stream, X.data, gamma.data, beta.data, mean.data, \
-           rstd.data, Y.data, rows, D, X.ld, Y.ld)
+    LAUNCH(kernel, blocks, THREADS, 0, stream, X.data, gamma.data, beta.data,          \
+           mean.data, rstd.data, Y.data, rows, D, X.ld, Y.ld)
 
 void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X,
                             Tensor gamma, Tensor beta, Tensor mean, Tensor rstd,
@@ -151,13 +151,13 @@ void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X
     }
 }
 
-/* ---- backward ---------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------- */
 
 /* dX = rstd (g - mean(g) - xhat mean(g o xhat)),  g = dY o gamma */
 static __global__ void backward_naive(const float *X, const float *gamma,
                                       const float *mean, const float *rstd,
-                                      const float *dY, float *dX, int rows, int D, int ld_X,
-                                      int ld_dY, int ld_dX) {
+                                      const float *dY, float *dX, int rows, int D,
+                                      int ld_X, int ld_dY, int ld_dX) {
     const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
     if (i >= rows) {
         return;
@@ -177,9 +177,10 @@ static __global__ void backward_naive(const float *X, const float *gamma,
     }
 }
 
-static __global__ void backward_warp(const float *X, const float *gamma, const float *mean,
-                                     const float *rstd, const float *dY, float *dX,
-                                     int rows, int D, int ld_X, int ld_dY, int ld_dX) {
+static __global__ void backward_warp(const float *X, const float *gamma,
+                                     const float *mean, const float *rstd,
+                                     const float *dY, float *dX, int rows, int D,
+                                     int ld_X, int ld_dY, int ld_dX) {
     const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
     if (i >= rows) {
         return;
@@ -203,8 +204,8 @@ enum { SUM_COLS = 32, SUM_LANES = 8 };
 
 /* partial (parts, 2, D): of run y of the rows, the sums of dY o xhat and of dY. */
 static __global__ void sum_parts(const float *X, const float *mean, const float *rstd,
-                                 const float *dY, float *partial, int rows, int D, int ld_X,
-                                 int ld_dY, int rows_a_part) {
+                                 const float *dY, float *partial, int rows, int D,
+                                 int ld_X, int ld_dY, int rows_a_part) {
     __shared__ float sums[2][SUM_LANES][SUM_COLS];
     const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
     const int from = static_cast<int>(blockIdx.y) * rows_a_part;
@@ -243,8 +244,8 @@ static __global__ void sum_finish(const float *partial, float *dgamma, float *db
 }
 
 void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor X,
-                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY, Tensor dX,
-                             Tensor dgamma, Tensor dbeta, Tensor partial) {
+                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY,
+                             Tensor dX, Tensor dgamma, Tensor dbeta, Tensor partial) {
     const int rows = tensor_rows(X), D = tensor_cols(X);
     expect_shape(gamma, "One number for each column.", D);
     expect_shape(mean, "One number for each row.", rows);
@@ -256,10 +257,11 @@ void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor 
     /* First these: dX may be dY. */
     const int rows_a_part = max(pieces(rows, LAYER_NORM_PARTS), 2 * SUM_LANES);
     const int parts = pieces(rows, rows_a_part);
-    LAUNCH(sum_parts, dim3(static_cast<unsigned>(pieces(D, SUM_COLS)),
-                           static_cast<unsigned>(parts)),
-           dim3(SUM_COLS, SUM_LANES), 0, stream, X.data, mean.data, rstd.data, dY.data,
-           partial.data, rows, D, X.ld, dY.ld, rows_a_part);
+    LAUNCH(
+        sum_parts,
+        dim3(static_cast<unsigned>(pieces(D, SUM_COLS)), static_cast<unsigned>(parts)),
+        dim3(SUM_COLS, SUM_LANES), 0, stream, X.data, mean.data, rstd.data, dY.data,
+        partial.data, rows, D, X.ld, dY.ld, rows_a_part);
     LAUNCH(sum_finish, pieces(2 * D, THREADS), THREADS, 0, stream, partial.data,
            dgamma.data, dbeta.data, parts, D);
     if (version == LAYER_NORM_NAIVE) {
@@ -267,7 +269,8 @@ void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor 
                gamma.data, mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld,
                dX.ld);
     } else {
-        LAUNCH(backward_warp, pieces(rows, WARPS), THREADS, 0, stream, X.data, gamma.data,
-               mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld, dX.ld);
+        LAUNCH(backward_warp, pieces(rows, WARPS), THREADS, 0, stream, X.data,
+               gamma.data, mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld,
+               dX.ld);
     }
 }

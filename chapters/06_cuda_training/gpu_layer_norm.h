@@ -25,7 +25,8 @@ extern const char *const gpu_layer_norm_names[LAYER_NORM_VERSIONS];
  *   mean, rstd (rows)   out, kept for backward  Y (rows, D)       out
  */
 void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X,
-                            Tensor gamma, Tensor beta, Tensor mean, Tensor rstd, Tensor Y);
+                            Tensor gamma, Tensor beta, Tensor mean, Tensor rstd,
+                            Tensor Y);
 
 /*
  * gpu_layer_norm_backward: with g = dY o gamma,
@@ -38,8 +39,8 @@ void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X
  */
 enum { LAYER_NORM_PARTS = 128 };
 void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor X,
-                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY, Tensor dX,
-                             Tensor dgamma, Tensor dbeta, Tensor partial);
+                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY,
+                             Tensor dX, Tensor dgamma, Tensor dbeta, Tensor partial);
 
 #ifdef __cplusplus
 }

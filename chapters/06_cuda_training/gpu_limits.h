@@ -12,8 +12,8 @@ extern "C" {
 #endif
 
 /*
- * gpu_limit_arithmetic: multiply-adds in fp32 that wait for no memory: each of `threads`
- * (a multiple of 256) goes `rounds` times through FMA_CHAINS independent ones:
+ * gpu_limit_arithmetic: multiply-adds in fp32 that wait for no memory: each of
+ * `threads` (a multiple of 256) goes `rounds` times through FMA_CHAINS chains of them:
  *     flops = 2 FMA_CHAINS rounds threads
  *   out (threads)   on the device; so that nothing is optimised away
  */

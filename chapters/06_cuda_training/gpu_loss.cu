@@ -28,8 +28,8 @@ static __forceinline__ __device__ int warp_argmax(float value, int at) {
 
 static __global__ void cross_entropy(const float *logits, const unsigned char *labels,
                                      float smoothing, float scale, float *dlogits,
-                                     float *losses, float *right, int *predictions, int B,
-                                     int K, int ld) {
+                                     float *losses, float *right, int *predictions,
+                                     int B, int K, int ld) {
     const int b = static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
     const int lane = static_cast<int>(threadIdx.x % 32);
     if (b >= B) {
@@ -78,7 +78,8 @@ static __global__ void sum_images(const float *losses, const float *right, int B
                                   GpuStepResult *result) {
     __shared__ float shared[32];
     float loss = 0, correct = 0;
-    for (int b = static_cast<int>(threadIdx.x); b < B; b += static_cast<int>(blockDim.x)) {
+    for (int b = static_cast<int>(threadIdx.x); b < B;
+         b += static_cast<int>(blockDim.x)) {
         loss += losses[b];
         correct += right[b];
     }

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* What the host wants to know of a step: written on the device, fetched now and then. */
+/* What the host wants to know of a step: written on the device, fetched at times. */
 typedef struct {
     float loss;          /* sum over the batch's images */
     float correct;       /* how many were right */
@@ -25,7 +25,7 @@ typedef struct {
  *   logits (B, K)   in      labels (B)   in, on the device
  *   dlogits (B, K)  out, may be logits; or data NULL: not wanted
  *   losses, right (B)   out: each image's loss, and 1 or 0
- *   predictions (B)     out, or NULL: the class of the largest logit, the first of equals
+ *   predictions (B)     out, or NULL: the largest logit's class, of equals the first
  * The two sums over the images go to result->loss and result->correct (in order).
  */
 void gpu_cross_entropy(GpuStream stream, Tensor logits, const unsigned char *labels,

@@ -22,13 +22,13 @@ extern "C" {
 typedef enum { MATMUL_NT, MATMUL_NN, MATMUL_TN, MATMUL_LAYOUTS } MatmulLayout;
 
 typedef enum {
-    MATMUL_NAIVE,          /* a thread an element; neighbours walk down a column */
-    MATMUL_COALESCED,      /* neighbours walk along a row: whole lines are used */
-    MATMUL_SHARED,         /* a block keeps tiles of A and B in shared memory */
-    MATMUL_REGISTERS,      /* a thread makes several by several elements of C */
-    MATMUL_VECTORISED,     /* 16 bytes a load, the next tile fetched meanwhile */
-    MATMUL_CUBLAS,         /* cuBLASLt in fp32 (TF32 off) */
-    MATMUL_CUBLAS_TF32,    /* cuBLASLt, products of 10 bits of mantissa */
+    MATMUL_NAIVE,       /* a thread an element; neighbours walk down a column */
+    MATMUL_COALESCED,   /* neighbours walk along a row: whole lines are used */
+    MATMUL_SHARED,      /* a block keeps tiles of A and B in shared memory */
+    MATMUL_REGISTERS,   /* a thread makes several by several elements of C */
+    MATMUL_VECTORISED,  /* 16 bytes a load, the next tile fetched meanwhile */
+    MATMUL_CUBLAS,      /* cuBLASLt in fp32 (TF32 off) */
+    MATMUL_CUBLAS_TF32, /* cuBLASLt, products of 10 bits of mantissa */
     MATMUL_VERSIONS
 } MatmulVersion;
 #define MATMUL_BEST MATMUL_VECTORISED

@@ -137,7 +137,8 @@ static double on_device(Pair *p, const Dropout *dropout, float *logits) {
     gpu_cross_entropy(stream, out, p->gpu_labels, 0.1f, 1.0f / IMAGES, out,
                       tensor1(p->scratch, IMAGES), tensor1(p->scratch + IMAGES, IMAGES),
                       NULL, p->gpu_result);
-    gpu_vit_backward(&p->gpu, &p->gpu_vit, &p->gpu_d, &p->gpu_activations, dropout, out);
+    gpu_vit_backward(&p->gpu, &p->gpu_vit, &p->gpu_d, &p->gpu_activations, dropout,
+                     out);
     gpu_download(stream, p->got, p->gpu_gradients, bytes);
     gpu_download(stream, &result, p->gpu_result, sizeof result);
     gpu_wait(stream);
@@ -178,18 +179,20 @@ static double worst_gradient(const Pair *p, const char **name) {
 static int compare(Pair *p, const char *what, double dropout_rate) {
     enum { MOST_LOGITS = IMAGES * 16 };
     const Dropout dropout = {.rate = dropout_rate, .seed = 6, .step = 3};
-    float want[MOST_LOGITS], got[MOST_LOGITS];
+    float want[MOST_LOGITS] = {0}, got[MOST_LOGITS] = {0};
     const char *name = "";
     for (long i = 0; i < p->list.total; i++) {
         p->gradients[i] = 0;
     }
-    const double loss = on_cpu(p, &dropout, want), gpu_loss = on_device(p, &dropout, got);
+    const double loss = on_cpu(p, &dropout, want),
+                 gpu_loss = on_device(p, &dropout, got);
     const double logits = worst(got, want, (long)IMAGES * p->config.classes);
     const double gradients = worst_gradient(p, &name);
     const bool ok = logits <= PARITY_TOLERANCE && gradients <= PARITY_TOLERANCE &&
                     fabs(loss - gpu_loss) <= PARITY_TOLERANCE * fabs(loss);
-    report_check(ok, "%s: loss %.6f, on the CPU %.6f; logits differ by %.1e, gradients by "
-                     "%.1e (%s)",
+    report_check(ok,
+                 "%s: loss %.6f, on the CPU %.6f; logits differ by %.1e, gradients by "
+                 "%.1e (%s)",
                  what, gpu_loss, loss, logits, gradients, name);
     return !ok;
 }

@@ -17,8 +17,8 @@ static __forceinline__ __device__ long my_element(void) {
 }
 
 /* patches[b][n][c][y][x] = images[b][c][row of n + y][column of n + x]   [ViT 3.1] */
-static __global__ void cut(const float *images, float *patches, long count, int C, int H,
-                           int W, int P) {
+static __global__ void cut(const float *images, float *patches, long count, int C,
+                           int H, int W, int P) {
     const long i = my_element();
     if (i >= count) {
         return;
@@ -33,7 +33,8 @@ static __global__ void cut(const float *images, float *patches, long count, int 
     patches[i] = images[((b * C + c) * H + row) * W + column];
 }
 
-void gpu_patches_from_images(GpuStream stream, Tensor images, int patch, Tensor patches) {
+void gpu_patches_from_images(GpuStream stream, Tensor images, int patch,
+                             Tensor patches) {
     const int B = images.shape[0], C = images.shape[1], H = images.shape[2],
               W = images.shape[3];
     const long count = tensor_count(images);
@@ -47,13 +48,13 @@ void gpu_patches_from_images(GpuStream stream, Tensor images, int patch, Tensor 
 
 /* z_0[b][t] = (t == 0 ? x_class : embedded[b][t - 1]) + E_pos[t]         [ViT eq.1] */
 static __global__ void embed(const float *embedded, const float *cls_token,
-                             const float *pos_embed, float *z_0, long count, int n, int D) {
+                             const float *pos_embed, float *z_0, long count, int n,
+                             int D) {
     const long i = my_element();
     if (i < count) {
         const int j = static_cast<int>(i % D), t = static_cast<int>(i / D % n);
         const long b = i / (static_cast<long>(n) * D);
-        const float x =
-            t == 0 ? cls_token[j] : embedded[(b * (n - 1) + t - 1) * D + j];
+        const float x = t == 0 ? cls_token[j] : embedded[(b * (n - 1) + t - 1) * D + j];
         z_0[i] = x + pos_embed[static_cast<long>(t) * D + j];
     }
 }
@@ -70,8 +71,9 @@ void gpu_embed_forward(GpuStream stream, Tensor embedded, Tensor cls_token,
 }
 
 /* A thread for each (t, j): it goes through the images in order. */
-static __global__ void embed_back(const float *dz_0, float *dembedded, float *dcls_token,
-                                  float *dpos_embed, int B, int n, int D) {
+static __global__ void embed_back(const float *dz_0, float *dembedded,
+                                  float *dcls_token, float *dpos_embed, int B, int n,
+                                  int D) {
     const long i = my_element(), per_image = static_cast<long>(n) * D;
     if (i >= per_image) {
         return;

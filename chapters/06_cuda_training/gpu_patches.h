@@ -12,7 +12,8 @@ extern "C" {
 #endif
 
 /* gpu_patches_from_images: patches (B, N, C P P) from images (B, C, H, W) [ViT 3.1] */
-void gpu_patches_from_images(GpuStream stream, Tensor images, int patch, Tensor patches);
+void gpu_patches_from_images(GpuStream stream, Tensor images, int patch,
+                             Tensor patches);
 
 /*
  * gpu_embed_forward: z_0 (B, N+1, D) = [x_class; embedded] + E_pos      [ViT eq.1]

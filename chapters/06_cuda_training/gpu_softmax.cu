@@ -90,8 +90,8 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
     }
 }
 
-void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale, Tensor S,
-                         Tensor A) {
+void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
+                         Tensor S, Tensor A) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     expect_same_shape(A, S);
     switch (version) {
@@ -112,8 +112,8 @@ void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale, 
 /* ---- backward: dS = scale A o (dA - rowsum(dA o A)) ------------------------------ */
 
 static __global__ void backward_naive(float scale, const float *A, const float *dA,
-                                      float *dS, int rows, int cols, int ld_A, int ld_dA,
-                                      int ld_dS) {
+                                      float *dS, int rows, int cols, int ld_A,
+                                      int ld_dA, int ld_dS) {
     const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
     if (i >= rows) {
         return;
@@ -148,8 +148,8 @@ static __global__ void backward_warp(float scale, const float *A, const float *d
     }
 }
 
-void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale, Tensor A,
-                          Tensor dA, Tensor dS) {
+void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
+                          Tensor A, Tensor dA, Tensor dS) {
     const int rows = tensor_rows(A), cols = tensor_cols(A);
     expect_same_shape(dA, A);
     expect_same_shape(dS, A);

@@ -23,12 +23,12 @@ typedef enum {
 extern const char *const gpu_softmax_names[SOFTMAX_VERSIONS];
 
 /* gpu_softmax_forward: A = softmax(scale S) row by row; A may be S. (rows, cols) */
-void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale, Tensor S,
-                         Tensor A);
+void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
+                         Tensor S, Tensor A);
 
 /* gpu_softmax_backward: dS = scale A o (dA - rowsum(dA o A)); dS may be dA. */
-void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale, Tensor A,
-                          Tensor dA, Tensor dS);
+void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
+                          Tensor A, Tensor dA, Tensor dS);
 
 #ifdef __cplusplus
 }

@@ -29,9 +29,9 @@ typedef struct {
     Vit vit, d; /* laid over weights and gradients */
     GpuVitActivations activations;
     BatchBuffer buffers[BUFFERS];
-    float *losses, *right;  /* (B) on the device */
-    int *predictions;       /* (B) on the device */
-    int *host_predictions;  /* (B) pinned */
+    float *losses, *right; /* (B) on the device */
+    int *predictions;      /* (B) on the device */
+    int *host_predictions; /* (B) pinned */
     DecayRun *runs;
     int run_count;
     double *norm_parts;
@@ -52,8 +52,8 @@ static size_t image_numbers(const VitConfig *c) {
 
 double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
     const double blocks = 4.0 * sizeof(float) * (double)parameters;
-    const double batch = (double)BUFFERS * B *
-                         (double)(image_numbers(&s->model) * sizeof(float) + 1);
+    const double batch =
+        (double)BUFFERS * B * (double)(image_numbers(&s->model) * sizeof(float) + 1);
     return (double)gpu_matmul_workspace_bytes() + blocks + batch +
            gpu_vit_activations_bytes(&s->model, choices.attention, B) +
            (double)B * (2 * sizeof(float) + sizeof(int));
@@ -180,7 +180,8 @@ static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
     r->gpu.attention = choices.attention;
     r->copies = gpu_stream_make();
     r->bytes = gpu_trainer_bytes(s, t->list.total, s->batch);
-    bool ok = make_blocks(r, t->list.total, error) && make_results(r, s->batch, error) &&
+    bool ok = make_blocks(r, t->list.total, error) &&
+              make_results(r, s->batch, error) &&
               gpu_vit_activations_make(&r->activations, &s->model, choices.attention,
                                        s->batch, error) &&
               gpu_matmul_make_workspace(error) &&
@@ -236,7 +237,7 @@ static void download_weights(Trainer *t) {
     gpu_wait(r->gpu.stream);
 }
 
-/* ---- batches ------------------------------------------------------------------------ */
+/* ---- batches --------------------------------------------------------------------- */
 
 static Tensor images_in(const VitConfig *c, float *data, int count) {
     return tensor4(data, count, c->channels, c->height, c->width);
@@ -263,7 +264,7 @@ static void send_batch(GpuRun *r, const Trainer *t, const Dataset *dataset,
     gpu_stream_wait(r->gpu.stream, b->uploaded);
 }
 
-/* ---- a step -------------------------------------------------------------------------- */
+/* ---- a step ---------------------------------------------------------------------- */
 
 /* Everything that step t->step is, put into the queue. */
 static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
@@ -274,12 +275,14 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
         .rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step};
     const int B = s->batch;
     BatchBuffer *b = &r->buffers[t->step % BUFFERS];
-    send_batch(r, t, dataset, &dataset->train, trainer_batch(t), 0, B, &augmentation, b);
+    send_batch(r, t, dataset, &dataset->train, trainer_batch(t), 0, B, &augmentation,
+               b);
 
     const GpuStream stream = r->gpu.stream;
     gpu_zero(stream, r->gradients, (size_t)t->list.total * sizeof(float));
-    Tensor logits = gpu_vit_forward(&r->gpu, &r->vit, images_in(&s->model, b->images, B),
-                                    &r->activations, &dropout);
+    Tensor logits =
+        gpu_vit_forward(&r->gpu, &r->vit, images_in(&s->model, b->images, B),
+                        &r->activations, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
     gpu_cross_entropy(stream, logits, b->labels, (float)s->label_smoothing,
                       1.0f / (float)B, dlogits, tensor1(r->losses, B),
@@ -315,7 +318,7 @@ static int train_steps(Trainer *t, const Dataset *dataset, int most,
     return count;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------ */
 
 static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                      Evaluation *result) {
@@ -330,10 +333,9 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         const int count = left < t->settings.batch ? left : t->settings.batch;
         BatchBuffer *b = &r->buffers[at / t->settings.batch % BUFFERS];
         send_batch(r, t, dataset, set, NULL, at, count, &none, b);
-        Tensor logits =
-            gpu_vit_forward(&r->gpu, &r->vit,
-                            images_in(&t->settings.model, b->images, count),
-                            &r->activations, &off);
+        Tensor logits = gpu_vit_forward(&r->gpu, &r->vit,
+                                        images_in(&t->settings.model, b->images, count),
+                                        &r->activations, &off);
         gpu_cross_entropy(stream, logits, b->labels, 0, 1, not_wanted,
                           tensor1(r->losses, count), tensor1(r->right, count),
                           r->predictions, &r->results[0]);
@@ -353,7 +355,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
     result->loss /= (double)set->count;
 }
 
-/* ---- the engine ------------------------------------------------------------------------- */
+/* ---- the engine ------------------------------------------------------------------ */
 
 static void describe(const Trainer *t) {
     const GpuRun *r = t->engine_data;

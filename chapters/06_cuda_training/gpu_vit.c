@@ -18,10 +18,10 @@ static Tensor arena_like(Arena *arena, Tensor shape) {
     if (shape.ndim == 0) {
         return shape;
     }
-    return shape.ndim == 4 ? arena_tensor4(arena, shape.shape[0], shape.shape[1],
-                                           shape.shape[2], shape.shape[3])
-                           : arena_tensor3(arena, shape.shape[0], shape.shape[1],
-                                           shape.shape[2]);
+    return shape.ndim == 4
+               ? arena_tensor4(arena, shape.shape[0], shape.shape[1], shape.shape[2],
+                               shape.shape[3])
+               : arena_tensor3(arena, shape.shape[0], shape.shape[1], shape.shape[2]);
 }
 
 static void block_activations(GpuBlockActivations *a, Arena *arena,
@@ -159,7 +159,13 @@ static Tensor rows_of(Tensor T, int B, Wanted wanted) {
     return wanted == FIRST_TOKEN ? tensor_first_rows(T) : T;
 }
 
-enum { AFTER_POSITIONS = 0, AFTER_ATTENTION = 0, INSIDE_MLP, AFTER_MLP, DROPOUTS_A_BLOCK };
+enum {
+    AFTER_POSITIONS = 0,
+    AFTER_ATTENTION = 0,
+    INSIDE_MLP,
+    AFTER_MLP,
+    DROPOUTS_A_BLOCK
+};
 
 static int place(const EncoderBlock *block, int which) {
     return 1 + block->index * DROPOUTS_A_BLOCK + which;

@@ -50,9 +50,9 @@ typedef struct {
 typedef struct {
     Arena arena; /* its block is device memory, owned; the tensors below lie in it */
     int heads;
-    Tensor patches;         /* (B, N, C P P) */
-    Tensor embedded;        /* (B, N, D)  in backward its gradient */
-    Tensor z_0;             /* (B, n, D) */
+    Tensor patches;  /* (B, N, C P P) */
+    Tensor embedded; /* (B, N, D)  in backward its gradient */
+    Tensor z_0;      /* (B, n, D) */
     GpuBlockActivations blocks[VIT_MAX_DEPTH];
     Tensor cls, mean, rstd; /* (B, D), (B), (B)  z_L^0 and its norm */
     Tensor y, logits;       /* (B, D), (B, K) */

@@ -33,7 +33,7 @@ typedef struct {
 
 enum { NUMBERS = 1 << 16 };
 
-/* ---- memory ------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------- */
 
 /* A tensor of this shape on the device, filled with N(0, 1); without data, and an
  * error in t, if there is no memory. */
@@ -69,12 +69,13 @@ static bool all_there(const Tensor *T, int count) {
     return true;
 }
 
-/* ---- time ------------------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------------ */
 
 /* What is timed: launches, into this stream. */
 typedef void Work(GpuStream stream, int version, const void *what);
 
-static double time_of(Timing *t, Work *work, int version, const void *what, int repeats) {
+static double time_of(Timing *t, Work *work, int version, const void *what,
+                      int repeats) {
     gpu_event_record(t->begin, t->stream);
     for (int i = 0; i < repeats; i++) {
         work(t->stream, version, what);
@@ -97,8 +98,9 @@ static double median_ms(Timing *t, Work *work, int version, const void *what) {
         return first;
     }
     const double once = time_of(t, work, version, what, 1);
-    const int repeats = once > 2 ? 1 : once * MOST_REPEATS < 2 ? MOST_REPEATS
-                                                               : (int)(2 / once) + 1;
+    const int repeats = once > 2                  ? 1
+                        : once * MOST_REPEATS < 2 ? MOST_REPEATS
+                                                  : (int)(2 / once) + 1;
     for (int round = 0; round < ROUNDS; round++) {
         ms[round] = time_of(t, work, version, what, repeats);
     }
@@ -106,7 +108,7 @@ static double median_ms(Timing *t, Work *work, int version, const void *what) {
     return ms[ROUNDS / 2];
 }
 
-/* ---- a line ------------------------------------------------------------------------------ */
+/* ---- a line ---------------------------------------------------------------------- */
 
 /* flops and bytes: what the computation needs at least; 0: not told. */
 static void tell(Timing *t, const char *ladder, const char *version, const char *sizes,
@@ -126,11 +128,12 @@ static void tell(Timing *t, const char *ladder, const char *version, const char 
     }
     printf("\n");
     if (t->csv) {
-        fprintf(t->csv, "%s,%s,%s,%.6f,%.3f,%.3f\n", ladder, version, sizes, ms, gflops, gb);
+        fprintf(t->csv, "%s,%s,%s,%.6f,%.3f,%.3f\n", ladder, version, sizes, ms, gflops,
+                gb);
     }
 }
 
-/* ---- the limits ---------------------------------------------------------------------------- */
+/* ---- the limits ------------------------------------------------------------------ */
 
 typedef struct {
     long threads;
@@ -154,7 +157,8 @@ static bool time_limits(Timing *t) {
     const int threads = t->small ? 512 : 1 << 20, numbers = t->small ? 4096 : 1 << 28;
     Limit fma = {threads, t->small ? 4 : 4096, tensor1(NULL, 0),
                  made(t, tensor1(NULL, threads))};
-    Limit copy = {0, 0, made(t, tensor1(NULL, numbers)), made(t, tensor1(NULL, numbers))};
+    Limit copy = {0, 0, made(t, tensor1(NULL, numbers)),
+                  made(t, tensor1(NULL, numbers))};
     if (!fma.out.data || !copy.in.data || !copy.out.data) {
         return false;
     }
@@ -169,7 +173,7 @@ static bool time_limits(Timing *t) {
     return true;
 }
 
-/* ---- matmul ---------------------------------------------------------------------------------- */
+/* ---- matmul ---------------------------------------------------------------------- */
 
 typedef struct {
     MatmulLayout layout;
@@ -178,11 +182,12 @@ typedef struct {
 
 static void run_product(GpuStream stream, int version, const void *what) {
     const Product *p = what;
-    gpu_matmul(stream, (MatmulVersion)version, p->layout, p->A, p->B, (MatmulEnd){0}, p->C);
+    gpu_matmul(stream, (MatmulVersion)version, p->layout, p->A, p->B, (MatmulEnd){0},
+               p->C);
 }
 
-static bool time_product(Timing *t, const char *ladder, MatmulLayout layout, int m, int n,
-                         int k) {
+static bool time_product(Timing *t, const char *ladder, MatmulLayout layout, int m,
+                         int n, int k) {
     char sizes[48];
     const bool tn = layout == MATMUL_TN, nt = layout == MATMUL_NT;
     const Product p = {layout, made(t, tn ? tensor2(NULL, k, m) : tensor2(NULL, m, k)),
@@ -194,8 +199,8 @@ static bool time_product(Timing *t, const char *ladder, MatmulLayout layout, int
     snprintf(sizes, sizeof sizes, "%d x %d x %d", m, n, k);
     for (int v = 0; v < MATMUL_VERSIONS; v++) {
         if (gpu_matmul_available((MatmulVersion)v)) {
-            tell(t, ladder, gpu_matmul_names[v], sizes, median_ms(t, run_product, v, &p),
-                 2.0 * m * n * k, 0);
+            tell(t, ladder, gpu_matmul_names[v], sizes,
+                 median_ms(t, run_product, v, &p), 2.0 * m * n * k, 0);
         }
     }
     give_back(t);
@@ -246,7 +251,7 @@ static bool time_matmul(Timing *t) {
     return ok;
 }
 
-/* ---- softmax, layer norm, GELU, AdamW: limited by memory --------------------------------------- */
+/* ---- softmax, layer norm, GELU, AdamW: limited by memory ------------------------- */
 
 static void run_softmax(GpuStream stream, int version, const void *what) {
     const Tensor *T = what;
@@ -266,8 +271,8 @@ static bool time_softmax(Timing *t) {
     char sizes[48];
     snprintf(sizes, sizeof sizes, "%d x %d", rows, cols);
     for (int v = 0; all_there(T, 3) && v < SOFTMAX_VERSIONS; v++) {
-        tell(t, "softmax", gpu_softmax_names[v], sizes, median_ms(t, run_softmax, v, T), 0,
-             8 * numbers);
+        tell(t, "softmax", gpu_softmax_names[v], sizes, median_ms(t, run_softmax, v, T),
+             0, 8 * numbers);
         tell(t, "softmax backward", gpu_softmax_names[v], sizes,
              median_ms(t, run_softmax_backward, v, T), 0, 12 * numbers);
     }
@@ -276,23 +281,26 @@ static bool time_softmax(Timing *t) {
 
 static void run_layer_norm(GpuStream stream, int version, const void *what) {
     const Tensor *T = what;
-    gpu_layer_norm_forward(stream, (LayerNormVersion)version, T[0], T[1], T[2], T[3], T[4],
-                           T[5]);
+    gpu_layer_norm_forward(stream, (LayerNormVersion)version, T[0], T[1], T[2], T[3],
+                           T[4], T[5]);
 }
 
 static void run_layer_norm_backward(GpuStream stream, int version, const void *what) {
     const Tensor *T = what;
-    gpu_layer_norm_backward(stream, (LayerNormVersion)version, T[0], T[1], T[3], T[4], T[5],
-                            T[6], T[7], T[8], T[9]);
+    gpu_layer_norm_backward(stream, (LayerNormVersion)version, T[0], T[1], T[3], T[4],
+                            T[5], T[6], T[7], T[8], T[9]);
 }
 
 static bool time_layer_norm(Timing *t) {
     const int rows = t->small ? 65 : 64 * 197, D = t->small ? 32 : 768;
     const Tensor X = tensor2(NULL, rows, D), row = tensor1(NULL, D);
     const Tensor column = tensor1(NULL, rows);
-    const Tensor T[] = {made(t, X),      made(t, row), made(t, row), made(t, column),
-                        made(t, column), made(t, X),   made(t, X),   made(t, row),
-                        made(t, row),    made(t, tensor3(NULL, LAYER_NORM_PARTS, 2, D))};
+    const Tensor T[] = {
+        made(t, X),      made(t, row),
+        made(t, row),    made(t, column),
+        made(t, column), made(t, X),
+        made(t, X),      made(t, row),
+        made(t, row),    made(t, tensor3(NULL, LAYER_NORM_PARTS, 2, D))};
     const double numbers = (double)rows * D;
     char sizes[48];
     snprintf(sizes, sizeof sizes, "%d x %d", rows, D);
@@ -332,8 +340,8 @@ static void run_adamw(GpuStream stream, int version, const void *what) {
     static const AdamW adamw = {0.9, 0.99, 1e-8, 0.05};
     const Update *u = what;
     (void)version;
-    gpu_adamw_step(stream, &adamw, 1e-3, 10, u->count, (const DecayRun *)u->runs.data, 1,
-                   u->w.data, u->g.data, u->m.data, u->v.data,
+    gpu_adamw_step(stream, &adamw, 1e-3, 10, u->count, (const DecayRun *)u->runs.data,
+                   1, u->w.data, u->g.data, u->m.data, u->v.data,
                    (const GpuStepResult *)u->result.data);
 }
 
@@ -354,11 +362,12 @@ static bool time_adamw(Timing *t) {
     gpu_upload(t->stream, u.result.data, &result, sizeof result);
     gpu_wait(t->stream);
     snprintf(sizes, sizeof sizes, "%d", count);
-    tell(t, "AdamW", "one kernel", sizes, median_ms(t, run_adamw, 0, &u), 0, 28.0 * count);
+    tell(t, "AdamW", "one kernel", sizes, median_ms(t, run_adamw, 0, &u), 0,
+         28.0 * count);
     return true;
 }
 
-/* ---- attention --------------------------------------------------------------------------------- */
+/* ---- attention ------------------------------------------------------------------- */
 
 typedef struct {
     int heads;
@@ -429,11 +438,11 @@ static bool time_attention(Timing *t) {
     return true;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------- */
 
 static bool time_rows(Timing *t) {
-    static bool (*const ladders[])(Timing *) = {time_softmax, time_layer_norm, time_gelu,
-                                                time_adamw};
+    static bool (*const ladders[])(Timing *) = {time_softmax, time_layer_norm,
+                                                time_gelu, time_adamw};
     report_section("Softmax, layer norm, GELU, AdamW; % of the copy's limit");
     bool ok = true;
     for (int i = 0; ok && i < 4; i++) {

@@ -9,7 +9,7 @@
 #include "random.h"
 #include "stopwatch.h"
 
-/* ---- models ------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------- */
 
 /* ViT-S with patches of 4, for images of 32x32x3 and 10 classes. */
 static const VitConfig small_4 = {.height = 32,
@@ -36,17 +36,20 @@ static int usual_batch(const VitConfig *model) {
     return flops < 1e8 ? 512 : flops < 5e9 ? 256 : 64;
 }
 
-/* ---- images --------------------------------------------------------------------------- */
+/* ---- images ---------------------------------------------------------------------- */
 
 enum { MOST_IMAGES = 2048 };
 
 static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error) {
     const Random random = {.seed = 6, .use = RANDOM_DEMO, .sequence = 4};
     const int count = batch > MOST_IMAGES ? batch : MOST_IMAGES / batch * batch;
-    const size_t pixels = (size_t)model->channels * (size_t)model->height *
-                          (size_t)model->width;
+    const size_t pixels =
+        (size_t)model->channels * (size_t)model->height * (size_t)model->width;
     *d = (Dataset){.mean = 0.5, .deviation = 0.25};
-    d->train = (ImageSet){count, model->channels, model->height, model->width,
+    d->train = (ImageSet){count,
+                          model->channels,
+                          model->height,
+                          model->width,
                           allocate((size_t)count * pixels, "made-up images", error),
                           NULL};
     d->train.labels = allocate((size_t)count, "labels", error);
@@ -68,7 +71,7 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     return true;
 }
 
-/* ---- timing ------------------------------------------------------------------------------ */
+/* ---- timing ---------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -76,7 +79,8 @@ static int by_size(const void *a, const void *b) {
 }
 
 /* Images a second of one round of `steps`. */
-static double one_round(const Engine *engine, Trainer *t, const Dataset *d, long steps) {
+static double one_round(const Engine *engine, Trainer *t, const Dataset *d,
+                        long steps) {
     enum { AT_ONCE = 16 };
     StepResult results[AT_ONCE];
     const double begin = stopwatch_ms();
@@ -93,9 +97,9 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
     if (!file) {
         return error_set(error, "%s can't be written", run->csv);
     }
-    fprintf(file, "%s,%d,%d,%ld,%.2f,%.2f,%.2f\n", run->model, vit_tokens(&t->vit.config),
-            t->settings.batch, t->list.total, sorted[MADE_UP_ROUNDS / 2], sorted[0],
-            sorted[MADE_UP_ROUNDS - 1]);
+    fprintf(file, "%s,%d,%d,%ld,%.2f,%.2f,%.2f\n", run->model,
+            vit_tokens(&t->vit.config), t->settings.batch, t->list.total,
+            sorted[MADE_UP_ROUNDS / 2], sorted[0], sorted[MADE_UP_ROUNDS - 1]);
     return fclose(file) == 0 || error_set(error, "%s can't be written", run->csv);
 }
 
@@ -110,10 +114,11 @@ static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
     }
     qsort(speed, MADE_UP_ROUNDS, sizeof speed[0], by_size);
     const double median = speed[MADE_UP_ROUNDS / 2];
-    printf("training: %.1f images/s, %.2f ms a step, %.1f GFLOP/s (median of %d rounds of "
-           "%ld steps; %.1f to %.1f images/s)\n",
-           median, 1e3 * t->settings.batch / median, 1e-9 * flops * median, MADE_UP_ROUNDS,
-           steps, speed[0], speed[MADE_UP_ROUNDS - 1]);
+    printf(
+        "training: %.1f images/s, %.2f ms a step, %.1f GFLOP/s (median of %d rounds of "
+        "%ld steps; %.1f to %.1f images/s)\n",
+        median, 1e3 * t->settings.batch / median, 1e-9 * flops * median, MADE_UP_ROUNDS,
+        steps, speed[0], speed[MADE_UP_ROUNDS - 1]);
     return !run->csv || add_line(run, t, speed, error);
 }
 
@@ -128,11 +133,13 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     s.batch = run->batch > 0 ? run->batch : usual_batch(&s.model);
     s.shift = s.flip = 0;
     s.epochs = 1000; /* never the end of a schedule */
-    printf("model %s on %dx%dx%d: patch %d, %d tokens, D %d, depth %d: %ld parameters, %.2f "
+    printf("model %s on %dx%dx%d: patch %d, %d tokens, D %d, depth %d: %ld parameters, "
+           "%.2f "
            "GFLOP an image\nbatches of %d images, ",
            run->model, s.model.height, s.model.width, s.model.channels, s.model.patch,
            vit_tokens(&s.model), s.model.block.D, s.model.depth,
-           vit_parameter_formula(&s.model), 1e-9 * vit_forward_flops(&s.model), s.batch);
+           vit_parameter_formula(&s.model), 1e-9 * vit_forward_flops(&s.model),
+           s.batch);
     fflush(stdout);
     if (!make_up(&dataset, &s.model, s.batch, error)) {
         return false;

@@ -28,16 +28,20 @@ typedef struct {
 } OwnOptions;
 
 static void print_own_help(const Device *device) {
-    printf("\nThe device\n"
-           "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
-           "  --check                only compare the device with chapter 5's CPU code\n"
-           "  --counts               only count what every rung asks of memory\n"
-           "  --times                only time every rung, beside cuBLASLt and the limits\n"
-           "  --bench MODEL          only time training, on made-up images: S/4 (32x32x3),\n"
-           "                         B/16 or another of --describe's (224x224x3), or this;\n"
-           "                         with --batch N, and --steps N a round\n"
-           "  --csv FILE             --times writes it, --bench adds a line to it\n"
-           "  --matmul NAME         ");
+    printf(
+        "\nThe device\n"
+        "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
+        "  --check                only compare the device with chapter 5's CPU code\n"
+        "  --counts               only count what every rung asks of memory\n"
+        "  --times                only time every rung, beside cuBLASLt and the "
+        "limits\n"
+        "  --bench MODEL          only time training, on made-up images: S/4 "
+        "(32x32x3),\n"
+        "                         B/16 or another of --describe's (224x224x3), or "
+        "this;\n"
+        "                         with --batch N, and --steps N a round\n"
+        "  --csv FILE             --times writes it, --bench adds a line to it\n"
+        "  --matmul NAME         ");
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
         if (device->matmul_available((MatmulVersion)i)) {
             printf(" %s", device->matmul_names[i]);
@@ -82,17 +86,16 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
         } else if (strcmp(argv[i], "--matmul") == 0) {
             const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
             if (v < 0 || !d->matmul_available((MatmulVersion)v)) {
-                return error_set(error, "--matmul can't be \"%.60s\": --help lists them",
-                                 value);
+                return error_set(
+                    error, "--matmul can't be \"%.60s\": --help lists them", value);
             }
             own->choices.matmul = (MatmulVersion)v;
             i++;
         } else if (strcmp(argv[i], "--attention") == 0) {
             const int v = index_of(value, d->attention_names, ATTENTION_VERSIONS);
             if (v < 0) {
-                return error_set(error,
-                                 "--attention can't be \"%.60s\": --help lists them",
-                                 value);
+                return error_set(
+                    error, "--attention can't be \"%.60s\": --help lists them", value);
             }
             own->choices.attention = (AttentionVersion)v;
             i++;
@@ -104,9 +107,10 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
 }
 
 /* What ./chapter6 trains on the emulator where its options say nothing else. */
-static char *small_run[] = {"--data",  "data/sample", "--dim",    "32", "--depth", "2",
-                            "--heads", "2",           "--mlp",    "64", "--patch", "7",
-                            "--batch", "32",          "--epochs", "1",  "--steps", "24"};
+static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
+                            "2",       "--heads",     "2",       "--mlp", "64",
+                            "--patch", "7",           "--batch", "32",    "--epochs",
+                            "1",       "--steps",     "24"};
 enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
 
 /* Before the user's own words: the later one of two counts. */
@@ -115,8 +119,9 @@ static void put_small_run_first(OwnOptions *own) {
             (size_t)(own->argc - 1) * sizeof own->argv[0]);
     memcpy(own->argv + 1, small_run, sizeof small_run);
     own->argc += SMALL_WORDS;
-    printf("One CPU thread plays the GPU: a small model, a few steps, unless options say\n"
-           "otherwise:\n   ");
+    printf(
+        "One CPU thread plays the GPU: a small model, a few steps, unless options say\n"
+        "otherwise:\n   ");
     for (int i = 1; i < own->argc; i++) {
         printf(" %s", own->argv[i]);
     }
@@ -131,8 +136,8 @@ static const Device *choose_device(bool emulate) {
     if (emulate) {
         printf("device: cuda_on_cpu, as asked\n");
     } else if (device_cuda.open(&info, &error)) {
-        printf("device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name, info.major,
-               info.minor, info.runtime_version / 1000,
+        printf("device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name,
+               info.major, info.minor, info.runtime_version / 1000,
                info.runtime_version % 1000 / 10);
         device = &device_cuda;
     } else {
@@ -167,8 +172,9 @@ static int measure(const Device *device, const OwnOptions *own, const Options *o
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    const bool ok = own->times ? device->print_ladder_times(own->csv, emulated, &error)
-                               : made_up_run(device->engine, &o->settings, &made_up, &error);
+    const bool ok = own->times
+                        ? device->print_ladder_times(own->csv, emulated, &error)
+                        : made_up_run(device->engine, &o->settings, &made_up, &error);
     if (!ok) {
         fflush(stdout);
         fprintf(stderr, "chapter6: %s\n", error.text);

@@ -44,13 +44,15 @@ typedef struct {
     const double *images, *cls_token, *pos_embed, *E, *b_E;
     double *dcls_token, *dpos_embed, *dE, *db_E;
 } CpuEmbedding;
-void cpu_patches(int B, int C, int H, int W, int P, const double *images, double *patches);
+void cpu_patches(int B, int C, int H, int W, int P, const double *images,
+                 double *patches);
 void cpu_embedding(const CpuEmbedding *layer, double *z_0);
 void cpu_embedding_backward(const CpuEmbedding *layer, const double *dz_0);
 
 /* The sum of the losses; dlogits (B, K) = scale (softmax(logits) - q). */
-double cpu_cross_entropy(int B, int K, const double *logits, const unsigned char *labels,
-                         double smoothing, double scale, double *dlogits);
+double cpu_cross_entropy(int B, int K, const double *logits,
+                         const unsigned char *labels, double smoothing, double scale,
+                         double *dlogits);
 /* The first of row b's largest logits. */
 int cpu_argmax(int K, const double *logits, int b);
 

@@ -13,16 +13,9 @@
 enum { MINIMUM_TESTS = 640 };
 
 static Suite *(*const suites[])(void) = {
-    cuda_on_cpu_suite,
-    access_counts_suite,
-    gpu_gelu_suite,
-    gpu_trainer_suite,
-    gpu_rows_suite,
-    gpu_attention_suite,
-    gpu_matmul_suite,
-    gpu_patches_suite,
-    gpu_loss_suite,
-    gpu_adamw_suite,
+    cuda_on_cpu_suite, access_counts_suite, gpu_gelu_suite,   gpu_trainer_suite,
+    gpu_rows_suite,    gpu_attention_suite, gpu_matmul_suite, gpu_patches_suite,
+    gpu_loss_suite,    gpu_adamw_suite,
 };
 
 int main(void) {
@@ -36,7 +29,8 @@ int main(void) {
     srunner_run_all(runner, CK_NORMAL);
     const int ran = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    const int wanted = getenv("CK_RUN_SUITE") || getenv("CK_RUN_CASE") ? 1 : MINIMUM_TESTS;
+    const int wanted =
+        getenv("CK_RUN_SUITE") || getenv("CK_RUN_CASE") ? 1 : MINIMUM_TESTS;
     if (ran < wanted) {
         printf("FAIL: %d tests of chapter 6 ran, there should be %d or more\n", ran,
                wanted);

@@ -167,7 +167,7 @@ static __global__ void not_all_written(int n, const float *from, float *to) {
     }
 }
 
-/* ---- launches ---------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------- */
 
 static void right_one(PlantedKernel which, int n, const float *from, float *to) {
     const size_t bytes = static_cast<size_t>(n) * sizeof(float);
@@ -195,11 +195,17 @@ void planted_kernel(PlantedKernel which, int n, const float *from, float *to) {
     const size_t bytes = static_cast<size_t>(n) * sizeof(float);
     switch (which) {
     case NO_BARRIER: LAUNCH(no_barrier, 1, n, 0, NULL, n, from, to); break;
-    case NO_SECOND_BARRIER: LAUNCH(no_second_barrier, 1, n, 0, NULL, n, from, to); break;
+    case NO_SECOND_BARRIER:
+        LAUNCH(no_second_barrier, 1, n, 0, NULL, n, from, to);
+        break;
     case NO_SYNCWARP: LAUNCH(no_syncwarp, 1, n, 0, NULL, from, to); break;
-    case BARRIER_IN_A_BRANCH: LAUNCH(barrier_in_a_branch, 1, n, 0, NULL, from, to); break;
+    case BARRIER_IN_A_BRANCH:
+        LAUNCH(barrier_in_a_branch, 1, n, 0, NULL, from, to);
+        break;
     case TWO_BARRIERS: LAUNCH(two_barriers, 1, n, 0, NULL, n, from, to); break;
-    case SHUFFLE_IN_A_BRANCH: LAUNCH(shuffle_in_a_branch, 1, n, 0, NULL, from, to); break;
+    case SHUFFLE_IN_A_BRANCH:
+        LAUNCH(shuffle_in_a_branch, 1, n, 0, NULL, from, to);
+        break;
     case SHUFFLE_FROM_OUTSIDE:
         LAUNCH(shuffle_from_outside, 1, n, 0, NULL, from, to);
         break;

@@ -11,34 +11,34 @@ extern "C" {
 
 typedef enum {
     /* right ones */
-    REVERSE,        /* to[i] = from[n - 1 - i], through shared memory: a barrier */
+    REVERSE,            /* to[i] = from[n - 1 - i], through shared memory: a barrier */
     REVERSE_IN_DYNAMIC, /* the same, in shared memory that the launch asks for */
-    WARP_NEIGHBOUR, /* to[i] = from[i ^ 1], through shared memory: __syncwarp */
-    HISTOGRAM,      /* 4 blocks: to[i % 4] += 1, atomically */
-    COPY_ROW,       /* to[i] = from[i] */
-    COPY_COLUMN,    /* to[i] = from[32 i]: each from another line */
-    COPY_FLOAT4,    /* to[4i..4i+3] = from[4i..4i+3], 16 bytes a thread */
-    SHARED_COLUMN,  /* each lane another row of shared memory, 32 floats long */
-    SHARED_PADDED,  /* the same with rows of 33 */
-    VOTES,          /* to[i] = how many of the warp's from are positive */
-    COORDINATES,    /* 2 x 3 x 2 blocks of 4 x 2 x 2: to[its number] = its number */
-    BF16_ROUND_TRIP,/* to[i] = from[i] as bfloat16 */
+    WARP_NEIGHBOUR,     /* to[i] = from[i ^ 1], through shared memory: __syncwarp */
+    HISTOGRAM,          /* 4 blocks: to[i % 4] += 1, atomically */
+    COPY_ROW,           /* to[i] = from[i] */
+    COPY_COLUMN,        /* to[i] = from[32 i]: each from another line */
+    COPY_FLOAT4,        /* to[4i..4i+3] = from[4i..4i+3], 16 bytes a thread */
+    SHARED_COLUMN,      /* each lane another row of shared memory, 32 floats long */
+    SHARED_PADDED,      /* the same with rows of 33 */
+    VOTES,              /* to[i] = how many of the warp's from are positive */
+    COORDINATES,        /* 2 x 3 x 2 blocks of 4 x 2 x 2: to[its number] = its number */
+    BF16_ROUND_TRIP,    /* to[i] = from[i] as bfloat16 */
     /* with a bug */
-    NO_BARRIER,            /* REVERSE, its barrier forgotten */
-    NO_SECOND_BARRIER,     /* shared memory is written again while others read it */
-    NO_SYNCWARP,           /* WARP_NEIGHBOUR without __syncwarp */
-    BARRIER_IN_A_BRANCH,   /* thread 0 returns before the barrier */
-    TWO_BARRIERS,          /* half of the threads wait in one, half in another */
-    SHUFFLE_IN_A_BRANCH,   /* lane 0 doesn't take part, the mask says it does */
-    SHUFFLE_FROM_OUTSIDE,  /* reads a lane that the mask leaves out */
-    ONE_PLACE,             /* all threads write their number to to[0] */
-    BLOCKS_SHARE,          /* 4 blocks: block b + 1 reads what b wrote */
-    BEYOND_GLOBAL,         /* the last thread writes to[n] */
-    BEFORE_GLOBAL,         /* thread 0 reads from[-1] */
-    BEYOND_SHARED,         /* the last thread writes beyond a static array */
-    BEYOND_DYNAMIC,        /* and beyond the shared memory that was asked for */
-    NOT_ALL_WRITTEN,       /* the last thread forgets its element: it stays NaN */
-    TOO_MANY_THREADS,      /* 2048 threads in a block */
+    NO_BARRIER,           /* REVERSE, its barrier forgotten */
+    NO_SECOND_BARRIER,    /* shared memory is written again while others read it */
+    NO_SYNCWARP,          /* WARP_NEIGHBOUR without __syncwarp */
+    BARRIER_IN_A_BRANCH,  /* thread 0 returns before the barrier */
+    TWO_BARRIERS,         /* half of the threads wait in one, half in another */
+    SHUFFLE_IN_A_BRANCH,  /* lane 0 doesn't take part, the mask says it does */
+    SHUFFLE_FROM_OUTSIDE, /* reads a lane that the mask leaves out */
+    ONE_PLACE,            /* all threads write their number to to[0] */
+    BLOCKS_SHARE,         /* 4 blocks: block b + 1 reads what b wrote */
+    BEYOND_GLOBAL,        /* the last thread writes to[n] */
+    BEFORE_GLOBAL,        /* thread 0 reads from[-1] */
+    BEYOND_SHARED,        /* the last thread writes beyond a static array */
+    BEYOND_DYNAMIC,       /* and beyond the shared memory that was asked for */
+    NOT_ALL_WRITTEN,      /* the last thread forgets its element: it stays NaN */
+    TOO_MANY_THREADS,     /* 2048 threads in a block */
     PLANTED_KERNELS
 } PlantedKernel;
 

@@ -45,7 +45,8 @@ START_TEST(products_load_what_their_file_says) {
         return;
     }
     for (int version = MATMUL_NAIVE; version <= MATMUL_REGISTERS; version++) {
-        const CudaOnCpuCounts c = count_product((MatmulVersion)version, (MatmulLayout)_i);
+        const CudaOnCpuCounts c =
+            count_product((MatmulVersion)version, (MatmulLayout)_i);
         ck_assert_msg(c.global_load.accesses == want[version], "%s: %llu loads",
                       gpu_matmul_names[version],
                       (unsigned long long)c.global_load.accesses);
@@ -63,9 +64,10 @@ START_TEST(coalescing_is_what_separates_the_first_two_rungs) {
     const CudaOnCpuCounts naive = count_product(MATMUL_NAIVE, MATMUL_NN);
     const CudaOnCpuCounts coalesced = count_product(MATMUL_COALESCED, MATMUL_NN);
     /* one of a request's two loads is the same for the whole warp: 1 sector */
-    ck_assert_int_eq((int)(2 * naive.global_load.units / naive.global_load.requests), 33);
-    ck_assert_int_eq((int)(2 * coalesced.global_load.units / coalesced.global_load.requests),
-                     5);
+    ck_assert_int_eq((int)(2 * naive.global_load.units / naive.global_load.requests),
+                     33);
+    ck_assert_int_eq(
+        (int)(2 * coalesced.global_load.units / coalesced.global_load.requests), 5);
     for (int layout = 0; layout < MATMUL_LAYOUTS; layout++) {
         const CudaOnCpuCounts c = count_product(MATMUL_SHARED, (MatmulLayout)layout);
         ck_assert_int_eq((int)(c.global_load.units / c.global_load.requests), 4);
@@ -92,7 +94,8 @@ START_TEST(the_best_row_kernels_read_once) {
     gpu_counts_clear();
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, 1, X, Y);
     c = counts_now();
-    ck_assert_int_eq((int)c.global_load.accesses, 2 * ROWS * COLS); /* sum, then write */
+    ck_assert_int_eq((int)c.global_load.accesses,
+                     2 * ROWS * COLS); /* sum, then write */
     gpu_counts_clear();
     gpu_bias_gelu_forward(NULL, GELU_FUSED, X, gamma, Y);
     c = counts_now();
@@ -133,9 +136,11 @@ START_TEST(every_rung_is_printed) {
     const char *printed = capture_end();
     if (counted) {
         /* five products in two layouts; cuBLASLt is not ours */
-        ck_assert_int_eq(rungs, 2 * MATMUL_CUBLAS + SOFTMAX_VERSIONS + LAYER_NORM_VERSIONS +
-                                    GELU_VERSIONS + ATTENTION_VERSIONS);
-        ck_assert_ptr_nonnull(strstr(printed, "\n  naive           4194 k     16 k     16.6"));
+        ck_assert_int_eq(rungs, 2 * MATMUL_CUBLAS + SOFTMAX_VERSIONS +
+                                    LAYER_NORM_VERSIONS + GELU_VERSIONS +
+                                    ATTENTION_VERSIONS);
+        ck_assert_ptr_nonnull(
+            strstr(printed, "\n  naive           4194 k     16 k     16.6"));
         ck_assert_ptr_nonnull(strstr(printed, "\n  materialised "));
     } else {
         ck_assert_int_eq(rungs, 0);

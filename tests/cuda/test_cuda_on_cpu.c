@@ -2,7 +2,7 @@
  * test_cuda_on_cpu.c: the emulator. What it runs must come out as on a GPU, and each
  * kind of bug that is planted must be found, and named: kernel, block and thread.
  *
- * Which tests there are depends on how the kernels were compiled: AddressSanitizer finds
+ * Which tests there are depends on how kernels were compiled: AddressSanitizer finds
  * accesses out of bounds, the flavour `watched` counts and finds races. On a GPU only
  * the right kernels run.
  */
@@ -28,7 +28,8 @@ static Tensor numbers(int count) {
     return on_device(T);
 }
 
-static Tensor run_kernel(PlantedKernel which, int threads, int from_count, int to_count) {
+static Tensor run_kernel(PlantedKernel which, int threads, int from_count,
+                         int to_count) {
     Tensor to = device_unset(SHAPE(to_count));
     planted_kernel(which, threads, numbers(from_count).data, to.data);
     return from_device(to);
@@ -83,7 +84,8 @@ END_TEST
 
 START_TEST(bfloat16_rounds_to_the_nearest_even) {
     /* 1 + 2^-8 lies half way: to 1, whose last bit is 0; 1 + 3 2^-8 to 1 + 2^-6. */
-    Tensor from = tensor_of(SHAPE(6), 1, 1.00390625, 1.01171875, -3.14159265, 1e-40, 65504);
+    Tensor from =
+        tensor_of(SHAPE(6), 1, 1.00390625, 1.01171875, -3.14159265, 1e-40, 65504);
     from.data[4] = NAN;
     Tensor to = device_unset(SHAPE(6));
     planted_kernel(BF16_ROUND_TRIP, 6, on_device(from).data, to.data);
@@ -94,7 +96,7 @@ START_TEST(bfloat16_rounds_to_the_nearest_even) {
 }
 END_TEST
 
-/* ---- bugs that stop any build ----------------------------------------------------- */
+/* ---- bugs that stop any build ---------------------------------------------------- */
 
 typedef struct {
     PlantedKernel which;
@@ -129,7 +131,7 @@ START_TEST(what_no_thread_writes_stays_nan) {
 }
 END_TEST
 
-/* ---- bugs that an order of threads shows --------------------------------------------- */
+/* ---- bugs that an order of threads shows ----------------------------------------- */
 
 static const Expected in_an_order[] = {
     {NO_BARRIER, "kernel no_barrier|depends on the order of its threads|__syncthreads"},
@@ -146,18 +148,23 @@ START_TEST(what_depends_on_the_order_of_threads_is_found) {
 }
 END_TEST
 
-/* ---- races: found in whatever order the threads ran -------------------------------------- */
+/* ---- races: found in whatever order the threads ran ------------------------------ */
 
 static const Expected races[] = {
-    {NO_BARRIER, "kernel no_barrier, block (0,0,0), thread (32,0,0): writes shared memory "
-                 "at planted_kernels.cu|its block's thread (31,0,0) read at "
-                 "planted_kernels.cu|no __syncthreads lies between"},
-    {NO_SECOND_BARRIER, "kernel no_second_barrier|shared memory at planted_kernels.cu:|a race"},
-    {NO_SYNCWARP, "kernel no_syncwarp, block (0,0,0), thread (1,0,0): writes shared memory"},
-    {ONE_PLACE, "kernel one_place, block (0,0,0), thread (1,0,0): writes global memory, "
-                "byte 0|thread (0,0,0) wrote"},
-    {BLOCKS_SHARE, "kernel blocks_share, block (1,0,0)|reads global memory, byte 0|another "
-                   "block's|blocks can't wait"},
+    {NO_BARRIER,
+     "kernel no_barrier, block (0,0,0), thread (32,0,0): writes shared memory "
+     "at planted_kernels.cu|its block's thread (31,0,0) read at "
+     "planted_kernels.cu|no __syncthreads lies between"},
+    {NO_SECOND_BARRIER,
+     "kernel no_second_barrier|shared memory at planted_kernels.cu:|a race"},
+    {NO_SYNCWARP,
+     "kernel no_syncwarp, block (0,0,0), thread (1,0,0): writes shared memory"},
+    {ONE_PLACE,
+     "kernel one_place, block (0,0,0), thread (1,0,0): writes global memory, "
+     "byte 0|thread (0,0,0) wrote"},
+    {BLOCKS_SHARE,
+     "kernel blocks_share, block (1,0,0)|reads global memory, byte 0|another "
+     "block's|blocks can't wait"},
 };
 
 START_TEST(a_race_is_found_and_both_places_are_named) {
@@ -165,7 +172,7 @@ START_TEST(a_race_is_found_and_both_places_are_named) {
 }
 END_TEST
 
-/* ---- accesses, counted ----------------------------------------------------------------- */
+/* ---- accesses, counted ----------------------------------------------------------- */
 
 static CudaOnCpuCounts counts_of_kernel(PlantedKernel which, int threads) {
     CudaOnCpuCounts counts;
@@ -176,7 +183,8 @@ static CudaOnCpuCounts counts_of_kernel(PlantedKernel which, int threads) {
     return counts;
 }
 
-static void assert_accesses(CudaOnCpuAccesses a, int accesses, int requests, int units) {
+static void assert_accesses(CudaOnCpuAccesses a, int accesses, int requests,
+                            int units) {
     ck_assert_int_eq((int)a.accesses, accesses);
     ck_assert_int_eq((int)a.requests, requests);
     ck_assert_int_eq((int)a.units, units);
@@ -217,18 +225,22 @@ START_TEST(atomics_and_meetings_are_counted) {
 }
 END_TEST
 
-/* ---- out of bounds ------------------------------------------------------------------------ */
+/* ---- out of bounds --------------------------------------------------------------- */
 
 #ifdef WITH_ADDRESS_SANITIZER
 static const Expected bounds[] = {
-    {BEYOND_GLOBAL, "kernel beyond_global, block (0,0,0), thread (63,0,0): an access out of "
-                    "bounds|AddressSanitizer|heap-buffer-overflow"},
-    {BEFORE_GLOBAL, "kernel before_global, block (0,0,0), thread (0,0,0): an access out of "
-                    "bounds|AddressSanitizer"},
-    {BEYOND_SHARED, "kernel beyond_shared, block (0,0,0), thread (63,0,0): an access out of "
-                    "bounds|AddressSanitizer|global-buffer-overflow"},
-    {BEYOND_DYNAMIC, "kernel beyond_dynamic, block (0,0,0), thread (63,0,0): an access out "
-                     "of bounds|AddressSanitizer|heap-buffer-overflow"},
+    {BEYOND_GLOBAL,
+     "kernel beyond_global, block (0,0,0), thread (63,0,0): an access out of "
+     "bounds|AddressSanitizer|heap-buffer-overflow"},
+    {BEFORE_GLOBAL,
+     "kernel before_global, block (0,0,0), thread (0,0,0): an access out of "
+     "bounds|AddressSanitizer"},
+    {BEYOND_SHARED,
+     "kernel beyond_shared, block (0,0,0), thread (63,0,0): an access out of "
+     "bounds|AddressSanitizer|global-buffer-overflow"},
+    {BEYOND_DYNAMIC,
+     "kernel beyond_dynamic, block (0,0,0), thread (63,0,0): an access out "
+     "of bounds|AddressSanitizer|heap-buffer-overflow"},
 };
 enum { BOUNDS = sizeof bounds / sizeof bounds[0] };
 
@@ -244,7 +256,7 @@ START_TEST(an_access_out_of_bounds_is_found) {
 END_TEST
 #endif
 
-/* ---- failures of the runtime --------------------------------------------------------------- */
+/* ---- failures of the runtime ----------------------------------------------------- */
 
 /* What this writes to stderr and exits with, in a child. */
 static int exit_status_of(void (*act)(void), char *said, size_t bytes) {
@@ -283,7 +295,8 @@ static void assert_fails(void (*act)(void), const char *first, const char *secon
     char said[1024];
     ck_assert_int_eq(exit_status_of(act, said, sizeof said), 1);
     ck_assert_msg(strstr(said, first) != NULL, "\"%s\" is not in \"%s\"", first, said);
-    ck_assert_msg(strstr(said, second) != NULL, "\"%s\" is not in \"%s\"", second, said);
+    ck_assert_msg(strstr(said, second) != NULL, "\"%s\" is not in \"%s\"", second,
+                  said);
     ck_assert_msg(strchr(said, '\n') == said + strlen(said) - 1, "one line: %s", said);
 }
 
@@ -328,7 +341,8 @@ START_TEST(an_old_driver_is_told_what_to_do) {
     Error error;
     setenv("CUDA_ON_CPU_DRIVER", "12040", 1);
     ck_assert(!gpu_open(&info, &error));
-    assert_error_line(error, "driver knows CUDA 12.4|built with CUDA 13.0|a newer NVIDIA");
+    assert_error_line(error,
+                      "driver knows CUDA 12.4|built with CUDA 13.0|a newer NVIDIA");
     setenv("CUDA_ON_CPU_DRIVER", "0", 1);
     ck_assert(!gpu_open(&info, &error));
     assert_error_line(error, "no NVIDIA driver");
@@ -339,7 +353,7 @@ START_TEST(an_old_driver_is_told_what_to_do) {
 }
 END_TEST
 
-/* ---- the suite --------------------------------------------------------------------------- */
+/* ---- the suite ------------------------------------------------------------------- */
 
 static void add_bugs(Suite *suite, bool watched) {
     TCase *waiting = device_case(suite, "threads that wait");

@@ -36,8 +36,8 @@ START_TEST(large_and_no_gradients_have_a_norm) {
     assert_number_close((double)norm_of(g, 1).gradient_norm, 0, 0, "|0|");
     assert_number_close((double)norm_of(g, 1).clip_scale, 1, 0, "of 0");
     tensor_fill(g, (real)1e25);
-    assert_number_close((double)norm_of(g, 1).gradient_norm / (1e25 * sqrt(300)), 1, 1e-6,
-                        "|g|, squares beyond 3e38");
+    assert_number_close((double)norm_of(g, 1).gradient_norm / (1e25 * sqrt(300)), 1,
+                        1e-6, "|g|, squares beyond 3e38");
     g.data[299] = NAN;
     ck_assert(isnan((double)norm_of(g, 1).gradient_norm));
 }

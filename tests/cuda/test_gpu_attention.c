@@ -5,7 +5,7 @@
 #include "gpu_attention.h"
 
 /* B, heads, n, d: no n but 64 is a multiple of a tile; d 24 and 6 are padded. */
-static const int sizes[][4] = {{2, 2, 17, 16}, {1, 3, 50, 24}, {1, 2, 65, 32},
+static const int sizes[][4] = {{2, 2, 17, 16},  {1, 3, 50, 24}, {1, 2, 65, 32},
                                {1, 1, 197, 64}, {2, 1, 64, 6},  {1, 1, 33, 128}};
 enum { SIZES = sizeof sizes / sizeof sizes[0], RUNS = 2 * SIZES * ATTENTION_VERSIONS };
 
@@ -21,7 +21,8 @@ START_TEST(every_version_is_the_cpus_and_so_is_its_gradient) {
     Tensor qkv = random_tensor('q', SHAPE(B, n, 3 * D));
     Tensor dO = random_tensor('O', SHAPE(B, q, D));
     double *A = test_doubles((long)B * heads * q * n), *dS = test_doubles((long)q * n);
-    double *O = test_doubles((long)B * q * D), *dqkv = test_doubles((long)B * n * 3 * D);
+    double *O = test_doubles((long)B * q * D),
+           *dqkv = test_doubles((long)B * n * 3 * D);
     const double *in = doubles_of(qkv);
     cpu_attention(B, heads, n, q, d, in, A, O);
     cpu_attention_backward(B, heads, n, q, d, in, A, doubles_of(dO), dS, dqkv);
@@ -37,8 +38,8 @@ START_TEST(every_version_is_the_cpus_and_so_is_its_gradient) {
     gpu_attention_forward(NULL, version, heads, dev_qkv, &kept, got);
     assert_close_to_naive(from_device(got), O, 1e-5, "[ViT eq.7]");
     ck_assert(device_canaries_live(got));
-    gpu_attention_backward(NULL, version, heads, dev_qkv, &kept, got, on_device_wide(dO),
-                           got_dqkv);
+    gpu_attention_backward(NULL, version, heads, dev_qkv, &kept, got,
+                           on_device_wide(dO), got_dqkv);
     assert_close_to_naive(from_device(got_dqkv), dqkv, 2e-5, "dqkv");
 }
 END_TEST
@@ -67,7 +68,8 @@ START_TEST(shapes_that_do_not_fit_stop) {
     assert_stops("O|(2,4,8)|(2,5,8)",
                  gpu_attention_forward(NULL, ATTENTION_FUSED, 2, qkv, &kept, O));
     O = device_unset(SHAPE(2, 5, 8));
-    assert_stops("3 heads", gpu_attention_forward(NULL, ATTENTION_FUSED, 3, qkv, &kept, O));
+    assert_stops("3 heads",
+                 gpu_attention_forward(NULL, ATTENTION_FUSED, 3, qkv, &kept, O));
 }
 END_TEST
 

@@ -43,7 +43,8 @@ END_TEST
 Suite *gpu_gelu_suite(void) {
     Suite *suite = suite_create("gpu_gelu");
     TCase *reference = device_case(suite, "against the CPU in double");
-    tcase_add_loop_test(reference, every_version_adds_the_bias_and_applies_gelu, 0, RUNS);
+    tcase_add_loop_test(reference, every_version_adds_the_bias_and_applies_gelu, 0,
+                        RUNS);
     tcase_add_loop_test(reference, every_version_passes_the_gradient_back, 0, RUNS);
     suite_add_tcase(suite, reference);
     return suite;

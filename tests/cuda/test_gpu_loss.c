@@ -7,7 +7,8 @@
 #include "gpu_loss.h"
 
 /* B images (4 to a block, 256 to a step of the sum), K classes (32 to a step). */
-static const int sizes[][2] = {{1, 1}, {3, 10}, {5, 32}, {130, 10}, {6, 33}, {300, 37}, {2, 1000}};
+static const int sizes[][2] = {{1, 1},  {3, 10},   {5, 32},  {130, 10},
+                               {6, 33}, {300, 37}, {2, 1000}};
 enum { SIZES = sizeof sizes / sizeof sizes[0], MOST_IMAGES = 300 };
 
 typedef struct {
@@ -39,7 +40,8 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     Tensor on = on_device(x.logits), dlogits = device_unset(x.logits);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
-    int *predictions = device_bytes(MOST_IMAGES * sizeof(int), NULL), classes[MOST_IMAGES];
+    int *predictions = device_bytes(MOST_IMAGES * sizeof(int), NULL),
+        classes[MOST_IMAGES];
     const unsigned char *labels = device_bytes(sizeof x.labels, x.labels);
     gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, dlogits, losses,
                       right, predictions, result);
@@ -56,8 +58,8 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     ck_assert_int_gt(correct, 0);
 
     /* in place; and without what isn't wanted */
-    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, on, losses, right,
-                      NULL, result);
+    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, on, losses,
+                      right, NULL, result);
     assert_same_bits(from_device(on), from_device(dlogits));
 }
 END_TEST
@@ -66,13 +68,14 @@ START_TEST(each_images_loss_is_its_own) {
     Images x = make_images(sizes[4]);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
-    gpu_cross_entropy(NULL, on_device(x.logits), device_bytes(sizeof x.labels, x.labels),
-                      0.1f, 1, (Tensor){0}, losses, right, NULL, result);
+    gpu_cross_entropy(NULL, on_device(x.logits),
+                      device_bytes(sizeof x.labels, x.labels), 0.1f, 1, (Tensor){0},
+                      losses, right, NULL, result);
     Tensor got = from_device(losses);
     double *logits = doubles_of(x.logits), *d = test_doubles(x.K);
     for (int b = 0; b < x.B; b++) {
-        const double want = cpu_cross_entropy(1, x.K, logits + (long)b * x.K, x.labels + b,
-                                              (double)0.1f, 1, d);
+        const double want = cpu_cross_entropy(1, x.K, logits + (long)b * x.K,
+                                              x.labels + b, (double)0.1f, 1, d);
         assert_number_close((double)got.data[b], want, 2e-6, "loss of one image");
     }
 }
@@ -91,8 +94,8 @@ START_TEST(the_first_of_equal_logits_is_the_prediction) {
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
     const unsigned char label = 3;
     int *prediction = device_bytes(sizeof(int), NULL), got;
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(1, &label), 0, 1, (Tensor){0},
-                      losses, right, prediction, result);
+    gpu_cross_entropy(NULL, on_device(logits), device_bytes(1, &label), 0, 1,
+                      (Tensor){0}, losses, right, prediction, result);
     bytes_from_device(&got, prediction, sizeof got);
     ck_assert_int_eq(got, first[_i]);
     ck_assert_int_eq((int)from_device(right).data[0], first[_i] == label);

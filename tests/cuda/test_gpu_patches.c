@@ -8,7 +8,7 @@
 
 /* B, C, H, W, P, D: higher than wide, wider than high, one patch, many. */
 static const int sizes[][6] = {
-    {1, 1, 4, 4, 4, 1},  {2, 3, 6, 4, 2, 5},   {3, 1, 4, 10, 2, 33},
+    {1, 1, 4, 4, 4, 1},  {2, 3, 6, 4, 2, 5},    {3, 1, 4, 10, 2, 33},
     {5, 3, 8, 8, 4, 64}, {1, 3, 32, 32, 16, 7}, {2, 1, 28, 28, 7, 24},
 };
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
@@ -26,7 +26,8 @@ END_TEST
 
 /* z_0 from pixels, and from dz_0 every gradient [ViT eq.1]. */
 START_TEST(tokens_and_their_gradients_are_the_cpus) {
-    const int *s = sizes[_i], B = s[0], C = s[1], H = s[2], W = s[3], P = s[4], D = s[5];
+    const int *s = sizes[_i], B = s[0], C = s[1], H = s[2], W = s[3], P = s[4],
+              D = s[5];
     const int N = H / P * (W / P), n = N + 1, pixels = C * P * P;
     Tensor images = random_tensor('I', SHAPE(B, C, H, W));
     Tensor cls_token = random_tensor('c', SHAPE(1, 1, D));
@@ -69,8 +70,10 @@ END_TEST
 START_TEST(shapes_that_do_not_fit_stop) {
     Tensor images = device_unset(SHAPE(2, 1, 4, 4)), z_0 = device_unset(SHAPE(2, 5, 3));
     Tensor four = device_unset(SHAPE(2, 4, 4)), three = device_unset(SHAPE(2, 3, 4));
-    Tensor cls_token = device_unset(SHAPE(1, 1, 3)), pos_embed = device_unset(SHAPE(1, 5, 3));
-    assert_stops("patches|N = H W / P^2", gpu_patches_from_images(NULL, images, 2, three));
+    Tensor cls_token = device_unset(SHAPE(1, 1, 3)),
+           pos_embed = device_unset(SHAPE(1, 5, 3));
+    assert_stops("patches|N = H W / P^2",
+                 gpu_patches_from_images(NULL, images, 2, three));
     assert_stops("embedded|each patch",
                  gpu_embed_forward(NULL, four, cls_token, pos_embed, z_0));
     assert_stops("dpos_embed|position for each token",

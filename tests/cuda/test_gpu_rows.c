@@ -41,7 +41,8 @@ START_TEST(every_softmax_passes_the_gradient_back) {
     }
     Tensor dS = on_device_wide(dA); /* dS may be dA */
     gpu_softmax_backward(NULL, version, 0.5f, on_device_wide(A), dS, dS);
-    assert_close_to_naive(from_device(dS), want, 1e-5, "dS = A o (dA - rowsum(dA o A))");
+    assert_close_to_naive(from_device(dS), want, 1e-5,
+                          "dS = A o (dA - rowsum(dA o A))");
 }
 END_TEST
 
@@ -88,7 +89,8 @@ START_TEST(every_layer_norm_is_the_cpus_and_so_is_its_gradient) {
     const int *size = sizes[1 + _i / LAYER_NORM_VERSIONS];
     const LayerNormVersion version = _i % LAYER_NORM_VERSIONS;
     Norm n = make_norm(size[0], size[1]);
-    Tensor X = on_device_wide(n.X), gamma = on_device(n.gamma), Y = device_unset_wide(n.X);
+    Tensor X = on_device_wide(n.X), gamma = on_device(n.gamma),
+           Y = device_unset_wide(n.X);
     Tensor mean = device_unset(SHAPE(n.rows)), rstd = device_unset(SHAPE(n.rows));
     gpu_layer_norm_forward(NULL, version, X, gamma, on_device(n.beta), mean, rstd, Y);
     assert_close_to_naive(from_device(mean), n.mean, 1e-6, "mean");
@@ -109,8 +111,8 @@ END_TEST
 START_TEST(shapes_that_do_not_fit_stop) {
     Tensor X = device_unset(SHAPE(3, 4)), four = device_unset(SHAPE(4));
     Tensor three = device_unset(SHAPE(3));
-    assert_stops("gamma|(3)", gpu_layer_norm_forward(NULL, LAYER_NORM_BEST, X, three, four,
-                                                     three, three, X));
+    assert_stops("gamma|(3)", gpu_layer_norm_forward(NULL, LAYER_NORM_BEST, X, three,
+                                                     four, three, three, X));
     assert_stops("A|(3)", gpu_softmax_forward(NULL, SOFTMAX_BEST, 1, X, three));
 }
 END_TEST
@@ -148,7 +150,8 @@ END_TEST
 Suite *gpu_rows_suite(void) {
     Suite *suite = suite_create("gpu_rows");
     TCase *softmax = device_case(suite, "softmax");
-    tcase_add_loop_test(softmax, every_softmax_is_the_cpus, 0, SIZES * SOFTMAX_VERSIONS);
+    tcase_add_loop_test(softmax, every_softmax_is_the_cpus, 0,
+                        SIZES * SOFTMAX_VERSIONS);
     tcase_add_loop_test(softmax, every_softmax_passes_the_gradient_back, 0,
                         SIZES * SOFTMAX_VERSIONS);
     suite_add_tcase(suite, softmax);

@@ -124,7 +124,8 @@ START_TEST(a_checkpoint_continues_on_the_device_and_back) {
     ck_assert_msg(checkpoint_save(path, &gpu, &data, &error), "%s", error.text);
     ck_assert_msg(checkpoint_load(path, &cpu, &error), "%s", error.text);
     ck_assert_int_eq(cpu.step, 9);
-    const StepResult got = train_to(&cpu, &data, 12), want = train_to(&whole, &data, 12);
+    const StepResult got = train_to(&cpu, &data, 12),
+                     want = train_to(&whole, &data, 12);
     assert_number_close(got.loss / want.loss, 1, 1e-4, "loss of step 12");
     trainer_free(&cpu);
     trainer_free(&whole);
@@ -150,7 +151,8 @@ START_TEST(the_memory_that_is_stated_is_what_is_taken) {
     gpu_engine.free(&t);
     ck_assert(gpu_open(&after, &error));
     ck_assert_msg(!before.emulated || after.free_bytes >= before.free_bytes,
-                  "%.0f bytes are not given back", before.free_bytes - after.free_bytes);
+                  "%.0f bytes are not given back",
+                  before.free_bytes - after.free_bytes);
 }
 END_TEST
 
@@ -163,7 +165,8 @@ START_TEST(a_batch_that_does_not_fit_is_told_the_size_that_does) {
     s.model.height = s.model.width = 128;
     s.batch = 100000;
     ck_assert(!gpu_engine.make(&t, &s, 200000, &error));
-    assert_error_line(error, "a batch of 100000 images|MB|the largest that fits is --batch");
+    assert_error_line(error,
+                      "a batch of 100000 images|MB|the largest that fits is --batch");
 }
 END_TEST
 

@@ -43,7 +43,7 @@ for patch in "$here"/$pattern.patch; do
     if ! patch -s -p1 <"$patch" >patch.log 2>&1; then
         echo "STALE   $name: the patch doesn't apply"
         missed=$((missed + 1))
-        find . -name '*.rej' -o -name '*.orig' | xargs rm -f
+        find . \( -name '*.rej' -o -name '*.orig' \) -exec rm -f {} +
         continue
     fi
     if ! build; then

@@ -125,8 +125,7 @@ static const int warpSize = 32;
 #define __shfl_up_sync(...) cuda_on_cpu_shfl_up(__FILE__, __LINE__, __VA_ARGS__)
 #define __ballot_sync(mask, p) cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p)
 #define __any_sync(mask, p) (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p) != 0)
-#define __all_sync(mask, p)                                                            \
-    (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, !(p)) == 0)
+#define __all_sync(mask, p) (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, !(p)) == 0)
 
 void cuda_on_cpu_barrier(const char *file, int line);
 
@@ -180,8 +179,8 @@ T cuda_on_cpu_shfl_xor(const char *file, int line, unsigned mask, T value, int b
                                 source < group + width ? source : lane);
 }
 template <class T>
-T cuda_on_cpu_shfl_down(const char *file, int line, unsigned mask, T value,
-                        unsigned by, int width = 32) {
+T cuda_on_cpu_shfl_down(const char *file, int line, unsigned mask, T value, unsigned by,
+                        int width = 32) {
     const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
     const int source = lane + (int)by;
     return cuda_on_cpu_exchange("__shfl_down_sync", file, line, mask, value,
@@ -268,7 +267,7 @@ static inline int max(int a, int b) {
     return a > b ? a : b;
 }
 
-/* ---- launching --------------------------------------------------------------------- */
+/* ---- launching ------------------------------------------------------------------- */
 
 typedef struct CUstream_st *cudaStream_t;
 
@@ -295,7 +294,7 @@ void cuda_on_cpu_launch(const char *name, dim3 grid, dim3 block, size_t shared_b
         &call);
 }
 
-/* ---- the runtime's functions --------------------------------------------------------- */
+/* ---- the runtime's functions ----------------------------------------------------- */
 
 typedef enum cudaError {
     cudaSuccess = 0,

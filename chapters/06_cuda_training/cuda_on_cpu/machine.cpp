@@ -298,7 +298,7 @@ uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned
     return t->result;
 }
 
-/* ---- the scheduler ----------------------------------------------------------------- */
+/* ---- the scheduler --------------------------------------------------------------- */
 
 #ifdef __SANITIZE_ADDRESS__
 CudaOnCpuRange cuda_on_cpu_static_shared(void) {
@@ -354,8 +354,9 @@ static void report_deadlock(void) {
         other = waits;
     }
     char place[300];
-    snprintf(place, sizeof place, "waits in %s at %s:%d", other->what ? other->what : "",
-             other->file ? other->file : "", other->line);
+    snprintf(place, sizeof place, "waits in %s at %s:%d",
+             other->what ? other->what : "", other->file ? other->file : "",
+             other->line);
     cuda_on_cpu_stop("%s at %s:%d is not reached by all threads: %d of %d wait there, "
                      "the first is (%u,%u,%u); thread (%u,%u,%u) %s",
                      waits->what, waits->file, waits->line, waiting, thread_count,
@@ -369,7 +370,8 @@ static bool open_barrier(void) {
     const Thread *first = &threads[0];
     for (int i = 0; i < thread_count; i++) {
         const Thread *t = &threads[i];
-        if (t->state != AT_BARRIER || t->line != first->line || t->file != first->file) {
+        if (t->state != AT_BARRIER || t->line != first->line ||
+            t->file != first->file) {
             return false;
         }
     }
@@ -413,7 +415,8 @@ static void place_threads(dim3 block) {
     thread_count = (int)(block.x * block.y * block.z);
     for (int i = 0; i < thread_count; i++) {
         const unsigned n = (unsigned)i;
-        threads[i].index = {n % block.x, n / block.x % block.y, n / (block.x * block.y)};
+        threads[i].index = {n % block.x, n / block.x % block.y,
+                            n / (block.x * block.y)};
     }
 }
 

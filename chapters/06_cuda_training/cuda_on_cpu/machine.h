@@ -52,21 +52,21 @@ enum CudaOnCpuOrder { ORDER_FORWARD, ORDER_BACKWARD, ORDER_SHUFFLED, ORDERS };
 /* cuda_on_cpu_run_grid: the launch in cuda_on_cpu_now, once. */
 void cuda_on_cpu_run_grid(CudaOnCpuOrder order);
 
-/* ---- orders.cpp ------------------------------------------------------------------- */
+/* ---- orders.cpp ------------------------------------------------------------------ */
 
 /* cuda_on_cpu_run_in_all_orders: stops if memory ends up different in one of them. */
 void cuda_on_cpu_run_in_all_orders(void);
 
-/* ---- watch.cpp: does nothing unless the kernels were compiled to be watched ---------- */
+/* ---- watch.cpp: does nothing unless the kernels were compiled to be watched ------ */
 
-void cuda_on_cpu_watch_launch(void);        /* a launch begins */
-void cuda_on_cpu_watch_block(int threads);  /* a block begins */
-void cuda_on_cpu_watch_barrier(void);       /* all its threads met */
-void cuda_on_cpu_watch_warp(int warp);      /* lanes of a warp met */
+void cuda_on_cpu_watch_launch(void);       /* a launch begins */
+void cuda_on_cpu_watch_block(int threads); /* a block begins */
+void cuda_on_cpu_watch_barrier(void);      /* all its threads met */
+void cuda_on_cpu_watch_warp(int warp);     /* lanes of a warp met */
 void cuda_on_cpu_watch_block_end(void);
-void cuda_on_cpu_watch_free(void *shadow);  /* memory is given back */
+void cuda_on_cpu_watch_free(void *shadow); /* memory is given back */
 
-/* ---- runtime.cpp ------------------------------------------------------------------- */
+/* ---- runtime.cpp ----------------------------------------------------------------- */
 
 /* Memory that cudaMalloc gave and cudaFree has not taken back, in order of address. */
 struct CudaOnCpuBlock {

@@ -180,8 +180,9 @@ static int block_after(const void *at) {
 CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at) {
     const int i = block_after(at);
     CudaOnCpuBlock *b = cuda_on_cpu_memory.blocks + i;
-    return i < cuda_on_cpu_memory.count && b->at <= static_cast<const char *>(at) ? b
-                                                                                  : NULL;
+    return i < cuda_on_cpu_memory.count && b->at <= static_cast<const char *>(at)
+               ? b
+               : NULL;
 }
 
 static bool add_block(char *at, size_t bytes) {
@@ -195,7 +196,8 @@ static bool add_block(char *at, size_t bytes) {
         room = 2 * room + 64;
     }
     const int i = block_after(at);
-    memmove(m->blocks + i + 1, m->blocks + i, (size_t)(m->count - i) * sizeof *m->blocks);
+    memmove(m->blocks + i + 1, m->blocks + i,
+            (size_t)(m->count - i) * sizeof *m->blocks);
     m->blocks[i] = {at, bytes, NULL};
     m->count++;
     return true;
@@ -212,7 +214,8 @@ cudaError_t cudaMalloc(void **at, size_t bytes) {
     if (error != cudaSuccess) {
         return error;
     }
-    if (bytes > free_bytes_of_device() || posix_memalign(&block, ALIGNMENT, bytes) != 0 ||
+    if (bytes > free_bytes_of_device() ||
+        posix_memalign(&block, ALIGNMENT, bytes) != 0 ||
         !add_block(static_cast<char *>(block), bytes)) {
         return result(cudaErrorMemoryAllocation);
     }
@@ -294,7 +297,7 @@ cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
     return result(set(at, value, bytes));
 }
 
-/* ---- streams and events: everything is done when it returns ------------------------ */
+/* ---- streams and events: everything is done when it returns ---------------------- */
 
 struct CUstream_st {
     unsigned flags;

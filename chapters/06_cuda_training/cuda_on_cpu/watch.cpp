@@ -27,8 +27,8 @@ enum { MOST_THREADS = 1024, WARP = 32, MOST_SITES = 4096 };
 
 static bool is_watched; /* some kernels call the functions below */
 
-/* clang reports accesses for races only: of two that can't be told apart by a race, one.
- * So there is nothing to count. */
+/* clang reports accesses for races only: of two that a race can't tell apart, one. So
+ * there is nothing to count. */
 #ifdef __clang__
 static const bool reports_all = false;
 #else
@@ -42,7 +42,7 @@ static void *must(void *memory) {
     return memory;
 }
 
-/* ---- what is counted for each kernel ------------------------------------------------ */
+/* ---- what is counted for each kernel --------------------------------------------- */
 
 enum { MOST_KERNELS = 256 };
 static struct {
@@ -57,8 +57,8 @@ static const char *space_names[] = {"global loads", "global stores", "shared loa
 enum { SPACES = 4 };
 
 static CudaOnCpuAccesses *space(CudaOnCpuCounts *c, int which) {
-    CudaOnCpuAccesses *all[SPACES] = {&c->global_load, &c->global_store, &c->shared_load,
-                                      &c->shared_store};
+    CudaOnCpuAccesses *all[SPACES] = {&c->global_load, &c->global_store,
+                                      &c->shared_load, &c->shared_store};
     return all[which];
 }
 
@@ -101,7 +101,8 @@ static void print_counts(void) {
         for (int s = 0; s < SPACES; s++) {
             const CudaOnCpuAccesses *a = space(c, s);
             if (a->accesses > 0) {
-                fprintf(stderr, "    %-14s %12lu of threads, %10lu of warps, %.1f %s each\n",
+                fprintf(stderr,
+                        "    %-14s %12lu of threads, %10lu of warps, %.1f %s each\n",
                         space_names[s], a->accesses, a->requests,
                         (double)a->units / (double)a->requests,
                         s < 2 ? "sectors" : "passes");
@@ -123,12 +124,12 @@ static CudaOnCpuCounts *counts_of(const char *kernel) {
     return &kernels[kernel_count++].counts;
 }
 
-/* ---- one access, written down -------------------------------------------------------- */
+/* ---- one access, written down ---------------------------------------------------- */
 
 struct Access {
-    int site;      /* which instruction */
+    int site; /* which instruction */
     short bytes;
-    short in;      /* of SPACES */
+    short in; /* of SPACES */
     uintptr_t address;
 };
 
@@ -147,7 +148,8 @@ static int site_of(uintptr_t instruction) {
     for (int steps = 0; sites[i] != 0 && sites[i] != instruction; steps++) {
         i = (i + 1) % MOST_SITES;
         if (steps == MOST_SITES) {
-            cuda_on_cpu_stop("more than %d instructions that access memory", MOST_SITES);
+            cuda_on_cpu_stop("more than %d instructions that access memory",
+                             MOST_SITES);
         }
     }
     sites[i] = instruction;
@@ -158,13 +160,13 @@ static void write_down(int thread, Access access) {
     Log *log = &logs[thread];
     if (log->count == log->room) {
         log->room = 2 * log->room + 64;
-        log->accesses = static_cast<Access *>(must(
-            realloc(log->accesses, (size_t)log->room * sizeof *log->accesses)));
+        log->accesses = static_cast<Access *>(
+            must(realloc(log->accesses, (size_t)log->room * sizeof *log->accesses)));
     }
     log->accesses[log->count++] = access;
 }
 
-/* ---- a warp's requests ------------------------------------------------------------------ */
+/* ---- a warp's requests ----------------------------------------------------------- */
 
 struct Request {
     int lanes;
@@ -305,7 +307,7 @@ static void count_block(void) {
     }
 }
 
-/* ---- races ---------------------------------------------------------------------------- */
+/* ---- races ----------------------------------------------------------------------- */
 
 /* `interval`: a number for each stretch between two barriers of one block; never the
  * same again. `meeting`: how often this thread's warp had met. */
@@ -358,7 +360,8 @@ static void stop_at_race(const char *does, When now, const char *did, When then,
     }
     cuda_on_cpu_stop(
         "%s %s memory%s at %s, where %s thread (%u,%u,%u) %s at %s: a race%s", does,
-        shared ? "shared" : "global", place, place_of(now.instruction, here, sizeof here),
+        shared ? "shared" : "global", place,
+        place_of(now.instruction, here, sizeof here),
         other_block ? "another block's" : "its block's", t.x, t.y, t.z, did,
         place_of(then.instruction, there, sizeof there),
         other_block ? "; blocks can't wait for each other within a kernel"
@@ -380,9 +383,11 @@ static bool is_over(When then, When now) {
 static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool shared) {
     /* What a block leaves in shared memory is no other block's. */
     const bool wrote = s->write.interval >= (shared ? first_of_block : first_of_launch);
-    const bool was_read = s->read.interval >= (shared ? first_of_block : first_of_launch);
+    const bool was_read =
+        s->read.interval >= (shared ? first_of_block : first_of_launch);
     if (wrote && !is_over(s->write, now)) {
-        stop_at_race(writes ? "writes" : "reads", now, "wrote", s->write, address, shared);
+        stop_at_race(writes ? "writes" : "reads", now, "wrote", s->write, address,
+                     shared);
     }
     if (writes) {
         const bool same_interval = was_read && s->read.interval == now.interval;
@@ -407,7 +412,7 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
     s->read = now;
 }
 
-/* ---- memory's shadow --------------------------------------------------------------------- */
+/* ---- memory's shadow ------------------------------------------------------------- */
 
 static CudaOnCpuRange fixed; /* static shared memory */
 static Shadow *static_shadow, *dynamic_shadow;
@@ -444,7 +449,8 @@ static Shadow *shadow_of_global(const char *at) {
     return static_cast<Shadow *>(b->shadow) + (at - b->at) / 4;
 }
 
-static void watch(const void *address, int bytes, bool writes, const void *instruction) {
+static void watch(const void *address, int bytes, bool writes,
+                  const void *instruction) {
     const int thread = cuda_on_cpu_thread();
     if (thread < 0 || !counts || cuda_on_cpu_is_local(address)) {
         return; /* the host's, or a thread's own variables */
@@ -463,8 +469,10 @@ static void watch(const void *address, int bytes, bool writes, const void *instr
     }
     const uintptr_t where = reinterpret_cast<uintptr_t>(at);
     const uintptr_t who = reinterpret_cast<uintptr_t>(instruction);
-    const When now = {interval, meetings[thread / WARP], thread, (uint32_t)(who - program)};
-    write_down(thread, {site_of(who), (short)bytes, (short)(2 * shared + writes), where});
+    const When now = {interval, meetings[thread / WARP], thread,
+                      (uint32_t)(who - program)};
+    write_down(thread,
+               {site_of(who), (short)bytes, (short)(2 * shared + writes), where});
     if (bytes < 4) {
         return; /* threads may have neighbouring bytes of a word */
     }
@@ -473,7 +481,7 @@ static void watch(const void *address, int bytes, bool writes, const void *instr
     }
 }
 
-/* ---- what the machine tells ---------------------------------------------------------------- */
+/* ---- what the machine tells ------------------------------------------------------ */
 
 void cuda_on_cpu_watch_launch(void) {
     static bool prints;
@@ -532,7 +540,7 @@ void cuda_on_cpu_atomic(void) {
     }
 }
 
-/* ---- what the compiler calls ------------------------------------------------------------------ */
+/* ---- what the compiler calls ----------------------------------------------------- */
 
 #define WATCH(name, bytes, writes)                                                     \
     extern "C" void name(void *at);                                                    \

@@ -10,7 +10,8 @@
 
 /* ---- patches ------------------------------------------------------------------- */
 
-void cpu_patches(int B, int C, int H, int W, int P, const double *images, double *patches) {
+void cpu_patches(int B, int C, int H, int W, int P, const double *images,
+                 double *patches) {
     patches_from_images(tensor4((real *)images, B, C, H, W), P,
                         tensor3(patches, B, H / P * (W / P), C * P * P));
 }
@@ -38,8 +39,8 @@ static PatchEmbeddingActivations scratch(const CpuEmbedding *l) {
 
 static void forward(const CpuEmbedding *l, PatchEmbeddingActivations *a, Tensor z_0) {
     const PatchEmbedding layer = embedding(l, l->cls_token, l->pos_embed, l->E, l->b_E);
-    patch_embedding_forward(
-        &layer, tensor4((real *)l->images, l->B, l->C, l->H, l->W), a, z_0);
+    patch_embedding_forward(&layer, tensor4((real *)l->images, l->B, l->C, l->H, l->W),
+                            a, z_0);
 }
 
 static Tensor tokens(const CpuEmbedding *l, const double *data) {
@@ -66,8 +67,9 @@ void cpu_embedding_backward(const CpuEmbedding *l, const double *dz_0) {
 
 /* ---- loss ----------------------------------------------------------------------- */
 
-double cpu_cross_entropy(int B, int K, const double *logits, const unsigned char *labels,
-                         double smoothing, double scale, double *dlogits) {
+double cpu_cross_entropy(int B, int K, const double *logits,
+                         const unsigned char *labels, double smoothing, double scale,
+                         double *dlogits) {
     return cross_entropy(tensor2((real *)logits, B, K), labels, smoothing, scale,
                          tensor2(dlogits, B, K));
 }
@@ -76,7 +78,7 @@ int cpu_argmax(int K, const double *logits, int b) {
     return argmax_row(tensor2((real *)logits, b + 1, K), b);
 }
 
-/* ---- AdamW ------------------------------------------------------------------------ */
+/* ---- AdamW ----------------------------------------------------------------------- */
 
 enum { MOST_PARAMETERS = 16 };
 
@@ -86,7 +88,8 @@ void cpu_adamw_step(const CpuAdamW *o, double lr, long t, double *weights,
     Parameter parameters[MOST_PARAMETERS];
     long offset = 0;
     if (o->parameters > MOST_PARAMETERS) {
-        bug("cpu_adamw_step: %d parameters, at most %d", o->parameters, MOST_PARAMETERS);
+        bug("cpu_adamw_step: %d parameters, at most %d", o->parameters,
+            MOST_PARAMETERS);
     }
     for (int i = 0; i < o->parameters; i++) {
         parameters[i] = (Parameter){.at = tensor1(NULL, (int)(o->ends[i] - offset)),

@@ -1,0 +1,22 @@
+#!/bin/sh
+# compile_commands.sh CC CFLAGS CXX CXXFLAGS: compile_commands.json, which editors and
+# clangd read: how each source is compiled (in float). Printed to stdout.
+cc=$1
+cflags=$2
+cxx=$3
+cxxflags=$4
+first=yes
+echo "["
+find common chapters tests -name '*.c' -o -name '*.cu' -o -name '*.cpp' | sort |
+    while read -r file; do
+        case $file in
+        *.c) command="$cc $cflags -Itests -Itests/cuda -c $file" ;;
+        *) command="$cxx -x c++ $cxxflags -Itests/cuda -c $file" ;;
+        esac
+        [ "$first" = yes ] || echo ","
+        first=no
+        printf '  {"directory": "%s", "file": "%s",\n   "command": "%s"}' "$PWD" "$file" \
+            "$(printf '%s' "$command" | sed 's/["\\]/\\&/g')"
+    done
+echo
+echo "]"

@@ -1,0 +1,74 @@
+#!/bin/sh
+# lint.sh: is every source formatted, and do the checkers find nothing? clang-format (14:
+# other versions format otherwise), lines of 88 columns, cppcheck, clang-tidy, shellcheck.
+# A tool that isn't there is named and left out. Run in the repository's root.
+set -u
+bad=0
+sources() { # sources PATTERN: tracked files, or, without git, all there are
+    { git ls-files 2>/dev/null || find . -type f | sed 's|^./||'; } | grep -E "$1" |
+        grep -v '^build/'
+}
+there() { # there TOOL
+    command -v "$1" >/dev/null 2>&1 && return
+    echo "left out: $1 is not installed"
+    return 1
+}
+found() { # found TOOL STATUS
+    [ "$2" -eq 0 ] && echo "lint: $1: nothing" && return
+    echo "lint: $1: see above"
+    bad=1
+}
+
+if there clang-format; then
+    case $(clang-format --version) in
+    *' 14.'*)
+        sources '\.(c|h|cu|cpp)$' | xargs clang-format --dry-run --Werror
+        found "clang-format (make format mends it)" $?
+        ;;
+    *) echo "left out: clang-format is not version 14" ;;
+    esac
+fi
+sources '\.(c|h|cu|cpp)$' | xargs awk 'length > 88 {
+    print FILENAME ":" FNR ": a line of " length " columns, at most 88"; bad = 1 }
+    END { exit bad }'
+found "88 columns" $?
+
+INCLUDES="-Icommon -Itests -Itests/cuda"
+for folder in chapters/0*; do
+    INCLUDES="$INCLUDES -I$folder"
+done
+if there cppcheck; then
+    # What it can't know: a vector of numbers may be read one by one; the sum of exp is
+    # at least exp(0); a union is filled byte by byte; in tests/cuda/in_double real is
+    # double; a declaration of functions by macro has commas; an Error is there to be
+    # written (ctuuninitvar).
+    # shellcheck disable=SC2086 # options are to be split
+    sources '\.c$' | xargs cppcheck -q --std=c11 --enable=warning,performance,portability \
+        --error-exitcode=1 -DDEVICE=device_cuda_on_cpu \
+        --suppress=missingIncludeSystem --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
+        --suppress=invalidFunctionArg:chapters/05_vision_transformer/cross_entropy.c \
+        --suppress=uninitvar:chapters/05_vision_transformer/safetensors.c \
+        --suppress=invalidPointerCast:tests/cuda/in_double/* \
+        --suppress=constStatement:tests/bench/blas.c \
+        --suppress=syntaxError:chapters/06_cuda_training/cuda_on_cpu/cuda_runtime.h \
+        $INCLUDES
+    found cppcheck $?
+fi
+if there clang-tidy; then
+    checks='-*,bugprone-*,clang-analyzer-*,performance-*,misc-redundant-expression'
+    # matrices have neighbouring arguments of one type; -Wconversion looks at widths
+    checks="$checks,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions"
+    checks="$checks,-bugprone-implicit-widening-of-multiplication-result"
+    checks="$checks,-bugprone-reserved-identifier" # _XOPEN_SOURCE
+    checks="$checks,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling"
+    # shellcheck disable=SC2086
+    sources '^(common|chapters)/.*\.c$' | xargs -P "$(getconf _NPROCESSORS_ONLN)" -I FILE \
+        clang-tidy --quiet --warnings-as-errors='*' -checks="$checks" FILE -- -std=c11 \
+        -D_XOPEN_SOURCE=700 -DDEVICE=device_cuda_on_cpu $INCLUDES 2>/dev/null
+    found clang-tidy $?
+fi
+if there shellcheck; then
+    sources '\.sh$' | xargs shellcheck -S warning
+    found shellcheck $?
+fi
+exit $bad
