@@ -10,54 +10,73 @@ set -u
 cc=${1:-cc}
 pattern=${2:-*}
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-tree=$root/build/mutants
 here=$root/tests/mutants
-
-rm -rf "$tree"
-mkdir -p "$tree/data"
-cp -R "$root/Makefile" "$root/common" "$root/chapters" "$root/tests" "$tree" || exit 1
-cp -R "$root/data/sample" "$tree/data" || exit 1
-cd "$tree" || exit 1
+workers=$(getconf _NPROCESSORS_ONLN)
+[ "$workers" -le 8 ] || workers=8
 of_layers=build/$(basename "$cc")/double/tests/run
 of_kernels=build/$(basename "$cc")/float/tests/cuda_run
 
-build() {
-    make -s -j "$(getconf _NPROCESSORS_ONLN)" CC="$cc" "$tests" >build.log 2>&1
+build() { # build JOBS
+    make -s -j "$1" CC="$cc" "$tests" >build.log 2>&1
 }
 run_tests() {
     OMP_NUM_THREADS=2 timeout 300 "$tests" >run.log 2>&1
 }
 
+# One copy of the tree is built and tested without a bug; the others are its copies.
+first=$root/build/mutants/1
+rm -rf "$root/build/mutants"
+mkdir -p "$first/data"
+cp -R "$root/Makefile" "$root/common" "$root/chapters" "$root/tests" "$first" || exit 1
+cp -R "$root/data/sample" "$first/data" || exit 1
+cd "$first" || exit 1
 for tests in "$of_kernels" "$of_layers"; do
-    build || { cat build.log; echo "mutants: the tests don't build"; exit 1; }
+    build "$workers" || { cat build.log; echo "mutants: the tests don't build"; exit 1; }
     run_tests || { tail -n 20 run.log; echo "mutants: the tests fail without a bug"; exit 1; }
 done
+for worker in $(seq 2 "$workers"); do
+    cp -Rp "$first" "$root/build/mutants/$worker" || exit 1
+done
 
-caught=0
-missed=0
-for patch in "$here"/$pattern.patch; do
-    name=$(basename "$patch" .patch)
-    why=$(head -n 1 "$patch")
+# try PATCH: in this copy; prints a line.
+try() {
+    name=$(basename "$1" .patch)
+    why=$(head -n 1 "$1")
     tests=$of_layers
-    grep -q '^--- a/chapters/06' "$patch" && tests=$of_kernels
-    if ! patch -s -p1 <"$patch" >patch.log 2>&1; then
+    grep -q '^--- a/chapters/06' "$1" && tests=$of_kernels
+    if ! patch -s -p1 <"$1" >patch.log 2>&1; then
         echo "STALE   $name: the patch doesn't apply"
-        missed=$((missed + 1))
         find . \( -name '*.rej' -o -name '*.orig' \) -exec rm -f {} +
-        continue
+        return
     fi
-    if ! build; then
+    if ! build 1; then
         echo "BROKEN  $name: doesn't build: $(grep -m1 error build.log)"
-        missed=$((missed + 1))
     elif run_tests; then
         echo "MISSED  $name: $why"
-        missed=$((missed + 1))
     else
-        first=$(grep -m1 -oE 'test_[a-z_]+\.c:[0-9]+:[EF]:[^:]*:[^:]*' run.log)
-        printf 'caught  %-42s by %s\n' "$name" "${first:-the suite}"
-        caught=$((caught + 1))
+        found=$(grep -m1 -oE 'test_[a-z_]+\.c:[0-9]+:[EF]:[^:]*:[^:]*' run.log)
+        printf 'caught  %-42s by %s\n' "$name" "${found:-the suite}"
     fi
-    patch -s -R -p1 <"$patch"
-done
+    patch -s -R -p1 <"$1"
+}
+
+# Each worker has every n-th patch.
+work() { # work NUMBER
+    cd "$root/build/mutants/$1" || exit 1
+    turn=0
+    for patch in "$here"/$pattern.patch; do
+        turn=$((turn + 1))
+        [ $((turn % workers)) -eq $(($1 % workers)) ] && try "$patch"
+    done
+}
+for worker in $(seq 1 "$workers"); do
+    work "$worker" &
+done >"$root/build/mutants/log"
+wait
+sort -k2 "$root/build/mutants/log"
+
+caught=$(grep -c '^caught' "$root/build/mutants/log")
+missed=$(grep -vc '^caught' "$root/build/mutants/log")
+all=$(find "$here" -name "$pattern.patch" | wc -l)
 echo "$caught passed, $missed failed"
-[ "$missed" -eq 0 ] && [ "$caught" -gt 0 ]
+[ "$missed" -eq 0 ] && [ "$caught" -eq "$all" ] && [ "$caught" -gt 0 ]
