@@ -121,7 +121,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages format lint mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages plots format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -162,6 +162,14 @@ equations: ## every equation of the papers: its code, test, plot, note; ALL=1: a
 
 pages: ## write the notes' tables of equations anew, after lines have moved
 	@sh common/scripts/refresh_pages.sh
+
+plots: $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures; installs gnuplot if missing
+	@sh common/scripts/setup.sh build plots
+	@sh plots/make_plots.sh plots/pictures $(BUILD)/float/tests/pictures/check
+$(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need-libraries
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $< -lz -o $@
 
 format: ## clang-format every source (version 14)
 	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i

@@ -3,12 +3,10 @@
 #     gnuplot -c plots/attention_cost.gp plots/attention_cost.dat out.png
 #
 # The data come from ./chapter2, section 2.6.
-if (ARGC != 2) {
-    print "usage: gnuplot -c plots/attention_cost.gp IN.dat OUT.png"
-    exit status 2
-}
-set terminal pngcairo size 900,600 noenhanced font ",12"
-set output ARG2
+width = 900
+height = 600
+picture = ARG2
+load "plots/terminal.gp"
 set title "Scaled dot-product attention, d_k = d_v = 64, one thread"
 set xlabel "n, tokens"
 set ylabel "time (ms)"

@@ -3,12 +3,10 @@
 #     gnuplot -c plots/gradcheck_curve.gp plots/gradcheck_curve.dat out.png
 #
 # The data come from ./chapter1, section 1.7.
-if (ARGC != 2) {
-    print "usage: gnuplot -c plots/gradcheck_curve.gp IN.dat OUT.png"
-    exit status 2
-}
-set terminal pngcairo size 900,600 noenhanced font ",12"
-set output ARG2
+width = 900
+height = 600
+picture = ARG2
+load "plots/terminal.gp"
 set title "How well a central difference knows GELU'(x)"
 set xlabel "step eps (no unit)"
 set ylabel "relative error (no unit)"

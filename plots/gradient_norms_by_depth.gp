@@ -1,7 +1,9 @@
 # Sizes of gradients by depth when training begins, pre-norm beside post-norm.
 #   gnuplot -c plots/gradient_norms_by_depth.gp IN.dat OUT.png
-set terminal pngcairo size 1000,480 font "sans,12" noenhanced
-set output ARG2
+width = 1000
+height = 480
+picture = ARG2
+load "plots/terminal.gp"
 set multiplot layout 1,2 title "Gradient norms by depth, at initialisation"
 set xlabel "depth l (blocks)"
 set xrange [-0.5:24.5]

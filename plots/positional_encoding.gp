@@ -1,8 +1,10 @@
 # The sinusoids of [AIAYN 3.5] as a picture: one row a position, one column a
 # dimension. Fast waves at the left, slow ones at the right.
 #   gnuplot -c plots/positional_encoding.gp IN.dat OUT.png
-set terminal pngcairo size 900,600 font "sans,12" noenhanced
-set output ARG2
+width = 900
+height = 600
+picture = ARG2
+load "plots/terminal.gp"
 set title "Position encodings PE(pos, j): even j sine, odd j cosine"
 set xlabel "dimension j (number of the column)"
 set ylabel "position pos (tokens)"

@@ -4,12 +4,10 @@
 #
 # The data come from ./chapter1 --ladder: first the rungs, then the machine, with one
 # row for one thread and, where there are more, one for all.
-if (ARGC != 2) {
-    print "usage: gnuplot -c plots/roofline.gp IN.dat OUT.png"
-    exit status 2
-}
-set terminal pngcairo size 900,600 noenhanced font ",12"
-set output ARG2
+width = 900
+height = 600
+picture = ARG2
+load "plots/terminal.gp"
 
 stats ARG1 index 1 using 1 name "THREADS" nooutput
 stats ARG1 index 1 using 5 name "SIZE" nooutput
