@@ -1,5 +1,5 @@
 # training_curves.gp: loss and accuracy of every step, as the run's log has them, each
-# with its mean over the last 100 steps; and the learning rate [AIAYN eq.3] [ViT T.3].
+# with a mean that fades over 100 steps; and the learning rate [AIAYN eq.3] [ViT T.3].
 #
 #     gnuplot -c plots/training_curves.gp chapter5.csv out.png
 #
@@ -18,12 +18,12 @@ mean(x) = (n = n + 1, w = w * keep, s = s * keep + (1 - keep) * x, s / (1 - w))
 set ylabel "loss (nats)"
 n = 0; s = 0.0; w = 1.0
 plot ARG1 using 1:3 every ::1 with dots lc rgb "gray60" title "of a step's batch", \
-     ARG1 using 1:(mean($3)) every ::1 with lines lw 2 lc rgb "black" title "mean of the last"
+     ARG1 using 1:(mean($3)) every ::1 with lines lw 2 lc rgb "black" title "mean, fading over 100 steps"
 set ylabel "accuracy (share)"
 set key bottom right
 n = 0; s = 0.0; w = 1.0
 plot ARG1 using 1:4 every ::1 with dots lc rgb "gray60" title "of a step's batch", \
-     ARG1 using 1:(mean($4)) every ::1 with lines lw 2 lc rgb "black" title "mean of the last"
+     ARG1 using 1:(mean($4)) every ::1 with lines lw 2 lc rgb "black" title "mean, fading over 100 steps"
 set ylabel "learning rate"
 set xlabel "step"
 unset key
