@@ -1,6 +1,6 @@
 /*
  * check_picture FILE.png...: is there something to see? A picture that is empty, black,
- * or cut off fails: of its pixels 0.5% to 60% must differ from the background (the upper
+ * check_picture FILE.png...: is there something to see? One that is empty, black, or
  * left corner), every quarter of it must have some of them, and the background must be
  * light. Exit status 1 if one fails.
  *
