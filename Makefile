@@ -121,7 +121,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages plots format lint mutants bench clean
+.PHONY: start grade mine all help setup found data test test-quick test-gpu gpu-report equations pages plots format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -187,7 +187,26 @@ mutants: ## plant known bugs, one at a time, and see each one caught
 bench: $(BUILD)/float/tests/bench/run ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
 	@PYTHON='$(PYTHON)' $< $(BENCH)
 
-clean: ## remove what was built
+start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
+	@$(need_n)
+	@sh common/scripts/start.sh $(N) $(MINE)
+	@$(MAKE) --no-print-directory $(GRADE)
+	@[ -e $(MINE)/answers.txt ] || $(GRADE) --tasks >$(MINE)/answers.txt
+	@echo "$(MINE) is yours: write what is marked there, and answer answers.txt;"
+	@echo "then: make grade N=$(N)"
+
+grade: ## N=2: what passes, what is wrong and why, and how far you are
+	@$(need_n)
+	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
+	@$(MAKE) --no-print-directory $(GRADE)
+	@$(GRADE) $(MINE) || true
+
+mine: ## N=2: ./work/chapter2/chapter2, the program, of what you wrote; with its tests
+	@$(need_n)
+	@$(MAKE) --no-print-directory $(MINE)/chapter$(N)
+	@$(MAKE) --no-print-directory mine-tests
+
+clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%)
 
 .PHONY: run-tests need-compiler need-libraries need-check
@@ -338,5 +357,49 @@ chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cu
           $(BUILD)/watched/cuda_on_cpu.o $(CHAPTER6_GPU) | found need-libraries data
 	$(call say,link,$@)
 	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(if $(NVCC),$(CUDA_LIBS)) $(LDLIBS) -o $@
+
+# ---- exercises ----------------------------------------------------------------
+
+# A student's files are used in place of the course's of the same name: those in
+# work/chapterN. Everything else comes as it is.
+WORK := work
+MINE = $(WORK)/chapter$(N)
+GRADE = $(BUILD)/double/$(MINE)/grade
+need_n = case '$(N)' in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
+mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
+MINE_FLAGS := -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable
+SUITES_1 := matmul softmax gelu linear gradcheck
+SUITES_2 := attention
+SUITES_3 := multi_head_attention positions
+SUITES_4 := layer_norm dropout mlp encoder_block
+SUITES_5 := patch_embedding vit cross_entropy adamw schedule
+SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
+
+ifneq ($(filter $(N),$(CHAPTERS)),)
+$(BUILD)/double/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
+$(BUILD)/float/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
+GRADER := tests/exercises/exercise.c tests/exercises/exercises_$(N).c tests/naive_layers.c
+ifneq ($(N),6)
+$(GRADE): $(call objects,double,$(call mine,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) | $(if $(filter 5,$(N)),need-libraries)
+	$(call say,link,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
+$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
+             $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries data)
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
+$(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -r -nostdlib $^ -o $@.all
+	$(Q)objcopy --keep-global-symbol=chapter$(N)_gradient_checks $@.all $@
+	@rm -f $@.all
+$(BUILD)/double/$(MINE)/tests: $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CHECK_FLAGS) -ljansson -lz $(LDLIBS) -o $@
+endif
+.PHONY: mine-tests
+mine-tests: $(BUILD)/double/$(MINE)/tests
+	@sh tests/exercises/mine_tests.sh $< $(SUITES_$(N))
+endif
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*/*.d $(BUILD)/*/*/*/*.d)

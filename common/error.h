@@ -39,6 +39,20 @@ void *allocate(size_t bytes, const char *what, Error *error);
 /* bug: print the message (printf's format) to stderr and abort(). */
 void bug(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/*
+ * NOT_WRITTEN("2.3"): stands where an exercise of the course is to be written. It ends
+ * the program with one line (exercise, file, line) and a status of its own. In a kernel
+ * that runs on a GPU it stops the kernel.
+ */
+#define NOT_WRITTEN_STATUS 77
+#ifdef __CUDA_ARCH__
+#define NOT_WRITTEN(exercise) __trap()
+#else
+#define NOT_WRITTEN(exercise) not_written(exercise, __FILE__, __LINE__)
+#endif
+void not_written(const char *exercise, const char *file, int line)
+    __attribute__((noreturn));
+
 #ifdef __cplusplus
 }
 #endif

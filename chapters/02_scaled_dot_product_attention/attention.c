@@ -9,15 +9,18 @@
 #include "real_math.h"
 #include "softmax.h"
 
+/* exercise 2.2, cut: */
 /* [AIAYN fn.4]: q.k is a sum of d_k products, so its variance is d_k. */
 static real one_over_sqrt_d_k(Tensor Q) {
     return R(1) / (real)sqrt((double)tensor_cols(Q));
 }
+/* end of exercise 2.2 */
 
 /* S += mask; every row must keep at least one key. */
 static void apply_mask(Tensor S, Tensor mask) {
     expect_shape(mask, "A mask has a row for each query, a column for each key.",
                  tensor_rows(S), tensor_cols(S));
+    /* exercise 2.3 */
     for (int i = 0; i < tensor_rows(S); i++) {
         int allowed = 0;
         for (int j = 0; j < tensor_cols(S); j++) {
@@ -30,6 +33,7 @@ static void apply_mask(Tensor S, Tensor mask) {
                 i);
         }
     }
+    /* end of exercise 2.3 */
 }
 
 void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor A,
@@ -41,6 +45,7 @@ void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor 
     expect_shape(A, "A has a row for each query, a column for each key.", n, m);
     expect_shape(O, "O has one row of d_v for each query.", n, d_v);
 
+    /* exercise 2.2 */
     /* [AIAYN eq.1] [ViT eq.6]   A = softmax(Q K^T / sqrt(d_k)) */
     matmul_nt(Q, K, A);
     tensor_scale(A, one_over_sqrt_d_k(Q));
@@ -50,6 +55,7 @@ void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor 
     softmax_forward(A, A);
     /* [AIAYN eq.1] [ViT eq.7]   O = A V */
     matmul_nn(A, V, O);
+    /* end of exercise 2.2 */
 }
 
 void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tensor dQ,
@@ -61,6 +67,7 @@ void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tenso
     expect_shape(dO, "dO has the shape of O.", tensor_rows(Q), tensor_cols(V));
     Tensor dA = dS; /* one buffer, first for dA, then for dS */
 
+    /* exercise 2.4 */
     /* O = A V */
     matmul_tn(A, dO, dV);
     matmul_nt(dO, V, dA);
@@ -70,4 +77,5 @@ void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tenso
     tensor_scale(dS, one_over_sqrt_d_k(Q));
     matmul_nn(dS, K, dQ);
     matmul_tn(dS, Q, dK);
+    /* end of exercise 2.4 */
 }

@@ -1,0 +1,39 @@
+# stub.awk: a source with its exercises cut out, as a student finds it.
+#
+#     /* exercise 2.3 */        what stands between these two lines becomes
+#     /* end of exercise 2.3 */ NOT_WRITTEN("2.3"), to be replaced
+#     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
+#
+# `awk -v mode=list` prints "exercise line" for each NOT_WRITTEN of the result.
+# Exit status 1, and a line, where marks don't fit together.
+/^ *\/\* exercise [1-6]\.[1-6](, cut:)? \*\/$/ {
+    if (inside != "") fail("exercise within exercise " inside)
+    inside = $3
+    sub(/,$/, "", inside)
+    if ($0 !~ /cut:/) {
+        indent = $0
+        sub(/\/.*/, "", indent)
+        put(indent "/* Exercise " inside ": write this. */")
+        put(indent "NOT_WRITTEN(\"" inside "\");", inside)
+    }
+    next
+}
+/^ *\/\* end of exercise [1-6]\.[1-6] \*\/$/ {
+    if (inside != $5) fail("the end of " $5 " within " (inside == "" ? "none" : inside))
+    inside = ""
+    next
+}
+/\/\* (exercise|end of exercise) [0-9]/ { fail("a mark that isn't one") }
+inside == "" { put($0) }
+END { if (!failed && inside != "") fail("exercise " inside " has no end") }
+
+function put(line, exercise) {
+    out++
+    if (mode != "list") print line
+    else if (exercise != "") print exercise, out
+}
+function fail(why) {
+    if (!failed) printf "%s:%d: %s\n", FILENAME, FNR, why >"/dev/stderr"
+    failed = 1
+    exit 1
+}

@@ -1,0 +1,574 @@
+/*
+ * exercise.c: see exercise.h. A program that grades one chapter:
+ *
+ *   grade WORK              every exercise; WORK holds the student's answers.txt
+ *   grade --tasks           answers.txt as a student finds it
+ *   grade --answers         the same with its answers
+ *   grade --mistakes        each wrong answer that has a name: "2.1a = 0.24 | name"
+ *
+ * Exit status: 0 when every exercise passed, 1 when not, 2 for wrong usage.
+ */
+#include "exercise.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "random.h"
+
+enum { PASSED = 0, WRONG = 1, SECONDS = 5, LINE = 512 };
+
+/* What the asking functions do. */
+typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
+static Mode mode;
+
+static const Exercise *current; /* the exercise of this process */
+static const char *work;        /* the student's folder */
+static char where[LINE];        /* case_is */
+static bool failed, named;      /* the last result; whether a mistake fits it */
+static double got_number;
+static const real *got_data; /* the last expect's result */
+static Tensor got_tensor;
+static double got_tolerance;
+static char asked[8]; /* the last ask: "2.1a" */
+
+/* ---- inputs ------------------------------------------------------------------------ */
+
+static void *memory(size_t bytes) {
+    Error error;
+    void *at = allocate(bytes, "an exercise", &error);
+    if (!at) {
+        bug("%s", error.text);
+    }
+    return at;
+}
+
+double *doubles(long count) {
+    return memory((size_t)count * sizeof(double));
+}
+
+Tensor shape_of(int ndim, const int *shape) {
+    Tensor T = {.ndim = ndim, .ld = shape[ndim - 1]};
+    memcpy(T.shape, shape, (size_t)ndim * sizeof *shape);
+    return T;
+}
+
+Tensor zeros(Tensor shape) {
+    Tensor T = shape;
+    T.ld = tensor_cols(T);
+    T.data = memory((size_t)tensor_count(T) * sizeof(real));
+    return T;
+}
+
+Tensor unset(Tensor shape) {
+    Tensor T = zeros(shape);
+    tensor_fill(T, (real)NAN);
+    return T;
+}
+
+Tensor normal(int letter, Tensor shape) {
+    Tensor T = zeros(shape);
+    const Random random = {
+        .seed = 2017, .use = RANDOM_DEMO, .sequence = (uint32_t)letter};
+    random_fill_normal(random, T, 1);
+    return T;
+}
+
+Tensor values(Tensor shape, const double *given) {
+    Tensor T = zeros(shape);
+    for (long i = 0; i < tensor_count(T); i++) {
+        T.data[i] = (real)given[i];
+    }
+    return T;
+}
+
+Tensor wide(Tensor T) {
+    enum { GAP = 3 };
+    Tensor W = T;
+    const int cols = tensor_cols(T);
+    Tensor all = unset(SHAPE(tensor_rows(T), cols + 2 * GAP));
+    W.data = all.data + GAP;
+    W.ld = all.ld;
+    for (int i = 0; i < tensor_rows(T); i++) {
+        memcpy(tensor_row(W, i), tensor_row(T, i), (size_t)cols * sizeof(real));
+    }
+    return W;
+}
+
+double *doubles_of(Tensor T) {
+    const int rows = tensor_rows(T), cols = tensor_cols(T);
+    double *all = doubles((long)rows * cols);
+    for (long i = 0; i < (long)rows * cols; i++) {
+        all[i] = (double)tensor_row(T, (int)(i / cols))[i % cols];
+    }
+    return all;
+}
+
+/* ---- results ------------------------------------------------------------------------- */
+
+/* The last result was wrong, and everything was said about it. */
+static void stop_if_failed(void) {
+    if (failed) {
+        fflush(stdout);
+        _exit(WRONG);
+    }
+}
+
+void case_is(const char *format, ...) {
+    stop_if_failed();
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(where, sizeof where, format, arguments);
+    va_end(arguments);
+}
+
+static double largest(const double *a, long count) {
+    double most = 0;
+    for (long i = 0; i < count; i++) {
+        most = isfinite(a[i]) ? fmax(most, fabs(a[i])) : most;
+    }
+    return most;
+}
+
+/* Equal, both infinite in the same way, or both not a number. */
+static bool close_to(double got, double want, double error) {
+    return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= error;
+}
+
+/* The first element of T that isn't want's; -1: none. */
+static long first_difference(Tensor T, const double *want, double tolerance) {
+    const int cols = tensor_cols(T);
+    const double error = tolerance * fmax(largest(want, tensor_count(T)), 1e-30);
+    for (long i = 0; i < tensor_count(T); i++) {
+        if (!close_to((double)tensor_row(T, (int)(i / cols))[i % cols], want[i],
+                      error)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* "[0][2]": element i of T. */
+static void print_index(Tensor T, long i) {
+    long of[TENSOR_MAX_DIMS];
+    for (int d = T.ndim - 1; d >= 0; d--) {
+        of[d] = i % T.shape[d];
+        i /= T.shape[d];
+    }
+    for (int d = 0; d < T.ndim; d++) {
+        printf("[%ld]", of[d]);
+    }
+}
+
+static void print_numbers(double got, double want) {
+    printf(" is %.7g, should be %.7g%s%s%s\n", got, want, where[0] ? " (" : "", where,
+           where[0] ? ")" : "");
+}
+
+void expect(const char *name, Tensor got, const double *want, double tolerance) {
+    stop_if_failed();
+    got_data = got.data;
+    got_tensor = got;
+    got_tolerance = tolerance;
+    const long i = first_difference(got, want, tolerance);
+    failed = i >= 0;
+    if (failed) {
+        const int cols = tensor_cols(got);
+        printf("%s", name);
+        print_index(got, i);
+        print_numbers((double)tensor_row(got, (int)(i / cols))[i % cols], want[i]);
+    }
+}
+
+void expect_number(const char *name, double got, double want, double tolerance) {
+    stop_if_failed();
+    got_data = NULL;
+    got_number = got;
+    got_tolerance = tolerance;
+    failed = !close_to(got, want, tolerance * fmax(fabs(want), 1e-30));
+    if (failed) {
+        printf("%s", name);
+        print_numbers(got, want);
+    }
+}
+
+void expect_true(bool ok, const char *format, ...) {
+    stop_if_failed();
+    failed = !ok;
+    got_data = NULL;
+    got_number = NAN;
+    if (failed) {
+        va_list arguments;
+        va_start(arguments, format);
+        vprintf(format, arguments);
+        va_end(arguments);
+        printf("\n");
+    }
+}
+
+bool stops(void (*call)(void *context), void *context) {
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        const int nowhere = open("/dev/null", O_WRONLY);
+        dup2(nowhere, STDERR_FILENO);
+        call(context);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS) {
+        call(context); /* says so */
+    }
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+void mistake_if(const char *text, bool fits) {
+    if (failed && fits && !named) {
+        printf("This is %s.\n", text);
+        named = true;
+    }
+}
+
+void mistake(const char *text, const double *wrong) {
+    mistake_if(text, failed && got_data &&
+                         first_difference(got_tensor, wrong, got_tolerance) < 0);
+}
+
+/* ---- printing ------------------------------------------------------------------------ */
+
+/* `first` and text, in lines of at most 84 columns that all begin with `prefix`. */
+static void print_wrapped(const char *prefix, const char *first, const char *text) {
+    int column = printf("%s%s", prefix, first);
+    const int start = (int)strlen(prefix);
+    while (*text) {
+        const int word = (int)strcspn(text, " ");
+        if (column > start && column + 1 + word > 84) {
+            column = printf("\n%s", prefix) - 1;
+        }
+        column += printf("%s%.*s", column > start ? " " : "", word, text);
+        text += word + (text[word] != '\0');
+    }
+    printf("\n");
+}
+
+/* ---- answers --------------------------------------------------------------------------- */
+
+/* The line "2.1a = ..." of answers.txt: its text after '=', and which line it is. */
+static bool find_answer(char text[LINE], int *line) {
+    char path[LINE], all[LINE];
+    snprintf(path, sizeof path, "%s/answers.txt", work);
+    FILE *file = fopen(path, "r");
+    bool found = false;
+    *line = 0;
+    while (file && !found && fgets(all, sizeof all, file)) {
+        ++*line;
+        char id[8] = "";
+        int at = 0;
+        found = sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
+                strcmp(id, asked) == 0;
+        if (found) {
+            snprintf(text, LINE, "%s", all + at);
+            text[strcspn(text, "\r\n#")] = '\0';
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return found;
+}
+
+static void begin_question(char letter, const char *question) {
+    stop_if_failed();
+    snprintf(asked, sizeof asked, "%s%c", current->id, letter);
+    if (mode == TASKS || mode == ANSWERS) {
+        printf("#\n");
+        print_wrapped("#  ", (char[]){'(', letter, ')', '\0'}, question);
+    }
+}
+
+/* The student's answer; false: there is nothing to compare in this mode. */
+static bool answer(char text[LINE]) {
+    int line = 0;
+    if (mode != GRADE) {
+        return false;
+    }
+    if (!find_answer(text, &line)) {
+        printf("%s/answers.txt has no line \"%s = ...\"\n", work, asked);
+        fflush(stdout);
+        _exit(WRONG);
+    }
+    if (strchr(text, '?') || text[strspn(text, " \t")] == '\0') {
+        printf("exercise %s is not written yet: %s/answers.txt:%d\n", asked, work,
+               line);
+        fflush(stdout);
+        _exit(NOT_WRITTEN_STATUS);
+    }
+    return true;
+}
+
+void ask(char letter, const char *question, double want, double tolerance) {
+    char text[LINE] = "", *end = text;
+    begin_question(letter, question);
+    if (mode == TASKS) {
+        printf("%s = ?\n", asked);
+    } else if (mode == ANSWERS) {
+        printf("%s = %.10g\n", asked, want);
+    }
+    if (answer(text)) {
+        const double given = strtod(text, &end);
+        end += strspn(end, " \t");
+        expect_true(end != text && *end == '\0',
+                    "%s: \"%s\" is not a number (write 0.25 or 1.5e3, nothing else)",
+                    asked, text);
+        expect_true(isfinite(given) &&
+                        fabs(given - want) <= tolerance * fmax(fabs(want), 1e-30),
+                    "%s: %.6g is not it", asked, given);
+        got_number = given;
+        got_tolerance = tolerance;
+    }
+}
+
+void mistake_number(const char *text, double wrong) {
+    if (mode == MISTAKES) {
+        printf("%s = %.10g | %s\n", asked, wrong, text);
+    }
+    mistake_if(text, failed && fabs(got_number - wrong) <=
+                                   got_tolerance * fmax(fabs(wrong), 1e-30));
+}
+
+void ask_which(char letter, const char *question, const char *want) {
+    char text[LINE] = "";
+    bool given[26] = {false}, wanted[26] = {false};
+    begin_question(letter, question);
+    if (mode == TASKS) {
+        printf("%s = ?\n", asked);
+    } else if (mode == ANSWERS) {
+        printf("%s = %s\n", asked, want);
+    }
+    if (answer(text)) {
+        for (const char *c = text; *c; c++) {
+            const int l = tolower((unsigned char)*c);
+            if (l >= 'a' && l <= 'z') {
+                given[l - 'a'] = true;
+            }
+        }
+        for (const char *c = want; *c; c++) {
+            if (*c >= 'a' && *c <= 'z') {
+                wanted[*c - 'a'] = true;
+            }
+        }
+        int extra = 0, missing = 0;
+        for (int i = 0; i < 26; i++) {
+            extra += given[i] && !wanted[i];
+            missing += wanted[i] && !given[i];
+        }
+        expect_true(extra + missing == 0,
+                    "%s: %d of your letters don't belong, and %d are missing", asked,
+                    extra, missing);
+        got_number = NAN;
+    }
+}
+
+/* ---- grading ----------------------------------------------------------------------------- */
+
+/* Runs exercise e in a child; its output into text; returns waitpid's status. */
+static int run_child(const Exercise *e, char *text, size_t size) {
+    int ends[2];
+    fflush(stdout);
+    if (pipe(ends) != 0) {
+        bug("grade: no pipe");
+    }
+    const pid_t child = fork();
+    if (child < 0) {
+        bug("grade: no process");
+    }
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        alarm(SECONDS);
+        current = e;
+        e->grade();
+        stop_if_failed();
+        fflush(stdout);
+        _exit(PASSED);
+    }
+    close(ends[1]);
+    size_t used = 0;
+    ssize_t count;
+    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
+        used += (size_t)count;
+    }
+    text[used] = '\0';
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+#define EIGHT "        "
+
+static void print_lines(const char *text) {
+    while (*text) {
+        const int length = (int)strcspn(text, "\n");
+        char line[2 * LINE];
+        snprintf(line, sizeof line, "%.*s", length, text);
+        print_wrapped(EIGHT, "", line);
+        text += length + (text[length] != '\0');
+    }
+}
+
+/* text: "exercise 2.2 is not written yet: FILE:LINE". It may be another than e, which
+ * e needs. */
+static void print_not_written(const Exercise *e, char *text) {
+    char *from = strstr(text, "exercise "), *at = strstr(text, "yet: ");
+    char needed[8] = "";
+    if (!from || !at || sscanf(from, "exercise %7s", needed) != 1) {
+        bug("grade: \"%s\" names no exercise", text);
+    }
+    at += strlen("yet: ");
+    at[strcspn(at, "\n")] = '\0';
+    if (strncmp(needed, e->id, strlen(e->id)) == 0) {
+        printf("  %-4s  not written yet  %s: %s\n", e->id, e->title, at);
+    } else {
+        printf("  %-4s  waits for %-5s  %s\n", e->id, needed, e->title);
+    }
+}
+
+static bool grade_one(const Exercise *e) {
+    static char text[1 << 16];
+    const int status = run_child(e, text, sizeof text);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == PASSED) {
+        printf("  %-4s  passed           %s\n", e->id, e->title);
+        return true;
+    }
+    if (code == NOT_WRITTEN_STATUS) {
+        print_not_written(e, text);
+        return false;
+    }
+    printf("  %-4s  wrong            %s\n", e->id, e->title);
+    print_lines(text);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+        printf("        It ran for %d seconds and was stopped: an endless loop?\n",
+               SECONDS);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGABRT) {
+        printf("        It crashed: %s. An index out of range?\n",
+               strsignal(WTERMSIG(status)));
+    }
+    print_wrapped(EIGHT, "Hint:", e->hint);
+    print_wrapped(EIGHT, "Read:", e->read);
+    return false;
+}
+
+static void print_bar(const char *name, int done, int all) {
+    enum { WIDTH = 36 };
+    printf("  %-10s [", name);
+    for (int i = 0; i < WIDTH; i++) {
+        putchar(i < done * WIDTH / all ? '#' : '.');
+    }
+    printf("]  %d of %d\n", done, all);
+}
+
+/* How many of a chapter's exercises passed when it was last graded. */
+static int passed_before(int chapter) {
+    char path[LINE];
+    int passed = 0;
+    snprintf(path, sizeof path, "%s/../chapter%d/passed", work, chapter);
+    FILE *file = fopen(path, "r");
+    if (file) {
+        if (fscanf(file, "%d", &passed) != 1 || passed < 0 ||
+            passed > EXERCISES_A_CHAPTER) {
+            passed = 0;
+        }
+        (void)fclose(file);
+    }
+    return passed;
+}
+
+static void remember(int passed) {
+    char path[LINE];
+    snprintf(path, sizeof path, "%s/passed", work);
+    FILE *file = fopen(path, "w");
+    if (file) {
+        fprintf(file, "%d\n", passed);
+        (void)fclose(file);
+    }
+}
+
+static int grade(void) {
+    int passed = 0, course = 0;
+    printf("\nChapter %d: %s (%s)\n\n", chapter_number, chapter_title, work);
+    for (int i = 0; i < exercise_count; i++) {
+        passed += grade_one(&exercises[i]);
+    }
+    remember(passed);
+    for (int chapter = 1; chapter <= CHAPTERS; chapter++) {
+        course += passed_before(chapter);
+    }
+    printf("\n");
+    char name[16];
+    snprintf(name, sizeof name, "chapter %d", chapter_number);
+    print_bar(name, passed, exercise_count);
+    print_bar("the course", course, CHAPTERS * EXERCISES_A_CHAPTER);
+    if (passed == exercise_count) {
+        printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
+               "wrote.\n",
+               chapter_number, work, chapter_number);
+    }
+    return passed == exercise_count ? 0 : 1;
+}
+
+/* ---- answers.txt ------------------------------------------------------------------------- */
+
+/* answers.txt has the tasks of all exercises, as comments, and a line for each answer. */
+static void print_tasks(void) {
+    if (mode != MISTAKES) {
+        printf("# Chapter %d: %s\n#\n"
+               "# Put a number (or letters) in place of each \"?\". `make grade N=%d` "
+               "reads them.\n",
+               chapter_number, chapter_title, chapter_number);
+    }
+    for (int i = 0; i < exercise_count; i++) {
+        const Exercise *e = &exercises[i];
+        current = e;
+        if (mode != MISTAKES) {
+            printf("\n# %s  %s\n", e->id, e->title);
+            print_wrapped("#   ", "", e->task);
+        }
+        if (strncmp(e->title, "Answers", 7) == 0) {
+            e->grade();
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (exercise_count != EXERCISES_A_CHAPTER) {
+        bug("chapter %d has %d exercises; EXERCISES_A_CHAPTER says %d", chapter_number,
+            exercise_count, EXERCISES_A_CHAPTER);
+    }
+    if (argc != 2) {
+        fprintf(stderr, "usage: grade WORK | --tasks | --answers | --mistakes\n");
+        return 2;
+    }
+    mode = strcmp(argv[1], "--tasks") == 0      ? TASKS
+           : strcmp(argv[1], "--answers") == 0  ? ANSWERS
+           : strcmp(argv[1], "--mistakes") == 0 ? MISTAKES
+                                                : GRADE;
+    if (mode != GRADE) {
+        print_tasks();
+        return 0;
+    }
+    work = argv[1];
+    return grade();
+}

@@ -1,0 +1,89 @@
+/*
+ * exercise.h: how an exercise is graded.
+ *
+ * A chapter's exercises are a list (exercises_1.c to exercises_6.c). Each has a function
+ * that calls what the student wrote, or reads what the student answered, and compares
+ * it with formulas written independently (naive_layers.h, in double). Where a result is
+ * wrong, it is compared with what the classic mistakes would give; one that fits is
+ * named.
+ *
+ * Each exercise is graded in a process of its own, which ends with the first result
+ * that is wrong. So a crash, an endless loop or a message of bug() ends one exercise
+ * only, and memory is never given back.
+ */
+#ifndef EXERCISE_H
+#define EXERCISE_H
+
+#include <stdbool.h>
+
+#include "tensor.h"
+
+typedef struct {
+    const char *id;    /* "2.3" */
+    const char *title; /* "attention_backward" */
+    const char *task;  /* what to do, in a sentence or two */
+    const char *hint;  /* printed when the result is wrong */
+    const char *read;  /* where it is explained */
+    void (*grade)(void);
+} Exercise;
+
+/* The chapter that this program is linked with. */
+extern const int chapter_number;
+extern const char chapter_title[];
+extern const Exercise exercises[];
+extern const int exercise_count;
+
+/* How many exercises each chapter has: the bar over the whole course. */
+enum { CHAPTERS = 6, EXERCISES_A_CHAPTER = 6 };
+
+/* ---- inputs ---------------------------------------------------------------------- */
+
+double *doubles(long count); /* zeros */
+
+/* The shape (2, 3), without data: like SHAPE of the tests. */
+#define SHAPE(...)                                                                     \
+    shape_of((int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)),                        \
+             (const int[]){__VA_ARGS__})
+Tensor shape_of(int ndim, const int *shape);
+
+Tensor unset(Tensor shape);                       /* NaN everywhere */
+Tensor zeros(Tensor shape);                       /* 0 everywhere */
+Tensor normal(int letter, Tensor shape);          /* from N(0, 1); the letter: which */
+Tensor values(Tensor shape, const double *given); /* these numbers, row by row */
+Tensor wide(Tensor T);    /* T's numbers in rows further apart than they are long */
+double *doubles_of(Tensor T); /* T's numbers, row by row */
+
+/* ---- results --------------------------------------------------------------------- */
+
+/* case_is: what the following results belong to: "2 queries, 3 keys" (printf). */
+void case_is(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* expect: got, which the student's code made, should be want (row by row), within
+ * `tolerance` relative to its largest number. */
+void expect(const char *name, Tensor got, const double *want, double tolerance);
+
+/* expect_number: the same for one number; expect_true: anything else, with the line
+ * that says what is wrong. */
+void expect_number(const char *name, double got, double want, double tolerance);
+void expect_true(bool ok, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* stops: does call(context) end the program by bug()? Asked in a process of its own. */
+bool stops(void (*call)(void *context), void *context);
+
+/* mistake: what the last expect's result would be by a classic mistake; it completes
+ * the sentence "This is ...". mistake_if: the same, the fit being told. */
+void mistake(const char *text, const double *wrong);
+void mistake_number(const char *text, double wrong);
+void mistake_if(const char *text, bool fits);
+
+/* ---- answers: numbers that the student finds by hand or by measuring --------------- */
+
+/* ask: question `letter` of this exercise; its answer stands in answers.txt. A mistake
+ * follows by mistake_number. */
+void ask(char letter, const char *question, double want, double tolerance);
+
+/* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. */
+void ask_which(char letter, const char *question, const char *want);
+
+#endif
