@@ -5,6 +5,7 @@
 
 void gelu_forward(Tensor X, Tensor Y) {
     expect_same_shape(Y, X);
+    /* exercise 1.4 */
     const int rows = tensor_rows(X), cols = tensor_cols(X);
     for (int i = 0; i < rows; i++) {
         const real *x = tensor_row(X, i);
@@ -16,11 +17,13 @@ void gelu_forward(Tensor X, Tensor Y) {
             y[j] = x[j] * cdf;
         }
     }
+    /* end of exercise 1.4 */
 }
 
 void gelu_backward(Tensor X, Tensor dY, Tensor dX) {
     expect_same_shape(dY, X);
     expect_same_shape(dX, X);
+    /* exercise 1.4 */
     const int rows = tensor_rows(X), cols = tensor_cols(X);
     for (int i = 0; i < rows; i++) {
         const real *x = tensor_row(X, i);
@@ -33,6 +36,7 @@ void gelu_backward(Tensor X, Tensor dY, Tensor dX) {
             dx[j] = dy[j] * (cdf + x[j] * pdf);
         }
     }
+    /* end of exercise 1.4 */
 }
 
 void relu_forward(Tensor X, Tensor Y) {

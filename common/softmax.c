@@ -3,6 +3,7 @@
 
 #include "real_math.h"
 
+/* exercise 1.2, cut: */
 /* a = s - max s */
 static void subtract_highest(const real *s, real *a, int n) {
     real highest = s[0];
@@ -41,9 +42,11 @@ static void divide_by_sum(real *a, int n) {
  * for rows of 50 that would take half of the time.
  */
 enum { NUMBERS_AT_A_TIME = 4096 };
+/* end of exercise 1.2 */
 
 void softmax_forward(Tensor S, Tensor A) {
     expect_same_shape(A, S);
+    /* exercise 1.2 */
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const int most =
         A.ld == cols && cols < NUMBERS_AT_A_TIME ? NUMBERS_AT_A_TIME / cols : 1;
@@ -57,11 +60,13 @@ void softmax_forward(Tensor S, Tensor A) {
             divide_by_sum(tensor_row(A, i), cols);
         }
     }
+    /* end of exercise 1.2 */
 }
 
 void softmax_backward(Tensor A, Tensor dA, Tensor dS) {
     expect_same_shape(dA, A);
     expect_same_shape(dS, A);
+    /* exercise 1.3 */
     const int rows = tensor_rows(A), cols = tensor_cols(A);
     for (int i = 0; i < rows; i++) {
         const real *a = tensor_row(A, i);
@@ -76,4 +81,5 @@ void softmax_backward(Tensor A, Tensor dA, Tensor dS) {
             ds[j] = a[j] * (da[j] - dot);
         }
     }
+    /* end of exercise 1.3 */
 }

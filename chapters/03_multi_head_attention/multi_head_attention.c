@@ -48,18 +48,22 @@ typedef struct {
 
 /* Columns of [q | k | v] (n, 3D) that belong to head i; the first q rows ask. */
 static Head head_of(Tensor qkv, int q, int i, int heads) {
+    /* exercise 3.2 */
     const int D = tensor_cols(qkv) / 3, d_k = D / heads;
     return (Head){
         .Q = tensor_columns(tensor_head(qkv, q), 0 * D + i * d_k, d_k),
         .K = tensor_columns(qkv, 1 * D + i * d_k, d_k),
         .V = tensor_columns(qkv, 2 * D + i * d_k, d_k),
     };
+    /* end of exercise 3.2 */
 }
 
 /* Columns of the concatenation (n, D) that head i writes, for q tokens. */
 static Tensor concat_part(Tensor concat, int q, int i, int heads) {
+    /* exercise 3.2 */
     const int d_v = tensor_cols(concat) / heads;
     return tensor_columns(tensor_head(concat, q), i * d_v, d_v);
+    /* end of exercise 3.2 */
 }
 
 /* ---- the projection to q, k and v --------------------------------------- */
@@ -125,6 +129,7 @@ void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
     expect_shape(qkv, "The activations were made for other sizes.", B, n, 3 * D);
 
     project(layer, z, q, qkv);
+    /* exercise 3.2 */
     for (int b = 0; b < B; b++) {
         Tensor A_b = tensor_slice(a->A, b), concat_b = tensor_slice(concat, b);
         for (int i = 0; i < h; i++) {
@@ -137,6 +142,7 @@ void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
     }
     /* [ViT eq.8]   MSA(z) = [SA_1(z); ...; SA_h(z)] U_msa */
     linear_forward(asking(concat, q), layer->W_O, layer->b_O, Y);
+    /* end of exercise 3.2 */
 }
 
 void multi_head_attention_backward(const MultiHeadAttention *layer,
@@ -150,6 +156,7 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
     Tensor qkv = tensor_head(a->qkv, B), concat = tensor_head(a->concat, B);
     Tensor dqkv = tensor_head(s->dqkv, B), dconcat = tensor_head(s->dconcat, B);
 
+    /* exercise 3.3 */
     /* Y = concat W_O^T + b_O */
     linear_backward(asking(concat, q), layer->W_O, dY, asking(dconcat, q), d->W_O,
                     d->b_O);
@@ -166,5 +173,6 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
                                dhead.K, dhead.V, tensor_head(s->dS, q));
         }
     }
+    /* end of exercise 3.3 */
     project_backward(layer, d, z, q, dqkv, dz);
 }

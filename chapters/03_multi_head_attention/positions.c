@@ -23,6 +23,7 @@ static void expect_pairs(Tensor PE, const char *function) {
 void sinusoid_positions(Tensor PE) {
     expect_pairs(PE, __func__);
     const int D = tensor_cols(PE);
+    /* exercise 3.4 */
     for (int pos = 0; pos < tensor_rows(PE); pos++) {
         real *row = tensor_row(PE, pos);
         for (int i = 0; i < D / 2; i++) {
@@ -31,6 +32,7 @@ void sinusoid_positions(Tensor PE) {
             row[2 * i + 1] = (real)cos(pos * angle_step(i, D));
         }
     }
+    /* end of exercise 3.4 */
 }
 
 void sinusoid_shift(Tensor PE, int k, Tensor shifted) {
@@ -63,7 +65,9 @@ void positions_add(Tensor z, Tensor E_pos) {
 void positions_add_backward(Tensor dz, Tensor dE_pos) {
     expect_shape(dz, "dz is (images, tokens, D), dE_pos (tokens, D).", dz.shape[0],
                  tensor_rows(dE_pos), tensor_cols(dE_pos));
+    /* exercise 3.5 */
     for (int b = 0; b < dz.shape[0]; b++) {
         tensor_add(dE_pos, tensor_slice(dz, b)); /* z_b += E_pos, for every b */
     }
+    /* end of exercise 3.5 */
 }

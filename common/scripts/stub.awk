@@ -25,6 +25,10 @@
 }
 /\/\* (exercise|end of exercise) [0-9]/ { fail("a mark that isn't one") }
 inside == "" { put($0) }
+inside == "" && /^#include "/ && !included {
+    put("#include \"error.h\" /* NOT_WRITTEN */")
+    included = 1
+}
 END { if (!failed && inside != "") fail("exercise " inside " has no end") }
 
 function put(line, exercise) {

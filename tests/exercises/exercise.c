@@ -112,6 +112,33 @@ double *doubles_of(Tensor T) {
     return all;
 }
 
+double *gradient(double (*loss)(void *context), void *context, double *x, long count) {
+    const double h = 1e-3;
+    double *g = doubles(count);
+    for (long i = 0; i < count; i++) {
+        const double kept = x[i];
+        double slope[2];
+        for (int half = 0; half < 2; half++) {
+            const double step = half ? h / 2 : h;
+            x[i] = kept + step;
+            const double above = loss(context);
+            x[i] = kept - step;
+            slope[half] = (above - loss(context)) / (2 * step);
+            x[i] = kept;
+        }
+        g[i] = (4 * slope[1] - slope[0]) / 3;
+    }
+    return g;
+}
+
+double dot(long count, const double *C, const double *Y) {
+    double sum = 0;
+    for (long i = 0; i < count; i++) {
+        sum += C[i] * Y[i];
+    }
+    return sum;
+}
+
 /* ---- results ------------------------------------------------------------------------- */
 
 /* The last result was wrong, and everything was said about it. */

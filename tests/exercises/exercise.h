@@ -53,6 +53,12 @@ Tensor values(Tensor shape, const double *given); /* these numbers, row by row *
 Tensor wide(Tensor T);    /* T's numbers in rows further apart than they are long */
 double *doubles_of(Tensor T); /* T's numbers, row by row */
 
+/* gradient: dL/dx by central differences with Richardson's extrapolation, near 1e-10. */
+double *gradient(double (*loss)(void *context), void *context, double *x, long count);
+
+/* A sum of products: the losses whose gradient is C. */
+double dot(long count, const double *C, const double *Y);
+
 /* ---- results --------------------------------------------------------------------- */
 
 /* case_is: what the following results belong to: "2 queries, 3 keys" (printf). */
