@@ -70,6 +70,7 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
               p_mlp = place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
+        /* exercise 4.4 */
         /* [ViT eq.2]   z' = MSA(LN(z)) + z */
         layer_norm_forward(&block->norm1, z, &a->norm1, x1);
         multi_head_attention_forward(&block->attn, x1, &a->attn, z_prime);
@@ -80,6 +81,7 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
         mlp_forward(&block->mlp, x2, &a->mlp, dropout, p_in, y);
         dropout_apply(dropout, p_mlp, y);
         tensor_add(y, z_prime);
+        /* end of exercise 4.4 */
     } else {
         x1 = wanted_rows(x1, wanted);
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
@@ -122,6 +124,7 @@ static void backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
               p_mlp = place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
+        /* exercise 4.5 */
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
         tensor_copy(dxw, dw);
         dropout_apply(dropout, p_mlp, dxw);
@@ -136,6 +139,7 @@ static void backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
                                       &s->attn);
         layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
         tensor_add(dz, dx);
+        /* end of exercise 4.5 */
     } else {
         x1 = wanted_rows(x1, wanted);
         /* y = LN(z' + MLP(z')) */

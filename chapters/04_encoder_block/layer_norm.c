@@ -24,6 +24,7 @@ static void expect_rows(const char *function, const LayerNormActivations *a, Ten
     }
 }
 
+/* exercise 4.2, cut: */
 static real mean_of(const real *x, int D) {
     real sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -41,6 +42,7 @@ static real rstd_of(const real *x, real mean, int D) {
     }
     return R(1) / real_sqrt(sum / (real)D + R(LAYER_NORM_EPSILON));
 }
+/* end of exercise 4.2 */
 
 void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *a,
                         Tensor Y) {
@@ -49,6 +51,7 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
     expect_shape(layer->gamma, "gamma has one number for each of D columns.", D);
     expect_same_shape(layer->beta, layer->gamma);
     expect_rows(__func__, a, X);
+    /* exercise 4.2 */
     const real *gamma = layer->gamma.data, *beta = layer->beta.data;
     for (int i = 0; i < tensor_rows(X); i++) {
         const real *x = tensor_row(X, i);
@@ -59,11 +62,13 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
             y[j] = gamma[j] * ((x[j] - mean) * rstd) + beta[j];
         }
     }
+    /* end of exercise 4.2 */
 }
 
 /* One row; dgamma and dbeta take their share of it. */
 static void backward_row(int D, const real *x, real mean, real rstd, const real *gamma,
                          const real *dy, real *dgamma, real *dbeta, real *dx) {
+    /* exercise 4.3 */
     real mean_g = 0, mean_g_xhat = 0;
 #pragma omp simd reduction(+ : mean_g, mean_g_xhat)
     for (int j = 0; j < D; j++) {
@@ -81,6 +86,7 @@ static void backward_row(int D, const real *x, real mean, real rstd, const real 
         dbeta[j] += dy[j];
         dx[j] = rstd * (g - mean_g - xhat * mean_g_xhat);
     }
+    /* end of exercise 4.3 */
 }
 
 void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
