@@ -6,6 +6,7 @@
 static void update(const AdamW *o, double lr, long t, double decay, long count,
                    real *restrict w, const real *restrict g, real *restrict m,
                    real *restrict v) {
+    /* exercise 5.6 */
     const real b1 = (real)o->beta1, b2 = (real)o->beta2, eps = (real)o->epsilon;
     /* 1 - b2 in double: in float 1 - 0.999 would be wrong in its fifth digit. */
     const real g1 = (real)(1.0 - o->beta1), g2 = (real)(1.0 - o->beta2);
@@ -19,6 +20,7 @@ static void update(const AdamW *o, double lr, long t, double decay, long count,
         v[i] = b2 * v[i] + g2 * g[i] * g[i];
         w[i] = keep * w[i] - step * m[i] / (real_sqrt(v[i]) * scale + eps);
     }
+    /* end of exercise 5.6 */
 }
 
 /*
@@ -73,6 +75,7 @@ double gradient_norm(const real *gradients, long count) {
 }
 
 double gradient_clip(real *gradients, long count, double most) {
+    /* exercise 5.6 */
     const double norm = gradient_norm(gradients, count);
     if (most > 0 && norm > most) {
         const real scale = (real)(most / norm);
@@ -82,4 +85,5 @@ double gradient_clip(real *gradients, long count, double most) {
         }
     }
     return norm;
+    /* end of exercise 5.6 */
 }

@@ -28,6 +28,7 @@ double cross_entropy(Tensor logits, const unsigned char *labels, double smoothin
             bug("cross_entropy: label %d of image %d is none of %d classes", labels[i],
                 i, K);
         }
+        /* exercise 5.5 */
         const double log_sum = log_sum_exp(logit, K);
         for (int k = 0; k < K; k++) {
             const double q = (k == labels[i] ? 1 - smoothing : 0) + smoothing / K;
@@ -37,6 +38,7 @@ double cross_entropy(Tensor logits, const unsigned char *labels, double smoothin
                 tensor_row(dlogits, i)[k] = (real)(scale * (exp(log_p) - q));
             }
         }
+        /* end of exercise 5.5 */
     }
     return total;
 }

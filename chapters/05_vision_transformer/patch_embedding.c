@@ -33,6 +33,7 @@ void patches_from_images(Tensor images, int patch, Tensor patches) {
               W = images.shape[3], across = W / patch, down = H / patch;
     expect_shape(patches, "A patch is C P P numbers, an image (H/P)(W/P) patches.", B,
                  down * across, C * patch * patch);
+    /* exercise 5.2 */
     real *out = patches.data;
     for (int b = 0; b < B; b++) {
         for (int p = 0; p < down * across; p++) {
@@ -47,6 +48,7 @@ void patches_from_images(Tensor images, int patch, Tensor patches) {
             }
         }
     }
+    /* end of exercise 5.2 */
 }
 
 void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
@@ -58,6 +60,7 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
 
     patches_from_images(images, layer->E.shape[2], patches); /* [ViT 3.1] */
     linear_forward(patches, as_matrix(layer->E), layer->b_E, embedded);
+    /* exercise 5.3 */
     /* [ViT eq.1]   z_0 = [x_class; x_p^1 E; ...; x_p^N E] + E_pos */
     const size_t token_bytes = (size_t)D * sizeof(real);
     for (int b = 0; b < B; b++) {
@@ -66,12 +69,14 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
         memcpy(tensor_row(z, 1), x.data, (size_t)(n - 1) * token_bytes);
         tensor_add(z, tensor_slice(layer->pos_embed, 0));
     }
+    /* end of exercise 5.3 */
 }
 
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0) {
     const int B = dz_0.shape[0], n = dz_0.shape[1], D = dz_0.shape[2];
     Tensor patches = tensor_head(a->patches, B), dx = tensor_head(a->embedded, B);
+    /* exercise 5.3 */
     /* Every image adds the same E_pos and the same x_class: sum over images. */
     for (int b = 0; b < B; b++) {
         Tensor dz = tensor_slice(dz_0, b);
@@ -79,6 +84,7 @@ void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
         tensor_add(tensor_matrix(d->cls_token), tensor2(dz.data, 1, D));
         tensor_copy(tensor_slice(dx, b), tensor2(tensor_row(dz, 1), n - 1, D));
     }
+    /* end of exercise 5.3 */
     const Tensor not_wanted = {.data = NULL}; /* pixels have no gradient */
     linear_backward(patches, as_matrix(layer->E), dx, not_wanted, as_matrix(d->E),
                     d->b_E);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 static double cosine(const Schedule *s, long t) {
+    /* exercise 5.6 */
     const double pi = 3.14159265358979323846;
     if (t < s->warmup) {
         return s->peak * (double)t / (double)s->warmup;
@@ -13,6 +14,7 @@ static double cosine(const Schedule *s, long t) {
     }
     double done = (double)(t - s->warmup) / (double)(s->total_steps - s->warmup);
     return s->peak * 0.5 * (1.0 + cos(pi * done));
+    /* end of exercise 5.6 */
 }
 
 double schedule_rate(const Schedule *s, long t) {
