@@ -198,7 +198,8 @@ start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
 grade: ## N=2: what passes, what is wrong and why, and how far you are
 	@$(need_n)
 	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
-	@$(MAKE) --no-print-directory $(GRADE)
+	@$(MAKE) --no-print-directory $(GRADE) || \
+	    { echo "What you wrote doesn't compile yet: the first error above says where."; exit 1; }
 	@$(GRADE) $(MINE) || true
 
 mine: ## N=2: ./work/chapter2/chapter2, the program, of what you wrote; with its tests
@@ -218,6 +219,7 @@ run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/cuda_run || exit 1; done
 	@CC='$(CC)' sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
+	@sh tests/test_exercises.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
 AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
@@ -364,7 +366,7 @@ chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cu
 # work/chapterN. Everything else comes as it is.
 WORK := work
 MINE = $(WORK)/chapter$(N)
-GRADE = $(BUILD)/double/$(MINE)/grade
+GRADE = $(BUILD)/$(if $(filter 6,$(N)),watched,double)/$(MINE)/grade
 need_n = case '$(N)' in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 MINE_FLAGS := -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable
@@ -396,9 +398,36 @@ $(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(call objects,double,$(call m
 $(BUILD)/double/$(MINE)/tests: $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CHECK_FLAGS) -ljansson -lz $(LDLIBS) -o $@
+MINE_TESTS := $(BUILD)/double/$(MINE)/tests
+else
+MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
+mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
+$(BUILD)/watched/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
+$(GRADE): $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
+	$(call say,link,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz $(LDLIBS) -o $@
+define mine_on_cpu_rules
+$(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -r -nostdlib -Wl,--force-group-allocation $$^ -o $$@.all
+	$$(Q)objcopy --keep-global-symbol=$(3) $$@.all $$@
+	@rm -f $$@.all
+endef
+$(eval $(call mine_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
+$(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
+$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
+                  $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries data
+	$(call say,link,$@)
+	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(LDLIBS) -o $@
+MINE_TESTS := $(BUILD)/float/$(MINE)/tests
+$(MINE_TESTS): $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
+    $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CHECK_FLAGS) -ljansson -lz $(LDLIBS) -o $@
 endif
 .PHONY: mine-tests
-mine-tests: $(BUILD)/double/$(MINE)/tests
+mine-tests: $(MINE_TESTS)
 	@sh tests/exercises/mine_tests.sh $< $(SUITES_$(N))
 endif
 

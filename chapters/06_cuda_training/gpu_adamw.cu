@@ -92,6 +92,7 @@ static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs,
     if (i >= count) {
         return;
     }
+    /* exercise 6.6 */
     const float g = gradients[i] * result->clip_scale;
     const float new_m = s.beta1 * m[i] + s.one_minus_beta1 * g;
     const float new_v = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
@@ -100,6 +101,7 @@ static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs,
     const float keep = kept_share(runs, run_count, i, s.lr);
     weights[i] =
         keep * weights[i] - s.rate * new_m / (sqrtf(new_v) * s.root_of_v + s.epsilon);
+    /* end of exercise 6.6 */
 }
 
 void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, long count,

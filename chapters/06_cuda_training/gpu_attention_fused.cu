@@ -192,6 +192,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         for (int j = 0; j < count; j++) {
             key.take(K[j], h.part);
             const float s = dot(q, key);
+            /* exercise 6.5 */
             if (s > most) { /* the row's four threads agree */
                 const float shrink = expf(most - s);
                 sum *= shrink;
@@ -202,6 +203,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
             value.take(V[j], h.part);
             sum += p;
             o.add(p, value);
+            /* end of exercise 6.5 */
         }
         __syncthreads();
     }

@@ -94,6 +94,7 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
     const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
     const int i0 = static_cast<int>(blockIdx.y) * TILE;
     const int j0 = static_cast<int>(blockIdx.x) * TILE;
+    /* exercise 6.4 */
     float sum = 0;
     for (int l0 = 0; l0 < p.k; l0 += TILE) {
         /* Neighbours (x) go along the direction in which the matrix lies in memory. */
@@ -112,6 +113,7 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
         __syncthreads(); /* nobody reads them any more */
     }
     put(p, i0 + y, j0 + x, sum);
+    /* end of exercise 6.4 */
 }
 
 /* ---- 4. registers ---------------------------------------------------------------- */

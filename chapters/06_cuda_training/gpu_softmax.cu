@@ -74,6 +74,7 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
     if (i >= rows) {
         return;
     }
+    /* exercise 6.3 */
     const float *s = S + static_cast<long>(i) * ld_S;
     float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
     for (int j = lane; j < cols; j += 32) {
@@ -88,6 +89,7 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
     for (int j = lane; j < cols; j += 32) {
         a[j] = expf(scale * s[j] - all) * inverse;
     }
+    /* end of exercise 6.3 */
 }
 
 void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,

@@ -50,7 +50,7 @@ Tensor unset(Tensor shape);                       /* NaN everywhere */
 Tensor zeros(Tensor shape);                       /* 0 everywhere */
 Tensor normal(int letter, Tensor shape);          /* from N(0, 1); the letter: which */
 Tensor values(Tensor shape, const double *given); /* these numbers, row by row */
-Tensor wide(Tensor T);    /* T's numbers in rows further apart than they are long */
+Tensor wide(Tensor T);        /* T's numbers in rows further apart than they are long */
 double *doubles_of(Tensor T); /* T's numbers, row by row */
 
 /* gradient: dL/dx by central differences with Richardson's extrapolation, near 1e-10. */

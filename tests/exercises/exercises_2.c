@@ -123,8 +123,7 @@ static void forward_case(int n, int m, int d_k, int d_v) {
 
     const double *S = scores(&c, 1 / sqrt(d_k));
     expect("A", A, want_A, TOLERANCE);
-    mistake("softmax without 1/sqrt(d_k): see notes/02, 3",
-            softmax(&c, scores(&c, 1)));
+    mistake("softmax without 1/sqrt(d_k): see notes/02, 3", softmax(&c, scores(&c, 1)));
     mistake("softmax with 1/d_k in place of 1/sqrt(d_k)",
             softmax(&c, scores(&c, 1.0 / d_k)));
     mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
@@ -179,7 +178,8 @@ static void mask(void) {
     mask_case(bias, 2, 3);
     expect_true(stops(blind_query, NULL),
                 "A query that may look at no key goes on. It must stop with bug().");
-    mistake_if("a softmax of nothing, 0/0: count the keys that each query may see", true);
+    mistake_if("a softmax of nothing, 0/0: count the keys that each query may see",
+               true);
 }
 
 /* ---- 2.4 --------------------------------------------------------------------------- */
@@ -234,8 +234,7 @@ static void backward_case(int n, int m, int d_k, int d_v) {
     mistake("dK without 1/sqrt(d_k), where dQ has it",
             product(m, d_k, n, 1, unscaled, 1, m, c.q, d_k, 1));
     if (n == m) {
-        mistake("dS Q in place of dS^T Q",
-                product(m, d_k, n, 1, s, m, 1, c.q, d_k, 1));
+        mistake("dS Q in place of dS^T Q", product(m, d_k, n, 1, s, m, 1, c.q, d_k, 1));
     }
 }
 
@@ -322,10 +321,12 @@ const Exercise exercises[] = {
      "attention.c: write A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, with "
      "matmul_nt, tensor_scale, softmax_forward and matmul_nn. With a mask, call "
      "apply_mask(A, *mask).",
-     "Four calls: scores into A, their scale, the softmax in place, the product with V.",
+     "Four calls: scores into A, their scale, the softmax in place, the product with "
+     "V.",
      "the lesson, \"The forward pass\"; notes/02, 1", forward},
     {"2.3", "apply_mask",
-     "attention.c: add the mask to the scores; stop with bug() where a query may see no "
+     "attention.c: add the mask to the scores; stop with bug() where a query may see "
+     "no "
      "key.",
      "S_ij += mask_ij before the softmax; a row needs one number above -INFINITY.",
      "the lesson, section 2.4; notes/02, 1", mask},

@@ -18,8 +18,9 @@ const char chapter_title[] = "multi-head attention and positions";
 /* ---- 3.1 --------------------------------------------------------------------------- */
 
 static void predict(void) {
-    ask('a', "D = 8, h = 2 heads: in [q | k | v] (n, 24), the first column (from 0) of V "
-             "of head 1.",
+    ask('a',
+        "D = 8, h = 2 heads: in [q | k | v] (n, 24), the first column (from 0) of V "
+        "of head 1.",
         20, 1e-9);
     mistake_number("the column of K: V's third begins at 2 D", 12);
     mistake_number("the column of head 0", 16);
@@ -29,8 +30,9 @@ static void predict(void) {
     mistake_number("the count without biases", 4.0 * 64 * 64);
     mistake_number("the count without the output projection W_O",
                    3.0 * 64 * 64 + 3 * 64);
-    ask('c', "Eight heads in place of four, D the same: how many times the "
-             "multiply-adds of Q K^T?",
+    ask('c',
+        "Eight heads in place of four, D the same: how many times the "
+        "multiply-adds of Q K^T?",
         1, 1e-9);
     mistake_number("a factor of 2: twice the heads, but each half as wide", 2);
 }
@@ -145,7 +147,8 @@ static void forward_case(int B, int n, int D, int heads) {
                                   one = with_one_head(&b);
     mistake("MSA with keys and values exchanged: the columns are [q | k | v]",
             naive_forward(&b, &swapped));
-    mistake("MSA with its heads' results in reverse order", naive_forward(&b, &reversed));
+    mistake("MSA with its heads' results in reverse order",
+            naive_forward(&b, &reversed));
     mistake("the concatenated heads without the output projection W_O",
             naive_forward(&b, &plain));
     mistake("one head of width D: each head has its own D / h columns",
@@ -264,15 +267,17 @@ static void derive(void) {
         2 * pi * pow(10000, 62.0 / 64), 3e-3);
     mistake_number("2 pi times 10000, which no pair reaches: i ends at D/2 - 1",
                    2 * pi * 10000);
-    ask('c', "PE(pos + 5) is PE(pos) with each pair turned. By which angle is pair 0, in "
-             "radians?",
+    ask('c',
+        "PE(pos + 5) is PE(pos) with each pair turned. By which angle is pair 0, in "
+        "radians?",
         5, 1e-3);
     mistake_number("the angle in degrees", 5 * 180 / pi);
-    ask_which('d',
-              "Without positions, two tokens of the input exchange places. Which is true "
-              "of Y = MSA(z)? a: nothing changes. b: the same two rows of Y exchange "
-              "places. c: all rows change.",
-              "b");
+    ask_which(
+        'd',
+        "Without positions, two tokens of the input exchange places. Which is true "
+        "of Y = MSA(z)? a: nothing changes. b: the same two rows of Y exchange "
+        "places. c: all rows change.",
+        "b");
 }
 
 const Exercise exercises[] = {
@@ -284,7 +289,8 @@ const Exercise exercises[] = {
      "multi_head_attention.c: head_of and concat_part as views (tensor_columns), then "
      "each head of each image by attention_forward, then W_O. For asking(...) see the "
      "file.",
-     "Views, no copies: Q, K, V are columns of qkv; a head's result is written into its "
+     "Views, no copies: Q, K, V are columns of qkv; a head's result is written into "
+     "its "
      "columns of concat.",
      "the lesson, \"The forward pass\"; notes/03, 1", forward},
     {"3.3", "multi_head_attention_backward",
@@ -298,7 +304,8 @@ const Exercise exercises[] = {
      "notes/03 [AIAYN 3.5]", sinusoids},
     {"3.5", "positions_add_backward",
      "positions.c: forward adds the same E_pos to every image; what is its gradient?",
-     "What is used B times has B gradients, which add up.", "notes/03", positions_grade},
+     "What is used B times has B gradients, which add up.", "notes/03",
+     positions_grade},
     {"3.6", "Answers: waves and order", "Derive from [AIAYN 3.5].",
      "sin(pos w) repeats after 2 pi / w positions.", "notes/03 [AIAYN 3.5]", derive},
 };

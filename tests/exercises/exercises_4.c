@@ -24,13 +24,15 @@ static void predict(void) {
                    -1.5 / sqrt(5.0 / 3));
     mistake_number("division by the variance: it is by its root", -1.5 / 1.25);
     mistake_number("the number without its mean, not yet divided", -1.5);
-    ask('b', "The length (root of the sum of squares) of such a vector of D = 64 numbers "
-             "after LN.",
+    ask('b',
+        "The length (root of the sum of squares) of such a vector of D = 64 numbers "
+        "after LN.",
         8, 1e-3);
     mistake_number("length 1: LN makes the variance 1, the mean square", 1);
     mistake_number("the square of the length", 64);
-    ask('c', "The parameters of a block with D = 64, M = 128, all biases and norms "
-             "included.",
+    ask('c',
+        "The parameters of a block with D = 64, M = 128, all biases and norms "
+        "included.",
         4.0 * 64 * 64 + 4 * 64 + 2 * 64 * 128 + 64 + 128 + 4 * 64, 1e-9);
     mistake_number("the matrices alone", 4.0 * 64 * 64 + 2 * 64 * 128);
     mistake_number("the count with one layer norm: a block has two",
@@ -118,8 +120,9 @@ static void norm_backward_case(int rows, int D) {
     const long count = (long)rows * D;
     double *mean = doubles(rows), *rstd = doubles(rows);
     norm_with(&n, D, LAYER_NORM_EPSILON, 1, mean, rstd);
-    double *dx = doubles(count), *no_mean = doubles(count), *no_variance = doubles(count),
-           *plain = doubles(count), *no_gamma = doubles(count);
+    double *dx = doubles(count), *no_mean = doubles(count),
+           *no_variance = doubles(count), *plain = doubles(count),
+           *no_gamma = doubles(count);
     double *dgamma = doubles(D), *dbeta = doubles(D), *last = doubles(D);
     for (int j = 0; j < D; j++) {
         dgamma[j] = dbeta[j] = 1;
@@ -396,10 +399,12 @@ const Exercise exercises[] = {
     {"4.2", "layer_norm_forward",
      "layer_norm.c: y = gamma (x - mean) rstd + beta for each row, rstd = 1 / "
      "sqrt(variance + LAYER_NORM_EPSILON); keep mean and rstd in a.",
-     "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], a->rstd.data[i].",
+     "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], "
+     "a->rstd.data[i].",
      "the lesson, \"The forward pass\"; notes/04, 1", norm_forward},
     {"4.3", "layer_norm_backward (backward_row)",
-     "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o xhat)); "
+     "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o "
+     "xhat)); "
      "dgamma += dY o xhat; dbeta += dY.",
      "Two means over the row first; then the elements. dx may be dy: read before you "
      "write.",
@@ -412,7 +417,8 @@ const Exercise exercises[] = {
      "z_prime.",
      "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward},
     {"4.5", "encoder_block_backward, pre-norm",
-     "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each residual "
+     "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
+     "residual "
      "lets it through unchanged, and adds what comes back through its branch.",
      "Copy dw into dxw, take it back through the branch, add it to dw: twice.",
      "the lesson, \"The backward pass\"; notes/04", block_backward},

@@ -20,11 +20,13 @@ const char chapter_title[] = "the Vision Transformer";
 
 static void predict(void) {
     const double eps = 0.1, K = 10, right = 1 - eps + eps / K, other = eps / K;
-    ask('a', "28 x 28 pixels, patches of 4 x 4: the number of tokens, N + 1.", 50, 1e-9);
+    ask('a', "28 x 28 pixels, patches of 4 x 4: the number of tokens, N + 1.", 50,
+        1e-9);
     mistake_number("the number of patches: the class token is one more", 49);
     mistake_number("the number of patches of a row", 7);
-    ask('b', "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the numbers in E, "
-             "without its bias.",
+    ask('b',
+        "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the numbers in E, "
+        "without its bias.",
         16.0 * 16 * 3 * 768, 1e-9);
     mistake_number("E without the three channels", 16.0 * 16 * 768);
     mistake_number("P C D: a patch has P^2 pixels", 16.0 * 3 * 768);
@@ -256,7 +258,8 @@ typedef struct {
 } Wrong;
 
 static double *adamw(const AdamW *o, double lr, long t, int count, const double *w0,
-                     const double *g0, const double *m0, const double *v0, Wrong wrong) {
+                     const double *g0, const double *m0, const double *v0,
+                     Wrong wrong) {
     double *w = doubles(count);
     for (int i = 0; i < count; i++) {
         const double g =
@@ -291,14 +294,14 @@ static void adamw_case(long t) {
     }
     const double *w0 = doubles_of(w), *g0 = doubles_of(g), *m0 = doubles_of(m),
                  *v0 = doubles_of(v);
-    ParameterList list = {.list = (Parameter[1]){{.decay = DECAY, .at = w}},
-                          .count = 1,
-                          .total = COUNT};
+    ParameterList list = {
+        .list = (Parameter[1]){{.decay = DECAY, .at = w}}, .count = 1, .total = COUNT};
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f", t, lr, o.weight_decay);
     adamw_step(&o, &list, lr, t, w.data, g.data, m.data, v.data);
 #define BY(...) adamw(&o, lr, t, COUNT, w0, g0, m0, v0, (Wrong){__VA_ARGS__})
     expect("w", w, BY(.t_offset = 0), TOLERANCE);
-    mistake("a bias correction with t + 1: the first step has t = 1", BY(.t_offset = 1));
+    mistake("a bias correction with t + 1: the first step has t = 1",
+            BY(.t_offset = 1));
     mistake("AdamW without the correction of v", BY(.no_v_correction = true));
     mistake("epsilon inside the correction: it is added to sqrt(vhat)",
             BY(.epsilon_inside = true));
@@ -360,10 +363,11 @@ const Exercise exercises[] = {
     {"5.2", "patches_from_images",
      "patch_embedding.c: cut (B, C, H, W) into (B, N, C P P), patches row by row from "
      "the top left.",
-     "Patch p begins at row p / across * P, column p % across * P.", "notes/05 [ViT 3.1]",
-     patches},
+     "Patch p begins at row p / across * P, column p % across * P.",
+     "notes/05 [ViT 3.1]", patches},
     {"5.3", "patch_embedding, forward and backward",
-     "patch_embedding.c: z_0 = [x_class; x_p E] + E_pos, from `embedded`; backward: dE_pos, "
+     "patch_embedding.c: z_0 = [x_class; x_p E] + E_pos, from `embedded`; backward: "
+     "dE_pos, "
      "dx_class, and dx for linear_backward.",
      "Row 0 is the class token, then N patches, then E_pos added to all N + 1.",
      "notes/05 [ViT eq.1]", embedding},

@@ -1,0 +1,159 @@
+#!/bin/sh
+# test_exercises.sh MAKE: the exercises and their grader, in the repository's root.
+#
+# For every chapter: a student's copy is made, and never touched again; every exercise
+# of it is "not written yet", at the line to be written; the sources' own solution
+# passes. Every planted bug of tests/mutants that lies within an exercise is found to be
+# wrong and is called by its name; every name that the grader knows is proved so, and
+# every wrong answer that has one. Each grading takes less than 10 seconds.
+set -u
+LC_ALL=C
+export LC_ALL
+make=$1
+root=build/exercises # the students' folders, one a worker
+rm -rf "$root"
+mkdir -p "$root"
+all=$root/log
+: >"$all"
+
+report() { # report STATUS WHAT
+    if [ "$1" -eq 0 ]; then echo "ok    $2"; else echo "FAIL  $2"; fi
+}
+run_make() { # run_make CHAPTER TARGET
+    "$make" --no-print-directory -s V= NVCC= WORK="$root/$1" N="$1" FETCH=no "$2" 2>&1
+}
+source_of() { # the course's own file of that name
+    find common chapters/0"$1"_* -maxdepth 1 -name "$2"
+}
+solve() { # solve CHAPTER: the course's own sources, and the right answers
+    for copy in "$root/$1/chapter$1"/*.[ch]*; do
+        cp "$(source_of "$1" "$(basename "$copy")")" "$copy"
+    done
+    "$grader" --answers >"$root/$1/chapter$1/answers.txt"
+}
+
+# A bug within an exercise leaves the stubs as they are.
+within_exercise() { # within_exercise PATCH SOURCE CHANGED
+    cp "$2" "$3"
+    patch -s "$3" <"$1" >/dev/null || return 1
+    awk -f common/scripts/stub.awk "$2" >"$3.stub"
+    awk -f common/scripts/stub.awk "$3" | cmp -s - "$3.stub"
+}
+
+# bug NAME SOURCE COPY: grade $root/$n/changed in the copy's place; what it is called
+# goes to $root/$n/named.
+bug() {
+    cp "$root/$n/changed" "$3"
+    run_make "$n" grade >"$root/$n/wrong" &&
+        grep -qE '^  [1-6]\.[1-6]   wrong ' "$root/$n/wrong" &&
+        grep -q '^ *This is ' "$root/$n/wrong"
+    report $? "$1: wrong, and named"
+    awk '/^        This is/ { text = $0; sub(/^ *This is /, "", text); inside = 1; next }
+         inside && /^        (Hint|Read|This)/ { inside = 0 }
+         inside { line = $0; sub(/^ */, " ", line); text = text line }
+         !inside && text != "" { print text; text = "" }
+         END { if (text != "") print text }' "$root/$n/wrong" | sed 's/\.$//' >>"$root/$n/named"
+    cp "$2" "$3"
+}
+
+chapter() { # chapter N
+    n=$1
+    mine=$root/$n/chapter$n
+    mkdir -p "$root/$n"
+    run_make "$n" start >"$root/$n/start"
+    report $? "make start N=$n"
+    grader=$(find build -path "*/$mine/grade" -type f)
+    exercises=$(grep -ohE "^ */\\* exercise $n\\.[1-6] \\*/" common/*.c chapters/0"$n"_*/*.c* |
+        awk '{ print $3 }' | sort -u)
+    run_make "$n" grade >"$root/$n/graded"
+    for e in $exercises; do
+        grep -qE "^  $e +(not written yet .*:[0-9]+|waits for )" "$root/$n/graded"
+        report $? "$e: the stub is not written yet"
+    done
+    grep -oE "$mine/[a-z_]+\.(c|cu):[0-9]+" "$root/$n/graded" | while IFS=: read -r file line; do
+        sed -n "${line}p" "$file" | grep -q NOT_WRITTEN
+        report $? "$file:$line is a line to be written"
+    done
+    [ "$(grep -c 'not written yet .*answers.txt' "$root/$n/graded")" -ge 1 ]
+    report $? "chapter $n: answers are missing"
+    ! grep -q ' passed ' "$root/$n/graded"
+    report $? "chapter $n: nothing passes before it is written"
+
+    # What a student wrote stays.
+    first=$(find "$mine" -name '*.c*' | head -n 1)
+    echo '/* mine */' >>"$first"
+    echo '# mine' >>"$mine/answers.txt"
+    run_make "$n" start >/dev/null
+    tail -n 1 "$first" | grep -q mine && tail -n 1 "$mine/answers.txt" | grep -q mine
+    report $? "chapter $n: make start leaves what is there"
+
+    solve "$n"
+    run_make "$n" grade >"$root/$n/solved"
+    [ "$(grep -cE '^  [1-6]\.[1-6]   passed ' "$root/$n/solved")" -eq 6 ]
+    report $? "chapter $n: the solutions pass"
+    "$grader" --mistakes >"$root/$n/mistakes"
+    : >"$root/$n/named"
+
+    # Bugs in code: of tests/mutants, then of bugs.txt.
+    for patch in tests/mutants/*.patch; do
+        file=$(sed -n 's/^--- a\///p' "$patch")
+        copy=$mine/$(basename "$file")
+        [ -e "$copy" ] && [ "$(source_of "$n" "$(basename "$file")")" = "$file" ] || continue
+        within_exercise "$patch" "$file" "$root/$n/changed" || continue
+        bug "$(basename "$patch" .patch)" "$file" "$copy"
+    done
+    number=0
+    grep '^@ ' tests/exercises/bugs.txt | while read -r _ name; do
+        number=$((number + 1))
+        copy=$mine/$name
+        file=$(source_of "$n" "$name")
+        [ -e "$copy" ] && [ -n "$file" ] || continue
+        awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/bugs.txt "$file" \
+            >"$root/$n/changed" && bug "bug $number of bugs.txt ($name)" "$file" "$copy"
+    done
+    # Wrong answers.
+    grep ' = .* | ' "$root/$n/mistakes" | while IFS='|' read -r answer text; do
+        id=${answer%% =*}
+        "$grader" --answers | sed "s/^$id = .*/$answer/" >"$mine/answers.txt"
+        "$grader" "$mine" >"$root/$n/wrong"
+        tr -s ' \n' ' ' <"$root/$n/wrong" | grep -qF "This is${text}."
+        report $? "$answer: named"
+    done
+    "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
+    "$grader" "$mine" | grep -q '"soon" is not a number\|letters don'
+    report $? "chapter $n: an answer that is no number is wrong"
+    grep -v ' = .* | ' "$root/$n/mistakes" | cut -d'|' -f2- | sed 's/^ //' | sort -u |
+        while read -r text; do
+            grep -qxF "$text" "$root/$n/named"
+            report $? "chapter $n: a planted bug is \"$text\""
+        done
+
+    solve "$n"
+    from=$(date +%s)
+    touch "$first"
+    run_make "$n" grade >/dev/null
+    [ $(($(date +%s) - from)) -lt 10 ]
+    report $? "chapter $n: graded within 10 seconds"
+}
+
+# Marks that don't fit together are refused.
+printf '/* exercise 2.1 */\n' >"$root/open.c"
+! awk -f common/scripts/stub.awk "$root/open.c" >/dev/null 2>&1
+report $? "an exercise without an end is refused" >>"$all"
+printf '/* exercise 2.1 */\n/* end of exercise 2.2 */\n' >"$root/other.c"
+! awk -f common/scripts/stub.awk "$root/other.c" >/dev/null 2>&1
+report $? "an end of another exercise is refused" >>"$all"
+
+chapters=${2:-1 2 3 4 5 6}
+# Two at a time, chapter 6 beside all others: its kernels take longest to compile.
+(for n in $chapters; do [ "$n" = 6 ] || chapter "$n" >"$root/log$n" 2>&1; done) &
+(for n in $chapters; do [ "$n" != 6 ] || chapter "$n" >"$root/log$n" 2>&1; done) &
+wait
+for n in $chapters; do
+    cat "$root/log$n"
+done >>"$all"
+grep -v '^ok ' "$all"
+passed=$(grep -c '^ok ' "$all")
+failed=$(grep -vc '^ok ' "$all")
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
