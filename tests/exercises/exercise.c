@@ -41,7 +41,7 @@ static Tensor got_tensor;
 static double got_tolerance;
 static char asked[8]; /* the last ask: "2.1a" */
 
-/* ---- inputs ------------------------------------------------------------------------ */
+/* ---- inputs ---------------------------------------------------------------------- */
 
 static void *memory(size_t bytes) {
     Error error;
@@ -140,7 +140,7 @@ double dot(long count, const double *C, const double *Y) {
     return sum;
 }
 
-/* ---- results ------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------- */
 
 /* The last result was wrong, and everything was said about it. */
 static void stop_if_failed(void) {
@@ -186,7 +186,7 @@ static long first_difference(Tensor T, const double *want, double tolerance) {
 
 /* "[0][2]": element i of T. */
 static void print_index(Tensor T, long i) {
-    long of[TENSOR_MAX_DIMS];
+    long of[TENSOR_MAX_DIMS] = {0};
     for (int d = T.ndim - 1; d >= 0; d--) {
         of[d] = i % T.shape[d];
         i /= T.shape[d];
@@ -274,7 +274,7 @@ void mistake(const char *text, const double *wrong) {
                          first_difference(got_tensor, wrong, got_tolerance) < 0);
 }
 
-/* ---- printing ------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------- */
 
 /* `first` and text, in lines of at most 84 columns that all begin with `prefix`. */
 static void print_wrapped(const char *prefix, const char *first, const char *text) {
@@ -291,7 +291,7 @@ static void print_wrapped(const char *prefix, const char *first, const char *tex
     printf("\n");
 }
 
-/* ---- answers --------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------- */
 
 /* The line "2.1a = ..." of answers.txt: its text after '=', and which line it is. */
 static bool find_answer(char text[LINE], int *line) {
@@ -409,7 +409,7 @@ void ask_which(char letter, const char *question, const char *want) {
     }
 }
 
-/* ---- grading ----------------------------------------------------------------------------- */
+/* ---- grading --------------------------------------------------------------------- */
 
 /* Runs exercise e in a child; its output into text; returns waitpid's status. */
 static int run_child(const Exercise *e, char *text, size_t size) {
@@ -563,7 +563,7 @@ static int grade(void) {
     return passed == exercise_count ? 0 : 1;
 }
 
-/* ---- answers.txt ------------------------------------------------------------------------- */
+/* ---- answers.txt ----------------------------------------------------------------- */
 
 /* answers.txt has the tasks of all exercises, as comments, and a line for each answer. */
 static void print_tasks(void) {

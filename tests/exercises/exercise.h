@@ -1,8 +1,8 @@
 /*
  * exercise.h: how an exercise is graded.
  *
- * A chapter's exercises are a list (exercises_1.c to exercises_6.c). Each has a function
- * that calls what the student wrote, or reads what the student answered, and compares
+ * A chapter's exercises are a list (exercises_1.c to exercises_6.c). Each has a
+ * function that calls what the student wrote, or reads what the student answered, and compares
  * it with formulas written independently (naive_layers.h, in double). Where a result is
  * wrong, it is compared with what the classic mistakes would give; one that fits is
  * named.
@@ -53,7 +53,7 @@ Tensor values(Tensor shape, const double *given); /* these numbers, row by row *
 Tensor wide(Tensor T);        /* T's numbers in rows further apart than they are long */
 double *doubles_of(Tensor T); /* T's numbers, row by row */
 
-/* gradient: dL/dx by central differences with Richardson's extrapolation, near 1e-10. */
+/* gradient: dL/dx by central differences, twice (Richardson): errors near 1e-10. */
 double *gradient(double (*loss)(void *context), void *context, double *x, long count);
 
 /* A sum of products: the losses whose gradient is C. */
@@ -83,7 +83,7 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
-/* ---- answers: numbers that the student finds by hand or by measuring --------------- */
+/* ---- answers: numbers that the student finds by hand or by measuring ------------- */
 
 /* ask: question `letter` of this exercise; its answer stands in answers.txt. A mistake
  * follows by mistake_number. */

@@ -13,7 +13,7 @@ const char chapter_title[] = "tensor operations";
 
 #define TOLERANCE 1e-12
 
-/* ---- 1.1 --------------------------------------------------------------------------- */
+/* ---- 1.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
     const double sum = exp(1) + exp(2) + exp(3), a_0 = exp(1) / sum, a_2 = exp(3) / sum;
@@ -38,7 +38,7 @@ static void predict(void) {
                    -(1 + naive_gelu(-1)));
 }
 
-/* ---- 1.2 --------------------------------------------------------------------------- */
+/* ---- 1.2 ------------------------------------------------------------------------- */
 
 static double *softmax(int rows, int cols, const double *S) {
     double *A = doubles((long)rows * cols);
@@ -147,7 +147,7 @@ static void softmax_grade(void) {
     softmax_case(normal('L', SHAPE(200, 50)), true);
 }
 
-/* ---- 1.3 --------------------------------------------------------------------------- */
+/* ---- 1.3 ------------------------------------------------------------------------- */
 
 static void softmax_backward_case(Tensor S, Tensor dA) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
@@ -184,7 +184,7 @@ static void softmax_backward_grade(void) {
     softmax_backward_case(normal('S', SHAPE(2, 9)), wide(normal('D', SHAPE(2, 9))));
 }
 
-/* ---- 1.4 --------------------------------------------------------------------------- */
+/* ---- 1.4 ------------------------------------------------------------------------- */
 
 static double cubic(double x) {
     return 0.7978845608 * (x + 0.044715 * x * x * x);
@@ -229,7 +229,7 @@ static void gelu_grade(void) {
     gelu_case(wide(normal('X', SHAPE(3, 7))), wide(normal('E', SHAPE(3, 7))));
 }
 
-/* ---- 1.5 --------------------------------------------------------------------------- */
+/* ---- 1.5 ------------------------------------------------------------------------- */
 
 static void linear_case(int rows, int in, int out) {
     case_is("%d rows, %d in, %d out; dW and db begin as ones", rows, in, out);
@@ -279,7 +279,7 @@ static void linear_grade(void) {
     linear_case(1, 1, 1);
 }
 
-/* ---- 1.6 --------------------------------------------------------------------------- */
+/* ---- 1.6 ------------------------------------------------------------------------- */
 
 static void measure(void) {
     ask('a',

@@ -11,7 +11,7 @@ const char chapter_title[] = "scaled dot-product attention";
 
 #define TOLERANCE 1e-12
 
-/* ---- formulas, right and wrong ----------------------------------------------------- */
+/* ---- formulas, right and wrong --------------------------------------------------- */
 
 /* Inputs, also in double; dO is the gradient that comes in. */
 typedef struct {
@@ -87,7 +87,7 @@ static double *causal(int n, int m) {
     return mask;
 }
 
-/* ---- 2.1 --------------------------------------------------------------------------- */
+/* ---- 2.1 ------------------------------------------------------------------------- */
 
 static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
@@ -112,7 +112,7 @@ static void predict(void) {
     mistake_number("the sum of a single row", 1);
 }
 
-/* ---- 2.2 --------------------------------------------------------------------------- */
+/* ---- 2.2 ------------------------------------------------------------------------- */
 
 static void forward_case(int n, int m, int d_k, int d_v) {
     Case c = make_case(n, m, d_k, d_v);
@@ -140,7 +140,7 @@ static void forward(void) {
     forward_case(1, 1, 1, 1);
 }
 
-/* ---- 2.3 --------------------------------------------------------------------------- */
+/* ---- 2.3 ------------------------------------------------------------------------- */
 
 static void mask_case(const double *mask, int n, int m) {
     Case c = make_case(n, m, 4, 2);
@@ -182,7 +182,7 @@ static void mask(void) {
                true);
 }
 
-/* ---- 2.4 --------------------------------------------------------------------------- */
+/* ---- 2.4 ------------------------------------------------------------------------- */
 
 /* dS (n, m) = factor A o (dA - r), r = rowsum(dA o A), or 0 */
 static double *score_gradient(const Case *c, const double *A, const double *dA,
@@ -244,7 +244,7 @@ static void backward(void) {
     backward_case(2, 1, 3, 3); /* one key: no gradient for queries and keys */
 }
 
-/* ---- 2.5 --------------------------------------------------------------------------- */
+/* ---- 2.5 ------------------------------------------------------------------------- */
 
 /* Which properties hold of attention without its scale? Found by trying each. */
 static void break_it(void) {
@@ -295,7 +295,7 @@ static void break_it(void) {
               notices);
 }
 
-/* ---- 2.6 --------------------------------------------------------------------------- */
+/* ---- 2.6 ------------------------------------------------------------------------- */
 
 static void measure(void) {
     ask('a',

@@ -15,7 +15,7 @@ const char chapter_title[] = "multi-head attention and positions";
 #define TOLERANCE 1e-11
 #define GRADIENT_TOLERANCE 1e-7 /* of differences */
 
-/* ---- 3.1 --------------------------------------------------------------------------- */
+/* ---- 3.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
     ask('a',
@@ -37,7 +37,7 @@ static void predict(void) {
     mistake_number("a factor of 2: twice the heads, but each half as wide", 2);
 }
 
-/* ---- a layer, and the same in double --------------------------------------------------- */
+/* ---- a layer, and the same in double --------------------------------------------- */
 
 typedef struct {
     int B, n, D, heads;
@@ -135,7 +135,7 @@ static NaiveMultiHeadAttention with_one_head(const Bench *b) {
     return other;
 }
 
-/* ---- 3.2 --------------------------------------------------------------------------- */
+/* ---- 3.2 ------------------------------------------------------------------------- */
 
 static void forward_case(int B, int n, int D, int heads) {
     Bench b = make_bench(B, n, D, heads);
@@ -161,7 +161,7 @@ static void forward(void) {
     forward_case(3, 3, 4, 1);
 }
 
-/* ---- 3.3 --------------------------------------------------------------------------- */
+/* ---- 3.3 ------------------------------------------------------------------------- */
 
 static double loss(void *bench) {
     const Bench *b = bench;
@@ -195,7 +195,7 @@ static void backward(void) {
     backward_case(1, 3, 6, 3);
 }
 
-/* ---- 3.4 --------------------------------------------------------------------------- */
+/* ---- 3.4 ------------------------------------------------------------------------- */
 
 static void sinusoid_case(int n, int D) {
     const long count = (long)n * D;
@@ -232,7 +232,7 @@ static void sinusoids(void) {
     sinusoid_case(50, 6);
 }
 
-/* ---- 3.5 --------------------------------------------------------------------------- */
+/* ---- 3.5 ------------------------------------------------------------------------- */
 
 static void positions_grade(void) {
     enum { B = 3, n = 4, D = 5 };
@@ -257,7 +257,7 @@ static void positions_grade(void) {
     mistake("a gradient written over: it is added (+=)", fresh);
 }
 
-/* ---- 3.6 --------------------------------------------------------------------------- */
+/* ---- 3.6 ------------------------------------------------------------------------- */
 
 static void derive(void) {
     const double pi = 3.14159265358979323846;

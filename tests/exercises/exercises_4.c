@@ -15,7 +15,7 @@ const char chapter_title[] = "the encoder block";
 #define TOLERANCE 1e-11
 #define GRADIENT_TOLERANCE 1e-7 /* of differences */
 
-/* ---- 4.1 --------------------------------------------------------------------------- */
+/* ---- 4.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
     ask('a', "LN of (1, 2, 3, 4), gamma = 1, beta = 0: the first number, to 3 digits.",
@@ -39,7 +39,7 @@ static void predict(void) {
                    4.0 * 64 * 64 + 4 * 64 + 2 * 64 * 128 + 64 + 128 + 2 * 64);
 }
 
-/* ---- 4.2, 4.3: layer norm -------------------------------------------------------------- */
+/* ---- 4.2, 4.3: layer norm -------------------------------------------------------- */
 
 typedef struct {
     int rows, D;
@@ -172,7 +172,7 @@ static void norm_backward(void) {
     norm_backward_case(4, 17);
 }
 
-/* ---- 4.4, 4.5: the block ----------------------------------------------------------------- */
+/* ---- 4.4, 4.5: the block --------------------------------------------------------- */
 
 typedef struct {
     int B, n;
@@ -350,7 +350,7 @@ static void block_backward(void) {
            gradient(block_loss, &b, b.naive.norm1.gamma, 6), GRADIENT_TOLERANCE);
 }
 
-/* ---- 4.6 --------------------------------------------------------------------------- */
+/* ---- 4.6 ------------------------------------------------------------------------- */
 
 /* What dropout.h says: keep where bits 2^-32 >= rate, bits counted from the batch's
  * first image. */

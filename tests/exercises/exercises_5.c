@@ -16,7 +16,7 @@ const char chapter_title[] = "the Vision Transformer";
 
 #define TOLERANCE 1e-11
 
-/* ---- 5.1 --------------------------------------------------------------------------- */
+/* ---- 5.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
     const double eps = 0.1, K = 10, right = 1 - eps + eps / K, other = eps / K;
@@ -40,7 +40,7 @@ static void predict(void) {
     mistake_number("the share of the right class alone", -right * log(right));
 }
 
-/* ---- 5.2 --------------------------------------------------------------------------- */
+/* ---- 5.2 ------------------------------------------------------------------------- */
 
 static void patches_case(int B, int C, int H, int W, int P) {
     const int down = H / P, across = W / P, size = C * P * P;
@@ -81,7 +81,7 @@ static void patches(void) {
     patches_case(1, 3, 4, 8, 2);
 }
 
-/* ---- 5.3 --------------------------------------------------------------------------- */
+/* ---- 5.3 ------------------------------------------------------------------------- */
 
 enum { B = 2, SIDE = 4, P = 2, N = 4, D = 5 };
 
@@ -189,12 +189,24 @@ static void embedding(void) {
     expect("dE", e.d.E, dE, TOLERANCE);
 }
 
-/* ---- 5.4 --------------------------------------------------------------------------- */
+/* ---- 5.4 ------------------------------------------------------------------------- */
 
 static void model(void) {
 }
 
-/* ---- 5.5 --------------------------------------------------------------------------- */
+/* ---- 5.5 ------------------------------------------------------------------------- */
+
+static double log_sum_exp(const double *z, int K) {
+    double most = z[0], sum = 1;
+    for (int k = 1; k < K; k++) {
+        most = fmax(most, z[k]);
+    }
+    sum = exp(z[0] - most);
+    for (int k = 1; k < K; k++) {
+        sum += exp(z[k] - most);
+    }
+    return most + log(sum);
+}
 
 static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     const int rows = tensor_rows(logits), K = tensor_cols(logits);
@@ -206,14 +218,7 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     naive_softmax(rows, K, z, p);
     for (int i = 0; i < rows * K; i++) {
         const int row = i / K;
-        double most = z[row * K], sum = 0;
-        for (int k = 0; k < K; k++) {
-            most = fmax(most, z[row * K + k]);
-        }
-        for (int k = 0; k < K; k++) {
-            sum += exp(z[row * K + k] - most);
-        }
-        const double log_p = z[i] - most - log(sum);
+        const double log_p = z[i] - log_sum_exp(z + (long)row * K, K);
         const bool is = i % K == labels[row];
         const double q = (is ? 1 - eps : 0) + eps / K;
         total -= q * log_p;
@@ -249,7 +254,7 @@ static void loss(void) {
     loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1);
 }
 
-/* ---- 5.6 --------------------------------------------------------------------------- */
+/* ---- 5.6 ------------------------------------------------------------------------- */
 
 /* What is left out of AdamW, or done wrongly. */
 typedef struct {

@@ -20,7 +20,7 @@ const char chapter_title[] = "CUDA kernels";
 
 #define TOLERANCE 1e-5 /* float */
 
-/* ---- the device ---------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------ */
 
 static void *device_bytes(const void *host, size_t bytes) {
     Error error;
@@ -91,7 +91,7 @@ static void expect_loads(double most, const char *instead) {
     mistake_if(instead, true);
 }
 
-/* ---- 6.1 --------------------------------------------------------------------------- */
+/* ---- 6.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
     ask('a',
@@ -121,7 +121,7 @@ static void predict(void) {
         2.0 * 1024 * 1024 / 1e6);
 }
 
-/* ---- 6.2 --------------------------------------------------------------------------- */
+/* ---- 6.2 ------------------------------------------------------------------------- */
 
 static void gelu(void) {
     enum { ROWS = 7, COLS = 45, COUNT = ROWS * COLS };
@@ -144,7 +144,7 @@ static void gelu(void) {
     expect_loads(2.0 * COUNT, "more than one load of `pre` and of `b` for an element");
 }
 
-/* ---- 6.3 --------------------------------------------------------------------------- */
+/* ---- 6.3 ------------------------------------------------------------------------- */
 
 /* The 32 lanes' running maximum and sum over columns lane, lane + 32, ...; `rescale`:
  * the sum is brought to a new maximum; `join`: lanes are brought to one maximum. */
@@ -202,7 +202,7 @@ static void softmax(void) {
     softmax_case(9, 17); /* lanes without a column */
 }
 
-/* ---- 6.4 --------------------------------------------------------------------------- */
+/* ---- 6.4 ------------------------------------------------------------------------- */
 
 static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int k) {
     begin_device();
@@ -244,7 +244,7 @@ static void matmul(void) {
     matmul_case(MATMUL_TN, "C = A^T B", 20, 40, 31);
 }
 
-/* ---- 6.5 --------------------------------------------------------------------------- */
+/* ---- 6.5 ------------------------------------------------------------------------- */
 
 /* One head's attention, keys one after the other; `shrink_O`, `shrink_sum`: what is
  * brought to a new maximum. */
@@ -298,7 +298,7 @@ static void attention(void) {
     attention_case(50, 16);
 }
 
-/* ---- 6.6 --------------------------------------------------------------------------- */
+/* ---- 6.6 ------------------------------------------------------------------------- */
 
 static void adamw(void) {
     enum { COUNT = 300 };
