@@ -271,6 +271,12 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
 
 /* ---- resuming -------------------------------------------------------------- */
 
+/* A setting's text as the command line has it: "post" for "1". */
+static const char *in_words(const char *setting, const char *text) {
+    const char *word = options_word(setting, atoi(text));
+    return word ? word : text;
+}
+
 bool options_merge(const Options *o, const Settings *saved, Settings *merged,
                    Error *error) {
     static const char *of_the_model[] = {"dim",   "depth", "heads",      "mlp",
@@ -286,10 +292,11 @@ bool options_merge(const Options *o, const Settings *saved, Settings *merged,
         settings_get(&o->settings, i, now);
         for (int k = 0; of_the_model[k] && strcmp(was, now) != 0; k++) {
             if (strcmp(of_the_model[k], settings_name(i)) == 0) {
+                const char *name = settings_name(i);
                 return error_set(error,
                                  "the checkpoint is of another shape: its %s is "
                                  "%s, not %s",
-                                 settings_name(i), was, now);
+                                 name, in_words(name, was), in_words(name, now));
             }
         }
         settings_set(merged, i, now);

@@ -294,7 +294,6 @@ static void attention_to_patches(const VitActivations *a, int layer, int image,
     Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
     const int h = A.shape[0], N = a->embedding.embedded.shape[1];
     const int first = A.shape[1] - N;
-    expect_shape(weights, "One weight for each patch.", N);
     tensor_fill(weights, 0);
     for (int i = 0; i < h; i++) {
         for (int q = 0; q < queries; q++) {
@@ -308,10 +307,12 @@ static void attention_to_patches(const VitActivations *a, int layer, int image,
 
 void vit_class_attention(const VitActivations *a, int layer, int image,
                          Tensor weights) {
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
     attention_to_patches(a, layer, image, 1, weights); /* query 0: the class token */
 }
 
 void vit_mean_attention(const VitActivations *a, int layer, int image, Tensor weights) {
     const int n = a->blocks[layer].attn.A.shape[2];
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
     attention_to_patches(a, layer, image, n, weights);
 }
