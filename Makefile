@@ -121,7 +121,8 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: start grade mine all help setup found data test test-quick test-gpu gpu-report equations pages plots format lint mutants bench clean
+.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages studies plots
+.PHONY: start grade mine format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -162,6 +163,9 @@ equations: ## every equation of the papers: its code, test, plot, note; ALL=1: a
 
 pages: ## write the notes' tables of equations anew, after lines have moved
 	@sh common/scripts/refresh_pages.sh
+
+studies: chapter5 ## train the variants of notes/studies.md, half an hour: notes/studies.csv; RUNS=norm: some
+	@COMPILER="$$($(CC) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(RUNS)
 
 plots: $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures; installs gnuplot if missing
 	@sh common/scripts/setup.sh build plots

@@ -28,14 +28,17 @@ void naive_embedding(const NaiveEmbedding *e, const double *images, double *z_0)
     const int across = e->W / e->P, down = e->H / e->P, D = e->D;
     for (int b = 0; b < e->B; b++) {
         const double *image = images + b * e->C * e->H * e->W;
-        double *z = z_0 + b * (down * across + 1) * D;
+        const int first = e->cls ? 1 : 0;
+        double *z = z_0 + b * (down * across + first) * D;
         for (int d = 0; d < D; d++) {
-            z[d] = e->cls[d] + e->pos[d];
+            if (e->cls) {
+                z[d] = e->cls[d] + (e->pos ? e->pos[d] : 0);
+            }
             for (int row = 0; row < down; row++) {
                 for (int column = 0; column < across; column++) {
-                    const int token = 1 + row * across + column;
-                    z[token * D + d] =
-                        project(e, image, row, column, d) + e->pos[token * D + d];
+                    const int token = first + row * across + column;
+                    z[token * D + d] = project(e, image, row, column, d) +
+                                       (e->pos ? e->pos[token * D + d] : 0);
                 }
             }
         }
@@ -88,24 +91,61 @@ static NaiveBlock block_of(const VitConfig *c, const ParameterList *p, double *w
     };
 }
 
+/* What is added to token `token`'s number d, of whichever kind [ViT T.8]. */
+static double position(const VitConfig *c, const ParameterList *p, double *w, int token,
+                       int d) {
+    const int D = c->block.D, across = c->width / c->patch;
+    const int patch = c->pool == POOL_CLASS ? token - 1 : token;
+    const double wave = token / pow(10000, (double)(d / 2 * 2) / D); /* [AIAYN 3.5] */
+    switch (c->positions) {
+    case POSITIONS_1D: return named(p, w, "pos_embed")[token * D + d];
+    case POSITIONS_SINUSOIDAL: return d % 2 == 0 ? sin(wave) : cos(wave);
+    case POSITIONS_NONE: return 0;
+    case POSITIONS_2D: break;
+    }
+    if (patch < 0) {
+        return named(p, w, "pos_embed_cls")[d];
+    }
+    return d < D / 2 ? named(p, w, "pos_embed_x")[patch % across * (D / 2) + d]
+                     : named(p, w, "pos_embed_y")[patch / across * (D / 2) + d - D / 2];
+}
+
+/* y (D): LN(z_L^0) [ViT eq.4], or the mean of all LN(z_L^p); z (n, D) */
+static void naive_pool(const VitConfig *c, const NaiveLayerNorm *norm, int n,
+                       const double *z, double *y) {
+    const int D = c->block.D, read = c->pool == POOL_CLASS ? 1 : n;
+    double *normed = y + D;
+    memset(y, 0, (size_t)D * sizeof *y);
+    for (int i = 0; i < read; i++) {
+        naive_layer_norm(norm, 1, z + i * D, normed);
+        for (int d = 0; d < D; d++) {
+            y[d] += normed[d] / read;
+        }
+    }
+}
+
 void naive_vit(const VitConfig *c, const ParameterList *list, double *weights, int B,
                const double *images, double *logits) {
     const int n = vit_tokens(c), D = c->block.D, K = c->classes;
-    double *z = calloc((size_t)(2 * B * n * D + 2 * D), sizeof *z);
+    double *z = calloc((size_t)(2 * B * n * D + 2 * D + n * D), sizeof *z);
     if (!z) {
         abort();
     }
-    double *next = z + B * n * D, *y = next + B * n * D;
-    const NaiveEmbedding embedding = {B,
-                                      c->channels,
-                                      c->height,
-                                      c->width,
-                                      c->patch,
-                                      D,
-                                      named(list, weights, "cls_token"),
-                                      named(list, weights, "pos_embed"),
-                                      named(list, weights, "patch_embed.proj.weight"),
-                                      named(list, weights, "patch_embed.proj.bias")};
+    double *next = z + B * n * D, *y = next + B * n * D, *pos = y + 2 * D;
+    for (int i = 0; i < n * D; i++) {
+        pos[i] = position(c, list, weights, i / D, i % D);
+    }
+    const NaiveEmbedding embedding = {
+        B,
+        c->channels,
+        c->height,
+        c->width,
+        c->patch,
+        D,
+        c->pool == POOL_CLASS ? named(list, weights, "cls_token") : NULL,
+        pos,
+        named(list, weights, "patch_embed.proj.weight"),
+        named(list, weights, "patch_embed.proj.bias")};
     naive_embedding(&embedding, images, z);
     for (int l = 0; l < c->depth; l++) {
         const NaiveBlock block = block_of(c, list, weights, l);
@@ -114,8 +154,8 @@ void naive_vit(const VitConfig *c, const ParameterList *list, double *weights, i
     }
     const NaiveLayerNorm norm = {D, named(list, weights, "norm.weight"),
                                  named(list, weights, "norm.bias")};
-    for (int b = 0; b < B; b++) { /* [ViT eq.4]   y = LN(z_L^0) */
-        naive_layer_norm(&norm, 1, z + b * n * D, y);
+    for (int b = 0; b < B; b++) {
+        naive_pool(c, &norm, n, z + b * n * D, y);
         naive_linear(1, D, K, y, named(list, weights, "head.weight"),
                      named(list, weights, "head.bias"), logits + b * K);
     }

@@ -10,8 +10,9 @@
 #include "vit.h"
 
 /*
- * naive_embedding: z_0 (B, N+1, D) [ViT eq.1]
- *   images (B, C, H, W)   cls (D)   pos (N+1, D)   E (D, C, P, P)   b_E (D)
+ * naive_embedding: z_0 (B, n, D) [ViT eq.1]
+ *   images (B, C, H, W)   cls (D)   pos (n, D)   E (D, C, P, P)   b_E (D)
+ * cls NULL: no class token, n = N. pos NULL: no positions [ViT T.8].
  */
 typedef struct {
     int B, C, H, W, P, D;

@@ -116,6 +116,20 @@ void append_byte(const char *path, unsigned char byte) {
     ck_assert_int_eq(fclose(file), 0);
 }
 
+void replace_in(const char *path, const char *from, const char *to) {
+    Bytes b = read_bytes_of(path);
+    const size_t length = strlen(from);
+    ck_assert_uint_eq(strlen(to), length);
+    for (size_t i = 8; i + length < b.count; i++) {
+        if (memcmp(b.bytes + i, from, length) == 0) {
+            memcpy(b.bytes + i, to, length);
+            write_bytes(path, b.bytes, b.count);
+            return;
+        }
+    }
+    ck_abort_msg("%s has no %s", path, from);
+}
+
 void file_size_limit(long bytes) {
     struct rlimit limit;
     getrlimit(RLIMIT_FSIZE, &limit);

@@ -39,6 +39,8 @@ void cut_file(const char *path, size_t count);
 /* The byte at `at` (from the end when negative) is flipped where xor_with has ones. */
 void change_byte(const char *path, long at, unsigned char xor_with);
 void append_byte(const char *path, unsigned char byte);
+/* The text `from` after the eighth byte becomes `to`, of the same length. */
+void replace_in(const char *path, const char *from, const char *to);
 
 /* file_size_limit: no file may grow beyond this, as on a full disk; -1: any size.
  * Lift it before the next assertion: Check writes to a file too. */

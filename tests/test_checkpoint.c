@@ -163,21 +163,6 @@ END_TEST
 
 /* ---- damage -------------------------------------------------------------- */
 
-/* The checkpoint's bytes with `from` in its header replaced by `to`, of one length. */
-static void replace_in(const char *path, const char *from, const char *to) {
-    Bytes b = read_bytes_of(path);
-    const size_t length = strlen(from);
-    ck_assert_uint_eq(strlen(to), length);
-    for (size_t i = 8; i + length < b.count; i++) {
-        if (memcmp(b.bytes + i, from, length) == 0) {
-            memcpy(b.bytes + i, to, length);
-            write_bytes(path, b.bytes, b.count);
-            return;
-        }
-    }
-    ck_abort_msg("%s has no %s", path, from);
-}
-
 static const char *good_checkpoint(void) {
     Dataset data = small_dataset(20, 10);
     const Settings s = small_settings();

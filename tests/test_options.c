@@ -79,6 +79,12 @@ static const struct {
     {"--norm", "pre", "norm", "0"},
     {"--activation", "relu", "activation", "1"},
     {"--activation", "gelu", "activation", "0"},
+    {"--positions", "1d", "positions", "0"},
+    {"--positions", "none", "positions", "1"},
+    {"--positions", "2d", "positions", "2"},
+    {"--positions", "sinusoidal", "positions", "3"},
+    {"--pool", "mean", "pool", "1"},
+    {"--pool", "class", "pool", "0"},
     {"--schedule", "noam", "schedule", "1"},
     {"--schedule", "cosine", "schedule", "0"},
     {"--warmup", "40", "warmup", "40"},
@@ -222,6 +228,8 @@ START_TEST(a_word_that_is_none_of_two_is_refused_with_both) {
     assert_refused("--schedule step", "--schedule|cosine|noam");
     assert_refused("--flip maybe", "--flip|no|yes");
     assert_refused("--norm 1", "--norm");
+    assert_refused("--positions 3d", "--positions|1d, none, 2d or sinusoidal|3d");
+    assert_refused("--pool class,mean", "--pool|class or mean|class,mean");
     assert_refused("--flip -1", "--flip");
 }
 END_TEST
@@ -300,8 +308,10 @@ START_TEST(another_model_is_refused_and_the_same_is_not) {
         {"--heads 4", "heads is 6, not 4"},
         {"--mlp 128", "mlp is 100, not 128"},
         {"--patch 7", "patch is 4, not 7"},
-        {"--norm post", "norm is 0, not 1"},
-        {"--activation relu", "activation is 0, not 1"},
+        {"--norm post", "norm is pre, not post"},
+        {"--positions 2d", "positions is 1d, not 2d"},
+        {"--pool mean", "pool is class, not mean"},
+        {"--activation relu", "activation is gelu, not relu"},
     };
     Settings merged;
     Error error = {""};

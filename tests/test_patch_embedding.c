@@ -16,19 +16,21 @@ typedef struct {
 static Embedding embedding_of(int B, int C, int H, int W, int P, int D) {
     Embedding e = {.B = B, .C = C, .H = H, .W = W, .P = P, .D = D};
     e.N = (H / P) * (W / P);
+    const PatchEmbeddingConfig config = {
+        .D = D, .channels = C, .patch = P, .down = H / P, .across = W / P};
     ParameterBlock counted = {0};
-    patch_embedding_parameters(&e.layer, &counted, D, e.N, C, P);
+    patch_embedding_parameters(&e.layer, &counted, &config);
     ParameterBlock weights = test_block(&counted), gradients = test_block(&counted);
-    patch_embedding_parameters(&e.layer, &weights, D, e.N, C, P);
-    patch_embedding_parameters(&e.d, &gradients, D, e.N, C, P);
+    patch_embedding_parameters(&e.layer, &weights, &config);
+    patch_embedding_parameters(&e.d, &gradients, &config);
     tensor_copy(e.layer.cls_token, random_tensor('c', SHAPE(1, 1, D)));
     tensor_copy(e.layer.pos_embed, random_tensor('p', SHAPE(1, e.N + 1, D)));
     tensor_copy(e.layer.E, random_tensor('E', SHAPE(D, C, P, P)));
     tensor_copy(e.layer.b_E, random_tensor('b', SHAPE(D)));
     Arena plan = {0};
-    patch_embedding_activations(&e.a, &plan, B + 1, e.N, C, P, D);
+    patch_embedding_activations(&e.a, &plan, B + 1, &config);
     Arena arena = test_arena(&plan);
-    patch_embedding_activations(&e.a, &arena, B + 1, e.N, C, P, D);
+    patch_embedding_activations(&e.a, &arena, B + 1, &config);
     e.images = random_tensor('x', SHAPE(B, C, H, W));
     e.z_0 = unset_tensor(SHAPE(B, e.N + 1, D));
     return e;
@@ -61,7 +63,9 @@ START_TEST(parameters_have_the_names_and_shapes_of_timm) {
     Parameter names[4];
     ParameterList list = {.list = names};
     ParameterBlock block = {.list = &list};
-    patch_embedding_parameters(&layer, &block, 5, 6, 3, 2);
+    const PatchEmbeddingConfig config = {
+        .D = 5, .channels = 3, .patch = 2, .down = 2, .across = 3};
+    patch_embedding_parameters(&layer, &block, &config);
     const char *want[4] = {"cls_token", "pos_embed", "patch_embed.proj.weight",
                            "patch_embed.proj.bias"};
     const Tensor shapes[4] = {SHAPE(1, 1, 5), SHAPE(1, 7, 5), SHAPE(5, 3, 2, 2),

@@ -48,6 +48,7 @@ static const char *const others[][2] = {
     {"depth", "7"},       {"dim", "96"},
     {"heads", "6"},       {"mlp", "200"},
     {"norm", "1"},        {"activation", "1"},
+    {"positions", "2"},   {"pool", "1"},
     {"classes", "100"},   {"epochs", "3"},
     {"batch", "17"},      {"lr", "0.3"},
     {"schedule", "1"},    {"warmup", "12"},

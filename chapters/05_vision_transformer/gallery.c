@@ -78,7 +78,8 @@ static void show_image(Trainer *t, const Dataset *dataset, int index,
     Tensor image = tensor_head(worker->images, 1);
     dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
     Tensor logits = vit_forward(&t->vit, image, &worker->activations, &off);
-    vit_class_attention(&worker->activations, c->depth - 1, 0, attention);
+    (c->pool == POOL_CLASS ? vit_class_attention : vit_mean_attention)(
+        &worker->activations, c->depth - 1, 0, attention);
 
     const int prediction = argmax_row(logits, 0), label = dataset->test.labels[index];
     double sum = 0;
@@ -105,15 +106,16 @@ void gallery_images(Trainer *t, const Dataset *dataset) {
     static const int classes[] = {0, 6, 8, 9};
     Arena plan = {0}, arena;
     Error error;
-    const int N = vit_tokens(&t->settings.model) - 1;
+    const int N = vit_patches(&t->settings.model);
     arena_tensor1(&plan, N);
     if (!arena_make(&arena, &plan, "an attention map", &error)) {
         printf("%s\n", error.text);
         return;
     }
     Tensor attention = arena_tensor1(&arena, N);
-    printf("\nTest images (left) and where the class token looks in the last layer "
-           "(right)\n");
+    printf("\nTest images (left) and where %s in the last layer (right)\n",
+           t->settings.model.pool == POOL_CLASS ? "the class token looks"
+                                                : "the patches look on average");
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         int index = first_of(&dataset->test, classes[i]);
         if (index >= 0) {

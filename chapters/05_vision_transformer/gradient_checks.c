@@ -81,7 +81,7 @@ static void check_all(Check *c, int every_tensor) {
     }
 }
 
-int chapter5_gradient_checks(int every_tensor) {
+int chapter5_gradient_checks(int every_tensor, const VitConfig *chosen) {
     static Check c;
     const VitConfig config = {.height = 8,
                               .width = 6,
@@ -89,7 +89,9 @@ int chapter5_gradient_checks(int every_tensor) {
                               .patch = 2,
                               .depth = 2,
                               .block = {.D = 8, .heads = 2, .M = 12},
-                              .classes = 3};
+                              .classes = 3,
+                              .positions = chosen->positions,
+                              .pool = chosen->pool};
     Error error;
     printf("Gradient checks in double: a ViT of depth %d on %dx%dx%d, patch %d, D %d, "
            "dropout %.1f\n",

@@ -58,10 +58,11 @@ int main(int argc, char **argv) {
     if (!options.eval) {
         print_equations();
     }
+    const VitConfig *model = &options.settings.model;
     if (options.gradcheck) {
-        return report_verdict("chapter5", chapter5_gradient_checks(1));
+        return report_verdict("chapter5", chapter5_gradient_checks(1, model));
     }
-    if (!options.eval && chapter5_gradient_checks(0) > 0) {
+    if (!options.eval && chapter5_gradient_checks(0, model) > 0) {
         return report_verdict("chapter5", 1);
     }
     return run(&options, &engine_cpu);

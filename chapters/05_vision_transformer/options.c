@@ -11,9 +11,10 @@
 /* ---- the table ------------------------------------------------------------ */
 
 /* Options that are settings: their name on the command line and in the table of
- * settings.c, and what they are. `values` are the words that stand for 0, 1. */
+ * settings.c, and what they are. `values` are the words that stand for 0, 1, ... */
+enum { MOST_WORDS = 4 };
 static const struct {
-    const char *option, *setting, *values[2], *argument, *help;
+    const char *option, *setting, *values[MOST_WORDS], *argument, *help;
 } setting_options[] = {
     {"--epochs", "epochs", {0}, "N", "passes over the training images"},
     {"--batch", "batch", {0}, "N", "images a step"},
@@ -27,6 +28,12 @@ static const struct {
     {"--patch", "patch", {0}, "P", "side of a patch; must divide the image's"},
     {"--norm", "norm", {"pre", "post"}, "pre|post", "where layer norm stands"},
     {"--activation", "activation", {"gelu", "relu"}, "gelu|relu", "of the MLP"},
+    {"--positions",
+     "positions",
+     {"1d", "none", "2d", "sinusoidal"},
+     "KIND",
+     "1d, none, 2d or sinusoidal"},
+    {"--pool", "pool", {"class", "mean"}, "class|mean", "what the head reads"},
     {"--schedule", "schedule", {"cosine", "noam"}, "cosine|noam", "noam: [AIAYN eq.3]"},
     {"--warmup", "warmup", {0}, "N", "steps (default: a tenth of all, at most 1000)"},
     {"--weight-decay", "weight_decay", {0}, "X", "AdamW's lambda"},
@@ -66,6 +73,16 @@ static int setting_index(const char *name) {
         }
     }
     bug("options: there is no setting %s", name);
+}
+
+const char *options_word(const char *setting, int value) {
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        if (strcmp(setting_options[i].setting, setting) == 0 && value >= 0 &&
+            value < MOST_WORDS) {
+            return setting_options[i].values[value];
+        }
+    }
+    return NULL;
 }
 
 static void help_of(int option) {
@@ -114,21 +131,38 @@ void options_help(const char *program) {
 
 /* ---- parsing -------------------------------------------------------------- */
 
-/* Word or number into the setting that `option` stands for. */
-static bool set_setting(Options *o, int option, const char *value, Error *error) {
+/* Which of the words it is: "0", "1", ...; false, and a line with all of them. */
+static bool number_of_word(int option, const char *value, char number[2],
+                           Error *error) {
     const char *const *words = setting_options[option].values;
-    const int i = setting_index(setting_options[option].setting);
-    const char *number = value;
-    if (words[0]) {
-        number = strcmp(value, words[0]) == 0   ? "0"
-                 : strcmp(value, words[1]) == 0 ? "1"
-                                                : NULL;
-        if (!number) {
-            return error_set(error, "%s is %s or %s, not \"%.60s\"",
-                             setting_options[option].option, words[0], words[1], value);
+    char all[80] = "";
+    int count = 0;
+    for (; count < MOST_WORDS && words[count]; count++) {
+        if (strcmp(value, words[count]) == 0) {
+            snprintf(number, 2, "%d", count);
+            return true;
         }
     }
-    if (!settings_set(&o->settings, i, number)) {
+    for (int i = 0; i < count; i++) { /* "a, b or c" */
+        const size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", words[i],
+                 i < count - 2    ? ", "
+                 : i == count - 2 ? " or "
+                                  : "");
+    }
+    return error_set(error, "%s is %s, not \"%.60s\"", setting_options[option].option,
+                     all, value);
+}
+
+/* Word or number into the setting that `option` stands for. */
+static bool set_setting(Options *o, int option, const char *value, Error *error) {
+    const int i = setting_index(setting_options[option].setting);
+    char word[2];
+    const bool has_words = setting_options[option].values[0] != NULL;
+    if (has_words && !number_of_word(option, value, word, error)) {
+        return false;
+    }
+    if (!settings_set(&o->settings, i, has_words ? word : value)) {
         return error_set(error, "%s can't be \"%.60s\": want %s",
                          setting_options[option].option, value, settings_range(i));
     }
@@ -237,10 +271,17 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
 
 /* ---- resuming -------------------------------------------------------------- */
 
+/* A setting's text as the command line has it: "post" for "1". */
+static const char *in_words(const char *setting, const char *text) {
+    const char *word = options_word(setting, atoi(text));
+    return word ? word : text;
+}
+
 bool options_merge(const Options *o, const Settings *saved, Settings *merged,
                    Error *error) {
     static const char *of_the_model[] = {"dim",   "depth", "heads",      "mlp",
-                                         "patch", "norm",  "activation", NULL};
+                                         "patch", "norm",  "activation", "positions",
+                                         "pool",  NULL};
     *merged = *saved;
     for (int i = 0; i < settings_count(); i++) {
         char was[SETTINGS_TEXT], now[SETTINGS_TEXT];
@@ -251,10 +292,11 @@ bool options_merge(const Options *o, const Settings *saved, Settings *merged,
         settings_get(&o->settings, i, now);
         for (int k = 0; of_the_model[k] && strcmp(was, now) != 0; k++) {
             if (strcmp(of_the_model[k], settings_name(i)) == 0) {
+                const char *name = settings_name(i);
                 return error_set(error,
                                  "the checkpoint is of another shape: its %s is "
                                  "%s, not %s",
-                                 settings_name(i), was, now);
+                                 name, in_words(name, was), in_words(name, now));
             }
         }
         settings_set(merged, i, now);

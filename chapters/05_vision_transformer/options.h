@@ -30,6 +30,10 @@ typedef struct {
  */
 bool options_parse(Options *options, int argc, char **argv, Error *error);
 
+/* options_word: "post" for the setting "norm" of value 1; NULL where there are no
+ * words. */
+const char *options_word(const char *setting, int value);
+
 /* options_help: what --help prints. */
 void options_help(const char *program);
 

@@ -106,6 +106,11 @@ static void print_run(const Trainer *t, const Engine *engine) {
            "parameters, %.1f MFLOP an image\n",
            c->patch, vit_tokens(c), c->block.D, c->depth, c->block.heads, c->block.M,
            t->list.total, vit_forward_flops(c) / 1e6);
+    if (c->positions != POSITIONS_1D || c->pool != POOL_CLASS) {
+        printf("       positions %s, pool %s\n",
+               options_word("positions", (int)c->positions),
+               options_word("pool", (int)c->pool));
+    }
     printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ",
            s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
            (unsigned long long)s->seed);

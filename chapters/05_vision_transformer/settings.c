@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 Settings settings_default(void) {
     return (Settings){
@@ -52,6 +53,8 @@ static const struct {
     {"mlp", INT, AT(model.block.M), 1, 262144},
     {"norm", ENUM, AT(model.block.norm), 0, 1},
     {"activation", ENUM, AT(model.block.activation), 0, 1},
+    {"positions", ENUM, AT(model.positions), 0, 3},
+    {"pool", ENUM, AT(model.pool), 0, 1},
     {"classes", INT, AT(model.classes), 1, 1000000},
     {"epochs", INT, AT(epochs), 1, 1000000},
     {"batch", INT, AT(batch), 1, 1000000},
@@ -78,6 +81,16 @@ int settings_count(void) {
 
 const char *settings_name(int i) {
     return table[i].name;
+}
+
+bool settings_newer(int i) {
+    static const char *const newer[] = {"positions", "pool"};
+    for (size_t k = 0; k < sizeof newer / sizeof newer[0]; k++) {
+        if (strcmp(table[i].name, newer[k]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *settings_range(int i) {

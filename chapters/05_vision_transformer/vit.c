@@ -10,12 +10,23 @@
 
 /* ---- sizes ------------------------------------------------------------- */
 
-static int patches(const VitConfig *c) {
+static PatchEmbeddingConfig embedding_config(const VitConfig *c) {
+    return (PatchEmbeddingConfig){.D = c->block.D,
+                                  .channels = c->channels,
+                                  .patch = c->patch,
+                                  .down = c->height / c->patch,
+                                  .across = c->width / c->patch,
+                                  .positions = c->positions,
+                                  .no_class_token = c->pool == POOL_MEAN};
+}
+
+int vit_patches(const VitConfig *c) {
     return (c->height / c->patch) * (c->width / c->patch);
 }
 
-int vit_tokens(const VitConfig *config) {
-    return patches(config) + 1;
+int vit_tokens(const VitConfig *c) {
+    const PatchEmbeddingConfig embedding = embedding_config(c);
+    return patch_embedding_tokens(&embedding);
 }
 
 bool vit_config_check(const VitConfig *c, Error *error) {
@@ -43,22 +54,27 @@ bool vit_config_check(const VitConfig *c, Error *error) {
         return error_set(error, "%d heads don't divide the width of %d", c->block.heads,
                          c->block.D);
     }
+    if ((c->positions == POSITIONS_2D || c->positions == POSITIONS_SINUSOIDAL) &&
+        c->block.D % 2 != 0) {
+        return error_set(error, "%s positions need an even width, not %d",
+                         c->positions == POSITIONS_2D ? "2d" : "sinusoidal",
+                         c->block.D);
+    }
     return true;
 }
 
 long vit_parameter_formula(const VitConfig *c) {
-    const long D = c->block.D, L = c->depth, M = c->block.M, K = c->classes,
-               P = c->patch, C = c->channels, N = patches(c);
-    const long embedding = P * P * C * D + D + D + (N + 1) * D;
+    const long D = c->block.D, L = c->depth, M = c->block.M, K = c->classes;
+    const PatchEmbeddingConfig embedding = embedding_config(c);
     const long block = 4 * D * D + 4 * D + 2 * D * M + D + M + 4 * D;
-    return embedding + L * block + 2 * D + D * K + K;
+    return patch_embedding_formula(&embedding) + L * block + 2 * D + D * K + K;
 }
 
 double vit_forward_flops(const VitConfig *c) {
     const double D = c->block.D, M = c->block.M, n = vit_tokens(c), K = c->classes;
     const double patch = (double)c->patch * c->patch * c->channels;
     const double block = 8 * n * D * D + 4 * n * n * D + 4 * n * D * M;
-    return 2 * (n - 1) * patch * D + c->depth * block + 2 * D * K;
+    return 2 * vit_patches(c) * patch * D + c->depth * block + 2 * D * K;
 }
 
 /* ---- layout ------------------------------------------------------------ */
@@ -67,8 +83,8 @@ void vit_parameters(ParameterBlock *block, void *model) {
     Vit *vit = model;
     const VitConfig *c = &vit->config;
     const int D = c->block.D;
-    patch_embedding_parameters(&vit->embedding, block, D, patches(c), c->channels,
-                               c->patch);
+    const PatchEmbeddingConfig embedding = embedding_config(c);
+    patch_embedding_parameters(&vit->embedding, block, &embedding);
     for (int l = 0; l < c->depth; l++) {
         encoder_block_parameters(&vit->blocks[l], block, &c->block, l);
     }
@@ -95,7 +111,7 @@ void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
         const Parameter *p = &list->list[i];
         Tensor T = parameter_in(p, weights);
         const Random random = {seed, RANDOM_INITIALISE, (uint32_t)i};
-        if (strcmp(p->name, "pos_embed") == 0) {
+        if (strncmp(p->name, "pos_embed", strlen("pos_embed")) == 0) {
             random_fill_normal(random, T, VIT_POSITION_SIGMA);
         } else if (p->decay == DECAY && strcmp(p->name, "head.weight") != 0) {
             random_fill_uniform(random, T, xavier_bound(p));
@@ -109,19 +125,24 @@ void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
 
 static void activations(VitActivations *a, Arena *arena, const VitConfig *c, int B) {
     const int n = vit_tokens(c), D = c->block.D;
-    patch_embedding_activations(&a->embedding, arena, B, n - 1, c->channels, c->patch,
-                                D);
+    const PatchEmbeddingConfig embedding = embedding_config(c);
+    patch_embedding_activations(&a->embedding, arena, B, &embedding);
     a->z_0 = arena_tensor3(arena, B, n, D);
     for (int l = 0; l < c->depth; l++) {
         encoder_block_activations(&a->blocks[l], arena, B, n, &c->block);
     }
     encoder_block_scratch(&a->scratch, arena, B, n, &c->block);
-    layer_norm_activations(&a->norm, arena, B);
-    a->cls = arena_tensor2(arena, B, D);
+    if (c->pool == POOL_CLASS) {
+        layer_norm_activations(&a->norm, arena, B);
+        a->cls = arena_tensor2(arena, B, D);
+    } else {
+        layer_norm_activations(&a->norm, arena, B * n);
+        a->normed = arena_tensor3(arena, B, n, D);
+    }
     a->y = arena_tensor2(arena, B, D);
     a->logits = arena_tensor2(arena, B, c->classes);
     a->dz = arena_tensor3(arena, B, n, D);
-    a->dcls = arena_tensor2(arena, B, D);
+    a->dy = arena_tensor2(arena, B, D);
 }
 
 bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
@@ -156,7 +177,61 @@ static void put_class_token(Tensor cls, Tensor z) {
     }
 }
 
+/* y[b] = the mean of z[b]'s n rows */
+static void mean_of_tokens(Tensor z, Tensor y) {
+    tensor_fill(y, 0);
+    for (int b = 0; b < z.shape[0]; b++) {
+        tensor_sum_rows_add(tensor_slice(z, b), tensor_slice(y, b));
+    }
+    tensor_scale(y, (real)1 / (real)z.shape[1]);
+}
+
+/* y = the mean of n rows: each has an n-th of its gradient */
+static void mean_of_tokens_backward(Tensor dy, Tensor dz) {
+    tensor_fill(dz, 0);
+    for (int b = 0; b < dz.shape[0]; b++) {
+        tensor_add_bias(tensor_slice(dz, b), tensor_slice(dy, b));
+    }
+    tensor_scale(dz, (real)1 / (real)dz.shape[1]);
+}
+
+/* What the head reads, from the last layer's tokens. */
+static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) {
+    const int B = y.shape[0];
+    if (vit->config.pool == POOL_CLASS) {
+        /* [ViT eq.4]   y = LN(z_L^0) */
+        Tensor cls = tensor_head(a->cls, B);
+        take_class_token(z, cls);
+        layer_norm_forward(&vit->norm, cls, &a->norm, y);
+    } else {
+        /* y = mean over p of LN(z_L^p) */
+        Tensor normed = tensor_head(a->normed, B);
+        layer_norm_forward(&vit->norm, z, &a->norm, normed);
+        mean_of_tokens(normed, y);
+    }
+}
+
+/* dz: of all tokens of the last layer. dy is written over. */
+static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
+                          Tensor dy, Tensor dz) {
+    if (vit->config.pool == POOL_CLASS) {
+        /* y = LN(z_L^0): of the last layer only the class token's row is used */
+        Tensor cls = tensor_head(a->cls, dy.shape[0]);
+        layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dy, dy);
+        put_class_token(dy, dz);
+    } else {
+        /* y = mean over p of LN(z_L^p) */
+        mean_of_tokens_backward(dy, dz);
+        layer_norm_backward(&vit->norm, &d->norm, z, &a->norm, dz, dz);
+    }
+}
+
 enum { AFTER_POSITIONS = 0 }; /* the place of the first dropout */
+
+/* Of the last block [ViT eq.4] reads only the class token. */
+static bool only_first(const VitConfig *c, int l) {
+    return l == c->depth - 1 && c->pool == POOL_CLASS;
+}
 
 Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
                    const Dropout *dropout) {
@@ -164,22 +239,20 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    Tensor z_0 = tensor_head(a->z_0, B), cls = tensor_head(a->cls, B);
-    Tensor y = tensor_head(a->y, B), logits = tensor_head(a->logits, B);
+    Tensor z_0 = tensor_head(a->z_0, B), y = tensor_head(a->y, B);
+    Tensor logits = tensor_head(a->logits, B);
 
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
     patch_embedding_forward(&vit->embedding, images, &a->embedding, z_0);
     dropout_apply(dropout, AFTER_POSITIONS, z_0);
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = z_0;
-    const int last = c->depth - 1;
-    for (int l = 0; l < last; l++) {
-        z = encoder_block_forward(&vit->blocks[l], z, &a->blocks[l], dropout);
+    for (int l = 0; l < c->depth; l++) {
+        z = (only_first(c, l) ? encoder_block_forward_first : encoder_block_forward)(
+            &vit->blocks[l], z, &a->blocks[l], dropout);
     }
-    z = encoder_block_forward_first(&vit->blocks[last], z, &a->blocks[last], dropout);
-    /* [ViT eq.4]   y = LN(z_L^0) */
-    take_class_token(z, cls);
-    layer_norm_forward(&vit->norm, cls, &a->norm, y);
+    /* [ViT eq.4]   y = LN(z_L^0), or the mean of all */
+    pool_forward(vit, z, a, y);
     linear_forward(y, vit->W_head, vit->b_head, logits);
     return logits;
 }
@@ -191,22 +264,21 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     const VitConfig *c = &vit->config;
     const int B = dlogits.shape[0];
     expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
-    Tensor z_0 = tensor_head(a->z_0, B), cls = tensor_head(a->cls, B);
-    Tensor y = tensor_head(a->y, B), dcls = tensor_head(a->dcls, B);
+    Tensor z_0 = tensor_head(a->z_0, B),
+           z_L = tensor_head(a->blocks[c->depth - 1].y, B);
+    Tensor y = tensor_head(a->y, B), dy = tensor_head(a->dy, B);
     Tensor dz = tensor_head(a->dz, B);
 
     /* logits = y W_head^T + b_head */
-    linear_backward(y, vit->W_head, dlogits, dcls, d->W_head, d->b_head);
-    /* y = LN(z_L^0): of the last layer only the class token's row is used */
-    layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dcls, dcls);
-    put_class_token(dcls, dz);
+    linear_backward(y, vit->W_head, dlogits, dy, d->W_head, d->b_head);
+    /* y = LN(z_L^0), or the mean of all */
+    pool_backward(vit, d, z_L, a, dy, dz);
     /* z_l = block_l(z_{l-1}), from the last to the first */
-    const int last = c->depth - 1;
-    for (int l = last; l >= 0; l--) {
+    for (int l = c->depth - 1; l >= 0; l--) {
         Tensor z_before = l > 0 ? tensor_head(a->blocks[l - 1].y, B) : z_0;
-        (l == last ? encoder_block_backward_first
-                   : encoder_block_backward)(&vit->blocks[l], &d->blocks[l], z_before,
-                                             &a->blocks[l], dropout, dz, &a->scratch);
+        (only_first(c, l) ? encoder_block_backward_first : encoder_block_backward)(
+            &vit->blocks[l], &d->blocks[l], z_before, &a->blocks[l], dropout, dz,
+            &a->scratch);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     dropout_apply(dropout, AFTER_POSITIONS, dz);
@@ -215,16 +287,32 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
 
 /* ---- looking inside ---------------------------------------------------- */
 
-void vit_class_attention(const VitActivations *a, int layer, int image,
-                         Tensor weights) {
+/* weights (N): the mean over heads and the first `queries` queries. Patches are the
+ * last N keys. */
+static void attention_to_patches(const VitActivations *a, int layer, int image,
+                                 int queries, Tensor weights) {
     Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
-    const int h = A.shape[0], n = A.shape[1];
-    expect_shape(weights, "One weight for each patch.", n - 1);
+    const int h = A.shape[0], N = a->embedding.embedded.shape[1];
+    const int first = A.shape[1] - N;
     tensor_fill(weights, 0);
     for (int i = 0; i < h; i++) {
-        const real *row = tensor_row(tensor_slice(A, i), 0); /* query 0: the class */
-        for (int j = 1; j < n; j++) {
-            weights.data[j - 1] += row[j] / (real)h;
+        for (int q = 0; q < queries; q++) {
+            const real *row = tensor_row(tensor_slice(A, i), q);
+            for (int p = 0; p < N; p++) {
+                weights.data[p] += row[first + p] / (real)(h * queries);
+            }
         }
     }
+}
+
+void vit_class_attention(const VitActivations *a, int layer, int image,
+                         Tensor weights) {
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
+    attention_to_patches(a, layer, image, 1, weights); /* query 0: the class token */
+}
+
+void vit_mean_attention(const VitActivations *a, int layer, int image, Tensor weights) {
+    const int n = a->blocks[layer].attn.A.shape[2];
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
+    attention_to_patches(a, layer, image, n, weights);
 }

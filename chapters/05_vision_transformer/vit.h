@@ -5,12 +5,16 @@
  *     z'_l = MSA(LN(z_{l-1})) + z_{l-1},   l = 1 ... L         [ViT eq.2]
  *     z_l  = MLP(LN(z'_l)) + z'_l,         l = 1 ... L         [ViT eq.3]
  *     y    = LN(z_L^0)                                         [ViT eq.4]
+ *       or   mean over the patches p of LN(z_L^p)              --pool mean
  *     logits = y W_head^T + b_head
  *
  * New since chapter 4: patches, class token, positions, head.
  * DIFFERS: the head is one dense layer, also when training from scratch (the
  * paper uses an MLP with one hidden layer in pre-training, one layer in
  * fine-tuning).
+ * DIFFERS: pooling by the mean is the paper's appendix D.3, which has no equation. As
+ * in the authors' program there is no class token then, and the norm comes before the
+ * mean: each patch speaks with the same weight, however long its z_L^p has grown.
  */
 #ifndef VIT_H
 #define VIT_H
@@ -22,6 +26,9 @@
 
 #define VIT_MAX_DEPTH 64
 
+/* What the head reads: the class token, or the mean of all patches. */
+typedef enum { POOL_CLASS, POOL_MEAN } Pool;
+
 typedef struct {
     int height, width; /* of the image, in pixels */
     int channels;      /* C */
@@ -29,6 +36,8 @@ typedef struct {
     int depth;         /* L */
     BlockConfig block; /* D, heads, M, ... */
     int classes;       /* K */
+    Positions positions;
+    Pool pool;
 } VitConfig;
 
 /* Weights; or, laid over a block of gradients, their gradients. */
@@ -45,21 +54,23 @@ typedef struct {
 typedef struct {
     Arena arena; /* owns all tensors below */
     PatchEmbeddingActivations embedding;
-    Tensor z_0; /* (B, N+1, D) */
+    Tensor z_0; /* (B, n, D), n = N + 1, or N when pooled by the mean */
     EncoderBlockActivations blocks[VIT_MAX_DEPTH];
     EncoderBlockScratch scratch;
     LayerNormActivations norm;
     Tensor cls;    /* (B, D) z_L^0: the class token's row of the last layer */
+    Tensor normed; /* (B, N, D) LN(z_L), in place of cls when pooled by the mean */
     Tensor y;      /* (B, D) */
     Tensor logits; /* (B, K) */
-    Tensor dz;     /* (B, N+1, D) */
-    Tensor dcls;   /* (B, D) */
+    Tensor dz;     /* (B, n, D) */
+    Tensor dy;     /* (B, D) */
 } VitActivations;
 
 /* vit_config_check: false, and a line that says what is impossible. */
 bool vit_config_check(const VitConfig *config, Error *error);
 
-/* vit_tokens: N + 1. */
+/* vit_patches: N; vit_tokens: N + 1, or N when pooled by the mean. */
+int vit_patches(const VitConfig *config);
 int vit_tokens(const VitConfig *config);
 
 /* vit_parameters: the layout of a Vit whose config is set (a ParameterLayout). */
@@ -68,6 +79,8 @@ void vit_parameters(ParameterBlock *block, void *vit);
 /*
  * vit_parameter_formula: the number of parameters by arithmetic alone:
  *     P^2 C D + D + D + (N+1) D + L (4 D^2 + 4 D + 2 D M + D + M + 4 D) + 2 D + D K + K
+ * (N+1) D are the 1d positions, the D before it the class token; patch_embedding.h has
+ * the others.
  */
 long vit_parameter_formula(const VitConfig *config);
 
@@ -110,7 +123,9 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
                   Tensor dlogits);
 
 /* vit_class_attention: in layer l, for image b, how much the class token looks at
- * each patch, averaged over heads: weights (N), which sum to at most 1. */
+ * each patch, averaged over heads: weights (N), which sum to at most 1.
+ * vit_mean_attention: how much all tokens do, on average. */
 void vit_class_attention(const VitActivations *a, int layer, int image, Tensor weights);
+void vit_mean_attention(const VitActivations *a, int layer, int image, Tensor weights);
 
 #endif

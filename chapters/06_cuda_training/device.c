@@ -12,6 +12,7 @@ const Device DEVICE = {
     .matmul_available = gpu_matmul_available,
     .matmul_names = gpu_matmul_names,
     .attention_names = gpu_attention_names,
+    .can_train = gpu_vit_can,
     .check_against_cpu = gpu_parity,
     .print_ladder_times = ladder_times,
     .print_access_counts = access_counts_print,

@@ -19,6 +19,7 @@ typedef struct {
     bool (*matmul_available)(MatmulVersion version);
     const char *const *matmul_names;    /* MATMUL_VERSIONS */
     const char *const *attention_names; /* ATTENTION_VERSIONS */
+    bool (*can_train)(const VitConfig *model, Error *error);
     /* A small ViT's logits, loss and all gradients beside chapter 5's; how many of
      * them disagree. Prints a PASS or FAIL for each. */
     int (*check_against_cpu)(void);

@@ -206,7 +206,8 @@ static void trainer_free_gpu(Trainer *t) {
 
 static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
                              Error *error) {
-    if (!trainer_make_small(t, settings, images, error)) {
+    if (!gpu_vit_can(&settings->model, error) ||
+        !trainer_make_small(t, settings, images, error)) {
         return false;
     }
     t->engine_data = allocate(sizeof(GpuRun), "the run's bookkeeping", error);

@@ -11,6 +11,14 @@ Gpu gpu_best(GpuStream stream) {
                  .gelu = GELU_BEST};
 }
 
+bool gpu_vit_can(const VitConfig *config, Error *error) {
+    if (config->positions != POSITIONS_1D || config->pool != POOL_CLASS) {
+        return error_set(error, "there are kernels for --positions 1d and --pool class "
+                                "only: ./chapter5 trains the others");
+    }
+    return true;
+}
+
 /* ---- memory --------------------------------------------------------------- */
 
 /* A tensor of this shape, or none where a version needs none. */

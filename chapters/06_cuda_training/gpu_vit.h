@@ -65,6 +65,12 @@ typedef struct {
     Tensor partial;         /* sums of runs of rows */
 } GpuVitActivations;
 
+/*
+ * gpu_vit_can: false, and a line, for a model that only chapter 5 has: here positions
+ * are 1d and the head reads the class token.
+ */
+bool gpu_vit_can(const VitConfig *config, Error *error);
+
 /* gpu_vit_activations_bytes: what B images need. */
 double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
                                  int B);

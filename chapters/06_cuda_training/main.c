@@ -195,7 +195,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
-    if (!options_parse(&options, own.argc, own.argv, &error)) {
+    if (!options_parse(&options, own.argc, own.argv, &error) ||
+        !device_cuda_on_cpu.can_train(&options.settings.model, &error)) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }

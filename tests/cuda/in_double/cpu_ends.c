@@ -20,9 +20,10 @@ static PatchEmbedding embedding(const CpuEmbedding *l, const double *cls_token,
                                 const double *pos_embed, const double *E,
                                 const double *b_E) {
     const int n = l->H / l->P * (l->W / l->P) + 1;
-    return (PatchEmbedding){
-        tensor3((real *)cls_token, 1, 1, l->D), tensor3((real *)pos_embed, 1, n, l->D),
-        tensor4((real *)E, l->D, l->C, l->P, l->P), tensor1((real *)b_E, l->D)};
+    return (PatchEmbedding){.cls_token = tensor3((real *)cls_token, 1, 1, l->D),
+                            .pos_embed = tensor3((real *)pos_embed, 1, n, l->D),
+                            .E = tensor4((real *)E, l->D, l->C, l->P, l->P),
+                            .b_E = tensor1((real *)b_E, l->D)};
 }
 
 /* What forward leaves for backward; the blocks are the caller's to free. */
@@ -33,8 +34,8 @@ static PatchEmbeddingActivations scratch(const CpuEmbedding *l) {
     if (!patches || !embedded) {
         bug("cpu_embedding: no memory");
     }
-    return (PatchEmbeddingActivations){tensor3(patches, l->B, N, pixels),
-                                       tensor3(embedded, l->B, N, l->D)};
+    return (PatchEmbeddingActivations){.patches = tensor3(patches, l->B, N, pixels),
+                                       .embedded = tensor3(embedded, l->B, N, l->D)};
 }
 
 static void forward(const CpuEmbedding *l, PatchEmbeddingActivations *a, Tensor z_0) {

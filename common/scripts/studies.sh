@@ -1,0 +1,123 @@
+#!/bin/sh
+# studies.sh RESULTS [RUNS]: train each variant of the studies below with ./chapter5, and
+# write a line a run into RESULTS: study,variant,seed,epochs,lr,accuracy,loss,parameters.
+# A run whose lines are there is left out: so it can be stopped and goes on where it was.
+# As many run at once as there are cores, each on one thread. RUNS is an extended regular
+# expression: only the runs whose "STUDY:VARIANT seed N" fits (`make studies RUNS=norm`).
+# Run in the repository's root, where chapter5 is built.
+set -u
+LC_ALL=C
+export LC_ALL
+SEEDS=${SEEDS:-1 2 3}
+DATA=${DATA:-data/fashion-mnist} # full: the bundled sample is too small to tell
+CORES=${CORES:-$(getconf _NPROCESSORS_ONLN)}
+
+# EPOCHS | STUDY:VARIANT, one or more that this run is part of | its options
+studies() {
+    cat <<'END'
+4 | positions:1d pooling:class,lr=0.003 norm:pre | --lr 0.003
+4 | positions:none                 | --lr 0.003 --positions none
+4 | positions:2d                   | --lr 0.003 --positions 2d
+4 | positions:sinusoidal           | --lr 0.003 --positions sinusoidal
+4 | pooling:mean,lr=0.003          | --lr 0.003 --pool mean
+4 | pooling:mean,lr=0.001          | --lr 0.001 --pool mean
+4 | pooling:class,lr=0.001         | --lr 0.001
+4 | norm:post                      | --lr 0.003 --norm post
+2 | depth8:pre,warmup=500          | --lr 0.003 --depth 8 --warmup 500
+2 | depth8:pre,warmup=0            | --lr 0.003 --depth 8 --warmup 0
+2 | depth8:post,warmup=500         | --lr 0.003 --depth 8 --norm post --warmup 500
+2 | depth8:post,warmup=0           | --lr 0.003 --depth 8 --norm post --warmup 0
+END
+}
+
+# ---- one run --------------------------------------------------------------------------
+
+# The program's words: the last epoch's loss, the parameters, the accuracy; a loss that is
+# no number ends the program: then there is no accuracy either.
+numbers_of() { # numbers_of OUTPUT
+    awk '
+        /^epoch/ { for (i = 1; i < NF; i++) if ($i == "loss") loss = $(i + 1) }
+        /^PASS .* parameters, by the formula/ { parameters = $2 }
+        /^test accuracy: / { accuracy = $3 }
+        END { if (accuracy == "" || loss == "" || parameters == "") exit 1
+              print accuracy "," loss "," parameters }' "$1"
+}
+
+one_run() { # one_run RESULTS SCRATCH NUMBER SEED
+    results=$1
+    scratch=$2
+    line=$(studies | sed -n "$3p")
+    seed=$4
+    epochs=$(echo "$line" | cut -d'|' -f1 | tr -d ' ')
+    names=$(echo "$line" | cut -d'|' -f2)
+    options=$(echo "$line" | cut -d'|' -f3)
+    lr=$(echo "$options" | sed 's/.*--lr \([0-9.]*\).*/\1/')
+    own=$scratch/$3-$seed
+    # shellcheck disable=SC2086 # options are words
+    ./chapter5 --data "$DATA" --threads 1 --epochs "$epochs" --seed "$seed" $options \
+        --save "$own.safetensors" --log "$own.csv" >"$own.txt" 2>&1
+    if ! numbers=$(numbers_of "$own.txt"); then
+        grep -q 'the loss is' "$own.txt" || {
+            echo "studies:$names seed $seed: $(tail -n 1 "$own.txt")" >&2
+            return 1
+        }
+        numbers="nan,nan,$(awk '/by the formula/ { print $2 }' "$own.txt")"
+    fi
+    for name in $names; do
+        variant=$(echo "${name#*:}" | tr ',' ' ')
+        echo "${name%%:*},$variant,$seed,$epochs,$lr,$numbers" >>"$results"
+        echo "${name%%:*}: $variant, seed $seed: $numbers"
+    done
+    rm -f "$own".*
+}
+
+if [ "${1:-}" = --one ]; then
+    shift
+    one_run "$@"
+    exit
+fi
+
+# ---- all of them ----------------------------------------------------------------------
+
+results=${1:?usage: studies.sh RESULTS [RUNS]}
+wanted=${2:-.}
+[ -x ./chapter5 ] || { echo "studies: there is no ./chapter5: make chapter5" >&2; exit 1; }
+[ -f "$DATA/train-images-idx3-ubyte.gz" ] || [ -f "$DATA/train-images-idx3-ubyte" ] || {
+    echo "studies: there is no $DATA: make data" >&2
+    exit 1
+}
+if [ ! -s "$results" ]; then
+    {
+        echo "# Written by make studies: test accuracy and the last epoch's training loss."
+        echo "# machine: $(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null |
+            head -n 1), one thread a run; ${COMPILER:-compiler not said}"
+        echo "study,variant,seed,epochs,lr,accuracy,loss,parameters"
+    } >"$results" || exit 1
+fi
+
+# A run's line is there when its first name's is: its names are written together.
+missing() {
+    number=0
+    studies | while IFS='|' read -r epochs names _; do
+        number=$((number + 1))
+        for seed in $SEEDS; do
+            for name in $names; do
+                echo "$name seed $seed"
+            done | grep -qE -e "$wanted" || continue
+            for name in $names; do
+                variant=$(echo "${name#*:}" | tr ',' ' ')
+                epochs=$(echo "$epochs" | tr -d ' ')
+                grep -qF "${name%%:*},$variant,$seed,$epochs," "$results" || {
+                    echo "$number $seed"
+                    break
+                }
+            done
+        done
+    done
+}
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+missing >"$scratch/runs"
+echo "studies: $(wc -l <"$scratch/runs") runs to do, $CORES at once, into $results"
+xargs -P "$CORES" -n 2 sh "$0" --one "$results" "$scratch" <"$scratch/runs"
