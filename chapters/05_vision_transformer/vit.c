@@ -199,10 +199,12 @@ static void mean_of_tokens_backward(Tensor dy, Tensor dz) {
 static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) {
     const int B = y.shape[0];
     if (vit->config.pool == POOL_CLASS) {
+        /* exercise 5.4 */
         /* [ViT eq.4]   y = LN(z_L^0) */
         Tensor cls = tensor_head(a->cls, B);
         take_class_token(z, cls);
         layer_norm_forward(&vit->norm, cls, &a->norm, y);
+        /* end of exercise 5.4 */
     } else {
         /* y = mean over p of LN(z_L^p) */
         Tensor normed = tensor_head(a->normed, B);
@@ -242,6 +244,7 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     Tensor z_0 = tensor_head(a->z_0, B), y = tensor_head(a->y, B);
     Tensor logits = tensor_head(a->logits, B);
 
+    /* exercise 5.4 */
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
     patch_embedding_forward(&vit->embedding, images, &a->embedding, z_0);
     dropout_apply(dropout, AFTER_POSITIONS, z_0);
@@ -255,6 +258,7 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     pool_forward(vit, z, a, y);
     linear_forward(y, vit->W_head, vit->b_head, logits);
     return logits;
+    /* end of exercise 5.4 */
 }
 
 /* ---- backward ---------------------------------------------------------- */

@@ -5,7 +5,9 @@
 #include "adamw.h"
 #include "arena.h"
 #include "cross_entropy.h"
+#include "error.h"
 #include "exercise.h"
+#include "naive_layers.h"
 #include "naive_vit.h"
 #include "patch_embedding.h"
 #include "schedule.h"
@@ -19,7 +21,7 @@ const char chapter_title[] = "the Vision Transformer";
 /* ---- 5.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
-    const double eps = 0.1, K = 10, right = 1 - eps + eps / K, other = eps / K;
+    const double eps = 0.1, right = 1 - eps + eps / 10, other = eps / 10;
     ask('a', "28 x 28 pixels, patches of 4 x 4: the number of tokens, N + 1.", 50,
         1e-9);
     mistake_number("the number of patches: the class token is one more", 49);
@@ -93,16 +95,18 @@ typedef struct {
 
 static Embedding make_embedding(void) {
     Embedding e;
+    const PatchEmbeddingConfig config = {
+        .D = D, .channels = 1, .patch = P, .down = 2, .across = 2};
     const int count = D + (N + 1) * D + D * P * P + D;
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_fill(gradients, 1);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
-    patch_embedding_parameters(&e.layer, &in, D, N, 1, P);
-    patch_embedding_parameters(&e.d, &out, D, N, 1, P);
+    patch_embedding_parameters(&e.layer, &in, &config);
+    patch_embedding_parameters(&e.d, &out, &config);
     Arena plan = {.block = NULL};
-    patch_embedding_activations(&e.a, &plan, B, N, 1, P, D);
+    patch_embedding_activations(&e.a, &plan, B, &config);
     Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
-    patch_embedding_activations(&e.a, &arena, B, N, 1, P, D);
+    patch_embedding_activations(&e.a, &arena, B, &config);
     e.images = normal('I', SHAPE(B, 1, SIDE, SIDE));
     case_is("%d images of %d x %d, P = %d, D = %d", B, SIDE, SIDE, P, D);
     return e;
@@ -191,7 +195,89 @@ static void embedding(void) {
 
 /* ---- 5.4 ------------------------------------------------------------------------- */
 
+/* Images, a model with its weights in two forms, and each layer's z. */
+typedef struct {
+    VitConfig config;
+    Vit vit;
+    ParameterList list;
+    VitActivations a;
+    Tensor images;
+    double *weights;
+    Tensor z[4]; /* z_0 .. z_L, each (B, n, D) */
+} Model;
+
+enum { L = 3, K = 3 };
+
+/* The layers one by one, all tokens of each: by the course's own chapters 4 and 5. */
+static void layer_by_layer(Model *m, const Dropout *none) {
+    VitActivations a;
+    Error error;
+    if (!vit_activations_make(&a, &m->config, B, &error)) {
+        bug("%s", error.text);
+    }
+    m->z[0] = unset(SHAPE(B, N + 1, m->config.block.D));
+    patch_embedding_forward(&m->vit.embedding, m->images, &a.embedding, m->z[0]);
+    for (int l = 0; l < L; l++) {
+        m->z[l + 1] =
+            encoder_block_forward(&m->vit.blocks[l], m->z[l], &a.blocks[l], none);
+    }
+}
+
+static void make_model(Model *m) {
+    Error error;
+    m->config = (VitConfig){.height = SIDE,
+                            .width = SIDE,
+                            .channels = 1,
+                            .patch = P,
+                            .depth = L,
+                            .block = {.D = 6,
+                                      .heads = 2,
+                                      .M = 10,
+                                      .norm = PRE_NORM,
+                                      .activation = ACTIVATION_GELU},
+                            .classes = K};
+    m->vit.config = m->config;
+    if (!parameters_list(&m->list, vit_parameters, &m->vit, &error) ||
+        !vit_activations_make(&m->a, &m->config, B, &error)) {
+        bug("%s", error.text);
+    }
+    Tensor weights = normal('W', SHAPE((int)m->list.total));
+    tensor_scale(weights, (real)0.5);
+    parameters_view(&m->list, vit_parameters, &m->vit, weights.data);
+    m->weights = doubles_of(weights);
+    m->images = normal('I', SHAPE(B, 1, SIDE, SIDE));
+    case_is("%d images of %d x %d, P = %d, depth %d", B, SIDE, SIDE, P, L);
+}
+
+/* logits (B, K) from token `row` of layer l; normed: through the last layer norm. */
+static double *logits_from(const Model *m, int l, int row, bool normed) {
+    const int width = m->config.block.D;
+    const NaiveLayerNorm norm = {width, doubles_of(m->vit.norm.gamma),
+                                 doubles_of(m->vit.norm.beta)};
+    double *logits = doubles(B * K), *y = doubles(width);
+    for (int b = 0; b < B; b++) {
+        const double *z = doubles_of(tensor_slice(m->z[l], b)) + (long)row * width;
+        naive_layer_norm(&norm, 1, z, y);
+        naive_linear(1, width, K, normed ? y : z, doubles_of(m->vit.W_head),
+                     doubles_of(m->vit.b_head), logits + b * K);
+    }
+    return logits;
+}
+
 static void model(void) {
+    static Model m;
+    const Dropout none = {.rate = 0};
+    make_model(&m);
+    double *want = doubles(B * K);
+    naive_vit(&m.config, &m.list, m.weights, B, doubles_of(m.images), want);
+    Tensor logits = vit_forward(&m.vit, m.images, &m.a, &none);
+    layer_by_layer(&m, &none);
+    expect("logits", logits, want, TOLERANCE);
+    mistake("the head reading z_L^0 itself: [ViT eq.4] normalises it first",
+            logits_from(&m, L, 0, false));
+    mistake("the last token's result: the class token is row 0",
+            logits_from(&m, L, N, true));
+    mistake("a model with one block too few", logits_from(&m, L - 1, 0, true));
 }
 
 /* ---- 5.5 ------------------------------------------------------------------------- */
@@ -209,27 +295,28 @@ static double log_sum_exp(const double *z, int K) {
 }
 
 static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
-    const int rows = tensor_rows(logits), K = tensor_cols(logits);
+    const int rows = tensor_rows(logits), classes = tensor_cols(logits);
     const double *z = doubles_of(logits), scale = 0.25;
-    double *p = doubles((long)rows * K), *want = doubles((long)rows * K),
-           *minus = doubles((long)rows * K), *unscaled = doubles((long)rows * K),
-           *hard = doubles((long)rows * K);
+    double *p = doubles((long)rows * classes), *want = doubles((long)rows * classes),
+           *minus = doubles((long)rows * classes),
+           *unscaled = doubles((long)rows * classes),
+           *hard = doubles((long)rows * classes);
     double total = 0, others = 0, no_smoothing = 0;
-    naive_softmax(rows, K, z, p);
-    for (int i = 0; i < rows * K; i++) {
-        const int row = i / K;
-        const double log_p = z[i] - log_sum_exp(z + (long)row * K, K);
-        const bool is = i % K == labels[row];
-        const double q = (is ? 1 - eps : 0) + eps / K;
+    naive_softmax(rows, classes, z, p);
+    for (int i = 0; i < rows * classes; i++) {
+        const int row = i / classes;
+        const double log_p = z[i] - log_sum_exp(z + (long)row * classes, classes);
+        const bool is = i % classes == labels[row];
+        const double q = (is ? 1 - eps : 0) + eps / classes;
         total -= q * log_p;
-        others -= ((is ? 1 - eps : 0) + eps / (K - 1)) * log_p;
+        others -= ((is ? 1 - eps : 0) + eps / (classes - 1)) * log_p;
         no_smoothing -= is ? log_p : 0;
         want[i] = scale * (p[i] - q);
         minus[i] = -want[i];
         unscaled[i] = p[i] - q;
         hard[i] = scale * (p[i] - is);
     }
-    case_is("%d images, %d classes, smoothing %.1f", rows, K, eps);
+    case_is("%d images, %d classes, smoothing %.1f", rows, classes, eps);
     Tensor d = unset(logits), none = {.data = NULL};
     expect_number("the loss", cross_entropy(logits, labels, eps, scale, d), total,
                   TOLERANCE);
@@ -376,7 +463,9 @@ const Exercise exercises[] = {
      "dx_class, and dx for linear_backward.",
      "Row 0 is the class token, then N patches, then E_pos added to all N + 1.",
      "notes/05 [ViT eq.1]", embedding},
-    {"5.4", "vit_forward", "vit.c: [ViT eq.1] to [ViT eq.4], one call a line.",
+    {"5.4", "vit_forward",
+     "vit.c: [ViT eq.1] to [ViT eq.4], one call a line; and y = LN(z_L^0) in "
+     "pool_forward. The last block may compute the class token alone (only_first).",
      "Embedding, L blocks, the class token's row, its norm, the head.",
      "the lesson, \"The forward pass\"; notes/05", model},
     {"5.5", "cross_entropy",
