@@ -41,5 +41,8 @@ for name in gradcheck_curve roofline attention_cost positional_encoding \
     draw "$name" "plots/$name.dat"
 done
 draw training_curves chapter5.csv
+for name in position_ablation pooling norm_placement; do # `make studies` writes it
+    draw "$name" notes/studies.csv
+done
 "$check" "$out"/*.png
 echo "$drawn pictures, as PNG and SVG, in $out"

@@ -270,6 +270,12 @@ refuses 2 '--lr .*"1e999"' $bad --lr 1e999
 refuses 2 '--lr .*0' $bad --lr 0
 refuses 2 '--dropout .*"1"' $bad --dropout 1
 refuses 2 '--norm .*middle' $bad --norm middle
+refuses 2 '--positions is 1d, none, 2d or sinusoidal' $bad --positions 3d
+refuses 2 '--pool is class or mean' $bad --pool max
+chapter6 --positions none
+check 'chapter 6 says that it has no such positions' one_line 2 './chapter5 trains'
+chapter6 --pool mean
+check 'chapter 6 says that it has no such pooling' one_line 2 './chapter5 trains'
 refuses 2 '--steps .*"0"' $bad --steps 0
 refuses 2 '3 heads.*16' $bad --dim 16 --heads 3
 refuses 2 '--eval and --resume' --eval "$scratch/kept" --resume "$scratch/kept"

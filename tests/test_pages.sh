@@ -165,6 +165,13 @@ for page in $(pages); do
         ok "$page: what $command prints" $?
     done <"$scratch/commands"
 done
+# Accuracies are compared to the last digit: 2% would say nothing.
+sh common/scripts/studies_table.sh >"$scratch/got"
+ok "the studies have a table" $?
+awk '/^<!-- output: sh common.scripts.studies_table/ { wanted = 1; next }
+    /^```/ && wanted { inside = !inside; wanted = inside; next } inside' notes/studies.md |
+    cmp -s - "$scratch/got"
+ok "notes/studies.md has the table of notes/studies.csv, to the digit" $?
 [ "$outputs" -ge 4 ]
 ok "outputs were compared ($outputs)" $?
 

@@ -129,7 +129,7 @@ static void grid_positions(const PatchEmbedding *layer, Tensor E_pos) {
     }
 }
 
-/* A column's vector is in `down` places, a row's in `across`: each adds its gradient. */
+/* A column is in `down` places, a row in `across`: each place adds its gradient. */
 static void grid_positions_backward(PatchEmbedding *d, Tensor dE_pos) {
     const int first = class_tokens(d), across = d->pos_embed_x.shape[1];
     if (first > 0) {
