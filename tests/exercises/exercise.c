@@ -206,6 +206,11 @@ void expect(const char *name, Tensor got, const double *want, double tolerance) 
     got_data = got.data;
     got_tensor = got;
     got_tolerance = tolerance;
+    for (long k = 0; k < tensor_count(got); k++) {
+        if (isnan(want[k])) {
+            bug("grade: what %s should be is not a number", name);
+        }
+    }
     const long i = first_difference(got, want, tolerance);
     failed = i >= 0;
     if (failed) {

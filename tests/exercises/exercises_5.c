@@ -206,7 +206,7 @@ typedef struct {
     Tensor z[4]; /* z_0 .. z_L, each (B, n, D) */
 } Model;
 
-enum { L = 3, K = 3 };
+enum { L = 3, K = 3 /* classes */ };
 
 /* The layers one by one, all tokens of each: by the course's own chapters 4 and 5. */
 static void layer_by_layer(Model *m, const Dropout *none) {
@@ -282,13 +282,13 @@ static void model(void) {
 
 /* ---- 5.5 ------------------------------------------------------------------------- */
 
-static double log_sum_exp(const double *z, int K) {
+static double log_sum_exp(const double *z, int count) {
     double most = z[0], sum = 1;
-    for (int k = 1; k < K; k++) {
+    for (int k = 1; k < count; k++) {
         most = fmax(most, z[k]);
     }
     sum = exp(z[0] - most);
-    for (int k = 1; k < K; k++) {
+    for (int k = 1; k < count; k++) {
         sum += exp(z[k] - most);
     }
     return most + log(sum);
