@@ -570,7 +570,7 @@ static int grade(void) {
 
 /* ---- answers.txt ----------------------------------------------------------------- */
 
-/* answers.txt has the tasks of all exercises, as comments, and a line for each answer. */
+/* answers.txt has all tasks, as comments, and a line for each answer. */
 static void print_tasks(void) {
     if (mode != MISTAKES) {
         printf("# Chapter %d: %s\n#\n"

@@ -2,10 +2,10 @@
  * exercise.h: how an exercise is graded.
  *
  * A chapter's exercises are a list (exercises_1.c to exercises_6.c). Each has a
- * function that calls what the student wrote, or reads what the student answered, and compares
- * it with formulas written independently (naive_layers.h, in double). Where a result is
- * wrong, it is compared with what the classic mistakes would give; one that fits is
- * named.
+ * function that calls what the student wrote, or reads what the student answered, and
+ * compares it with formulas written independently (naive_layers.h, in double). Where a
+ * result is wrong, it is compared with what the classic mistakes would give; one that
+ * fits is named.
  *
  * Each exercise is graded in a process of its own, which ends with the first result
  * that is wrong. So a crash, an endless loop or a message of bug() ends one exercise
