@@ -46,6 +46,7 @@ Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
 Suite *settings_suite(void);
 Suite *options_suite(void);
+Suite *inspect_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);
