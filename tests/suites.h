@@ -23,6 +23,7 @@ Suite *report_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
+Suite *other_layers_suite(void);
 
 /* chapter 3 */
 Suite *multi_head_attention_suite(void);
