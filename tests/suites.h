@@ -23,6 +23,7 @@ Suite *report_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
+Suite *other_layers_suite(void);
 
 /* chapter 3 */
 Suite *multi_head_attention_suite(void);
@@ -47,6 +48,7 @@ Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
 Suite *settings_suite(void);
 Suite *options_suite(void);
+Suite *inspect_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -232,6 +232,33 @@ check 'testing needs no batch of training images' exited 0
 tail -n 1 "$out" >"$scratch/tested-few"
 check 'and none of their pixels' same "$scratch/tested" "$scratch/tested-few"
 
+group 'the figures of a trained model'
+mkdir "$scratch/figures" "$scratch/figures/plots"
+# look_in FOLDER OPTIONS...: chapter 5 there; it writes into plots/ of that folder.
+look_in() {
+    program=chapter5
+    folder=$1
+    shift
+    chapter5=$(cd "$(dirname "$CHAPTER5")" && pwd)/$(basename "$CHAPTER5")
+    (cd "$folder" && exec "$chapter5" "$@") >"$out" 2>"$err"
+    status=$?
+}
+look_in "$scratch/figures" --data "$data" --look "$scratch/good"
+check 'looking exits with 0' exited 0
+check 'and ends as testing does' says '^test accuracy: 0\.[0-9]{4}$'
+check 'and trains nothing' says_not '^training:'
+for name in patch_filters position_similarity attention_distance attention_rollout \
+    confusion_matrix learning_rates; do
+    check "$name is written" [ -s "$scratch/figures/plots/$name.dat" ]
+done
+total=$(awk '!/^#/ { n += $3 } END { print n }' "$scratch/figures/plots/confusion_matrix.dat")
+tested=$(sed -n 's/^[0-9]* of \([0-9]*\) test images.*/\1/p' "$out")
+check 'every test image is in the confusion matrix' [ "$total" = "$tested" ]
+rm -r "$scratch/figures/plots"
+look_in "$scratch/figures" --data "$data" --look "$scratch/good"
+check 'without a folder plots/ it says so' says 'Skipped: data for a plot'
+check 'and that is no failure' exited 0
+
 group 'what needs no data'
 chapter5 --help
 check 'help exits with 0' exited 0
@@ -279,6 +306,8 @@ check 'chapter 6 says that it has no such pooling' one_line 2 './chapter5 trains
 refuses 2 '--steps .*"0"' $bad --steps 0
 refuses 2 '3 heads.*16' $bad --dim 16 --heads 3
 refuses 2 '--eval and --resume' --eval "$scratch/kept" --resume "$scratch/kept"
+refuses 2 '--look, and --eval' --eval "$scratch/kept" --look "$scratch/kept"
+refuses 2 '--look needs a value' --look
 refuses 2 'no model "B/17"' --describe B/17
 check 'wrong usage prints nothing else' [ ! -s "$out" ]
 refuses 2 'patch of 5.*28x28' $bad $small --patch 5
@@ -370,6 +399,13 @@ refuses_checkpoint 'another shape: its dim is 16, not 32' --dim 32
 refuses_checkpoint 'another shape: its depth is 1, not 2' --depth 2
 chapter5 --resume "$bad" --data data/sample --log "$log"
 check 'one line when the data are others' one_line 1 '96 images, here are 2000'
+chapter5 --look "$scratch/nowhere" --data "$data"
+check 'one line when there is none to look at' one_line 1 "$scratch/nowhere: No such file"
+poke "$d/train-$images" 4 '\000\000\000\140\000\000\000\070\000\000\000\016'
+poke "$d/t10k-$images" 4 '\000\000\000\050\000\000\000\070\000\000\000\016'
+chapter5 --look "$scratch/good" --data "$d"
+check 'one line when images have another size' one_line 1 'images of 28x28, .* are 56x14'
+new_data "$d"
 
 # ---- files that can't be written ---------------------------------------------
 

@@ -55,7 +55,7 @@ START_TEST(no_options_mean_the_default_run) {
     ck_assert_int_ge(o.settings.threads, 1);
     ck_assert_str_eq(o.save, "chapter5.safetensors");
     ck_assert_str_eq(o.log, "chapter5.csv");
-    ck_assert(!o.data && !o.resume && !o.eval && !o.describe);
+    ck_assert(!o.data && !o.resume && !o.eval && !o.describe && !o.look);
     ck_assert(!o.gradcheck && !o.help);
     ck_assert_int_eq(o.max_steps, -1);
 }
@@ -130,6 +130,9 @@ START_TEST(paths_and_flags_are_taken) {
     ck_assert_int_eq(o.max_steps, 12);
     o = parsed("--eval e");
     ck_assert_str_eq(o.eval, "e");
+    o = parsed("--look e");
+    ck_assert_str_eq(o.look, "e");
+    ck_assert_str_eq(o.eval, "e");
     o = parsed("--describe B/16");
     ck_assert_str_eq(o.describe, "B/16");
     ck_assert(parsed("--gradcheck").gradcheck);
@@ -158,7 +161,7 @@ START_TEST(help_names_every_option) {
     options_help("chapter5");
     const char *text = capture_end();
     const char *others[] = {"--data",  "--save",     "--resume",    "--eval", "--log",
-                            "--steps", "--describe", "--gradcheck", "--help"};
+                            "--steps", "--describe", "--gradcheck", "--help", "--look"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         ck_assert_msg(strstr(text, setting_options[i].option) != NULL, "no %s",
                       setting_options[i].option);
@@ -183,7 +186,7 @@ END_TEST
 
 START_TEST(an_option_without_its_value_is_named) {
     const char *others[] = {"--data", "--save",     "--resume", "--eval",
-                            "--log",  "--describe", "--steps"};
+                            "--log",  "--describe", "--steps",  "--look"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         assert_refused(setting_options[i].option, setting_options[i].option);
         assert_refused(setting_options[i].option, "needs a value");

@@ -10,5 +10,6 @@ void why_scale_demo(void);            /* what 1/sqrt(d_k) is for, measured */
 void mask_demo(void);                 /* causal mask: the past doesn't see the future */
 void attention_properties_demo(void); /* what holds for any Q, K and V */
 void attention_cost_demo(void);       /* time and memory against n */
+void layers_cost_demo(void);          /* beside a recurrence and a convolution */
 
 #endif

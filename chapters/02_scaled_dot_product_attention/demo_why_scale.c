@@ -12,6 +12,7 @@
 #include "attention_demos.h"
 #include "error.h"
 #include "matmul.h"
+#include "plot_file.h"
 #include "random.h"
 #include "real_math.h"
 #include "report.h"
@@ -117,8 +118,9 @@ static Sharpness measure_sharpness(Tensor A) {
     return mean;
 }
 
-/* softmax(scale * Q K^T) for Q and K of N(0,1) numbers; `numbers` holds both. */
-static Sharpness sharpness(real *numbers, int d_k, double scale) {
+/* softmax(scale * Q K^T) for Q and K of N(0,1) numbers; `numbers` holds both. The first
+ * query's weights are left in `first`. */
+static Sharpness sharpness(real *numbers, int d_k, double scale, real first[KEYS]) {
     static real weights[QUERIES * KEYS];
     Tensor Q = tensor2(numbers, QUERIES, d_k);
     Tensor K = tensor2(numbers + QUERIES * d_k, KEYS, d_k);
@@ -126,7 +128,37 @@ static Sharpness sharpness(real *numbers, int d_k, double scale) {
     matmul_nt(Q, K, A);
     tensor_scale(A, (real)scale);
     softmax_forward(A, A);
+    tensor_copy(tensor1(first, KEYS), tensor1(weights, KEYS));
     return measure_sharpness(A);
+}
+
+/* What a picture is made of: the table, and the first query's weights at d_k = 64. */
+typedef struct {
+    Sharpness plain[SIZES], scaled[SIZES];
+    real plain_row[KEYS], scaled_row[KEYS];
+} Measured;
+
+enum { ROW_SIZE = 4 }; /* the size whose row is kept: d_k = 4 << 4 = 64 */
+
+static void write_plot(const Measured *m) {
+    FILE *file = plot_file_open("attention_scale",
+                                "d_k; entropy, largest weight, |J| of softmax(q.k), "
+                                "and of softmax(q.k / sqrt(d_k)). Then one query's "
+                                "weights at d_k = 64: key, without, with");
+    for (int i = 0; file && i < SIZES; i++) {
+        const Sharpness *both[2] = {&m->plain[i], &m->scaled[i]};
+        fprintf(file, "%d", FIRST_D_K << i);
+        for (int k = 0; k < 2; k++) {
+            fprintf(file, " %.6g %.6g %.6g", both[k]->entropy, both[k]->largest,
+                    both[k]->slope);
+        }
+        fprintf(file, "\n");
+    }
+    for (int j = 0; file && j < KEYS; j++) {
+        fprintf(file, "%s%d %.6g %.6g\n", j == 0 ? "\n\n" : "", j + 1,
+                (double)m->plain_row[j], (double)m->scaled_row[j]);
+    }
+    plot_file_close(file, "attention_scale");
 }
 
 static void check_sharpness(Sharpness plain[SIZES], Sharpness scaled[SIZES]) {
@@ -144,7 +176,8 @@ static void check_sharpness(Sharpness plain[SIZES], Sharpness scaled[SIZES]) {
 }
 
 static void show_sharpness(real *numbers) {
-    Sharpness plain[SIZES], scaled[SIZES];
+    Measured m;
+    real row[2][KEYS] = {{0}};
     printf("\nWhat such scores do to the softmax, over %d queries of %d keys: the\n"
            "entropy in nats (%.2f: all keys alike; 0: one key takes all); the largest\n"
            "weight; and |J|, the size of the softmax's Jacobian (median), which is\n"
@@ -156,16 +189,19 @@ static void show_sharpness(real *numbers) {
         const int d_k = FIRST_D_K << size;
         Tensor both = tensor1(numbers, (QUERIES + KEYS) * d_k);
         random_fill_normal((Random){3, RANDOM_DEMO, (uint32_t)size}, both, 1.0);
-        plain[size] = sharpness(numbers, d_k, 1.0);
-        scaled[size] = sharpness(numbers, d_k, 1 / sqrt(d_k));
+        real *plain_row = size == ROW_SIZE ? m.plain_row : row[0];
+        real *scaled_row = size == ROW_SIZE ? m.scaled_row : row[1];
+        m.plain[size] = sharpness(numbers, d_k, 1.0, plain_row);
+        m.scaled[size] = sharpness(numbers, d_k, 1 / sqrt(d_k), scaled_row);
         printf("    %4d %9.3f %8.3f %8.4f %10.3f %8.3f %8.4f\n", d_k,
-               plain[size].entropy, plain[size].largest, plain[size].slope,
-               scaled[size].entropy, scaled[size].largest, scaled[size].slope);
+               m.plain[size].entropy, m.plain[size].largest, m.plain[size].slope,
+               m.scaled[size].entropy, m.scaled[size].largest, m.scaled[size].slope);
     }
     printf("\nWithout the scale one key wins outright, and where one weight is 1 and\n"
            "the others 0 the softmax is flat: the gradient that Q and K should learn\n"
            "from is gone. With it, d_k makes no difference.\n\n");
-    check_sharpness(plain, scaled);
+    check_sharpness(m.plain, m.scaled);
+    write_plot(&m);
 }
 
 void why_scale_demo(void) {

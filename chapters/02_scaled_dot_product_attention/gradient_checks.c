@@ -122,7 +122,7 @@ static void check_the_check(void) {
 }
 
 int chapter2_gradient_checks(void) {
-    report_section("2.7 Gradient checks, in double");
+    report_section("2.8 Gradient checks, in double");
     printf("\nL = sum(C o O), C random; central differences against the gradients of\n"
            "attention_backward:\n\n");
     check_case(make_case(5, 7, 4, 3), "5 queries, 7 keys");

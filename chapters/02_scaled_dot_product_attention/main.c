@@ -18,7 +18,8 @@ static void print_help(void) {
            "Chapter 2 of the course: scaled dot-product attention, forward and\n"
            "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
            "checks; takes no arguments. Run in the course's folder, it also writes\n"
-           "plots/attention_cost.dat. Exit status: 0 when every check holds, else 1.\n"
+           "its measurements into plots/*.dat. Exit status: 0 when every check holds, "
+           "else 1.\n"
            "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
 }
 
@@ -49,5 +50,6 @@ int main(int argc, char **argv) {
     mask_demo();
     attention_properties_demo();
     attention_cost_demo();
+    layers_cost_demo();
     return report_verdict("chapter2", chapter2_gradient_checks());
 }

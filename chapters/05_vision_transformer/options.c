@@ -56,6 +56,7 @@ static const char *path_help[] = {
     "                         resumed, or PROGRAM.safetensors)",
     "  --resume FILE          go on from a checkpoint, with its settings",
     "  --eval FILE            only test a checkpoint",
+    "  --look FILE            test a checkpoint, and write its figures: plots/*.dat",
     "  --log FILE.csv         a line a step (default: PROGRAM.csv)",
     "  --steps N              stop after N steps (to try things out)",
     "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
@@ -190,7 +191,8 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         const char **to;
     } paths[] = {{"--data", &o->data},     {"--save", &o->save},
                  {"--resume", &o->resume}, {"--eval", &o->eval},
-                 {"--log", &o->log},       {"--describe", &o->describe}};
+                 {"--log", &o->log},       {"--describe", &o->describe},
+                 {"--look", &o->look}};
     *used = 1;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         return o->help = true;
@@ -257,6 +259,10 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
     if (!o->log) {
         o->log = o->own_log;
     }
+    if (o->look && (o->eval || o->resume)) {
+        return error_set(error, "--look, and --eval or --resume: one or the other");
+    }
+    o->eval = o->look ? o->look : o->eval;
     if (o->eval && o->resume) {
         return error_set(error, "--eval and --resume: one or the other");
     }

@@ -16,7 +16,8 @@ typedef struct {
     const char *data;     /* --data, or NULL: find one */
     const char *save;     /* --save; default: --resume's file, or own_save */
     const char *resume;   /* --resume, or NULL */
-    const char *eval;     /* --eval, or NULL */
+    const char *eval;     /* --eval, or --look's file, or NULL */
+    const char *look;     /* --look, or NULL */
     const char *log;      /* --log; default: own_log */
     const char *describe; /* --describe, or NULL */
     bool gradcheck, help;

@@ -8,6 +8,7 @@
 
 #include "checkpoint.h"
 #include "gallery.h"
+#include "look.h"
 #include "progress.h"
 #include "report.h"
 
@@ -211,19 +212,27 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 
 /* ---- the whole ---------------------------------------------------------------- */
 
-/* The last lines: classes, images, and `test accuracy: 0.NNNN`. */
-static void report(const Run *r, Trainer *t) {
+/* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
+static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
         r->engine->download(t);
     }
-    gallery_images(t, r->dataset);
+    if (r->options->look) {
+        printf("\n");
+        if (!look(t, r->dataset, &evaluation, error)) {
+            return false;
+        }
+    } else {
+        gallery_images(t, r->dataset);
+    }
     printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
            evaluation.count, evaluation.loss);
     printf("test accuracy: %.4f\n",
            (double)evaluation.correct / (double)evaluation.count);
+    return true;
 }
 
 /* With a trainer that is ready. */
@@ -242,10 +251,7 @@ static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
     if (!o->eval && !train(r, t, stopped, error)) {
         return false;
     }
-    if (!*stopped) {
-        report(r, t);
-    }
-    return true;
+    return *stopped || report(r, t, error);
 }
 
 /* The words to go on with: the files that this run was given or has made. */
