@@ -31,6 +31,6 @@ plot ARG1 using 1:($5/1e6) with linespoints ls 1 title "self-attention, 4 n^2 d"
 set ylabel "time (ms, measured)"
 set yrange [0.01:100]
 plot ARG1 using 1:2 with linespoints ls 1 title "self-attention: 1 step", \
-     ARG1 using 1:3 with linespoints ls 2 title "recurrence: n steps, one after another", \
+     ARG1 using 1:3 with linespoints ls 2 title "recurrence: n steps in a row", \
      ARG1 using 1:4 with linespoints ls 3 title "convolution: 1 step"
 unset multiplot

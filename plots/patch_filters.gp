@@ -39,7 +39,7 @@ plot for [i = 1:count] ARG1 index i - 1 using (left(i) + $3):(top(i) + $4):($5 /
      for [i = 1:count] ARG1 index i - 1 every ::0::0 \
          using (left(i) - 0.5):(top(i) - 0.5):(left(i) - 0.5):(left(i) + P - 0.5): \
          (top(i) - 0.5):(top(i) + P - 0.5) with boxxyerror fs empty \
-         border lc rgb "#606060" notitle, \
+         border rgb "#606060" notitle, \
      for [i = 1:count] ARG1 index i - 1 every ::0::0 \
          using (left(i) + (P - 1) / 2.0):(top(i) + P + 0.25 * P / 4 - 0.2): \
          (sprintf("%d: %.1f%%", i, 100 * $2)) with labels center notitle

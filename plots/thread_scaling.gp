@@ -10,9 +10,10 @@ load "plots/terminal.gp"
 stats ARG1 using 1 name "THREADS" nooutput
 stats ARG1 using 2 nooutput
 most = THREADS_max
+stats ARG1 using ($1 == most ? $2 : NaN) name "ALL" nooutput
 stats ARG1 using ($1 == 1 ? $2 : NaN) name "ONE" nooutput
 set title sprintf("Training on %d threads: %.2f times as fast as on one", int(most), \
-                  STATS_max / ONE_max)
+                  ALL_max / ONE_max)
 set xlabel "threads"
 set ylabel "training (images a second)"
 set xrange [0:most + 1]
