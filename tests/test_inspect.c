@@ -233,7 +233,7 @@ START_TEST(rollout_of_two_layers_by_hand_and_in_their_order) {
 END_TEST
 
 START_TEST(uniform_attention_halves_what_the_class_token_keeps) {
-    /* U = 1/n everywhere: ((U + I) / 2)^L = I / 2^L + (1 - 1 / 2^L) U, since U U = U. */
+    /* ((U + I) / 2)^L = I / 2^L + (1 - 1 / 2^L) U for U = 1/n everywhere: U U = U. */
     enum { N = 5, LAYERS = 4 };
     Tensor A[LAYERS];
     double row[N], other[N];

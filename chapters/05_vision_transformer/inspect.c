@@ -76,7 +76,8 @@ Tensor inspect_forward(const Vit *vit, Tensor images, VitActivations *a) {
 
 /* Between the centres of patches i and j, in patches. */
 static double between(int i, int j, int columns) {
-    return hypot(i / columns - j / columns, i % columns - j % columns);
+    const int down = i / columns - j / columns, right = i % columns - j % columns;
+    return hypot(down, right);
 }
 
 double inspect_distance(Tensor A, int columns, int patch) {
