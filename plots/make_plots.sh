@@ -25,10 +25,38 @@ done
         print ladder, $1, $7, x
     }' >plots/access_counts.dat
 
+# A trained model's figures, and how training scales with threads.
+model=chapter5.safetensors
+if [ -s "$model" ]; then
+    echo "data: what $model has learned"
+    ./chapter5 --look "$model" >build/plots/look.txt
+fi
+echo "data: training on 1, 2, 4 ... threads"
+cores=$(getconf _NPROCESSORS_ONLN)
+: >plots/thread_scaling.dat
+threads=1
+while [ "$threads" -le "$cores" ]; do
+    # Images a second of each 50 steps, their median; the best of three runs, for what
+    # else the machine does makes a run slower, never faster.
+    for round in 1 2 3; do
+        ./chapter5 --steps 400 --epochs 2000 --threads "$threads" \
+            --save build/plots/scaling.safetensors --log build/plots/scaling.csv \
+            >"build/plots/scaling$round.txt"
+        awk -F, 'NR > 1 && $1 % 50 == 0 { if (last) print 50 * 64 / ($7 - last); last = $7 }' \
+            build/plots/scaling.csv | sort -n |
+            awk '{ speed[NR] = $1 } END { print speed[int((NR + 1) / 2)] }'
+    done | sort -n | tail -n 1 | sed "s/^/$threads /" >>plots/thread_scaling.dat
+    if [ "$threads" -lt "$cores" ] && [ $((threads * 2)) -gt "$cores" ]; then
+        threads=$cores
+    else
+        threads=$((threads * 2))
+    fi
+done
+
 drawn=0
-draw() { # draw NAME DATA
+draw() { # draw NAME DATA COMMAND: which writes the data
     if [ ! -s "$2" ]; then
-        echo "left out: $1: there is no $2; ./chapter5 writes it"
+        echo "left out: $1: there is no $2; $3 writes it"
         return
     fi
     for format in png svg; do
@@ -37,12 +65,23 @@ draw() { # draw NAME DATA
     drawn=$((drawn + 1))
 }
 for name in gradcheck_curve roofline attention_cost positional_encoding \
-    gradient_norms_by_depth access_counts; do
-    draw "$name" "plots/$name.dat"
+    gradient_norms_by_depth access_counts attention_scale layer_costs thread_scaling; do
+    draw "$name" "plots/$name.dat" "a chapter"
 done
-draw training_curves chapter5.csv
-for name in position_ablation pooling norm_placement; do # `make studies` writes it
-    draw "$name" notes/studies.csv
+draw training_curves chapter5.csv ./chapter5
+for name in position_ablation pooling norm_placement; do
+    draw "$name" notes/studies.csv "make studies"
 done
+for name in learning_rates confusion_matrix patch_filters position_similarity \
+    attention_distance attention_rollout; do
+    if [ -s "$model" ]; then
+        draw "$name" "plots/$name.dat" "./chapter5 --look $model"
+    else
+        echo "left out: $name: there is no $model; ./chapter5 trains it in two minutes"
+    fi
+done
+if ! [ -s notes/gpu_ladders.csv ]; then
+    echo "left out: ladders on a GPU: \`make gpu-report\` on a machine with one times them"
+fi
 "$check" "$out"/*.png
 echo "$drawn pictures, as PNG and SVG, in $out"

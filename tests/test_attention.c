@@ -1,5 +1,6 @@
 /*
- * test_attention.c: scaled dot-product attention [AIAYN eq.1] [ViT eq.6, eq.7]
+ * test_attention.c: scaled dot-product attention [AIAYN eq.1] [AIAYN fig.2]
+ * [ViT eq.6, eq.7]
  * (chapter 2).
  */
 #include "attention.h"

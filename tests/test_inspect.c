@@ -81,7 +81,7 @@ END_TEST
 START_TEST(what_is_not_symmetric_stops) {
     double A[] = {1, 2, 3, 4}, values[2], V[4];
     assert_stops("eigen_symmetric|not symmetric", eigen_symmetric(A, 2, values, V));
-    A[1] = NAN;
+    A[1] = (double)NAN;
     assert_stops("eigen_symmetric|not symmetric", eigen_symmetric(A, 2, values, V));
 }
 END_TEST
@@ -210,9 +210,10 @@ END_TEST
 /* ---- rollout [ViT fig.6] ------------------------------------------------------- */
 
 START_TEST(rollout_of_one_layer_by_hand) {
-    /* Two heads, (0.2, 0.8) and (0.6, 0.4) in row 0: mean (0.4, 0.6), and I (1.4, 0.6),
-     * halved (0.7, 0.3). The other row doesn't matter. */
-    Tensor A = tensor_of(SHAPE(2, 2, 2), 0.2, 0.8, NAN, NAN, 0.6, 0.4, NAN, NAN);
+    /* Two heads, (0.2, 0.8) and (0.6, 0.4) in row 0: mean (0.4, 0.6), with I
+     * (1.4, 0.6), halved (0.7, 0.3). The other row doesn't matter. */
+    const double nan = (double)NAN;
+    Tensor A = tensor_of(SHAPE(2, 2, 2), 0.2, 0.8, nan, nan, 0.6, 0.4, nan, nan);
     double row[2], other[2];
     inspect_rollout(&A, 1, row, other);
     assert_number_close(row[0], 0.7, TOLERANCE, "[ViT fig.6]");
@@ -233,7 +234,7 @@ START_TEST(rollout_of_two_layers_by_hand_and_in_their_order) {
 END_TEST
 
 START_TEST(uniform_attention_halves_what_the_class_token_keeps) {
-    /* U = 1/n everywhere: ((U + I) / 2)^L = I / 2^L + (1 - 1 / 2^L) U, as U U = U. */
+    /* ((U + I) / 2)^L = I / 2^L + (1 - 1 / 2^L) U for U = 1/n everywhere: U U = U. */
     enum { N = 5, LAYERS = 4 };
     Tensor A[LAYERS];
     double row[N], other[N];

@@ -1,5 +1,5 @@
 /*
- * attention.c: scaled dot-product attention [AIAYN eq.1] (its Figure 2, left).
+ * attention.c: scaled dot-product attention [AIAYN eq.1].
  * See attention.h for shapes; every line below is one line of the equation.
  */
 #include "attention.h"
@@ -46,6 +46,7 @@ void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor 
     expect_shape(O, "O has one row of d_v for each query.", n, d_v);
 
     /* exercise 2.2 */
+    /* [AIAYN fig.2]   left: product, scale, mask, softmax, product */
     /* [AIAYN eq.1] [ViT eq.6]   A = softmax(Q K^T / sqrt(d_k)) */
     matmul_nt(Q, K, A);
     tensor_scale(A, one_over_sqrt_d_k(Q));

@@ -177,7 +177,7 @@ static void check_sharpness(Sharpness plain[SIZES], Sharpness scaled[SIZES]) {
 
 static void show_sharpness(real *numbers) {
     Measured m;
-    real row[2][KEYS] = {{0}};
+    real row[2][KEYS] = {{0}}; /* not looked at */
     printf("\nWhat such scores do to the softmax, over %d queries of %d keys: the\n"
            "entropy in nats (%.2f: all keys alike; 0: one key takes all); the largest\n"
            "weight; and |J|, the size of the softmax's Jacobian (median), which is\n"

@@ -21,8 +21,8 @@
  *                  makes vector instructions of the loop
  *   H (n, d)       out, row t is h_t; must not alias an input
  *
- * Cost: 4 n d^2 flops. Half of them, all W_x x_t, are one matrix product. The other
- * half are n products of a matrix with a vector, each of which waits for the last.
+ * Cost: 4 n d^2 flops. Half of them, all W_x x_t, are one matrix product. The
+ * other half are n products of a matrix with a vector, and each waits for the last.
  */
 void recurrence_forward(Tensor X, Tensor W_x, Tensor W_hT, Tensor H);
 

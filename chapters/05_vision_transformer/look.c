@@ -64,13 +64,14 @@ static bool look_at_positions(const Vit *vit, Error *error) {
     }
     inspect_positions(vit->embedding.pos_embed, S);
     FILE *file = plot_file_open("position_similarity",
-                                "a patch's row and column, another's row and column, "
-                                "the cosine of their positions");
+                                "a block for each patch: its row and column, "
+                                "another's, the cosine of their positions");
     for (int i = 0; file && i < N; i++) {
         for (int j = 0; j < N; j++) {
             fprintf(file, "%d %d %d %d %.5f\n", i / columns, i % columns, j / columns,
                     j % columns, S[(long)i * N + j]);
         }
+        fprintf(file, "\n\n");
     }
     plot_file_close(file, "position_similarity");
     free(S);

@@ -1,6 +1,6 @@
 /*
- * check_picture FILE.png...: is there something to see? A picture that is empty, black,
  * check_picture FILE.png...: is there something to see? One that is empty, black, or
+ * drawn in one corner only fails: some pixels must differ from the background (the top
  * left corner), every quarter of it must have some of them, and the background must be
  * light. Exit status 1 if one fails.
  *
