@@ -122,7 +122,7 @@ PYTHON ?= python3
 # ---- targets ----------------------------------------------------------------
 
 .PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages studies plots
-.PHONY: start grade mine format lint mutants bench clean
+.PHONY: start grade mine report format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -175,6 +175,9 @@ $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need
 	$(call say,link,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $< -lz -o $@
 
+report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a study group: build/report.md
+	@sh common/scripts/report.sh build/report.md '$(CC)' '$(OPTIMISE) $(OPENMP)' '$(NVCC)'
+
 format: ## clang-format every source (version 14)
 	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
 
@@ -223,6 +226,7 @@ run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/cuda_run || exit 1; done
 	@CC='$(CC)' sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
+	@CC='$(CC)' sh tests/test_report.sh
 	@sh tests/test_exercises.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.

@@ -98,7 +98,8 @@ chapter() { # chapter N
     for patch in tests/mutants/*.patch; do
         file=$(sed -n 's/^--- a\///p' "$patch")
         copy=$mine/$(basename "$file")
-        [ -e "$copy" ] && [ "$(source_of "$n" "$(basename "$file")")" = "$file" ] || continue
+        [ -e "$copy" ] || continue
+        [ "$(source_of "$n" "$(basename "$file")")" = "$file" ] || continue
         within_exercise "$patch" "$file" "$root/$n/changed" || continue
         bug "$(basename "$patch" .patch)" "$file" "$copy"
     done
@@ -107,7 +108,8 @@ chapter() { # chapter N
         number=$((number + 1))
         copy=$mine/$name
         file=$(source_of "$n" "$name")
-        [ -e "$copy" ] && [ -n "$file" ] || continue
+        [ -e "$copy" ] || continue
+        [ -n "$file" ] || continue
         awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/bugs.txt "$file" \
             >"$root/$n/changed" && bug "bug $number of bugs.txt ($name)" "$file" "$copy"
     done
