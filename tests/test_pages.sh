@@ -106,6 +106,34 @@ for page in $(pages); do
     done
 done
 
+# ---- the lessons' order -------------------------------------------------------------------
+
+echo "-- lessons"
+in_order() { # in_order FILE: the twelve headings of a lesson, these and no others
+    cat >"$scratch/wanted" <<'END'
+## What you have, what you build, time
+## The equations
+## Symbols
+## A worked example by hand
+## The forward pass
+## The backward pass
+## Where we differ from the papers
+## Run it
+## The plot and how to read it
+## Exercises
+## Summary
+## What changed, and what is next
+END
+    grep '^## ' "$1" | cmp -s - "$scratch/wanted"
+}
+for page in chapters/0*/README.md; do
+    in_order "$page"
+    ok "$page: the lessons' headings in their order" $?
+done
+grep -v '^## Summary' chapters/02_*/README.md >"$scratch/lesson"
+! in_order "$scratch/lesson"
+ok "a lesson without its summary is found" $?
+
 # ---- exercises ----------------------------------------------------------------------------
 
 echo "-- exercises"
