@@ -122,7 +122,7 @@ PYTHON ?= python3
 # ---- targets ----------------------------------------------------------------
 
 .PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages studies plots
-.PHONY: start grade mine report format lint mutants bench clean
+.PHONY: start grade mine report compare format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
 help: ## this list
@@ -178,6 +178,12 @@ $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need
 report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a study group: build/report.md
 	@sh common/scripts/report.sh build/report.md '$(CC)' '$(OPTIMISE) $(OPENMP)' '$(NVCC)'
 
+compare: $(BUILD)/float/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
+	@$< '$(A)' '$(B)' $(TOL)
+$(BUILD)/float/tests/compare/compare: $(call objects,float,tests/compare/main.c $(call sources_for,5)) | need-libraries
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz $(LDLIBS) -o $@
+
 format: ## clang-format every source (version 14)
 	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
 
@@ -219,7 +225,7 @@ clean: ## remove what was built; never what you wrote
 
 .PHONY: run-tests need-compiler need-libraries need-check
 CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%)
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/compare/compare
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 	@for flavour in $(CUDA_FLAVOURS); do \
@@ -227,6 +233,7 @@ run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests
 	@CC='$(CC)' sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
 	@CC='$(CC)' sh tests/test_report.sh
+	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/float/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.

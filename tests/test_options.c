@@ -160,8 +160,9 @@ START_TEST(help_names_every_option) {
     capture_begin();
     options_help("chapter5");
     const char *text = capture_end();
-    const char *others[] = {"--data",  "--save",     "--resume",    "--eval", "--log",
-                            "--steps", "--describe", "--gradcheck", "--help", "--look"};
+    const char *others[] = {"--data", "--save",  "--resume",   "--eval",
+                            "--log",  "--steps", "--describe", "--gradcheck",
+                            "--help", "--look",  "--dump"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         ck_assert_msg(strstr(text, setting_options[i].option) != NULL, "no %s",
                       setting_options[i].option);
@@ -185,8 +186,8 @@ START_TEST(an_unknown_option_is_named) {
 END_TEST
 
 START_TEST(an_option_without_its_value_is_named) {
-    const char *others[] = {"--data", "--save",     "--resume", "--eval",
-                            "--log",  "--describe", "--steps",  "--look"};
+    const char *others[] = {"--data",     "--save",  "--resume", "--eval", "--log",
+                            "--describe", "--steps", "--look",   "--dump"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         assert_refused(setting_options[i].option, setting_options[i].option);
         assert_refused(setting_options[i].option, "needs a value");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "describe.h"
+#include "dump.h"
 #include "gradient_checks.h"
 #include "options.h"
 #include "report.h"
@@ -41,6 +42,16 @@ static int describe(const Options *options) {
     return report_verdict("chapter5", 0);
 }
 
+static int dump(const char *path) {
+    Error error;
+    if (!dump_write(path, &error)) {
+        fprintf(stderr, "chapter5: %s\n", error.text);
+        return 1;
+    }
+    printf("every tensor of one pass: %s\n", path);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     Options options;
     Error error;
@@ -54,6 +65,9 @@ int main(int argc, char **argv) {
     }
     if (options.describe) {
         return describe(&options);
+    }
+    if (options.dump) {
+        return dump(options.dump);
     }
     if (!options.eval) {
         print_equations();

@@ -61,6 +61,8 @@ static const char *path_help[] = {
     "  --steps N              stop after N steps (to try things out)",
     "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
     "                         H/14, or of the model the other options make: this",
+    "  --dump FILE            one small pass, every tensor of it (for make compare;",
+    "                         chapter 5)",
     "  --gradcheck            only check every gradient, in double",
     "  --help                 this text",
 };
@@ -192,7 +194,7 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     } paths[] = {{"--data", &o->data},     {"--save", &o->save},
                  {"--resume", &o->resume}, {"--eval", &o->eval},
                  {"--log", &o->log},       {"--describe", &o->describe},
-                 {"--look", &o->look}};
+                 {"--look", &o->look},     {"--dump", &o->dump}};
     *used = 1;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         return o->help = true;

@@ -19,6 +19,7 @@ typedef struct {
     const char *eval;     /* --eval, or --look's file, or NULL */
     const char *look;     /* --look, or NULL */
     const char *log;      /* --log; default: own_log */
+    const char *dump;     /* --dump, or NULL */
     const char *describe; /* --describe, or NULL */
     bool gradcheck, help;
     long max_steps; /* --steps: stop after this many, -1: don't */

@@ -200,6 +200,11 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
+    if (options.dump) {
+        fprintf(stderr, "chapter6: --dump is chapter 5's: ./chapter5 --dump %.200s\n",
+                options.dump);
+        return 2;
+    }
     if (options.help) {
         options_help("chapter6");
         print_own_help(&device_cuda_on_cpu);

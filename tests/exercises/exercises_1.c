@@ -299,7 +299,7 @@ static void measure(void) {
         "Central differences with step h err by about eps / h + h^2, eps = 1e-16: "
         "the h of the least error. (Set the derivative to 0; compare with the "
         "V-curve of section 1.7.)",
-        cbrt(0.5e-16), 0.3);
+        cbrt(0.5e-16), 0.7);
     mistake_number(
         "sqrt(eps): right for a one-sided difference, whose error is eps / h "
         "+ h",

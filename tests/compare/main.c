@@ -1,0 +1,254 @@
+/*
+ * compare MINE THEIRS [TOLERANCE]: the first tensor, in the order of computation, in
+ * which two dumps (./chapter5 --dump FILE, or another program's safetensors with the
+ * same names) differ, by how much, and which equation made it. Run by `make compare`.
+ *
+ * Two numbers agree if they differ by at most TOLERANCE (1e-5) times the tensor's
+ * largest number; a NaN agrees with nothing. Exit status: 0 all agree, 1 they don't,
+ * 2 wrong usage or a file that can't be read.
+ */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dump.h"
+#include "safetensors.h"
+
+typedef struct {
+    Safetensors file;
+    const char *path;
+} Side;
+
+/* ---- reading --------------------------------------------------------------------- */
+
+static json_t *entry(const Side *side, const char *name) {
+    return json_object_get(side->file.header, name);
+}
+
+/* The tensor called `name`, its numbers allocated here; data NULL, and an error. */
+static Tensor read_tensor(Side *side, const char *name, Error *error) {
+    const json_t *shape = json_object_get(entry(side, name), "shape");
+    const int dims = (int)json_array_size(shape);
+    Tensor T = {.ndim = dims > 0 ? dims : 1, .shape = {1}};
+    if (dims > TENSOR_MAX_DIMS) {
+        error_set(error, "%s: %s has %d dimensions, at most %d are read", side->path,
+                  name, dims, TENSOR_MAX_DIMS);
+        return (Tensor){.data = NULL};
+    }
+    for (int d = 0; d < dims; d++) {
+        T.shape[d] = (int)json_integer_value(json_array_get(shape, (size_t)d));
+    }
+    T.ld = tensor_cols(T);
+    T.data = allocate((size_t)tensor_count(T) * sizeof(real), name, error);
+    if (T.data && !safetensors_read(&side->file, name, T, error)) {
+        free(T.data);
+        T.data = NULL;
+    }
+    return T;
+}
+
+/* ---- two tensors ----------------------------------------------------------------- */
+
+static double largest(Tensor T) {
+    double most = 0;
+    for (long i = 0; i < tensor_count(T); i++) {
+        most = fmax(most, fabs((double)T.data[i]));
+    }
+    return most;
+}
+
+/* Largest |A - factor B|, and where. */
+static double off_by(Tensor A, Tensor B, double factor, long *where) {
+    double worst = -1;
+    for (long i = 0; i < tensor_count(A); i++) {
+        const double d = fabs((double)A.data[i] - factor * (double)B.data[i]);
+        if (!(d <= worst)) {
+            worst = d;
+            *where = i;
+        }
+    }
+    return worst;
+}
+
+static bool transposed(Tensor A, Tensor B, double tolerance) {
+    if (A.ndim != 2 || B.ndim != 2 || A.shape[0] != B.shape[1] ||
+        A.shape[1] != B.shape[0]) {
+        return false;
+    }
+    for (int i = 0; i < A.shape[0]; i++) {
+        for (int j = 0; j < A.shape[1]; j++) {
+            const double d = (double)tensor_row(A, i)[j] - (double)tensor_row(B, j)[i];
+            if (!(fabs(d) <= tolerance)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The factor f for which A is f B, or 0. */
+static double factor_of(Tensor A, Tensor B, double tolerance) {
+    double ab = 0, bb = 0;
+    long where;
+    for (long i = 0; i < tensor_count(A); i++) {
+        ab += (double)A.data[i] * (double)B.data[i];
+        bb += (double)B.data[i] * (double)B.data[i];
+    }
+    const double f = bb > 0 ? ab / bb : 0;
+    return off_by(A, B, f, &where) <= tolerance ? f : 0;
+}
+
+static void print_place(Tensor T, long i) {
+    long of[TENSOR_MAX_DIMS] = {0};
+    for (int d = T.ndim - 1; d >= 0; d--) {
+        of[d] = i % T.shape[d];
+        i /= T.shape[d];
+    }
+    for (int d = 0; d < T.ndim; d++) {
+        printf("[%ld]", of[d]);
+    }
+}
+
+/* How A and B differ, in words. */
+static void explain(Tensor A, Tensor B, double tolerance) {
+    char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT];
+    const double room = tolerance * fmax(largest(B), 1e-30);
+    long where = 0;
+    const bool same = tensor_same_shape(A, B);
+    if (same && !(A.ndim == 2 && A.shape[0] == A.shape[1])) {
+        printf("  shape %s\n", tensor_shape_text(A, a));
+    } else if (!same) {
+        printf("  shape: mine %s, theirs %s\n", tensor_shape_text(A, a),
+               tensor_shape_text(B, b));
+    }
+    if (transposed(A, B, room)) {
+        printf("  mine is the transpose of theirs\n");
+    }
+    if (!same) {
+        return;
+    }
+    const double worst = off_by(A, B, 1, &where);
+    printf("  worst at ");
+    print_place(A, where);
+    printf(": mine %.8g, theirs %.8g; off by %.2e of the largest number\n",
+           (double)A.data[where], (double)B.data[where],
+           worst / fmax(largest(B), 1e-30));
+    const double f = factor_of(A, B, room);
+    if (f != 0) {
+        printf("  mine is theirs times %.6g\n", f);
+    }
+}
+
+/* ---- two files ------------------------------------------------------------------- */
+
+typedef struct {
+    Side mine, theirs;
+    double tolerance;
+    int agree, differ, one_sided;
+    char last_agreed[96];
+} Comparison;
+
+/* One tensor; the first that differs is explained. */
+static bool compare_one(Comparison *c, const char *name, const DumpStage *stage,
+                        Error *error) {
+    const bool in_mine = entry(&c->mine, name), in_theirs = entry(&c->theirs, name);
+    if (!in_mine || !in_theirs) {
+        c->one_sided += in_mine || in_theirs;
+        return true;
+    }
+    Tensor A = read_tensor(&c->mine, name, error);
+    Tensor B = A.data ? read_tensor(&c->theirs, name, error) : A;
+    bool ok = A.data && B.data;
+    long where;
+    if (ok && tensor_same_shape(A, B) &&
+        off_by(A, B, 1, &where) <= c->tolerance * fmax(largest(B), 1e-30)) {
+        c->agree++;
+        snprintf(c->last_agreed, sizeof c->last_agreed, "%s", name);
+    } else if (ok && c->differ++ == 0) {
+        printf("The first that differs: %s\n", name);
+        printf("  made by: %s\n",
+               stage ? stage->equation : "an input: weights or images");
+        printf("  read: %s\n",
+               stage ? stage->read : "load the same weights and images");
+        explain(A, B, c->tolerance);
+        if (stage && c->last_agreed[0]) {
+            printf("  what it is made from agrees, up to %s: look at this line first\n",
+                   c->last_agreed);
+        }
+    }
+    free(A.data);
+    if (B.data != A.data) {
+        free(B.data);
+    }
+    return ok;
+}
+
+static bool is_stage(const char *name) {
+    DumpStage stage;
+    for (int i = 0; dump_stage(i, &stage); i++) {
+        if (strcmp(stage.name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool compare(Comparison *c, Error *error) {
+    const char *name;
+    json_t *value;
+    DumpStage stage;
+    /* Inputs first: weights, images; then what is computed from them. */
+    json_object_foreach(c->mine.file.header, name, value) {
+        if (strcmp(name, "__metadata__") != 0 && !is_stage(name) &&
+            !compare_one(c, name, NULL, error)) {
+            return false;
+        }
+    }
+    for (int i = 0; dump_stage(i, &stage); i++) {
+        if (!compare_one(c, stage.name, &stage, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int verdict(const Comparison *c) {
+    printf("%d tensors agree, %d differ", c->agree, c->differ);
+    if (c->one_sided > 0) {
+        printf(", %d are in one file only", c->one_sided);
+    }
+    printf(" (tolerance %.1e)\n", c->tolerance);
+    if (c->agree + c->differ == 0) {
+        printf("no tensor has the same name in both: the names are in "
+               "notes/study_groups.md\n");
+    }
+    return c->differ > 0 || c->agree == 0;
+}
+
+int main(int argc, char **argv) {
+    Comparison c = {.tolerance = argc == 4 ? atof(argv[3]) : 1e-5};
+    Error error;
+    if (argc < 3 || argc > 4 || !(c.tolerance > 0)) {
+        fprintf(stderr, "usage: make compare A=mine.safetensors B=theirs.safetensors "
+                        "[TOL=1e-5]\n");
+        return 2;
+    }
+    c.mine.path = argv[1];
+    c.theirs.path = argv[2];
+    bool ok = safetensors_open(&c.mine.file, argv[1], &error);
+    if (ok && safetensors_open(&c.theirs.file, argv[2], &error)) {
+        ok = compare(&c, &error);
+        safetensors_close(&c.theirs.file);
+        safetensors_close(&c.mine.file);
+    } else if (ok) {
+        safetensors_close(&c.mine.file);
+        ok = false;
+    }
+    if (!ok) {
+        fprintf(stderr, "compare: %s\n", error.text);
+        return 2;
+    }
+    return verdict(&c);
+}
