@@ -172,7 +172,7 @@ static void pass(Dump *dump) {
     dump->loss.data[0] =
         (real)(cross_entropy(logits, labels, smoothing, 1.0 / B, dump->dlogits) / B);
     vit_backward(&dump->vit, &dump->d, &dump->a, &none, dump->dlogits);
-    /* In vit_forward the last block has the class token's row only: here all tokens'. */
+    /* In vit_forward the last block has the class token's row only: here, all. */
     const int end = L - 1;
     encoder_block_forward(&dump->vit.blocks[end],
                           end > 0 ? dump->a.blocks[end - 1].y : dump->a.z_0,

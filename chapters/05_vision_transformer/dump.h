@@ -3,10 +3,10 @@
  * in which they are computed, with the equation that makes each: for comparing one's
  * own program with the course's (./chapter5 --dump FILE, make compare).
  *
- * The instance is always the same: 2 images of 8 x 6 x 2, P = 2, D = 8, 2 heads, M = 12,
- * L = 2, 3 classes, pre-norm, GELU, label smoothing 0.1, no dropout; weights N(0, 0.3^2)
- * and pixels N(0, 1), from the course's own generator. They are in the file too, so that
- * another program can read them.
+ * The instance is always the same: 2 images of 8 x 6 x 2, P = 2, D = 8, 2 heads,
+ * M = 12, L = 2, 3 classes, pre-norm, GELU, label smoothing 0.1, no dropout; weights
+ * N(0, 0.3^2) and pixels N(0, 1), from the course's own generator. They are in the file
+ * too, so that another program can read them.
  */
 #ifndef DUMP_H
 #define DUMP_H

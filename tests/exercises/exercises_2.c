@@ -325,9 +325,8 @@ const Exercise exercises[] = {
      "V.",
      "the lesson, \"The forward pass\"; notes/02, 1", forward},
     {"2.3", "apply_mask",
-     "attention.c: add the mask to the scores; stop with bug() where a query may see "
-     "no "
-     "key.",
+     "attention.c: add the mask to the scores; where a query may see no key, stop with "
+     "bug(\"attention_forward: the mask forbids query %d every key\", i).",
      "S_ij += mask_ij before the softmax; a row needs one number above -INFINITY.",
      "the lesson, section 2.4; notes/02, 1", mask},
     {"2.4", "attention_backward",

@@ -350,6 +350,37 @@ static void block_backward(void) {
            gradient(block_loss, &b, b.naive.norm1.gamma, 6), GRADIENT_TOLERANCE);
 }
 
+/* The last block of a model: the loss reads row 0 of each image, and only that is
+ * computed; its gradient reaches all rows, through attention. */
+static void first_token_backward(void) {
+    const Dropout none = {.rate = 0};
+    Bench b = make_bench(2, 3);
+    const long count = size_of(&b);
+    const int row = b.config.D, image = b.n * row;
+    Tensor dz = zeros(b.z);
+    double *only_first = doubles(count);
+    for (long i = 0; i < count; i++) {
+        b.C[i] = i % image < row ? b.C[i] : 0;
+        dz.data[i] = (real)b.C[i];
+    }
+    case_is("the class token alone (encoder_block_backward_first)");
+    encoder_block_forward_first(&b.block, b.z, &b.a, &none);
+    encoder_block_backward_first(&b.block, &b.d, b.z, &b.a, &none, dz, &b.s);
+    const double *right = gradient(block_loss, &b, b.z_naive, count);
+    for (long i = 0; i < count; i++) {
+        only_first[i] = i % image < row ? right[i] : 0;
+    }
+    expect("dz", dz, right, GRADIENT_TOLERANCE);
+    mistake("the class token's gradient alone: attention's goes to every token, so the "
+            "last sum is tensor_add(dz, dx)",
+            only_first);
+}
+
+static void block_backward_grade(void) {
+    block_backward();
+    first_token_backward();
+}
+
 /* ---- 4.6 ------------------------------------------------------------------------- */
 
 /* What dropout.h says: keep where bits 2^-32 >= rate, bits counted from the batch's
@@ -421,7 +452,7 @@ const Exercise exercises[] = {
      "residual "
      "lets it through unchanged, and adds what comes back through its branch.",
      "Copy dw into dxw, take it back through the branch, add it to dw: twice.",
-     "the lesson, \"The backward pass\"; notes/04", block_backward},
+     "the lesson, \"The backward pass\"; notes/04", block_backward_grade},
     {"4.6", "dropout_apply",
      "dropout.c: keep an element where bits[index % 4] 2^-32 >= rate, and divide it by "
      "1 - rate; else 0. (The mark is inside the loop.)",
