@@ -215,7 +215,7 @@ grade: ## N=2: what passes, what is wrong and why, and how far you are
 	    { echo "What you wrote doesn't compile yet: the first error above says where."; exit 1; }
 	@$(GRADE) $(MINE) || true
 
-mine: ## N=2: ./work/chapter2/chapter2, the program, of what you wrote; with its tests
+mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(need_n)
 	@$(MAKE) --no-print-directory $(MINE)/chapter$(N)
 	@$(MAKE) --no-print-directory mine-tests
@@ -395,7 +395,7 @@ SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 ifneq ($(filter $(N),$(CHAPTERS)),)
 $(BUILD)/double/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
 $(BUILD)/float/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
-GRADER := tests/exercises/exercise.c tests/exercises/exercises_$(N).c tests/naive_layers.c
+GRADER := tests/exercises/exercise.c tests/exercises/inputs.c tests/exercises/exercises_$(N).c tests/naive_layers.c
 ifneq ($(N),6)
 $(GRADE): $(call objects,double,$(call mine,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)

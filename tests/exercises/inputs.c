@@ -1,0 +1,105 @@
+/* inputs.c: numbers for exercises, and gradients by differences. See exercise.h. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "error.h"
+#include "exercise.h"
+#include "random.h"
+
+static void *memory(size_t bytes) {
+    Error error;
+    void *at = allocate(bytes, "an exercise", &error);
+    if (!at) {
+        bug("%s", error.text);
+    }
+    return at;
+}
+
+double *doubles(long count) {
+    return memory((size_t)count * sizeof(double));
+}
+
+Tensor shape_of(int ndim, const int *shape) {
+    Tensor T = {.ndim = ndim, .ld = shape[ndim - 1]};
+    memcpy(T.shape, shape, (size_t)ndim * sizeof *shape);
+    return T;
+}
+
+Tensor zeros(Tensor shape) {
+    Tensor T = shape;
+    T.ld = tensor_cols(T);
+    T.data = memory((size_t)tensor_count(T) * sizeof(real));
+    return T;
+}
+
+Tensor unset(Tensor shape) {
+    Tensor T = zeros(shape);
+    tensor_fill(T, (real)NAN);
+    return T;
+}
+
+Tensor normal(int letter, Tensor shape) {
+    Tensor T = zeros(shape);
+    const Random random = {
+        .seed = 2017, .use = RANDOM_DEMO, .sequence = (uint32_t)letter};
+    random_fill_normal(random, T, 1);
+    return T;
+}
+
+Tensor values(Tensor shape, const double *given) {
+    Tensor T = zeros(shape);
+    for (long i = 0; i < tensor_count(T); i++) {
+        T.data[i] = (real)given[i];
+    }
+    return T;
+}
+
+Tensor wide(Tensor T) {
+    enum { GAP = 3 };
+    Tensor W = T;
+    const int cols = tensor_cols(T);
+    Tensor all = unset(SHAPE(tensor_rows(T), cols + 2 * GAP));
+    W.data = all.data + GAP;
+    W.ld = all.ld;
+    for (int i = 0; i < tensor_rows(T); i++) {
+        memcpy(tensor_row(W, i), tensor_row(T, i), (size_t)cols * sizeof(real));
+    }
+    return W;
+}
+
+double *doubles_of(Tensor T) {
+    const int rows = tensor_rows(T), cols = tensor_cols(T);
+    double *all = doubles((long)rows * cols);
+    for (long i = 0; i < (long)rows * cols; i++) {
+        all[i] = (double)tensor_row(T, (int)(i / cols))[i % cols];
+    }
+    return all;
+}
+
+double *gradient(double (*loss)(void *context), void *context, double *x, long count) {
+    const double h = 1e-3;
+    double *g = doubles(count);
+    for (long i = 0; i < count; i++) {
+        const double kept = x[i];
+        double slope[2];
+        for (int half = 0; half < 2; half++) {
+            const double step = half ? h / 2 : h;
+            x[i] = kept + step;
+            const double above = loss(context);
+            x[i] = kept - step;
+            slope[half] = (above - loss(context)) / (2 * step);
+            x[i] = kept;
+        }
+        g[i] = (4 * slope[1] - slope[0]) / 3;
+    }
+    return g;
+}
+
+double dot(long count, const double *C, const double *Y) {
+    double sum = 0;
+    for (long i = 0; i < count; i++) {
+        sum += C[i] * Y[i];
+    }
+    return sum;
+}
