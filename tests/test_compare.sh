@@ -88,6 +88,8 @@ compared 2 "$scratch/a" "$scratch/a" zero && says usage
 ok "a tolerance that is no number: usage" $?
 compared 2 "$scratch/a"
 ok "one file: usage" $?
+compared 2 "$scratch/a" '' && says usage
+ok "make compare without B: usage" $?
 ./chapter5 --dump "$scratch/no/such/folder" >/dev/null 2>"$scratch/out"
 [ $? -eq 1 ] && [ "$(wc -l <"$scratch/out")" -eq 1 ]
 ok "a dump that can't be written: one line, status 1" $?

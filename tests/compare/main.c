@@ -230,7 +230,7 @@ static int verdict(const Comparison *c) {
 int main(int argc, char **argv) {
     Comparison c = {.tolerance = argc == 4 ? atof(argv[3]) : 1e-5};
     Error error;
-    if (argc < 3 || argc > 4 || !(c.tolerance > 0)) {
+    if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2] || !(c.tolerance > 0)) {
         fprintf(stderr, "usage: make compare A=mine.safetensors B=theirs.safetensors "
                         "[TOL=1e-5]\n");
         return 2;
