@@ -103,6 +103,19 @@ char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]) {
     return shape_text(T.ndim, T.shape, text);
 }
 
+char *tensor_index_text(Tensor T, long i, char text[TENSOR_SHAPE_TEXT]) {
+    long at[TENSOR_MAX_DIMS] = {0};
+    for (int d = T.ndim - 1; d >= 0; d--) {
+        at[d] = i % T.shape[d];
+        i /= T.shape[d];
+    }
+    int used = 0;
+    for (int d = 0; d < T.ndim; d++) {
+        used += snprintf(text + used, TENSOR_SHAPE_TEXT - (size_t)used, "[%ld]", at[d]);
+    }
+    return text;
+}
+
 /* ---- asserting --------------------------------------------------------- */
 
 void tensor_expect(Tensor T, const char *name, const char *function, const char *hint,

@@ -147,11 +147,16 @@ done
 
 # ---- outputs --------------------------------------------------------------------------------------
 
-# A fence after <!-- output: COMMAND --> is what the command prints: its lines in this
-# order, `...` standing for anything. Numbers may differ by 2% or in their last two digits
-# (other processors round otherwise), times as they like; those with an exponent below 1e-4, which are rounding
-# themselves, by a factor of 30.
+# A fence after <!-- output: COMMAND --> is what the command prints (same_output.awk).
+# After <!-- training output: ./chapter5 -->: what two minutes of training print; that is
+# for tests/test_training.sh.
 echo "-- outputs"
+fences() { # fences MARK PAGE: what stands in the fences after MARK
+    awk -v mark="$1" '
+        $0 == mark { wanted = 1; next }
+        /^```/ { if (inside) inside = 0; else if (wanted) { inside = 1; wanted = 0 }; next }
+        inside { print }' "$2"
+}
 outputs=0
 for page in $(pages); do
     grep -oE '^<!-- output: [^>]* -->' "$page" | sed 's/<!-- output: //; s/ -->//' | sort -u \
@@ -159,48 +164,9 @@ for page in $(pages); do
     while read -r command; do
         outputs=$((outputs + 1))
         sh -c "$command" >"$scratch/got" 2>&1 </dev/null
-        awk -v command="$command" '
-            $0 == "<!-- output: " command " -->" { wanted = 1; next }
-            /^```/ { if (inside) inside = 0; else if (wanted) { inside = 1; wanted = 0 }; next }
-            inside { print }' "$page" >"$scratch/said"
-        awk -v page="$page" -v command="$command" '
-            function number(s) { return s ~ /^[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ }
-            function digits(s) { sub(/e.*/, "", s); return s ~ /\./ ? length(s) - index(s, ".") : 0 }
-            function size(x) { return x < 0 ? -x : x }
-            function close_to(a, b,   unit) {
-                if (a ~ /e-/ && size(a) < 1e-4 && size(b) < 1e-4)
-                    return size(a) <= 30 * size(b) + 1e-12 && size(b) <= 30 * size(a) + 1e-12
-                unit = 10 ^ -digits(a)
-                return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
-            }
-            function bare(s) { gsub(/^[(\[|]+|[])|,;:%]+$/, "", s); return s }
-            function same(a, b,   i, n, m, x, y) {
-                n = split(a, x, /[ \t]+/)
-                m = split(b, y, /[ \t]+/)
-                for (i = 1; i <= n; i++) {
-                    if (x[i] == "...") return 1
-                    if (i > m) return 0
-                    if (x[i] == y[i]) continue
-                    if (!number(bare(x[i])) || !number(bare(y[i]))) return 0
-                    if (x[i + 1] ~ /^(ns|us|ms|s)[,.;)]*$/) continue # a time
-                    if (!close_to(bare(x[i]), bare(y[i]))) return 0
-                }
-                return n == m
-            }
-            FNR == NR { got[++count] = $0; next }
-            /^[ \t]*$/ || /^[ \t]*\.\.\.[ \t]*$/ { next }
-            {
-                for (i = last + 1; i <= count; i++) if (same($0, got[i])) break
-                if (i > count) {
-                    printf "      %s: `%s` does not print, after its line %d:\n        %s\n",
-                           page, command, last, $0
-                    bad = 1
-                    exit 1
-                }
-                last = i
-                lines++
-            }
-            END { exit bad || lines < 3 }' "$scratch/got" "$scratch/said"
+        fences "<!-- output: $command -->" "$page" >"$scratch/said"
+        awk -v page="$page" -v command="$command" -f tests/same_output.awk \
+            "$scratch/got" "$scratch/said"
         ok "$page: what $command prints" $?
     done <"$scratch/commands"
 done

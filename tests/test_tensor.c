@@ -47,6 +47,15 @@ START_TEST(the_longest_shape_fits_its_text) {
 }
 END_TEST
 
+START_TEST(an_index_is_counted_row_by_row) {
+    char text[TENSOR_SHAPE_TEXT];
+    ck_assert_str_eq(tensor_index_text(SHAPE(2, 3, 4), 0, text), "[0][0][0]");
+    ck_assert_str_eq(tensor_index_text(SHAPE(2, 3, 4), 23, text), "[1][2][3]");
+    ck_assert_str_eq(tensor_index_text(SHAPE(2, 3, 4), 12 + 4 + 2, text), "[1][1][2]");
+    ck_assert_str_eq(tensor_index_text(SHAPE(7), 5, text), "[5]");
+}
+END_TEST
+
 static void wants_3_by_4(Tensor K) {
     expect_shape(K, "K has one row for each key.", 3, 4);
 }
@@ -278,6 +287,7 @@ Suite *tensor_suite(void) {
     tcase_add_test(errors, a_tensor_knows_its_shape_rows_and_columns);
     tcase_add_test(errors, same_shape_compares_dimensions_not_counts);
     tcase_add_test(errors, the_longest_shape_fits_its_text);
+    tcase_add_test(errors, an_index_is_counted_row_by_row);
     tcase_add_test(errors, a_wrong_shape_stops_with_what_where_got_wanted_and_a_hint);
     tcase_add_test(errors, operations_on_different_shapes_stop);
     tcase_add_test(errors, views_outside_of_a_tensor_stop);

@@ -100,17 +100,6 @@ static double factor_of(Tensor A, Tensor B, double tolerance) {
     return off_by(A, B, f, &where) <= tolerance ? f : 0;
 }
 
-static void print_place(Tensor T, long i) {
-    long of[TENSOR_MAX_DIMS] = {0};
-    for (int d = T.ndim - 1; d >= 0; d--) {
-        of[d] = i % T.shape[d];
-        i /= T.shape[d];
-    }
-    for (int d = 0; d < T.ndim; d++) {
-        printf("[%ld]", of[d]);
-    }
-}
-
 /* How A and B differ, in words. */
 static void explain(Tensor A, Tensor B, double tolerance) {
     char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT];
@@ -130,11 +119,9 @@ static void explain(Tensor A, Tensor B, double tolerance) {
         return;
     }
     const double worst = off_by(A, B, 1, &where);
-    printf("  worst at ");
-    print_place(A, where);
-    printf(": mine %.8g, theirs %.8g; off by %.2e of the largest number\n",
-           (double)A.data[where], (double)B.data[where],
-           worst / fmax(largest(B), 1e-30));
+    printf("  worst at %s: mine %.8g, theirs %.8g; off by %.2e of the largest number\n",
+           tensor_index_text(A, where, a), (double)A.data[where],
+           (double)B.data[where], worst / fmax(largest(B), 1e-30));
     const double f = factor_of(A, B, room);
     if (f != 0) {
         printf("  mine is theirs times %.6g\n", f);

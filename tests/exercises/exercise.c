@@ -84,18 +84,6 @@ static long first_difference(Tensor T, const double *want, double tolerance) {
     return -1;
 }
 
-/* "[0][2]": element i of T. */
-static void print_index(Tensor T, long i) {
-    long of[TENSOR_MAX_DIMS] = {0};
-    for (int d = T.ndim - 1; d >= 0; d--) {
-        of[d] = i % T.shape[d];
-        i /= T.shape[d];
-    }
-    for (int d = 0; d < T.ndim; d++) {
-        printf("[%ld]", of[d]);
-    }
-}
-
 static void print_numbers(double got, double want) {
     printf(" is %.7g, should be %.7g%s%s%s\n", got, want, where[0] ? " (" : "", where,
            where[0] ? ")" : "");
@@ -115,8 +103,8 @@ void expect(const char *name, Tensor got, const double *want, double tolerance) 
     failed = i >= 0;
     if (failed) {
         const int cols = tensor_cols(got);
-        printf("%s", name);
-        print_index(got, i);
+        char index[TENSOR_SHAPE_TEXT];
+        printf("%s%s", name, tensor_index_text(got, i, index));
         print_numbers((double)tensor_row(got, (int)(i / cols))[i % cols], want[i]);
     }
 }

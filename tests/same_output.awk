@@ -1,0 +1,43 @@
+# same_output.awk: does a program print what a page says it prints?
+#     awk -v page=PAGE -v command=COMMAND -f same_output.awk PRINTED SAID
+# The page's lines must be printed in this order; `...` stands for anything. Numbers may
+# differ by 2% or in their last two digits (other processors round otherwise), times as
+# they like; those with an exponent below 1e-4, which are rounding themselves, by a
+# factor of 30. Exit status: 0 if so, and at least three lines were compared.
+function number(s) { return s ~ /^[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ }
+function digits(s) { sub(/e.*/, "", s); return s ~ /\./ ? length(s) - index(s, ".") : 0 }
+function size(x) { return x < 0 ? -x : x }
+function close_to(a, b,   unit) {
+    if (a ~ /e-/ && size(a) < 1e-4 && size(b) < 1e-4)
+        return size(a) <= 30 * size(b) + 1e-12 && size(b) <= 30 * size(a) + 1e-12
+    unit = 10 ^ -digits(a)
+    return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
+}
+function bare(s) { gsub(/^[(\[|]+|[])|,;:%]+$/, "", s); return s }
+function same(a, b,   i, n, m, x, y) {
+    n = split(a, x, /[ \t]+/)
+    m = split(b, y, /[ \t]+/)
+    for (i = 1; i <= n; i++) {
+        if (x[i] == "...") return 1
+        if (i > m) return 0
+        if (x[i] == y[i]) continue
+        if (!number(bare(x[i])) || !number(bare(y[i]))) return 0
+        if (x[i + 1] ~ /^(ns|us|ms|s)[,.;)]*$/) continue # a time
+        if (!close_to(bare(x[i]), bare(y[i]))) return 0
+    }
+    return n == m
+}
+FNR == NR { got[++count] = $0; next }
+/^[ \t]*$/ || /^[ \t]*\.\.\.[ \t]*$/ { next }
+{
+    for (i = last + 1; i <= count; i++) if (same($0, got[i])) break
+    if (i > count) {
+        printf "      %s: `%s` does not print, after its line %d:\n        %s\n",
+               page, command, last, $0
+        bad = 1
+        exit 1
+    }
+    last = i
+    lines++
+}
+END { exit bad || lines < 3 }
