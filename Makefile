@@ -121,7 +121,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages studies plots
+.PHONY: all help setup found data test test-quick test-training test-gpu gpu-report equations pages studies plots
 .PHONY: start grade mine report compare format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
@@ -149,6 +149,9 @@ test: ## run every test, plainly and under ASan and UBSan; installs Check if mis
 test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
 	@for flavour in float double; do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
+
+test-training: chapter5 ## do the pages show what two minutes of training print?
+	@sh tests/test_training.sh
 
 test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
 	@NVCC='$(NVCC)' sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
