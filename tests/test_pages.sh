@@ -289,7 +289,7 @@ for page in $(course); do
 $(sed -n 's/^(gdb) //p' "$scratch/session")
 END
         # shellcheck disable=SC2086 # the command's words
-        if ! gdb -q -batch -ex run --args true >/dev/null 2>&1; then
+        if ! gdb -q -batch -ex run --args true 2>&1 | grep -q 'exited normally'; then
             echo "NOT RUN: gdb isn't there, or may not run a program: $page: $command"
         else
             gdb -q -batch "$@" ${command#gdb } >"$scratch/got" 2>&1 </dev/null
