@@ -123,7 +123,8 @@ static void print_numbers(double got, double want) {
     char g[32], w[32];
     int digits = 7;
     do {
-        snprintf(g, sizeof g, "%.*g", digits, got);
+        snprintf(g, sizeof g, "%.*g", digits,
+                 isnan(got) ? fabs(got) : got); /* no -nan */
         snprintf(w, sizeof w, "%.*g", digits, want);
     } while (strcmp(g, w) == 0 && ++digits <= 17);
     printf(" is %s, should be %s%s%s%s\n", g, w, where[0] ? " (" : "", where,
