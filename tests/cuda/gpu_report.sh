@@ -45,7 +45,7 @@ part() {
     say "## $title"
     say ""
     say '```'
-    say "\$ $*"
+    say "$(printf '$ %s' "$*" | sed "s#$parts#/tmp#g")"
     expand "$parts/out" | tail -n "${LINES_KEPT:-400}" >>"$report"
     say '```'
     say ""
@@ -167,7 +167,7 @@ say ""
 if [ -n "$REHEARSE" ]; then
     left_out "The default training, all of it" "this is a rehearsal"
 else
-    LINES_KEPT=30 part "The default training, all of it" ./chapter6 --data "$data" \
+    LINES_KEPT=3 part "The default training, all of it" ./chapter6 --data "$data" \
         --log "$parts/whole.csv" --save "$parts/whole.safetensors"
 fi
 
