@@ -439,13 +439,12 @@ static Operand transposed(Tensor T) {
 }
 
 static void check_sizes(const char *name, Tensor A, Tensor B, Tensor C, bool fits,
-                        const char *need) {
+                        const char *need, const char *advice) {
     if (!fits) {
         char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], c[TENSOR_SHAPE_TEXT];
-        bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s. "
-            "Did you forget to transpose K? (chapter 2, eq. 1)",
-            name, tensor_shape_text(A, a), tensor_shape_text(B, b),
-            tensor_shape_text(C, c), need);
+        bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s.%s", name,
+            tensor_shape_text(A, a), tensor_shape_text(B, b), tensor_shape_text(C, c),
+            need, advice);
     }
 }
 
@@ -453,7 +452,10 @@ static void nn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
     const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);
     check_sizes(name, A, B, C,
                 tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (m,k), B (k,n), C (m,n)");
+                "A (m,k), B (k,n), C (m,n)",
+                tensor_cols(B) == k /* B transposed would fit */
+                    ? " Did you forget to transpose K? (chapter 2, eq. 1)"
+                    : "");
     multiply_on_threads(
         (Product){m, n, k, as_is(A), transposed(B), C.data, C.ld, add, NULL});
 }
@@ -463,7 +465,7 @@ static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
     const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_rows(B);
     check_sizes(name, A, B, C,
                 tensor_cols(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (m,k), B (n,k), C (m,n)");
+                "A (m,k), B (n,k), C (m,n)", "");
     if (bias) {
         tensor_expect(*bias, "bias", name, "It has one number for each column of C.", 1,
                       &n);
@@ -476,7 +478,7 @@ static void tn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
     const int m = tensor_cols(A), k = tensor_rows(A), n = tensor_cols(B);
     check_sizes(name, A, B, C,
                 tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (k,m), B (k,n), C (m,n)");
+                "A (k,m), B (k,n), C (m,n)", "");
     multiply_on_threads(
         (Product){m, n, k, transposed(A), transposed(B), C.data, C.ld, add, NULL});
 }

@@ -55,6 +55,21 @@ START_TEST(an_element_stays_when_its_random_number_is_at_least_the_rate) {
 }
 END_TEST
 
+START_TEST(the_lessons_four_numbers) {
+    Dropout dropout = {.rate = 0.5, .seed = 1};
+    const Random random = {.seed = 1, .use = RANDOM_DROPOUT, .sequence = 1};
+    const uint32_t want[4] = {1982511783, 2314731628, 25581997, 2706213629};
+    uint32_t bits[4];
+    random_bits4(random, 0, bits);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq(bits[i], want[i]);
+    }
+    Tensor X = tensor_of(SHAPE(1, 1, 4), 3, 1, 3, 1);
+    dropout_apply(&dropout, 1, X);
+    assert_values(X, 0, TAG, 0, 2, 0, 2);
+}
+END_TEST
+
 /* ---- properties ---------------------------------------------------------- */
 
 START_TEST(a_rate_of_zero_changes_nothing) {
@@ -164,6 +179,7 @@ Suite *dropout_suite(void) {
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values,
                    an_element_stays_when_its_random_number_is_at_least_the_rate);
+    tcase_add_test(values, the_lessons_four_numbers);
     TCase *properties = add_case(suite, "properties");
     tcase_add_test(properties, a_rate_of_zero_changes_nothing);
     tcase_add_test(properties, each_number_is_zero_or_itself_over_one_minus_rate);

@@ -47,8 +47,9 @@ static void make_weights(Bench *b) {
 }
 
 /* Activations made for as many images as `capacity`; B of them are used. */
-static Bench make_block_for(int capacity, int B, const BlockConfig *config, int index) {
-    Bench b = {.B = B, .n = 3, .index = index, .config = *config};
+static Bench make_block_with(int capacity, int B, int n, const BlockConfig *config,
+                             int index) {
+    Bench b = {.B = B, .n = n, .index = index, .config = *config};
     make_weights(&b);
     Arena plan = {0};
     lay_out(&b, &plan, capacity);
@@ -59,6 +60,10 @@ static Bench make_block_for(int capacity, int B, const BlockConfig *config, int 
     b.dy = random_tensor('C', b.z);
     b.dz = copy_of(b.dy);
     return b;
+}
+
+static Bench make_block_for(int capacity, int B, const BlockConfig *config, int index) {
+    return make_block_with(capacity, B, 3, config, index);
 }
 
 static Bench make_block(const BlockConfig *config) {
@@ -171,6 +176,43 @@ START_TEST(a_post_norm_block_whose_sublayers_are_silent_is_two_layer_norms) {
     naive_layer_norm(&norm, 6, doubles_of(b.z), once);
     naive_layer_norm(&norm, 6, once, twice);
     assert_close_to_naive(y, twice, TOLERANCE, "[AIAYN 3.1]");
+}
+END_TEST
+
+/* The lesson's block, worked with a pencil: one token, D = 4, one head, M = 2, ReLU.
+ * A = 1, W^Q = W^K = 0, W^V = I; all gamma are 1 and all biases 0. */
+static Bench make_lessons_block(void) {
+    const BlockConfig config = {4, 1, 2, PRE_NORM, ACTIVATION_RELU};
+    Bench b = make_block_with(1, 1, 1, &config, 0);
+    tensor_fill(b.weights, 0);
+    tensor_fill(b.block.norm1.gamma, 1);
+    tensor_fill(b.block.norm2.gamma, 1);
+    for (int j = 0; j < 4; j++) {
+        tensor_row(b.block.attn.W_qkv, 8 + j)[j] = 1;
+    }
+    tensor_copy(b.block.attn.W_O,
+                tensor_of(SHAPE(4, 4), 0, 0, 1, 2, 0, 0, 1, 0, 0, 1, 0, 0, 1, 2, 0, 0));
+    tensor_copy(b.block.mlp.W_1, tensor_of(SHAPE(2, 4), 1, 0, 0, -1, 0, 1, 0, 1));
+    tensor_copy(b.block.mlp.W_2, tensor_of(SHAPE(4, 2), 1, 0, 0, 2, -1, 0, 1, 1));
+    b.z = tensor_of(SHAPE(1, 1, 4), 0, 0, 4, 4);
+    b.dy = tensor_of(SHAPE(1, 1, 4), 1, 0, 0, 2);
+    return b;
+}
+
+START_TEST(the_lessons_block_forward_and_backward_by_hand) {
+    const double near = 1e-5; /* by hand epsilon is 0 */
+    Bench b = make_lessons_block();
+    Tensor y = forward(&b);
+    assert_values(b.a.x1, near, "[ViT eq.2]", -1, -1, 1, 1);
+    assert_values(b.a.z_prime, near, "[ViT eq.2]", 3, 1, 3, 1);
+    assert_values(b.a.x2, near, "[ViT eq.3]", 1, -1, 1, -1);
+    assert_values(b.a.mlp.pre, near, "[ViT eq.3]", 2, -2);
+    assert_values(y, near, "[ViT eq.3]", 5, 1, 1, 3);
+    backward(&b);
+    assert_values(b.dz, near, "[ViT eq.2]", 2.75, 1.25, -1.75, 0.75);
+    assert_values(b.d.norm2.gamma, near, "[ViT eq.3]", 3, 0, 0, 3);
+    assert_values(b.d.mlp.W_2, near, "[ViT eq.3]", 2, 0, 0, 0, 0, 0, 4, 0);
+    assert_values(b.d.mlp.W_1, near, "[ViT eq.3]", 3, -3, 3, -3, 0, 0, 0, 0);
 }
 END_TEST
 
@@ -539,6 +581,7 @@ Suite *encoder_block_suite(void) {
     tcase_add_test(values,
                    a_post_norm_block_whose_sublayers_are_silent_is_two_layer_norms);
     tcase_add_test(values, each_sublayers_result_is_added_once);
+    tcase_add_test(values, the_lessons_block_forward_and_backward_by_hand);
     TCase *reference = add_case(suite, "an independent reference");
     tcase_add_test(reference, a_pre_norm_block_agrees_with_vits_equations);
     tcase_add_test(reference, a_post_norm_block_agrees_with_the_transformers);

@@ -40,14 +40,43 @@ within_exercise() { # within_exercise PATCH SOURCE CHANGED
     awk -f common/scripts/stub.awk "$3" | cmp -s - "$3.stub"
 }
 
-# bug NAME SOURCE COPY: grade $root/$n/changed in the copy's place; what it is called
-# goes to $root/$n/named.
+# The exercise in which $root/$n/changed first differs from SOURCE.
+changed_exercise() { # changed_exercise SOURCE
+    line=$(diff "$1" "$root/$n/changed" | sed -n '1s/[^0-9].*//p')
+    awk -v line="$line" 'NR > line { exit }
+        /^ *\/\* exercise [1-6]\.[1-6]/ { id = $3; sub(/,/, "", id) }
+        END { print id }' "$1"
+}
+
+# What the grader says of one exercise, in one line.
+reply() { # reply EXERCISE
+    awk -v id="$1" '/^  [1-6]\.[1-6] / { inside = $1 == id } inside' "$root/$n/wrong" |
+        tr -s ' \n' ' '
+}
+
+# expected NAME NUMBER: the "= exercise words" of that bug of bugs.txt stand in the reply;
+# false: it has none.
+expected() {
+    awk -v bug="$2" '/^@ / { number++ } number == bug && /^= / { print substr($0, 3) }' \
+        tests/exercises/bugs.txt >"$root/$n/expected"
+    while read -r id words; do
+        reply "$id" | grep -F ' wrong ' | grep -qF "$words"
+        report $? "$1: $id says \"$words\""
+    done <"$root/$n/expected"
+    [ -s "$root/$n/expected" ]
+}
+
+# bug NAME SOURCE COPY [NUMBER]: grade $root/$n/changed in the copy's place; what it is
+# called goes to $root/$n/named.
 bug() {
     cp "$root/$n/changed" "$3"
-    run_make "$n" grade >"$root/$n/wrong" &&
-        grep -qE '^  [1-6]\.[1-6]   wrong ' "$root/$n/wrong" &&
-        grep -q '^ *This is ' "$root/$n/wrong"
-    report $? "$1: wrong, and named"
+    run_make "$n" grade >"$root/$n/wrong"
+    expected "$1" "${4:-0}" || {
+        id=$(changed_exercise "$2")
+        { reply "$id" && echo && [ "$id" = 2.2 ] && reply 2.3; } | # masks come in 2.3
+            grep -F ' wrong ' | grep -q 'This is '
+        report $? "$1: $id is wrong, and it is named there"
+    }
     awk '/^        This is/ { text = $0; sub(/^ *This is /, "", text); inside = 1; next }
          inside && /^        (Hint|Read|This)/ { inside = 0 }
          inside { line = $0; sub(/^ */, " ", line); text = text line }
@@ -62,7 +91,8 @@ chapter() { # chapter N
     mkdir -p "$root/$n"
     run_make "$n" start >"$root/$n/start"
     report $? "make start N=$n"
-    grader=$(find build -path "*/$mine/grade" -type f)
+    # One for each compiler that was ever used here: that of this run is the newest.
+    grader=$(find build -path "*/$mine/grade" -type f -exec ls -t {} + | head -n 1)
     exercises=$(grep -ohE "^ */\\* exercise $n\\.[1-6] \\*/" common/*.c chapters/0"$n"_*/*.c* |
         awk '{ print $3 }' | sort -u)
     run_make "$n" grade >"$root/$n/graded"
@@ -83,7 +113,10 @@ chapter() { # chapter N
     first=$(find "$mine" -name '*.c*' | head -n 1)
     echo '/* mine */' >>"$first"
     echo '# mine' >>"$mine/answers.txt"
-    run_make "$n" start >/dev/null
+    run_make "$n" start >"$root/$n/again"
+    grep -q "^  $(find "$mine" -name '*.c*' -o -name answers.txt | wc -l) files were there already" \
+        "$root/$n/again"
+    report $? "chapter $n: make start counts what is there, the answers too"
     tail -n 1 "$first" | grep -q mine && tail -n 1 "$mine/answers.txt" | grep -q mine
     report $? "chapter $n: make start leaves what is there"
 
@@ -111,7 +144,8 @@ chapter() { # chapter N
         [ -e "$copy" ] || continue
         [ -n "$file" ] || continue
         awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/bugs.txt "$file" \
-            >"$root/$n/changed" && bug "bug $number of bugs.txt ($name)" "$file" "$copy"
+            >"$root/$n/changed" &&
+            bug "bug $number of bugs.txt ($name)" "$file" "$copy" "$number"
     done
     # Wrong answers.
     grep ' = .* | ' "$root/$n/mistakes" | while IFS='|' read -r answer text; do

@@ -118,17 +118,24 @@ enum { KC = 256, NC = 512, TILES_IN_MC = 10 };
 
 /* ---- shapes and errors --------------------------------------------------- */
 
-START_TEST(inner_sizes_that_differ_stop_with_both_shapes_and_advice) {
+START_TEST(inner_sizes_that_differ_stop_with_all_shapes) {
     Tensor A = zero_tensor(SHAPE(3, 4)), B = zero_tensor(SHAPE(5, 2));
     Tensor C = zero_tensor(SHAPE(3, 2));
     assert_stops("matmul_nn|A is (3,4)|B is (5,2)|C is (3,2)|need A (m,k), B (k,n), "
-                 "C (m,n)|forget to transpose K?|chapter 2, eq. 1",
+                 "C (m,n).\n",
                  matmul_nn(A, B, C));
-    assert_stops("matmul_nt|need A (m,k), B (n,k)", matmul_nt(A, B, C));
-    assert_stops("matmul_tn|need A (k,m), B (k,n)", matmul_tn(A, B, C));
+    assert_stops("matmul_nt|need A (m,k), B (n,k), C (m,n).\n", matmul_nt(A, B, C));
+    assert_stops("matmul_tn|need A (k,m), B (k,n), C (m,n).\n", matmul_tn(A, B, C));
     assert_stops("matmul_nn_add:", matmul_nn_add(A, B, C));
     assert_stops("matmul_nt_add:", matmul_nt_add(A, B, C));
     assert_stops("matmul_tn_add:", matmul_tn_add(A, B, C));
+}
+END_TEST
+
+START_TEST(a_transpose_that_would_fit_is_asked_for) {
+    Tensor Q = zero_tensor(SHAPE(3, 4)), K = zero_tensor(SHAPE(5, 4));
+    assert_stops("C (m,n). Did you forget to transpose K? (chapter 2, eq. 1)",
+                 matmul_nn(Q, K, zero_tensor(SHAPE(3, 5))));
 }
 END_TEST
 
@@ -413,7 +420,8 @@ END_TEST
 Suite *matmul_suite(void) {
     Suite *suite = suite_create("matmul");
     TCase *errors = add_case(suite, "shapes and errors");
-    tcase_add_test(errors, inner_sizes_that_differ_stop_with_both_shapes_and_advice);
+    tcase_add_test(errors, inner_sizes_that_differ_stop_with_all_shapes);
+    tcase_add_test(errors, a_transpose_that_would_fit_is_asked_for);
     tcase_add_test(errors, a_result_of_another_shape_stops);
     tcase_add_test(errors, a_bias_of_another_length_stops);
     TCase *values = add_case(suite, "hand-computed values");

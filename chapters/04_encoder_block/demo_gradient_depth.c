@@ -113,10 +113,10 @@ static bool measure(NormPlace norm, int L, Profile *p, Error *error) {
 /* ---- telling ------------------------------------------------------------- */
 
 static void print_by_depth(const Profile *pre, const Profile *post) {
-    printf("              pre-norm [ViT eq.2]           |         post-norm "
+    printf("              pre-norm [ViT eq.2]         |           post-norm "
            "[AIAYN 3.1]\n"
-           "     l   size z  alike  |dL/dz|  |dL/dW|    |   size z  alike  |dL/dz|  "
-           "|dL/dW|\n");
+           "     l   size z  alike  |dL/dz|  |dL/dW|  |   size z  alike  |dL/dz|  "
+           "|dL/dW|      s\n");
     for (int l = 0; l <= DEEPEST; l += 2) {
         const Profile *both[2] = {pre, post};
         printf("    %2d", l);
@@ -128,8 +128,9 @@ static void print_by_depth(const Profile *pre, const Profile *post) {
             } else {
                 printf("      -"); /* there is no block 0 */
             }
-            printf("%s", k == 0 ? "    |" : "\n");
+            printf("%s", k == 0 ? "  |" : "");
         }
+        printf("  %5.2f\n", post->shared[l]);
     }
 }
 
@@ -167,9 +168,11 @@ static void explain_post_norm(const Profile *post) {
            "sum sqrt(2)\ntimes as large; layer norm shrinks it back, and divides the "
            "gradient by sqrt(2).\nThrough MSA, which averages tokens, only the share s "
            "of the gradient comes back\nthat all tokens have in common. Together: "
-           "sqrt((1 + s) / 2) a block. The loss starts\nat one token of %d, s = %.2f; "
-           "so near the output |dL/dz| falls fast:\n",
-           N, post->shared[last]);
+           "sqrt((1 + s) / 2) a block. The loss starts\nat one token of %d, s = 1/%d; "
+           "so near the output |dL/dz| falls fast. s = %.2f, %.2f,\n%.2f, %.2f at l = "
+           "%d to %d:\n",
+           N, N, post->shared[last], post->shared[last - 1], post->shared[last - 2],
+           post->shared[last - 3], last, last - 3);
     report_check(fabs(predicted / measured - 1) < 0.1,
                  "post-norm: four blocks leave %.2f of |dL/dz|, this predicts %.2f",
                  measured, predicted);
@@ -232,8 +235,9 @@ bool gradient_depth_show(Error *error) {
     printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, Xavier-"
            "uniform weights,\n%d seeds), once with pre-norm and a last LN, once with "
            "post-norm. The loss looks at\nthe class token, and |dL/dy| = 1. 'size' is "
-           "the root mean square of z's numbers;\n'alike' the share of z that all "
-           "tokens have in common; W all weights of block l.\n\n",
+           "the root mean square of z's numbers;\n'alike' the share of |z|^2 that all "
+           "tokens have in common, and s the same share of\n|dL/dz|^2; W all weights "
+           "of block l.\n\n",
            DEEPEST, D, HEADS, M, N, B, SEEDS);
     if (!measure(PRE_NORM, DEEPEST, &pre, error) ||
         !measure(POST_NORM, DEEPEST, &post, error)) {

@@ -63,9 +63,18 @@ static int index_of(const char *word, const char *const *names, int count) {
     return -1;
 }
 
+/* The device that this program was built for: what it has, --help lists. */
+static const Device *built_for(void) {
+#ifdef HAVE_CUDA
+    return &device_cuda;
+#else
+    return &device_cuda_on_cpu;
+#endif
+}
+
 /* Takes this chapter's words out; false if one of them is wrong. */
-static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **argv,
-                             Error *error) {
+static bool take_own_options(OwnOptions *own, int argc, char **argv, Error *error) {
+    const Device *d = built_for();
     *own = (OwnOptions){.choices = gpu_choices_default()};
     for (int i = 0; i < argc && own->argc < MOST_WORDS - 32; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -210,7 +219,7 @@ int main(int argc, char **argv) {
     static OwnOptions own;
     Options options;
     Error error;
-    if (!take_own_options(&own, &device_cuda_on_cpu, argc, argv, &error)) {
+    if (!take_own_options(&own, argc, argv, &error)) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
@@ -226,7 +235,7 @@ int main(int argc, char **argv) {
     }
     if (options.help) {
         options_help("chapter6");
-        print_own_help(&device_cuda_on_cpu);
+        print_own_help(built_for());
         return 0;
     }
     report_title("Chapter 6: training in CUDA");
@@ -234,6 +243,11 @@ int main(int argc, char **argv) {
         return device_watched.print_access_counts() > 0 ? 0 : 1;
     }
     const Device *device = choose_device(own.emulate);
+    if (!device->matmul_available(own.choices.matmul)) {
+        fprintf(stderr, "chapter6: --matmul %s is not there on cuda_on_cpu\n",
+                device->matmul_names[own.choices.matmul]);
+        return 2;
+    }
     device->choose(own.choices);
     if (options.dump) {
         return dump(device, &own, options.dump);

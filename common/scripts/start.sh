@@ -21,5 +21,6 @@ for file in $(grep -lE "^ */\\* exercise $n\\.[1-6]" common/*.[ch] chapters/0"$n
         echo "  $exercise  $copy:$line"
     done
 done
+[ ! -e "$folder/answers.txt" ] || kept=$((kept + 1))
 [ "$kept" -eq 0 ] || echo "  $kept files were there already; they are as you left them"
 [ $((made + kept)) -gt 0 ]

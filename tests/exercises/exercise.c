@@ -30,10 +30,12 @@ enum { PASSED = 0, WRONG = 1, SECONDS = 5, LINE = 512 };
 typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
 static Mode mode;
 
-static const Exercise *current; /* the exercise of this process */
-static const char *work;        /* the student's folder */
-static char where[LINE];        /* case_is */
-static bool failed, named;      /* the last result; whether a mistake fits it */
+static const Exercise *current;             /* the exercise of this process */
+static const char *work;                    /* the student's folder */
+static char where[LINE];                    /* case_is */
+static const char *own_hint;                /* hint */
+static bool wrong_now[EXERCISES_A_CHAPTER]; /* which ones this grading found wrong */
+static bool failed, named; /* the last result; whether a mistake fits it */
 static double got_number;
 static const real *got_data; /* the last expect's result */
 static Tensor got_tensor;
@@ -45,9 +47,41 @@ static char asked[8]; /* the last ask: "2.1a" */
 /* The last result was wrong, and everything was said about it. */
 static void stop_if_failed(void) {
     if (failed) {
+        if (own_hint) {
+            printf("Hint: %s\n", own_hint);
+        }
         fflush(stdout);
         _exit(WRONG);
     }
+}
+
+void hint(const char *text) {
+    stop_if_failed();
+    own_hint = text;
+}
+
+static const char begin_there[] = " is wrong: begin there.\n";
+
+void needs(const char *id) {
+    static bool said;
+    for (int i = 0; i < exercise_count; i++) {
+        if (!said && wrong_now[i] && strcmp(exercises[i].id, id) == 0) {
+            printf("%s%s", id, begin_there);
+            fflush(stdout);
+            said = true;
+        }
+    }
+}
+
+/* A message of bug(), or a crash: in which case? */
+static void say_where(int signal_number) {
+    char line[LINE + 32];
+    if (where[0]) {
+        const int length = snprintf(line, sizeof line, "It stopped in: %s\n", where);
+        (void)!write(STDOUT_FILENO, line, (size_t)length);
+    }
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
 }
 
 void case_is(const char *format, ...) {
@@ -84,8 +118,16 @@ static long first_difference(Tensor T, const double *want, double tolerance) {
     return -1;
 }
 
+/* 7 digits, or as many as tell the two apart. */
 static void print_numbers(double got, double want) {
-    printf(" is %.7g, should be %.7g%s%s%s\n", got, want, where[0] ? " (" : "", where,
+    char g[32], w[32];
+    int digits = 7;
+    do {
+        snprintf(g, sizeof g, "%.*g", digits,
+                 isnan(got) ? fabs(got) : got); /* no -nan */
+        snprintf(w, sizeof w, "%.*g", digits, want);
+    } while (strcmp(g, w) == 0 && ++digits <= 17);
+    printf(" is %s, should be %s%s%s%s\n", g, w, where[0] ? " (" : "", where,
            where[0] ? ")" : "");
 }
 
@@ -100,8 +142,11 @@ void expect(const char *name, Tensor got, const double *want, double tolerance) 
         }
     }
     const long i = first_difference(got, want, tolerance);
-    failed = i >= 0;
-    if (failed) {
+    if (wrote_outside()) {
+        failed = named = true;
+        printf("This is a write outside a tensor's memory: does a loop go too far?\n");
+    } else if (i >= 0) {
+        failed = true;
         const int cols = tensor_cols(got);
         char index[TENSOR_SHAPE_TEXT];
         printf("%s%s", name, tensor_index_text(got, i, index));
@@ -125,7 +170,7 @@ void expect_true(bool ok, const char *format, ...) {
     stop_if_failed();
     failed = !ok;
     got_data = NULL;
-    got_number = NAN;
+    got_number = (double)NAN;
     if (failed) {
         va_list arguments;
         va_start(arguments, format);
@@ -139,6 +184,7 @@ bool stops(void (*call)(void *context), void *context) {
     fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
         const int nowhere = open("/dev/null", O_WRONLY);
         dup2(nowhere, STDERR_FILENO);
         call(context);
@@ -298,7 +344,7 @@ void ask_which(char letter, const char *question, const char *want) {
         expect_true(extra + missing == 0,
                     "%s: %d of your letters don't belong, and %d are missing", asked,
                     extra, missing);
-        got_number = NAN;
+        got_number = (double)NAN;
     }
 }
 
@@ -321,6 +367,10 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         close(ends[0]);
         close(ends[1]);
         alarm(SECONDS);
+        const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+        for (int i = 0; i < 5; i++) {
+            (void)signal(crashes[i], say_where);
+        }
         current = e;
         e->grade();
         stop_if_failed();
@@ -369,6 +419,45 @@ static void print_not_written(const Exercise *e, char *text) {
     }
 }
 
+/* What may have been done by a program that a signal ended. */
+static void print_signal(int number, const char *text) {
+    char line[LINE];
+    if (number == SIGALRM) {
+        printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
+               SECONDS);
+    } else if (number != SIGABRT) {
+        const bool address = number == SIGSEGV || number == SIGBUS;
+        snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
+                 address ? "An index out of range?"
+                         : "A division by zero, a shift too wide (1 << 32), an index "
+                           "out of range?");
+        print_wrapped(EIGHT, "", line);
+    } else if (!strstr(text, "bug: ")) { /* the C library stopped it */
+        printf(EIGHT "It wrote outside a tensor's memory. Does a loop go too far?\n");
+    }
+}
+
+static void print_wrong(const Exercise *e, int status, char *text) {
+    printf("  %-4s  wrong            %s\n", e->id, e->title);
+    char *another = strstr(text, begin_there);
+    if (another) { /* what else it says is that one's fault */
+        another[strlen(begin_there)] = '\0';
+        print_lines(text);
+        return;
+    }
+    print_lines(text);
+    if (strstr(text, ": a race")) { /* cuda_on_cpu stopped the kernel */
+        printf("        This is a race: a barrier (__syncthreads) is missing.\n");
+    }
+    if (WIFSIGNALED(status)) {
+        print_signal(WTERMSIG(status), text);
+    }
+    if (!strstr(text, "\nHint: ")) {
+        print_wrapped(EIGHT, "Hint:", e->hint);
+    }
+    print_wrapped(EIGHT, "Read:", e->read);
+}
+
 static bool grade_one(const Exercise *e) {
     static char text[1 << 16];
     const int status = run_child(e, text, sizeof text);
@@ -381,20 +470,8 @@ static bool grade_one(const Exercise *e) {
         print_not_written(e, text);
         return false;
     }
-    printf("  %-4s  wrong            %s\n", e->id, e->title);
-    print_lines(text);
-    if (strstr(text, ": a race")) { /* cuda_on_cpu stopped the kernel */
-        printf("        This is a race: a barrier (__syncthreads) is missing.\n");
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-        printf("        It ran for %d seconds and was stopped: an endless loop?\n",
-               SECONDS);
-    } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGABRT) {
-        printf("        It crashed: %s. An index out of range?\n",
-               strsignal(WTERMSIG(status)));
-    }
-    print_wrapped(EIGHT, "Hint:", e->hint);
-    print_wrapped(EIGHT, "Read:", e->read);
+    wrong_now[e - exercises] = true;
+    print_wrong(e, status, text);
     return false;
 }
 

@@ -53,6 +53,9 @@ Tensor values(Tensor shape, const double *given); /* these numbers, row by row *
 Tensor wide(Tensor T);        /* T's numbers in rows further apart than they are long */
 double *doubles_of(Tensor T); /* T's numbers, row by row */
 
+/* wrote_outside: did anything write just before or behind one of these tensors? */
+bool wrote_outside(void);
+
 /* gradient: dL/dx by central differences, twice (Richardson): errors near 1e-10. */
 double *gradient(double (*loss)(void *context), void *context, double *x, long count);
 
@@ -60,6 +63,13 @@ double *gradient(double (*loss)(void *context), void *context, double *x, long c
 double dot(long count, const double *C, const double *Y);
 
 /* ---- results --------------------------------------------------------------------- */
+
+/* needs: this exercise runs the code of another, "4.2". If that was found wrong just
+ * now and this one is wrong too, only "4.2 is wrong: begin there." is said. */
+void needs(const char *id);
+
+/* hint: printed in place of the exercise's own, where one of the following is wrong. */
+void hint(const char *text);
 
 /* case_is: what the following results belong to: "2 queries, 3 keys" (printf). */
 void case_is(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,60 +1,101 @@
 /* exercises_4.c: the encoder block, graded. See exercise.h. */
 #include <math.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "arena.h"
-#include "encoder_block.h"
+#include "dropout.h"
 #include "exercise.h"
-#include "naive_layers.h"
+#include "exercises_4.h"
+#include "layer_norm.h"
 #include "random.h"
 
 const int chapter_number = 4;
 const char chapter_title[] = "the encoder block";
 
+/* The student's dropout. dropout_apply is the course's, so that 4.4 and 4.5 can be
+ * graded before 4.6 is written. */
+void dropout_apply_graded(const Dropout *dropout, int place, Tensor X);
+
 #define TOLERANCE 1e-11
-#define GRADIENT_TOLERANCE 1e-7 /* of differences */
 
 /* ---- 4.1 ------------------------------------------------------------------------- */
 
+static void ask_parameters(void) {
+    /* M is no multiple of D, so that no two mistakes give the same number. */
+    const double D = 64, M = 160, matrices = 4 * D * D + 2 * D * M;
+    const double all = matrices + 4 * D + M + D + 4 * D;
+    hint(
+        "Eight matrices or vectors: W_qkv (3D, D), b_qkv (3D), W_O (D, D), b_O (D), "
+        "W_1 (M, D), b_1 (M), W_2 (D, M), b_2 (D); and a gamma and a beta (D) for each "
+        "of the two norms.");
+    ask('c',
+        "The parameters of a block with D = 64, M = 160, all biases and norms "
+        "included.",
+        all, 1e-9);
+    mistake_number("the matrices alone", matrices);
+    mistake_number("the count with one layer norm: a block has two", all - 2 * D);
+    mistake_number("the count without the norms: each has a gamma and a beta",
+                   all - 4 * D);
+    mistake_number("the count without the MLP's b_1", all - M);
+    mistake_number("the count without the MLP's biases", all - M - D);
+    mistake_number("the count with one bias vector for attention: Q, K, V and W_O have "
+                   "one each",
+                   all - 3 * D);
+    mistake_number("the count with one bias vector in all: every matrix has its own",
+                   matrices + D + 4 * D);
+    mistake_number("the count without any bias", matrices + 4 * D);
+}
+
 static void predict(void) {
+    const double rstd = 1 / sqrt(1.25), xhat = -1.5 * rstd;
+    hint("The mean is 2.5, the biased variance 1.25.");
     ask('a', "LN of (1, 2, 3, 4), gamma = 1, beta = 0: the first number, to 3 digits.",
-        -1.5 / sqrt(1.25), 2e-3);
+        xhat, 2e-3);
     mistake_number("the unbiased variance, divided by D - 1: layer norm divides by D",
                    -1.5 / sqrt(5.0 / 3));
     mistake_number("division by the variance: it is by its root", -1.5 / 1.25);
     mistake_number("the number without its mean, not yet divided", -1.5);
+    hint("The variance, a mean of D squares, is 1 after LN. The length is the root of "
+         "their sum.");
     ask('b',
         "The length (root of the sum of squares) of such a vector of D = 64 numbers "
         "after LN.",
         8, 1e-3);
     mistake_number("length 1: LN makes the variance 1, the mean square", 1);
     mistake_number("the square of the length", 64);
-    ask('c',
-        "The parameters of a block with D = 64, M = 128, all biases and norms "
-        "included.",
-        4.0 * 64 * 64 + 4 * 64 + 2 * 64 * 128 + 64 + 128 + 4 * 64, 1e-9);
-    mistake_number("the matrices alone", 4.0 * 64 * 64 + 2 * 64 * 128);
-    mistake_number("the count with one layer norm: a block has two",
-                   4.0 * 64 * 64 + 4 * 64 + 2 * 64 * 128 + 64 + 128 + 2 * 64);
+    ask_parameters();
+    hint("dx_0 = rstd (g_0 - mean(g) - xhat_0 mean(g o xhat)), g = dL/dy, with (a)'s "
+         "xhat_0.");
+    ask('d',
+        "Layer norm's backward pass for the x of (a), gamma = 1 and dL/dy = (1, 0, 0, "
+        "0): the first number of dL/dx, to 3 digits.",
+        rstd * (1 - 0.25 - xhat * xhat / 4), 2e-3);
+    mistake_number("the gradient with mean and variance held constant, rstd alone",
+                   rstd);
+    mistake_number("the gradient with the variance held constant", rstd * 0.75);
+    mistake_number("the gradient with the mean held constant",
+                   rstd * (1 - xhat * xhat / 4));
+    mistake_number("the gradient not yet times rstd", 1 - 0.25 - xhat * xhat / 4);
 }
 
-/* ---- 4.2, 4.3: layer norm -------------------------------------------------------- */
+/* ---- 4.2: layer norm, forward ---------------------------------------------------- */
 
 typedef struct {
+    Tensor shape;
     int rows, D;
     Tensor X, dY, gamma, beta;
     double *x, *dy, *g;
 } Norm;
 
-static Norm make_norm(int rows, int D) {
-    Norm n = {.rows = rows,
+static Norm make_norm(Tensor shape) {
+    const int D = tensor_cols(shape);
+    Norm n = {.shape = shape,
+              .rows = tensor_rows(shape),
               .D = D,
-              .X = wide(normal('X', SHAPE(rows, D))),
-              .dY = wide(normal('Y', SHAPE(rows, D))),
+              .X = wide(normal('X', shape)),
+              .dY = wide(normal('Y', shape)),
               .gamma = normal('g', SHAPE(D)),
               .beta = normal('b', SHAPE(D))};
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < n.rows; i++) {
         for (int j = 0; j < D; j++) {
             tensor_row(n.X, i)[j] = tensor_row(n.X, i)[j] * 3 + 10;
         }
@@ -62,323 +103,213 @@ static Norm make_norm(int rows, int D) {
     n.x = doubles_of(n.X);
     n.dy = doubles_of(n.dY);
     n.g = doubles_of(n.gamma);
-    case_is("%d rows of D = %d", rows, D);
     return n;
 }
 
-/* gamma (x - mean) / sqrt(sum / divisor + epsilon)^power + beta, and the two numbers of
- * each row. */
-static double *norm_with(const Norm *n, double divisor, double epsilon, double power,
-                         double *mean, double *rstd) {
+/* y = gamma (x - mean) / (root + outside) + beta, with root = (squares / divisor +
+ * inside)^(power / 2). */
+typedef struct {
+    double divisor, inside, outside, power;
+    bool no_gamma, no_beta;
+} Formula;
+
+/* y; and of each row the mean, and 1 / (root + outside). */
+static double *norm_by(const Norm *n, Formula f, double *mean, double *rstd) {
     const double *beta = doubles_of(n->beta);
     double *y = doubles((long)n->rows * n->D);
     for (int i = 0; i < n->rows; i++) {
         const double *x = n->x + (long)i * n->D;
         double sum = 0, squares = 0;
         for (int j = 0; j < n->D; j++) {
-            sum += x[j] / n->D;
+            sum += x[j];
         }
+        mean[i] = sum / n->D;
         for (int j = 0; j < n->D; j++) {
-            squares += (x[j] - sum) * (x[j] - sum);
+            squares += (x[j] - mean[i]) * (x[j] - mean[i]);
         }
-        const double scale = pow(squares / divisor + epsilon, -0.5 * power);
+        rstd[i] = 1 / (pow(squares / f.divisor + f.inside, f.power / 2) + f.outside);
         for (int j = 0; j < n->D; j++) {
-            y[i * n->D + j] = n->g[j] * (x[j] - sum) * scale + beta[j];
+            y[i * n->D + j] = (f.no_gamma ? 1 : n->g[j]) * (x[j] - mean[i]) * rstd[i] +
+                              (f.no_beta ? 0 : beta[j]);
         }
-        mean[i] = sum;
-        rstd[i] = scale;
     }
     return y;
 }
 
-static void norm_forward_case(int rows, int D) {
-    Norm n = make_norm(rows, D);
-    double *mean = doubles(rows), *rstd = doubles(rows), *other = doubles(rows);
-    const double *want = norm_with(&n, D, LAYER_NORM_EPSILON, 1, mean, rstd);
+static Formula layer_norm_of(int D) {
+    return (Formula){.divisor = D, .inside = LAYER_NORM_EPSILON, .power = 1};
+}
+
+static void name_norm_mistakes(const Norm *n, const double *want) {
+    const Formula right = layer_norm_of(n->D);
+    double *m = doubles(n->rows), *r = doubles(n->rows);
+    Formula f = right;
+    f.divisor = n->D - 1;
+    mistake("the variance divided by D - 1; layer norm's is biased, by D",
+            norm_by(n, f, m, r));
+    f = right, f.power = 2;
+    mistake("division by the variance, not by its root", norm_by(n, f, m, r));
+    f = right, f.inside = 1e-5;
+    mistake("epsilon 1e-5: ViT's is 1e-6 (LAYER_NORM_EPSILON)", norm_by(n, f, m, r));
+    f = right, f.inside = 0;
+    mistake("layer norm without epsilon: a row of equal numbers becomes 0/0",
+            norm_by(n, f, m, r));
+    f.outside = LAYER_NORM_EPSILON;
+    mistake("epsilon outside the root: it is added to the variance",
+            norm_by(n, f, m, r));
+    f = right, f.power = -1;
+    mistake("multiplication by the root: rstd is 1 / sqrt(...)", norm_by(n, f, m, r));
+    f = right, f.no_gamma = true;
+    mistake("layer norm without gamma", norm_by(n, f, m, r));
+    f = right, f.no_beta = true;
+    mistake("layer norm without beta", norm_by(n, f, m, r));
+    double *few = doubles((long)n->rows * n->D);
+    for (long i = 0; i < (long)n->rows * n->D; i++) {
+        few[i] = i < (long)n->shape.shape[0] * n->D ? want[i] : (double)NAN;
+    }
+    mistake("a loop up to X.shape[0]: X may be (B, n, D), of tensor_rows(X) = B n rows",
+            few);
+}
+
+static void norm_forward_case(Norm n) {
+    double *mean = doubles(n.rows), *rstd = doubles(n.rows), *std = doubles(n.rows);
+    const double *want = norm_by(&n, layer_norm_of(n.D), mean, rstd);
+    for (int i = 0; i < n.rows; i++) {
+        std[i] = 1 / rstd[i];
+    }
     LayerNorm layer = {n.gamma, n.beta};
-    LayerNormActivations a = {unset(SHAPE(rows)), unset(SHAPE(rows))};
-    Tensor Y = wide(unset(SHAPE(rows, D)));
+    LayerNormActivations a = {unset(SHAPE(n.rows)), unset(SHAPE(n.rows))};
+    Tensor Y = wide(unset(n.shape));
     layer_norm_forward(&layer, n.X, &a, Y);
     expect("Y", Y, want, TOLERANCE);
-    mistake("the variance divided by D - 1; layer norm's is biased, by D",
-            norm_with(&n, D - 1, LAYER_NORM_EPSILON, 1, other, other));
-    mistake("division by the variance, not by its root",
-            norm_with(&n, D, LAYER_NORM_EPSILON, 2, other, other));
-    mistake("epsilon 1e-5: ViT's is 1e-6 (LAYER_NORM_EPSILON)",
-            norm_with(&n, D, 1e-5, 1, other, other));
-    expect("mean, kept for backward,", a.mean, mean, TOLERANCE);
-    expect("rstd, kept for backward,", a.rstd, rstd, TOLERANCE);
+    name_norm_mistakes(&n, want);
+    expect("the kept a->mean", a.mean, mean, TOLERANCE);
+    expect("the kept a->rstd", a.rstd, rstd, TOLERANCE);
+    mistake("the root itself, kept in place of rstd: rstd is 1 / sqrt(...)", std);
 }
 
 static void norm_forward(void) {
-    norm_forward_case(3, 6);
-    norm_forward_case(5, 17);
+    Norm first = make_norm(SHAPE(3, 6));
+    tensor_fill(tensor_slice(first.X, 0), 7);
+    first.x = doubles_of(first.X);
+    case_is("3 rows of D = 6, the first of equal numbers");
+    norm_forward_case(first);
+    case_is("5 rows of D = 17");
+    norm_forward_case(make_norm(SHAPE(5, 17)));
+    case_is("X (2, 3, 5)");
+    norm_forward_case(make_norm(SHAPE(2, 3, 5)));
+}
+
+/* ---- 4.3: layer norm, backward --------------------------------------------------- */
+
+/* The classic mistakes, of which dX may have several. */
+enum {
+    NO_MEAN = 1,
+    NO_VARIANCE = 2,
+    NO_GAMMA = 4,
+    NO_RSTD = 8,
+    XHAT_WITHOUT_RSTD = 16,
+    SUM_OF_G = 32,
+    SUM_OF_G_XHAT = 64,
+    ADDED = 128
+};
+
+static double *norm_gradient(const Norm *n, const double *mean, const double *rstd,
+                             unsigned slips) {
+    const int D = n->D;
+    double *dx = doubles((long)n->rows * D);
+    for (int i = 0; i < n->rows; i++) {
+        const double *x = n->x + (long)i * D, *dy = n->dy + (long)i * D;
+        const double scale = slips & XHAT_WITHOUT_RSTD ? 1 : rstd[i];
+        double m_g = 0, m_gx = 0;
+        for (int j = 0; j < D; j++) {
+            const double g = slips & NO_GAMMA ? dy[j] : dy[j] * n->g[j];
+            m_g += g / (slips & SUM_OF_G ? 1 : D);
+            m_gx += g * (x[j] - mean[i]) * scale / (slips & SUM_OF_G_XHAT ? 1 : D);
+        }
+        m_g = slips & NO_MEAN ? 0 : m_g;
+        m_gx = slips & NO_VARIANCE ? 0 : m_gx;
+        for (int j = 0; j < D; j++) {
+            const double g = slips & NO_GAMMA ? dy[j] : dy[j] * n->g[j];
+            dx[i * D + j] = (slips & NO_RSTD ? 1 : rstd[i]) *
+                                (g - m_g - (x[j] - mean[i]) * scale * m_gx) +
+                            (slips & ADDED ? dy[j] : 0);
+        }
+    }
+    return dx;
+}
+
+static const struct {
+    unsigned slips;
+    const char *text;
+} norm_slips[] = {
+    {NO_MEAN, "the gradient with the mean held constant: it depends on every x_j"},
+    {NO_VARIANCE,
+     "the gradient with the variance held constant: it depends on every x_j"},
+    {NO_MEAN | NO_VARIANCE, "dY gamma rstd: mean and variance depend on x too"},
+    {NO_GAMMA, "the gradient without gamma: g = dY o gamma"},
+    {NO_RSTD, "the gradient without the factor rstd before the bracket"},
+    {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
+    {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},
+    {SUM_OF_G, "the sum of g in place of its mean"},
+    {SUM_OF_G_XHAT, "the sum of g o xhat in place of its mean"},
+    {ADDED, "dX += ...: an activation's gradient is written, dX = ..."}};
+
+/* From `first` on: dgamma, or, with `ones`, dbeta: the sum over rows of factor o xhat,
+ * or of the factor itself. */
+static double *row_sum(const Norm *n, const double *factor, const double *mean,
+                       const double *rstd, int first, bool ones, double start) {
+    double *sum = doubles(n->D);
+    for (int j = 0; j < n->D; j++) {
+        sum[j] = start;
+        for (int i = first; i < n->rows; i++) {
+            const double xhat = (n->x[i * n->D + j] - mean[i]) * rstd[i];
+            sum[j] += factor[i * n->D + j] * (ones ? 1 : xhat);
+        }
+    }
+    return sum;
+}
+
+/* dgamma, or dbeta; both were 1 before. */
+static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool beta,
+                           const double *mean, const double *rstd, const double *dx) {
+    double *g = doubles((long)n->rows * n->D);
+    for (long i = 0; i < (long)n->rows * n->D; i++) {
+        g[i] = n->dy[i] * n->g[i % n->D];
+    }
+    expect(name, got, row_sum(n, n->dy, mean, rstd, 0, beta, 1), TOLERANCE);
+    mistake(beta ? "the last row's dbeta: it adds up over rows"
+                 : "the last row's dgamma: it adds up over rows",
+            row_sum(n, n->dy, mean, rstd, n->rows - 1, beta, 0));
+    mistake(beta ? "dbeta with g = dY o gamma: it is dY here"
+                 : "dgamma with g = dY o gamma: it is dY here",
+            row_sum(n, g, mean, rstd, 0, beta, 1));
+    mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
+            row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
 
 static void norm_backward_case(int rows, int D) {
-    Norm n = make_norm(rows, D);
-    const long count = (long)rows * D;
+    Norm n = make_norm(SHAPE(rows, D));
     double *mean = doubles(rows), *rstd = doubles(rows);
-    norm_with(&n, D, LAYER_NORM_EPSILON, 1, mean, rstd);
-    double *dx = doubles(count), *no_mean = doubles(count),
-           *no_variance = doubles(count), *plain = doubles(count),
-           *no_gamma = doubles(count);
-    double *dgamma = doubles(D), *dbeta = doubles(D), *last = doubles(D);
-    for (int j = 0; j < D; j++) {
-        dgamma[j] = dbeta[j] = 1;
-    }
-    for (int i = 0; i < rows; i++) {
-        double m_g = 0, m_gx = 0, m_dy = 0, m_dyx = 0;
-        for (int j = 0; j < D; j++) {
-            const double xhat = (n.x[i * D + j] - mean[i]) * rstd[i],
-                         dy = n.dy[i * D + j], g = dy * n.g[j];
-            m_g += g / D;
-            m_gx += g * xhat / D;
-            m_dy += dy / D;
-            m_dyx += dy * xhat / D;
-            dgamma[j] += dy * xhat;
-            dbeta[j] += dy;
-            last[j] = dy * xhat;
-        }
-        for (int j = 0; j < D; j++) {
-            const int at = i * D + j;
-            const double xhat = (n.x[at] - mean[i]) * rstd[i], g = n.dy[at] * n.g[j];
-            dx[at] = rstd[i] * (g - m_g - xhat * m_gx);
-            no_mean[at] = rstd[i] * (g - xhat * m_gx);
-            no_variance[at] = rstd[i] * (g - m_g);
-            plain[at] = rstd[i] * g;
-            no_gamma[at] = rstd[i] * (n.dy[at] - m_dy - xhat * m_dyx);
-        }
-    }
+    norm_by(&n, layer_norm_of(D), mean, rstd);
+    const double *dx = norm_gradient(&n, mean, rstd, 0);
     LayerNorm layer = {n.gamma, n.beta}, d = {zeros(SHAPE(D)), zeros(SHAPE(D))};
     LayerNormActivations a = {values(SHAPE(rows), mean), values(SHAPE(rows), rstd)};
     tensor_fill(d.gamma, 1);
     tensor_fill(d.beta, 1);
+    case_is("%d rows of D = %d", rows, D);
     layer_norm_backward(&layer, &d, n.X, &a, n.dY, n.dY); /* dX may be dY */
     expect("dX", n.dY, dx, TOLERANCE);
-    mistake("the gradient with the mean held constant: it depends on every x_j",
-            no_mean);
-    mistake("the gradient with the variance held constant: it depends on every x_j",
-            no_variance);
-    mistake("dY gamma rstd: mean and variance depend on x too", plain);
-    mistake("the gradient without gamma: g = dY o gamma", no_gamma);
-    expect("dgamma", d.gamma, dgamma, TOLERANCE);
-    mistake("the last row's dgamma: it adds up over rows", last);
-    expect("dbeta", d.beta, dbeta, TOLERANCE);
+    for (size_t i = 0; i < sizeof norm_slips / sizeof norm_slips[0]; i++) {
+        mistake(norm_slips[i].text, norm_gradient(&n, mean, rstd, norm_slips[i].slips));
+    }
+    expect_row_sum(&n, "dgamma", d.gamma, false, mean, rstd, dx);
+    expect_row_sum(&n, "dbeta", d.beta, true, mean, rstd, dx);
 }
 
 static void norm_backward(void) {
     norm_backward_case(3, 6);
     norm_backward_case(4, 17);
-}
-
-/* ---- 4.4, 4.5: the block --------------------------------------------------------- */
-
-typedef struct {
-    int B, n;
-    BlockConfig config;
-    EncoderBlock block, d;
-    EncoderBlockActivations a;
-    EncoderBlockScratch s;
-    Tensor z, dy;
-    NaiveBlock naive;
-    double *z_naive, *C; /* (B, n, D) */
-    double *z_prime;     /* (B, n, D): the first half's result */
-} Bench;
-
-static void lay_out(Bench *b, Arena *arena) {
-    encoder_block_activations(&b->a, arena, b->B, b->n, &b->config);
-    encoder_block_scratch(&b->s, arena, b->B, b->n, &b->config);
-}
-
-static void make_naive(Bench *b) {
-    EncoderBlock *block = &b->block;
-    const int D = b->config.D;
-    b->naive.norm1 = (NaiveLayerNorm){D, doubles_of(block->norm1.gamma),
-                                      doubles_of(block->norm1.beta)};
-    b->naive.norm2 = (NaiveLayerNorm){D, doubles_of(block->norm2.gamma),
-                                      doubles_of(block->norm2.beta)};
-    b->naive.attn = (NaiveMultiHeadAttention){.D = D,
-                                              .heads = b->config.heads,
-                                              .W_qkv = doubles_of(block->attn.W_qkv),
-                                              .b_qkv = doubles_of(block->attn.b_qkv),
-                                              .W_O = doubles_of(block->attn.W_O),
-                                              .b_O = doubles_of(block->attn.b_O)};
-    b->naive.mlp = (NaiveMlp){.D = D,
-                              .M = b->config.M,
-                              .W_1 = doubles_of(block->mlp.W_1),
-                              .b_1 = doubles_of(block->mlp.b_1),
-                              .W_2 = doubles_of(block->mlp.W_2),
-                              .b_2 = doubles_of(block->mlp.b_2)};
-}
-
-static Bench make_bench(int B, int n) {
-    Bench b = {.B = B,
-               .n = n,
-               .config = {.D = 6,
-                          .heads = 2,
-                          .M = 10,
-                          .norm = PRE_NORM,
-                          .activation = ACTIVATION_GELU}};
-    ParameterBlock counted = {.data = NULL};
-    encoder_block_parameters(&b.block, &counted, &b.config, 0);
-    const int count = (int)counted.used;
-    Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
-    tensor_scale(weights, (real)0.5);
-    ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
-    encoder_block_parameters(&b.block, &in, &b.config, 0);
-    encoder_block_parameters(&b.d, &out, &b.config, 0);
-    Arena plan = {.block = NULL};
-    lay_out(&b, &plan);
-    Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
-    lay_out(&b, &arena);
-    b.z = normal('z', SHAPE(B, n, b.config.D));
-    b.dy = normal('C', b.z);
-    b.z_naive = doubles_of(b.z);
-    b.C = doubles_of(b.dy);
-    make_naive(&b);
-    case_is("%d images, %d tokens, D = %d, %d heads, pre-norm", B, n, b.config.D,
-            b.config.heads);
-    return b;
-}
-
-static long size_of(const Bench *b) {
-    return (long)b->B * b->n * b->config.D;
-}
-
-/* MSA(LN(z)) */
-static double *attention_branch(const Bench *b, const double *z) {
-    double *x = doubles(size_of(b)), *y = doubles(size_of(b));
-    naive_layer_norm(&b->naive.norm1, b->B * b->n, z, x);
-    naive_multi_head_attention(&b->naive.attn, b->B, b->n, x, NULL, y);
-    return y;
-}
-
-/* MLP(LN(z)) */
-static double *mlp_branch(const Bench *b, const double *z) {
-    double *x = doubles(size_of(b)), *y = doubles(size_of(b));
-    naive_layer_norm(&b->naive.norm2, b->B * b->n, z, x);
-    naive_mlp(&b->naive.mlp, b->B * b->n, x, y);
-    return y;
-}
-
-/* x + y, of which either may be left out (NULL) */
-static double *sum(const Bench *b, const double *x, const double *y) {
-    double *s = doubles(size_of(b));
-    for (long i = 0; i < size_of(b); i++) {
-        s[i] = (x ? x[i] : 0) + (y ? y[i] : 0);
-    }
-    return s;
-}
-
-static double *post_norm(const Bench *b) {
-    NaiveBlock other = b->naive;
-    double *y = doubles(size_of(b));
-    other.post_norm = true;
-    naive_block(&other, b->B, b->n, b->z_naive, y);
-    return y;
-}
-
-static void block_forward(void) {
-    const Dropout none = {.rate = 0};
-    Bench b = make_bench(2, 3);
-    const double *msa = attention_branch(&b, b.z_naive), *z = b.z_naive;
-    const double *z_prime = sum(&b, msa, z);
-    Tensor y = encoder_block_forward(&b.block, b.z, &b.a, &none);
-    expect("y", y, sum(&b, mlp_branch(&b, z_prime), z_prime), TOLERANCE);
-    mistake("a block without the residual around attention, + z",
-            sum(&b, mlp_branch(&b, msa), msa));
-    mistake("a block without the residual around the MLP, + z'",
-            mlp_branch(&b, z_prime));
-    mistake("a block whose second norm reads z, not z'",
-            sum(&b, mlp_branch(&b, z), z_prime));
-    mistake("a block whose second residual adds z, not z'",
-            sum(&b, mlp_branch(&b, z_prime), z));
-    mistake("post-norm [AIAYN 3.1]: ViT normalises before each sublayer",
-            post_norm(&b));
-}
-
-/* Loss of the whole block, of its second half, and of z' alone. */
-static double block_loss(void *bench) {
-    const Bench *b = bench;
-    const double *z_prime = sum(b, attention_branch(b, b->z_naive), b->z_naive);
-    return dot(size_of(b), b->C, sum(b, mlp_branch(b, z_prime), z_prime));
-}
-
-static double second_half_loss(void *bench) {
-    const Bench *b = bench;
-    return dot(size_of(b), b->C, sum(b, mlp_branch(b, b->z_prime), b->z_prime));
-}
-
-static double first_half_loss(void *bench) {
-    const Bench *b = bench;
-    return dot(size_of(b), b->C, sum(b, attention_branch(b, b->z_naive), b->z_naive));
-}
-
-static void block_backward(void) {
-    const Dropout none = {.rate = 0};
-    Bench b = make_bench(2, 3);
-    const long count = size_of(&b);
-    b.z_prime = sum(&b, attention_branch(&b, b.z_naive), b.z_naive);
-    encoder_block_forward(&b.block, b.z, &b.a, &none);
-    Tensor dz = zeros(b.z);
-    tensor_copy(dz, b.dy);
-    encoder_block_backward(&b.block, &b.d, b.z, &b.a, &none, dz, &b.s);
-
-    const double *right = gradient(block_loss, &b, b.z_naive, count);
-    const double *dz_prime = gradient(second_half_loss, &b, b.z_prime, count);
-    double *no_first = doubles(count), *branch = doubles(count);
-    for (long i = 0; i < count; i++) {
-        no_first[i] = right[i] - dz_prime[i];
-        branch[i] = dz_prime[i] - b.C[i];
-    }
-    Bench other = b; /* the second residual lost: only the branch's gradient goes on */
-    other.C = branch;
-    const double *no_second = gradient(first_half_loss, &other, other.z_naive, count);
-    expect("dz", dz, right, GRADIENT_TOLERANCE);
-    mistake("the gradient without the way around attention: z' = ... + z has two terms",
-            no_first);
-    mistake("the gradient without the way around the MLP: y = ... + z' has two terms",
-            no_second);
-    mistake("dy, passed through unchanged", b.C);
-    expect("dW_1 of the MLP", b.d.mlp.W_1,
-           gradient(block_loss, &b, b.naive.mlp.W_1, 10L * 6), GRADIENT_TOLERANCE);
-    expect("dW_qkv", b.d.attn.W_qkv,
-           gradient(block_loss, &b, b.naive.attn.W_qkv, 3L * 6 * 6),
-           GRADIENT_TOLERANCE);
-    expect("dgamma of norm1", b.d.norm1.gamma,
-           gradient(block_loss, &b, b.naive.norm1.gamma, 6), GRADIENT_TOLERANCE);
-}
-
-/* The last block of a model: the loss reads row 0 of each image, and only that is
- * computed; its gradient reaches all rows, through attention. */
-static void first_token_backward(void) {
-    const Dropout none = {.rate = 0};
-    Bench b = make_bench(2, 3);
-    const long count = size_of(&b);
-    const int row = b.config.D, image = b.n * row;
-    Tensor dz = zeros(b.z);
-    double *only_first = doubles(count);
-    for (long i = 0; i < count; i++) {
-        b.C[i] = i % image < row ? b.C[i] : 0;
-        dz.data[i] = (real)b.C[i];
-    }
-    case_is("the class token alone (encoder_block_backward_first)");
-    encoder_block_forward_first(&b.block, b.z, &b.a, &none);
-    encoder_block_backward_first(&b.block, &b.d, b.z, &b.a, &none, dz, &b.s);
-    const double *right = gradient(block_loss, &b, b.z_naive, count);
-    for (long i = 0; i < count; i++) {
-        only_first[i] = i % image < row ? right[i] : 0;
-    }
-    expect("dz", dz, right, GRADIENT_TOLERANCE);
-    mistake("the class token's gradient alone: attention's goes to every token, so the "
-            "last sum is tensor_add(dz, dx)",
-            only_first);
-}
-
-static void block_backward_grade(void) {
-    block_backward();
-    first_token_backward();
 }
 
 /* ---- 4.6 ------------------------------------------------------------------------- */
@@ -394,24 +325,43 @@ static bool kept(const Dropout *d, int place, uint64_t index) {
     return bits[index % 4] * 0x1p-32 >= d->rate;
 }
 
+enum { B = 2, TOKENS = 5, WIDTH = 7, NUMBERS = B * TOKENS * WIDTH };
+
+/* X.data[i] in place of number i of X, whose rows lie X.ld apart: row r's number c is
+ * data[r ld + c], and those behind data[NUMBERS - 1] are left as they are. */
+static double *by_data(const Dropout *dropout, int place, Tensor X) {
+    double *got = doubles_of(X);
+    for (int i = 0; i < NUMBERS; i++) {
+        const int at = i / WIDTH * X.ld + i % WIDTH;
+        const uint64_t index = (uint64_t)(dropout->image * TOKENS * WIDTH + at);
+        if (at < NUMBERS) {
+            got[i] = kept(dropout, place, index) ? got[i] / (1 - dropout->rate) : 0;
+        }
+    }
+    return got;
+}
+
 static void dropout_case(double rate, int image) {
-    enum { B = 2, n = 5, D = 7, COUNT = B * n * D };
     const Dropout dropout = {.rate = rate, .seed = 9, .step = 3, .image = image};
-    Tensor X = wide(normal('X', SHAPE(B, n, D)));
-    const double *x = doubles_of(X);
-    double *want = doubles(COUNT), *unscaled = doubles(COUNT), *times = doubles(COUNT),
-           *other = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        const bool keep = kept(&dropout, 4, (uint64_t)(image * n * D + i));
+    Tensor X = wide(normal('X', SHAPE(B, TOKENS, WIDTH)));
+    const double *x = doubles_of(X), *data = by_data(&dropout, 4, X);
+    double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
+           *times = doubles(NUMBERS), *other = doubles(NUMBERS);
+    for (int i = 0; i < NUMBERS; i++) {
+        const bool keep = kept(&dropout, 4, (uint64_t)(image * TOKENS * WIDTH + i));
         want[i] = keep ? x[i] / (1 - rate) : 0;
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
         other[i] = keep ? 0 : x[i] / (1 - rate);
     }
     case_is("rate %.1f, the first image is number %d", rate, image);
-    dropout_apply(&dropout, 4, X);
+    dropout_apply_graded(&dropout, 4, X);
     expect("X", X, want, TOLERANCE);
-    mistake("dropout without 1 / (1 - rate): the mean shrinks in training", unscaled);
+    mistake("X.data[i]: the rows of a view lie further apart, and number i is "
+            "tensor_row(X, i / cols)[i % cols]",
+            data);
+    mistake("dropout without the division by 1 - rate: the mean shrinks in training",
+            unscaled);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "
             "1 - rate",
@@ -424,39 +374,40 @@ static void dropout_grade(void) {
 }
 
 const Exercise exercises[] = {
-    {"4.1", "Answers: a normalised vector, a block's parameters", "Predict by hand.",
-     "Mean 2.5, biased variance 1.25.", "the lesson's worked example; notes/04, 1",
-     predict},
+    {"4.1", "Answers: a vector normalised, and its gradient; a block's parameters",
+     "Predict by hand.", "Mean 2.5, biased variance 1.25.",
+     "the lesson's worked example; notes/04, 1, 2 and 8", predict},
     {"4.2", "layer_norm_forward",
      "layer_norm.c: y = gamma (x - mean) rstd + beta for each row, rstd = 1 / "
      "sqrt(variance + LAYER_NORM_EPSILON); keep mean and rstd in a.",
      "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], "
-     "a->rstd.data[i].",
+     "a->rstd.data[i] for each of the tensor_rows(X) rows.",
      "the lesson, \"The forward pass\"; notes/04, 1", norm_forward},
     {"4.3", "layer_norm_backward (backward_row)",
      "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o "
-     "xhat)); "
-     "dgamma += dY o xhat; dbeta += dY.",
+     "xhat)); dgamma += dY o xhat; dbeta += dY.",
      "Two means over the row first; then the elements. dx may be dy: read before you "
      "write.",
-     "the lesson, \"The backward pass\"; notes/04, 1", norm_backward},
+     "the lesson, \"The backward pass\"; notes/04, 2", norm_backward},
     {"4.4", "encoder_block_forward, pre-norm",
      "encoder_block.c: z' = MSA(LN(z)) + z, y = MLP(LN(z')) + z', each branch through "
-     "dropout_apply (places p_attn, p_in, p_mlp). wanted_rows(T, wanted): see the "
-     "function above.",
-     "Norm into x1, attention into z_prime, add z; norm into x2, MLP into y, add "
-     "z_prime.",
-     "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward},
+     "dropout_apply (places p_attn, p_in, p_mlp). The one function serves all tokens "
+     "and the first alone: z_prime, x2 and y have the wanted rows.",
+     "Norm z into x1, attention into z_prime, dropout, add wanted_rows(z, wanted); "
+     "norm "
+     "into x2, MLP into y, dropout, add z_prime.",
+     "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward_grade},
     {"4.5", "encoder_block_backward, pre-norm",
      "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
-     "residual "
-     "lets it through unchanged, and adds what comes back through its branch.",
-     "Copy dw into dxw, take it back through the branch, add it to dw: twice.",
-     "the lesson, \"The backward pass\"; notes/04", block_backward_grade},
+     "residual lets it through unchanged, and adds what comes back through its branch.",
+     "Copy dw into dxw, take it back through the branch, add it to dw: twice. In "
+     "attention's half the first token's gradient reaches all: attention reads dxw and "
+     "writes dx, norm1 works on dx, the last line is tensor_add(dz, dx).",
+     "the lesson, \"The backward pass\"; notes/04, 4", block_backward_grade},
     {"4.6", "dropout_apply",
      "dropout.c: keep an element where bits[index % 4] 2^-32 >= rate, and divide it by "
      "1 - rate; else 0. (The mark is inside the loop.)",
-     "0x1p-32 is 2^-32; `scale` is 1 / (1 - rate).", "notes/04 [AIAYN 5.4]",
-     dropout_grade},
+     "0x1p-32 is 2^-32. Number i of X is tensor_row(X, i / cols)[i % cols].",
+     "the lesson, \"Dropout\"; notes/04, 5 [AIAYN 5.4]", dropout_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -20,6 +20,38 @@ double *doubles(long count) {
     return memory((size_t)count * sizeof(double));
 }
 
+/* A tensor's numbers lie between two guards: bytes that only a loop that goes too far
+ * changes. The first guard begins with the way to all others. */
+enum { GUARD_BYTES = 1024, GUARD = 0xa5 };
+typedef struct Block {
+    struct Block *next;
+    size_t bytes;
+} Block;
+static Block *blocks;
+
+static void *guarded_memory(size_t bytes) {
+    Block *block = memory(GUARD_BYTES + bytes + GUARD_BYTES);
+    unsigned char *start = (unsigned char *)block;
+    memset(start, GUARD, GUARD_BYTES);
+    memset(start + GUARD_BYTES + bytes, GUARD, GUARD_BYTES);
+    *block = (Block){blocks, bytes};
+    blocks = block;
+    return start + GUARD_BYTES;
+}
+
+bool wrote_outside(void) {
+    for (const Block *b = blocks; b; b = b->next) {
+        const unsigned char *start = (const unsigned char *)b;
+        const unsigned char *behind = start + GUARD_BYTES + b->bytes;
+        for (size_t i = 0; i < GUARD_BYTES; i++) {
+            if ((i >= sizeof *b && start[i] != GUARD) || behind[i] != GUARD) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 Tensor shape_of(int ndim, const int *shape) {
     Tensor T = {.ndim = ndim, .ld = shape[ndim - 1]};
     memcpy(T.shape, shape, (size_t)ndim * sizeof *shape);
@@ -29,7 +61,7 @@ Tensor shape_of(int ndim, const int *shape) {
 Tensor zeros(Tensor shape) {
     Tensor T = shape;
     T.ld = tensor_cols(T);
-    T.data = memory((size_t)tensor_count(T) * sizeof(real));
+    T.data = guarded_memory((size_t)tensor_count(T) * sizeof(real));
     return T;
 }
 
