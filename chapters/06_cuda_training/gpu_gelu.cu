@@ -115,10 +115,11 @@ static __global__ void forward_in_fours(float *pre, const float *b, float *Y, in
     const Quad quad = my_quad(cols);
     if (quad.row < rows) {
         float4 x = *four_at(pre, quad, ld_pre);
-        x.x += b[quad.col];
-        x.y += b[quad.col + 1];
-        x.z += b[quad.col + 2];
-        x.w += b[quad.col + 3];
+        const float4 bias = four_of(b, {0, quad.col}, 0);
+        x.x += bias.x;
+        x.y += bias.y;
+        x.z += bias.z;
+        x.w += bias.w;
         *four_at(pre, quad, ld_pre) = x;
         *four_at(Y, quad, ld_Y) =
             make_float4(apply<f>(x.x), apply<f>(x.y), apply<f>(x.z), apply<f>(x.w));
@@ -154,7 +155,7 @@ static void launch_forward(GpuStream stream, GeluVersion version, Tensor pre, Te
     const int blocks = pieces(count, THREADS);
     expect_shape(b, "One number for each column.", cols);
     expect_same_shape(Y, pre);
-    if (version == GELU_VECTORISED && all_in_fours(pre, Y, Y)) {
+    if (version == GELU_VECTORISED && all_in_fours(pre, Y, b)) {
         LAUNCH(forward_in_fours<f>, pieces(count, 4 * THREADS), THREADS, 0, stream,
                pre.data, b.data, Y.data, rows, cols, pre.ld, Y.ld);
         return;
