@@ -21,7 +21,7 @@ enum { MOST_WORDS = 256 };
 /* This chapter's own options; the other words are for chapter 5's. */
 typedef struct {
     GpuChoices choices;
-    bool emulate, check, counts, times;
+    bool emulate, check, counts, times, attention_given;
     const char *bench, *csv; /* or NULL */
     int argc;
     char *argv[MOST_WORDS];
@@ -107,6 +107,7 @@ static bool take_own_options(OwnOptions *own, int argc, char **argv, Error *erro
                     error, "--attention can't be \"%.60s\": --help lists them", value);
             }
             own->choices.attention = (AttentionVersion)v;
+            own->attention_given = true;
             i++;
         } else {
             own->argv[own->argc++] = argv[i];
@@ -191,6 +192,24 @@ static int measure(const Device *device, const OwnOptions *own, const Options *o
     return ok ? 0 : 1;
 }
 
+/* Attention that is materialised, unless it was asked for: the fused keeps no A. */
+static int dump(const Device *device, const OwnOptions *own, const char *path) {
+    GpuChoices choices = own->choices;
+    Error error;
+    if (!own->attention_given) {
+        choices.attention = ATTENTION_MATERIALISED;
+    }
+    printf("matmul %s, attention %s\n", device->matmul_names[choices.matmul],
+           device->attention_names[choices.attention]);
+    if (!device->dump(path, choices, &error)) {
+        fflush(stdout);
+        fprintf(stderr, "chapter6: %s\n", error.text);
+        return 1;
+    }
+    printf("every tensor of one pass: %s\n", path);
+    return 0;
+}
+
 static int check(const Device *device) {
     report_title("The device beside chapter 5's CPU code: a small ViT, every gradient");
     return device->check_against_cpu();
@@ -209,9 +228,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
-    if (options.dump) {
-        fprintf(stderr, "chapter6: --dump is chapter 5's: ./chapter5 --dump %.200s\n",
-                options.dump);
+    if (options.in_double) {
+        fprintf(stderr,
+                "chapter6: kernels compute in float: ./chapter5 has --double\n");
         return 2;
     }
     if (options.help) {
@@ -230,6 +249,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     device->choose(own.choices);
+    if (options.dump) {
+        return dump(device, &own, options.dump);
+    }
     if (own.times || own.bench) {
         return measure(device, &own, &options);
     }

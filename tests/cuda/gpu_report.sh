@@ -44,6 +44,7 @@ part() {
     status=$?
     say "## $title"
     say ""
+    say '<!-- measured: make gpu-report -->'
     say '```'
     say "$(printf '$ %s' "$*" | sed "s#$parts#/tmp#g")"
     expand "$parts/out" | tail -n "${LINES_KEPT:-400}" >>"$report"
@@ -236,6 +237,7 @@ say ""
 say "Matrix products beside cuBLASLt in fp32, attention fused beside materialised (times as"
 say "fast), from \`gpu_ladders.csv\`; training from \`gpu_training.csv\`."
 say ""
+say '<!-- measured: make gpu-report -->'
 say '```'
 awk -F, 'NR == 1 { next }
     { key = $1 " " $3; if (!(key in seen)) { seen[key] = 1; order[++n] = key }
