@@ -154,7 +154,7 @@ chapter() { # chapter N
         report $? "$answer: named"
     done
     "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
-    "$grader" "$mine" | grep -q '"soon" is not a number\|letters don'
+    "$grader" "$mine" | grep -q '"soon" is not a number\|letters that don'
     report $? "chapter $n: an answer that is no number is wrong"
     grep -v ' = .* | ' "$root/$n/mistakes" | cut -d'|' -f2- | sed 's/^ //' | sort -u |
         while read -r text; do

@@ -12,7 +12,6 @@
 #include "exercise.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -41,6 +40,44 @@ static const real *got_data; /* the last expect's result */
 static Tensor got_tensor;
 static double got_tolerance;
 static char asked[8]; /* the last ask: "2.1a" */
+
+/* ---- processes ------------------------------------------------------------------- */
+
+/* A child that is stopped after some seconds; what it prints goes into ends. */
+static pid_t fork_into_pipe(int ends[2]) {
+    fflush(stdout);
+    if (pipe(ends) != 0) {
+        bug("grade: no pipe");
+    }
+    const pid_t child = fork();
+    if (child < 0) {
+        bug("grade: no process");
+    }
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        alarm(SECONDS);
+    }
+    return child;
+}
+
+/* All that the child prints: the first of it is kept in text. */
+static void read_all(const int ends[2], char *text, size_t size) {
+    char beyond[1 << 12];
+    size_t used = 0;
+    ssize_t count;
+    close(ends[1]);
+    do {
+        const bool room = used < size - 1;
+        count = read(ends[0], room ? text + used : beyond,
+                     room ? size - 1 - used : sizeof beyond);
+        used += room && count > 0 ? (size_t)count : 0;
+    } while (count > 0);
+    text[used] = '\0';
+    close(ends[0]);
+}
 
 /* ---- results --------------------------------------------------------------------- */
 
@@ -180,16 +217,23 @@ void expect_true(bool ok, const char *format, ...) {
     }
 }
 
+static char last_words[LINE];
+
+const char *stopped_with(void) {
+    const char *from = strstr(last_words, "bug: ");
+    return from ? from + strlen("bug: ") : last_words;
+}
+
 bool stops(void (*call)(void *context), void *context) {
-    fflush(stdout);
-    const pid_t child = fork();
+    int ends[2];
+    const pid_t child = fork_into_pipe(ends);
     if (child == 0) {
         (void)signal(SIGABRT, SIG_DFL);
-        const int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, STDERR_FILENO);
         call(context);
         _exit(0);
     }
+    read_all(ends, last_words, sizeof last_words);
+    last_words[strcspn(last_words, "\n")] = '\0';
     int status = 0;
     waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS) {
@@ -272,7 +316,9 @@ static bool answer(char text[LINE]) {
         return false;
     }
     if (!find_answer(text, &line)) {
-        printf("%s/answers.txt has no line \"%s = ...\"\n", work, asked);
+        printf("%s/answers.txt has no line \"%s = ...\"\n"
+               "Hint: write that line again, with your answer.\n",
+               work, asked);
         fflush(stdout);
         _exit(WRONG);
     }
@@ -296,9 +342,9 @@ void ask(char letter, const char *question, double want, double tolerance) {
     if (answer(text)) {
         const double given = strtod(text, &end);
         end += strspn(end, " \t");
-        expect_true(end != text && *end == '\0',
-                    "%s: \"%s\" is not a number (write 0.25 or 1.5e3, nothing else)",
-                    asked, text);
+        const bool number = end != text && *end == '\0';
+        own_hint = number ? own_hint : "write 0.25 or 1.5e3, nothing else.";
+        expect_true(number, "%s: \"%s\" is not a number", asked, text);
         expect_true(isfinite(given) &&
                         fabs(given - want) <= tolerance * fmax(fabs(want), 1e-30),
                     "%s: %.6g is not it", asked, given);
@@ -342,8 +388,8 @@ void ask_which(char letter, const char *question, const char *want) {
             missing += wanted[i] && !given[i];
         }
         expect_true(extra + missing == 0,
-                    "%s: %d of your letters don't belong, and %d are missing", asked,
-                    extra, missing);
+                    "%s: letters that don't belong: %d; letters that are missing: %d",
+                    asked, extra, missing);
         got_number = (double)NAN;
     }
 }
@@ -353,20 +399,8 @@ void ask_which(char letter, const char *question, const char *want) {
 /* Runs exercise e in a child; its output into text; returns waitpid's status. */
 static int run_child(const Exercise *e, char *text, size_t size) {
     int ends[2];
-    fflush(stdout);
-    if (pipe(ends) != 0) {
-        bug("grade: no pipe");
-    }
-    const pid_t child = fork();
-    if (child < 0) {
-        bug("grade: no process");
-    }
+    const pid_t child = fork_into_pipe(ends);
     if (child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        dup2(ends[1], STDERR_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        alarm(SECONDS);
         const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
         for (int i = 0; i < 5; i++) {
             (void)signal(crashes[i], say_where);
@@ -377,14 +411,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         fflush(stdout);
         _exit(PASSED);
     }
-    close(ends[1]);
-    size_t used = 0;
-    ssize_t count;
-    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
-        used += (size_t)count;
-    }
-    text[used] = '\0';
-    close(ends[0]);
+    read_all(ends, text, size);
     int status = 0;
     waitpid(child, &status, 0);
     return status;

@@ -84,8 +84,10 @@ void expect_number(const char *name, double got, double want, double tolerance);
 void expect_true(bool ok, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* stops: does call(context) end the program by bug()? Asked in a process of its own. */
+/* stops: does call(context) end the program by bug()? Asked in a process of its own.
+ * stopped_with: what the last one that was asked said, in a line. */
 bool stops(void (*call)(void *context), void *context);
+const char *stopped_with(void);
 
 /* mistake: what the last expect's result would be by a classic mistake; it completes
  * the sentence "This is ...". mistake_if: the same, the fit being told. */
