@@ -73,7 +73,8 @@ bug() {
     run_make "$n" grade >"$root/$n/wrong"
     expected "$1" "${4:-0}" || {
         id=$(changed_exercise "$2")
-        reply "$id" | grep -F ' wrong ' | grep -q 'This is '
+        { reply "$id" && echo && [ "$id" = 2.2 ] && reply 2.3; } | # masks come in 2.3
+            grep -F ' wrong ' | grep -q 'This is '
         report $? "$1: $id is wrong, and it is named there"
     }
     awk '/^        This is/ { text = $0; sub(/^ *This is /, "", text); inside = 1; next }
