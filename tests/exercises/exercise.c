@@ -63,18 +63,19 @@ static pid_t fork_into_pipe(int ends[2]) {
     return child;
 }
 
-/* All that the child prints: the first of it is kept in text. */
+/* All that the child prints; of too much, the first half of text and the last. */
 static void read_all(const int ends[2], char *text, size_t size) {
-    char beyond[1 << 12];
+    const size_t half = size / 2, quarter = size / 4;
     size_t used = 0;
     ssize_t count;
     close(ends[1]);
-    do {
-        const bool room = used < size - 1;
-        count = read(ends[0], room ? text + used : beyond,
-                     room ? size - 1 - used : sizeof beyond);
-        used += room && count > 0 ? (size_t)count : 0;
-    } while (count > 0);
+    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
+        used += (size_t)count;
+        if (used == size - 1) {
+            memmove(text + half, text + half + quarter, used - half - quarter);
+            used -= quarter;
+        }
+    }
     text[used] = '\0';
     close(ends[0]);
 }
@@ -110,13 +111,14 @@ void needs(const char *id) {
     }
 }
 
-/* A message of bug(), or a crash: in which case? */
+/* A message of bug(), a crash, or too much time: in which case, and where? */
 static void say_where(int signal_number) {
     char line[LINE + 32];
     if (where[0]) {
         const int length = snprintf(line, sizeof line, "It stopped in: %s\n", where);
         (void)!write(STDOUT_FILENO, line, (size_t)length);
     }
+    crash_print_frames();
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
 }
@@ -217,11 +219,13 @@ void expect_true(bool ok, const char *format, ...) {
     }
 }
 
-static char last_words[LINE];
+static char last_words[4 * LINE];
 
 const char *stopped_with(void) {
-    const char *from = strstr(last_words, "bug: ");
-    return from ? from + strlen("bug: ") : last_words;
+    char *from = strstr(last_words, "bug: ");
+    from = from ? from + strlen("bug: ") : last_words;
+    from[strcspn(from, "\n")] = '\0';
+    return from;
 }
 
 bool stops(void (*call)(void *context), void *context) {
@@ -233,7 +237,6 @@ bool stops(void (*call)(void *context), void *context) {
         _exit(0);
     }
     read_all(ends, last_words, sizeof last_words);
-    last_words[strcspn(last_words, "\n")] = '\0';
     int status = 0;
     waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS) {
@@ -401,9 +404,10 @@ static int run_child(const Exercise *e, char *text, size_t size) {
     int ends[2];
     const pid_t child = fork_into_pipe(ends);
     if (child == 0) {
-        const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-        for (int i = 0; i < 5; i++) {
-            (void)signal(crashes[i], say_where);
+        const int ends_by[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+        crash_prepare();
+        for (int i = 0; i < 6; i++) {
+            (void)signal(ends_by[i], say_where);
         }
         current = e;
         e->grade();
@@ -419,12 +423,23 @@ static int run_child(const Exercise *e, char *text, size_t size) {
 
 #define EIGHT "        "
 
+/* Of more than 20 lines, such as a loop's printf makes, the first and last 10. */
 static void print_lines(const char *text) {
-    while (*text) {
+    enum { MOST = 20 };
+    int lines = 0;
+    for (const char *c = text; *c; c++) {
+        lines += *c == '\n';
+    }
+    for (int number = 0; *text; number++) {
         const int length = (int)strcspn(text, "\n");
         char line[2 * LINE];
         snprintf(line, sizeof line, "%.*s", length, text);
-        print_wrapped(EIGHT, "", line);
+        if (lines > MOST && number == MOST / 2) {
+            printf(EIGHT "(more lines, not shown: what you print stands here too)\n");
+        }
+        if (lines <= MOST || number < MOST / 2 || number >= lines - MOST / 2) {
+            print_wrapped(EIGHT, "", line);
+        }
         text += length + (text[length] != '\0');
     }
 }
@@ -455,7 +470,7 @@ static void print_signal(int number, const char *text) {
     } else if (number != SIGABRT) {
         const bool address = number == SIGSEGV || number == SIGBUS;
         snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
-                 address ? "An index out of range?"
+                 address ? "An index out of range, or a NULL pointer?"
                          : "A division by zero, a shift too wide (1 << 32), an index "
                            "out of range?");
         print_wrapped(EIGHT, "", line);
@@ -465,14 +480,12 @@ static void print_signal(int number, const char *text) {
 }
 
 static void print_wrong(const Exercise *e, int status, char *text) {
+    const char *line = crash_line(text, work);
     printf("  %-4s  wrong            %s\n", e->id, e->title);
-    char *another = strstr(text, begin_there);
-    if (another) { /* what else it says is that one's fault */
-        another[strlen(begin_there)] = '\0';
-        print_lines(text);
-        return;
-    }
     print_lines(text);
+    if (line) {
+        printf(EIGHT "It was at %s\n", line);
+    }
     if (strstr(text, ": a race")) { /* cuda_on_cpu stopped the kernel */
         printf("        This is a race: a barrier (__syncthreads) is missing.\n");
     }
@@ -498,6 +511,12 @@ static bool grade_one(const Exercise *e) {
         return false;
     }
     wrong_now[e - exercises] = true;
+    const char *another = strstr(text, begin_there);
+    if (another) { /* what else it says is that one's fault */
+        printf("  %-4s  waits for %.3s    %s\n", e->id, another - 3, e->title);
+        printf(EIGHT "%.3s%s", another - 3, begin_there);
+        return false;
+    }
     print_wrong(e, status, text);
     return false;
 }

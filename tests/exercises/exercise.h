@@ -95,6 +95,15 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
+/* ---- where a signal met the student's code ---------------------------------------- */
+
+/* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
+ * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
+ * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
+void crash_prepare(void);
+void crash_print_frames(void);
+const char *crash_line(char *text, const char *folder);
+
 /* ---- answers: numbers that the student finds by hand or by measuring ------------- */
 
 /* ask: question `letter` of this exercise; its answer stands in answers.txt. A mistake
