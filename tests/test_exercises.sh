@@ -110,7 +110,8 @@ chapter() { # chapter N
     mkdir -p "$root/$n"
     run_make "$n" start >"$root/$n/start"
     report $? "make start N=$n"
-    grader=$(find build -path "*/$mine/grade" -type f)
+    # One for each compiler that was ever used here: that of this run is the newest.
+    grader=$(find build -path "*/$mine/grade" -type f -exec ls -t {} + | head -n 1)
     exercises=$(grep -ohE "^ */\\* exercise $n\\.[1-6] \\*/" common/*.c chapters/0"$n"_*/*.c* |
         awk '{ print $3 }' | sort -u)
     run_make "$n" grade >"$root/$n/graded"
