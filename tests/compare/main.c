@@ -120,8 +120,8 @@ static void explain(Tensor A, Tensor B, double tolerance) {
     }
     const double worst = off_by(A, B, 1, &where);
     printf("  worst at %s: mine %.8g, theirs %.8g; off by %.2e of the largest number\n",
-           tensor_index_text(A, where, a), (double)A.data[where],
-           (double)B.data[where], worst / fmax(largest(B), 1e-30));
+           tensor_index_text(A, where, a), (double)A.data[where], (double)B.data[where],
+           worst / fmax(largest(B), 1e-30));
     const double f = factor_of(A, B, room);
     if (f != 0) {
         printf("  mine is theirs times %.6g\n", f);

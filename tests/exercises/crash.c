@@ -25,24 +25,26 @@ void crash_print_frames(void) {
     backtrace_symbols_fd(frames, count, STDOUT_FILENO);
 }
 
-/* The offset in "PROGRAM(+0x1234) [0x...]" of one frame, 0 if it isn't this program's.
- * A frame's address is where its call returns to, behind the call; only that of frame
- * 2, which the signal met (after the handler and the kernel's way back), is exact. */
-static unsigned long offset_of(const char *frame, int number) {
+/* The offset in "PROGRAM(+0x1234) [0x...]" of a frame; 0: it isn't this program's. */
+static unsigned long offset_of(const char *frame) {
     const char *at = strstr(frame, "/grade(+0x"), *end = strchr(frame, '\n');
     if (!at || (end && at > end)) {
         return 0;
     }
-    return strtoul(at + strlen("/grade(+"), NULL, 16) - (number == 2 ? 0 : 1);
+    return strtoul(at + strlen("/grade(+"), NULL, 16);
 }
 
-/* The command that prints "FILE:LINE" for each frame, the innermost first. */
+/* The command that prints "FILE:LINE" for each frame, the innermost first. A frame's
+ * address is where its call returns to, behind the call: 1 is taken away. Frame 2 is
+ * where the signal came (before it are the handler and the kernel's way back): that
+ * address is exact, and is asked for too, because some instructions have no line. */
 static void ask_for_lines(const char *frames, char *command, size_t size) {
     int used = snprintf(command, size, "addr2line -i -e /proc/%ld/exe", (long)getpid());
     for (int number = 0; *frames && number < FRAMES; number++) {
-        const unsigned long offset = offset_of(frames, number);
-        if (offset && (size_t)used < size - 32) {
-            used += snprintf(command + used, size - (size_t)used, " %#lx", offset);
+        const unsigned long offset = offset_of(frames);
+        for (int back = number == 2 ? 0 : 1; offset && back <= 1; back++) {
+            used += snprintf(command + used, size - (size_t)used, " %#lx",
+                             offset - (unsigned long)back);
         }
         frames += strcspn(frames, "\n");
         frames += *frames == '\n';
@@ -52,7 +54,7 @@ static void ask_for_lines(const char *frames, char *command, size_t size) {
 
 const char *crash_line(char *text, const char *folder) {
     static char found[PATH];
-    char *frames = strstr(text, mark), command[FRAMES * 32], line[PATH];
+    char *frames = strstr(text, mark), command[FRAMES * 64], line[PATH];
     found[0] = '\0';
     if (!frames) {
         return NULL;
@@ -63,7 +65,7 @@ const char *crash_line(char *text, const char *folder) {
     FILE *lines = popen(command, "r");
     while (lines && fgets(line, sizeof line, lines)) {
         const char *at = strstr(line, folder);
-        if (at && !found[0]) {
+        if (at && !strstr(at, ":?") && !found[0]) {
             snprintf(found, sizeof found, "%.*s", (int)strcspn(at, " \n"), at);
         }
     }

@@ -95,7 +95,7 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
-/* ---- where a signal met the student's code ---------------------------------------- */
+/* ---- where a signal met the student's code --------------------------------------- */
 
 /* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
  * is printed. crash_line: cuts off what that printed, and finds the innermost line of a

@@ -140,8 +140,8 @@ static void mistake_unwritten(Tensor T) {
     for (long i = 0; i < tensor_count(T); i++) {
         any = any || isnan(numbers[i]);
     }
-    mistake_if("nan, which stands wherever nothing was written yet: did you add to it "
-               "(+=, matmul_.._add)?",
+    mistake_if("nan, which stands wherever nothing was written yet, and stays where "
+               "something is added to it (+=, matmul_.._add)",
                any);
 }
 
@@ -212,9 +212,10 @@ static void forward(void) {
     forward_case(1, 1, 1, 1);
     case_is("a mask that isn't NULL");
     expect_true(stops(unfit_mask, NULL),
-                "A mask (3,3) for 2 queries and 2 keys goes unseen.");
-    mistake_if("attention_forward without its third step: does it call "
-               "apply_mask(A, *mask) where there is a mask?",
+                "A mask (3,3) for 2 queries and 2 keys is not seen. Does "
+                "attention_forward call apply_mask?");
+    mistake_if("attention_forward without its third step: where there is a mask, "
+               "apply_mask(A, *mask)",
                true);
 }
 
