@@ -98,6 +98,13 @@ demos_of = $(wildcard $(call dir_of,$(1))/demo_*.c)
 not_layers_of = $(addprefix $(call dir_of,$(1))/,main.c gradient_checks.c) $(call demos_of,$(1))
 layers_of = $(filter-out $(call not_layers_of,$(1)),$(wildcard $(call dir_of,$(1))/*.c))
 upto = $(wordlist 1,$(1),1 2 3 4 5 6)
+# Calls of layers that a chapter's --dump looks into (demo_dump_*.c): the linker sends
+# them there first.
+SEEN_2 := softmax_forward softmax_backward
+SEEN_4 := mlp_backward multi_head_attention_backward
+seen = $(addprefix -Wl$(comma)--wrap=,$(SEEN_$(1)))
+# What a chapter's program takes from its layers in double.
+IN_DOUBLE_OF = $(foreach name,gradient_checks dump_in_double,--keep-global-symbol=chapter$(1)_$(name))
 sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
@@ -121,7 +128,7 @@ PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-gpu gpu-report equations pages studies plots
+.PHONY: all help setup found data test test-quick test-training test-gpu gpu-report equations pages studies plots
 .PHONY: start grade mine report compare format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
@@ -149,6 +156,9 @@ test: ## run every test, plainly and under ASan and UBSan; installs Check if mis
 test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
 	@for flavour in float double; do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
+
+test-training: chapter5 ## do the pages show what two minutes of training print?
+	@sh tests/test_training.sh
 
 test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
 	@NVCC='$(NVCC)' sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
@@ -178,9 +188,9 @@ $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need
 report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a study group: build/report.md
 	@sh common/scripts/report.sh build/report.md '$(CC)' '$(OPTIMISE) $(OPENMP)' '$(NVCC)'
 
-compare: $(BUILD)/float/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
+compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
 	@$< '$(A)' '$(B)' $(TOL)
-$(BUILD)/float/tests/compare/compare: $(call objects,float,tests/compare/main.c $(call sources_for,5)) | need-libraries
+$(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz $(LDLIBS) -o $@
 
@@ -224,7 +234,7 @@ clean: ## remove what was built; never what you wrote
 
 .PHONY: run-tests need-compiler need-libraries need-check
 CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/compare/compare
+run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
 	@for flavour in $(FLAVOURS); do \
 	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
 	@for flavour in $(CUDA_FLAVOURS); do \
@@ -232,7 +242,7 @@ run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests
 	@CC='$(CC)' sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
 	@CC='$(CC)' sh tests/test_report.sh
-	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/float/tests/compare/compare
+	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
@@ -316,11 +326,11 @@ define chapter_rules
 chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
              $(BUILD)/double/chapter$(1)_gradient_checks.o | found $(if $(filter 5,$(1)),need-libraries data)
 	$$(call say,link,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
 $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call demos_of,$(1)) $(call sources_for,$(1)))
 	$$(call say,join,$$@)
-	$$(Q)$$(CC) -r -nostdlib $$^ -o $$@.all
-	$$(Q)objcopy --keep-global-symbol=chapter$(1)_gradient_checks $$@.all $$@
+	$$(Q)$$(CC) -r -nostdlib $(call seen,$(1)) $$^ -o $$@.all
+	$$(Q)objcopy $(call IN_DOUBLE_OF,$(1)) $$@.all $$@
 	@rm -f $$@.all
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
@@ -413,11 +423,11 @@ $(GRADE): $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER
 $(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
              $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries data)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
 $(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -r -nostdlib $^ -o $@.all
-	$(Q)objcopy --keep-global-symbol=chapter$(N)_gradient_checks $@.all $@
+	$(Q)$(CC) -r -nostdlib $(call seen,$(N)) $^ -o $@.all
+	$(Q)objcopy $(call IN_DOUBLE_OF,$(N)) $@.all $@
 	@rm -f $@.all
 $(BUILD)/double/$(MINE)/tests: $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)

@@ -101,7 +101,7 @@ bool tensor_same_shape(Tensor A, Tensor B);
 #define TENSOR_SHAPE_TEXT 64
 char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]);
 
-/* tensor_index_text: "[0][2]", where element i of T is, counted row by row. */
+/* tensor_index_text: "[0][2]", where T's element i (counted by rows) is; as above. */
 char *tensor_index_text(Tensor T, long i, char text[TENSOR_SHAPE_TEXT]);
 
 /* ---- shapes are asserted at the entry of every public function --------- */

@@ -25,6 +25,43 @@ done
         print ladder, $1, $7, x
     }' >plots/access_counts.dat
 
+# What `make gpu-report` timed. Flops for a byte, from the loads that gpu_matmul.cu states:
+# 2 m n k of 4 bytes for 2 m n k flops, then 1/32, 1/64 and 1/128 of that.
+if [ -s notes/gpu_ladders.csv ]; then
+    awk -F, '
+        $1 == "limit" && $2 == "multiply-add" { fma = $5 }
+        $1 == "limit" && $2 == "copy" { copy = $6 }
+        /4096 x 4096/ {
+            speed[$1, $2] = $5
+            if ($1 == "square Y = X W^T") rung[++rungs] = $2
+        }
+        $1 ~ /^(softmax|layer norm|bias and GELU|AdamW)/ {
+            gsub(/ /, "_", $1)
+            gsub(/ /, "_", $2)
+            if (!($1 in count)) kernel[++kernels] = $1
+            of[$1, ++count[$1]] = $1 " " $2 " " $6
+        }
+        END {
+            for (i = 1; i <= rungs; i++)
+                print rung[i], speed["square Y = X W^T", rung[i]],
+                      speed["square dX = dY W", rung[i]], speed["square dW = dY^T X", rung[i]]
+            printf "\n\n"
+            for (i = 1; i <= kernels; i++) {
+                x += 0.7
+                for (j = 1; j <= count[kernel[i]]; j++) print of[kernel[i], j], ++x
+            }
+            printf "\n\n%s %s\n", fma, copy
+        }' notes/gpu_ladders.csv >plots/gpu_ladders.dat
+    awk -F, '
+        $1 == "limit" && $2 == "multiply-add" { fma = $5 }
+        $1 == "limit" && $2 == "copy" { copy = $6 }
+        BEGIN { less["naive"] = less["coalesced"] = 1; less["shared"] = 32
+                less["registers"] = 64; less["vectorised"] = 128 }
+        $1 == "square dX = dY W" && /4096 x 4096/ && ($2 in less) {
+            print $2, less[$2] / 4, $5 }
+        END { printf "\n\n%s %s\n", fma, copy }' notes/gpu_ladders.csv >plots/gpu_roofline.dat
+fi
+
 # A trained model's figures, and how training scales with threads.
 model=chapter5.safetensors
 if [ -s "$model" ]; then
@@ -80,8 +117,8 @@ for name in learning_rates confusion_matrix patch_filters position_similarity \
         echo "left out: $name: there is no $model; ./chapter5 trains it in two minutes"
     fi
 done
-if ! [ -s notes/gpu_ladders.csv ]; then
-    echo "left out: ladders on a GPU: \`make gpu-report\` on a machine with one times them"
-fi
+for name in gpu_ladders gpu_roofline; do
+    draw "$name" "plots/$name.dat" "make gpu-report, on a machine with a GPU,"
+done
 "$check" "$out"/*.png
 echo "$drawn pictures, as PNG and SVG, in $out"

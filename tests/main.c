@@ -33,7 +33,7 @@ static Suite *(*const suites[])(void) = {
     adamw_suite,        schedule_suite,      dataset_suite,
     safetensors_suite,  checkpoint_suite,    trainer_suite,
     settings_suite,     options_suite,       inspect_suite,
-    other_layers_suite, reference_suite,
+    other_layers_suite, dump_suite,          reference_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

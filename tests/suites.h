@@ -20,6 +20,7 @@ Suite *linear_suite(void);
 Suite *parameters_suite(void);
 Suite *gradcheck_suite(void);
 Suite *report_suite(void);
+Suite *dump_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);

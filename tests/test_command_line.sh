@@ -540,6 +540,8 @@ check 'help lists the products' says '--matmul NAME +naive coalesced shared regi
 check 'and the attentions' says '--attention NAME +materialised fused'
 chapter6 --matmul fastest
 check 'an unknown product is refused' one_line 2 "--matmul can't be \"fastest\""
+chapter6 --emulate --matmul cublas --check
+check 'what the emulator has not is refused, with or without nvcc' exited 2
 chapter6 --attention
 check 'a missing name is refused' one_line 2 "--attention can't be \"\""
 chapter6 --bacth 3

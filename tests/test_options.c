@@ -156,13 +156,21 @@ START_TEST(a_resumed_run_is_saved_where_it_was) {
 }
 END_TEST
 
+START_TEST(double_is_for_a_dump) {
+    ck_assert(parsed("--dump file --double").in_double);
+    ck_assert(parsed("--double --dump file").in_double);
+    ck_assert(!parsed("--dump file").in_double);
+    assert_refused("--double", "--double is for --dump");
+}
+END_TEST
+
 START_TEST(help_names_every_option) {
     capture_begin();
     options_help("chapter5");
     const char *text = capture_end();
     const char *others[] = {"--data", "--save",  "--resume",   "--eval",
                             "--log",  "--steps", "--describe", "--gradcheck",
-                            "--help", "--look",  "--dump"};
+                            "--help", "--look",  "--dump",     "--double"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         ck_assert_msg(strstr(text, setting_options[i].option) != NULL, "no %s",
                       setting_options[i].option);
@@ -341,6 +349,7 @@ Suite *options_suite(void) {
     tcase_add_test(good, paths_and_flags_are_taken);
     tcase_add_test(good, many_options_work_together_and_the_last_wins);
     tcase_add_test(good, a_resumed_run_is_saved_where_it_was);
+    tcase_add_test(good, double_is_for_a_dump);
     tcase_add_test(good, help_names_every_option);
     TCase *bad = add_case(suite, "refused");
     tcase_add_test(bad, an_unknown_option_is_named);

@@ -145,18 +145,106 @@ for n in 1 2 3 4 5 6; do
     ok "$page: lists the exercises $known" $?
 done
 
+# ---- fences -------------------------------------------------------------------------------
+
+# fences.awk says of which kinds they may be, and who tests each kind.
+echo "-- fences"
+course() { # the pages that teach, and their notes
+    find README.md notes chapters -name '*.md' | sort
+}
+fenced() { # fenced MARK PAGE: what stands below it
+    awk -v mark="<!-- $1 -->" -f tests/fenced.awk "$2"
+}
+of_kind() { # of_kind KIND PAGE: what stands in fences ```KIND
+    awk -v kind="$1" '/^ *```/ { inside = !inside && $0 ~ "```" kind "$"; next } inside' "$2"
+}
+command -v python3 >/dev/null 2>&1 || echo "NOT RUN: python3 isn't there to read its fences"
+for page in $(course); do
+    awk -f tests/fences.awk "$page"
+    ok "$page: every fence is of a kind that is tested" $?
+    awk -f tests/listing.awk "$page"
+    ok "$page: its listings are the sources'" $?
+    of_kind sh "$page" | sh -n
+    ok "$page: its commands parse" $?
+    if command -v python3 >/dev/null 2>&1; then
+        of_kind python "$page" | python3 -c 'import ast, sys; ast.parse(sys.stdin.read())'
+        ok "$page: its Python parses" $?
+    fi
+    grep -E '^<!-- (training|compare) output: ' "$page" | awk '{ print $2 }' | sort -u |
+        while read -r kind; do
+            grep -qF "<!-- $kind output: " "tests/test_$kind.sh" || echo "$kind"
+        done >"$scratch/unread"
+    [ ! -s "$scratch/unread" ]
+    ok "$page: tests/test_$(cat "$scratch/unread").sh reads its outputs" $?
+done
+
+# What was measured once stands in every page that shows it with the same numbers.
+agree() { # agree MARK PAGE...
+    mark=$1
+    shift
+    first=$1
+    for page in "$@"; do
+        fenced "$mark" "$first" >"$scratch/there"
+        if ! fenced "$mark" "$page" | cmp -s - "$scratch/there" || [ ! -s "$scratch/there" ]; then
+            echo "      $mark: not the same in $first and $page"
+            return 1
+        fi
+    done
+}
+# shellcheck disable=SC2046 # names of pages
+grep -hE '^<!-- measured: ' $(course) | sed 's/<!-- //; s/ -->//' | sort -u >"$scratch/measured"
+while read -r mark; do
+    # shellcheck disable=SC2046 # names of pages
+    agree "$mark" $(grep -lxF "<!-- $mark -->" $(course))
+    ok "$mark: the same in every page" $?
+done <"$scratch/measured"
+
+# page LINE...: a page of these lines; refused by SCRIPT, with WORDS, or not.
+page() {
+    printf '%s\n' "$@" >"$scratch/page.md"
+}
+refused() { # refused WHAT SCRIPT WORDS
+    ! awk -f "tests/$2" "$scratch/page.md" >"$scratch/out" && grep -qF "$3" "$scratch/out"
+    ok "$1 is found" $?
+}
+page '```' 'PASS  all' '```'
+refused "an output without its mark" fences.awk 'page.md:1: a fence (```)'
+page '```c' 'int x;' '```'
+refused "a listing without its file" fences.awk 'page.md:1: a fence (```c)'
+page '<!-- output: ./chapter1 -->' '```text' 'x' '```'
+refused "a mark before a fence of another kind" fences.awk 'page.md:2'
+page '<!-- output: ./chapter1 -->' 'words' '```sh' 'make' '```'
+refused "a mark that stands alone" fences.awk 'a mark without a fence'
+page '```text' 'PASS  all' '```'
+refused "an output that says it is text" fences.awk "a program's words"
+page '```text' 'y = x'
+refused "a fence that isn't closed" fences.awk 'not closed'
+header='<!-- listing: common/tensor.h -->'
+page "$header" '```c' '    real *data;                 /* the first ...' '...' '} Tensor;' '```'
+awk -f tests/listing.awk "$scratch/page.md" && awk -f tests/fences.awk "$scratch/page.md"
+ok "a listing with something left out stands in its file" $?
+page "$header" '```c' '    float *data;                /* the first ...' '```'
+refused "a listing of other words" listing.awk 'float'
+page "$header" '```c' '} Tensor;' '...' '    real *data;                 /* the first ...' '```'
+refused "a listing in another order" listing.awk 'real'
+page "$header" '```c' 'typedef struct {' '    int ndim;                   /* 1 to 4 */' '```'
+refused "a listing that leaves a line out and doesn't say so" listing.awk 'typedef'
+page '<!-- listing: common/nothing.h -->' '```c' 'int x;' '```'
+refused "a listing of no file" listing.awk 'nothing.h'
+
+sed 's/ratio 4\.22/ratio 4.23/' README.md >"$scratch/page.md"
+! agree 'measured: make bench' notes/cpu_speed.md "$scratch/page.md" >/dev/null
+ok "a measurement that differs between two pages is found" $?
+page '```sh' 'make "test' '```' '```python' 'x = (1' '```'
+! of_kind sh "$scratch/page.md" | sh -n 2>/dev/null
+ok "a command that doesn't parse is found" $?
+! of_kind python "$scratch/page.md" | python3 -c 'import ast, sys; ast.parse(sys.stdin.read())' 2>/dev/null
+ok "Python that doesn't parse is found" $?
+
 # ---- outputs --------------------------------------------------------------------------------------
 
-# A fence after <!-- output: COMMAND --> is what the command prints (same_output.awk).
-# After <!-- training output: ./chapter5 -->: what two minutes of training print; that is
-# for tests/test_training.sh.
+# A fence below <!-- output: COMMAND --> is what the command prints (same_output.awk).
 echo "-- outputs"
-fences() { # fences MARK PAGE: what stands in the fences after MARK
-    awk -v mark="$1" '
-        $0 == mark { wanted = 1; next }
-        /^```/ { if (inside) inside = 0; else if (wanted) { inside = 1; wanted = 0 }; next }
-        inside { print }' "$2"
-}
 outputs=0
 for page in $(pages); do
     grep -oE '^<!-- output: [^>]* -->' "$page" | sed 's/<!-- output: //; s/ -->//' | sort -u \
@@ -164,12 +252,71 @@ for page in $(pages); do
     while read -r command; do
         outputs=$((outputs + 1))
         sh -c "$command" >"$scratch/got" 2>&1 </dev/null
-        fences "<!-- output: $command -->" "$page" >"$scratch/said"
+        fenced "output: $command" "$page" >"$scratch/said"
         awk -v page="$page" -v command="$command" -f tests/same_output.awk \
             "$scratch/got" "$scratch/said"
         ok "$page: what $command prints" $?
     done <"$scratch/commands"
 done
+same() { # same SAID GOT...: is the line SAID what is printed, in the lines GOT?
+    said=$1
+    shift
+    printf '%s\n' "$@" >"$scratch/got"
+    echo "$said" >"$scratch/said"
+    awk -v least=1 -v room="${room:-}" -f tests/same_output.awk "$scratch/got" "$scratch/said" >/dev/null
+}
+same 'loss 0.6870 ... test 0.8924' 'loss 0.6871 7000 images/s test 0.8930'
+ok "... stands for words within a line" $?
+! same 'loss 0.6870 ... test 0.8924' 'loss 0.6870 7000 images/s test 0.7924'
+ok "a number after ... is compared" $?
+room=0.01
+same 'loss 0.6870 ... test 0.8924' 'loss 0.6990 7000 images/s test 0.9024'
+ok "room for an accuracy, 2% for a loss" $?
+! same 'loss 0.6870 ... test 0.8924' 'loss 0.6870 7000 images/s test 0.9034'
+ok "an accuracy that is off by more is found" $?
+room=
+
+# A debugger's session: what is typed after (gdb), and what it answers.
+for page in $(course); do
+    grep -E '^<!-- session: gdb ' "$page" | sed 's/<!-- session: //; s/ -->//' >"$scratch/commands"
+    while read -r command; do
+        fenced "session: $command" "$page" >"$scratch/session"
+        grep -vF -e '(gdb) ' -e "\$ $command" "$scratch/session" >"$scratch/said"
+        set --
+        while read -r typed; do
+            set -- "$@" -ex "$typed"
+        done <<END
+$(sed -n 's/^(gdb) //p' "$scratch/session")
+END
+        # shellcheck disable=SC2086 # the command's words
+        if ! gdb -q -batch -ex run --args true 2>&1 | grep -q 'exited normally'; then
+            echo "NOT RUN: gdb isn't there, or may not run a program: $page: $command"
+        else
+            gdb -q -batch "$@" ${command#gdb } >"$scratch/got" 2>&1 </dev/null
+            awk -v least=2 -v page="$page" -v command="$command" -f tests/same_output.awk \
+                "$scratch/got" "$scratch/said"
+            ok "$page: what $command answers" $?
+        fi
+    done <"$scratch/commands"
+done
+
+# The training run's comparison (tests/test_training.sh; the run itself takes minutes): a
+# run that printed the pages' own lines passes; one with another accuracy doesn't.
+for page in README.md chapters/05_*/README.md; do
+    fenced 'training output: ./chapter5' "$page" | grep -v '^ *\.\.\.$'
+done >"$scratch/trained"
+sh tests/test_training.sh "$scratch/trained" >/dev/null
+ok "the pages' own training run is what they show" $?
+wrong_run() { # wrong_run WHAT WORDS SED: that run with a change
+    sed "$3" "$scratch/trained" >"$scratch/changed"
+    ! sh tests/test_training.sh "$scratch/changed" >"$scratch/out" && grep -qF "$2" "$scratch/out"
+    ok "a training run with $1 is found" $?
+}
+wrong_run "another final accuracy" 'README.md: what' 's/^test accuracy: .*/test accuracy: 0.8778/'
+wrong_run "a class that isn't learned" "the classes'" 's/^Trouser .*0\.98/Trouser          0.78/'
+wrong_run "another first epoch" 'the first epoch' 's/^\(epoch  1.*test\) .*/\1 0.7018/'
+wrong_run "an epoch less" 'README.md: what' '/^epoch 12/d'
+wrong_run "another image" 'README.md: what' '/=%####*-/s/#/+/g'
 # Accuracies are compared to the last digit: 2% would say nothing.
 sh common/scripts/studies_table.sh >"$scratch/got"
 ok "the studies have a table" $?
@@ -177,7 +324,7 @@ awk '/^<!-- output: sh common.scripts.studies_table/ { wanted = 1; next }
     /^```/ && wanted { inside = !inside; wanted = inside; next } inside' notes/studies.md |
     cmp -s - "$scratch/got"
 ok "notes/studies.md has the table of notes/studies.csv, to the digit" $?
-[ "$outputs" -ge 4 ]
+[ "$outputs" -ge 12 ]
 ok "outputs were compared ($outputs)" $?
 
 echo "$passed passed, $failed failed"

@@ -69,6 +69,21 @@ static void assert_refused(const char *path, const char *words) {
 
 /* ---- what is good -------------------------------------------------------- */
 
+START_TEST(names_and_texts_may_hold_any_character) {
+    Error error = {""};
+    const char *path = in_scratch("odd");
+    static const char odd[] = "\"\\ \x01\t\n\x1f \x7f / \xc3\xa9";
+    SafetensorsEntry entry = {"", random_tensor('a', SHAPE(2))};
+    snprintf(entry.name, sizeof entry.name, "%s", odd);
+    const SafetensorsText text = {odd, odd};
+    ck_assert(safetensors_write(path, &entry, 1, &text, 1, &error));
+    Safetensors file = opened(path);
+    ck_assert_str_eq(safetensors_metadata(&file, odd), odd);
+    ck_assert(safetensors_read(&file, odd, unset_tensor(SHAPE(2)), &error));
+    safetensors_close(&file);
+}
+END_TEST
+
 START_TEST(what_is_written_is_read_back_bit_for_bit) {
     Error error = {""};
     Safetensors file = opened(write_good("good"));
@@ -390,6 +405,7 @@ Suite *safetensors_suite(void) {
     TCase *good = add_scratch_case(suite, "whole files");
     tcase_add_test(good, what_is_written_is_read_back_bit_for_bit);
     tcase_add_test(good, the_file_is_what_the_format_says);
+    tcase_add_test(good, names_and_texts_may_hold_any_character);
     tcase_add_test(good, single_and_double_numbers_are_both_read);
     tcase_add_test(good, a_tensor_can_be_read_into_some_columns_of_a_wider_one);
     tcase_add_test(good, tensors_may_lie_in_another_order_than_they_are_named);

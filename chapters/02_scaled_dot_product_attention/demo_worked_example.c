@@ -125,10 +125,17 @@ static void check_the_layer(Tensor Q, Tensor K, Tensor V, Tensor dO) {
     by_hand(dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
 }
 
+void worked_example_inputs(Tensor *Q, Tensor *K, Tensor *V, Tensor *dO) {
+    *Q = tensor2(q, QUERIES, D_K);
+    *K = tensor2(k, KEYS, D_K);
+    *V = tensor2(v, KEYS, D_V);
+    *dO = tensor2(d_o, QUERIES, D_V);
+}
+
 void worked_example_demo(void) {
     real a[QUERIES * KEYS], o[QUERIES * D_V];
-    Tensor Q = tensor2(q, QUERIES, D_K), K = tensor2(k, KEYS, D_K);
-    Tensor V = tensor2(v, KEYS, D_V), dO = tensor2(d_o, QUERIES, D_V);
+    Tensor Q, K, V, dO;
+    worked_example_inputs(&Q, &K, &V, &dO);
     Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
 
     report_section("2.1 A worked example, forward");

@@ -9,15 +9,18 @@
 #include <string.h>
 
 #include "attention_demos.h"
+#include "dump.h"
 #include "gradient_checks.h"
 #include "report.h"
 
 static void print_help(void) {
-    printf("usage: ./chapter2\n"
+    printf("usage: ./chapter2 [--dump FILE [--double]]\n"
            "\n"
            "Chapter 2 of the course: scaled dot-product attention, forward and\n"
            "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
-           "checks; takes no arguments. Run in the course's folder, it also writes\n"
+           "checks. --dump FILE writes every tensor of a small pass for make compare,\n"
+           "with --double in double, and nothing else. Run in the course's folder, it "
+           "also writes\n"
            "its measurements into plots/*.dat. Exit status: 0 when every check holds, "
            "else 1.\n"
            "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
@@ -38,8 +41,15 @@ int main(int argc, char **argv) {
         print_help();
         return 0;
     }
+    int status;
+    if (dump_asked(argc, argv, "chapter2", chapter2_dump, chapter2_dump_in_double,
+                   &status)) {
+        return status;
+    }
     if (argc > 1) {
-        fprintf(stderr, "chapter2: unknown argument \"%.60s\" (there is only --help)\n",
+        fprintf(stderr,
+                "chapter2: unknown argument \"%.60s\" (there are --help, and --dump "
+                "FILE [--double])\n",
                 argv[1]);
         return 2;
     }

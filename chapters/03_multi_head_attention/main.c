@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "gradient_checks.h"
+#include "demo_dump_msa.h"
 #include "demo_heads_cost.h"
 #include "demo_msa_instance.h"
 #include "demo_order.h"
+#include "dump.h"
 #include "report.h"
 #include "demo_separate_heads.h"
 
@@ -127,14 +129,23 @@ static bool order_and_cost(Error *error) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: ./chapter3\n"
+        printf("usage: ./chapter3 [--dump FILE [--double]]\n"
                "Multi-head attention and position encodings: prints the lesson's "
                "numbers and checks\nthem; writes plots/positional_encoding.dat. Exit "
-               "status 0 when every check holds.\n");
+               "status 0 when every check holds.\n--dump FILE writes every tensor of a "
+               "small pass for make compare, with --double in\ndouble, and nothing "
+               "else.\n");
         return 0;
     }
+    int status;
+    if (dump_asked(argc, argv, "chapter3", chapter3_dump, chapter3_dump_in_double,
+                   &status)) {
+        return status;
+    }
     if (argc > 1) {
-        fprintf(stderr, "chapter3: unknown argument '%s': it takes none but --help\n",
+        fprintf(stderr,
+                "chapter3: unknown argument '%s': it takes --help, or --dump FILE "
+                "[--double]\n",
                 argc > 2 && strcmp(argv[1], "--help") == 0 ? argv[2] : argv[1]);
         return 2;
     }

@@ -13,6 +13,8 @@
 #endif
 
 #include "demo_block_steps.h"
+#include "demo_dump_block.h"
+#include "dump.h"
 #include "encoder_block.h"
 #include "demo_encoder_pieces.h"
 #include "gradient_checks.h"
@@ -108,13 +110,20 @@ static bool lesson(NormPlace norm, Error *error) {
 }
 
 static const char usage[] =
-    "usage: ./chapter4 [--norm pre|post]\n"
+    "usage: ./chapter4 [--norm pre|post] | --dump FILE [--double]\n"
     "The encoder block: prints the lesson's numbers and checks them; writes\n"
     "plots/gradient_norms_by_depth.dat. --norm says which block section 4.4 takes\n"
-    "apart (default: pre). Exit status 0 when every check holds.\n";
+    "apart (default: pre). Exit status 0 when every check holds.\n"
+    "--dump FILE writes every tensor of one pass through a small pre-norm block for\n"
+    "make compare, with --double in double, and nothing else.\n";
 
 int main(int argc, char **argv) {
     NormPlace norm = PRE_NORM;
+    int status;
+    if (dump_asked(argc, argv, "chapter4", chapter4_dump, chapter4_dump_in_double,
+                   &status)) {
+        return status;
+    }
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--help") == 0) {

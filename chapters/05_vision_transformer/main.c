@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "describe.h"
-#include "dump.h"
+#include "dump_vit.h"
 #include "gradient_checks.h"
 #include "options.h"
 #include "report.h"
@@ -42,16 +42,6 @@ static int describe(const Options *options) {
     return report_verdict("chapter5", 0);
 }
 
-static int dump(const char *path) {
-    Error error;
-    if (!dump_write(path, &error)) {
-        fprintf(stderr, "chapter5: %s\n", error.text);
-        return 1;
-    }
-    printf("every tensor of one pass: %s\n", path);
-    return 0;
-}
-
 int main(int argc, char **argv) {
     Options options;
     Error error;
@@ -67,7 +57,8 @@ int main(int argc, char **argv) {
         return describe(&options);
     }
     if (options.dump) {
-        return dump(options.dump);
+        return dump_run("chapter5", options.dump,
+                        options.in_double ? chapter5_dump_in_double : chapter5_dump);
     }
     if (!options.eval) {
         print_equations();

@@ -61,8 +61,8 @@ static const char *path_help[] = {
     "  --steps N              stop after N steps (to try things out)",
     "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
     "                         H/14, or of the model the other options make: this",
-    "  --dump FILE            one small pass, every tensor of it (for make compare;",
-    "                         chapter 5)",
+    "  --dump FILE            one small pass, every tensor of it (for make compare)",
+    "  --double               that pass in double (chapter 5)",
     "  --gradcheck            only check every gradient, in double",
     "  --help                 this text",
 };
@@ -142,7 +142,8 @@ static bool number_of_word(int option, const char *value, char number[2],
     int count = 0;
     for (; count < MOST_WORDS && words[count]; count++) {
         if (strcmp(value, words[count]) == 0) {
-            snprintf(number, 2, "%d", count);
+            number[0] = (char)('0' + count);
+            number[1] = '\0';
             return true;
         }
     }
@@ -202,6 +203,9 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     if (strcmp(word, "--gradcheck") == 0) {
         return o->gradcheck = true;
     }
+    if (strcmp(word, "--double") == 0) {
+        return o->in_double = true;
+    }
     const bool is_steps = strcmp(word, "--steps") == 0;
     int path = -1, setting = -1;
     for (int i = 0; i < (int)(sizeof paths / sizeof paths[0]); i++) {
@@ -260,6 +264,9 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
     }
     if (!o->log) {
         o->log = o->own_log;
+    }
+    if (o->in_double && !o->dump) {
+        return error_set(error, "--double is for --dump FILE: training is in float");
     }
     if (o->look && (o->eval || o->resume)) {
         return error_set(error, "--look, and --eval or --resume: one or the other");

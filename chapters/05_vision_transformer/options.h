@@ -21,6 +21,7 @@ typedef struct {
     const char *log;      /* --log; default: own_log */
     const char *dump;     /* --dump, or NULL */
     const char *describe; /* --describe, or NULL */
+    bool in_double;       /* --double: the dump */
     bool gradcheck, help;
     long max_steps; /* --steps: stop after this many, -1: don't */
 } Options;

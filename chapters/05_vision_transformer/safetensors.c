@@ -1,20 +1,15 @@
-/* safetensors.c: see safetensors.h. JSON is read and written by jansson. */
+/* safetensors.c: see safetensors.h. jansson reads the JSON. */
 #include "safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_HEADER_BYTES 100000000L
-
-/* ---- reading ------------------------------------------------------------ */
 
 typedef struct {
     const char *dtype;
@@ -225,117 +220,4 @@ bool safetensors_read(Safetensors *file, const char *name, Tensor T, Error *erro
         return error_set(error, "%s: %s", file->path, strerror(errno));
     }
     return read_numbers(file, name, dtype_bytes(place.dtype), T, error);
-}
-
-/* ---- writing ------------------------------------------------------------ */
-
-/* The header as text, padded with spaces to a multiple of 8 bytes; NULL: no memory. */
-static char *make_header(const SafetensorsEntry *entries, int count,
-                         const SafetensorsText *texts, int text_count) {
-    json_t *header = json_object(), *metadata = json_object();
-    for (int i = 0; i < text_count; i++) {
-        json_object_set_new(metadata, texts[i].key, json_string(texts[i].text));
-    }
-    json_object_set_new(header, "__metadata__", metadata);
-    json_int_t begin = 0;
-    for (int i = 0; i < count; i++) {
-        Tensor T = entries[i].T;
-        json_int_t end = begin + (json_int_t)tensor_count(T) * (json_int_t)sizeof(real);
-        json_t *shape = json_array();
-        for (int d = 0; d < T.ndim; d++) {
-            json_array_append_new(shape, json_integer(T.shape[d]));
-        }
-        json_t *entry =
-            json_pack("{s:s, s:o, s:[I,I]}", "dtype", sizeof(real) == 4 ? "F32" : "F64",
-                      "shape", shape, "data_offsets", begin, end);
-        json_object_set_new(header, entries[i].name, entry);
-        begin = end;
-    }
-    char *text = json_dumps(header, JSON_COMPACT);
-    json_decref(header);
-    if (!text) {
-        return NULL;
-    }
-    const size_t length = strlen(text), padded = (length + 7) / 8 * 8;
-    char *wide = realloc(text, padded + 1);
-    if (!wide) {
-        free(text);
-        return NULL;
-    }
-    memset(wide + length, ' ', padded - length);
-    wide[padded] = '\0';
-    return wide;
-}
-
-static bool write_all(FILE *file, const char *header, const SafetensorsEntry *entries,
-                      int count) {
-    const uint64_t length = strlen(header);
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(length >> (8 * i));
-    }
-    bool ok =
-        fwrite(bytes, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length;
-    for (int i = 0; ok && i < count; i++) {
-        const size_t numbers = (size_t)tensor_count(entries[i].T);
-        ok = fwrite(entries[i].T.data, sizeof(real), numbers, file) == numbers;
-    }
-    return ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
-}
-
-/* A rename is on the disk only when its directory is. */
-static void sync_directory(const char *path) {
-    char copy[600];
-    snprintf(copy, sizeof copy, "%s", path);
-    int directory = open(dirname(copy), O_RDONLY);
-    if (directory >= 0) {
-        fsync(directory);
-        close(directory);
-    }
-}
-
-bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
-                       const SafetensorsText *texts, int text_count, Error *error) {
-    for (int i = 0; i < count; i++) {
-        expect_contiguous(entries[i].T);
-    }
-    char temporary[600];
-    const int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= (int)sizeof temporary) {
-        return error_set(error, "%.80s...: can't be written: the name is too long",
-                         path);
-    }
-    struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
-        return error_set(error, "%s: can't be written: it is no regular file", path);
-    }
-    char *header = make_header(entries, count, texts, text_count);
-    if (!header) {
-        return error_set(error, "%s: no memory for its header", path);
-    }
-    FILE *file = fopen(temporary, "wb");
-    if (!file) {
-        free(header);
-        return error_set(error, "%s: %s", temporary, strerror(errno));
-    }
-    bool ok = write_all(file, header, entries, count);
-    int why = errno;
-    free(header);
-    if (fclose(file) != 0 && ok) {
-        why = errno;
-        ok = false;
-    }
-    if (ok && rename(temporary, path) != 0) {
-        why = errno;
-        ok = false;
-    }
-    if (!ok) {
-        remove(temporary);
-        return error_set(error,
-                         "%s: can't be written: %s; what was there before is "
-                         "as it was",
-                         path, strerror(why));
-    }
-    sync_directory(path);
-    return true;
 }

@@ -2,11 +2,7 @@
  * safetensors.h: tensors in a file, in the format of Hugging Face's safetensors,
  * so that our weights load in the ecosystem's tools, and theirs here.
  *
- *     8 bytes     length N of the header, little-endian
- *     N bytes     JSON: {"name": {"dtype": "F32", "shape": [3,2],
- *                                 "data_offsets": [begin, end]}, ...,
- *                        "__metadata__": {"key": "text", ...}}
- *     the rest    the numbers, little-endian, at their offsets, without gaps
+ * safetensors_write.h (common) has the format, and writes it; here it is read.
  */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
@@ -14,6 +10,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "safetensors_write.h"
 #include "tensor.h"
 
 /* A file that is open for reading. */
@@ -40,22 +37,5 @@ const char *safetensors_metadata(const Safetensors *file, const char *key);
  * file's. F32 and F64 are converted to real. A NaN or infinity is an error.
  */
 bool safetensors_read(Safetensors *file, const char *name, Tensor T, Error *error);
-
-typedef struct {
-    char name[96];
-    Tensor T; /* contiguous; written as F32, or F64 when real is double */
-} SafetensorsEntry;
-
-typedef struct {
-    const char *key, *text;
-} SafetensorsText;
-
-/*
- * safetensors_write: all entries and texts into `path`. Written under a temporary
- * name beside it, flushed to the disk, then renamed: whatever happens, the file
- * that was there before is whole, or the new one is.
- */
-bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
-                       const SafetensorsText *texts, int text_count, Error *error);
 
 #endif

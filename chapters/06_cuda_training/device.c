@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include "access_counts.h"
+#include "dump_gpu.h"
 #include "gpu_parity.h"
 #include "ladder_times.h"
 
@@ -14,6 +15,7 @@ const Device DEVICE = {
     .attention_names = gpu_attention_names,
     .can_train = gpu_vit_can,
     .check_against_cpu = gpu_parity,
+    .dump = dump_gpu,
     .print_ladder_times = ladder_times,
     .print_access_counts = access_counts_print,
 };

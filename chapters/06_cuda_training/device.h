@@ -23,6 +23,8 @@ typedef struct {
     /* A small ViT's logits, loss and all gradients beside chapter 5's; how many of
      * them disagree. Prints a PASS or FAIL for each. */
     int (*check_against_cpu)(void);
+    /* Chapter 5's dump, made by this device (dump_gpu.h). */
+    bool (*dump)(const char *path, GpuChoices choices, Error *error);
     /* Every rung's time (ladder_times.h). */
     bool (*print_ladder_times)(const char *csv, bool small, Error *error);
     /* Every rung's accesses, where they are counted; how many rungs were. */

@@ -2,11 +2,11 @@
  * gpu_attention_fused.cu: attention in one kernel (Dao et al., 2022, with the online
  * softmax of Milakov and Gimelshein, 2018).
  *
- * A block has 32 queries of one head of one image, four threads a query; keys and
- * values come through shared memory, 32 at a time. Of each row of d numbers a thread
- * holds a quarter in registers: of every 16 neighbours the four threads take 4 each, so
- * that together they read 64 bytes in a row, and the 8 queries of a warp read the same
- * ones (a broadcast). A dot product is a quarter each, and two shuffles.
+ * A block has queries of one head of one image; keys and values come through shared
+ * memory, 32 at a time. SHARE threads hold a query, each a part of its d numbers in
+ * registers. They are a warp's lanes 32 / SHARE apart, so that neighbours want the same
+ * 16 bytes of a key (shared memory answers a warp in two goes). A dot product is a part
+ * each, and a shuffle or two.
  *
  *     for each key j:
  *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
@@ -14,25 +14,29 @@
  *         p = exp(s - most),   sum += p,   O += p v_j                 [ViT eq.7]
  *     O /= sum,   lse = most + log sum
  *
- * Bytes: q, k, v read and O written, 16 n d for a head (k and v once for every 32
- * queries, from the L2 cache after the first); the scores' 16 n^2 are saved.
+ * Keys are taken four at a time: four sums that don't wait for each other, and one
+ * look at the maximum.
+ *
+ * Bytes: q, k, v read and O written, 16 n d for a head (k and v once for every block,
+ * from the L2 cache after the first); the scores' 16 n^2 are saved.
  *
  * Backward computes p again, as exp(s - lse), in two kernels without atomics: one has
- * 32 queries and goes through the keys (dQ), the other 32 keys and goes through the
+ * queries and goes through the keys (dQ), the other has keys and goes through the
  * queries (dK, dV):
  *
  *     delta_i = dO_i . O_i          (= rowsum(dA o A): O is A v)
  *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
  *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
  *
- * Limits: per key and thread 2 (backward 3 and 4) times d/4 multiply-adds, d/8 shared
- * loads of 16 bytes, a few shuffles and an exp. d is padded to 16, 32, 64 or 128.
+ * Limits: a shared load of 16 bytes feeds 4 multiply-adds, so that shared memory can
+ * feed half of the arithmetic at most; and registers (66 to 155 a thread at d = 64)
+ * leave few warps to hide each other's waiting. d is padded to 16, 32, 64 or 128.
  */
 #include "gpu_attention_fused.h"
 
 #include "gpu_kernel.h"
 
-enum { ROWS = 32, SHARE = 4, THREADS = ROWS * SHARE };
+enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
 
 /* What the kernels are told; rows are counted within an image. */
 struct Fused {
@@ -43,17 +47,36 @@ struct Fused {
     long O_per_image;
     int O_ld;
     float *lse, *delta; /* (B, h, q) */
-    bool aligned;       /* may 16 bytes be loaded at once? */
+    bool aligned;       /* may 16 bytes be loaded and stored at once? */
+};
+
+/* How a block's rows are shared out among its threads: 16 numbers each, 8 of a row of
+ * 16. Fewer numbers mean more shuffles, more mean more registers and fewer warps. */
+template <int PAD_D> struct Way {
+    static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
+    static constexpr int QUADS = PAD_D / SHARE / 4; /* a thread's part of a row */
+    static constexpr int APART = 32 / SHARE;        /* lanes that hold one row */
+    static constexpr int ROWS = THREADS / SHARE;    /* of a block */
 };
 
 struct Here { /* of a thread */
     int row, part, head, image;
+    bool mine; /* is there such a row? */
+    bool any;  /* has the warp any? */
 };
 
-static __forceinline__ __device__ Here here(void) {
-    return {static_cast<int>(blockIdx.x * ROWS + threadIdx.x / SHARE),
-            static_cast<int>(threadIdx.x % SHARE), static_cast<int>(blockIdx.y),
-            static_cast<int>(blockIdx.z)};
+template <int PAD_D> static __forceinline__ __device__ Here here(int rows) {
+    enum { APART = Way<PAD_D>::APART };
+    const int warp = static_cast<int>(threadIdx.x / 32);
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    const int first = static_cast<int>(blockIdx.x) * Way<PAD_D>::ROWS + warp * APART;
+    const int row = first + lane % APART;
+    return {row,
+            lane / APART,
+            static_cast<int>(blockIdx.y),
+            static_cast<int>(blockIdx.z),
+            row < rows,
+            first < rows};
 }
 
 /* Row `row` of the head's q (which = 0), k (1) or v (2). */
@@ -81,134 +104,149 @@ static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
                        j + 2 < d ? row[j + 2] : 0.0f, j + 3 < d ? row[j + 3] : 0.0f);
 }
 
-/* A thread's quarter of a row: PAD_D / 16 times four numbers. */
-template <int PAD_D> struct Quarter {
-    static constexpr int COUNT = PAD_D / 16;
-    float4 x[COUNT];
+static __forceinline__ __device__ void store4(float *row, int j, int d, bool aligned,
+                                              float4 quad) {
+    if (aligned && j + 3 < d) {
+        *reinterpret_cast<float4 *>(row + j) = quad;
+        return;
+    }
+    const float numbers[4] = {quad.x, quad.y, quad.z, quad.w};
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        if (j + k < d) {
+            row[j + k] = numbers[k];
+        }
+    }
+}
 
+static __forceinline__ __device__ float dot4(float4 a, float4 b) {
+    return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+/* A thread's part of a row: of every 4 SHARE neighbours, four. */
+template <int PAD_D> struct Part {
+    static constexpr int QUADS = Way<PAD_D>::QUADS;
+    float4 x[QUADS];
+
+    static __forceinline__ __device__ int column(int c, int part) {
+        return 4 * (c * Way<PAD_D>::SHARE + part);
+    }
     __forceinline__ __device__ void clear(void) {
 #pragma unroll
-        for (int c = 0; c < COUNT; c++) {
+        for (int c = 0; c < QUADS; c++) {
             x[c] = make_float4(0, 0, 0, 0);
         }
     }
-    __forceinline__ __device__ void load(const float *row, int part, int d,
-                                         bool aligned) {
+    __forceinline__ __device__ void load(const float *row, int part, const Fused &f) {
 #pragma unroll
-        for (int c = 0; c < COUNT; c++) {
-            x[c] = four_of(row, 16 * c + 4 * part, d, aligned);
+        for (int c = 0; c < QUADS; c++) {
+            x[c] = four_of(row, column(c, part), f.d, f.aligned);
         }
     }
-    /* From shared memory: a padded row. */
-    __forceinline__ __device__ void take(const float *row, int part) {
+    __forceinline__ __device__ void store(float *row, int part, const Fused &f) const {
 #pragma unroll
-        for (int c = 0; c < COUNT; c++) {
-            x[c] = *reinterpret_cast<const float4 *>(row + 16 * c + 4 * part);
-        }
-    }
-    __forceinline__ __device__ void store(float *row, int part, int d,
-                                          float times) const {
-#pragma unroll
-        for (int c = 0; c < COUNT; c++) {
-            const int j = 16 * c + 4 * part;
-            const float numbers[4] = {x[c].x, x[c].y, x[c].z, x[c].w};
-#pragma unroll
-            for (int k = 0; k < 4; k++) {
-                if (j + k < d) {
-                    row[j + k] = numbers[k] * times;
-                }
-            }
+        for (int c = 0; c < QUADS; c++) {
+            store4(row, column(c, part), f.d, f.aligned, x[c]);
         }
     }
     __forceinline__ __device__ void scale(float by) {
 #pragma unroll
-        for (int c = 0; c < COUNT; c++) {
+        for (int c = 0; c < QUADS; c++) {
             x[c].x *= by;
             x[c].y *= by;
             x[c].z *= by;
             x[c].w *= by;
         }
     }
-    /* this += factor * other */
-    __forceinline__ __device__ void add(float factor, const Quarter &other) {
+    /* this += factor * row; the row (PAD_D) is in shared memory. */
+    __forceinline__ __device__ void add(float factor, const float *row, int part) {
 #pragma unroll
-        for (int c = 0; c < COUNT; c++) {
-            x[c].x += factor * other.x[c].x;
-            x[c].y += factor * other.x[c].y;
-            x[c].z += factor * other.x[c].z;
-            x[c].w += factor * other.x[c].w;
+        for (int c = 0; c < QUADS; c++) {
+            const float4 quad =
+                *reinterpret_cast<const float4 *>(row + column(c, part));
+            x[c].x += factor * quad.x;
+            x[c].y += factor * quad.y;
+            x[c].z += factor * quad.z;
+            x[c].w += factor * quad.w;
         }
+    }
+    /* The whole rows' dot product, for each of the row's threads. */
+    __forceinline__ __device__ float dot(const float *row, int part) const {
+        float sum = 0;
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            sum += dot4(x[c], *reinterpret_cast<const float4 *>(row + column(c, part)));
+        }
+        return sum_of_parts(sum);
+    }
+    static __forceinline__ __device__ float sum_of_parts(float sum) {
+#pragma unroll
+        for (int bit = Way<PAD_D>::APART; bit < 32; bit *= 2) {
+            sum += __shfl_xor_sync(FULL_WARP, sum, bit);
+        }
+        return sum;
     }
 };
 
-/* The whole rows' dot product, for each of the row's four threads. */
+/* Rows first .. of a matrix, ld apart, into a tile: zeros from row `end` on. */
 template <int PAD_D>
-static __forceinline__ __device__ float dot(const Quarter<PAD_D> &a,
-                                            const Quarter<PAD_D> &b) {
-    float sum = 0;
-#pragma unroll
-    for (int c = 0; c < Quarter<PAD_D>::COUNT; c++) {
-        sum += a.x[c].x * b.x[c].x + a.x[c].y * b.x[c].y + a.x[c].z * b.x[c].z +
-               a.x[c].w * b.x[c].w;
-    }
-    sum += __shfl_xor_sync(FULL_WARP, sum, 1);
-    sum += __shfl_xor_sync(FULL_WARP, sum, 2);
-    return sum;
-}
-
-/* Rows first..first+count-1 of a matrix, ld apart, into tile: zeros behind them. */
-template <int PAD_D, int COUNT>
 static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
                                                  const float *from, long ld, int first,
-                                                 int end, int d, bool aligned) {
-    for (int e = static_cast<int>(threadIdx.x); e < COUNT * PAD_D / 4; e += THREADS) {
+                                                 int end, const Fused &f) {
+    for (int e = static_cast<int>(threadIdx.x); e < TILE * PAD_D / 4; e += THREADS) {
         const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
         const bool exists = first + r < end;
         *reinterpret_cast<float4 *>(&tile[r][j]) =
-            exists ? four_of(from + r * ld, j, d, aligned) : make_float4(0, 0, 0, 0);
+            exists ? four_of(from + r * ld, j, f.d, f.aligned)
+                   : make_float4(0, 0, 0, 0);
     }
 }
 
 /* ---- forward --------------------------------------------------------------------- */
 
 template <int PAD_D> static __global__ void forward(Fused f) {
-    enum { KEYS = 32 };
-    __shared__ __align__(16) float K[KEYS][PAD_D], V[KEYS][PAD_D];
-    const Here h = here();
-    const bool mine = h.row < f.q;
-    const int row = mine ? h.row : 0; /* a thread without a query goes along */
-    Quarter<PAD_D> q, o, key, value;
-    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f.d, f.aligned);
+    enum { AT_ONCE = 4 }; /* keys */
+    __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
+    const Here h = here<PAD_D>(f.q);
+    const int row = h.mine ? h.row : 0; /* a thread without a query goes along */
+    Part<PAD_D> q, o;
+    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
     q.scale(f.scale);
     o.clear();
     float most = -INFINITY, sum = 0;
-    for (int j0 = 0; j0 < f.n; j0 += KEYS) {
-        fill_tile<PAD_D, KEYS>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f.d,
-                               f.aligned);
-        fill_tile<PAD_D, KEYS>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f.d,
-                               f.aligned);
+    for (int j0 = 0; j0 < f.n; j0 += TILE) {
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
         __syncthreads();
-        const int count = min(KEYS, f.n - j0);
-        for (int j = 0; j < count; j++) {
-            key.take(K[j], h.part);
-            const float s = dot(q, key);
+        const int count = h.any ? min(TILE, f.n - j0) : 0;
+        for (int j = 0; j < count; j += AT_ONCE) {
+            float s[AT_ONCE], larger = most;
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                s[k] = q.dot(K[j + k], h.part);
+                s[k] = j + k < count ? s[k] : -INFINITY;
+                larger = fmaxf(larger, s[k]);
+            }
             /* exercise 6.5 */
-            if (s > most) { /* the row's four threads agree */
-                const float shrink = expf(most - s);
+            if (larger > most) { /* the row's threads agree */
+                const float shrink = expf(most - larger);
                 sum *= shrink;
                 o.scale(shrink);
-                most = s;
+                most = larger;
             }
-            const float p = expf(s - most);
-            value.take(V[j], h.part);
-            sum += p;
-            o.add(p, value);
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                const float p = expf(s[k] - most);
+                sum += p;
+                o.add(p, V[j + k], h.part);
+            }
             /* end of exercise 6.5 */
         }
         __syncthreads();
     }
-    if (mine) {
-        o.store(f.O + O_at(f, h, row), h.part, f.d, 1.0f / sum);
+    if (h.mine) {
+        o.scale(1.0f / sum);
+        o.store(f.O + O_at(f, h, row), h.part, f);
         if (h.part == 0) {
             f.lse[lse_at(f, h, row)] = most + logf(sum);
         }
@@ -217,90 +255,103 @@ template <int PAD_D> static __global__ void forward(Fused f) {
 
 /* ---- backward -------------------------------------------------------------------- */
 
-/* delta (B, h, q) = rowsum(dO o O), four threads a row */
+/* delta (B, h, q) = rowsum(dO o O) */
 template <int PAD_D>
 static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
-    const Here h = here();
-    const bool mine = h.row < f.q;
-    const int row = mine ? h.row : 0;
-    Quarter<PAD_D> a, b;
-    a.load(f.O + O_at(f, h, row), h.part, f.d, f.aligned);
-    b.load(dO + O_at(of_dO, h, row), h.part, f.d, f.aligned);
-    const float delta = dot(a, b);
-    if (mine && h.part == 0) {
+    const Here h = here<PAD_D>(f.q);
+    const int row = h.mine ? h.row : 0;
+    Part<PAD_D> o, d_o;
+    o.load(f.O + O_at(f, h, row), h.part, f);
+    d_o.load(dO + O_at(of_dO, h, row), h.part, f);
+    float delta = 0;
+#pragma unroll
+    for (int c = 0; c < Part<PAD_D>::QUADS; c++) {
+        delta += dot4(o.x[c], d_o.x[c]);
+    }
+    delta = Part<PAD_D>::sum_of_parts(delta);
+    if (h.mine && h.part == 0) {
         f.delta[lse_at(f, h, row)] = delta;
     }
 }
 
+enum { PAIR = 2 }; /* so many keys, or queries, at a time */
+
 /* f.O is dO here. */
 template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqkv) {
-    enum { KEYS = 32 };
-    __shared__ __align__(16) float K[KEYS][PAD_D], V[KEYS][PAD_D];
-    const Here h = here();
-    const bool mine = h.row < f.q;
-    const int row = mine ? h.row : 0;
-    Quarter<PAD_D> q, d_o, dq, key, value;
-    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f.d, f.aligned);
+    __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
+    const Here h = here<PAD_D>(f.q);
+    const int row = h.mine ? h.row : 0;
+    Part<PAD_D> q, d_o, dq;
+    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
     q.scale(f.scale);
-    d_o.load(f.O + O_at(f, h, row), h.part, f.d, f.aligned);
+    d_o.load(f.O + O_at(f, h, row), h.part, f);
     dq.clear();
     const float lse = f.lse[lse_at(f, h, row)], delta = f.delta[lse_at(f, h, row)];
-    for (int j0 = 0; j0 < f.n; j0 += KEYS) {
-        fill_tile<PAD_D, KEYS>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f.d,
-                               f.aligned);
-        fill_tile<PAD_D, KEYS>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f.d,
-                               f.aligned);
+    for (int j0 = 0; j0 < f.n; j0 += TILE) {
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
         __syncthreads();
-        const int count = min(KEYS, f.n - j0);
-        for (int j = 0; j < count; j++) {
-            key.take(K[j], h.part);
-            value.take(V[j], h.part);
-            const float p = expf(dot(q, key) - lse), dp = dot(d_o, value);
-            dq.add(p * (dp - delta), key);
+        const int count = h.any ? min(TILE, f.n - j0) : 0;
+        for (int j = 0; j < count; j += PAIR) { /* a key of zeros adds nothing */
+            float p[PAIR], dp[PAIR];
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                p[k] = expf(q.dot(K[j + k], h.part) - lse);
+                dp[k] = d_o.dot(V[j + k], h.part);
+            }
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                dq.add(p[k] * (dp[k] - delta), K[j + k], h.part);
+            }
         }
         __syncthreads();
     }
-    if (mine) {
-        dq.store(dqkv + qkv_at(f, h, 0, row), h.part, f.d, f.scale);
+    if (h.mine) {
+        dq.scale(f.scale);
+        dq.store(dqkv + qkv_at(f, h, 0, row), h.part, f);
     }
 }
 
 template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) {
-    enum { QUERIES = 32 };
-    __shared__ __align__(16) float Q[QUERIES][PAD_D], dO[QUERIES][PAD_D];
-    __shared__ float lse[QUERIES], delta[QUERIES];
-    const Here h = here();
-    const bool mine = h.row < f.n;
-    const int row = mine ? h.row : 0, thread = static_cast<int>(threadIdx.x);
-    Quarter<PAD_D> key, value, dk, dv, query, d_o;
-    key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f.d, f.aligned);
-    value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f.d, f.aligned);
+    __shared__ __align__(16) float Q[TILE][PAD_D], dO[TILE][PAD_D];
+    __shared__ float lse[TILE], delta[TILE];
+    const Here h = here<PAD_D>(f.n);
+    const int row = h.mine ? h.row : 0, thread = static_cast<int>(threadIdx.x);
+    Part<PAD_D> key, value, dk, dv;
+    key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f);
+    key.scale(f.scale);
+    value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
     dk.clear();
     dv.clear();
-    for (int i0 = 0; i0 < f.q; i0 += QUERIES) {
-        fill_tile<PAD_D, QUERIES>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.q, f.d,
-                                  f.aligned);
-        fill_tile<PAD_D, QUERIES>(dO, f.O + O_at(f, h, i0), f.O_ld, i0, f.q, f.d,
-                                  f.aligned);
-        if (thread < QUERIES && i0 + thread < f.q) {
-            lse[thread] = f.lse[lse_at(f, h, i0 + thread)];
-            delta[thread] = f.delta[lse_at(f, h, i0 + thread)];
+    for (int i0 = 0; i0 < f.q; i0 += TILE) {
+        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.q, f);
+        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.O_ld, i0, f.q, f);
+        if (thread < TILE) { /* a query that isn't there weighs exp(-inf) = 0 */
+            const bool exists = i0 + thread < f.q;
+            lse[thread] = exists ? f.lse[lse_at(f, h, i0 + thread)] : INFINITY;
+            delta[thread] = exists ? f.delta[lse_at(f, h, i0 + thread)] : 0.0f;
         }
         __syncthreads();
-        const int count = min(QUERIES, f.q - i0);
-        for (int i = 0; i < count; i++) {
-            query.take(Q[i], h.part);
-            d_o.take(dO[i], h.part);
-            const float p = expf(f.scale * dot(key, query) - lse[i]);
-            const float ds = p * (dot(value, d_o) - delta[i]);
-            dv.add(p, d_o);
-            dk.add(ds, query);
+        const int count = h.any ? min(TILE, f.q - i0) : 0;
+        for (int i = 0; i < count; i += PAIR) {
+            float p[PAIR], ds[PAIR];
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                p[k] = expf(key.dot(Q[i + k], h.part) - lse[i + k]);
+                ds[k] = p[k] * (value.dot(dO[i + k], h.part) - delta[i + k]);
+            }
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                dv.add(p[k], dO[i + k], h.part);
+                dk.add(ds[k], Q[i + k], h.part);
+            }
         }
         __syncthreads();
     }
-    if (mine) {
-        dk.store(dqkv + qkv_at(f, h, 1, row), h.part, f.d, f.scale);
-        dv.store(dqkv + qkv_at(f, h, 2, row), h.part, f.d, 1.0f);
+    if (h.mine) {
+        dk.scale(f.scale);
+        dk.store(dqkv + qkv_at(f, h, 1, row), h.part, f);
+        dv.store(dqkv + qkv_at(f, h, 2, row), h.part, f);
     }
 }
 
@@ -329,14 +380,14 @@ static Fused describe(int heads, Tensor qkv, float *lse, float *delta, Tensor O)
     return f;
 }
 
-static dim3 grid_of(const Fused &f, int rows, int images) {
-    return dim3(static_cast<unsigned>(pieces(rows, ROWS)),
+template <int PAD_D> static dim3 grid_of(const Fused &f, int rows, int images) {
+    return dim3(static_cast<unsigned>(pieces(rows, Way<PAD_D>::ROWS)),
                 static_cast<unsigned>(f.heads), static_cast<unsigned>(images));
 }
 
 template <int PAD_D>
 static void launch_forward(GpuStream stream, const Fused &f, int B) {
-    LAUNCH(forward<PAD_D>, grid_of(f, f.q, B), THREADS, 0, stream, f);
+    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f, f.q, B), THREADS, 0, stream, f);
 }
 
 void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
@@ -357,9 +408,10 @@ void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse
 template <int PAD_D>
 static void launch_backward(GpuStream stream, const Fused &of_O, Fused f, float *dqkv,
                             int B) {
-    LAUNCH(make_delta<PAD_D>, grid_of(f, f.q, B), THREADS, 0, stream, of_O, f.O, f);
-    LAUNCH(backward_queries<PAD_D>, grid_of(f, f.q, B), THREADS, 0, stream, f, dqkv);
-    LAUNCH(backward_keys<PAD_D>, grid_of(f, f.n, B), THREADS, 0, stream, f, dqkv);
+    const dim3 queries = grid_of<PAD_D>(f, f.q, B), keys = grid_of<PAD_D>(f, f.n, B);
+    LAUNCH(make_delta<PAD_D>, queries, THREADS, 0, stream, of_O, f.O, f);
+    LAUNCH(backward_queries<PAD_D>, queries, THREADS, 0, stream, f, dqkv);
+    LAUNCH(backward_keys<PAD_D>, keys, THREADS, 0, stream, f, dqkv);
 }
 
 void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,
@@ -367,7 +419,7 @@ void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const flo
     float *known = const_cast<float *>(lse);
     Fused of_O = describe(heads, qkv, known, delta, O);
     Fused f = describe(heads, qkv, known, delta, dO);
-    of_O.aligned = f.aligned = of_O.aligned && f.aligned;
+    of_O.aligned = f.aligned = of_O.aligned && f.aligned && is_aligned(dqkv.data);
     const int B = qkv.shape[0];
     if (f.d <= 16) {
         launch_backward<16>(stream, of_O, f, dqkv.data, B);

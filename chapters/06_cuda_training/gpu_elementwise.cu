@@ -1,11 +1,11 @@
 /*
  * gpu_elementwise.cu: see gpu_elementwise.h.
  *
- * Fill, copy, add, dropout: a thread an element, neighbours beside each other, so that
- * a warp's 32 numbers are 128 bytes in a row. Memory is what limits them: an addition
- * moves 12 bytes for one flop. Dropout's thread makes four elements, since a call of
- * the generator gives four words: some 100 integer operations a call, 16 bytes read
- * and 16 written: on a large card both take about the same time.
+ * Fill, copy, add: a thread an element, or four where rows allow loads of 16 bytes.
+ * Memory is what limits them: an addition moves 12 bytes for one flop. Dropout's thread
+ * makes four elements, since a call of the generator gives four words: some 100 integer
+ * operations a call, 16 bytes read and 16 written: on a large card both take about the
+ * same time.
  *
  * gpu_sum_rows_add: columns are summed by SUM_ROWS_PARTS blocks, each over a run of
  * rows, neighbouring threads on neighbouring columns; a second kernel adds the parts.
@@ -25,90 +25,144 @@ static __forceinline__ __device__ long my_element(void) {
 
 /* ---- fill, copy, add ------------------------------------------------------------ */
 
-/* Where element i of a matrix of `cols` columns lies, its rows `ld` apart. */
-static __forceinline__ __device__ long place(long i, int cols, int ld) {
-    return i / cols * ld + i % cols;
+/* Where element i of a matrix of `cols` columns lies, its rows `ld` apart. Indices of
+ * 32 bits: a division of 64 bits costs more than all the rest. */
+static __forceinline__ __device__ long place(unsigned i, unsigned cols, unsigned ld) {
+    return static_cast<long>(i / cols) * ld + i % cols;
 }
 
-static __global__ void fill(float *A, float value, long count, int cols, int ld) {
-    const long i = my_element();
+/* A matrix as a kernel sees it: of floats, or of float4 where rows allow that, so that
+ * a thread moves 16 bytes. */
+template <class T> struct Matrix {
+    T *at;
+    unsigned cols, ld; /* in T */
+
+    __forceinline__ __device__ T &operator[](unsigned i) const {
+        return at[place(i, cols, ld)];
+    }
+};
+
+static __forceinline__ __device__ float plus(float a, float b) {
+    return a + b;
+}
+
+static __forceinline__ __device__ float4 plus(float4 a, float4 b) {
+    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+static __global__ void fill(Matrix<float> A, float value, unsigned count) {
+    const unsigned i = static_cast<unsigned>(my_element());
     if (i < count) {
-        A[place(i, cols, ld)] = value;
+        A[i] = value;
     }
 }
 
-static __global__ void copy(float *A, const float *B, long count, int cols, int ld_A,
-                            int ld_B) {
-    const long i = my_element();
+template <class T>
+static __global__ void copy(Matrix<T> A, Matrix<T> B, unsigned count) {
+    const unsigned i = static_cast<unsigned>(my_element());
     if (i < count) {
-        A[place(i, cols, ld_A)] = B[place(i, cols, ld_B)];
+        A[i] = B[i];
     }
 }
 
-static __global__ void add(float *A, const float *B, long count, int cols, int ld_A,
-                           int ld_B) {
-    const long i = my_element();
+/* Y = X + R */
+template <class T>
+static __global__ void add(Matrix<T> X, Matrix<T> R, Matrix<T> Y, unsigned count) {
+    const unsigned i = static_cast<unsigned>(my_element());
     if (i < count) {
-        A[place(i, cols, ld_A)] += B[place(i, cols, ld_B)];
+        Y[i] = plus(X[i], R[i]);
     }
+}
+
+static unsigned count_of(Tensor A) {
+    const long count = tensor_count(A);
+    if (count > UINT32_MAX - THREADS) {
+        bug("gpu_elementwise: %ld elements are more than these kernels can count",
+            count);
+    }
+    return static_cast<unsigned>(count);
+}
+
+template <class T> static Matrix<T> matrix_of(Tensor A) {
+    const unsigned floats = sizeof(T) / sizeof(float);
+    return {reinterpret_cast<T *>(A.data),
+            static_cast<unsigned>(tensor_cols(A)) / floats,
+            static_cast<unsigned>(A.ld) / floats};
+}
+
+static bool in_fours(Tensor A) {
+    return in_fours(A.data, tensor_cols(A), A.ld);
 }
 
 void gpu_tensor_fill(GpuStream stream, Tensor A, float value) {
-    const long count = tensor_count(A);
-    LAUNCH(fill, pieces(count, THREADS), THREADS, 0, stream, A.data, value, count,
-           tensor_cols(A), A.ld);
+    const unsigned count = count_of(A);
+    LAUNCH(fill, pieces(count, THREADS), THREADS, 0, stream, matrix_of<float>(A), value,
+           count);
+}
+
+template <class T> static void launch_copy(GpuStream stream, Tensor A, Tensor B) {
+    const unsigned count = count_of(A) / (sizeof(T) / sizeof(float));
+    LAUNCH(copy<T>, pieces(count, THREADS), THREADS, 0, stream, matrix_of<T>(A),
+           matrix_of<T>(B), count);
+}
+
+template <class T>
+static void launch_add(GpuStream stream, Tensor X, Tensor R, Tensor Y) {
+    const unsigned count = count_of(X) / (sizeof(T) / sizeof(float));
+    LAUNCH(add<T>, pieces(count, THREADS), THREADS, 0, stream, matrix_of<T>(X),
+           matrix_of<T>(R), matrix_of<T>(Y), count);
 }
 
 void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B) {
-    const long count = tensor_count(A);
     expect_same_shape(A, B);
-    LAUNCH(copy, pieces(count, THREADS), THREADS, 0, stream, A.data, B.data, count,
-           tensor_cols(A), A.ld, B.ld);
+    if (in_fours(A) && in_fours(B)) {
+        launch_copy<float4>(stream, A, B);
+    } else {
+        launch_copy<float>(stream, A, B);
+    }
+}
+
+static void add_to(GpuStream stream, Tensor X, Tensor R, Tensor Y) {
+    if (in_fours(X) && in_fours(R) && in_fours(Y)) {
+        launch_add<float4>(stream, X, R, Y);
+    } else {
+        launch_add<float>(stream, X, R, Y);
+    }
 }
 
 void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B) {
-    const long count = tensor_count(A);
     expect_same_shape(A, B);
-    LAUNCH(add, pieces(count, THREADS), THREADS, 0, stream, A.data, B.data, count,
-           tensor_cols(A), A.ld, B.ld);
+    add_to(stream, A, B, A);
 }
 
 /* ---- sums of columns ------------------------------------------------------------- */
 
 enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time */
 
+/* Which column a thread sums; -1: none. */
+static __forceinline__ __device__ int my_column(int cols) {
+    const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
+    return col < cols ? col : -1;
+}
+
 /* partial (parts, cols): block (x, y) sums columns 32 x ... of run y of the rows. */
 static __global__ void sum_rows_parts(const float *dY, float *partial, int rows,
                                       int cols, int ld, int rows_a_part) {
-    __shared__ float sums[SUM_LANES][SUM_COLS];
-    const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
-    const int from = static_cast<int>(blockIdx.y) * rows_a_part;
-    const int to = min(rows, from + rows_a_part);
-    float sum = 0;
-    if (col < cols) {
-        for (int i = from + static_cast<int>(threadIdx.y); i < to; i += SUM_LANES) {
-            sum += dY[static_cast<long>(i) * ld + col];
-        }
-    }
-    sums[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y == 0 && col < cols) {
-        float all = 0;
-        for (int lane = 0; lane < SUM_LANES; lane++) {
-            all += sums[lane][threadIdx.x];
-        }
-        partial[static_cast<long>(blockIdx.y) * cols + col] = all;
+    __shared__ float lanes[SUM_LANES][SUM_COLS];
+    const int col = my_column(cols), from = static_cast<int>(blockIdx.y) * rows_a_part;
+    const float sum = column_sum<SUM_LANES>(dY + static_cast<long>(from) * ld, col,
+                                            min(rows_a_part, rows - from), ld, lanes);
+    if (threadIdx.y == 0 && col >= 0) {
+        partial[static_cast<long>(blockIdx.y) * cols + col] = sum;
     }
 }
 
 static __global__ void sum_rows_finish(const float *partial, float *db, int parts,
                                        int cols) {
-    const int col = static_cast<int>(my_element());
-    if (col < cols) {
-        float sum = 0;
-        for (int part = 0; part < parts; part++) {
-            sum += partial[static_cast<long>(part) * cols + col];
-        }
+    __shared__ float lanes[SUM_LANES][SUM_COLS];
+    const int col = my_column(cols);
+    const float sum = column_sum<SUM_LANES>(partial, col, parts, cols, lanes);
+    if (threadIdx.y == 0 && col >= 0) {
         db[col] += sum;
     }
 }
@@ -124,8 +178,8 @@ void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial) {
                 static_cast<unsigned>(parts)),
            dim3(SUM_COLS, SUM_LANES), 0, stream, dY.data, partial.data, rows, cols,
            dY.ld, rows_a_part);
-    LAUNCH(sum_rows_finish, pieces(cols, THREADS), THREADS, 0, stream, partial.data,
-           db.data, parts, cols);
+    LAUNCH(sum_rows_finish, pieces(cols, SUM_COLS), dim3(SUM_COLS, SUM_LANES), 0,
+           stream, partial.data, db.data, parts, cols);
 }
 
 /* ---- dropout --------------------------------------------------------------------- */
@@ -159,8 +213,8 @@ static Mask mask_of(const Dropout *dropout, int place, Tensor X) {
 }
 
 /* Y = X o mask scale + R, four elements a thread; R NULL: nothing is added. */
-static __global__ void drop(const float *X, const float *R, float *Y, long count,
-                            int cols, int ld_X, int ld_R, int ld_Y, Mask mask) {
+static __global__ void drop(Matrix<const float> X, Matrix<const float> R,
+                            Matrix<float> Y, long count, Mask mask) {
     const long four = my_element();
     const uint64_t block =
         (static_cast<uint64_t>(mask.first_high) << 32 | mask.first_low) +
@@ -177,44 +231,34 @@ static __global__ void drop(const float *X, const float *R, float *Y, long count
     for (int k = 0; k < 4; k++) {
         const long i = 4 * four + k - mask.skip;
         if (i >= 0 && i < count) {
-            const float x = X[place(i, cols, ld_X)];
-            const float y = words[k] >= mask.keep_from ? x * mask.scale : 0.0f;
-            Y[place(i, cols, ld_Y)] = R ? y + R[place(i, cols, ld_R)] : y;
+            const unsigned at = static_cast<unsigned>(i);
+            const float y = words[k] >= mask.keep_from ? X[at] * mask.scale : 0.0f;
+            Y[at] = R.at ? y + R[at] : y;
         }
     }
 }
 
-static __global__ void add_to(const float *X, const float *R, float *Y, long count,
-                              int cols, int ld_X, int ld_R, int ld_Y) {
-    const long i = my_element();
-    if (i < count) {
-        Y[place(i, cols, ld_Y)] = X[place(i, cols, ld_X)] + R[place(i, cols, ld_R)];
-    }
-}
-
 static void launch_drop(GpuStream stream, const Dropout *dropout, int which, Tensor X,
-                        const float *R, int ld_R, Tensor Y) {
-    const long count = tensor_count(X);
+                        Matrix<const float> R, Tensor Y) {
+    const long count = count_of(X);
     const Mask mask = mask_of(dropout, which, X);
     LAUNCH(drop, pieces(pieces(count + mask.skip, 4), THREADS), THREADS, 0, stream,
-           X.data, R, Y.data, count, tensor_cols(X), X.ld, ld_R, Y.ld, mask);
+           matrix_of<const float>(X), R, matrix_of<float>(Y), count, mask);
 }
 
 void gpu_dropout_apply(GpuStream stream, const Dropout *dropout, int place, Tensor X) {
     if (dropout->rate > 0) {
-        launch_drop(stream, dropout, place, X, NULL, 0, X);
+        launch_drop(stream, dropout, place, X, Matrix<const float>{}, X);
     }
 }
 
 void gpu_dropout_add(GpuStream stream, const Dropout *dropout, int place, Tensor X,
                      Tensor R, Tensor Y) {
-    const long count = tensor_count(X);
     expect_same_shape(R, X);
     expect_same_shape(Y, X);
     if (dropout->rate > 0) {
-        launch_drop(stream, dropout, place, X, R.data, R.ld, Y);
+        launch_drop(stream, dropout, place, X, matrix_of<const float>(R), Y);
     } else {
-        LAUNCH(add_to, pieces(count, THREADS), THREADS, 0, stream, X.data, R.data,
-               Y.data, count, tensor_cols(X), X.ld, R.ld, Y.ld);
+        add_to(stream, X, R, Y);
     }
 }

@@ -47,6 +47,12 @@ static inline __host__ __device__ int pieces(long whole, int piece) {
     return static_cast<int>((whole + piece - 1) / piece);
 }
 
+/* Can rows of `cols` floats, ld apart, be read and written four at a time? */
+static inline bool in_fours(const float *at, int cols, int ld) {
+    return reinterpret_cast<uintptr_t>(at) % sizeof(float4) == 0 && cols % 4 == 0 &&
+           ld % 4 == 0;
+}
+
 /*
  * A sum over a warp in 5 steps: in each, every lane adds the number of the lane whose
  * number differs from its own in one bit. At the end all lanes have the sum.
@@ -94,6 +100,33 @@ static __forceinline__ __device__ float block_max(float x, float *shared) {
     x = warp_max(thread % 32 < warps ? shared[thread % 32] : -INFINITY);
     __syncthreads();
     return x;
+}
+
+/*
+ * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads:
+ * lane threadIdx.y sums every LANES-th row, lane 0 adds the lanes' sums, in order. For
+ * col < 0: nothing. Valid in lane 0.
+ *   shared   LANES x 32 numbers; free again after the next barrier
+ */
+template <int LANES>
+static __forceinline__ __device__ float column_sum(const float *at, int col, int rows,
+                                                   long ld, float (*shared)[32]) {
+    float sum = 0;
+    if (col >= 0) {
+        for (int i = static_cast<int>(threadIdx.y); i < rows; i += LANES) {
+            sum += at[i * ld + col];
+        }
+    }
+    shared[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    sum = 0;
+    if (threadIdx.y == 0) {
+#pragma unroll
+        for (int lane = 0; lane < LANES; lane++) {
+            sum += shared[lane][threadIdx.x];
+        }
+    }
+    return sum;
 }
 
 #endif

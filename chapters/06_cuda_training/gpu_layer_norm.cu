@@ -230,14 +230,14 @@ static __global__ void sum_parts(const float *X, const float *mean, const float 
     }
 }
 
+/* dgamma and dbeta lie side by side in `partial`: 2 D columns of sums. */
 static __global__ void sum_finish(const float *partial, float *dgamma, float *dbeta,
                                   int parts, int D) {
-    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
-    if (i < 2 * D) {
-        float sum = 0;
-        for (int part = 0; part < parts; part++) {
-            sum += partial[static_cast<long>(part) * 2 * D + i];
-        }
+    __shared__ float lanes[SUM_LANES][SUM_COLS];
+    const int i = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
+    const float sum =
+        column_sum<SUM_LANES>(partial, i < 2 * D ? i : -1, parts, 2 * D, lanes);
+    if (threadIdx.y == 0 && i < 2 * D) {
         float *to = i < D ? dgamma + i : dbeta + (i - D);
         *to += sum;
     }
@@ -262,8 +262,8 @@ void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor 
         dim3(static_cast<unsigned>(pieces(D, SUM_COLS)), static_cast<unsigned>(parts)),
         dim3(SUM_COLS, SUM_LANES), 0, stream, X.data, mean.data, rstd.data, dY.data,
         partial.data, rows, D, X.ld, dY.ld, rows_a_part);
-    LAUNCH(sum_finish, pieces(2 * D, THREADS), THREADS, 0, stream, partial.data,
-           dgamma.data, dbeta.data, parts, D);
+    LAUNCH(sum_finish, pieces(2 * D, SUM_COLS), dim3(SUM_COLS, SUM_LANES), 0, stream,
+           partial.data, dgamma.data, dbeta.data, parts, D);
     if (version == LAYER_NORM_NAIVE) {
         LAUNCH(backward_naive, pieces(rows, THREADS), THREADS, 0, stream, X.data,
                gamma.data, mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld,

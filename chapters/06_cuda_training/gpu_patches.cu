@@ -70,26 +70,34 @@ void gpu_embed_forward(GpuStream stream, Tensor embedded, Tensor cls_token,
            cls_token.data, pos_embed.data, z_0.data, count, n, D);
 }
 
-/* A thread for each (t, j): it goes through the images in order. */
+enum {
+    COLS = 32,
+    LANES = 16
+}; /* a block: 32 numbers of an image, 16 images at a time */
+
+/*
+ * Number i = (t, j) of every image, as column i of a matrix (B, n D): handed on to the
+ * patch, summed for the position. A thread for each number alone would leave a large
+ * card nearly empty: 16 share the images among them.
+ */
 static __global__ void embed_back(const float *dz_0, float *dembedded,
                                   float *dcls_token, float *dpos_embed, int B, int n,
                                   int D) {
-    const long i = my_element(), per_image = static_cast<long>(n) * D;
-    if (i >= per_image) {
-        return;
-    }
-    const int t = static_cast<int>(i / D);
-    float sum = 0;
-    for (int b = 0; b < B; b++) {
-        const float dz = dz_0[b * per_image + i];
-        sum += dz;
-        if (t > 0) {
-            dembedded[b * (per_image - D) + i - D] = dz;
+    __shared__ float lanes[LANES][COLS];
+    const int per_image = n * D, i = static_cast<int>(blockIdx.x * COLS + threadIdx.x);
+    const int col = i < per_image ? i : -1;
+    if (col >= D) {
+        for (int b = static_cast<int>(threadIdx.y); b < B; b += LANES) {
+            dembedded[static_cast<long>(b) * (per_image - D) + i - D] =
+                dz_0[static_cast<long>(b) * per_image + i];
         }
     }
-    dpos_embed[i] += sum;
-    if (t == 0) {
-        dcls_token[i] += sum;
+    const float sum = column_sum<LANES>(dz_0, col, B, per_image, lanes);
+    if (threadIdx.y == 0 && col >= 0) {
+        dpos_embed[i] += sum;
+        if (i < D) { /* t = 0 */
+            dcls_token[i] += sum;
+        }
     }
 }
 
@@ -99,6 +107,7 @@ void gpu_embed_backward(GpuStream stream, Tensor dz_0, Tensor dembedded,
     expect_shape(dembedded, "One row for each patch.", B, n - 1, D);
     expect_shape(dcls_token, "One token.", 1, 1, D);
     expect_shape(dpos_embed, "A position for each token.", 1, n, D);
-    LAUNCH(embed_back, pieces(static_cast<long>(n) * D, THREADS), THREADS, 0, stream,
-           dz_0.data, dembedded.data, dcls_token.data, dpos_embed.data, B, n, D);
+    LAUNCH(embed_back, pieces(static_cast<long>(n) * D, COLS), dim3(COLS, LANES), 0,
+           stream, dz_0.data, dembedded.data, dcls_token.data, dpos_embed.data, B, n,
+           D);
 }

@@ -21,7 +21,7 @@ enum { MOST_WORDS = 256 };
 /* This chapter's own options; the other words are for chapter 5's. */
 typedef struct {
     GpuChoices choices;
-    bool emulate, check, counts, times;
+    bool emulate, check, counts, times, attention_given;
     const char *bench, *csv; /* or NULL */
     int argc;
     char *argv[MOST_WORDS];
@@ -63,9 +63,18 @@ static int index_of(const char *word, const char *const *names, int count) {
     return -1;
 }
 
+/* The device that this program was built for: what it has, --help lists. */
+static const Device *built_for(void) {
+#ifdef HAVE_CUDA
+    return &device_cuda;
+#else
+    return &device_cuda_on_cpu;
+#endif
+}
+
 /* Takes this chapter's words out; false if one of them is wrong. */
-static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **argv,
-                             Error *error) {
+static bool take_own_options(OwnOptions *own, int argc, char **argv, Error *error) {
+    const Device *d = built_for();
     *own = (OwnOptions){.choices = gpu_choices_default()};
     for (int i = 0; i < argc && own->argc < MOST_WORDS - 32; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -98,6 +107,7 @@ static bool take_own_options(OwnOptions *own, const Device *d, int argc, char **
                     error, "--attention can't be \"%.60s\": --help lists them", value);
             }
             own->choices.attention = (AttentionVersion)v;
+            own->attention_given = true;
             i++;
         } else {
             own->argv[own->argc++] = argv[i];
@@ -182,6 +192,24 @@ static int measure(const Device *device, const OwnOptions *own, const Options *o
     return ok ? 0 : 1;
 }
 
+/* Attention that is materialised, unless it was asked for: the fused keeps no A. */
+static int dump(const Device *device, const OwnOptions *own, const char *path) {
+    GpuChoices choices = own->choices;
+    Error error;
+    if (!own->attention_given) {
+        choices.attention = ATTENTION_MATERIALISED;
+    }
+    printf("matmul %s, attention %s\n", device->matmul_names[choices.matmul],
+           device->attention_names[choices.attention]);
+    if (!device->dump(path, choices, &error)) {
+        fflush(stdout);
+        fprintf(stderr, "chapter6: %s\n", error.text);
+        return 1;
+    }
+    printf("every tensor of one pass: %s\n", path);
+    return 0;
+}
+
 static int check(const Device *device) {
     report_title("The device beside chapter 5's CPU code: a small ViT, every gradient");
     return device->check_against_cpu();
@@ -191,7 +219,7 @@ int main(int argc, char **argv) {
     static OwnOptions own;
     Options options;
     Error error;
-    if (!take_own_options(&own, &device_cuda_on_cpu, argc, argv, &error)) {
+    if (!take_own_options(&own, argc, argv, &error)) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
@@ -200,14 +228,14 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter6: %s\n", error.text);
         return 2;
     }
-    if (options.dump) {
-        fprintf(stderr, "chapter6: --dump is chapter 5's: ./chapter5 --dump %.200s\n",
-                options.dump);
+    if (options.in_double) {
+        fprintf(stderr,
+                "chapter6: kernels compute in float: ./chapter5 has --double\n");
         return 2;
     }
     if (options.help) {
         options_help("chapter6");
-        print_own_help(&device_cuda_on_cpu);
+        print_own_help(built_for());
         return 0;
     }
     report_title("Chapter 6: training in CUDA");
@@ -215,7 +243,15 @@ int main(int argc, char **argv) {
         return device_watched.print_access_counts() > 0 ? 0 : 1;
     }
     const Device *device = choose_device(own.emulate);
+    if (!device->matmul_available(own.choices.matmul)) {
+        fprintf(stderr, "chapter6: --matmul %s is not there on cuda_on_cpu\n",
+                device->matmul_names[own.choices.matmul]);
+        return 2;
+    }
     device->choose(own.choices);
+    if (options.dump) {
+        return dump(device, &own, options.dump);
+    }
     if (own.times || own.bench) {
         return measure(device, &own, &options);
     }

@@ -32,7 +32,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
         sub(/.*:/, "", line)
         if (file ~ /\.md$/) return file ~ /^notes\/[0-9]/ ? 2 : 1
         if (file ~ /\.h$/) return 1
-        if (file ~ /(main|demo_[a-z_]*|gradient_checks)\.c$/ || line + 0 < 12) return 2
+        if (file ~ /(main|demo_[a-z_]*|dump_[a-z_]*|gradient_checks)\.c$/ || line + 0 < 12) return 2
         return file ~ /\.c$/ ? 4 : 3
     }
     function add(tag, place, file,   k, r) {

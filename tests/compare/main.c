@@ -1,11 +1,13 @@
 /*
  * compare MINE THEIRS [TOLERANCE]: the first tensor, in the order of computation, in
- * which two dumps (./chapter5 --dump FILE, or another program's safetensors with the
+ * which two dumps (./chapterN --dump FILE, or another program's safetensors with the
  * same names) differ, by how much, and which equation made it. Run by `make compare`.
  *
- * Two numbers agree if they differ by at most TOLERANCE (1e-5) times the tensor's
- * largest number; a NaN agrees with nothing. Exit status: 0 all agree, 1 they don't,
- * 2 wrong usage or a file that can't be read.
+ * The order and the equations are the course's dump's own (dump.h). Two numbers agree
+ * if they differ by at most TOLERANCE times the tensor's largest number; a NaN agrees
+ * with nothing. TOLERANCE is 1e-5 where one of the files is in float, 1e-12 where both
+ * are in double. Exit status: 0 all agree, 1 they don't, 2 wrong usage or a file that
+ * can't be read.
  */
 #include <jansson.h>
 #include <math.h>
@@ -132,38 +134,53 @@ static void explain(Tensor A, Tensor B, double tolerance) {
 
 typedef struct {
     Side mine, theirs;
+    const Side *guide; /* the course's dump, which knows order and equations; or NULL */
     double tolerance;
     int agree, differ, one_sided;
     char last_agreed[96];
 } Comparison;
 
+/* What the guide says of a tensor: "EQUATION; read WHERE"; NULL for an input. */
+static void tell_origin(const Comparison *c, const char *name, const char *origin) {
+    const char *read = origin ? strstr(origin, "; read ") : NULL;
+    printf("The first that differs: %s\n", name);
+    if (!c->guide) {
+        printf("  neither file is a dump of the course's, which knows its equation\n");
+    } else if (!origin) {
+        printf("  made by: an input: weights or images\n"
+               "  read: load the same weights and images\n");
+    } else {
+        printf("  made by: %.*s\n", read ? (int)(read - origin) : 300, origin);
+        printf("  read: %s\n", read ? read + strlen("; read ") : "its lesson");
+    }
+}
+
+static void tell_difference(const Comparison *c, const char *name, Tensor A, Tensor B) {
+    const char *origin = c->guide ? safetensors_metadata(&c->guide->file, name) : NULL;
+    tell_origin(c, name, origin);
+    explain(A, B, c->tolerance);
+    if (origin && c->last_agreed[0]) {
+        printf("  what it is made from agrees, up to %s: look at this line first\n",
+               c->last_agreed);
+    }
+}
+
 /* One tensor; the first that differs is explained. */
-static bool compare_one(Comparison *c, const char *name, const DumpStage *stage,
-                        Error *error) {
-    const bool in_mine = entry(&c->mine, name), in_theirs = entry(&c->theirs, name);
-    if (!in_mine || !in_theirs) {
-        c->one_sided += in_mine || in_theirs;
+static bool compare_one(Comparison *c, const char *name, Error *error) {
+    if (!entry(&c->mine, name) || !entry(&c->theirs, name)) {
+        c->one_sided++;
         return true;
     }
     Tensor A = read_tensor(&c->mine, name, error);
     Tensor B = A.data ? read_tensor(&c->theirs, name, error) : A;
-    bool ok = A.data && B.data;
+    const bool ok = A.data && B.data;
     long where;
     if (ok && tensor_same_shape(A, B) &&
         off_by(A, B, 1, &where) <= c->tolerance * fmax(largest(B), 1e-30)) {
         c->agree++;
         snprintf(c->last_agreed, sizeof c->last_agreed, "%s", name);
     } else if (ok && c->differ++ == 0) {
-        printf("The first that differs: %s\n", name);
-        printf("  made by: %s\n",
-               stage ? stage->equation : "an input: weights or images");
-        printf("  read: %s\n",
-               stage ? stage->read : "load the same weights and images");
-        explain(A, B, c->tolerance);
-        if (stage && c->last_agreed[0]) {
-            printf("  what it is made from agrees, up to %s: look at this line first\n",
-                   c->last_agreed);
-        }
+        tell_difference(c, name, A, B);
     }
     free(A.data);
     if (B.data != A.data) {
@@ -172,33 +189,49 @@ static bool compare_one(Comparison *c, const char *name, const DumpStage *stage,
     return ok;
 }
 
-static bool is_stage(const char *name) {
-    DumpStage stage;
-    for (int i = 0; dump_stage(i, &stage); i++) {
-        if (strcmp(stage.name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool compare(Comparison *c, Error *error) {
+/* Tensors of `first` in its order, then those that only `second` has. */
+static bool compare(Comparison *c, const Side *first, const Side *second,
+                    Error *error) {
     const char *name;
     json_t *value;
-    DumpStage stage;
-    /* Inputs first: weights, images; then what is computed from them. */
-    json_object_foreach(c->mine.file.header, name, value) {
-        if (strcmp(name, "__metadata__") != 0 && !is_stage(name) &&
-            !compare_one(c, name, NULL, error)) {
+    json_object_foreach((json_t *)first->file.header, name, value) {
+        if (strcmp(name, "__metadata__") != 0 && !compare_one(c, name, error)) {
             return false;
         }
     }
-    for (int i = 0; dump_stage(i, &stage); i++) {
-        if (!compare_one(c, stage.name, &stage, error)) {
+    json_object_foreach((json_t *)second->file.header, name, value) {
+        c->one_sided += strcmp(name, "__metadata__") != 0 && !entry(first, name);
+    }
+    return true;
+}
+
+static bool of_the_course(const Side *side) {
+    const char *format = safetensors_metadata(&side->file, "format");
+    return format && strcmp(format, DUMP_FORMAT) == 0;
+}
+
+static bool in_double(const Side *side) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)side->file.header, name, value) {
+        const char *dtype = json_string_value(json_object_get(value, "dtype"));
+        if (dtype && strcmp(dtype, "F64") != 0) {
             return false;
         }
     }
     return true;
+}
+
+static bool compare_files(Comparison *c, Error *error) {
+    if (c->tolerance == 0) {
+        c->tolerance = in_double(&c->mine) && in_double(&c->theirs) ? 1e-12 : 1e-5;
+    }
+    c->guide = of_the_course(&c->theirs) ? &c->theirs
+               : of_the_course(&c->mine) ? &c->mine
+                                         : NULL;
+    const bool theirs_first = c->guide == &c->theirs;
+    return compare(c, theirs_first ? &c->theirs : &c->mine,
+                   theirs_first ? &c->mine : &c->theirs, error);
 }
 
 static int verdict(const Comparison *c) {
@@ -215,9 +248,10 @@ static int verdict(const Comparison *c) {
 }
 
 int main(int argc, char **argv) {
-    Comparison c = {.tolerance = argc == 4 ? atof(argv[3]) : 1e-5};
+    Comparison c = {.tolerance = argc == 4 ? atof(argv[3]) : 0};
     Error error;
-    if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2] || !(c.tolerance > 0)) {
+    if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2] ||
+        (argc == 4 && !(c.tolerance > 0))) {
         fprintf(stderr, "usage: make compare A=mine.safetensors B=theirs.safetensors "
                         "[TOL=1e-5]\n");
         return 2;
@@ -226,7 +260,7 @@ int main(int argc, char **argv) {
     c.theirs.path = argv[2];
     bool ok = safetensors_open(&c.mine.file, argv[1], &error);
     if (ok && safetensors_open(&c.theirs.file, argv[2], &error)) {
-        ok = compare(&c, &error);
+        ok = compare_files(&c, &error);
         safetensors_close(&c.theirs.file);
         safetensors_close(&c.mine.file);
     } else if (ok) {

@@ -44,8 +44,9 @@ part() {
     status=$?
     say "## $title"
     say ""
+    say '<!-- measured: make gpu-report -->'
     say '```'
-    say "\$ $*"
+    say "$(printf '$ %s' "$*" | sed "s#$parts#/tmp#g")"
     expand "$parts/out" | tail -n "${LINES_KEPT:-400}" >>"$report"
     say '```'
     say ""
@@ -92,9 +93,11 @@ say "|---|---|"
 }
 say "| processor | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(getconf _NPROCESSORS_ONLN) cores |"
 say "| date | $(date -u +%Y-%m-%d) |"
-commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-git diff --quiet HEAD 2>/dev/null || commit="$commit, with changes"
-say "| commit | $commit |"
+if [ -z "${COMMIT:-}" ]; then # a tree without its history can be told
+    COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+    git diff --quiet HEAD 2>/dev/null || COMMIT="$COMMIT, with changes"
+fi
+say "| commit | $COMMIT |"
 say ""
 say "Written by \`make gpu-report\`. Times are medians; how they are taken stands in"
 say "\`chapters/06_cuda_training/ladder_times.h\` and \`made_up_run.h\`."
@@ -162,6 +165,13 @@ awk -F, 'FNR == 1 { for (i = 1; i <= NF; i++) if ($i == "loss") column = i; next
 }
 say ""
 
+if [ -n "$REHEARSE" ]; then
+    left_out "The default training, all of it" "this is a rehearsal"
+else
+    LINES_KEPT=3 part "The default training, all of it" ./chapter6 --data "$data" \
+        --log "$parts/whole.csv" --save "$parts/whole.safetensors"
+fi
+
 # ---- fast? -------------------------------------------------------------------------------------
 
 part "Every rung's time" ./chapter6 $emulate --times --csv "$folder/gpu_ladders.csv"
@@ -169,46 +179,49 @@ training=$folder/gpu_training.csv
 echo "program,matmul,attention,model,tokens,batch,parameters,images_per_s,slowest,fastest" \
     >"$training"
 
-# bench MODEL BATCH MATMUL ATTENTION
+# bench MODEL BATCH STEPS MATMUL ATTENTION
 bench() {
-    rm -f "$parts/bench.csv"
-    LINES_KEPT=3 part "Training $1, matmul $3, attention $4" ./chapter6 $emulate --bench "$1" \
-        --batch "$2" --matmul "$3" --attention "$4" ${REHEARSE:+--steps 1 $small} \
-        --csv "$parts/bench.csv"
-    [ -f "$parts/bench.csv" ] && sed "s/^/chapter6,$3,$4,/" "$parts/bench.csv" >>"$training"
-}
-# peer MODEL BATCH PRECISION OPTIONS...
-peer() {
-    model=$1 batch=$2 precision=$3
+    model=$1 batch=$2 steps=$3
     shift 3
+    rm -f "$parts/bench.csv"
+    # shellcheck disable=SC2086
+    LINES_KEPT=3 part "Training $model, matmul $1, attention $2" ./chapter6 $emulate \
+        --bench "$model" --batch "$batch" --steps "$steps" --matmul "$1" --attention "$2" \
+        ${REHEARSE:+$small} --csv "$parts/bench.csv"
+    [ -f "$parts/bench.csv" ] && sed "s/^/chapter6,$1,$2,/" "$parts/bench.csv" >>"$training"
+}
+# peer MODEL BATCH STEPS PRECISION OPTIONS...
+peer() {
+    model=$1 batch=$2 steps=$3 precision=$4
+    shift 4
     part "PyTorch eager, $model, $precision" "$PYTHON" tests/reference/pytorch_vit.py \
-        --device cuda --made-up --batch "$batch" --steps 16 --rounds 7 "$@"
+        --device cuda --made-up --batch "$batch" --steps "$steps" --rounds 7 "$@"
     sed -n 's/^pytorch .* train \([0-9]*\) img.*/\1/p' "$parts/out" | while read -r speed; do
         echo "pytorch,$precision,sdpa,$model,,$batch,,$speed,," >>"$training"
     done
 }
 if [ -n "$REHEARSE" ]; then
-    # shellcheck disable=SC2086
-    bench this 2 vectorised fused
+    bench this 2 1 vectorised fused
     left_out "PyTorch" "this is a rehearsal"
 else
     for matmul in vectorised cublas cublas_tf32; do
         ./chapter6 --help | grep -q -- "--matmul NAME .* $matmul\\b" || continue
-        bench this 512 $matmul fused
-        bench S/4 256 $matmul fused
-        bench B/16 64 $matmul fused
+        bench this 512 16 $matmul fused
+        bench S/4 256 16 $matmul fused
+        bench B/16 64 4 $matmul fused
     done
-    bench B/16 64 vectorised materialised
+    bench S/4 256 8 cublas_tf32 materialised
+    bench B/16 64 4 cublas_tf32 materialised
     if "$PYTHON" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
         for precision in fp32 tf32; do
             tf32=
             [ "$precision" = fp32 ] || tf32=--tf32
             # shellcheck disable=SC2086
             {
-                peer this 512 $precision $tf32
-                peer S/4 256 $precision $tf32 --size 32 --channels 3 --dim 384 \
+                peer this 512 16 $precision $tf32
+                peer S/4 256 16 $precision $tf32 --size 32 --channels 3 --dim 384 \
                     --depth 12 --heads 6 --mlp 1536
-                peer B/16 64 $precision $tf32 --size 224 --channels 3 --patch 16 --dim 768 \
+                peer B/16 64 4 $precision $tf32 --size 224 --channels 3 --patch 16 --dim 768 \
                     --depth 12 --heads 12 --mlp 3072 --classes 1000
             }
         done
@@ -224,6 +237,7 @@ say ""
 say "Matrix products beside cuBLASLt in fp32, attention fused beside materialised (times as"
 say "fast), from \`gpu_ladders.csv\`; training from \`gpu_training.csv\`."
 say ""
+say '<!-- measured: make gpu-report -->'
 say '```'
 awk -F, 'NR == 1 { next }
     { key = $1 " " $3; if (!(key in seen)) { seen[key] = 1; order[++n] = key }

@@ -88,6 +88,19 @@ static Tensor placed(Place place, Tensor T) {
     return on;
 }
 
+/* gpu_matmul, with the workspace that cuBLASLt must have and our versions need not. */
+static void multiply(MatmulVersion version, MatmulLayout layout, Tensor A, Tensor B,
+                     MatmulEnd end, Tensor C) {
+    Error error;
+    const bool library = version >= MATMUL_CUBLAS;
+    ck_assert(!library || gpu_matmul_make_workspace(&error));
+    gpu_matmul(NULL, version, layout, A, B, end, C);
+    if (library) {
+        gpu_wait(NULL);
+        gpu_matmul_free_workspace();
+    }
+}
+
 /* ---- every version --------------------------------------------------------------- */
 
 static const int sizes[][3] = {
@@ -112,8 +125,7 @@ START_TEST(every_version_multiplies_in_all_layouts) {
     }
     const Case c = case_of(_i, &version);
     Tensor C = device_unset(c.before);
-    gpu_matmul(NULL, version, c.layout, on_device(c.A), on_device(c.B), (MatmulEnd){0},
-               C);
+    multiply(version, c.layout, on_device(c.A), on_device(c.B), (MatmulEnd){0}, C);
     assert_close_to_naive(from_device(C), wanted(&c, false, false),
                           tolerance_of(version), tag_of(&c, gpu_matmul_names[version]));
 }
@@ -127,8 +139,7 @@ START_TEST(every_version_keeps_to_wide_rows_adds_to_C_and_adds_the_bias) {
     const Case c = case_of(_i, &version);
     const MatmulEnd end = {.accumulate = true, .bias = on_device(c.bias).data};
     Tensor C = on_device_wide(c.before);
-    gpu_matmul(NULL, version, c.layout, on_device_wide(c.A), on_device_wide(c.B), end,
-               C);
+    multiply(version, c.layout, on_device_wide(c.A), on_device_wide(c.B), end, C);
     assert_close_to_naive(from_device(C), wanted(&c, true, true), tolerance_of(version),
                           tag_of(&c, gpu_matmul_names[version]));
     ck_assert(device_canaries_live(C));
@@ -139,8 +150,8 @@ static void check_places(const Case *c, MatmulVersion version, const Place place
     const Place of_bias = places[2] == ODD ? ODD : TIGHT;
     const MatmulEnd end = {.bias = placed(of_bias, c->bias).data};
     Tensor C = placed(places[2], c->before);
-    gpu_matmul(NULL, version, c->layout, placed(places[0], c->A),
-               placed(places[1], c->B), end, C);
+    multiply(version, c->layout, placed(places[0], c->A), placed(places[1], c->B), end,
+             C);
     char of[60];
     snprintf(of, sizeof of, "%s, places %d %d %d", gpu_matmul_names[version],
              (int)places[0], (int)places[1], (int)places[2]);

@@ -246,26 +246,40 @@ static void matmul(void) {
 
 /* ---- 6.5 ------------------------------------------------------------------------- */
 
-/* One head's attention, keys one after the other; `shrink_O`, `shrink_sum`: what is
+enum { KEYS = 4 }; /* that the kernel takes at once */
+
+/* One head's attention, four keys after the other; `shrink_O`, `shrink_sum`: what is
  * brought to a new maximum. */
 static double *one_pass(int n, int d, int ld, const double *qkv, bool shrink_O,
                         bool shrink_sum) {
-    double *O = doubles((long)n * d);
+    double *O = doubles((long)n * d), s[KEYS];
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
-        double most = -INFINITY, sum = 0;
-        for (int j = 0; j < n; j++) {
-            const double *k = qkv + (long)j * ld + d, *v = k + d;
-            const double s = dot(d, q, k) / sqrt(d), larger = fmax(most, s);
-            const double shrink = exp(most - larger), p = exp(s - larger);
-            sum = sum * (shrink_sum ? shrink : 1) + p;
+        double most = -INFINITY, sum = 0, *o = O + (long)i * d;
+        for (int j = 0; j < n; j += KEYS) {
+            double larger = most;
+            for (int k = 0; k < KEYS; k++) {
+                s[k] = j + k < n ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
+                                 : -INFINITY;
+                larger = fmax(larger, s[k]);
+            }
+            const double shrink = exp(most - larger);
+            sum *= shrink_sum ? shrink : 1;
             for (int c = 0; c < d; c++) {
-                O[i * d + c] = O[i * d + c] * (shrink_O ? shrink : 1) + p * v[c];
+                o[c] *= shrink_O ? shrink : 1;
+            }
+            for (int k = 0; k < KEYS && j + k < n; k++) {
+                const double *v = qkv + (long)(j + k) * ld + 2 * d;
+                const double p = exp(s[k] - larger);
+                sum += p;
+                for (int c = 0; c < d; c++) {
+                    o[c] += p * v[c];
+                }
             }
             most = larger;
         }
         for (int c = 0; c < d; c++) {
-            O[i * d + c] /= sum;
+            o[c] /= sum;
         }
     }
     return O;
@@ -372,8 +386,9 @@ const Exercise exercises[] = {
      "tile.",
      "the head of gpu_matmul.cu; the lesson", matmul},
     {"6.5", "attention in one kernel (forward)",
-     "gpu_attention_fused.cu: the loop over a tile's keys: score, running maximum, "
-     "shrink sum and o, p = exp(s - most), add p v.",
+     "gpu_attention_fused.cu: four keys' scores s[] and `larger`, the largest of them "
+     "and of `most`, are there: bring sum and o to it, then p = exp(s[k] - most), add "
+     "p to sum and p V[j + k] to o.",
      "Whatever was added under the old maximum is too large by exp(new - old).",
      "the head of gpu_attention_fused.cu; the lesson", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",

@@ -1,0 +1,63 @@
+/* demo_dump_msa.c: see demo_dump_msa.h. */
+#include "demo_dump_msa.h"
+
+#include "demo_msa_instance.h"
+#include "dump_msa.h"
+#include "positions.h"
+#include "random.h"
+
+enum { B = 2, N = 5, D = 8, HEADS = 2 };
+
+/* z = tokens + E_pos, Y = MSA(z). */
+static void forward(Dump *dump, MsaInstance *msa) {
+    real pe[N * D], e_pos[N * D];
+    Tensor PE = tensor2(pe, N, D), E_pos = tensor2(e_pos, N, D);
+    random_fill_normal((Random){9, RANDOM_DEMO, 200}, E_pos, 0.5);
+    for (int i = 0; i < msa->list.count; i++) {
+        const Parameter *p = &msa->list.list[i];
+        dump_input(dump, parameter_in(p, msa->weights), "%s", p->name);
+    }
+    dump_input(dump, msa->z, "tokens");
+    dump_input(dump, E_pos, "E_pos");
+    sinusoid_positions(PE);
+    dump_made(dump, PE,
+              "[AIAYN 3.5] PE(pos, 2i) = sin(pos / 10000^(2i/D)), 2i + 1: cos",
+              "notes/03", "PE");
+    positions_add(msa->z, E_pos);
+    dump_made(dump, msa->z, "[ViT eq.1] z = tokens + E_pos, for each image", "notes/03",
+              "z");
+    msa_instance_forward(msa);
+    dump_msa(dump, &msa->a, "attn.");
+    dump_made(dump, msa->Y, "[ViT eq.8] Y = concat W_O^T + b_O", "notes/03", "Y");
+}
+
+static void backward(Dump *dump, MsaInstance *msa) {
+    real de_pos[N * D] = {0};
+    dump_input(dump, msa->dY, "d.Y");
+    multi_head_attention_backward(&msa->layer, &msa->d, msa->z, &msa->a, msa->dY,
+                                  msa->dz, &msa->s);
+    dump_made(dump, msa->s.dconcat, "dconcat = dY W_O", "notes/03", "d.attn.concat");
+    dump_made(dump, msa->s.dqkv, "dqkv: dQ, dK and dV of each head, in its columns",
+              "notes/02 and 03", "d.attn.qkv");
+    dump_msa_gradients(dump, &msa->d, "attn.");
+    dump_made(dump, msa->dz, "dz = dqkv W_qkv", "notes/03", "d.z");
+    positions_add_backward(msa->dz, tensor2(de_pos, N, D));
+    dump_made(dump, tensor2(de_pos, N, D), "dE_pos = dz summed over images", "notes/05",
+              "d.E_pos");
+}
+
+bool DUMP_IN_THIS_REAL(chapter3_dump)(const char *path, Error *error) {
+    MsaInstance msa;
+    Dump *dump = dump_new(error);
+    bool ok = dump && msa_instance_make(&msa, B, N, D, HEADS, error);
+    if (ok) {
+        msa_instance_randomise(&msa, 9, 1);
+        dump_about(dump, "heads", "2");
+        forward(dump, &msa);
+        backward(dump, &msa);
+        ok = dump_write(dump, path, error);
+        msa_instance_free(&msa);
+    }
+    dump_free(dump);
+    return ok;
+}

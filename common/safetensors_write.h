@@ -1,0 +1,36 @@
+/*
+ * safetensors_write.h: write tensors into a file, in the format of Hugging Face's
+ * safetensors, so that our numbers load in the ecosystem's tools.
+ *
+ *     8 bytes     length N of the header, little-endian
+ *     N bytes     JSON: {"__metadata__": {"key": "text", ...},
+ *                        "name": {"dtype": "F32", "shape": [3,2],
+ *                                 "data_offsets": [begin, end]}, ...}
+ *     the rest    the numbers, little-endian, at their offsets, without gaps
+ *
+ * Reading, which wants a JSON parser, is chapter 5's (safetensors.h).
+ */
+#ifndef COMMON_SAFETENSORS_WRITE_H
+#define COMMON_SAFETENSORS_WRITE_H
+
+#include "error.h"
+#include "tensor.h"
+
+typedef struct {
+    char name[96];
+    Tensor T; /* contiguous; written as F32, or F64 when real is double */
+} SafetensorsEntry;
+
+typedef struct {
+    const char *key, *text;
+} SafetensorsText;
+
+/*
+ * safetensors_write: all entries and texts into `path`. Written under a temporary
+ * name beside it, flushed to the disk, then renamed: whatever happens, the file
+ * that was there before is whole, or the new one is.
+ */
+bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
+                       const SafetensorsText *texts, int text_count, Error *error);
+
+#endif

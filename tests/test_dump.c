@@ -1,0 +1,146 @@
+/* test_dump.c: tensors with their equations in a file (dump.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_helpers.h"
+#include "dump.h"
+#include "safetensors.h"
+#include "scratch.h"
+#include "suites.h"
+
+static Dump *made(void) {
+    Error error;
+    Dump *dump = dump_new(&error);
+    ck_assert_ptr_nonnull(dump);
+    return dump;
+}
+
+/* The dump, written, released, and opened again. */
+static Safetensors written(Dump *dump) {
+    Safetensors file;
+    Error error = {""};
+    const char *path = in_scratch("dump.safetensors");
+    ck_assert_msg(dump_write(dump, path, &error), "%s", error.text);
+    dump_free(dump);
+    ck_assert_msg(safetensors_open(&file, path, &error), "%s", error.text);
+    return file;
+}
+
+START_TEST(a_tensor_is_copied_when_it_is_added) {
+    Error error = {""};
+    Dump *dump = made();
+    Tensor T = random_tensor('a', SHAPE(2, 3)), back = unset_tensor(SHAPE(2, 3));
+    dump_input(dump, T, "x.%d", 7);
+    tensor_fill(T, 0);
+    Safetensors file = written(dump);
+    ck_assert_msg(safetensors_read(&file, "x.7", back, &error), "%s", error.text);
+    assert_same_bits(back, random_tensor('a', SHAPE(2, 3)));
+    safetensors_close(&file);
+}
+END_TEST
+
+START_TEST(a_view_of_some_columns_is_written_without_the_others) {
+    Error error = {""};
+    Dump *dump = made();
+    Tensor wide = random_tensor('b', SHAPE(3, 6)), back = unset_tensor(SHAPE(3, 2));
+    Tensor view = tensor_columns(wide, 2, 2);
+    dump_input(dump, view, "view");
+    Safetensors file = written(dump);
+    ck_assert_msg(safetensors_read(&file, "view", back, &error), "%s", error.text);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_mem_eq(tensor_row(back, i), tensor_row(view, i), 2 * sizeof(real));
+    }
+    safetensors_close(&file);
+}
+END_TEST
+
+START_TEST(what_was_computed_has_its_equation_and_an_input_none) {
+    Dump *dump = made();
+    Tensor T = random_tensor('c', SHAPE(4));
+    dump_about(dump, "heads", "2");
+    dump_input(dump, T, "z");
+    dump_made(dump, T, "[ViT eq.4] y = LN(z), \"as it is\"", "notes/04", "y");
+    Safetensors file = written(dump);
+    ck_assert_str_eq(safetensors_metadata(&file, "format"), DUMP_FORMAT);
+    ck_assert_str_eq(safetensors_metadata(&file, "heads"), "2");
+    ck_assert_str_eq(safetensors_metadata(&file, "y"),
+                     "[ViT eq.4] y = LN(z), \"as it is\"; read notes/04");
+    ck_assert_ptr_null(safetensors_metadata(&file, "z"));
+    safetensors_close(&file);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_is_an_error) {
+    Error error = {""};
+    Dump *dump = made();
+    ck_assert(!dump_write(dump, in_scratch("no/such/folder"), &error));
+    assert_error_line(error, "no/such/folder");
+    dump_free(dump);
+    dump_free(NULL);
+}
+END_TEST
+
+/* ---- the command line of chapters 2 to 4 ------------------------------------- */
+
+static const char *asked; /* "float" or "double" */
+static bool in_float(const char *path, Error *error) {
+    asked = "float";
+    return strcmp(path, "bad") != 0 || error_set(error, "a bad file");
+}
+static bool in_double(const char *path, Error *error) {
+    (void)path;
+    (void)error;
+    asked = "double";
+    return true;
+}
+
+static bool asks(int argc, const char *a, const char *b, const char *c, int *status) {
+    char program[] = "chapter2", words[3][16];
+    const char *given[] = {a, b, c};
+    char *argv[] = {program, words[0], words[1], words[2], NULL};
+    for (int i = 0; i < 3; i++) {
+        snprintf(words[i], sizeof words[i], "%s", given[i]);
+    }
+    asked = "";
+    capture_begin();
+    const bool is = dump_asked(argc, argv, program, in_float, in_double, status);
+    capture_end();
+    return is;
+}
+
+START_TEST(a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more) {
+    int status = -1;
+    ck_assert(asks(3, "--dump", "f", "", &status));
+    ck_assert_str_eq(asked, "float");
+    ck_assert_int_eq(status, 0);
+    ck_assert(asks(4, "--dump", "f", "--double", &status));
+    ck_assert_str_eq(asked, "double");
+    ck_assert(asks(3, "--dump", "bad", "", &status));
+    ck_assert_int_eq(status, 1);
+}
+END_TEST
+
+START_TEST(other_words_ask_for_no_dump) {
+    int status;
+    ck_assert(!asks(1, "", "", "", &status));
+    ck_assert(!asks(2, "--dump", "", "", &status));
+    ck_assert(!asks(3, "--dump", "", "", &status));
+    ck_assert(!asks(3, "--norm", "post", "", &status));
+    ck_assert(!asks(4, "--dump", "f", "--single", &status));
+    ck_assert_str_eq(asked, "");
+}
+END_TEST
+
+Suite *dump_suite(void) {
+    Suite *s = suite_create("dump");
+    TCase *files = add_scratch_case(s, "files");
+    tcase_add_test(files, a_tensor_is_copied_when_it_is_added);
+    tcase_add_test(files, a_view_of_some_columns_is_written_without_the_others);
+    tcase_add_test(files, what_was_computed_has_its_equation_and_an_input_none);
+    tcase_add_test(files, a_file_that_cannot_be_written_is_an_error);
+    TCase *words = add_scratch_case(s, "the command line");
+    tcase_add_test(words,
+                   a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more);
+    tcase_add_test(words, other_words_ask_for_no_dump);
+    return s;
+}
