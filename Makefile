@@ -403,7 +403,8 @@ mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 APART = $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
 graded = $(call mine,$(filter-out $(APART),$(1))) $(APART)
 GRADED_APART = $(if $(APART),$(BUILD)/double/$(MINE)/dropout_graded.o)
-MINE_FLAGS := -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
+# A call at a function's end stays a call: crash.c finds the line.
+MINE_FLAGS := -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
 SUITES_1 := matmul softmax gelu linear gradcheck
 SUITES_2 := attention
@@ -415,7 +416,7 @@ SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 ifneq ($(filter $(N),$(CHAPTERS)),)
 $(BUILD)/double/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
 $(BUILD)/float/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
-GRADER := tests/exercises/exercise.c tests/exercises/inputs.c $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
+GRADER := $(addprefix tests/exercises/,exercise.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 ifneq ($(N),6)
 $(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART)))
 	@mkdir -p $(@D)
