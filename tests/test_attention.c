@@ -308,23 +308,47 @@ START_TEST(a_mask_of_finite_numbers_is_added_to_the_scaled_scores) {
 }
 END_TEST
 
+/* Query i may look at key j where |i - j| <= 1. */
+static Tensor neighbours_mask(int n) {
+    Tensor mask = zero_tensor(SHAPE(n, n));
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            tensor_row(mask, i)[j] = j < i - 1 || j > i + 1 ? -(real)INFINITY : 0;
+        }
+    }
+    return mask;
+}
+
+START_TEST(a_key_may_be_forbidden_in_any_column) {
+    Attention a = make_attention(5, 5, 3, 2);
+    Tensor mask = neighbours_mask(5);
+    a.mask = &mask;
+    assert_agrees_with_naive(&a);
+}
+END_TEST
+
 START_TEST(heads_that_are_views_of_a_wider_tensor_give_the_same) {
     Attention a = make_attention(4, 5, 3, 2), b = make_attention(4, 5, 3, 2);
     b.Q = wide_view(a.Q), b.K = wide_view(a.K), b.V = wide_view(a.V);
     b.O = wide_view(a.O), b.dO = wide_view(a.dO);
     b.dQ = wide_view(a.dQ), b.dK = wide_view(a.dK), b.dV = wide_view(a.dV);
+    b.A = wide_view(a.A), b.dS = wide_view(a.dS);
+    Tensor mask = causal_mask(4, 5), wide_mask = wide_view(mask);
+    tensor_copy(wide_mask, mask);
+    a.mask = &mask, b.mask = &wide_mask;
     tensor_copy(b.Q, a.Q), tensor_copy(b.K, a.K), tensor_copy(b.V, a.V);
     tensor_copy(b.dO, a.dO);
     forward(&a);
     forward(&b);
     backward(&a);
     backward(&b);
+    assert_tensor_close(b.A, a.A, TOLERANCE, TAG);
     assert_tensor_close(b.O, a.O, TOLERANCE, TAG);
     assert_tensor_close(b.dQ, a.dQ, TOLERANCE, TAG);
     assert_tensor_close(b.dK, a.dK, TOLERANCE, TAG);
     assert_tensor_close(b.dV, a.dV, TOLERANCE, TAG);
-    ck_assert(canaries_live(b.O) && canaries_live(b.dQ) && canaries_live(b.dK) &&
-              canaries_live(b.dV));
+    ck_assert(canaries_live(b.A) && canaries_live(b.O) && canaries_live(b.dQ) &&
+              canaries_live(b.dK) && canaries_live(b.dV) && canaries_live(b.dS));
 }
 END_TEST
 
@@ -453,6 +477,7 @@ Suite *attention_suite(void) {
     tcase_add_test(properties, a_key_like_no_other_is_looked_up_exactly);
     tcase_add_test(properties, a_causal_mask_hides_the_future);
     tcase_add_test(properties, a_mask_of_finite_numbers_is_added_to_the_scaled_scores);
+    tcase_add_test(properties, a_key_may_be_forbidden_in_any_column);
     tcase_add_test(properties, heads_that_are_views_of_a_wider_tensor_give_the_same);
     tcase_add_test(properties, gradients_are_written_not_added);
     tcase_add_loop_test(properties, a_dot_product_of_d_k_numbers_has_variance_d_k, 0,

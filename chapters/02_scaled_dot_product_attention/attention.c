@@ -12,7 +12,7 @@
 /* exercise 2.2, cut: */
 /* [AIAYN fn.4]: q.k is a sum of d_k products, so its variance is d_k. */
 static real one_over_sqrt_d_k(Tensor Q) {
-    return R(1) / (real)sqrt((double)tensor_cols(Q));
+    return R(1) / real_sqrt((real)tensor_cols(Q));
 }
 /* end of exercise 2.2 */
 

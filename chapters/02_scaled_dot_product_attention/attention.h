@@ -18,8 +18,8 @@
  *     A = softmax(Q K^T / sqrt(d_k) + mask),   O = A V
  *
  *   Q (n, d_k)   K (m, d_k)   V (m, d_v)      in
- *   mask (n, m)                               in, or NULL: 0 where query i may look
- *                                             at key j, -INFINITY where it may not
+ *   mask (n, m)                               in, or NULL: added to the scores;
+ *                                             -INFINITY forbids key j to query i
  *   A (n, m)                                  out, kept for the backward pass
  *   O (n, d_v)                                out, must not alias an input
  *

@@ -197,9 +197,12 @@ static void show_sharpness(real *numbers) {
                m.plain[size].entropy, m.plain[size].largest, m.plain[size].slope,
                m.scaled[size].entropy, m.scaled[size].largest, m.scaled[size].slope);
     }
-    printf("\nWithout the scale one key wins outright, and where one weight is 1 and\n"
-           "the others 0 the softmax is flat: the gradient that Q and K should learn\n"
-           "from is gone. With it, d_k makes no difference.\n\n");
+    printf(
+        "\nWithout the scale scores grow: first a few keys compete, and |J| rises, "
+        "for\n"
+        "a little then moves much weight; then one key wins outright, and where one\n"
+        "weight is 1 and the others 0 the softmax is flat: the gradient that Q and K\n"
+        "should learn from is gone. With it, d_k makes no difference.\n\n");
     check_sharpness(m.plain, m.scaled);
     write_plot(&m);
 }

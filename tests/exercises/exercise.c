@@ -12,7 +12,6 @@
 #include "exercise.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -41,6 +40,45 @@ static const real *got_data; /* the last expect's result */
 static Tensor got_tensor;
 static double got_tolerance;
 static char asked[8]; /* the last ask: "2.1a" */
+
+/* ---- processes ------------------------------------------------------------------- */
+
+/* A child that is stopped after some seconds; what it prints goes into ends. */
+static pid_t fork_into_pipe(int ends[2]) {
+    fflush(stdout);
+    if (pipe(ends) != 0) {
+        bug("grade: no pipe");
+    }
+    const pid_t child = fork();
+    if (child < 0) {
+        bug("grade: no process");
+    }
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        alarm(SECONDS);
+    }
+    return child;
+}
+
+/* All that the child prints; of too much, the first half of text and the last. */
+static void read_all(const int ends[2], char *text, size_t size) {
+    const size_t half = size / 2, quarter = size / 4;
+    size_t used = 0;
+    ssize_t count;
+    close(ends[1]);
+    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
+        used += (size_t)count;
+        if (used == size - 1) {
+            memmove(text + half, text + half + quarter, used - half - quarter);
+            used -= quarter;
+        }
+    }
+    text[used] = '\0';
+    close(ends[0]);
+}
 
 /* ---- results --------------------------------------------------------------------- */
 
@@ -73,13 +111,14 @@ void needs(const char *id) {
     }
 }
 
-/* A message of bug(), or a crash: in which case? */
+/* A message of bug(), a crash, or too much time: in which case, and where? */
 static void say_where(int signal_number) {
     char line[LINE + 32];
     if (where[0]) {
         const int length = snprintf(line, sizeof line, "It stopped in: %s\n", where);
         (void)!write(STDOUT_FILENO, line, (size_t)length);
     }
+    crash_print_frames();
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
 }
@@ -180,16 +219,24 @@ void expect_true(bool ok, const char *format, ...) {
     }
 }
 
+static char last_words[4 * LINE];
+
+const char *stopped_with(void) {
+    char *from = strstr(last_words, "bug: ");
+    from = from ? from + strlen("bug: ") : last_words;
+    from[strcspn(from, "\n")] = '\0';
+    return from;
+}
+
 bool stops(void (*call)(void *context), void *context) {
-    fflush(stdout);
-    const pid_t child = fork();
+    int ends[2];
+    const pid_t child = fork_into_pipe(ends);
     if (child == 0) {
         (void)signal(SIGABRT, SIG_DFL);
-        const int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, STDERR_FILENO);
         call(context);
         _exit(0);
     }
+    read_all(ends, last_words, sizeof last_words);
     int status = 0;
     waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS) {
@@ -272,7 +319,9 @@ static bool answer(char text[LINE]) {
         return false;
     }
     if (!find_answer(text, &line)) {
-        printf("%s/answers.txt has no line \"%s = ...\"\n", work, asked);
+        printf("%s/answers.txt has no line \"%s = ...\"\n"
+               "Hint: write that line again, with your answer.\n",
+               work, asked);
         fflush(stdout);
         _exit(WRONG);
     }
@@ -296,9 +345,9 @@ void ask(char letter, const char *question, double want, double tolerance) {
     if (answer(text)) {
         const double given = strtod(text, &end);
         end += strspn(end, " \t");
-        expect_true(end != text && *end == '\0',
-                    "%s: \"%s\" is not a number (write 0.25 or 1.5e3, nothing else)",
-                    asked, text);
+        const bool number = end != text && *end == '\0';
+        own_hint = number ? own_hint : "write 0.25 or 1.5e3, nothing else.";
+        expect_true(number, "%s: \"%s\" is not a number", asked, text);
         expect_true(isfinite(given) &&
                         fabs(given - want) <= tolerance * fmax(fabs(want), 1e-30),
                     "%s: %.6g is not it", asked, given);
@@ -342,8 +391,8 @@ void ask_which(char letter, const char *question, const char *want) {
             missing += wanted[i] && !given[i];
         }
         expect_true(extra + missing == 0,
-                    "%s: %d of your letters don't belong, and %d are missing", asked,
-                    extra, missing);
+                    "%s: letters that don't belong: %d; letters that are missing: %d",
+                    asked, extra, missing);
         got_number = (double)NAN;
     }
 }
@@ -353,23 +402,12 @@ void ask_which(char letter, const char *question, const char *want) {
 /* Runs exercise e in a child; its output into text; returns waitpid's status. */
 static int run_child(const Exercise *e, char *text, size_t size) {
     int ends[2];
-    fflush(stdout);
-    if (pipe(ends) != 0) {
-        bug("grade: no pipe");
-    }
-    const pid_t child = fork();
-    if (child < 0) {
-        bug("grade: no process");
-    }
+    const pid_t child = fork_into_pipe(ends);
     if (child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        dup2(ends[1], STDERR_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        alarm(SECONDS);
-        const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-        for (int i = 0; i < 5; i++) {
-            (void)signal(crashes[i], say_where);
+        const int ends_by[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+        crash_prepare();
+        for (int i = 0; i < 6; i++) {
+            (void)signal(ends_by[i], say_where);
         }
         current = e;
         e->grade();
@@ -377,14 +415,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         fflush(stdout);
         _exit(PASSED);
     }
-    close(ends[1]);
-    size_t used = 0;
-    ssize_t count;
-    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
-        used += (size_t)count;
-    }
-    text[used] = '\0';
-    close(ends[0]);
+    read_all(ends, text, size);
     int status = 0;
     waitpid(child, &status, 0);
     return status;
@@ -392,12 +423,23 @@ static int run_child(const Exercise *e, char *text, size_t size) {
 
 #define EIGHT "        "
 
+/* Of more than 20 lines, such as a loop's printf makes, the first and last 10. */
 static void print_lines(const char *text) {
-    while (*text) {
+    enum { MOST = 20 };
+    int lines = 0;
+    for (const char *c = text; *c; c++) {
+        lines += *c == '\n';
+    }
+    for (int number = 0; *text; number++) {
         const int length = (int)strcspn(text, "\n");
         char line[2 * LINE];
         snprintf(line, sizeof line, "%.*s", length, text);
-        print_wrapped(EIGHT, "", line);
+        if (lines > MOST && number == MOST / 2) {
+            printf(EIGHT "(more lines, not shown: what you print stands here too)\n");
+        }
+        if (lines <= MOST || number < MOST / 2 || number >= lines - MOST / 2) {
+            print_wrapped(EIGHT, "", line);
+        }
         text += length + (text[length] != '\0');
     }
 }
@@ -428,7 +470,7 @@ static void print_signal(int number, const char *text) {
     } else if (number != SIGABRT) {
         const bool address = number == SIGSEGV || number == SIGBUS;
         snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
-                 address ? "An index out of range?"
+                 address ? "An index out of range, or a NULL pointer?"
                          : "A division by zero, a shift too wide (1 << 32), an index "
                            "out of range?");
         print_wrapped(EIGHT, "", line);
@@ -438,14 +480,12 @@ static void print_signal(int number, const char *text) {
 }
 
 static void print_wrong(const Exercise *e, int status, char *text) {
+    const char *line = crash_line(text, work);
     printf("  %-4s  wrong            %s\n", e->id, e->title);
-    char *another = strstr(text, begin_there);
-    if (another) { /* what else it says is that one's fault */
-        another[strlen(begin_there)] = '\0';
-        print_lines(text);
-        return;
-    }
     print_lines(text);
+    if (line) {
+        printf(EIGHT "It was at %s\n", line);
+    }
     if (strstr(text, ": a race")) { /* cuda_on_cpu stopped the kernel */
         printf("        This is a race: a barrier (__syncthreads) is missing.\n");
     }
@@ -471,6 +511,12 @@ static bool grade_one(const Exercise *e) {
         return false;
     }
     wrong_now[e - exercises] = true;
+    const char *another = strstr(text, begin_there);
+    if (another) { /* what else it says is that one's fault */
+        printf("  %-4s  waits for %.3s    %s\n", e->id, another - 3, e->title);
+        printf(EIGHT "%.3s%s", another - 3, begin_there);
+        return false;
+    }
     print_wrong(e, status, text);
     return false;
 }

@@ -84,14 +84,25 @@ void expect_number(const char *name, double got, double want, double tolerance);
 void expect_true(bool ok, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* stops: does call(context) end the program by bug()? Asked in a process of its own. */
+/* stops: does call(context) end the program by bug()? Asked in a process of its own.
+ * stopped_with: what the last one that was asked said, in a line. */
 bool stops(void (*call)(void *context), void *context);
+const char *stopped_with(void);
 
 /* mistake: what the last expect's result would be by a classic mistake; it completes
  * the sentence "This is ...". mistake_if: the same, the fit being told. */
 void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
+
+/* ---- where a signal met the student's code --------------------------------------- */
+
+/* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
+ * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
+ * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
+void crash_prepare(void);
+void crash_print_frames(void);
+const char *crash_line(char *text, const char *folder);
 
 /* ---- answers: numbers that the student finds by hand or by measuring ------------- */
 

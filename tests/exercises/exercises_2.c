@@ -1,6 +1,7 @@
 /* exercises_2.c: scaled dot-product attention, graded. See exercise.h. */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "attention.h"
 #include "exercise.h"
@@ -20,7 +21,7 @@ typedef struct {
     const double *q, *k, *v, *g; /* (n, d_k), (m, d_k), (m, d_v), (n, d_v) */
 } Case;
 
-static Case make_case(int n, int m, int d_k, int d_v) {
+static Case make_case(int n, int m, int d_k, int d_v, const char *more) {
     Case c = {.n = n,
               .m = m,
               .d_k = d_k,
@@ -33,7 +34,8 @@ static Case make_case(int n, int m, int d_k, int d_v) {
     c.k = doubles_of(c.K);
     c.v = doubles_of(c.V);
     c.g = doubles_of(c.dO);
-    case_is("%d queries, %d keys, d_k = %d, d_v = %d", n, m, d_k, d_v);
+    case_is("%d queries, %d keys, d_k = %d, d_v = %d%s%s", n, m, d_k, d_v,
+            more[0] ? ", " : "", more);
     return c;
 }
 
@@ -76,15 +78,71 @@ static double *softmax_over_queries(const Case *c, const double *S) {
     return A;
 }
 
-/* Causal: query i sees the keys 0 .. i. */
-static double *causal(int n, int m) {
+/* Query i sees the keys i - before .. i + after. */
+static double *window(int n, int m, int before, int after) {
     double *mask = doubles((long)n * m);
     for (int i = 0; i < n; i++) {
-        for (int j = i + 1; j < m; j++) {
-            mask[i * m + j] = -INFINITY;
+        for (int j = 0; j < m; j++) {
+            mask[i * m + j] = i - before <= j && j <= i + after ? 0 : -(double)INFINITY;
         }
     }
     return mask;
+}
+
+/* What a wrong scale is made of. */
+static const char *const scale_texts[] = {
+    "a result without 1/sqrt(d_k): see notes/02, 3",
+    "1/d_k in place of 1/sqrt(d_k), or 1/sqrt(d_k) twice",
+    "a scale of 0: between two integers 1 / d_k is 0",
+    "a product with sqrt(d_k): divide by it",
+    "a product with d_k: divide by sqrt(d_k)",
+    "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
+    "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
+    "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
+    "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
+    "a scale made of d_v: d_k is tensor_cols(Q)",
+    "a scale made of d_v: d_k is tensor_cols(Q)",
+};
+enum { SCALES = sizeof scale_texts / sizeof scale_texts[0] };
+
+static double wrong_scale(const Case *c, int slip) {
+    const double d_k = c->d_k;
+    const double scales[SCALES] = {
+        1,          1 / d_k,          0,           sqrt(d_k),
+        d_k,        1 / sqrt(c->n),   1.0 / c->n,  1 / sqrt(c->m),
+        1.0 / c->m, 1 / sqrt(c->d_v), 1.0 / c->d_v};
+    return scales[slip];
+}
+
+/* Number k of T lies among the first numbers of its memory: T.data[i * cols + j] in
+ * place of tensor_row(T, i)[j] reaches these, and numbers between the rows. */
+static bool among_first(Tensor T, long k) {
+    const int cols = tensor_cols(T);
+    return k / cols * T.ld + k % cols < tensor_count(T);
+}
+
+static const char by_data[] =
+    "T.data[i * cols + j]: a view's rows lie further apart; write tensor_row(T, i)[j]";
+
+/* S scaled by such a loop */
+static double *scaled_by_data(const Case *c, Tensor T, const double *S) {
+    double *some = doubles((long)c->n * c->m);
+    for (long k = 0; k < (long)c->n * c->m; k++) {
+        some[k] = S[k] * (among_first(T, k) ? 1 / sqrt(c->d_k) : 1);
+    }
+    return some;
+}
+
+/* The results' memory is nan at first. */
+static void mistake_unwritten(Tensor T) {
+    bool any = false;
+    const double *numbers = doubles_of(T);
+    for (long i = 0; i < tensor_count(T); i++) {
+        any = any || isnan(numbers[i]);
+    }
+    mistake_if("nan, which stands wherever nothing was written yet, and stays where "
+               "something is added to it (+=, matmul_.._add)",
+               any);
 }
 
 /* ---- 2.1 ------------------------------------------------------------------------- */
@@ -94,6 +152,8 @@ static double sigmoid(double x) {
 }
 
 static void predict(void) {
+    hint("Scores first, each divided by sqrt(d_k); then exp; then divide by their "
+         "sum.");
     ask('a',
         "q = (1, 1, 1, 1), k_0 = (2, 0, 0, 0), k_1 = (0, 0, 0, 0): the weight A_00, "
         "to 3 digits.",
@@ -101,11 +161,13 @@ static void predict(void) {
     mistake_number("the weight without 1/sqrt(d_k); d_k is 4", sigmoid(2));
     mistake_number("the weight with 1/d_k in place of 1/sqrt(d_k)", sigmoid(0.5));
     mistake_number("the weight of the other key", sigmoid(-1));
+    hint("Each value times its key's weight, and the sum of both.");
     ask('b', "With the values v_0 = 10, v_1 = 20: the output, to 3 digits.",
         10 * sigmoid(1) + 20 * sigmoid(-1), 2e-3);
     mistake_number("the values with each other's weights",
                    20 * sigmoid(1) + 10 * sigmoid(-1));
     mistake_number("the values' plain mean", 15);
+    hint("What does one row of A add up to, and how many rows are there?");
     ask('c', "Any 3 queries and 5 keys: what do the 15 numbers of A add up to?", 3,
         1e-6);
     mistake_number("the sum if each key's weights added up to 1: each query's do", 5);
@@ -115,97 +177,276 @@ static void predict(void) {
 /* ---- 2.2 ------------------------------------------------------------------------- */
 
 static void forward_case(int n, int m, int d_k, int d_v) {
-    Case c = make_case(n, m, d_k, d_v);
-    Tensor A = unset(SHAPE(n, m)), O = wide(unset(SHAPE(n, d_v)));
+    Case c = make_case(n, m, d_k, d_v, "mask = NULL");
+    Tensor A = wide(unset(SHAPE(n, m))), O = wide(unset(SHAPE(n, d_v)));
     double *want_A = doubles((long)n * m), *want_O = doubles((long)n * d_v);
     naive_attention(n, m, d_k, d_v, c.q, c.k, c.v, NULL, want_A, want_O);
     attention_forward(c.Q, c.K, c.V, NULL, A, O);
 
     const double *S = scores(&c, 1 / sqrt(d_k));
     expect("A", A, want_A, TOLERANCE);
-    mistake("softmax without 1/sqrt(d_k): see notes/02, 3", softmax(&c, scores(&c, 1)));
-    mistake("softmax with 1/d_k in place of 1/sqrt(d_k)",
-            softmax(&c, scores(&c, 1.0 / d_k)));
+    for (int i = 0; i < SCALES; i++) {
+        mistake(scale_texts[i], softmax(&c, scores(&c, wrong_scale(&c, i))));
+    }
+    mistake(by_data, softmax(&c, scaled_by_data(&c, A, scores(&c, 1))));
     mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
             softmax_over_queries(&c, S));
     mistake("the scores, without a softmax", S);
+    mistake_unwritten(A);
     expect("O", O, want_O, TOLERANCE);
     mistake("the weights applied to K, not to V",
             product(n, d_v, m, 1, want_A, m, 1, c.k, d_k, 1));
+    mistake_unwritten(O);
+}
+
+/* A mask of another shape, which apply_mask doesn't take. */
+static void unfit_mask(void *unused) {
+    (void)unused;
+    Tensor M = zeros(SHAPE(3, 3)), Q = normal('Q', SHAPE(2, 2));
+    attention_forward(Q, Q, Q, &M, unset(SHAPE(2, 2)), unset(SHAPE(2, 2)));
 }
 
 static void forward(void) {
     forward_case(3, 5, 4, 4);
-    forward_case(7, 7, 9, 3);
+    forward_case(7, 7, 9, 4);
     forward_case(1, 1, 1, 1);
+    case_is("a mask that isn't NULL");
+    expect_true(stops(unfit_mask, NULL),
+                "A mask (3,3) for 2 queries and 2 keys is not seen. Does "
+                "attention_forward call apply_mask?");
+    mistake_if("attention_forward without its third step: where there is a mask, "
+               "apply_mask(A, *mask)",
+               true);
 }
 
 /* ---- 2.3 ------------------------------------------------------------------------- */
 
-static void mask_case(const double *mask, int n, int m) {
-    Case c = make_case(n, m, 4, 2);
-    Tensor M = values(SHAPE(n, m), mask);
-    Tensor A = unset(SHAPE(n, m)), O = unset(SHAPE(n, 2));
-    double *want = doubles((long)n * m), *O_want = doubles((long)n * 2);
-    naive_attention(n, m, 4, 2, c.q, c.k, c.v, mask, want, O_want);
-    attention_forward(c.Q, c.K, c.V, &M, A, O);
+/* The student's attention on a mask that lets each query see some key. */
+typedef struct {
+    Case c;
+    Tensor M, A, O;
+} Masked;
 
-    double *S = scores(&c, 0.5), *ignored = softmax(&c, S);
-    double *after = doubles((long)n * m), *zero = doubles((long)n * m);
-    for (long i = 0; i < (long)n * m; i++) {
-        after[i] = mask[i] < 0 ? 0 : ignored[i];
-        zero[i] = mask[i] < 0 ? 0 : S[i];
+static void masked_forward(void *context) {
+    Masked *a = context;
+    attention_forward(a->c.Q, a->c.K, a->c.V, &a->M, a->A, a->O);
+}
+
+static Masked make_masked(const double *mask, int n, int m, const char *what) {
+    Masked a = {.c = make_case(n, m, 4, 2, what),
+                .A = wide(unset(SHAPE(n, m))),
+                .O = wide(unset(SHAPE(n, 2)))};
+    a.M = tensor_columns(zeros(SHAPE(n, m + 6)), 3, m);
+    tensor_copy(a.M, values(SHAPE(n, m), mask));
+    return a;
+}
+
+/* What a wrong apply_mask makes of the score s and the mask's number b. */
+enum { ONLY_FORBID, ALL_FORBID, NEGATIVE_FORBIDS, ZERO_SCORE, NO_SCORE, BODIES };
+static double wrong_score(int body, double s, double b) {
+    const double none = -(double)INFINITY;
+    switch (body) {
+    case ONLY_FORBID: return isinf(b) ? none : s;
+    case ALL_FORBID: return b != 0 ? none : s;
+    case NEGATIVE_FORBIDS: return b < 0 ? none : s;
+    case ZERO_SCORE: return b < 0 ? 0 : s;
+    default: return b; /* NO_SCORE */
     }
-    expect("A", A, want, TOLERANCE);
-    mistake("attention that ignores its mask", ignored);
-    mistake("a mask applied after the softmax: rows no longer sum to 1", after);
-    mistake("a score of 0 where the mask forbids: exp(0) is 1, not 0",
-            softmax(&c, zero));
-    expect("O", O, O_want, TOLERANCE);
+}
+static const char *const body_texts[BODIES] = {
+    "minus infinity alone: this mask also holds finite numbers, and they are added",
+    "a mask in which other numbers than minus infinity forbid: they are only added",
+    "a mask in which other numbers than minus infinity forbid: they are only added",
+    "a score of 0 where the mask forbids: exp(0) is 1, not 0",
+    "the mask in place of the scores: it is added to them, +=",
+};
+
+static void mistakes_of_bodies(const Masked *a, const double *S, const double *mask) {
+    const long count = tensor_count(a->A);
+    for (int body = 0; body < BODIES; body++) {
+        double *wrong = doubles(count);
+        for (long i = 0; i < count; i++) {
+            wrong[i] = wrong_score(body, S[i], mask[i]);
+        }
+        mistake(body_texts[body], softmax(&a->c, wrong));
+    }
+}
+
+/* S + mask, the one, the other or both by T.data[i * cols + j] */
+static double *masked_by_data(const Masked *a, const double *S, bool to, bool from) {
+    const int m = tensor_cols(a->A);
+    double *sum = doubles(tensor_count(a->A));
+    memcpy(sum, S, (size_t)tensor_count(a->A) * sizeof *S);
+    for (int k = 0; k < (int)tensor_count(a->A); k++) {
+        const int row = to ? k / a->A.ld : k / m, column = to ? k % a->A.ld : k % m;
+        if (column < m) {
+            sum[row * m + column] +=
+                (double)(from ? a->M.data[k] : tensor_row(a->M, k / m)[k % m]);
+        }
+    }
+    return sum;
+}
+
+/* The mask at another place of attention_forward. */
+static void mistakes_of_order(const Masked *a, const double *S, const double *mask) {
+    const long count = tensor_count(a->A);
+    const double *ignored = softmax(&a->c, S);
+    double *zeroed = doubles(count), *added = doubles(count), *scaled = doubles(count);
+    for (long i = 0; i < count; i++) {
+        zeroed[i] = mask[i] < 0 ? 0 : ignored[i];
+        added[i] = ignored[i] + mask[i];
+        scaled[i] = S[i] + 0.5 * mask[i];
+    }
+    mistake("attention that ignores its mask: add it to the scores", ignored);
+    mistake("a mask applied after the softmax: rows no longer sum to 1", zeroed);
+    mistake("a mask added after the softmax: in attention_forward, apply_mask comes "
+            "before softmax_forward",
+            added);
+    mistake("a mask that is scaled too: in attention_forward, tensor_scale comes "
+            "before apply_mask",
+            softmax(&a->c, scaled));
+}
+
+static void mask_case(const double *mask, int n, int m, const char *what,
+                      const char *if_it_stops) {
+    Masked a = make_masked(mask, n, m, what);
+    double *want = doubles((long)n * m), *O_want = doubles((long)n * 2);
+    naive_attention(n, m, 4, 2, a.c.q, a.c.k, a.c.v, mask, want, O_want);
+    const bool stopped = stops(masked_forward, &a);
+    expect_true(!stopped, "It stops, but each query may see a key (%s): \"%s\"", what,
+                stopped_with());
+    if (if_it_stops) {
+        mistake_if(if_it_stops, true);
+    }
+    if (stopped) {
+        return;
+    }
+    masked_forward(&a);
+
+    const double *S = scores(&a.c, 0.5);
+    expect("A", a.A, want, TOLERANCE);
+    mistakes_of_order(&a, S, mask);
+    mistakes_of_bodies(&a, S, mask);
+    for (int which = 1; which < 4; which++) {
+        mistake(by_data, softmax(&a.c, masked_by_data(&a, S, which & 1, which & 2)));
+    }
+    expect("O", a.O, O_want, TOLERANCE);
 }
 
 /* A mask that leaves query 1 no key. */
 static void blind_query(void *unused) {
     (void)unused;
-    const double none[4] = {0, 0, -INFINITY, -INFINITY};
+    const double none[4] = {0, 0, -(double)INFINITY, -(double)INFINITY};
     Tensor M = values(SHAPE(2, 2), none), Q = normal('Q', SHAPE(2, 2));
     attention_forward(Q, Q, Q, &M, unset(SHAPE(2, 2)), unset(SHAPE(2, 2)));
 }
 
 static void mask(void) {
-    const double bias[6] = {0, 0.5, 1, 1.5, 2, 2.5};
-    mask_case(causal(4, 4), 4, 4);
-    mask_case(bias, 2, 3);
+    const double finite[9] = {0, 0.5, -1, -2, 1.5, 0, -(double)INFINITY, 0.25, 0};
+    needs("2.2");
+    mask_case(window(4, 4, 4, 0), 4, 4, "a mask that forbids later keys", NULL);
+    mask_case(window(5, 5, 1, 1), 5, 5, "a mask that allows neighbours only",
+              "a look at some of the columns only: one allowed key is enough, "
+              "wherever it stands");
+    mask_case(finite, 3, 3, "finite numbers in the mask too", NULL);
+    case_is("a query that may look at no key");
     expect_true(stops(blind_query, NULL),
                 "A query that may look at no key goes on. It must stop with bug().");
     mistake_if("a softmax of nothing, 0/0: count the keys that each query may see",
                true);
+    const char *said = stopped_with();
+    hint("The whole message stands in answers.txt and in the lesson.");
+    expect_true(strstr(said, "attention_forward: the mask forbids query 1 every key") &&
+                    strstr(said, "Let each query see at least itself"),
+                "It stops with \"%s\". It should say \"attention_forward: the mask "
+                "forbids query 1 every key\" and \"Let each query see at least "
+                "itself\".",
+                said);
 }
 
 /* ---- 2.4 ------------------------------------------------------------------------- */
 
-/* dS (n, m) = factor A o (dA - r), r = rowsum(dA o A), or 0 */
+/* dS (n, m) = factor A o (dA - r); r = rowsum(dA o A), or 0, or the sum made anew for
+ * each element, of what then stands in the buffer of dA and dS */
+typedef enum { SUM, NO_SUM, SUM_ANEW } Sum;
 static double *score_gradient(const Case *c, const double *A, const double *dA,
-                              double factor, bool with_sum) {
+                              double factor, Sum sum) {
     double *dS = doubles((long)c->n * c->m);
     for (int i = 0; i < c->n; i++) {
         const double *a = A + (long)i * c->m, *da = dA + (long)i * c->m;
-        double r = 0;
+        double *ds = dS + (long)i * c->m, r = 0;
         for (int j = 0; j < c->m; j++) {
-            r += with_sum ? a[j] * da[j] : 0;
+            r += sum == NO_SUM ? 0 : a[j] * da[j];
         }
         for (int j = 0; j < c->m; j++) {
-            dS[i * c->m + j] = factor * a[j] * (da[j] - r);
+            ds[j] = a[j] * (da[j] - r);
+            r += sum == SUM_ANEW ? a[j] * (ds[j] - da[j]) : 0;
+        }
+        for (int j = 0; j < c->m; j++) {
+            ds[j] *= factor;
         }
     }
     return dS;
 }
 
+/* dQ = dS K, dK = dS^T Q */
+static double *query_gradient(const Case *c, const double *dS) {
+    return product(c->n, c->d_k, c->m, 1, dS, c->m, 1, c->k, c->d_k, 1);
+}
+static double *key_gradient(const Case *c, const double *dS) {
+    return product(c->m, c->d_k, c->n, 1, dS, 1, c->m, c->q, c->d_k, 1);
+}
+
+/* a is A, s the right dS. Where n = m, any product fits. */
+static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
+                      const double *dA, const double *s) {
+    const double f = 1 / sqrt(c->d_k);
+    const double *unscaled = score_gradient(c, a, dA, 1, SUM);
+    double *dA_scaled = doubles((long)c->n * c->m);
+    for (long i = 0; i < (long)c->n * c->m; i++) {
+        dA_scaled[i] = f * dA[i];
+    }
+    expect("dQ", dQ, query_gradient(c, s), TOLERANCE);
+    for (int i = 0; i < SCALES; i++) {
+        mistake(scale_texts[i],
+                query_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
+    }
+    mistake(by_data, query_gradient(c, scaled_by_data(c, dS, unscaled)));
+    mistake("the gradient without the softmax's row sum, notes/02, 2",
+            query_gradient(c, score_gradient(c, a, dA, f, NO_SUM)));
+    mistake("a row sum made while dS overwrites dA: make it before the row's first dS",
+            query_gradient(c, score_gradient(c, a, dA, f, SUM_ANEW)));
+    mistake("the gradient without the softmax's backward: dA in place of dS",
+            query_gradient(c, dA_scaled));
+    if (c->n == c->m) {
+        mistake("dS Q: the queries' gradient comes from the keys",
+                product(c->n, c->d_k, c->m, 1, s, c->m, 1, c->q, c->d_k, 1));
+        mistake("dK: dQ and dK have changed places", key_gradient(c, s));
+    }
+    mistake_unwritten(dQ);
+}
+
+static void expect_dK(const Case *c, Tensor dK, const double *a, const double *dA,
+                      const double *s) {
+    expect("dK", dK, key_gradient(c, s), TOLERANCE);
+    mistake("dK without 1/sqrt(d_k), where dQ has it",
+            key_gradient(c, score_gradient(c, a, dA, 1, SUM)));
+    for (int i = 0; i < SCALES; i++) {
+        mistake(scale_texts[i],
+                key_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
+    }
+    if (c->n == c->m) {
+        mistake("dS Q in place of dS^T Q",
+                product(c->m, c->d_k, c->n, 1, s, c->m, 1, c->q, c->d_k, 1));
+    }
+    mistake_unwritten(dK);
+}
+
 static void backward_case(int n, int m, int d_k, int d_v) {
-    Case c = make_case(n, m, d_k, d_v);
+    Case c = make_case(n, m, d_k, d_v, "");
     const double f = 1 / sqrt(d_k);
     const double *a = softmax(&c, scores(&c, f));
-    Tensor A = values(SHAPE(n, m), a), dS = unset(SHAPE(n, m));
+    Tensor A = wide(values(SHAPE(n, m), a)), dS = wide(unset(SHAPE(n, m)));
     Tensor dQ = wide(unset(SHAPE(n, d_k))), dK = wide(unset(SHAPE(m, d_k))),
            dV = wide(unset(SHAPE(m, d_v)));
     attention_backward(c.Q, c.K, c.V, A, c.dO, dQ, dK, dV, dS);
@@ -215,27 +456,11 @@ static void backward_case(int n, int m, int d_k, int d_v) {
         mistake("dO itself: dV is A^T dO", c.g);
         mistake("A dO in place of A^T dO", product(m, d_v, n, 1, a, m, 1, c.g, d_v, 1));
     }
+    mistake_unwritten(dV);
     const double *dA = product(n, m, d_v, 1, c.g, d_v, 1, c.v, 1, d_v);
-    const double *s = score_gradient(&c, a, dA, f, true),
-                 *unscaled = score_gradient(&c, a, dA, 1, true),
-                 *no_sum = score_gradient(&c, a, dA, f, false);
-    expect("dQ", dQ, product(n, d_k, m, 1, s, m, 1, c.k, d_k, 1), TOLERANCE);
-    mistake("the gradient without 1/sqrt(d_k)",
-            product(n, d_k, m, 1, unscaled, m, 1, c.k, d_k, 1));
-    mistake("the gradient without the softmax's row sum, notes/02, 2",
-            product(n, d_k, m, 1, no_sum, m, 1, c.k, d_k, 1));
-    mistake("the gradient without the softmax's backward: dA in place of dS",
-            product(n, d_k, m, f, dA, m, 1, c.k, d_k, 1));
-    if (n == m) {
-        mistake("dS Q: the queries' gradient comes from the keys",
-                product(n, d_k, m, 1, s, m, 1, c.q, d_k, 1));
-    }
-    expect("dK", dK, product(m, d_k, n, 1, s, 1, m, c.q, d_k, 1), TOLERANCE);
-    mistake("dK without 1/sqrt(d_k), where dQ has it",
-            product(m, d_k, n, 1, unscaled, 1, m, c.q, d_k, 1));
-    if (n == m) {
-        mistake("dS Q in place of dS^T Q", product(m, d_k, n, 1, s, m, 1, c.q, d_k, 1));
-    }
+    const double *s = score_gradient(&c, a, dA, f, SUM);
+    expect_dQ(&c, dQ, dS, a, dA, s);
+    expect_dK(&c, dK, a, dA, s);
 }
 
 static void backward(void) {
@@ -286,8 +511,9 @@ static void break_it(void) {
         notices[count++] = 'd';
     }
     notices[count] = '\0'; /* (e): a gradient check compares forward with backward */
+    hint("A check that compares the code with itself can't see that both are wrong.");
     ask_which('a',
-              "Leave out 1/sqrt(d_k) in the forward AND in the backward pass. Which of "
+              "Leave 1/sqrt(d_k) out of forward and backward together. Which of "
               "these can notice? a: the example worked by hand. b: the rows of "
               "A sum to 1. c: keys and values in another order, same O. d: zeros "
               "appended to queries and keys change A. e: the gradient check. "
@@ -298,15 +524,20 @@ static void break_it(void) {
 /* ---- 2.6 ------------------------------------------------------------------------- */
 
 static void measure(void) {
+    hint("A product (n, k) by (k, m) takes 2 n k m flops, and there are two.");
     ask('a',
         "ViT-B/16: n = 197 tokens, d_k = d_v = 64. The flops of Q K^T and A V of one "
-        "head, a multiply-add counting as two.",
+        "head, a multiply-add counting as two: exactly, or to 4 digits.",
         4.0 * 197 * 197 * 64, 1e-3);
     mistake_number("the count of multiply-adds: each is two flops",
                    2.0 * 197 * 197 * 64);
-    ask('b', "Twice the tokens: how many times the work?", 4, 1e-6);
+    hint("Each query meets each key, and both become twice as many.");
+    ask('b', "Twice the tokens: how many times the work? Exactly.", 4, 1e-6);
     mistake_number("linear growth: both n and m double", 2);
-    ask('c', "The bytes of A in float for all 12 heads of 12 layers, one image.",
+    hint("A of one head is (n, n), and a float has 4 bytes.");
+    ask('c',
+        "The bytes of A in float for all 12 heads of 12 layers, one image: exactly, "
+        "or to 4 digits.",
         4.0 * 12 * 12 * 197 * 197, 1e-3);
     mistake_number("the number of weights, not of bytes", 12.0 * 12 * 197 * 197);
     mistake_number("the bytes of one layer", 4.0 * 12 * 197 * 197);
@@ -321,24 +552,35 @@ const Exercise exercises[] = {
      "attention.c: write A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, with "
      "matmul_nt, tensor_scale, softmax_forward and matmul_nn. With a mask, call "
      "apply_mask(A, *mask).",
-     "Four calls: scores into A, their scale, the softmax in place, the product with "
-     "V.",
+     "Four calls, and apply_mask where there is a mask: scores into A, their scale, "
+     "the mask, the softmax in place, the product with V.",
      "the lesson, \"The forward pass\"; notes/02, 1", forward},
     {"2.3", "apply_mask",
-     "attention.c: add the mask to the scores; where a query may see no key, stop with "
-     "bug(\"attention_forward: the mask forbids query %d every key\", i).",
-     "S_ij += mask_ij before the softmax; a row needs one number above -INFINITY.",
-     "the lesson, section 2.4; notes/02, 1", mask},
+     "attention.c: add the mask, which may hold any numbers, to the scores. Where "
+     "query i may see no key, stop with bug(\"attention_forward: the mask forbids "
+     "query "
+     "%d every key, so its softmax has nothing to sum. Let each query see at least "
+     "itself.\", i).",
+     "S_ij += mask_ij, whatever number it is; a row of the mask needs one number above "
+     "(real)-INFINITY.",
+     "the lesson, \"What can go wrong\"; section 2.4 of the program's output; "
+     "notes/02, "
+     "1",
+     mask},
     {"2.4", "attention_backward",
      "attention.c: from dO to dV, dA, dS, dQ, dK. One buffer serves dA and then dS.",
      "Read the forward lines from the last to the first; each product gives two.",
      "the lesson, \"The backward pass\"; notes/02, 2", backward},
     {"2.5", "Answers: break it, and see who notices",
-     "Leave the scale out in your copy of attention.c, both ways; `make mine N=2`, run "
-     "it, put the scale back, and explain.",
+     "Leave the scale out of forward and backward together, in your copy of "
+     "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
+     "is "
+     "expected. Run ./work/chapter2/chapter2. Put the scale back, and explain.",
      "A check that compares the code with itself can't see that both are wrong.",
-     "section 2.5; notes/02, 1 (the last of its list)", break_it},
-    {"2.6", "Answers: what it costs", "Derive from shapes; compare with section 2.6.",
+     "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
+     break_it},
+    {"2.6", "Answers: what it costs",
+     "Derive from shapes; compare with section 2.6 of the program's output.",
      "A product (n, k) by (k, m) takes 2 n k m flops.", "notes/02, 5 [AIAYN T.1]",
      measure},
 };
