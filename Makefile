@@ -33,6 +33,8 @@ BUILD := build/$(notdir $(CC))
 # The C++ compiler that belongs to the C compiler: kernels on the CPU.
 CXX := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
 
+CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN)
+
 # Asked once, when first needed: after `setup` in `make setup chapter5`.
 once = $(eval $(1) := $(shell $(2)))$($(1))
 try = printf '%s\n' '$(1)' | $(CC) $(2) -x c - -o /dev/null 2>/dev/null && echo '$(2)'
@@ -114,7 +116,7 @@ CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
 # C that is compiled once and linked with the kernels of each device; and what is there
 # once, for all of them.
-ONCE_C := $(CUDA_DIR)/main.c $(CUDA_DIR)/made_up_run.c
+ONCE_C := $(addprefix $(CUDA_DIR)/,main.c device_options.c made_up_run.c)
 DEVICE_C := $(filter-out $(ONCE_C) $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
 CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.c)
 gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
@@ -151,7 +153,8 @@ data: ## get Fashion-MNIST into data/fashion-mnist
 
 test: ## run every test, plainly and under ASan and UBSan; installs Check if missing
 	@sh common/scripts/setup.sh build test
-	@$(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES)) \
+	    --output-sync=target run-tests
 
 test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
 	@for flavour in float double; do \
@@ -234,11 +237,13 @@ clean: ## remove what was built; never what you wrote
 
 .PHONY: run-tests need-compiler need-libraries need-check
 CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
-run-tests: $(FLAVOURS:%=$(BUILD)/%/tests/run) $(CUDA_FLAVOURS:%=$(BUILD)/%/tests/cuda_run) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
-	@for flavour in $(FLAVOURS); do \
-	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/run || exit 1; done
-	@for flavour in $(CUDA_FLAVOURS); do \
-	    sh tests/run_flavour.sh $$flavour $(BUILD)/$$flavour/tests/cuda_run || exit 1; done
+FLAVOUR_RUNS := $(FLAVOURS:%=run-%) $(CUDA_FLAVOURS:%=run-cuda-%)
+.PHONY: $(FLAVOUR_RUNS)
+$(FLAVOURS:%=run-%): run-%: $(BUILD)/%/tests/run
+	@sh tests/run_flavour.sh $* $<
+$(CUDA_FLAVOURS:%=run-cuda-%): run-cuda-%: $(BUILD)/%/tests/cuda_run
+	@sh tests/run_flavour.sh $* $<
+run-tests: $(FLAVOUR_RUNS) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
 	@CC='$(CC)' sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
 	@CC='$(CC)' sh tests/test_report.sh

@@ -16,7 +16,8 @@ watched)
 *) name=$1 ;;
 esac
 OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
-export OMP_NUM_THREADS
+OMP_WAIT_POLICY=passive # two flavours may run at once: a thread that waits, sleeps
+export OMP_NUM_THREADS OMP_WAIT_POLICY
 
 echo "== tests in $name"
 exec "$2"

@@ -17,7 +17,7 @@ function close_to(a, b, word,   unit) {
     unit = 10 ^ -digits(a)
     return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
 }
-function bare(s) { gsub(/^[(\[|]+|[])|,;:%]+$/, "", s); return s }
+function bare(s) { gsub(/^[({[|]+|[]})|,;:%]+$/, "", s); return s }
 function same(a, b,   i, n, m, x, y, shift) {
     n = split(a, x, /[ \t]+/)
     m = split(b, y, /[ \t]+/)

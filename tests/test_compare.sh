@@ -95,7 +95,7 @@ spoiled_by 5 36 patches '[ViT 3.1]'
 spoiled_by 5 39 loss '[AIAYN 5.4]'
 spoiled_by 5 02 d.blocks.1.attn.qkv.weight 'dW_qkv = dqkv^T x'
 spoiled_by 6 74 blocks.0.x1 '[ViT eq.2] LN(z)' 'agrees, up to z_0'
-spoiled_by 6 81 blocks.0.mlp.pre '[ViT eq.3] x2 W_1^T + b_1' 'agrees, up to blocks.0.x2'
+spoiled_by 6 75 loss '[AIAYN 5.4]' 'agrees, up to logits'
 
 # The page shows the last one of these.
 spoiled_by 5 01 blocks.0.attn.A '[ViT eq.6]'
