@@ -84,7 +84,7 @@ static double *softmax_of_columns(int rows, int cols, const double *S) {
 static double *softmax_mixed(int rows, int cols, const double *S) {
     double *shifted = doubles((long)rows * cols);
     for (int i = 0; i < rows; i++) {
-        double most = -INFINITY;
+        double most = -(double)INFINITY;
         for (int j = 0; j < cols; j++) {
             most = fmax(most, S[i * cols + j]);
         }
@@ -246,7 +246,7 @@ static void softmax_grade(void) {
     const double small[3] = {-1000, -1002, -999};
     case_is("scores -1000, -1002, -999");
     softmax_case(values(SHAPE(1, 3), small), false);
-    const double masked[3] = {-INFINITY, 2, 1};
+    const double masked[3] = {-(double)INFINITY, 2, 1};
     case_is("a score of -infinity");
     softmax_case(values(SHAPE(1, 3), masked), false);
     case_is("(2, 3, 4): 6 rows of 4");
