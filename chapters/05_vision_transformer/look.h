@@ -16,8 +16,9 @@
 #include "trainer.h"
 
 /* look: all of them; false if there is no memory. A folder without plots/ is told, and
- * is no error (plot_file.h). What a model doesn't have (a class token,
- * a learned vector for each place) has no picture: a line says that too. `evaluation` is of the test set. */
+ * is no error (plot_file.h). What a model doesn't have (a class token, a learned vector
+ * for each place) has no picture: a line says that too. `evaluation` is of the test
+ * set. */
 bool look(Trainer *trainer, const Dataset *dataset, const Evaluation *evaluation,
           Error *error);
 
