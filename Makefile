@@ -31,7 +31,7 @@ ARCH := native
 BUILD := build/$(notdir $(CC))
 
 # The C++ compiler that belongs to the C compiler: kernels on the CPU.
-CXX := $(subst clang,clang++,$(subst gcc,g++,$(CC)))
+CXX := $(if $(filter %cc,$(CC:%gcc=%)),$(CC:%cc=%c++),$(subst clang,clang++,$(subst gcc,g++,$(CC))))
 
 CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN)
 
