@@ -116,7 +116,7 @@ CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
 # C that is compiled once and linked with the kernels of each device; and what is there
 # once, for all of them.
-ONCE_C := $(CUDA_DIR)/main.c $(CUDA_DIR)/made_up_run.c
+ONCE_C := $(addprefix $(CUDA_DIR)/,main.c device_options.c made_up_run.c)
 DEVICE_C := $(filter-out $(ONCE_C) $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
 CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.c)
 gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))

@@ -12,7 +12,7 @@ load "plots/terminal.gp"
 stats ARG1 index 2 using 1 name "FMA" nooutput
 stats ARG1 index 2 using 2 name "COPY" nooutput
 stats ARG1 index 1 using 4 name "AT" nooutput
-set multiplot layout 1,2 margins 0.07,0.99,0.375,0.89 spacing 0.075,0 \
+set multiplot layout 1,2 margins 0.07,0.99,0.335,0.89 spacing 0.075,0 \
     title "Every rung on one H200: what it reaches, and the limit (dashed)"
 set tics out nomirror
 set grid ytics lc rgb "#d0d0d0"
@@ -40,7 +40,7 @@ set ylabel "TB/s of what must be read and written"
 unset logscale
 set yrange [0:5.2]
 set xtics rotate by 90 right font "sans,11"
-spaces(name) = system("printf %s '" . name . "' | tr _ ' '")
+spaces(name) = system("printf %s '" . name . "' | sed 's,_, ,g; s,backward,back,'")
 set xrange [0:AT_max+1]
 set boxwidth 0.8
 set key top left

@@ -110,7 +110,7 @@ for name in position_ablation pooling norm_placement; do
     draw "$name" notes/studies.csv "make studies"
 done
 for name in learning_rates confusion_matrix patch_filters position_similarity \
-    attention_distance attention_rollout; do
+    attention_distance attention_rollout attention_weights; do
     if [ -s "$model" ]; then
         draw "$name" "plots/$name.dat" "./chapter5 --look $model"
     else

@@ -1,4 +1,5 @@
-# pooling.gp: the class token beside the mean of the patches, each at two learning rates.
+# pooling.gp: the class token beside the mean of the patches, each at two learning rates
+# [ViT fig.9].
 #
 #     gnuplot -c plots/pooling.gp notes/studies.csv out.png
 #

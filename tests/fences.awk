@@ -19,10 +19,10 @@ inside {
     if (kind == "text" && /(PASS|FAIL)  /) complain("a program's words, marked as text")
     next
 }
-/^<!-- (output|session|training output|compare output|measured|listing): .* -->$/ {
+/^ *<!-- (output|session|training output|compare output|measured|listing): .* -->$/ {
     if (mark) complain("a mark without a fence stands above")
     mark = $0
-    sub(/^<!-- /, "", mark)
+    sub(/^ *<!-- /, "", mark)
     sub(/:.*/, "", mark)
     next
 }

@@ -1,11 +1,14 @@
 # listing.awk: do the listings of a page stand in the source?
 #     awk -f tests/listing.awk PAGE
 # A fence below <!-- listing: FILE --> shows lines of FILE, one below the other as they
-# stand there. A line `...` stands for lines that were left out, `...` at a line's end
-# for its rest. Exit status: 0 if so.
+# stand there, indentation apart. A line `...` stands for lines that were left out, `...`
+# at a line's end for its rest. Exit status: 0 if so.
 function load(file) {
     count = 0
-    while ((getline line < file) > 0) source[++count] = line
+    while ((getline line < file) > 0) {
+        sub(/^ +/, "", line)
+        source[++count] = line
+    }
     close(file)
 }
 function is(said, line) {
@@ -33,7 +36,7 @@ function stands(file,   from, to, i, last) {
     }
     return lines > 0
 }
-!inside && /^<!-- listing: .* -->$/ { file = $3; next }
+!inside && /^ *<!-- listing: .* -->$/ { file = $3; next }
 /^ *```/ {
     if (inside && !stands(file)) bad = 1
     inside = !inside && file != ""
@@ -41,5 +44,8 @@ function stands(file,   from, to, i, last) {
     lines = 0
     next
 }
-inside { listing[++lines] = $0 }
+inside {
+    listing[++lines] = $0
+    sub(/^ +/, "", listing[lines])
+}
 END { exit bad }

@@ -51,7 +51,7 @@ START_TEST(epsilon_is_added_to_the_root) {
 END_TEST
 
 START_TEST(two_steps_by_hand) {
-    /* b1 = 1/2, b2 = 3/4, g = 1 then 3:  m = 1/2, 7/4;  v = 1/4, 39/16;
+    /* [AIAYN 5.3]: Adam. b1 = 1/2, b2 = 3/4, g = 1 then 3:  m = 1/2, 7/4;  v = 1/4, 39/16;
      * mhat = 1, 7/3;  vhat = 1, 39/7. */
     Run run = run_of((AdamW){0.5, 0.75, 0, 0}, zero_tensor(SHAPE(COUNT)));
     Tensor g = zero_tensor(SHAPE(COUNT));

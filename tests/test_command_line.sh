@@ -248,12 +248,50 @@ check 'looking exits with 0' exited 0
 check 'and ends as testing does' says '^test accuracy: 0\.[0-9]{4}$'
 check 'and trains nothing' says_not '^training:'
 for name in patch_filters position_similarity attention_distance attention_rollout \
-    confusion_matrix learning_rates; do
+    attention_weights confusion_matrix learning_rates; do
     check "$name is written" [ -s "$scratch/figures/plots/$name.dat" ]
 done
 total=$(awk '!/^#/ { n += $3 } END { print n }' "$scratch/figures/plots/confusion_matrix.dat")
 tested=$(sed -n 's/^[0-9]* of \([0-9]*\) test images.*/\1/p' "$out")
 check 'every test image is in the confusion matrix' [ "$total" = "$tested" ]
+# weights_say: of attention_weights.dat, which has "class" number layers heads on its first
+# line: how many maps and matrices there are, how far a sum of weights is from 1 at most, and
+# how far a matrix's row 0 is from its head's map.
+weights_say() {
+    awk 'BEGIN { RS = "\n\n\n"; FS = "\n" }
+        function far(a, b) { return a > b ? a - b : b - a }
+        function note(d) { if (d > worst) worst = d }
+        NR == 1 { split($2, f, " "); n = split($2, f, " "); maps = f[n - 1] * f[n]; next }
+        { split($1, head, " "); name = head[1] "." head[2] }
+        NR <= maps + 1 {
+            sum = head[3]
+            for (i = 2; i <= NF; i++) { split($i, f, " "); sum += f[3]; map[name, i - 1] = f[3] }
+            note(far(sum, 1))
+            drawn++
+            next
+        }
+        NF > 1 {
+            for (r in row) delete row[r]
+            for (i = 2; i <= NF; i++) {
+                split($i, f, " ")
+                row[f[1]] += f[3]
+                if (f[1] == 0 && f[2] > 0) note(far(f[3], map[name, f[2]]))
+            }
+            for (r in row) note(far(row[r], 1))
+            matrices++
+        }
+        END { print drawn == maps ? "all" : drawn, matrices, worst < 1e-4 ? "sum to 1" : worst }' \
+        "$scratch/figures/plots/attention_weights.dat"
+}
+check 'every head has its map, two their matrix, and weights sum to 1' \
+    [ "$(weights_say)" = 'all 2 sum to 1' ]
+for other in '--positions none' '--positions 2d' '--positions sinusoidal' '--pool mean'; do
+    # shellcheck disable=SC2086
+    chapter5 --data "$data" $run $other --save "$scratch/other-model"
+    look_in "$scratch/figures" --data "$data" --look "$scratch/other-model"
+    check "a model with $other is looked at" exited 0
+    check 'and what it lacks is left out' says '^Left out: position_similarity'
+done
 rm -r "$scratch/figures/plots"
 look_in "$scratch/figures" --data "$data" --look "$scratch/good"
 check 'without a folder plots/ it says so' says 'Skipped: data for a plot'

@@ -1,6 +1,6 @@
 /*
- * test_encoder_block.c: one layer of the encoder, pre-norm [ViT eq.2] [ViT eq.3] and
- * post-norm [AIAYN 3.1] (chapter 4).
+ * test_encoder_block.c: one layer of the encoder [AIAYN fig.1], pre-norm [ViT eq.2]
+ * [ViT eq.3] and post-norm [AIAYN 3.1] (chapter 4).
  */
 #include "encoder_block.h"
 

@@ -5,6 +5,7 @@
 #include "check_helpers.h"
 #include "eigen.h"
 #include "inspect.h"
+#include "naive_layers.h"
 #include "real_math.h"
 #include "small_run.h"
 #include "suites.h"
@@ -207,6 +208,40 @@ START_TEST(a_grid_that_does_not_fit_stops) {
 }
 END_TEST
 
+/* ---- breadth [AIAYN fig.3] ------------------------------------------------------- */
+
+START_TEST(breadth_counts_the_tokens_that_are_looked_at) {
+    /* One; three alike; a half and two quarters: entropy 3/2 log 2, so 2^(3/2). */
+    const real one[] = {0, 1, 0, 0}, three[] = {R(1.0 / 3), R(1.0 / 3), 0, R(1.0 / 3)};
+    const real half[] = {R(0.25), R(0.5), R(0.25)};
+    ck_assert_double_eq(inspect_breadth(one, 4), 1);
+    assert_number_close(inspect_breadth(three, 4), 3, TOLERANCE, "[AIAYN fig.3]");
+    assert_number_close(inspect_breadth(half, 3), 2 * sqrt(2), TOLERANCE,
+                        "[AIAYN fig.3]");
+}
+END_TEST
+
+START_TEST(breadth_is_at_most_the_number_of_tokens) {
+    /* A mixture of equal weights and others is broader than the others. */
+    enum { N = 50 };
+    real equal[N], a[N], mixed[N];
+    double sum = 0;
+    for (int j = 0; j < N; j++) {
+        equal[j] = R(1.0 / N);
+        a[j] = (real)exp(2 * random_normal((Random){5, RANDOM_DEMO, 0}, (uint64_t)j));
+        sum += (double)a[j];
+    }
+    for (int j = 0; j < N; j++) {
+        a[j] = (real)((double)a[j] / sum);
+        mixed[j] = (a[j] + equal[j]) / 2;
+    }
+    assert_number_close(inspect_breadth(equal, N), N, TOLERANCE, "[AIAYN fig.3]");
+    ck_assert_double_lt(inspect_breadth(a, N), inspect_breadth(mixed, N));
+    ck_assert_double_lt(inspect_breadth(mixed, N), N);
+    ck_assert_double_gt(inspect_breadth(a, N), 1);
+}
+END_TEST
+
 /* ---- rollout [ViT fig.6] ------------------------------------------------------- */
 
 START_TEST(rollout_of_one_layer_by_hand) {
@@ -319,6 +354,43 @@ START_TEST(the_last_block_shows_every_tokens_attention) {
 }
 END_TEST
 
+/* What is drawn are the weights of the equations, each block's from its input
+ * [AIAYN fig.3] [AIAYN fig.4] [AIAYN fig.5]. */
+START_TEST(every_blocks_weights_are_those_of_the_equations) {
+    enum { B = 2, HEADS = 2, TOKENS = 5, DEPTH = 3, D = 8 };
+    Dataset data;
+    Trainer t = small_trainer(DEPTH, PRE_NORM, &data);
+    VitActivations *a = &t.workers[0].activations;
+    for (int l = 0; l < DEPTH; l++) { /* large enough that weights aren't all alike */
+        tensor_scale(t.vit.blocks[l].attn.W_qkv, 20);
+    }
+    inspect_forward(&t.vit, random_tensor('x', SHAPE(B, 1, SMALL_SIDE, SMALL_SIDE)), a);
+    for (int l = 0; l < DEPTH; l++) {
+        const EncoderBlock *block = &t.vit.blocks[l];
+        Tensor z = tensor_head(l > 0 ? a->blocks[l - 1].y : a->z_0, B);
+        double *normed = test_doubles((long)B * TOKENS * D);
+        double *A = test_doubles((long)B * HEADS * TOKENS * TOKENS);
+        const NaiveLayerNorm norm = {D, doubles_of(block->norm1.gamma),
+                                     doubles_of(block->norm1.beta)};
+        const NaiveMultiHeadAttention attn = {
+            D,
+            HEADS,
+            doubles_of(block->attn.W_qkv),
+            doubles_of(block->attn.b_qkv),
+            doubles_of(block->attn.W_O),
+            doubles_of(block->attn.b_O),
+        };
+        naive_layer_norm(&norm, B * TOKENS, doubles_of(z), normed);
+        naive_multi_head_attention(&attn, B, TOKENS, normed, A,
+                                   test_doubles((long)B * TOKENS * D));
+        assert_no_message(doubles_difference(tensor_head(a->blocks[l].attn.A, B), A,
+                                             50 * TOLERANCE, "A", "[AIAYN fig.3]"));
+    }
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
 Suite *inspect_suite(void) {
     Suite *suite = suite_create("inspect");
     TCase *eigen = add_case(suite, "eigenvectors");
@@ -337,6 +409,9 @@ Suite *inspect_suite(void) {
     tcase_add_test(distance, a_head_that_looks_at_its_own_patch_has_distance_0);
     tcase_add_test(distance, equal_weights_give_the_mean_of_all_distances);
     tcase_add_test(distance, what_goes_to_the_class_token_has_no_distance);
+    TCase *breadth = add_case(suite, "breadth");
+    tcase_add_test(breadth, breadth_counts_the_tokens_that_are_looked_at);
+    tcase_add_test(breadth, breadth_is_at_most_the_number_of_tokens);
     TCase *rollout = add_case(suite, "rollout");
     tcase_add_test(rollout, layers_of_different_sizes_stop);
     tcase_add_test(rollout, rollout_of_one_layer_by_hand);
@@ -345,5 +420,6 @@ Suite *inspect_suite(void) {
     tcase_add_test(rollout, rows_that_do_not_sum_to_one_are_divided_by_their_sum);
     TCase *forward = add_case(suite, "forward");
     tcase_add_test(forward, the_last_block_shows_every_tokens_attention);
+    tcase_add_test(forward, every_blocks_weights_are_those_of_the_equations);
     return suite;
 }

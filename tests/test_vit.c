@@ -1,4 +1,4 @@
-/* test_vit.c: the whole Vision Transformer (vit.h). */
+/* test_vit.c: the whole Vision Transformer (vit.h) [ViT fig.1]. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /*
  * test_vit_variants.c: the Vision Transformer with each kind of positions, and pooled
- * by the class token or by the mean (patch_embedding.h, vit.h): [ViT T.8] and what the
- * paper's appendix says beside it. The default, 1d and the class token, has two suites
+ * by the class token or by the mean (patch_embedding.h, vit.h): [ViT T.8] and [ViT fig.9]. The default, 1d and the class token, has two suites
  * of its own: test_patch_embedding.c, test_vit.c.
  */
 #include <math.h>

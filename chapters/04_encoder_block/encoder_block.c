@@ -59,6 +59,7 @@ static Tensor wanted_rows(Tensor T, Wanted wanted) {
     return wanted == FIRST_TOKEN ? tensor_first_rows(T) : T;
 }
 
+/* [AIAYN fig.1]   left: one of the encoder's N equal layers */
 static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivations *a,
                       const Dropout *dropout, Wanted wanted) {
     const int B = z.shape[0];

@@ -3,6 +3,7 @@
 
 #include "real_math.h"
 
+/* [AIAYN 5.3]   Adam, and with it the decay of [ViT T.3] */
 static void update(const AdamW *o, double lr, long t, double decay, long count,
                    real *restrict w, const real *restrict g, real *restrict m,
                    real *restrict v) {

@@ -1,6 +1,7 @@
 /*
  * adamw.h: Adam with decoupled weight decay (Kingma and Ba, 2015; Loshchilov and
- * Hutter, 2019), and clipping by the global norm [ViT T.3].
+ * Hutter, 2019), and clipping by the global norm [ViT T.3]. With lambda = 0 it is the
+ * Adam of [AIAYN 5.3].
  *
  *     m = b1 m + (1 - b1) g          v = b2 v + (1 - b2) g^2
  *     mhat = m / (1 - b1^t)          vhat = v / (1 - b2^t)

@@ -100,6 +100,15 @@ double inspect_distance(Tensor A, int columns, int patch) {
     return mean;
 }
 
+double inspect_breadth(const real *a, int n) {
+    double entropy = 0;
+    for (int j = 0; j < n; j++) {
+        /* [AIAYN fig.3]   -a_j log a_j, which goes to 0 with a_j */
+        entropy -= a[j] > 0 ? (double)a[j] * log((double)a[j]) : 0;
+    }
+    return exp(entropy);
+}
+
 /* Element (i, j) of mean over heads of A (h, n, n), plus I. */
 static double with_residual(Tensor A, int i, int j) {
     double sum = 0;

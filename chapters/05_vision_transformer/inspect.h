@@ -4,6 +4,7 @@
  *   [ViT fig.6]   attention rollout: where the class token's result comes from
  *   [ViT fig.7]   left: the principal components of the patches' filters; centre: how
  *                 alike the position embeddings are; right: how far heads look
+ *   [AIAYN fig.3] the weights themselves, and over how many tokens each head spreads them
  *
  * Nothing is allocated here; each function's results are the caller's. They are
  * explained, with the pictures, in notes/figures.md.
@@ -54,6 +55,16 @@ Tensor inspect_forward(const Vit *vit, Tensor images, VitActivations *a);
  *   patch           P
  */
 double inspect_distance(Tensor A, int columns, int patch);
+
+/*
+ * inspect_breadth: over how many tokens a row of weights is spread [AIAYN fig.3]
+ *
+ *     exp(-sum_j a_j log a_j),  0 log 0 = 0
+ *
+ * which is m where m weights are 1/m and the others 0: 1 ... n.
+ *   a (n)    in, a row of A: sums to 1
+ */
+double inspect_breadth(const real *a, int n);
 
 /*
  * inspect_rollout: how much of each input token is in the class token after layers

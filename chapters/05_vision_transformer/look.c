@@ -208,6 +208,114 @@ static bool look_at_rollout(Trainer *t, const Dataset *dataset, Error *error) {
     return true;
 }
 
+/* ---- weights of one image ---------------------------------------------------- */
+
+/* The first test image that the model gets right; the first of all if it gets none. */
+static int first_right(Trainer *t, const Dataset *dataset) {
+    for (int i = 0; i < dataset->test.count; i++) {
+        if (argmax_row(forward(t, dataset, i), 0) == dataset->test.labels[i]) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static Tensor weights_of_head(const Trainer *t, int layer, int head) {
+    Tensor A = t->workers[0].activations.blocks[layer].attn.A;
+    return tensor_slice(tensor_slice(A, 0), head);
+}
+
+static void write_pixels(FILE *file, const Dataset *dataset, int index,
+                         const VitConfig *c) {
+    const ImageSet *set = &dataset->test;
+    const long pixels = (long)set->height * set->width;
+    const unsigned char *first = set->pixels + index * set->channels * pixels;
+    fprintf(file, "\"%s\" %d %d %d\n", dataset->class_name[set->labels[index]], index,
+            c->depth, c->block.heads);
+    for (int at = 0; at < pixels; at++) {
+        fprintf(file, "%d %d %.4f\n", at % set->width, at / set->width,
+                first[at] / 255.0);
+    }
+    fprintf(file, "\n\n");
+}
+
+/* The class token's row [AIAYN fig.3]: what it gives to itself, then to each patch. */
+static void write_class_token(FILE *file, const Trainer *t, int layer, int head) {
+    const VitConfig *c = &t->settings.model;
+    const int n = vit_tokens(c);
+    const real *a = tensor_row(weights_of_head(t, layer, head), 0);
+    fprintf(file, "%d %d %.6f %.3f\n", layer + 1, head + 1, (double)a[0],
+            inspect_breadth(a, n));
+    for (int j = 0; j < n - 1; j++) {
+        fprintf(file, "%d %d %.6f\n", j % columns_of(c), j / columns_of(c),
+                (double)a[1 + j]);
+    }
+    fprintf(file, "\n\n");
+}
+
+/* Mean breadth of a head's rows. */
+static double breadth_of_head(const Trainer *t, int which) {
+    const int heads = t->settings.model.block.heads, n = vit_tokens(&t->settings.model);
+    Tensor A = weights_of_head(t, which / heads, which % heads);
+    double mean = 0;
+    for (int i = 0; i < n; i++) {
+        mean += inspect_breadth(tensor_row(A, i), n) / n;
+    }
+    return mean;
+}
+
+/* The whole matrix of one head [AIAYN fig.4]: row i is what token i looks at. */
+static void write_head(FILE *file, const Trainer *t, int which) {
+    const VitConfig *c = &t->settings.model;
+    const int heads = c->block.heads, n = vit_tokens(c);
+    Tensor A = weights_of_head(t, which / heads, which % heads);
+    fprintf(file, "%d %d %.3f\n", which / heads + 1, which % heads + 1,
+            breadth_of_head(t, which));
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            fprintf(file, "%d %d %.6f\n", i, j, (double)tensor_row(A, i)[j]);
+        }
+    }
+    fprintf(file, "\n\n");
+}
+
+/* Two heads that do different things [AIAYN fig.5]: those whose rows are narrowest and
+ * broadest, as layer * heads + head. Not of the last layer: of its rows the result
+ * needs the class token's only. */
+static void narrowest_and_broadest(const Trainer *t, int which[2]) {
+    const VitConfig *c = &t->settings.model;
+    const int layers = c->depth > 1 ? c->depth - 1 : 1;
+    which[0] = which[1] = 0;
+    for (int i = 1; i < layers * c->block.heads; i++) {
+        const double breadth = breadth_of_head(t, i);
+        which[0] = breadth < breadth_of_head(t, which[0]) ? i : which[0];
+        which[1] = breadth > breadth_of_head(t, which[1]) ? i : which[1];
+    }
+}
+
+static void look_at_weights(Trainer *t, const Dataset *dataset) {
+    const VitConfig *c = &t->settings.model;
+    FILE *file = plot_file_open(
+        "attention_weights",
+        "the image: class, number, layers, heads; x, y, pixel. Then for each head of "
+        "each layer, of "
+        "the class token: layer, head, its weight for itself, breadth; column and row "
+        "of a patch, weight. Then two heads: layer, head, mean breadth; i, j, A_ij");
+    if (file) {
+        const int index = first_right(t, dataset);
+        int which[2] = {0, 0};
+        forward(t, dataset, index);
+        write_pixels(file, dataset, index, c);
+        for (int i = 0; i < c->depth * c->block.heads; i++) {
+            write_class_token(file, t, i / c->block.heads, i % c->block.heads);
+        }
+        narrowest_and_broadest(t, which);
+        write_head(file, t, which[0]);
+        write_head(file, t, which[1]);
+    }
+    plot_file_close(file, "attention_weights");
+}
+
 /* ---- the rest ------------------------------------------------------------------ */
 
 static void look_at_confusion(const Dataset *dataset, const Evaluation *e) {
@@ -261,6 +369,21 @@ bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
           Error *error) {
     look_at_rates(t);
     look_at_confusion(dataset, evaluation);
-    return look_at_filters(&t->vit, error) && look_at_positions(&t->vit, error) &&
-           look_at_distances(t, dataset, error) && look_at_rollout(t, dataset, error);
+    const VitConfig *c = &t->settings.model;
+    const bool class_token = c->pool == POOL_CLASS;
+    if (!look_at_filters(&t->vit, error)) {
+        return false;
+    }
+    if (!class_token || c->positions != POSITIONS_1D) {
+        printf("Left out: position_similarity: it needs a class token and a learned "
+               "vector for each place.\n");
+    } else if (!look_at_positions(&t->vit, error)) {
+        return false;
+    }
+    if (!class_token) {
+        printf("Left out: the pictures of attention: this model has no class token.\n");
+        return true;
+    }
+    look_at_weights(t, dataset);
+    return look_at_distances(t, dataset, error) && look_at_rollout(t, dataset, error);
 }

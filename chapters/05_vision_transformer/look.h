@@ -6,6 +6,7 @@
  *   position_similarity   [ViT fig.7] centre
  *   attention_distance    [ViT fig.7] right
  *   attention_rollout     [ViT fig.6]
+ *   attention_weights     [AIAYN fig.3] to [AIAYN fig.5], of one image
  *   confusion_matrix      the whole test set, by class
  *   learning_rates        [AIAYN eq.3], and this run's schedule
  */
@@ -15,7 +16,8 @@
 #include "trainer.h"
 
 /* look: all of them; false if there is no memory. A folder without plots/ is told, and
- * is no error (plot_file.h). `evaluation` is of the test set. */
+ * is no error (plot_file.h). What a model doesn't have (a class token,
+ * a learned vector for each place) has no picture: a line says that too. `evaluation` is of the test set. */
 bool look(Trainer *trainer, const Dataset *dataset, const Evaluation *evaluation,
           Error *error);
 

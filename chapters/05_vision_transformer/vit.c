@@ -195,7 +195,8 @@ static void mean_of_tokens_backward(Tensor dy, Tensor dz) {
     tensor_scale(dz, (real)1 / (real)dz.shape[1]);
 }
 
-/* What the head reads, from the last layer's tokens. */
+/* What the head reads, from the last layer's tokens.
+ * [ViT fig.9]   the class token's row, or the mean of the patches' */
 static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) {
     const int B = y.shape[0];
     if (vit->config.pool == POOL_CLASS) {
@@ -235,6 +236,7 @@ static bool only_first(const VitConfig *c, int l) {
     return l == c->depth - 1 && c->pool == POOL_CLASS;
 }
 
+/* [ViT fig.1]   patches, E, the class token, positions, L blocks, the head */
 Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
                    const Dropout *dropout) {
     const VitConfig *c = &vit->config;

@@ -12,7 +12,7 @@
  * DIFFERS: the head is one dense layer, also when training from scratch (the
  * paper uses an MLP with one hidden layer in pre-training, one layer in
  * fine-tuning).
- * DIFFERS: pooling by the mean is the paper's appendix D.3, which has no equation. As
+ * DIFFERS: pooling by the mean is the paper's appendix D.3 [ViT fig.9]. As
  * in the authors' program there is no class token then, and the norm comes before the
  * mean: each patch speaks with the same weight, however long its z_L^p has grown.
  */

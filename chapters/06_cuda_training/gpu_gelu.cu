@@ -88,7 +88,7 @@ static __global__ void backward(const float *pre, const float *dY, float *dpre,
     }
 }
 
-/* ---- the same, four neighbours a thread: quad blockIdx.x * 256 + threadIdx.x ------- */
+/* ---- the same, four neighbours a thread: quad 256 blockIdx.x + threadIdx.x --------- */
 
 struct Quad { /* of a thread: a row, and the first of four columns */
     long row;

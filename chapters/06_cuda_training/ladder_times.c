@@ -325,8 +325,8 @@ static bool time_gelu(Timing *t) {
     char sizes[48];
     snprintf(sizes, sizeof sizes, "%d x %d", rows, M);
     for (int v = 0; all_there(T, 3) && v < GELU_VERSIONS; v++) {
-        tell(t, "bias and GELU", gpu_gelu_names[v], sizes, median_ms(t, run_gelu, v, T), 0,
-             12.0 * rows * M);
+        tell(t, "bias and GELU", gpu_gelu_names[v], sizes, median_ms(t, run_gelu, v, T),
+             0, 12.0 * rows * M);
     }
     return all_there(T, 3);
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # equations.sh [--all | --table PAPER]: for every tag of notes/equations.txt the places
 # where it is computed, tested, drawn and explained: the first of each and how many more;
-# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a tag has no code, test or explanation, or if a file cites
-# an unknown tag. Run in the repository's root.
+# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a tag has no code, test or explanation, if one that is
+# not built has no reason, or if a file cites an unknown tag. Run in the repository's root.
 set -u
 all=no
 [ "${1:-}" = --all ] && all=yes
@@ -63,6 +63,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
         if (!count[tag, k]) { printf "MISSING  [%s] has no %s\n", tag, name; bad++ }
     }
     BEGIN {
+        split("code test plot", name_of, " ")
         while ((getline line < list) > 0) {
             if (line ~ /^#/ || line ~ /^[ \t]*$/) continue
             split(line, part, "|")
@@ -70,7 +71,8 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
             order[++tags] = tag
             state[tag] = trimmed(part[2])
             what[tag] = trimmed(part[3])
-            home[tag] = trimmed(part[4])
+            if (state[tag] == "told") reason[tag] = trimmed(part[4])
+            else home[tag] = trimmed(part[4])
         }
         if (!tags) { print "equations: " list " has no tags"; broken = 1; exit 1 }
     }
@@ -93,17 +95,18 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
             for (i = 1; i <= tags; i++) {
                 tag = order[i]
                 if (tag !~ "^" table " ") continue
-                printf "%-14s  %s\n", "[" tag "]", what[tag]
-                printf "                %s\n", state[tag] == "told" ? "not built" : best[tag, 1]
+                # Without brackets: a table in a page is no explanation.
+                printf "%-12s  %s\n", tag, what[tag]
+                printf "              %s\n", state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1]
             }
             exit bad > 0
         }
         for (i = 1; i <= tags; i++) {
             tag = order[i]
-            printf "[%s]  %s%s\n", tag, what[tag], state[tag] == "told" ? "  (told, not built)" : ""
-            show(tag, 1, "code")
-            show(tag, 2, "test")
-            show(tag, 3, "plot")
+            printf "[%s]  %s\n", tag, what[tag]
+            if (state[tag] == "told") printf "    not built: %s\n", reason[tag]
+            for (k = 1; k <= 3; k++)
+                if (state[tag] != "told" || count[tag, k]) show(tag, k, name_of[k])
             show(tag, 4, "note")
         }
         print ""
@@ -114,11 +117,15 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
                 need(tag, 2, "test")
             }
             need(tag, 4, "explanation")
+            if (state[tag] == "told" && reason[tag] == "") {
+                printf "MISSING  [%s] is not built, and no reason is given\n", tag
+                bad++
+            }
             if (home[tag] != "" && index(best[tag, 1], home[tag] ":") != 1) {
                 printf "MISSING  [%s] is not cited in %s\n", tag, home[tag]
                 bad++
             }
         }
         if (bad) { printf "equations: %d mistakes\n", bad; exit 1 }
-        printf "equations: each of %d tags is computed, tested and explained, or told why not\n", tags
+        printf "equations: each of %d tags is computed, tested and explained, or not built for a reason that is told\n", tags
     }'

@@ -18,35 +18,43 @@ const char chapter_title[] = "multi-head attention and positions";
 /* ---- 3.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
+    hint("qkv is [q | k | v], each D wide; head i has columns i d_k .. (i + 1) d_k - 1 "
+         "of each.");
     ask('a',
-        "D = 8, h = 2 heads: in [q | k | v] (n, 24), the first column (from 0) of V "
-        "of head 1.",
+        "D = 8, h = 2 heads: in [q | k | v] (n, 24), at which column does V of the "
+        "second head (i = 1) begin? The first column is 0.",
         20, 1e-9);
     mistake_number("the column of K: V's third begins at 2 D", 12);
-    mistake_number("the column of head 0", 16);
+    mistake_number("the column of the first head, i = 0", 16);
     mistake_number("the column within V alone", 4);
+    mistake_number("the column counted from 1", 21);
+    hint("W_qkv (3D, D), b_qkv (3D), W_O (D, D), b_O (D): add up their numbers.");
     ask('b', "The parameters of multi-head attention with D = 64, biases included.",
         4.0 * 64 * 64 + 4 * 64, 1e-9);
     mistake_number("the count without biases", 4.0 * 64 * 64);
     mistake_number("the count without the output projection W_O",
                    3.0 * 64 * 64 + 3 * 64);
+    hint("Q K^T of one head takes n n d_k multiply-adds; d_k = D / h, and there are h "
+         "heads.");
     ask('c',
-        "Eight heads in place of four, D the same: how many times the "
-        "multiply-adds of Q K^T?",
+        "Eight heads in place of four, D the same: how many times as many "
+        "multiply-adds does Q K^T of all heads take?",
         1, 1e-9);
     mistake_number("a factor of 2: twice the heads, but each half as wide", 2);
+    mistake_number("what one head takes: there are twice as many", 0.5);
 }
 
 /* ---- a layer, and the same in double --------------------------------------------- */
 
 typedef struct {
-    int B, n, D, heads;
+    int B, n, D, heads, q; /* q: how many tokens ask, n or 1 */
     MultiHeadAttention layer, d;
     MultiHeadAttentionActivations a;
     MultiHeadAttentionScratch s;
-    Tensor z, Y, dY;
+    Tensor z, Y, dY, dz;
     NaiveMultiHeadAttention naive;
-    double *z_naive, *C;
+    double *z_naive, *C;      /* C (B, q, D): dY */
+    double *qkv, *A, *concat; /* what forward should make, for all tokens */
 } Bench;
 
 static void lay_out(Bench *b, Arena *arena) {
@@ -54,21 +62,23 @@ static void lay_out(Bench *b, Arena *arena) {
     multi_head_attention_scratch(&b->s, arena, b->B, b->n, b->D);
 }
 
-static Bench make_bench(int B, int n, int D, int heads) {
-    Bench b = {.B = B, .n = n, .D = D, .heads = heads};
+static Bench make_bench(int B, int n, int D, int heads, int q) {
+    Bench b = {.B = B, .n = n, .D = D, .heads = heads, .q = q};
     const int count = 4 * D * D + 4 * D;
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_scale(weights, (real)0.5);
+    tensor_fill(gradients, 1);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
     multi_head_attention_parameters(&b.layer, &in, D, heads, "");
     multi_head_attention_parameters(&b.d, &out, D, heads, "");
     Arena plan = {0};
     lay_out(&b, &plan);
-    Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
+    Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, n, D));
-    b.dY = normal('C', SHAPE(B, n, D));
-    b.Y = unset(b.z);
+    b.dY = normal('C', SHAPE(B, q, D));
+    b.Y = unset(b.dY);
+    b.dz = unset(b.z);
     b.naive = (NaiveMultiHeadAttention){.D = D,
                                         .heads = heads,
                                         .W_qkv = doubles_of(b.layer.W_qkv),
@@ -77,154 +87,505 @@ static Bench make_bench(int B, int n, int D, int heads) {
                                         .b_O = doubles_of(b.layer.b_O)};
     b.z_naive = doubles_of(b.z);
     b.C = doubles_of(b.dY);
-    case_is("%d images, %d tokens, D = %d, %d heads", B, n, D, heads);
+    b.qkv = doubles((long)B * n * 3 * D);
+    naive_linear(B * n, D, 3 * D, b.z_naive, b.naive.W_qkv, b.naive.b_qkv, b.qkv);
+    case_is("%d image%s, %d tokens, D = %d, %d head%s%s", B, B > 1 ? "s" : "", n, D,
+            heads, heads > 1 ? "s" : "", q < n ? ", the first token alone" : "");
     return b;
 }
 
-static double *naive_forward(const Bench *b, const NaiveMultiHeadAttention *layer) {
+/* The first q tokens of each image, of T (B, n, D) */
+static double *asked_of(const Bench *b, const double *T) {
+    double *some = doubles((long)b->B * b->q * b->D);
+    for (int i = 0; i < b->B * b->q * b->D; i++) {
+        const int row = i / b->D, image = row / b->q;
+        some[i] = T[(image * b->n + row % b->q) * b->D + i % b->D];
+    }
+    return some;
+}
+
+static double *naive_forward(const Bench *b) {
     double *Y = doubles((long)b->B * b->n * b->D);
-    naive_multi_head_attention(layer, b->B, b->n, b->z_naive, NULL, Y);
-    return Y;
+    naive_multi_head_attention(&b->naive, b->B, b->n, b->z_naive, NULL, Y);
+    return asked_of(b, Y);
 }
 
-/* The layer with its keys' and values' weights exchanged. */
-static NaiveMultiHeadAttention keys_and_values_swapped(const Bench *b) {
-    NaiveMultiHeadAttention other = b->naive;
-    const long D = b->D, third = D * D;
-    other.W_qkv = doubles(3 * third);
-    other.b_qkv = doubles(3 * D);
-    for (long part = 0; part < 3; part++) {
-        const long from = part == 0 ? 0 : 3 - part;
-        for (long i = 0; i < third; i++) {
-            other.W_qkv[part * third + i] = b->naive.W_qkv[from * third + i];
-        }
-        for (long i = 0; i < D; i++) {
-            other.b_qkv[part * D + i] = b->naive.b_qkv[from * D + i];
+/* ---- the heads, rightly and wrongly ---------------------------------------------- */
+
+enum { Q, K, V };
+
+/* Where head i finds its Q, K and V in qkv, and where its result goes. */
+typedef struct {
+    int part[3];      /* the third of qkv that each is taken from */
+    bool alike[3];    /* every head takes the first one's */
+    bool heads_first; /* columns ordered by heads, then by q, k, v */
+    bool one_apart;   /* head i begins at column i */
+    bool first_image; /* of every image the first one's */
+    bool reversed;    /* concat: in reverse order */
+} Places;
+static const Places right_places = {.part = {Q, K, V}};
+
+static int column_of(const Bench *b, const Places *places, int which, int i) {
+    const int d_k = b->D / b->heads, part = places->part[which];
+    const int head = places->alike[which] ? 0 : i;
+    return places->heads_first ? (3 * head + part) * d_k
+                               : part * b->D + head * (places->one_apart ? 1 : d_k);
+}
+
+/* Columns from .. from + count - 1 of image `image` of T (B, n, cols) */
+static double *columns(const Bench *b, const double *T, int image, int cols, int from,
+                       int count) {
+    double *part = doubles((long)b->n * count);
+    for (int t = 0; t < b->n; t++) {
+        for (int c = 0; c < count; c++) {
+            part[t * count + c] = T[(image * b->n + t) * cols + from + c];
         }
     }
-    return other;
+    return part;
 }
 
-/* The heads' results side by side in reverse order: W_O's columns move. */
-static NaiveMultiHeadAttention heads_reversed(const Bench *b) {
-    NaiveMultiHeadAttention other = b->naive;
-    const int D = b->D, d_v = D / b->heads;
-    other.W_O = doubles((long)D * D);
-    for (int o = 0; o < D; o++) {
-        for (int c = 0; c < D; c++) {
-            const int head = b->heads - 1 - c / d_v;
-            other.W_O[o * D + c] = b->naive.W_O[o * D + head * d_v + c % d_v];
+static void put_columns(const Bench *b, const double *part, double *T, int image,
+                        int cols, int from, int count) {
+    for (int t = 0; t < b->n; t++) {
+        for (int c = 0; c < count; c++) {
+            T[(image * b->n + t) * cols + from + c] = part[t * count + c];
         }
     }
-    return other;
 }
 
-static NaiveMultiHeadAttention without_output_projection(const Bench *b) {
-    NaiveMultiHeadAttention other = b->naive;
-    other.W_O = doubles((long)b->D * b->D);
-    other.b_O = doubles(b->D);
-    for (int c = 0; c < b->D; c++) {
-        other.W_O[c * b->D + c] = 1;
+/* concat (B, n, D) by such places, and A (B, h, n, n) unless NULL */
+static double *heads_by(const Bench *b, Places places, double *A) {
+    const int n = b->n, D = b->D, h = b->heads, d_k = D / h;
+    double *concat = doubles((long)b->B * n * D), *weights = doubles((long)n * n),
+           *O = doubles((long)n * d_k), *of[3];
+    for (int image = 0; image < b->B; image++) {
+        for (int i = 0; i < h; i++) {
+            for (int which = Q; which <= V; which++) {
+                of[which] = columns(b, b->qkv, places.first_image ? 0 : image, 3 * D,
+                                    column_of(b, &places, which, i), d_k);
+            }
+            naive_attention(n, n, d_k, d_k, of[Q], of[K], of[V], NULL,
+                            A ? A + (image * h + i) * n * n : weights, O);
+            put_columns(b, O, concat, image, D, (places.reversed ? h - 1 - i : i) * d_k,
+                        d_k);
+        }
     }
-    return other;
-}
-
-static NaiveMultiHeadAttention with_one_head(const Bench *b) {
-    NaiveMultiHeadAttention other = b->naive;
-    other.heads = 1;
-    return other;
+    return concat;
 }
 
 /* ---- 3.2 ------------------------------------------------------------------------- */
 
-static void forward_case(int B, int n, int D, int heads) {
-    Bench b = make_bench(B, n, D, heads);
-    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
-    expect("Y", b.Y, naive_forward(&b, &b.naive), TOLERANCE);
-    const NaiveMultiHeadAttention swapped = keys_and_values_swapped(&b),
-                                  reversed = heads_reversed(&b),
-                                  plain = without_output_projection(&b),
-                                  one = with_one_head(&b);
-    mistake("MSA with keys and values exchanged: the columns are [q | k | v]",
-            naive_forward(&b, &swapped));
-    mistake("MSA with its heads' results in reverse order",
-            naive_forward(&b, &reversed));
-    mistake("the concatenated heads without the output projection W_O",
-            naive_forward(&b, &plain));
+/* The results' memory is nan at first. */
+static void mistake_unwritten(Tensor T) {
+    bool any = false;
+    const double *numbers = doubles_of(T);
+    for (long i = 0; i < tensor_count(T); i++) {
+        any = any || isnan(numbers[i]);
+    }
+    mistake_if("nan, which stands wherever nothing was written yet: does every image "
+               "come, and every head, and does each have columns of its own?",
+               any);
+}
+
+/* All other choices of the thirds that Q, K and V are taken from. */
+static void mistakes_of_parts(const Bench *b) {
+    Places places = right_places;
+    places.part[K] = V;
+    places.part[V] = K;
+    mistake("MSA with keys and values exchanged: q, k, v is the order of the columns",
+            heads_by(b, places, NULL));
+    for (int choice = 0; choice < 27; choice++) {
+        places.part[Q] = choice / 9;
+        places.part[K] = choice / 3 % 3;
+        places.part[V] = choice % 3;
+        if (choice != Q * 9 + K * 3 + V) {
+            mistake(
+                "a head with its Q, K and V of the wrong thirds of qkv: q begins at "
+                "column 0, k at D, v at 2 D",
+                heads_by(b, places, NULL));
+        }
+    }
+}
+
+static void mistakes_of_heads(const Bench *b) {
+    for (int alike = 1; alike < 8; alike++) {
+        Places places = right_places;
+        for (int which = Q; which <= V; which++) {
+            places.alike[which] = alike >> which & 1;
+        }
+        mistake("the first head's columns for every head: in each third, head i begins "
+                "at column i d_k",
+                heads_by(b, places, NULL));
+    }
+    Places places = right_places;
+    places.heads_first = true;
+    mistake("a split by heads first, then q, k, v: a third of qkv holds all heads of q",
+            heads_by(b, places, NULL));
+    places = right_places;
+    places.one_apart = true;
+    mistake("heads that begin one column apart: they begin at i d_k",
+            heads_by(b, places, NULL));
+    places = right_places;
+    places.first_image = true;
+    mistake("the first image's q, k and v for every image: slice b of qkv is wanted",
+            heads_by(b, places, NULL));
+    places = right_places;
+    places.reversed = true;
+    mistake("MSA with its heads' results in reverse order", heads_by(b, places, NULL));
+    Bench one = *b;
+    one.heads = 1;
     mistake("one head of width D: each head has its own D / h columns",
-            naive_forward(&b, &one));
+            heads_by(&one, right_places, NULL));
+}
+
+static void mistakes_of_output(const Bench *b) {
+    const int D = b->D, rows = b->B * b->n;
+    double *none = doubles(D), *by_rows = doubles((long)D * D),
+           *Y = doubles((long)rows * D), *Y_turned = doubles((long)rows * D);
+    for (int i = 0; i < D * D; i++) {
+        by_rows[i] = b->naive.W_O[i % D * D + i / D];
+    }
+    mistake("the concatenated heads without the output projection W_O", b->concat);
+    naive_linear(rows, D, D, b->concat, b->naive.W_O, none, Y);
+    mistake("a result without the bias b_O", Y);
+    naive_linear(rows, D, D, b->concat, by_rows, b->naive.b_O, Y_turned);
+    mistake("a product with W_O: it is stored (out, in), and concat W_O^T is wanted",
+            Y_turned);
+}
+
+static void forward_case(int B, int n, int D, int heads) {
+    Bench b = make_bench(B, n, D, heads, n);
+    b.A = doubles((long)B * heads * n * n);
+    b.concat = heads_by(&b, right_places, b.A);
+    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
+    expect("a->concat", b.a.concat, b.concat, TOLERANCE);
+    mistakes_of_parts(&b);
+    mistakes_of_heads(&b);
+    mistake_unwritten(b.a.concat);
+    expect("a->A", b.a.A, b.A, TOLERANCE);
+    mistake_if("an A that several heads wrote: slice i of slice b is head i's, and "
+               "backward needs them all",
+               true);
+    expect("Y", b.Y, naive_forward(&b), TOLERANCE);
+    mistakes_of_output(&b);
+    mistake_unwritten(b.Y);
+}
+
+static void call_forward(void *bench) {
+    Bench *b = bench;
+    multi_head_attention_forward(&b->layer, b->z, &b->a, b->Y);
+}
+
+static void call_backward(void *bench) {
+    Bench *b = bench;
+    multi_head_attention_backward(&b->layer, &b->d, b->z, &b->a, b->dY, b->dz, &b->s);
+}
+
+static void first_token_forward(void) {
+    Bench b = make_bench(2, 4, 6, 2, 1);
+    hint("All tokens together are right. Now use q: the first q rows of Q, A and O by "
+         "tensor_head, and asking(concat, q) before W_O.");
+    const bool stopped = stops(call_forward, &b);
+    expect_true(!stopped, "It stops where Y is (2,1,6): \"%s\"", stopped_with());
+    mistake_if("a layer for all tokens only: where Y has one row an image, the first "
+               "token asks alone (the lesson, \"The first token alone\")",
+               true);
+    if (stopped) {
+        return;
+    }
+    call_forward(&b);
+    expect("Y", b.Y, naive_forward(&b), TOLERANCE);
 }
 
 static void forward(void) {
     forward_case(2, 5, 6, 2);
     forward_case(1, 4, 12, 3);
     forward_case(3, 3, 4, 1);
+    first_token_forward();
 }
 
 /* ---- 3.3 ------------------------------------------------------------------------- */
 
 static double loss(void *bench) {
     const Bench *b = bench;
-    return dot((long)b->B * b->n * b->D, b->C, naive_forward(b, &b->naive));
+    return dot((long)b->B * b->q * b->D, b->C, naive_forward(b));
 }
 
-static void backward_case(int B, int n, int D, int heads) {
-    Bench b = make_bench(B, n, D, heads);
-    const long DD = (long)D * D;
-    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
-    Tensor dz = unset(b.z);
-    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, dz, &b.s);
-    expect("dW_O", b.d.W_O, gradient(loss, &b, b.naive.W_O, DD), GRADIENT_TOLERANCE);
-    mistake_if("a gradient of zeros: nothing was added to d",
-               tensor_max_abs_difference(b.d.W_O, zeros(b.d.W_O)) == 0);
-    expect("db_O", b.d.b_O, gradient(loss, &b, b.naive.b_O, D), GRADIENT_TOLERANCE);
-    const double *dW_qkv = gradient(loss, &b, b.naive.W_qkv, 3 * DD);
-    double *swapped = doubles(3 * DD);
-    for (long i = 0; i < 3 * DD; i++) {
-        const long part = i / DD, from = part == 0 ? 0 : 3 - part;
-        swapped[i] = dW_qkv[from * DD + i % DD];
+/* C (m, n) += A (rows, m)^T B (rows, n) */
+static double *add_product(double *C, int rows, int m, int n, const double *A,
+                           const double *B) {
+    for (int r = 0; r < rows; r++) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < n; j++) {
+                C[i * n + j] += A[r * m + i] * B[r * n + j];
+            }
+        }
     }
-    expect("dW_qkv", b.d.W_qkv, dW_qkv, GRADIENT_TOLERANCE);
-    mistake("dK and dV in each other's columns of dqkv", swapped);
-    expect("dz", dz, gradient(loss, &b, b.z_naive, (long)B * n * D),
+    return C;
+}
+
+static double *ones(long count) {
+    double *all = doubles(count);
+    for (long i = 0; i < count; i++) {
+        all[i] = 1;
+    }
+    return all;
+}
+
+/* by[Q], by[K], by[V] (n, d) = the gradients of one head */
+static void head_gradients(int n, int d, double *const of[3], const double *A,
+                           const double *dO, double *by[3]) {
+    double *scaled = doubles((long)n * n), *turned = doubles((long)n * n);
+    for (int i = 0; i < n; i++) {
+        double dA[64] = {0}, sum = 0;
+        for (int j = 0; j < n; j++) {
+            dA[j] = dot(d, dO + i * d, of[V] + j * d);
+            sum += A[i * n + j] * dA[j];
+        }
+        for (int j = 0; j < n; j++) {
+            scaled[i * n + j] = A[i * n + j] * (dA[j] - sum) / sqrt(d);
+            turned[j * n + i] = scaled[i * n + j];
+        }
+    }
+    by[Q] = add_product(doubles((long)n * d), n, n, d, turned, of[K]);
+    by[K] = add_product(doubles((long)n * d), n, n, d, scaled, of[Q]);
+    by[V] = add_product(doubles((long)n * d), n, n, d, A, dO);
+}
+
+/* What a wrong loop over the heads takes: bit 0: q, k, v; 1: A; 2: dO. */
+typedef struct {
+    int of_first_head, of_first_image; /* bits: which are the first's for all */
+    int to[3];                         /* the third that each gradient goes to */
+    const double *dO;                  /* (B, n, D) */
+} Slips;
+
+/* dW_qkv, added to ones, by such a loop */
+static double *weight_gradient(const Bench *b, Slips slips) {
+    const int n = b->n, D = b->D, h = b->heads, d_k = D / h;
+    double *dqkv = doubles((long)b->B * n * 3 * D);
+    for (int k = 0; k < b->B * h; k++) {
+        int image[3], head[3];
+        for (int bit = 0; bit < 3; bit++) {
+            image[bit] = slips.of_first_image >> bit & 1 ? 0 : k / h;
+            head[bit] = slips.of_first_head >> bit & 1 ? 0 : k % h;
+        }
+        double *of[3], *by[3];
+        for (int which = Q; which <= V; which++) {
+            of[which] =
+                columns(b, b->qkv, image[0], 3 * D, which * D + head[0] * d_k, d_k);
+        }
+        head_gradients(n, d_k, of, b->A + (image[1] * h + head[1]) * n * n,
+                       columns(b, slips.dO, image[2], D, head[2] * d_k, d_k), by);
+        for (int which = Q; which <= V; which++) {
+            put_columns(b, by[which], dqkv, k / h, 3 * D,
+                        slips.to[which] * D + k % h * d_k, d_k);
+        }
+    }
+    return add_product(ones(3L * D * D), b->B * n, 3 * D, D, dqkv, b->z_naive);
+}
+
+static void mistakes_of_loop(const Bench *b, const double *dconcat) {
+    const Slips right = {.to = {Q, K, V}, .dO = dconcat};
+    for (int order = 1; order < 6; order++) {
+        static const int orders[6][3] = {{Q, K, V}, {Q, V, K}, {K, Q, V},
+                                         {K, V, Q}, {V, Q, K}, {V, K, Q}};
+        Slips slips = right;
+        for (int which = Q; which <= V; which++) {
+            slips.to[which] = orders[order][which];
+        }
+        mistake(order == 1 ? "dK and dV in each other's columns of dqkv"
+                           : "dQ, dK and dV in each other's columns of dqkv",
+                weight_gradient(b, slips));
+    }
+    for (int bits = 1; bits < 8; bits++) {
+        Slips head = right, image = right;
+        head.of_first_head = image.of_first_image = bits;
+        mistake("the first head's q, k, v, A or dconcat for every head: all are head "
+                "i's",
+                weight_gradient(b, head));
+        mistake("the first image's q, k, v, A or dconcat for every image: all are "
+                "slice b",
+                weight_gradient(b, image));
+    }
+    Slips slips = right;
+    slips.dO = b->concat;
+    mistake("concat, the result, where its gradient is wanted: dO is columns of "
+            "dconcat",
+            weight_gradient(b, slips));
+    slips.dO = b->C;
+    mistake("dY where dconcat is wanted: W_O lies between, and linear_backward makes "
+            "dconcat",
+            weight_gradient(b, slips));
+}
+
+/* dL/dx as it is added to ones */
+static double *added(Bench *b, double *x, long count) {
+    double *g = gradient(loss, b, x, count);
+    for (long i = 0; i < count; i++) {
+        g[i] += 1;
+    }
+    return g;
+}
+
+static void mistake_nothing_added(const double *got_is_ones) {
+    mistake("ones, as it stood there: nothing was added to d", got_is_ones);
+}
+
+static void expect_gradients(Bench *b, const double *dconcat) {
+    const int D = b->D, rows = b->B * b->n;
+    const long DD = (long)D * D;
+    expect("d->W_O", b->d.W_O, added(b, b->naive.W_O, DD), GRADIENT_TOLERANCE);
+    mistake_nothing_added(ones(DD));
+    if (dconcat) {
+        mistake("a gradient written over: it is added (+=)",
+                add_product(doubles(DD), rows, D, D, b->C, b->concat));
+        mistake("concat^T dY: W_O is stored (out, in), so dW_O is dY^T concat",
+                add_product(ones(DD), rows, D, D, b->concat, b->C));
+        mistake("dY^T z: W_O was applied to concat",
+                add_product(ones(DD), rows, D, D, b->C, b->z_naive));
+    }
+    expect("d->b_O", b->d.b_O, added(b, b->naive.b_O, D), GRADIENT_TOLERANCE);
+    mistake_nothing_added(ones(D));
+    expect("d->W_qkv", b->d.W_qkv, added(b, b->naive.W_qkv, 3 * DD),
+           GRADIENT_TOLERANCE);
+    if (dconcat) {
+        mistakes_of_loop(b, dconcat);
+    }
+    mistake_unwritten(b->d.W_qkv);
+    expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
+    expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
 }
 
+static void backward_case(int B, int n, int D, int heads) {
+    Bench b = make_bench(B, n, D, heads, n);
+    b.A = doubles((long)B * heads * n * n);
+    b.concat = heads_by(&b, right_places, b.A);
+    double *dconcat = doubles((long)B * n * D);
+    for (int r = 0; r < B * n; r++) { /* dconcat = dY W_O */
+        add_product(dconcat + r * D, D, 1, D, b.C + r * D, b.naive.W_O);
+    }
+    call_forward(&b);
+    call_backward(&b);
+    expect_gradients(&b, dconcat);
+}
+
+static void first_token_backward(void) {
+    Bench b = make_bench(2, 4, 6, 2, 1);
+    hint("All tokens together are right. Now use q: the first q rows of A and dS by "
+         "tensor_head, asking(concat, q) and asking(dconcat, q).");
+    call_forward(&b);
+    const bool stopped = stops(call_backward, &b);
+    expect_true(!stopped, "It stops where dY is (2,1,6): \"%s\"", stopped_with());
+    mistake_if("a backward pass for all tokens only: where dY has one row an image, "
+               "the first token asked alone (the lesson, \"The first token alone\")",
+               true);
+    if (stopped) {
+        return;
+    }
+    call_backward(&b);
+    expect_gradients(&b, NULL);
+}
+
 static void backward(void) {
+    needs("3.2");
     backward_case(2, 4, 6, 2);
     backward_case(1, 3, 6, 3);
+    first_token_backward();
 }
 
 /* ---- 3.4 ------------------------------------------------------------------------- */
 
-static void sinusoid_case(int n, int D) {
-    const long count = (long)n * D;
-    double *want = doubles(count), *halves = doubles(count), *exponent = doubles(count),
-           *swapped = doubles(count), *from_one = doubles(count);
-    for (int pos = 0; pos < n; pos++) {
-        for (int i = 0; i < D / 2; i++) {
-            const double step = pow(10000, -2.0 * i / D);
-            double *row = want + (long)pos * D, *half = halves + (long)pos * D,
-                   *power = exponent + (long)pos * D, *other = swapped + (long)pos * D,
-                   *late = from_one + (long)pos * D;
-            row[2 * i] = half[i] = other[2 * i + 1] = sin(pos * step);
-            row[2 * i + 1] = half[D / 2 + i] = other[2 * i] = cos(pos * step);
-            power[2 * i] = sin(pos * pow(10000, -1.0 * i / D));
-            power[2 * i + 1] = cos(pos * pow(10000, -1.0 * i / D));
-            late[2 * i] = sin((pos + 1) * step);
-            late[2 * i + 1] = cos((pos + 1) * step);
-        }
+/* Column c of PE is wave(pos * 10000^-(two_i / D)), by one of these formulas. */
+typedef enum {
+    RIGHT,
+    HALVES,
+    HALF_EXPONENT,
+    DOUBLE_EXPONENT,
+    COLUMN_EXPONENT,
+    COLUMN_TWICE,
+    EXPONENT_0,
+    SIGN,
+    SWAPPED,
+    FROM_ONE,
+    FORMULAS
+} Formula;
+static const char *const formula_texts[FORMULAS] = {
+    [HALVES] = "all sines, then all cosines: the equation has them in turn, in columns "
+               "2i and 2i + 1",
+    [HALF_EXPONENT] = "the exponent i / D: pair i has 2i / D",
+    [DOUBLE_EXPONENT] = "the exponent 4i / D: angle_step takes the pair's number i, "
+                        "not the column 2i",
+    [COLUMN_EXPONENT] = "an exponent of the cosine's own: both numbers of pair i have "
+                        "2i / D",
+    [COLUMN_TWICE] = "the exponent 4i / D: angle_step takes the pair's number i, "
+                     "not the column 2i",
+    [EXPONENT_0] = "the exponent 0: between two integers 2 * i / D is 0",
+    [SIGN] = "pos times 10000^(2i/D): it is divided by that, and angle_step has the "
+             "minus already",
+    [SWAPPED] = "cosines in the even columns",
+    [FROM_ONE] = "positions from 1: they begin at 0",
+};
+
+static double position(Formula formula, int pos, int column, int D) {
+    int i = column / 2;
+    bool sine = column % 2 == 0;
+    double two_i = 2 * i;
+    if (formula == HALVES) {
+        sine = column < D / 2;
+        two_i = 2 * (column % (D / 2));
+    } else if (formula == HALF_EXPONENT) {
+        two_i = i;
+    } else if (formula == DOUBLE_EXPONENT) {
+        two_i = 4 * i;
+    } else if (formula == COLUMN_EXPONENT) {
+        two_i = column;
+    } else if (formula == COLUMN_TWICE) {
+        two_i = 2 * column;
+    } else if (formula == EXPONENT_0) {
+        two_i = 0;
+    } else if (formula == SIGN) {
+        two_i = -2 * i;
+    } else if (formula == SWAPPED) {
+        sine = !sine;
     }
+    const double angle = (formula == FROM_ONE ? pos + 1 : pos) * pow(10000, -two_i / D);
+    return sine ? sin(angle) : cos(angle);
+}
+
+static double *positions_by(Formula formula, int n, int D) {
+    double *PE = doubles((long)n * D);
+    for (int k = 0; k < n * D; k++) {
+        PE[k] = position(formula, k / D, k % D, D);
+    }
+    return PE;
+}
+
+/* What stands in PE's rows if PE.data[pos * D + j] was written. */
+static double *written_by_data(Tensor PE, const double *want) {
+    const int D = tensor_cols(PE);
+    double *rows = doubles(tensor_count(PE));
+    for (long k = 0; k < tensor_count(PE); k++) {
+        const long at = k / D * PE.ld + k % D;
+        rows[k] = at < tensor_count(PE) ? want[at] : (double)NAN;
+    }
+    return rows;
+}
+
+static void sinusoid_case(int n, int D) {
+    const double *want = positions_by(RIGHT, n, D);
     case_is("%d positions, D = %d", n, D);
     Tensor PE = wide(unset(SHAPE(n, D)));
     sinusoid_positions(PE);
     expect("PE", PE, want, TOLERANCE);
-    mistake("all sines, then all cosines: the equation has them in turn, in columns 2i "
-            "and 2i + 1",
-            halves);
-    mistake("the exponent i / D: pair i has 2i / D", exponent);
-    mistake("cosines in the even columns", swapped);
-    mistake("positions from 1: they begin at 0", from_one);
+    for (int formula = RIGHT + 1; formula < FORMULAS; formula++) {
+        mistake(formula_texts[formula], positions_by((Formula)formula, n, D));
+    }
+    mistake("PE.data[pos * D + j]: a view's rows lie further apart; write "
+            "tensor_row(PE, pos)[j]",
+            written_by_data(PE, want));
+    mistake_if("right to 5 digits: the angle was taken in float, and double is wanted",
+               tensor_max_abs_difference(PE, values(SHAPE(n, D), want)) < 1e-5);
 }
 
 static void sinusoids(void) {
@@ -234,44 +595,71 @@ static void sinusoids(void) {
 
 /* ---- 3.5 ------------------------------------------------------------------------- */
 
-static void positions_grade(void) {
-    enum { B = 3, n = 4, D = 5 };
-    Tensor dz = normal('d', SHAPE(B, n, D)), dE = zeros(SHAPE(n, D));
-    const double *g = doubles_of(dz);
-    double *want = doubles(n * D), *last = doubles(n * D), *mean = doubles(n * D),
-           *fresh = doubles(n * D);
-    for (int i = 0; i < n * D; i++) {
-        for (int b = 0; b < B; b++) {
-            fresh[i] += g[b * n * D + i];
+enum { B5 = 3, N5 = 4, D5 = 5, COUNT5 = N5 * D5 };
+
+/* begin + the sum of w_b times image b's dz */
+static double *summed(const double *g, double begin, const double w[B5]) {
+    double *sum = doubles(COUNT5);
+    for (int i = 0; i < COUNT5; i++) {
+        sum[i] = begin;
+        for (int b = 0; b < B5; b++) {
+            sum[i] += w[b] * g[b * COUNT5 + i];
         }
-        want[i] = 1 + fresh[i];
-        mean[i] = 1 + fresh[i] / B;
-        last[i] = g[(B - 1) * n * D + i];
     }
-    case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B, n, D);
+    return sum;
+}
+
+static void positions_grade(void) {
+    Tensor dz = normal('d', SHAPE(B5, N5, D5)), dE = zeros(SHAPE(N5, D5));
+    const double *g = doubles_of(dz), third = 1.0 / B5;
+    case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B5, N5, D5);
     tensor_fill(dE, 1);
     positions_add_backward(dz, dE);
-    expect("dE_pos", dE, want, TOLERANCE);
-    mistake("the last image's share alone: every image uses the same E_pos", last);
-    mistake("the mean over images: the sum is wanted, the loss has its own 1/B", mean);
-    mistake("a gradient written over: it is added (+=)", fresh);
+    expect("dE_pos", dE, summed(g, 1, (double[]){1, 1, 1}), TOLERANCE);
+    mistake("the last image's share alone: every image uses the same E_pos",
+            summed(g, 0, (double[]){0, 0, 1}));
+    for (int begin = 0; begin < 2; begin++) {
+        mistake("the first image's share alone: every image uses the same E_pos",
+                summed(g, begin, (double[]){1, 0, 0}));
+        mistake("the first image's share, for every image: slice b of dz is wanted",
+                summed(g, begin, (double[]){B5, 0, 0}));
+        mistake("the mean over images: the sum is wanted, the loss has its own 1/B",
+                summed(g, begin, (double[]){third, third, third}));
+    }
+    mistake("a gradient written over: it is added (+=)",
+            summed(g, 0, (double[]){1, 1, 1}));
+    mistake("ones, as it stood there: tensor_add(A, B) adds B to A, so dE_pos comes "
+            "first",
+            summed(g, 1, (double[]){0, 0, 0}));
+    expect("dz", dz, g, TOLERANCE);
+    mistake_if("a dz that was changed: it passes on as it is, and is only read here",
+               true);
 }
 
 /* ---- 3.6 ------------------------------------------------------------------------- */
 
 static void derive(void) {
     const double pi = 3.14159265358979323846;
+    hint("sin(pos w) repeats after 2 pi / w positions, w = 10000^(-2i/D).");
     ask('a', "The wavelength of pair i = 0, in positions, to 3 digits.", 2 * pi, 2e-3);
     mistake_number("half a wave", pi);
+    mistake_number("how many waves a position: the wavelength is its inverse",
+                   0.5 / pi);
     ask('b', "D = 64: the wavelength of the last pair, i = 31, to 3 digits.",
         2 * pi * pow(10000, 62.0 / 64), 3e-3);
     mistake_number("2 pi times 10000, which no pair reaches: i ends at D/2 - 1",
                    2 * pi * 10000);
+    mistake_number("the exponent i / D: pair i has 2i / D",
+                   2 * pi * pow(10000, 31.0 / 64));
+    hint("The angle of pair i at position pos is pos w: how much larger is it at pos + "
+         "5?");
     ask('c',
-        "PE(pos + 5) is PE(pos) with each pair turned. By which angle is pair 0, in "
-        "radians?",
+        "PE(pos + 5) is PE(pos) with each pair turned on. By how many radians is pair "
+        "0?",
         5, 1e-3);
     mistake_number("the angle in degrees", 5 * 180 / pi);
+    mistake_number("a turn back: the angle grows from pos w to (pos + 5) w", -5);
+    hint("MSA(P z) = P MSA(z): section 3.4 of the program, and notes/03, 4.");
     ask_which(
         'd',
         "Without positions, two tokens of the input exchange places. Which is true "
@@ -287,8 +675,8 @@ const Exercise exercises[] = {
      "the lesson's symbols and worked example; notes/03, 1", predict},
     {"3.2", "multi_head_attention_forward",
      "multi_head_attention.c: head_of and concat_part as views (tensor_columns), then "
-     "each head of each image by attention_forward, then W_O. For asking(...) see the "
-     "file.",
+     "each head of each image by attention_forward, then W_O. First for all tokens (q "
+     "is n), then for the first alone (q is 1).",
      "Views, no copies: Q, K, V are columns of qkv; a head's result is written into "
      "its "
      "columns of concat.",
@@ -296,17 +684,19 @@ const Exercise exercises[] = {
     {"3.3", "multi_head_attention_backward",
      "multi_head_attention.c: from dY through W_O to dconcat, then each head by "
      "attention_backward into its columns of dqkv.",
-     "head_of(dqkv ...) gives the views that dQ, dK and dV are written to.",
-     "the lesson, \"The backward pass\"; notes/03, 2", backward},
+     "linear_backward for W_O makes dconcat; head_of(slice of dqkv, ...) gives the "
+     "views that dQ, dK and dV are written to.",
+     "the lesson, \"The backward pass\"; notes/03, 3", backward},
     {"3.4", "sinusoid_positions",
      "positions.c: PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(...).",
      "angle_step(i, D) is 10000^(-2i/D); sines in even columns, cosines in odd ones.",
-     "notes/03 [AIAYN 3.5]", sinusoids},
+     "the lesson's worked example; notes/03, 5 [AIAYN 3.5]", sinusoids},
     {"3.5", "positions_add_backward",
      "positions.c: forward adds the same E_pos to every image; what is its gradient?",
-     "What is used B times has B gradients, which add up.", "notes/03",
+     "What is used B times has B gradients, which add up.", "notes/03, 6",
      positions_grade},
     {"3.6", "Answers: waves and order", "Derive from [AIAYN 3.5].",
-     "sin(pos w) repeats after 2 pi / w positions.", "notes/03 [AIAYN 3.5]", derive},
+     "sin(pos w) repeats after 2 pi / w positions.",
+     "the lesson's worked example; notes/03, 4 and 5 [AIAYN 3.5]", derive},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -1,0 +1,33 @@
+/*
+ * device_options.h: this chapter's own words of the command line; the others are for
+ * chapter 5's options.h.
+ */
+#ifndef DEVICE_OPTIONS_H
+#define DEVICE_OPTIONS_H
+
+#include "device.h"
+
+enum { DEVICE_OPTIONS_WORDS = 256 };
+
+typedef struct {
+    GpuChoices choices; /* --matmul, --attention */
+    bool emulate, check, counts, times, attention_given;
+    const char *bench, *csv; /* or NULL */
+    int argc;                /* what is left, for options_parse */
+    char *argv[DEVICE_OPTIONS_WORDS];
+} DeviceOptions;
+
+/* device_options_take: takes this chapter's words out; false, and an error, if one of
+ * them is wrong, or if `device` hasn't what is asked for. */
+bool device_options_take(DeviceOptions *own, const Device *device, int argc,
+                         char **argv, Error *error);
+
+/* device_options_help: prints them, with what `device` has. */
+void device_options_help(const Device *device);
+
+/* device_options_put_small_run_first: what ./chapter6 trains on the emulator where
+ * nothing else is said: words before the user's own, of two the later one counts. Says
+ * so. */
+void device_options_put_small_run_first(DeviceOptions *own);
+
+#endif
