@@ -7,6 +7,7 @@
 #include "cross_entropy.h"
 #include "error.h"
 #include "exercise.h"
+#include "linear.h"
 #include "naive_layers.h"
 #include "naive_vit.h"
 #include "patch_embedding.h"

@@ -203,7 +203,7 @@ typedef struct {
 } Lane;
 
 static Lane lane_of(int lane, int cols, const double *s, double scale, Online wrong) {
-    Lane a = {wrong.from_zero ? 0 : -INFINITY, 0};
+    Lane a = {wrong.from_zero ? 0 : (double)-INFINITY, 0};
     for (int j = lane; j < cols; j += 32) {
         const double x = scale * s[j], larger = fmax(a.most, x);
         const double by = exp(wrong.inverse ? larger - a.most : a.most - larger);
@@ -221,7 +221,7 @@ static double *online(int rows, int cols, const double *S, double scale, Online 
                  at_end = wrong.unscaled || wrong.unscaled_at_end ? 1 : scale;
     for (int i = 0; i < rows; i++) {
         const double *s = S + (long)i * cols;
-        double all = -INFINITY, total = 0;
+        double all = (double)-INFINITY, total = 0;
         Lane lanes[32];
         for (int l = 0; l < 32; l++) {
             lanes[l] = lane_of(l, cols, s, in_pass, wrong);
@@ -365,7 +365,7 @@ static Product make_product(MatmulLayout layout, const char *name, int m, int n,
     return (Product){layout, name, m, n, k, doubles_of(*A), doubles_of(*B)};
 }
 
-/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 where they begin within one. */
+/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 if they begin within one. */
 static void expect_coalesced(void) {
     CudaOnCpuCounts counts;
     if (!gpu_counts(&counts)) {
@@ -460,7 +460,7 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     double *O = doubles((long)n * d), s[KEYS];
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
-        double most = -INFINITY, sum = 0, *o = O + (long)i * d;
+        double most = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
         for (int j = 0; j < n; j += KEYS) {
             double larger = most;
             for (int k = 0; k < KEYS; k++) {
