@@ -410,7 +410,7 @@ SUITES_1 := matmul softmax gelu linear gradcheck
 SUITES_2 := attention
 SUITES_3 := multi_head_attention positions
 SUITES_4 := layer_norm dropout mlp encoder_block
-SUITES_5 := patch_embedding vit cross_entropy adamw schedule
+SUITES_5 := patch_embedding vit vit_variants cross_entropy adamw schedule
 SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 
 ifneq ($(filter $(N),$(CHAPTERS)),)

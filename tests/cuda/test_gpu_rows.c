@@ -13,11 +13,12 @@ enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 /* ---- softmax ----------------------------------------------------------------- */
 
-START_TEST(every_softmax_is_the_cpus) {
-    const int *size = sizes[_i / SOFTMAX_VERSIONS];
-    const SoftmaxVersion version = _i % SOFTMAX_VERSIONS;
+/* Scores of deviation 30 around `middle`: their exp over- or underflows. */
+static void softmax_is_the_cpus(const int *size, SoftmaxVersion version, real middle) {
     Tensor S = random_tensor('S', SHAPE(size[0], size[1]));
-    tensor_scale(S, 30); /* large scores: nothing may overflow */
+    for (long i = 0; i < tensor_count(S); i++) {
+        S.data[i] = 30 * S.data[i] + middle;
+    }
     double *scaled = doubles_of(S), *want = test_doubles(tensor_count(S));
     for (long i = 0; i < tensor_count(S); i++) {
         scaled[i] *= 0.25;
@@ -27,6 +28,16 @@ START_TEST(every_softmax_is_the_cpus) {
     gpu_softmax_forward(NULL, version, 0.25f, on_device_wide(S), A);
     assert_close_to_naive(from_device(A), want, 1e-5, "[AIAYN eq.1]");
     ck_assert(device_canaries_live(A));
+}
+
+START_TEST(every_softmax_is_the_cpus) {
+    softmax_is_the_cpus(sizes[_i / SOFTMAX_VERSIONS], _i % SOFTMAX_VERSIONS, 0);
+}
+END_TEST
+
+START_TEST(every_softmax_is_the_cpus_far_from_0) {
+    softmax_is_the_cpus(sizes[_i / SOFTMAX_VERSIONS], _i % SOFTMAX_VERSIONS, -4096);
+    softmax_is_the_cpus(sizes[_i / SOFTMAX_VERSIONS], _i % SOFTMAX_VERSIONS, 4096);
 }
 END_TEST
 
@@ -151,6 +162,8 @@ Suite *gpu_rows_suite(void) {
     Suite *suite = suite_create("gpu_rows");
     TCase *softmax = device_case(suite, "softmax");
     tcase_add_loop_test(softmax, every_softmax_is_the_cpus, 0,
+                        SIZES * SOFTMAX_VERSIONS);
+    tcase_add_loop_test(softmax, every_softmax_is_the_cpus_far_from_0, 0,
                         SIZES * SOFTMAX_VERSIONS);
     tcase_add_loop_test(softmax, every_softmax_passes_the_gradient_back, 0,
                         SIZES * SOFTMAX_VERSIONS);

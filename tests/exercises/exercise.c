@@ -474,8 +474,24 @@ static void print_signal(int number, const char *text) {
                          : "A division by zero, a shift too wide (1 << 32), an index "
                            "out of range?");
         print_wrapped(EIGHT, "", line);
-    } else if (!strstr(text, "bug: ")) { /* the C library stopped it */
+    } else if (!strstr(text, "bug: ") && !strstr(text, "cuda_on_cpu: ")) {
+        /* the C library stopped it */
         printf(EIGHT "It wrote outside a tensor's memory. Does a loop go too far?\n");
+    }
+}
+
+/* cuda_on_cpu stopped a kernel, and said where; what it means. */
+static void print_kernel_stopped(const char *text) {
+    if (strstr(text, "blocks can't wait")) {
+        print_wrapped(EIGHT, "",
+                      "This is a race of two blocks: no barrier helps. Does a thread "
+                      "write an element that isn't its own?");
+    } else if (strstr(text, ": a race")) {
+        printf(EIGHT "This is a race: a barrier (__syncthreads) is missing.\n");
+    } else if (strstr(text, "is not reached by all threads")) {
+        print_wrapped(EIGHT, "",
+                      "This is a barrier or a shuffle that some threads never reach: "
+                      "none may return, or go round it, before.");
     }
 }
 
@@ -486,9 +502,7 @@ static void print_wrong(const Exercise *e, int status, char *text) {
     if (line) {
         printf(EIGHT "It was at %s\n", line);
     }
-    if (strstr(text, ": a race")) { /* cuda_on_cpu stopped the kernel */
-        printf("        This is a race: a barrier (__syncthreads) is missing.\n");
-    }
+    print_kernel_stopped(text);
     if (WIFSIGNALED(status)) {
         print_signal(WTERMSIG(status), text);
     }

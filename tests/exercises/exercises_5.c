@@ -7,6 +7,7 @@
 #include "cross_entropy.h"
 #include "error.h"
 #include "exercise.h"
+#include "linear.h"
 #include "naive_layers.h"
 #include "naive_vit.h"
 #include "patch_embedding.h"
@@ -33,7 +34,7 @@ static void predict(void) {
     mistake_number("E without the three channels", 16.0 * 16 * 768);
     mistake_number("P C D: a patch has P^2 pixels", 16.0 * 3 * 768);
     ask('c', "The head begins as zeros, 10 classes: the first loss, to 4 digits.",
-        log(10), 1e-4);
+        log(10), 2e-4);
     mistake_number("the logarithm to base 10", 1);
     mistake_number("1 - 1/10", 0.9);
     ask('d', "Label smoothing 0.1, 10 classes: the least possible loss, to 3 digits.",
@@ -76,6 +77,16 @@ static void patches_case(int B, int C, int H, int W, int P) {
             by_columns);
     mistake("a patch in the order (P, P, C): here it is (C, P, P)", channels_last);
     mistake("each patch transposed: its rows come one after the other", transposed);
+    bool by_down =
+        B > 1; /* the first image's patches: the last one's leave the memory */
+    for (int i = 0; by_down && i < down * across * size; i++) {
+        const int p = i / size, c = i % size / (P * P), y = i / P % P;
+        const int row = p / down * P + y, column = p % down * P + i % P;
+        by_down =
+            tensor_row(patches, p)[i % size] == (real)x[(c * H + row) * W + column];
+    }
+    mistake_if("p / down and p % down: a row of the grid has `across` patches",
+               by_down);
 }
 
 static void patches(void) {
@@ -91,13 +102,18 @@ typedef struct {
     PatchEmbedding layer, d;
     PatchEmbeddingActivations a;
     Tensor images;
+    int n; /* tokens: N, and the class token */
 } Embedding;
 
-static Embedding make_embedding(void) {
-    Embedding e;
-    const PatchEmbeddingConfig config = {
-        .D = D, .channels = 1, .patch = P, .down = 2, .across = 2};
-    const int count = D + (N + 1) * D + D * P * P + D;
+static Embedding make_embedding(bool class_token) {
+    Embedding e = {.n = class_token ? N + 1 : N};
+    const PatchEmbeddingConfig config = {.D = D,
+                                         .channels = 1,
+                                         .patch = P,
+                                         .down = 2,
+                                         .across = 2,
+                                         .no_class_token = !class_token};
+    const int count = (int)patch_embedding_formula(&config);
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_fill(gradients, 1);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
@@ -108,8 +124,25 @@ static Embedding make_embedding(void) {
     Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
     patch_embedding_activations(&e.a, &arena, B, &config);
     e.images = normal('I', SHAPE(B, 1, SIDE, SIDE));
-    case_is("%d images of %d x %d, P = %d, D = %d", B, SIDE, SIDE, P, D);
     return e;
+}
+
+/* z_0 (B, n, D), with positions or without. */
+static double *naive_z_0(const Embedding *e, bool positions) {
+    double *z_0 = doubles((long)B * e->n * D);
+    const NaiveEmbedding naive = {
+        .B = B,
+        .C = 1,
+        .H = SIDE,
+        .W = SIDE,
+        .P = P,
+        .D = D,
+        .cls = e->n > N ? doubles_of(e->layer.cls_token) : NULL,
+        .pos = positions ? doubles_of(e->layer.pos_embed) : NULL,
+        .E = doubles_of(e->layer.E),
+        .b_E = doubles_of(e->layer.b_E)};
+    naive_embedding(&naive, doubles_of(e->images), z_0);
+    return z_0;
 }
 
 /* Rows (N + 1) of each image moved: row i comes from row from[i]. */
@@ -123,23 +156,9 @@ static double *rows_from(const double *z, const int *from) {
 }
 
 static void embedding_forward(Embedding *e) {
-    const double *pos = doubles_of(e->layer.pos_embed),
-                 *cls = doubles_of(e->layer.cls_token);
-    NaiveEmbedding naive = {.B = B,
-                            .C = 1,
-                            .H = SIDE,
-                            .W = SIDE,
-                            .P = P,
-                            .D = D,
-                            .cls = cls,
-                            .pos = pos,
-                            .E = doubles_of(e->layer.E),
-                            .b_E = doubles_of(e->layer.b_E)};
-    const double *images = doubles_of(e->images);
-    double *want = doubles(B * (N + 1) * D), *bare = doubles(B * (N + 1) * D);
-    naive_embedding(&naive, images, want);
-    naive.pos = doubles((N + 1) * D);
-    naive_embedding(&naive, images, bare);
+    const double *pos = doubles_of(e->layer.pos_embed);
+    const double *want = naive_z_0(e, true), *bare = naive_z_0(e, false);
+    case_is("%d images of %d x %d, P = %d, D = %d", B, SIDE, SIDE, P, D);
     Tensor z_0 = unset(SHAPE(B, N + 1, D));
     patch_embedding_forward(&e->layer, e->images, &e->a, z_0);
 
@@ -157,40 +176,78 @@ static void embedding_forward(Embedding *e) {
             early);
 }
 
-static void embedding(void) {
-    Embedding e = make_embedding();
-    embedding_forward(&e);
+/* dE (D, P P) = ones + sum over images and patches of g x_p^T, where the gradient of
+ * patch p is row p + shift of its image. */
+static double *gradient_of_E(const Embedding *e, const double *g, int shift) {
+    const double *x = doubles_of(e->a.patches);
+    double *dE = doubles(D * P * P);
+    for (int i = 0; i < D * P * P; i++) {
+        const int o = i / (P * P), k = i % (P * P);
+        dE[i] = 1;
+        for (int t = 0; t < B * N; t++) {
+            const int row = t / N * e->n + shift + t % N;
+            dE[i] += g[row * D + o] * x[t * P * P + k];
+        }
+    }
+    return dE;
+}
+
+static void embedding_backward(Embedding *e) {
+    enum { COUNT = (N + 1) * D };
     Tensor dz = normal('d', SHAPE(B, N + 1, D));
     const double *g = doubles_of(dz);
-    double *pos = doubles((N + 1) * D), *one = doubles((N + 1) * D), *cls = doubles(D),
-           *dE = doubles(D * P * P);
-    patches_from_images(e.images, P, e.a.patches);
-    const double *x = doubles_of(e.a.patches);
-    for (int i = 0; i < (N + 1) * D; i++) {
-        pos[i] = 1;
+    double *sum = doubles(COUNT), *one = doubles(COUNT), *added = doubles(COUNT),
+           *ones = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
         for (int b = 0; b < B; b++) {
-            pos[i] += g[b * (N + 1) * D + i];
-            one[i] = g[b * (N + 1) * D + i];
+            one[i] = g[b * COUNT + i];
+            sum[i] += one[i];
         }
-        if (i < D) {
-            cls[i] = pos[i];
-        }
+        ones[i] = 1;
+        added[i] = 1 + sum[i];
     }
-    for (int o = 0; o < D; o++) {
-        for (int k = 0; k < P * P; k++) {
-            dE[o * P * P + k] = 1;
-            for (int t = 0; t < B * N; t++) {
-                dE[o * P * P + k] +=
-                    g[(t / N * (N + 1) + 1 + t % N) * D + o] * x[t * P * P + k];
-            }
-        }
-    }
+    patches_from_images(e->images, P, e->a.patches);
     case_is("backward; every gradient begins as ones");
-    patch_embedding_backward(&e.layer, &e.d, &e.a, dz);
-    expect("dE_pos", e.d.pos_embed, pos, TOLERANCE);
+    hint(
+        "dE_pos += dz_0 of every image, dx_class += row 0 of every image; the patches' "
+        "rows go into dx.");
+    patch_embedding_backward(&e->layer, &e->d, &e->a, dz);
+    expect("dE_pos", e->d.pos_embed, added, TOLERANCE);
     mistake("the last image's dE_pos: all images use the same positions", one);
-    expect("dx_class", e.d.cls_token, cls, TOLERANCE);
-    expect("dE", e.d.E, dE, TOLERANCE);
+    mistake("dE_pos written over: the images' gradients are added to it", sum);
+    mistake("dE_pos as it was: add_positions_backward adds to it", ones);
+    expect("dx_class", e->d.cls_token, added, TOLERANCE);
+    mistake("the last image's dx_class: all images use the same class token", one);
+    mistake("dx_class written over: the images' gradients are added to it", sum);
+    mistake("dx_class as it was: row 0 of every image is added to it", ones);
+    expect("dE", e->d.E, gradient_of_E(e, g, 1), TOLERANCE);
+    mistake("dx from row 0 on: patch p's gradient is row p + 1 of dz_0",
+            gradient_of_E(e, g, 0));
+}
+
+/* As for --pool mean: z_0 = x_p E + E_pos, N rows. */
+static void embedding_without_class_token(void) {
+    Embedding e = make_embedding(false);
+    case_is("no class token, as for --pool mean: `first` is 0");
+    hint("A class token is copied, and its gradient added, where first > 0; patch p is "
+         "row first + p.");
+    Tensor z_0 = unset(SHAPE(B, N, D)), dz = normal('d', z_0);
+    patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
+    expect("z_0", z_0, naive_z_0(&e, true), TOLERANCE);
+    patches_from_images(e.images, P, e.a.patches);
+    patch_embedding_backward(&e.layer, &e.d, &e.a, dz);
+    expect("dE", e.d.E, gradient_of_E(&e, doubles_of(dz), 0), TOLERANCE);
+    mistake_if("patch p's gradient taken from row p + 1, also where there is no class "
+               "token",
+               true);
+}
+
+static void embedding(void) {
+    needs("5.2");
+    Embedding e = make_embedding(true);
+    embedding_forward(&e);
+    embedding_backward(&e);
+    embedding_without_class_token();
 }
 
 /* ---- 5.4 ------------------------------------------------------------------------- */
@@ -264,20 +321,115 @@ static double *logits_from(const Model *m, int l, int row, bool normed) {
     return logits;
 }
 
+/* What is done wrongly on the way from z_0 to z_L. */
+typedef enum {
+    RIGHT,
+    ALL_READ_Z_0,
+    ALL_ARE_THE_FIRST,
+    NO_DROPOUT_OF_Z_0,
+    LAST_IS_WHOLE
+} Way;
+
+/* What vit_forward does, by the course's own layers: the logits, and what it keeps. */
+static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
+                         VitActivations *a) {
+    const Vit *vit = &m->vit;
+    Error error;
+    if (!vit_activations_make(a, &m->config, B, &error)) {
+        bug("%s", error.text);
+    }
+    patch_embedding_forward(&vit->embedding, m->images, &a->embedding, a->z_0);
+    if (way != NO_DROPOUT_OF_Z_0) {
+        dropout_apply(dropout, 0, a->z_0);
+    }
+    Tensor z = a->z_0;
+    for (int l = 0; l < L; l++) {
+        z = (l == L - 1 && way != LAST_IS_WHOLE ? encoder_block_forward_first
+                                                : encoder_block_forward)(
+            &vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
+            way == ALL_READ_Z_0 ? a->z_0 : z, &a->blocks[l], dropout);
+    }
+    for (int b = 0; b < B; b++) {
+        tensor_copy(tensor_slice(a->cls, b), tensor_slice(tensor_slice(z, b), 0));
+    }
+    layer_norm_forward(&vit->norm, a->cls, &a->norm, a->y);
+    linear_forward(a->y, vit->W_head, vit->b_head, a->logits);
+    return a->logits;
+}
+
+static double *logits_by(const Model *m, const Dropout *dropout, Way way) {
+    VitActivations a;
+    return doubles_of(forward_by(m, dropout, way, &a));
+}
+
+/* All gradients, as vit_backward makes them of what a forward pass kept. */
+static Tensor gradients_of(Model *m, const Dropout *dropout, VitActivations *a) {
+    static Vit d;
+    Tensor gradients = zeros(SHAPE((int)m->list.total));
+    d.config = m->config;
+    parameters_view(&m->list, vit_parameters, &d, gradients.data);
+    vit_backward(&m->vit, &d, a, dropout, normal('d', SHAPE(B, K)));
+    return gradients;
+}
+
+static double *gradients_by(Model *m, const Dropout *dropout, Way way) {
+    VitActivations a;
+    (void)forward_by(m, dropout, way, &a);
+    return doubles_of(gradients_of(m, dropout, &a));
+}
+
+/* What backward reads. */
+static void kept(Model *m, const Dropout *none) {
+    const int width = m->config.block.D;
+    double *cls = doubles((long)B * width);
+    for (int i = 0; i < B * width; i++) {
+        cls[i] = (double)tensor_row(tensor_slice(m->z[L], i / width), 0)[i % width];
+    }
+    case_is("what is kept for backward");
+    hint("cls is z_L^0 as it is, y its norm; the last block is "
+         "encoder_block_forward_first, where only_first(c, l).");
+    expect("a->cls", m->a.cls, cls, TOLERANCE);
+    mistake_if("a->cls that isn't z_L^0: the norm goes from cls to y", true);
+    expect("the gradients, of all weights in a row,", gradients_of(m, none, &m->a),
+           gradients_by(m, none, RIGHT), TOLERANCE);
+    mistake("encoder_block_forward also for the last block, whose backward is that of "
+            "the class token alone",
+            gradients_by(m, none, LAST_IS_WHOLE));
+}
+
 static void model(void) {
     static Model m;
-    const Dropout none = {.rate = 0};
+    const Dropout none = {.rate = 0}, some = {.rate = 0.3, .seed = 5, .step = 7};
+    needs("5.2");
+    needs("5.3");
     make_model(&m);
     double *want = doubles(B * K);
     naive_vit(&m.config, &m.list, m.weights, B, doubles_of(m.images), want);
     Tensor logits = vit_forward(&m.vit, m.images, &m.a, &none);
     layer_by_layer(&m, &none);
+    const Tensor shape = shape_of(2, (int[]){B, K});
+    char text[TENSOR_SHAPE_TEXT];
+    expect_true(tensor_same_shape(logits, shape),
+                "the result is %s, should be (%d,%d): one row of logits for each image",
+                tensor_shape_text(logits, text), B, K);
+    mistake_if("y: the head makes logits of it", logits.data == m.a.y.data);
     expect("logits", logits, want, TOLERANCE);
+    mistake("each block reading z_0: a block reads the one before",
+            logits_by(&m, &none, ALL_READ_Z_0));
+    mistake("the first block L times: block l has weights of its own",
+            logits_by(&m, &none, ALL_ARE_THE_FIRST));
     mistake("the head reading z_L^0 itself: [ViT eq.4] normalises it first",
             logits_from(&m, L, 0, false));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
     mistake("a model with one block too few", logits_from(&m, L - 1, 0, true));
+    kept(&m, &none);
+    case_is("dropout with rate %.1f", some.rate);
+    hint("dropout_apply of z_0, at place AFTER_POSITIONS; the blocks have their own.");
+    logits = vit_forward(&m.vit, m.images, &m.a, &some);
+    expect("logits", logits, logits_by(&m, &some, RIGHT), TOLERANCE);
+    mistake("z_0 without its dropout, at place AFTER_POSITIONS",
+            logits_by(&m, &some, NO_DROPOUT_OF_Z_0));
 }
 
 /* ---- 5.5 ------------------------------------------------------------------------- */
@@ -294,43 +446,71 @@ static double log_sum_exp(const double *z, int count) {
     return most + log(sum);
 }
 
+/* The sum of -sum_k q_k log p_k, with q_label and the others' q_k as told. */
+static double loss_with(Tensor logits, const unsigned char *labels, double label,
+                        double other) {
+    const int classes = tensor_cols(logits);
+    const double *z = doubles_of(logits);
+    double total = 0;
+    for (int i = 0; i < tensor_count(logits); i++) {
+        const int row = i / classes;
+        total -= (i % classes == labels[row] ? label : other) *
+                 (z[i] - log_sum_exp(z + (long)row * classes, classes));
+    }
+    return total;
+}
+
+/* scale (p - q), with q_label and the others' q_k as told. */
+static double *dlogits_with(Tensor logits, const unsigned char *labels, double scale,
+                            double label, double other) {
+    const int rows = tensor_rows(logits), classes = tensor_cols(logits);
+    double *d = doubles((long)rows * classes);
+    naive_softmax(rows, classes, doubles_of(logits), d);
+    for (int i = 0; i < rows * classes; i++) {
+        d[i] = scale * (d[i] - (i % classes == labels[i / classes] ? label : other));
+    }
+    return d;
+}
+
 static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     const int rows = tensor_rows(logits), classes = tensor_cols(logits);
-    const double *z = doubles_of(logits), scale = 0.25;
-    double *p = doubles((long)rows * classes), *want = doubles((long)rows * classes),
-           *minus = doubles((long)rows * classes),
-           *unscaled = doubles((long)rows * classes),
-           *hard = doubles((long)rows * classes);
-    double total = 0, others = 0, no_smoothing = 0;
-    naive_softmax(rows, classes, z, p);
-    for (int i = 0; i < rows * classes; i++) {
-        const int row = i / classes;
-        const double log_p = z[i] - log_sum_exp(z + (long)row * classes, classes);
-        const bool is = i % classes == labels[row];
-        const double q = (is ? 1 - eps : 0) + eps / classes;
-        total -= q * log_p;
-        others -= ((is ? 1 - eps : 0) + eps / (classes - 1)) * log_p;
-        no_smoothing -= is ? log_p : 0;
-        want[i] = scale * (p[i] - q);
-        minus[i] = -want[i];
-        unscaled[i] = p[i] - q;
-        hard[i] = scale * (p[i] - is);
-    }
+    const double scale = 0.25, share = eps / classes, right = 1 - eps + share;
+    const double total = loss_with(logits, labels, right, share);
+    const double *want = dlogits_with(logits, labels, scale, right, share);
     case_is("%d images, %d classes, smoothing %.1f", rows, classes, eps);
-    Tensor d = unset(logits), none = {.data = NULL};
-    expect_number("the loss", cross_entropy(logits, labels, eps, scale, d), total,
-                  TOLERANCE);
-    mistake_number("the loss without label smoothing", no_smoothing);
-    mistake_number("eps / (K - 1) for each class: [AIAYN 5.4] gives eps / K to all K",
-                   others);
+    Tensor d = unset(logits), none = {.data = NULL}, both = unset(logits);
+    const double got = cross_entropy(logits, labels, eps, scale, d);
+    expect_number("the loss", got, total, TOLERANCE);
+    mistake_number("the loss without label smoothing", loss_with(logits, labels, 1, 0));
+    mistake_number("eps / (K - 1) for the other classes: [AIAYN 5.4] gives eps / K to "
+                   "all K",
+                   loss_with(logits, labels, 1 - eps, eps / (classes - 1)));
+    mistake_number(
+        "eps / (K - 1) for each class: [AIAYN 5.4] gives eps / K to all K",
+        loss_with(logits, labels, 1 - eps + eps / (classes - 1), eps / (classes - 1)));
+    mistake_number("q = 1 - eps for the label: it has its share eps / K as well",
+                   loss_with(logits, labels, 1 - eps, share));
     mistake_number("the mean over images: the sum is returned", total / rows);
+    mistake_number("`scale` in the loss: only dlogits has it", total * scale);
     mistake_number("the loss with its sign lost", -total);
+    mistake_if("the logarithm of a p that is 0: log p_k = logit_k - log_sum_exp",
+               !isfinite(got));
     expect("dlogits", d, want, TOLERANCE);
-    mistake("q - p: the gradient is p - q", minus);
-    mistake("p - q without `scale`", unscaled);
-    mistake("p minus the label, without smoothing", hard);
-    expect_number("the loss, dlogits not wanted,",
-                  cross_entropy(logits, labels, eps, scale, none), total, TOLERANCE);
+    mistake("q - p: the gradient is p - q",
+            dlogits_with(logits, labels, -scale, right, share));
+    mistake("p - q without `scale`", dlogits_with(logits, labels, 1, right, share));
+    mistake("p minus the label, without smoothing",
+            dlogits_with(logits, labels, scale, 1, 0));
+    case_is("%d images, %d classes, smoothing %.1f; data of dlogits NULL", rows,
+            classes, eps);
+    expect_number("the loss", cross_entropy(logits, labels, eps, scale, none), total,
+                  TOLERANCE);
+    case_is("%d images, %d classes, smoothing %.1f; dlogits is logits", rows, classes,
+            eps);
+    tensor_copy(both, logits);
+    (void)cross_entropy(both, labels, eps, scale, both);
+    expect("dlogits", both, want, TOLERANCE);
+    mistake_if("a logit read after dlogits was written over it", true);
 }
 
 static void loss(void) {
@@ -345,38 +525,88 @@ static void loss(void) {
 
 /* What is left out of AdamW, or done wrongly. */
 typedef struct {
-    int t_offset;
-    bool no_v_correction, epsilon_inside, decay_whole, decay_in_gradient;
+    int m_offset, v_offset; /* t + this in the correction of m, of v */
+    bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
+    bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
 } Wrong;
 
-static double *adamw(const AdamW *o, double lr, long t, int count, const double *w0,
-                     const double *g0, const double *m0, const double *v0,
-                     Wrong wrong) {
-    double *w = doubles(count);
-    for (int i = 0; i < count; i++) {
-        const double g =
-            g0[i] + (wrong.decay_in_gradient ? o->weight_decay * w0[i] : 0);
-        const double m = o->beta1 * m0[i] + (1 - o->beta1) * g,
-                     v = o->beta2 * v0[i] + (1 - o->beta2) * g * g;
-        const double mhat = m / (1 - pow(o->beta1, (double)(t + wrong.t_offset)));
-        const double root =
-            wrong.no_v_correction ? 1 : 1 / sqrt(1 - pow(o->beta2, (double)t));
-        const double below = wrong.epsilon_inside ? (sqrt(v) + o->epsilon) * root
-                                                  : sqrt(v) * root + o->epsilon;
-        const double decay = wrong.decay_in_gradient ? 0
-                             : wrong.decay_whole     ? o->weight_decay
-                                                     : lr * o->weight_decay;
-        w[i] = w0[i] - decay * w0[i] - lr * mhat / below;
+/* Of a step: two parameters, of which the second is NO_DECAY. */
+enum { COUNT = 9, DECAYED = 6 };
+
+typedef struct {
+    AdamW o;
+    double lr;
+    long t;
+    const double *w, *g, *m, *v; /* before the step */
+} Step;
+
+static double corrected(const Step *s, double x, double beta, int offset, bool not ) {
+    return not ? x : x / (1 - pow(beta, (double)(s->t + offset)));
+}
+
+static double *adamw(const Step *s, Wrong wrong) {
+    const AdamW *o = &s->o;
+    double *w = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
+        const double g = s->g[i] + (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
+        const double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
+                     v = o->beta2 * s->v[i] + (1 - o->beta2) * g * g;
+        const double mhat =
+            corrected(s, m, o->beta1, wrong.m_offset, wrong.no_m_correction);
+        const double vhat =
+            corrected(s, v, o->beta2, wrong.v_offset, wrong.no_v_correction);
+        const double below =
+            wrong.epsilon_inside
+                ? sqrt(vhat) +
+                      sqrt(corrected(s, o->epsilon * o->epsilon, o->beta2, 0, false))
+            : wrong.epsilon_in_root ? sqrt(vhat + o->epsilon)
+                                    : sqrt(vhat) + o->epsilon;
+        const double decay = wrong.decay_in_gradient || wrong.no_decay ? 0
+                             : wrong.decay_whole                       ? lambda
+                                                                       : s->lr * lambda;
+        const double step = s->lr * mhat / below;
+        w[i] = wrong.decay_after ? (1 - decay) * (s->w[i] - step)
+                                 : (1 - decay) * s->w[i] - step;
     }
     return w;
 }
 
+static void adamw_mistakes(const Step *s) {
+#define BY(...) adamw(s, (Wrong){__VA_ARGS__})
+    mistake("a bias correction with t + 1: the first step has t = 1",
+            BY(.m_offset = 1));
+    mistake("both bias corrections with t + 1: the first step has t = 1",
+            BY(.m_offset = 1, .v_offset = 1));
+    mistake("both bias corrections with t - 1: at t = 1 that is 1 - b^0 = 0",
+            BY(.m_offset = -1, .v_offset = -1));
+    mistake("AdamW without the correction of m", BY(.no_m_correction = true));
+    mistake("AdamW without the correction of v", BY(.no_v_correction = true));
+    mistake("AdamW without its bias corrections",
+            BY(.no_m_correction = true, .no_v_correction = true));
+    mistake("epsilon inside the correction: it is added to sqrt(vhat)",
+            BY(.epsilon_inside = true));
+    mistake("epsilon inside the root: it is added to sqrt(vhat)",
+            BY(.epsilon_in_root = true));
+    mistake("decay without the learning rate: w shrinks by lr lambda",
+            BY(.decay_whole = true));
+    mistake("Adam with an L2 penalty: AdamW keeps the decay out of m and v",
+            BY(.decay_in_gradient = true));
+    mistake("a step without weight decay", BY(.no_decay = true));
+    mistake("decay of the weight after the step: it is of the weight before",
+            BY(.decay_after = true));
+    mistake("decay of a NO_DECAY parameter: `decay` is 0 for those",
+            BY(.decay_all = true));
+#undef BY
+}
+
 static void adamw_case(long t) {
-    enum { COUNT = 9 };
-    const AdamW o = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-2, .weight_decay = 0.3};
-    const double lr = 0.05;
+    Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
+              .lr = 0.05,
+              .t = t};
     Tensor w = normal('w', SHAPE(COUNT)), g = normal('g', w), m = normal('m', w),
            v = normal('v', w);
+    double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         v.data[i] = v.data[i] * v.data[i];
     }
@@ -384,55 +614,79 @@ static void adamw_case(long t) {
         tensor_fill(m, 0);
         tensor_fill(v, 0);
     }
-    const double *w0 = doubles_of(w), *g0 = doubles_of(g), *m0 = doubles_of(m),
-                 *v0 = doubles_of(v);
-    ParameterList list = {
-        .list = (Parameter[1]){{.decay = DECAY, .at = w}}, .count = 1, .total = COUNT};
-    case_is("AdamW, step %ld, lr %.2f, lambda %.1f", t, lr, o.weight_decay);
-    adamw_step(&o, &list, lr, t, w.data, g.data, m.data, v.data);
-#define BY(...) adamw(&o, lr, t, COUNT, w0, g0, m0, v0, (Wrong){__VA_ARGS__})
-    expect("w", w, BY(.t_offset = 0), TOLERANCE);
-    mistake("a bias correction with t + 1: the first step has t = 1",
-            BY(.t_offset = 1));
-    mistake("AdamW without the correction of v", BY(.no_v_correction = true));
-    mistake("epsilon inside the correction: it is added to sqrt(vhat)",
-            BY(.epsilon_inside = true));
-    mistake("decay without the learning rate: w shrinks by lr lambda",
-            BY(.decay_whole = true));
-    mistake("Adam with an L2 penalty: AdamW keeps the decay out of m and v",
-            BY(.decay_in_gradient = true));
-#undef BY
+    s.w = doubles_of(w), s.g = doubles_of(g), s.m = doubles_of(m), s.v = doubles_of(v);
+    for (int i = 0; i < COUNT; i++) {
+        want_m[i] = s.o.beta1 * s.m[i] + (1 - s.o.beta1) * s.g[i];
+        want_v[i] = s.o.beta2 * s.v[i] + (1 - s.o.beta2) * s.g[i] * s.g[i];
+        mhat[i] = want_m[i] / (1 - pow(s.o.beta1, (double)t));
+    }
+    const ParameterList list = {
+        .list = (Parameter[2]){{.decay = DECAY, .at = shape_of(1, (int[]){DECAYED})},
+                               {.at = shape_of(1, (int[]){COUNT - DECAYED}),
+                                .offset = DECAYED}},
+        .count = 2,
+        .total = COUNT};
+    case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
+            s.o.weight_decay, DECAYED);
+    hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
+    adamw_step(&s.o, &list, s.lr, t, w.data, g.data, m.data, v.data);
+    expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
+    adamw_mistakes(&s);
+    expect("m", m, want_m, TOLERANCE);
+    mistake("mhat kept in m: the next step goes on with m itself", mhat);
+    expect("v", v, want_v, TOLERANCE);
 }
 
 static void clip_case(double most) {
-    enum { COUNT = 7 };
-    Tensor g = normal('g', SHAPE(COUNT));
-    const double *g0 = doubles_of(g);
-    double norm = 0, *want = doubles(COUNT), *each = doubles(COUNT);
-    norm = sqrt(dot(COUNT, g0, g0));
-    for (int i = 0; i < COUNT; i++) {
-        want[i] = most > 0 && norm > most ? g0[i] * most / norm : g0[i];
+    enum { NUMBERS = 7 };
+    Tensor g = normal('g', SHAPE(NUMBERS));
+    const double *g0 = doubles_of(g), norm = sqrt(dot(NUMBERS, g0, g0));
+    const double factor = most > 0 && norm > most ? most / norm : 1;
+    double *want = doubles(NUMBERS), *each = doubles(NUMBERS),
+           *always = doubles(NUMBERS);
+    for (int i = 0; i < NUMBERS; i++) {
+        want[i] = factor * g0[i];
         each[i] = most > 0 ? fmax(-most, fmin(most, g0[i])) : g0[i];
+        always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    expect_number("the norm before", gradient_clip(g.data, COUNT, most), norm, 1e-12);
+    hint("One factor for all gradients, where the norm exceeds `most`; 0: never.");
+    expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
+    mistake_number("the norm after clipping: the one before is returned",
+                   factor * norm);
     expect("g", g, want, TOLERANCE);
     mistake("each number clipped by itself: one factor for all keeps the direction",
             each);
     mistake("a gradient that was not clipped", g0);
+    mistake(most > 0
+                ? "a small gradient made longer: clipping is for a norm above `most`"
+                : "clipping at 0: most = 0 means never",
+            always);
 }
 
-static void rate_case(long t) {
-    const Schedule s = {SCHEDULE_COSINE, .peak = 0.3, .warmup = 10, .total_steps = 110};
+static void rate_case(long warmup, long t) {
+    const Schedule s = {SCHEDULE_COSINE, .peak = 0.3, .warmup = warmup,
+                        .total_steps = 110};
     const double pi = 3.14159265358979323846;
-    const double done = (double)(t - 10) / 100, flat = 0.15 * (1 + cos(pi * done));
-    const double want = t < 10 ? 0.03 * (double)t : t >= 110 ? 0 : flat;
-    case_is("peak 0.3, warm-up 10, 110 steps in all: step %ld", t);
-    expect_number("the rate", schedule_rate(&s, t), want, 1e-12);
+    const double done = (double)(t - warmup) / (double)(110 - warmup),
+                 flat = 0.15 * (1 + cos(pi * done));
+    const double want = t < warmup ? 0.3 * (double)t / (double)warmup
+                        : t >= 110 ? 0
+                                   : flat;
+    case_is("peak 0.3, warm-up %ld, 110 steps in all: step %ld", warmup, t);
+    hint("A line up, then half a cosine down; 0 from the last step on.");
+    const double got = schedule_rate(&s, t);
+    expect_number("the rate", got, want, 1e-12);
     mistake_number("the cosine without warm-up", flat);
     mistake_number("1 + cos, not halved: it begins at twice the peak", 2 * flat);
     mistake_number("a cosine that counts from step 0: it begins after the warm-up",
                    0.15 * (1 + cos(pi * (double)t / 110)));
+    mistake_if("a warm-up that begins at 0: the first step is t = 1",
+               t < warmup && got == 0.3 * (double)(t - 1) / (double)warmup);
+    mistake_if("a quotient of two integers: u is 0 up to the last step",
+               t > warmup && got == 0.3);
+    mistake_if("0/0: where the warm-up takes the whole run, its last step has rate 0",
+               isnan(got));
 }
 
 static void optimiser(void) {
@@ -444,8 +698,10 @@ static void optimiser(void) {
     clip_case(0);
     const long steps[] = {1, 5, 10, 11, 60, 109, 110};
     for (int i = 0; i < 7; i++) {
-        rate_case(steps[i]);
+        rate_case(10, steps[i]);
     }
+    rate_case(110, 55);
+    rate_case(110, 110);
 }
 
 const Exercise exercises[] = {
@@ -465,7 +721,8 @@ const Exercise exercises[] = {
      "notes/05 [ViT eq.1]", embedding},
     {"5.4", "vit_forward",
      "vit.c: [ViT eq.1] to [ViT eq.4], one call a line; and y = LN(z_L^0) in "
-     "pool_forward. The last block may compute the class token alone (only_first).",
+     "pool_forward. The block for which only_first(c, l) is true computes the class "
+     "token alone, as its backward pass does.",
      "Embedding, L blocks, the class token's row, its norm, the head.",
      "the lesson, \"The forward pass\"; notes/05", model},
     {"5.5", "cross_entropy",

@@ -4,6 +4,8 @@
  */
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "error.h"
 #include "exercise.h"
@@ -33,10 +35,26 @@ static void *device_bytes(const void *host, size_t bytes) {
     return at;
 }
 
+enum { GUARD = 40 }; /* so many rows of NaN lie behind each tensor */
+
+/* Each tensor's NaN has other bits: one that was computed from another's is seen. */
+static float next_nan(void) {
+    static uint32_t bits = 0x7fc00000u; /* a quiet NaN; the last 22 bits are free */
+    float x;
+    bits++;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static bool same_bits(float a, float b) {
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
 /* T's numbers on the device, in rows `gap` further apart; between them lies NaN. */
 static Tensor on_device(Tensor T, int gap) {
     const int rows = tensor_rows(T), cols = tensor_cols(T);
-    Tensor all = unset(SHAPE(rows, cols + gap)), D = T;
+    Tensor all = unset(SHAPE(rows + GUARD, cols + gap)), D = T;
+    tensor_fill(all, next_nan());
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < cols; j++) {
             tensor_row(all, i)[j] = tensor_row(T, i)[j];
@@ -47,24 +65,37 @@ static Tensor on_device(Tensor T, int gap) {
     return D;
 }
 
-/* What is there now; the numbers between rows must still be NaN. */
+/* What is there now; the numbers between rows and behind them must still be NaN. */
 static Tensor from_device(Tensor D) {
-    Tensor all = unset(SHAPE(tensor_rows(D), D.ld)), T = unset(D);
+    const int rows = tensor_rows(D), cols = tensor_cols(D);
+    Tensor all = unset(SHAPE(rows + GUARD, D.ld)), T = unset(D);
     gpu_wait(NULL);
     gpu_download(NULL, all.data, D.data, (size_t)tensor_count(all) * sizeof(float));
     gpu_wait(NULL);
-    for (int i = 0; i < tensor_rows(D); i++) {
+    const float untouched = tensor_row(all, rows + GUARD - 1)[D.ld - 1];
+    for (int i = 0; i < rows; i++) {
         for (int j = 0; j < D.ld; j++) {
             const float x = tensor_row(all, i)[j];
-            if (j < tensor_cols(D)) {
+            if (j < cols) {
                 tensor_row(T, i)[j] = x;
             } else {
-                expect_true(isnan(x),
+                expect_true(same_bits(x, untouched),
                             "row %d was written beyond its end: rows lie `ld` "
                             "apart, and have `cols` numbers",
                             i);
+                mistake_if("an index that isn't row * ld + column, with the ld of the "
+                           "tensor that is written",
+                           true);
             }
         }
+    }
+    for (int i = 0; i < GUARD * D.ld; i++) {
+        expect_true(same_bits(tensor_row(all, rows)[i], untouched),
+                    "something was written behind the last of %d rows", rows);
+        mistake_if(
+            "a missing check: threads are more than elements, and those past the "
+            "end write nothing",
+            true);
     }
     return T;
 }
@@ -123,155 +154,331 @@ static void predict(void) {
 
 /* ---- 6.2 ------------------------------------------------------------------------- */
 
-static void gelu(void) {
+static void gelu_case(GeluVersion version) {
     enum { ROWS = 7, COLS = 45, COUNT = ROWS * COLS };
     begin_device();
     Tensor pre = normal('p', SHAPE(ROWS, COLS)), b = normal('b', SHAPE(COLS));
     const double *x = doubles_of(pre), *bias = doubles_of(b);
-    double *sum = doubles(COUNT), *y = doubles(COUNT), *no_bias = doubles(COUNT);
+    double *sum = doubles(COUNT), *y = doubles(COUNT), *no_bias = doubles(COUNT),
+           *by_rows = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         sum[i] = x[i] + bias[i % COLS];
         y[i] = naive_gelu(sum[i]);
         no_bias[i] = naive_gelu(x[i]);
+        by_rows[i] = naive_gelu(x[i] + bias[i / COLS]);
     }
     Tensor P = on_device(pre, 3), Y = on_device(unset(pre), 5);
-    case_is("%d x %d, rows further apart than they are long", ROWS, COLS);
-    gpu_bias_gelu_forward(NULL, GELU_FUSED, P, on_device(b, 0), Y);
+    case_is("%d x %d, rows further apart than they are long%s", ROWS, COLS,
+            version == GELU_SEPARATE ? "; b is NULL, pre has the bias already" : "");
+    gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
     expect("Y", from_device(Y), y, TOLERANCE);
     mistake("GELU(pre), without the bias", no_bias);
+    mistake("the bias of another column: b has one number for each column", by_rows);
+    mistake("pre + b: GELU is applied to it, by apply<f>", sum);
     expect("pre, which backward reads,", from_device(P), sum, TOLERANCE);
     mistake("pre without its bias: it must be kept for the backward pass", x);
-    expect_loads(2.0 * COUNT, "more than one load of `pre` and of `b` for an element");
+    mistake("Y: backward reads pre + b, what GELU was applied to", y);
+    if (version == GELU_FUSED) {
+        expect_loads(2.0 * COUNT,
+                     "more than one load of `pre` and of `b` for an element");
+    }
+}
+
+static void gelu(void) {
+    gelu_case(GELU_FUSED);
+    gelu_case(GELU_SEPARATE);
 }
 
 /* ---- 6.3 ------------------------------------------------------------------------- */
 
-/* The 32 lanes' running maximum and sum over columns lane, lane + 32, ...; `rescale`:
- * the sum is brought to a new maximum; `join`: lanes are brought to one maximum. */
-static double *online(int rows, int cols, const double *s, bool rescale, bool join) {
-    double *a = doubles((long)rows * cols);
-    for (int i = 0; i < rows; i++) {
-        double all = -INFINITY, total = 0, most[32], sum[32];
-        for (int lane = 0; lane < 32; lane++) {
-            most[lane] = -INFINITY;
-            sum[lane] = 0;
-            for (int j = lane; j < cols; j += 32) {
-                const double x = s[i * cols + j], larger = fmax(most[lane], x);
-                sum[lane] *= rescale ? exp(most[lane] - larger) : 1;
-                sum[lane] += exp(x - larger);
-                most[lane] = larger;
-            }
-            all = fmax(all, most[lane]);
-        }
-        for (int lane = 0; lane < 32; lane++) {
-            total += sum[lane] * (join ? exp(most[lane] - all) : 1);
-        }
-        for (int j = 0; j < cols; j++) {
-            a[i * cols + j] = exp(s[i * cols + j] - all) / total;
-        }
+/* What is done wrongly. */
+typedef struct {
+    bool unscaled, no_rescale, inverse, from_zero; /* in the pass over the scores */
+    bool no_join, own_maximum, own_sum;            /* between the lanes */
+    bool unscaled_at_end, undivided;               /* in what is written */
+} Online;
+
+typedef struct {
+    double most, sum;
+} Lane;
+
+static Lane lane_of(int lane, int cols, const double *s, double scale, Online wrong) {
+    Lane a = {wrong.from_zero ? 0 : (double)-INFINITY, 0};
+    for (int j = lane; j < cols; j += 32) {
+        const double x = scale * s[j], larger = fmax(a.most, x);
+        const double by = exp(wrong.inverse ? larger - a.most : a.most - larger);
+        a.sum = a.sum * (wrong.no_rescale ? 1 : by) + exp(x - larger);
+        a.most = larger;
     }
     return a;
 }
 
-static void softmax_case(int rows, int cols) {
+/* A = softmax(scale S) by the 32 lanes' running maximum and sum over columns lane,
+ * lane + 32, ... */
+static double *online(int rows, int cols, const double *S, double scale, Online wrong) {
+    double *A = doubles((long)rows * cols);
+    const double in_pass = wrong.unscaled ? 1 : scale,
+                 at_end = wrong.unscaled || wrong.unscaled_at_end ? 1 : scale;
+    for (int i = 0; i < rows; i++) {
+        const double *s = S + (long)i * cols;
+        double all = (double)-INFINITY, total = 0;
+        Lane lanes[32];
+        for (int l = 0; l < 32; l++) {
+            lanes[l] = lane_of(l, cols, s, in_pass, wrong);
+            all = fmax(all, lanes[l].most);
+        }
+        for (int l = 0; l < 32; l++) {
+            const bool joined = !wrong.no_join && !wrong.own_maximum;
+            lanes[l].sum *= joined ? exp(lanes[l].most - all) : 1;
+            total += lanes[l].sum;
+        }
+        for (int j = 0; j < cols; j++) {
+            const Lane *mine = &lanes[j % 32];
+            A[i * cols + j] =
+                exp(at_end * s[j] - (wrong.own_maximum ? mine->most : all)) /
+                (wrong.undivided ? 1
+                 : wrong.own_sum ? mine->sum
+                                 : total);
+        }
+    }
+    return A;
+}
+
+/* shift: how far from 0 the scores lie */
+static void softmax_case(int rows, int cols, float shift) {
     begin_device();
     const float scale = 0.5f;
     Tensor S = normal('S', SHAPE(rows, cols));
-    tensor_scale(S, 6);
-    double *s = doubles_of(S), *raw = doubles_of(S);
-    for (long i = 0; i < (long)rows * cols; i++) {
-        s[i] *= 0.5;
+    for (int i = 0; i < rows * cols; i++) {
+        S.data[i] = 6 * S.data[i] + shift;
     }
-    case_is("%d rows of %d, scale 0.5", rows, cols);
+    const double *s = doubles_of(S);
+    case_is("%d rows of %d, scale 0.5%s", rows, cols,
+            shift < 0 ? ", scores near -4000" : "");
     Tensor dS = on_device(S, 3), A = on_device(unset(S), 2);
     gpu_counts_clear();
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, scale, dS, A);
     gpu_wait(NULL);
-    expect("A", from_device(A), online(rows, cols, s, true, true), TOLERANCE);
-    mistake("a softmax without the scale", online(rows, cols, raw, true, true));
+#define BY(...) online(rows, cols, s, 0.5, (Online){__VA_ARGS__})
+    expect("A", from_device(A), BY(.unscaled = false), TOLERANCE);
+    mistake("a softmax without the scale", BY(.unscaled = true));
+    mistake("scores without the scale where A is written", BY(.unscaled_at_end = true));
     mistake("a sum that is not brought to the new maximum: sum exp(most - larger)",
-            online(rows, cols, s, false, true));
+            BY(.no_rescale = true));
+    mistake("a maximum that begins at 0: it begins at -infinity",
+            BY(.from_zero = true));
+    mistake("a sum that grows by exp(larger - most): it shrinks, by exp(most - larger)",
+            BY(.inverse = true));
     mistake("lanes' sums added without bringing them to one maximum",
-            online(rows, cols, s, true, false));
+            BY(.no_join = true));
+    mistake("each lane's own maximum: warp_max gives every lane the whole row's",
+            BY(.own_maximum = true));
+    mistake("each lane's own sum: warp_sum gives every lane the whole row's",
+            BY(.own_sum = true));
+    mistake("exp(x - maximum), not divided by the sum", BY(.undivided = true));
+#undef BY
     expect_loads(2.0 * rows * cols,
                  "three passes: maximum and sum are found together in one");
 }
 
 static void softmax(void) {
-    softmax_case(5, 100);
-    softmax_case(9, 17); /* lanes without a column */
+    softmax_case(5, 100, 0);
+    softmax_case(9, 17, 0); /* lanes without a column */
+    softmax_case(3, 70, -4000);
 }
 
 /* ---- 6.4 ------------------------------------------------------------------------- */
 
-static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int k) {
-    begin_device();
-    Tensor A =
-        layout == MATMUL_TN ? normal('A', SHAPE(k, m)) : normal('A', SHAPE(m, k));
-    Tensor B =
-        layout == MATMUL_NT ? normal('B', SHAPE(n, k)) : normal('B', SHAPE(k, n));
-    const double *a = doubles_of(A), *b = doubles_of(B);
-    double *want = doubles((long)m * n), *first = doubles((long)m * n);
-    for (int i = 0; i < m; i++) {
-        for (int j = 0; j < n; j++) {
-            for (int l = 0; l < k; l++) {
-                const double product =
-                    (layout == MATMUL_TN ? a[l * m + i] : a[i * k + l]) *
-                    (layout == MATMUL_NT ? b[j * k + l] : b[l * n + j]);
-                want[i * n + j] += product;
-                first[i * n + j] += l < 32 ? product : 0;
-            }
+typedef struct {
+    MatmulLayout layout;
+    const char *name;
+    int m, n, k;
+    const double *A, *B; /* as the layout says */
+} Product;
+
+/* op(A)[i][l], op(B)[l][j]; 0 outside. */
+static double op_A(const Product *p, int i, int l) {
+    const bool inside = i >= 0 && i < p->m && l >= 0 && l < p->k;
+    return !inside ? 0 : p->A[p->layout == MATMUL_TN ? l * p->m + i : i * p->k + l];
+}
+
+static double op_B(const Product *p, int l, int j) {
+    const bool inside = j >= 0 && j < p->n && l >= 0 && l < p->k;
+    return !inside ? 0 : p->B[p->layout == MATMUL_NT ? j * p->k + l : l * p->n + j];
+}
+
+typedef enum {
+    RIGHT,
+    FIRST_TILE,
+    TILE_OF_A_ACROSS,
+    TILE_OF_B_ACROSS,
+    FROM_ROW_0
+} Tiles;
+
+static double tiled(const Product *p, int i, int j, Tiles wrong) {
+    const int y = i % 32, x = j % 32, i0 = wrong == FROM_ROW_0 ? 0 : i - y, j0 = j - x;
+    double sum = 0;
+    for (int l0 = 0; l0 < (wrong == FIRST_TILE ? 32 : p->k); l0 += 32) {
+        for (int l = 0; l < 32; l++) {
+            const double a = wrong == TILE_OF_A_ACROSS ? op_A(p, i0 + l, l0 + y)
+                                                       : op_A(p, i0 + y, l0 + l);
+            const double b = wrong == TILE_OF_B_ACROSS ? op_B(p, l0 + x, j0 + l)
+                                                       : op_B(p, l0 + l, j0 + x);
+            sum += a * b;
         }
     }
+    return sum;
+}
+
+static double *product(const Product *p, Tiles wrong) {
+    double *C = doubles((long)p->m * p->n);
+    for (int i = 0; i < p->m * p->n; i++) {
+        C[i] = tiled(p, i / p->n, i % p->n, wrong);
+    }
+    return C;
+}
+
+/* Each block of 32 x 32 with x and y changed for one another where C is written. */
+static double *blocks_transposed(const Product *p) {
+    double *C = doubles((long)p->m * p->n);
+    for (int e = 0; e < p->m * p->n; e++) {
+        const int i = e / p->n, j = e % p->n, y = i % 32, x = j % 32;
+        if (i - y + x < p->m && j - x + y < p->n) {
+            C[e] = tiled(p, i - y + x, j - x + y, RIGHT);
+        }
+    }
+    return C;
+}
+
+static bool has_nan(Tensor T) {
+    bool any = false;
+    for (long i = 0; i < tensor_count(T); i++) {
+        any = any || isnan(T.data[i]);
+    }
+    return any;
+}
+
+static Product make_product(MatmulLayout layout, const char *name, int m, int n, int k,
+                            Tensor *A, Tensor *B) {
+    *A = layout == MATMUL_TN ? normal('A', SHAPE(k, m)) : normal('A', SHAPE(m, k));
+    *B = layout == MATMUL_NT ? normal('B', SHAPE(n, k)) : normal('B', SHAPE(k, n));
+    return (Product){layout, name, m, n, k, doubles_of(*A), doubles_of(*B)};
+}
+
+/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 if they begin within one. */
+static void expect_coalesced(void) {
+    CudaOnCpuCounts counts;
+    if (!gpu_counts(&counts)) {
+        bug("these kernels are not counted");
+    }
+    const double a_request =
+        (double)counts.global_load.units / (double)counts.global_load.requests;
+    expect_true(a_request <= 5, "%.1f sectors a request; at most 5 are needed",
+                a_request);
+    mistake_if("a tile read across: threadIdx.x goes along the direction in which the "
+               "matrix lies in memory, which its layout says",
+               true);
+}
+
+static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int k) {
+    begin_device();
+    Tensor A, B;
+    const Product p = make_product(layout, name, m, n, k, &A, &B);
     Tensor C = on_device(unset(SHAPE(m, n)), 3);
     const Tensor dA = on_device(A, 2), dB = on_device(B, 1);
     case_is("%s, C (%d, %d), inner size %d", name, m, n, k);
     gpu_counts_clear();
     gpu_matmul(NULL, MATMUL_SHARED, layout, dA, dB, (MatmulEnd){0}, C);
-    gpu_wait(NULL);
     /* Each block of 32 x 32 loads its rows of op(A) and columns of op(B) once. */
     const double most =
         (double)((n + 31) / 32) * m * k + (double)((m + 31) / 32) * n * k;
-    expect("C", from_device(C), want, TOLERANCE);
-    mistake("the sum over the first 32 of the inner size: go through all tiles", first);
+    const Tensor got = from_device(C);
+    expect("C", got, product(&p, RIGHT), TOLERANCE);
+    mistake("the sum over the first 32 of the inner size: go through all tiles",
+            product(&p, FIRST_TILE));
+    mistake("A's tile read as A[i][l]: it is A[l][i], here A[l][y]",
+            product(&p, TILE_OF_A_ACROSS));
+    mistake("B's tile read as B[j][l]: it is B[l][j], here B[l][x]",
+            product(&p, TILE_OF_B_ACROSS));
+    mistake("op(A) from row 0 on in every block: its rows are i0, i0 + 1, ...",
+            product(&p, FROM_ROW_0));
+    mistake(
+        "x and y changed for one another: the thread's element is C[i0 + y][j0 + x]",
+        blocks_transposed(&p));
+    mistake_if("a number that belongs to no row: outside op(A) and op(B) a tile has 0, "
+               "and rows lie ld_A and ld_B apart",
+               has_nan(got));
     expect_loads(most, "a kernel that reads an element from global memory more than "
                        "once a block: keep it in shared memory");
+    expect_coalesced();
+}
+
+/* C += A B + bias */
+static void matmul_end_case(void) {
+    enum { ROWS = 20, COLS = 37, INNER = 33 };
+    begin_device();
+    Tensor A, B, C = normal('C', SHAPE(ROWS, COLS)), bias = normal('b', SHAPE(COLS));
+    const Product p =
+        make_product(MATMUL_NN, "C += A B + bias", ROWS, COLS, INNER, &A, &B);
+    const double *bare = product(&p, RIGHT), *before = doubles_of(C),
+                 *b = doubles_of(bias);
+    double *want = doubles((long)ROWS * COLS);
+    for (int i = 0; i < ROWS * COLS; i++) {
+        want[i] = before[i] + bare[i] + b[i % COLS];
+    }
+    const Tensor dA = on_device(A, 2), dB = on_device(B, 1), dC = on_device(C, 3),
+                 d_bias = on_device(bias, 0);
+    case_is("%s, C (%d, %d), inner size %d", p.name, ROWS, COLS, INNER);
+    gpu_matmul(NULL, MATMUL_SHARED, p.layout, dA, dB,
+               (MatmulEnd){.accumulate = true, .bias = d_bias.data}, dC);
+    expect("C", from_device(dC), want, TOLERANCE);
+    mistake(
+        "a sum written as it is: put(p, i, j, sum) adds the bias, and to what is there",
+        bare);
 }
 
 static void matmul(void) {
     matmul_case(MATMUL_NN, "C = A B", 40, 50, 70);
     matmul_case(MATMUL_NT, "C = A B^T", 33, 17, 65);
     matmul_case(MATMUL_TN, "C = A^T B", 20, 40, 31);
+    matmul_end_case();
 }
 
 /* ---- 6.5 ------------------------------------------------------------------------- */
 
 enum { KEYS = 4 }; /* that the kernel takes at once */
 
-/* One head's attention, four keys after the other; `shrink_O`, `shrink_sum`: what is
- * brought to a new maximum. */
-static double *one_pass(int n, int d, int ld, const double *qkv, bool shrink_O,
-                        bool shrink_sum) {
+/* What is done wrongly. */
+typedef struct {
+    bool O_kept, sum_kept; /* not brought to the new maximum */
+    bool no_sum, no_maximum, scaled_twice, V_of_first, K_for_V;
+} OnePass;
+
+/* One head's attention, four keys after the other. */
+static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
+    const int ld = 3 * d;
     double *O = doubles((long)n * d), s[KEYS];
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
-        double most = -INFINITY, sum = 0, *o = O + (long)i * d;
+        double most = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
         for (int j = 0; j < n; j += KEYS) {
             double larger = most;
             for (int k = 0; k < KEYS; k++) {
                 s[k] = j + k < n ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
-                                 : -INFINITY;
+                                 : (double)-INFINITY;
                 larger = fmax(larger, s[k]);
             }
             const double shrink = exp(most - larger);
-            sum *= shrink_sum ? shrink : 1;
+            sum *= wrong.sum_kept ? 1 : shrink;
             for (int c = 0; c < d; c++) {
-                o[c] *= shrink_O ? shrink : 1;
+                o[c] *= wrong.O_kept ? 1 : shrink;
             }
             for (int k = 0; k < KEYS && j + k < n; k++) {
-                const double *v = qkv + (long)(j + k) * ld + 2 * d;
-                const double p = exp(s[k] - larger);
-                sum += p;
+                const int key = wrong.V_of_first ? j / 32 * 32 + k : j + k;
+                const double *v = qkv + (long)key * ld + (wrong.K_for_V ? d : 2 * d);
+                const double p = exp((wrong.scaled_twice ? s[k] / sqrt(d) : s[k]) -
+                                     (wrong.no_maximum ? 0 : larger));
+                sum += wrong.no_sum ? 0 : p;
                 for (int c = 0; c < d; c++) {
                     o[c] += p * v[c];
                 }
@@ -297,14 +504,27 @@ static void attention_case(int n, int d) {
     const Tensor device_qkv = on_device(qkv, 0);
     case_is("%d tokens, one head of %d", n, d);
     gpu_attention_forward(NULL, ATTENTION_FUSED, 1, device_qkv, &kept, O);
-    expect("O", from_device(O), one_pass(n, d, 3 * d, x, true, true), 2e-5);
+    const Tensor got = from_device(O);
+#define BY(...) one_pass(n, d, x, (OnePass){__VA_ARGS__})
+    expect("O", got, BY(.O_kept = false), 2e-5);
     mistake(
         "an output that is not brought to the new maximum: O shrinks as the sum does",
-        one_pass(n, d, 3 * d, x, false, true));
-    mistake("a sum that is not brought to the new maximum",
-            one_pass(n, d, 3 * d, x, true, false));
+        BY(.O_kept = true));
+    mistake("a sum that is not brought to the new maximum", BY(.sum_kept = true));
     mistake("neither output nor sum brought to the new maximum",
-            one_pass(n, d, 3 * d, x, false, false));
+            BY(.O_kept = true, .sum_kept = true));
+    mistake("an output divided by 0: each p is added to sum", BY(.no_sum = true));
+    mistake("exp(s[k]), without the maximum: exp(s[k] - most)", BY(.no_maximum = true));
+    mistake("scores scaled twice: q was multiplied by f.scale, s[k] is ready",
+            BY(.scaled_twice = true));
+    mistake("the values of the tile's first four keys: key j + k has row V[j + k]",
+            BY(.V_of_first = true));
+    mistake("keys in place of values: O is a mean of V's rows", BY(.K_for_V = true));
+    mistake_if(
+        "an exponent that is +infinity: shrink by exp(most - larger), then most = "
+        "larger, then exp(s[k] - most)",
+        has_nan(got));
+#undef BY
 }
 
 static void attention(void) {
@@ -314,50 +534,106 @@ static void attention(void) {
 
 /* ---- 6.6 ------------------------------------------------------------------------- */
 
+enum { COUNT = 300, DECAYED = 100 };
+
+/* What is done wrongly. */
+typedef struct {
+    bool not_clipped, v_not_clipped, clipped_after, decay_all, no_decay, decay_by_rate;
+    bool decay_in_gradient, m_not_corrected, v_not_corrected, epsilon_inside,
+        epsilon_in_root;
+} Wrong;
+
+typedef struct {
+    AdamW o;
+    double lr, clip;
+    const double *w, *g, *m, *v; /* before the step */
+} Step;
+
+/* The weights after step 3. */
+static double *adamw_by(const Step *s, Wrong wrong) {
+    const AdamW *o = &s->o;
+    const double c1 = 1 - pow(o->beta1, 3), c2 = 1 - pow(o->beta2, 3);
+    double *w = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
+        const bool whole = wrong.not_clipped || wrong.clipped_after;
+        const double g = s->g[i] * (whole ? 1 : s->clip) +
+                         (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
+        const double g_of_v = wrong.v_not_clipped ? s->g[i] : g;
+        const double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
+                     v = o->beta2 * s->v[i] + (1 - o->beta2) * g_of_v * g_of_v;
+        const double mhat = wrong.m_not_corrected ? m : m / c1,
+                     vhat = wrong.v_not_corrected ? v : v / c2, eps = o->epsilon;
+        const double below = wrong.epsilon_inside    ? (sqrt(v) + eps) / sqrt(c2)
+                             : wrong.epsilon_in_root ? sqrt(vhat + eps)
+                                                     : sqrt(vhat) + eps;
+        const double decay = wrong.no_decay || wrong.decay_in_gradient ? 0
+                             : wrong.decay_by_rate ? s->lr / c1 * lambda
+                                                   : s->lr * lambda;
+        w[i] = (1 - decay) * s->w[i] -
+               s->lr * (wrong.clipped_after ? s->clip : 1) * mhat / below;
+    }
+    return w;
+}
+
+static void adamw_mistakes(const Step *s) {
+#define BY(...) adamw_by(s, (Wrong){__VA_ARGS__})
+    mistake("a step by the gradient before clipping: g is gradients times clip_scale",
+            BY(.not_clipped = true));
+    mistake("clipping after the step: m and v are of the clipped gradient",
+            BY(.clipped_after = true));
+    mistake("v of the gradient before clipping", BY(.v_not_clipped = true));
+    mistake(
+        "decay for every parameter: kept_share(runs, run_count, i, s.lr) knows which",
+        BY(.decay_all = true));
+    mistake("a step without weight decay: weights[i] times kept_share(...)",
+            BY(.no_decay = true));
+    mistake("decay by s.rate: it is by s.lr, which isn't corrected",
+            BY(.decay_by_rate = true));
+    mistake("Adam with an L2 penalty: AdamW keeps the decay out of m and v",
+            BY(.decay_in_gradient = true));
+    mistake("s.lr in place of s.rate, which has m's correction",
+            BY(.m_not_corrected = true));
+    mistake("sqrt(v) without s.root_of_v, its correction", BY(.v_not_corrected = true));
+    mistake("epsilon inside the correction: it is added to sqrt(vhat)",
+            BY(.epsilon_inside = true));
+    mistake("epsilon inside the root: it is added to sqrt(vhat)",
+            BY(.epsilon_in_root = true));
+#undef BY
+}
+
 static void adamw(void) {
-    enum { COUNT = 300 };
     begin_device();
-    const AdamW o = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.3};
-    const double lr = 0.05, clip = 0.25;
-    const DecayRun runs[2] = {{100, 0.3f}, {COUNT, 0}};
-    const GpuStepResult result = {.clip_scale = (float)clip};
+    Step s = {.o = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.3},
+              .lr = 0.05,
+              .clip = 0.25};
+    const DecayRun runs[2] = {{DECAYED, 0.3f}, {COUNT, 0}};
+    const GpuStepResult result = {.clip_scale = (float)s.clip};
     Tensor w = normal('w', SHAPE(COUNT)), g = normal('g', w), m = normal('m', w),
            v = normal('v', w);
+    double *m_want = doubles(COUNT), *v_want = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         v.data[i] *= v.data[i];
     }
-    const double *w0 = doubles_of(w), *g0 = doubles_of(g), *m0 = doubles_of(m),
-                 *v0 = doubles_of(v);
-    double *W[3] = {doubles(COUNT), doubles(COUNT), doubles(COUNT)};
-    double *m_want = doubles(COUNT), *v_want = doubles(COUNT);
+    s.w = doubles_of(w), s.g = doubles_of(g), s.m = doubles_of(m), s.v = doubles_of(v);
     for (int i = 0; i < COUNT; i++) {
-        for (int wrong = 0; wrong < 3; wrong++) { /* 1: not clipped, 2: all decay */
-            const double G = g0[i] * (wrong == 1 ? 1 : clip);
-            const double M = 0.9 * m0[i] + 0.1 * G, V = 0.99 * v0[i] + 0.01 * G * G;
-            const double decay = i < 100 || wrong == 2 ? lr * 0.3 : 0;
-            W[wrong][i] =
-                (1 - decay) * w0[i] -
-                lr * (M / (1 - pow(0.9, 3))) / (sqrt(V / (1 - pow(0.99, 3))) + 1e-3);
-            if (wrong == 0) {
-                m_want[i] = M;
-                v_want[i] = V;
-            }
-        }
+        const double G = s.g[i] * s.clip;
+        m_want[i] = s.o.beta1 * s.m[i] + (1 - s.o.beta1) * G;
+        v_want[i] = s.o.beta2 * s.v[i] + (1 - s.o.beta2) * G * G;
+        mhat[i] = m_want[i] / (1 - pow(s.o.beta1, 3));
     }
     Tensor D[4] = {on_device(w, 0), on_device(g, 0), on_device(m, 0), on_device(v, 0)};
     const void *device_runs = device_bytes(runs, sizeof runs),
                *device_result = device_bytes(&result, sizeof result);
-    case_is("%d numbers, step 3, clip_scale %.2f; the first 100 decay", COUNT, clip);
+    case_is("%d numbers, step 3, clip_scale %.2f; the first %d decay", COUNT, s.clip,
+            DECAYED);
     gpu_counts_clear();
-    gpu_adamw_step(NULL, &o, lr, 3, COUNT, device_runs, 2, D[0].data, D[1].data,
+    gpu_adamw_step(NULL, &s.o, s.lr, 3, COUNT, device_runs, 2, D[0].data, D[1].data,
                    D[2].data, D[3].data, device_result);
-    expect("w", from_device(D[0]), W[0], TOLERANCE);
-    mistake("a step by the gradient before clipping: g is gradients times clip_scale",
-            W[1]);
-    mistake(
-        "decay for every parameter: kept_share(runs, run_count, i, s.lr) knows which",
-        W[2]);
+    expect("w", from_device(D[0]), adamw_by(&s, (Wrong){.no_decay = false}), TOLERANCE);
+    adamw_mistakes(&s);
     expect("m", from_device(D[2]), m_want, TOLERANCE);
+    mistake("mhat kept in m: the next step goes on with m itself", mhat);
     expect("v", from_device(D[3]), v_want, TOLERANCE);
 }
 
@@ -375,13 +651,17 @@ const Exercise exercises[] = {
     {"6.3", "softmax in one pass (forward_online)",
      "gpu_softmax.cu: a warp a row. Each lane keeps a maximum and a sum over its "
      "columns "
-     "lane, lane + 32, ...; then warp_max, warp_sum; then write. At most two loads an "
-     "element.",
-     "When a larger maximum comes, the sum so far shrinks by exp(old - new).",
+     "lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; then "
+     "write. "
+     "At most two loads an element.",
+     "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
+     "lane, "
+     "and once more when the lanes are joined.",
      "the head of gpu_softmax.cu; the lesson", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
      "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "
-     "barrier, 32 multiply-adds, barrier. Each element is loaded once a block.",
+     "barrier, 32 multiply-adds, barrier. Each element is loaded once a block, "
+     "neighbours by neighbours in each layout; put writes.",
      "A[l][i] and B[l][j]; *at_A<layout>(p, i, l) reads op(A)[i][l]; two barriers a "
      "tile.",
      "the head of gpu_matmul.cu; the lesson", matmul},
