@@ -365,7 +365,7 @@ static Product make_product(MatmulLayout layout, const char *name, int m, int n,
     return (Product){layout, name, m, n, k, doubles_of(*A), doubles_of(*B)};
 }
 
-/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 if they begin within one. */
+/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 where they begin inside. */
 static void expect_coalesced(void) {
     CudaOnCpuCounts counts;
     if (!gpu_counts(&counts)) {
