@@ -68,35 +68,36 @@ static Tensor on_device(Tensor T, int gap) {
 /* What is there now; the numbers between rows and behind them must still be NaN. */
 static Tensor from_device(Tensor D) {
     const int rows = tensor_rows(D), cols = tensor_cols(D);
+    int beyond = -1; /* the first row that was written beyond its end */
     Tensor all = unset(SHAPE(rows + GUARD, D.ld)), T = unset(D);
     gpu_wait(NULL);
     gpu_download(NULL, all.data, D.data, (size_t)tensor_count(all) * sizeof(float));
     gpu_wait(NULL);
     const float untouched = tensor_row(all, rows + GUARD - 1)[D.ld - 1];
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows + GUARD; i++) {
+        const float *row = tensor_row(all, i);
         for (int j = 0; j < D.ld; j++) {
-            const float x = tensor_row(all, i)[j];
-            if (j < cols) {
-                tensor_row(T, i)[j] = x;
-            } else {
-                expect_true(same_bits(x, untouched),
-                            "row %d was written beyond its end: rows lie `ld` "
-                            "apart, and have `cols` numbers",
-                            i);
-                mistake_if("an index that isn't row * ld + column, with the ld of the "
-                           "tensor that is written",
-                           true);
+            if (i < rows && j < cols) {
+                tensor_row(T, i)[j] = row[j];
+            } else if (beyond < 0 && !same_bits(row[j], untouched)) {
+                beyond = i;
             }
         }
     }
-    for (int i = 0; i < GUARD * D.ld; i++) {
-        expect_true(same_bits(tensor_row(all, rows)[i], untouched),
-                    "something was written behind the last of %d rows", rows);
-        mistake_if(
-            "a missing check: threads are more than elements, and those past the "
-            "end write nothing",
-            true);
-    }
+    expect_true(
+        beyond < 0 || beyond >= rows,
+        "row %d was written beyond its end: rows lie `ld` apart, and have `cols` "
+        "numbers",
+        beyond);
+    mistake_if(
+        "an index that isn't row * ld + column, with the ld of the tensor that is "
+        "written",
+        true);
+    expect_true(beyond < 0, "something was written behind the last of %d rows", rows);
+    mistake_if(
+        "a missing check: threads are more than elements, and those past the end "
+        "write nothing",
+        true);
     return T;
 }
 
