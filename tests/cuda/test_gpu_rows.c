@@ -119,6 +119,24 @@ START_TEST(every_layer_norm_is_the_cpus_and_so_is_its_gradient) {
 }
 END_TEST
 
+/* A variance as small as epsilon: in the root, once. */
+START_TEST(epsilon_counts_where_numbers_are_nearly_equal) {
+    enum { ROWS = 3, D = 64 };
+    Tensor X = random_tensor('X', SHAPE(ROWS, D)), one = ones(D);
+    tensor_scale(X, 1e-3f);
+    double mean[ROWS], rstd[ROWS], *Y = test_doubles(ROWS * D);
+    Tensor zero = zero_tensor(SHAPE(D)), all_one = from_device(one);
+    cpu_layer_norm(ROWS, D, doubles_of(X), doubles_of(all_one), doubles_of(zero), mean,
+                   rstd, Y);
+    Tensor got_mean = device_unset(SHAPE(ROWS)), got_rstd = device_unset(SHAPE(ROWS));
+    Tensor got = device_unset(X);
+    gpu_layer_norm_forward(NULL, _i, on_device(X), one, on_device(zero), got_mean,
+                           got_rstd, got);
+    assert_close_to_naive(from_device(got_rstd), rstd, 1e-5, "rstd");
+    assert_close_to_naive(from_device(got), Y, 2e-5, "LN(x)");
+}
+END_TEST
+
 START_TEST(shapes_that_do_not_fit_stop) {
     Tensor X = device_unset(SHAPE(3, 4)), four = device_unset(SHAPE(4));
     Tensor three = device_unset(SHAPE(3));
@@ -171,6 +189,8 @@ Suite *gpu_rows_suite(void) {
     TCase *norm = device_case(suite, "layer norm");
     tcase_add_loop_test(norm, every_layer_norm_is_the_cpus_and_so_is_its_gradient, 0,
                         (SIZES - 1) * LAYER_NORM_VERSIONS);
+    tcase_add_loop_test(norm, epsilon_counts_where_numbers_are_nearly_equal, 0,
+                        LAYER_NORM_VERSIONS);
     tcase_add_test(norm, shapes_that_do_not_fit_stop);
     suite_add_tcase(suite, norm);
     TCase *others = device_case(suite, "sums and dropout");
