@@ -32,6 +32,7 @@ for group in "$@"; do
     test)
         want 'command -v pkg-config' pkg-config
         want "$(header check.h)" check
+        want 'command -v patch' patch
         ;;
     mutants)
         want 'command -v patch' patch
