@@ -393,9 +393,8 @@ const Exercise exercises[] = {
      "encoder_block.c: z' = MSA(LN(z)) + z, y = MLP(LN(z')) + z', each branch through "
      "dropout_apply (places p_attn, p_in, p_mlp). The one function serves all tokens "
      "and the first alone: z_prime, x2 and y have the wanted rows.",
-     "Norm z into x1, attention into z_prime, dropout, add wanted_rows(z, wanted); "
-     "norm "
-     "into x2, MLP into y, dropout, add z_prime.",
+     "Norm z into x1, attention into z_prime, dropout (p_attn), add wanted_rows(z, "
+     "wanted); norm into x2, MLP (p_in) into y, dropout (p_mlp), add z_prime.",
      "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward_grade},
     {"4.5", "encoder_block_backward, pre-norm",
      "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
