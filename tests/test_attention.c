@@ -300,7 +300,7 @@ END_TEST
 
 START_TEST(a_mask_of_finite_numbers_is_added_to_the_scaled_scores) {
     Attention a = make_attention(2, 2, 2, 1);
-    Tensor mask = tensor_of(SHAPE(2, 2), 0, log(3), log(4), 0);
+    Tensor mask = tensor_of(SHAPE(2, 2), -1 - log(3), -1, log(4), 0);
     a.mask = &mask;
     tensor_fill(a.Q, 0);
     forward(&a);

@@ -342,7 +342,7 @@ static void blind_query(void *unused) {
 }
 
 static void mask(void) {
-    const double finite[9] = {0, 0.5, -1, -2, 1.5, 0, -(double)INFINITY, 0.25, 0};
+    const double finite[9] = {-0.25, -0.5, -1, -2, 1.5, 0, -(double)INFINITY, 0.25, 0};
     needs("2.2");
     mask_case(window(4, 4, 4, 0), 4, 4, "a mask that forbids later keys", NULL);
     mask_case(window(5, 5, 1, 1), 5, 5, "a mask that allows neighbours only",
