@@ -90,10 +90,10 @@ bool tensor_same_shape(Tensor A, Tensor B) {
 }
 
 static char *shape_text(int ndim, const int *shape, char text[TENSOR_SHAPE_TEXT]) {
-    int used = 0;
+    int used = snprintf(text, TENSOR_SHAPE_TEXT, "(");
     for (int d = 0; d < ndim; d++) {
         used += snprintf(text + used, TENSOR_SHAPE_TEXT - (size_t)used, "%s%d",
-                         d == 0 ? "(" : ",", shape[d]);
+                         d == 0 ? "" : ",", shape[d]);
     }
     snprintf(text + used, TENSOR_SHAPE_TEXT - (size_t)used, ")");
     return text;

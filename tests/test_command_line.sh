@@ -291,6 +291,7 @@ for other in '--positions none' '--positions 2d' '--positions sinusoidal' '--poo
     look_in "$scratch/figures" --data "$data" --look "$scratch/other-model"
     check "a model with $other is looked at" exited 0
     check 'and what it lacks is left out' says '^Left out: position_similarity'
+    check 'an older file of it is gone' [ ! -e "$scratch/figures/plots/position_similarity.dat" ]
 done
 rm -r "$scratch/figures/plots"
 look_in "$scratch/figures" --data "$data" --look "$scratch/good"

@@ -47,6 +47,12 @@ START_TEST(the_longest_shape_fits_its_text) {
 }
 END_TEST
 
+START_TEST(a_tensor_that_is_not_there_has_a_shape_text_too) {
+    char text[TENSOR_SHAPE_TEXT];
+    ck_assert_str_eq(tensor_shape_text((Tensor){.data = NULL}, text), "()");
+}
+END_TEST
+
 START_TEST(an_index_is_counted_row_by_row) {
     char text[TENSOR_SHAPE_TEXT];
     ck_assert_str_eq(tensor_index_text(SHAPE(2, 3, 4), 0, text), "[0][0][0]");
@@ -287,6 +293,7 @@ Suite *tensor_suite(void) {
     tcase_add_test(errors, a_tensor_knows_its_shape_rows_and_columns);
     tcase_add_test(errors, same_shape_compares_dimensions_not_counts);
     tcase_add_test(errors, the_longest_shape_fits_its_text);
+    tcase_add_test(errors, a_tensor_that_is_not_there_has_a_shape_text_too);
     tcase_add_test(errors, an_index_is_counted_row_by_row);
     tcase_add_test(errors, a_wrong_shape_stops_with_what_where_got_wanted_and_a_hint);
     tcase_add_test(errors, operations_on_different_shapes_stop);

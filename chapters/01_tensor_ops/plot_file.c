@@ -40,3 +40,9 @@ void plot_file_close(FILE *file, const char *name) {
     printf("    gnuplot -c plots/%s.gp %s \\\n", name, path);
     printf("        plots/%s.png\n", name);
 }
+
+void plot_file_leave_out(const char *name, const char *why) {
+    char path[PATH_BYTES];
+    remove(path_of(name, path)); /* if there is one */
+    printf("Left out: %s: %s\n", name, why);
+}

@@ -16,4 +16,8 @@ FILE *plot_file_open(const char *name, const char *columns);
 /* plot_file_close: says how to draw the picture. `file` may be NULL. */
 void plot_file_close(FILE *file, const char *name);
 
+/* plot_file_leave_out: there is no such data this time, and why; an older file goes,
+ * so that no picture is drawn of another run. */
+void plot_file_leave_out(const char *name, const char *why);
+
 #endif

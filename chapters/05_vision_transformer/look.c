@@ -375,13 +375,18 @@ bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
         return false;
     }
     if (!class_token || c->positions != POSITIONS_1D) {
-        printf("Left out: position_similarity: it needs a class token and a learned "
-               "vector for each place.\n");
+        plot_file_leave_out("position_similarity",
+                            "it needs a class token and a learned vector for each "
+                            "place.");
     } else if (!look_at_positions(&t->vit, error)) {
         return false;
     }
     if (!class_token) {
-        printf("Left out: the pictures of attention: this model has no class token.\n");
+        static const char *const of_attention[] = {
+            "attention_weights", "attention_distance", "attention_rollout"};
+        for (int i = 0; i < 3; i++) {
+            plot_file_leave_out(of_attention[i], "this model has no class token.");
+        }
         return true;
     }
     look_at_weights(t, dataset);
