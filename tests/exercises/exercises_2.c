@@ -575,7 +575,7 @@ const Exercise exercises[] = {
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
      "is "
-     "expected. Run ./work/chapter2/chapter2. Put the scale back, and explain.",
+     "expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
      "A check that compares the code with itself can't see that both are wrong.",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},
