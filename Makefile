@@ -416,7 +416,7 @@ SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 ifneq ($(filter $(N),$(CHAPTERS)),)
 $(BUILD)/double/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
 $(BUILD)/float/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
-GRADER := $(addprefix tests/exercises/,exercise.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
+GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 ifneq ($(N),6)
 $(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART)))
 	@mkdir -p $(@D)

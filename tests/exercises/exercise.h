@@ -95,6 +95,9 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
+/* mistake_unwritten: the last expect's result holds nan, as all memory does at first. */
+void mistake_unwritten(void);
+
 /* ---- where a signal met the student's code --------------------------------------- */
 
 /* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that

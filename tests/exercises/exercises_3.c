@@ -4,10 +4,10 @@
 
 #include "arena.h"
 #include "exercise.h"
+#include "exercises_3.h"
 #include "multi_head_attention.h"
 #include "naive_layers.h"
 #include "parameters.h"
-#include "positions.h"
 
 const int chapter_number = 3;
 const char chapter_title[] = "multi-head attention and positions";
@@ -175,18 +175,6 @@ static double *heads_by(const Bench *b, Places places, double *A) {
 
 /* ---- 3.2 ------------------------------------------------------------------------- */
 
-/* The results' memory is nan at first. */
-static void mistake_unwritten(Tensor T) {
-    bool any = false;
-    const double *numbers = doubles_of(T);
-    for (long i = 0; i < tensor_count(T); i++) {
-        any = any || isnan(numbers[i]);
-    }
-    mistake_if("nan, which stands wherever nothing was written yet: does every image "
-               "come, and every head, and does each have columns of its own?",
-               any);
-}
-
 /* All other choices of the thirds that Q, K and V are taken from. */
 static void mistakes_of_parts(const Bench *b) {
     Places places = right_places;
@@ -261,14 +249,14 @@ static void forward_case(int B, int n, int D, int heads) {
     expect("a->concat", b.a.concat, b.concat, TOLERANCE);
     mistakes_of_parts(&b);
     mistakes_of_heads(&b);
-    mistake_unwritten(b.a.concat);
+    mistake_unwritten();
     expect("a->A", b.a.A, b.A, TOLERANCE);
     mistake_if("an A that several heads wrote: slice i of slice b is head i's, and "
                "backward needs them all",
                true);
     expect("Y", b.Y, naive_forward(&b), TOLERANCE);
     mistakes_of_output(&b);
-    mistake_unwritten(b.Y);
+    mistake_unwritten();
 }
 
 static void call_forward(void *bench) {
@@ -451,7 +439,7 @@ static void expect_gradients(Bench *b, const double *dconcat) {
     if (dconcat) {
         mistakes_of_loop(b, dconcat);
     }
-    mistake_unwritten(b->d.W_qkv);
+    mistake_unwritten();
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
@@ -492,148 +480,6 @@ static void backward(void) {
     backward_case(2, 4, 6, 2);
     backward_case(1, 3, 6, 3);
     first_token_backward();
-}
-
-/* ---- 3.4 ------------------------------------------------------------------------- */
-
-/* Column c of PE is wave(pos * 10000^-(two_i / D)), by one of these formulas. */
-typedef enum {
-    RIGHT,
-    HALVES,
-    HALF_EXPONENT,
-    DOUBLE_EXPONENT,
-    COLUMN_EXPONENT,
-    COLUMN_TWICE,
-    EXPONENT_0,
-    SIGN,
-    SWAPPED,
-    FROM_ONE,
-    FORMULAS
-} Formula;
-static const char *const formula_texts[FORMULAS] = {
-    [HALVES] = "all sines, then all cosines: the equation has them in turn, in columns "
-               "2i and 2i + 1",
-    [HALF_EXPONENT] = "the exponent i / D: pair i has 2i / D",
-    [DOUBLE_EXPONENT] = "the exponent 4i / D: angle_step takes the pair's number i, "
-                        "not the column 2i",
-    [COLUMN_EXPONENT] = "an exponent of the cosine's own: both numbers of pair i have "
-                        "2i / D",
-    [COLUMN_TWICE] = "the exponent 4i / D: angle_step takes the pair's number i, "
-                     "not the column 2i",
-    [EXPONENT_0] = "the exponent 0: between two integers 2 * i / D is 0",
-    [SIGN] = "pos times 10000^(2i/D): it is divided by that, and angle_step has the "
-             "minus already",
-    [SWAPPED] = "cosines in the even columns",
-    [FROM_ONE] = "positions from 1: they begin at 0",
-};
-
-static double position(Formula formula, int pos, int column, int D) {
-    int i = column / 2;
-    bool sine = column % 2 == 0;
-    double two_i = 2 * i;
-    if (formula == HALVES) {
-        sine = column < D / 2;
-        two_i = 2 * (column % (D / 2));
-    } else if (formula == HALF_EXPONENT) {
-        two_i = i;
-    } else if (formula == DOUBLE_EXPONENT) {
-        two_i = 4 * i;
-    } else if (formula == COLUMN_EXPONENT) {
-        two_i = column;
-    } else if (formula == COLUMN_TWICE) {
-        two_i = 2 * column;
-    } else if (formula == EXPONENT_0) {
-        two_i = 0;
-    } else if (formula == SIGN) {
-        two_i = -2 * i;
-    } else if (formula == SWAPPED) {
-        sine = !sine;
-    }
-    const double angle = (formula == FROM_ONE ? pos + 1 : pos) * pow(10000, -two_i / D);
-    return sine ? sin(angle) : cos(angle);
-}
-
-static double *positions_by(Formula formula, int n, int D) {
-    double *PE = doubles((long)n * D);
-    for (int k = 0; k < n * D; k++) {
-        PE[k] = position(formula, k / D, k % D, D);
-    }
-    return PE;
-}
-
-/* What stands in PE's rows if PE.data[pos * D + j] was written. */
-static double *written_by_data(Tensor PE, const double *want) {
-    const int D = tensor_cols(PE);
-    double *rows = doubles(tensor_count(PE));
-    for (long k = 0; k < tensor_count(PE); k++) {
-        const long at = k / D * PE.ld + k % D;
-        rows[k] = at < tensor_count(PE) ? want[at] : (double)NAN;
-    }
-    return rows;
-}
-
-static void sinusoid_case(int n, int D) {
-    const double *want = positions_by(RIGHT, n, D);
-    case_is("%d positions, D = %d", n, D);
-    Tensor PE = wide(unset(SHAPE(n, D)));
-    sinusoid_positions(PE);
-    expect("PE", PE, want, TOLERANCE);
-    for (int formula = RIGHT + 1; formula < FORMULAS; formula++) {
-        mistake(formula_texts[formula], positions_by((Formula)formula, n, D));
-    }
-    mistake("PE.data[pos * D + j]: a view's rows lie further apart; write "
-            "tensor_row(PE, pos)[j]",
-            written_by_data(PE, want));
-    mistake_if("right to 5 digits: the angle was taken in float, and double is wanted",
-               tensor_max_abs_difference(PE, values(SHAPE(n, D), want)) < 1e-5);
-}
-
-static void sinusoids(void) {
-    sinusoid_case(5, 8);
-    sinusoid_case(50, 6);
-}
-
-/* ---- 3.5 ------------------------------------------------------------------------- */
-
-enum { B5 = 3, N5 = 4, D5 = 5, COUNT5 = N5 * D5 };
-
-/* begin + the sum of w_b times image b's dz */
-static double *summed(const double *g, double begin, const double w[B5]) {
-    double *sum = doubles(COUNT5);
-    for (int i = 0; i < COUNT5; i++) {
-        sum[i] = begin;
-        for (int b = 0; b < B5; b++) {
-            sum[i] += w[b] * g[b * COUNT5 + i];
-        }
-    }
-    return sum;
-}
-
-static void positions_grade(void) {
-    Tensor dz = normal('d', SHAPE(B5, N5, D5)), dE = zeros(SHAPE(N5, D5));
-    const double *g = doubles_of(dz), third = 1.0 / B5;
-    case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B5, N5, D5);
-    tensor_fill(dE, 1);
-    positions_add_backward(dz, dE);
-    expect("dE_pos", dE, summed(g, 1, (double[]){1, 1, 1}), TOLERANCE);
-    mistake("the last image's share alone: every image uses the same E_pos",
-            summed(g, 0, (double[]){0, 0, 1}));
-    for (int begin = 0; begin < 2; begin++) {
-        mistake("the first image's share alone: every image uses the same E_pos",
-                summed(g, begin, (double[]){1, 0, 0}));
-        mistake("the first image's share, for every image: slice b of dz is wanted",
-                summed(g, begin, (double[]){B5, 0, 0}));
-        mistake("the mean over images: the sum is wanted, the loss has its own 1/B",
-                summed(g, begin, (double[]){third, third, third}));
-    }
-    mistake("a gradient written over: it is added (+=)",
-            summed(g, 0, (double[]){1, 1, 1}));
-    mistake("ones, as it stood there: tensor_add(A, B) adds B to A, so dE_pos comes "
-            "first",
-            summed(g, 1, (double[]){0, 0, 0}));
-    expect("dz", dz, g, TOLERANCE);
-    mistake_if("a dz that was changed: it passes on as it is, and is only read here",
-               true);
 }
 
 /* ---- 3.6 ------------------------------------------------------------------------- */

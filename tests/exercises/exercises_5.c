@@ -2,16 +2,14 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "adamw.h"
 #include "arena.h"
-#include "cross_entropy.h"
 #include "error.h"
 #include "exercise.h"
+#include "exercises_5.h"
 #include "linear.h"
 #include "naive_layers.h"
 #include "naive_vit.h"
 #include "patch_embedding.h"
-#include "schedule.h"
 #include "vit.h"
 
 const int chapter_number = 5;
@@ -432,278 +430,6 @@ static void model(void) {
             logits_by(&m, &some, NO_DROPOUT_OF_Z_0));
 }
 
-/* ---- 5.5 ------------------------------------------------------------------------- */
-
-static double log_sum_exp(const double *z, int count) {
-    double most = z[0], sum = 1;
-    for (int k = 1; k < count; k++) {
-        most = fmax(most, z[k]);
-    }
-    sum = exp(z[0] - most);
-    for (int k = 1; k < count; k++) {
-        sum += exp(z[k] - most);
-    }
-    return most + log(sum);
-}
-
-/* The sum of -sum_k q_k log p_k, with q_label and the others' q_k as told. */
-static double loss_with(Tensor logits, const unsigned char *labels, double label,
-                        double other) {
-    const int classes = tensor_cols(logits);
-    const double *z = doubles_of(logits);
-    double total = 0;
-    for (int i = 0; i < tensor_count(logits); i++) {
-        const int row = i / classes;
-        total -= (i % classes == labels[row] ? label : other) *
-                 (z[i] - log_sum_exp(z + (long)row * classes, classes));
-    }
-    return total;
-}
-
-/* scale (p - q), with q_label and the others' q_k as told. */
-static double *dlogits_with(Tensor logits, const unsigned char *labels, double scale,
-                            double label, double other) {
-    const int rows = tensor_rows(logits), classes = tensor_cols(logits);
-    double *d = doubles((long)rows * classes);
-    naive_softmax(rows, classes, doubles_of(logits), d);
-    for (int i = 0; i < rows * classes; i++) {
-        d[i] = scale * (d[i] - (i % classes == labels[i / classes] ? label : other));
-    }
-    return d;
-}
-
-static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
-    const int rows = tensor_rows(logits), classes = tensor_cols(logits);
-    const double scale = 0.25, share = eps / classes, right = 1 - eps + share;
-    const double total = loss_with(logits, labels, right, share);
-    const double *want = dlogits_with(logits, labels, scale, right, share);
-    case_is("%d images, %d classes, smoothing %.1f", rows, classes, eps);
-    Tensor d = unset(logits), none = {.data = NULL}, both = unset(logits);
-    const double got = cross_entropy(logits, labels, eps, scale, d);
-    expect_number("the loss", got, total, TOLERANCE);
-    mistake_number("the loss without label smoothing", loss_with(logits, labels, 1, 0));
-    mistake_number("eps / (K - 1) for the other classes: [AIAYN 5.4] gives eps / K to "
-                   "all K",
-                   loss_with(logits, labels, 1 - eps, eps / (classes - 1)));
-    mistake_number(
-        "eps / (K - 1) for each class: [AIAYN 5.4] gives eps / K to all K",
-        loss_with(logits, labels, 1 - eps + eps / (classes - 1), eps / (classes - 1)));
-    mistake_number("q = 1 - eps for the label: it has its share eps / K as well",
-                   loss_with(logits, labels, 1 - eps, share));
-    mistake_number("the mean over images: the sum is returned", total / rows);
-    mistake_number("`scale` in the loss: only dlogits has it", total * scale);
-    mistake_number("the loss with its sign lost", -total);
-    mistake_if("the logarithm of a p that is 0: log p_k = logit_k - log_sum_exp",
-               !isfinite(got));
-    expect("dlogits", d, want, TOLERANCE);
-    mistake("q - p: the gradient is p - q",
-            dlogits_with(logits, labels, -scale, right, share));
-    mistake("p - q without `scale`", dlogits_with(logits, labels, 1, right, share));
-    mistake("p minus the label, without smoothing",
-            dlogits_with(logits, labels, scale, 1, 0));
-    case_is("%d images, %d classes, smoothing %.1f; data of dlogits NULL", rows,
-            classes, eps);
-    expect_number("the loss", cross_entropy(logits, labels, eps, scale, none), total,
-                  TOLERANCE);
-    case_is("%d images, %d classes, smoothing %.1f; dlogits is logits", rows, classes,
-            eps);
-    tensor_copy(both, logits);
-    (void)cross_entropy(both, labels, eps, scale, both);
-    expect("dlogits", both, want, TOLERANCE);
-    mistake_if("a logit read after dlogits was written over it", true);
-}
-
-static void loss(void) {
-    const unsigned char labels[3] = {2, 0, 3};
-    loss_case(normal('L', SHAPE(3, 4)), labels, 0.1);
-    loss_case(normal('L', SHAPE(3, 4)), labels, 0);
-    const double large[4] = {900, -900, 0, 899};
-    loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1);
-}
-
-/* ---- 5.6 ------------------------------------------------------------------------- */
-
-/* What is left out of AdamW, or done wrongly. */
-typedef struct {
-    int m_offset, v_offset; /* t + this in the correction of m, of v */
-    bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
-    bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
-} Wrong;
-
-/* Of a step: two parameters, of which the second is NO_DECAY. */
-enum { COUNT = 9, DECAYED = 6 };
-
-typedef struct {
-    AdamW o;
-    double lr;
-    long t;
-    const double *w, *g, *m, *v; /* before the step */
-} Step;
-
-static double corrected(const Step *s, double x, double beta, int offset, bool not ) {
-    return not ? x : x / (1 - pow(beta, (double)(s->t + offset)));
-}
-
-static double *adamw(const Step *s, Wrong wrong) {
-    const AdamW *o = &s->o;
-    double *w = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
-        const double g = s->g[i] + (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
-        const double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
-                     v = o->beta2 * s->v[i] + (1 - o->beta2) * g * g;
-        const double mhat =
-            corrected(s, m, o->beta1, wrong.m_offset, wrong.no_m_correction);
-        const double vhat =
-            corrected(s, v, o->beta2, wrong.v_offset, wrong.no_v_correction);
-        const double below =
-            wrong.epsilon_inside
-                ? sqrt(vhat) +
-                      sqrt(corrected(s, o->epsilon * o->epsilon, o->beta2, 0, false))
-            : wrong.epsilon_in_root ? sqrt(vhat + o->epsilon)
-                                    : sqrt(vhat) + o->epsilon;
-        const double decay = wrong.decay_in_gradient || wrong.no_decay ? 0
-                             : wrong.decay_whole                       ? lambda
-                                                                       : s->lr * lambda;
-        const double step = s->lr * mhat / below;
-        w[i] = wrong.decay_after ? (1 - decay) * (s->w[i] - step)
-                                 : (1 - decay) * s->w[i] - step;
-    }
-    return w;
-}
-
-static void adamw_mistakes(const Step *s) {
-#define BY(...) adamw(s, (Wrong){__VA_ARGS__})
-    mistake("a bias correction with t + 1: the first step has t = 1",
-            BY(.m_offset = 1));
-    mistake("both bias corrections with t + 1: the first step has t = 1",
-            BY(.m_offset = 1, .v_offset = 1));
-    mistake("both bias corrections with t - 1: at t = 1 that is 1 - b^0 = 0",
-            BY(.m_offset = -1, .v_offset = -1));
-    mistake("AdamW without the correction of m", BY(.no_m_correction = true));
-    mistake("AdamW without the correction of v", BY(.no_v_correction = true));
-    mistake("AdamW without its bias corrections",
-            BY(.no_m_correction = true, .no_v_correction = true));
-    mistake("epsilon inside the correction: it is added to sqrt(vhat)",
-            BY(.epsilon_inside = true));
-    mistake("epsilon inside the root: it is added to sqrt(vhat)",
-            BY(.epsilon_in_root = true));
-    mistake("decay without the learning rate: w shrinks by lr lambda",
-            BY(.decay_whole = true));
-    mistake("Adam with an L2 penalty: AdamW keeps the decay out of m and v",
-            BY(.decay_in_gradient = true));
-    mistake("a step without weight decay", BY(.no_decay = true));
-    mistake("decay of the weight after the step: it is of the weight before",
-            BY(.decay_after = true));
-    mistake("decay of a NO_DECAY parameter: `decay` is 0 for those",
-            BY(.decay_all = true));
-#undef BY
-}
-
-static void adamw_case(long t) {
-    Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
-              .lr = 0.05,
-              .t = t};
-    Tensor w = normal('w', SHAPE(COUNT)), g = normal('g', w), m = normal('m', w),
-           v = normal('v', w);
-    double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        v.data[i] = v.data[i] * v.data[i];
-    }
-    if (t == 1) {
-        tensor_fill(m, 0);
-        tensor_fill(v, 0);
-    }
-    s.w = doubles_of(w), s.g = doubles_of(g), s.m = doubles_of(m), s.v = doubles_of(v);
-    for (int i = 0; i < COUNT; i++) {
-        want_m[i] = s.o.beta1 * s.m[i] + (1 - s.o.beta1) * s.g[i];
-        want_v[i] = s.o.beta2 * s.v[i] + (1 - s.o.beta2) * s.g[i] * s.g[i];
-        mhat[i] = want_m[i] / (1 - pow(s.o.beta1, (double)t));
-    }
-    const ParameterList list = {
-        .list = (Parameter[2]){{.decay = DECAY, .at = shape_of(1, (int[]){DECAYED})},
-                               {.at = shape_of(1, (int[]){COUNT - DECAYED}),
-                                .offset = DECAYED}},
-        .count = 2,
-        .total = COUNT};
-    case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
-            s.o.weight_decay, DECAYED);
-    hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
-    adamw_step(&s.o, &list, s.lr, t, w.data, g.data, m.data, v.data);
-    expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
-    adamw_mistakes(&s);
-    expect("m", m, want_m, TOLERANCE);
-    mistake("mhat kept in m: the next step goes on with m itself", mhat);
-    expect("v", v, want_v, TOLERANCE);
-}
-
-static void clip_case(double most) {
-    enum { NUMBERS = 7 };
-    Tensor g = normal('g', SHAPE(NUMBERS));
-    const double *g0 = doubles_of(g), norm = sqrt(dot(NUMBERS, g0, g0));
-    const double factor = most > 0 && norm > most ? most / norm : 1;
-    double *want = doubles(NUMBERS), *each = doubles(NUMBERS),
-           *always = doubles(NUMBERS);
-    for (int i = 0; i < NUMBERS; i++) {
-        want[i] = factor * g0[i];
-        each[i] = most > 0 ? fmax(-most, fmin(most, g0[i])) : g0[i];
-        always[i] = g0[i] * most / norm;
-    }
-    case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds `most`; 0: never.");
-    expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
-    mistake_number("the norm after clipping: the one before is returned",
-                   factor * norm);
-    expect("g", g, want, TOLERANCE);
-    mistake("each number clipped by itself: one factor for all keeps the direction",
-            each);
-    mistake("a gradient that was not clipped", g0);
-    mistake(most > 0
-                ? "a small gradient made longer: clipping is for a norm above `most`"
-                : "clipping at 0: most = 0 means never",
-            always);
-}
-
-static void rate_case(long warmup, long t) {
-    const Schedule s = {SCHEDULE_COSINE, .peak = 0.3, .warmup = warmup,
-                        .total_steps = 110};
-    const double pi = 3.14159265358979323846;
-    const double done = (double)(t - warmup) / (double)(110 - warmup),
-                 flat = 0.15 * (1 + cos(pi * done));
-    const double want = t < warmup ? 0.3 * (double)t / (double)warmup
-                        : t >= 110 ? 0
-                                   : flat;
-    case_is("peak 0.3, warm-up %ld, 110 steps in all: step %ld", warmup, t);
-    hint("A line up, then half a cosine down; 0 from the last step on.");
-    const double got = schedule_rate(&s, t);
-    expect_number("the rate", got, want, 1e-12);
-    mistake_number("the cosine without warm-up", flat);
-    mistake_number("1 + cos, not halved: it begins at twice the peak", 2 * flat);
-    mistake_number("a cosine that counts from step 0: it begins after the warm-up",
-                   0.15 * (1 + cos(pi * (double)t / 110)));
-    mistake_if("a warm-up that begins at 0: the first step is t = 1",
-               t < warmup && got == 0.3 * (double)(t - 1) / (double)warmup);
-    mistake_if("a quotient of two integers: u is 0 up to the last step",
-               t > warmup && got == 0.3);
-    mistake_if("0/0: where the warm-up takes the whole run, its last step has rate 0",
-               isnan(got));
-}
-
-static void optimiser(void) {
-    adamw_case(1);
-    adamw_case(2);
-    adamw_case(50);
-    clip_case(0.5);
-    clip_case(100);
-    clip_case(0);
-    const long steps[] = {1, 5, 10, 11, 60, 109, 110};
-    for (int i = 0; i < 7; i++) {
-        rate_case(10, steps[i]);
-    }
-    rate_case(110, 55);
-    rate_case(110, 110);
-}
-
 const Exercise exercises[] = {
     {"5.1", "Answers: tokens, parameters, the first loss", "Predict by hand.",
      "N = H W / P^2; log K when all classes are equally likely.",
@@ -729,11 +455,11 @@ const Exercise exercises[] = {
      "cross_entropy.c: the body of the loop over images: add - sum_k q_k log p_k to "
      "total, write scale (p - q).",
      "log p_k = logit_k - log_sum_exp; q_k = (1 - eps) [k = label] + eps / K.",
-     "notes/05 [AIAYN 5.4]", loss},
+     "notes/05 [AIAYN 5.4]", loss_grade},
     {"5.6", "a step of the optimiser",
      "adamw.c: update and gradient_clip; schedule.c: cosine, [ViT T.3].",
      "m, v, their corrections by 1 - b^t, w; one factor for all gradients; a line up, "
      "half a cosine down.",
-     "notes/05, 5 to 8", optimiser},
+     "notes/05, 5 to 8", optimiser_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "exercise.h"
+#include "exercises_6.h"
 #include "gpu.h"
 #include "gpu_adamw.h"
 #include "gpu_attention.h"
@@ -21,107 +22,6 @@ const int chapter_number = 6;
 const char chapter_title[] = "CUDA kernels";
 
 #define TOLERANCE 1e-5 /* float */
-
-/* ---- the device ------------------------------------------------------------------ */
-
-static void *device_bytes(const void *host, size_t bytes) {
-    Error error;
-    void *at = gpu_allocate(bytes, "an exercise", &error);
-    if (!at) {
-        bug("%s", error.text);
-    }
-    gpu_upload(NULL, at, host, bytes);
-    gpu_wait(NULL);
-    return at;
-}
-
-enum { GUARD = 40 }; /* so many rows of NaN lie behind each tensor */
-
-/* Each tensor's NaN has other bits: one that was computed from another's is seen. */
-static float next_nan(void) {
-    static uint32_t bits = 0x7fc00000u; /* a quiet NaN; the last 22 bits are free */
-    float x;
-    bits++;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static bool same_bits(float a, float b) {
-    return memcmp(&a, &b, sizeof a) == 0;
-}
-
-/* T's numbers on the device, in rows `gap` further apart; between them lies NaN. */
-static Tensor on_device(Tensor T, int gap) {
-    const int rows = tensor_rows(T), cols = tensor_cols(T);
-    Tensor all = unset(SHAPE(rows + GUARD, cols + gap)), D = T;
-    tensor_fill(all, next_nan());
-    for (int i = 0; i < rows; i++) {
-        for (int j = 0; j < cols; j++) {
-            tensor_row(all, i)[j] = tensor_row(T, i)[j];
-        }
-    }
-    D.ld = cols + gap;
-    D.data = device_bytes(all.data, (size_t)tensor_count(all) * sizeof(float));
-    return D;
-}
-
-/* What is there now; the numbers between rows and behind them must still be NaN. */
-static Tensor from_device(Tensor D) {
-    const int rows = tensor_rows(D), cols = tensor_cols(D);
-    int beyond = -1; /* the first row that was written beyond its end */
-    Tensor all = unset(SHAPE(rows + GUARD, D.ld)), T = unset(D);
-    gpu_wait(NULL);
-    gpu_download(NULL, all.data, D.data, (size_t)tensor_count(all) * sizeof(float));
-    gpu_wait(NULL);
-    const float untouched = tensor_row(all, rows + GUARD - 1)[D.ld - 1];
-    for (int i = 0; i < rows + GUARD; i++) {
-        const float *row = tensor_row(all, i);
-        for (int j = 0; j < D.ld; j++) {
-            if (i < rows && j < cols) {
-                tensor_row(T, i)[j] = row[j];
-            } else if (beyond < 0 && !same_bits(row[j], untouched)) {
-                beyond = i;
-            }
-        }
-    }
-    expect_true(
-        beyond < 0 || beyond >= rows,
-        "row %d was written beyond its end: rows lie `ld` apart, and have `cols` "
-        "numbers",
-        beyond);
-    mistake_if(
-        "an index that isn't row * ld + column, with the ld of the tensor that is "
-        "written",
-        true);
-    expect_true(beyond < 0, "something was written behind the last of %d rows", rows);
-    mistake_if(
-        "a missing check: threads are more than elements, and those past the end "
-        "write nothing",
-        true);
-    return T;
-}
-
-static void begin_device(void) {
-    GpuInfo info;
-    Error error;
-    if (!gpu_open(&info, &error)) {
-        bug("%s", error.text);
-    }
-    gpu_counts_clear();
-}
-
-/* No more than this many loads of global memory by all threads. */
-static void expect_loads(double most, const char *instead) {
-    CudaOnCpuCounts counts;
-    gpu_wait(NULL);
-    if (!gpu_counts(&counts)) {
-        bug("these kernels are not counted");
-    }
-    const double loads = (double)counts.global_load.accesses;
-    expect_true(loads <= most, "%.0f loads from global memory; at most %.0f are needed",
-                loads, most);
-    mistake_if(instead, true);
-}
 
 /* ---- 6.1 ------------------------------------------------------------------------- */
 

@@ -1,0 +1,129 @@
+/* answers.c: see exercise.h: questions, and what the student wrote into answers.txt. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "exercise.h"
+#include "grading.h"
+
+/* The line "2.1a = ..." of answers.txt: its text after '=', and which line it is. */
+static bool find_answer(char text[LINE], int *line) {
+    char path[LINE], all[LINE];
+    snprintf(path, sizeof path, "%s/answers.txt", now.work);
+    FILE *file = fopen(path, "r");
+    bool found = false;
+    *line = 0;
+    while (file && !found && fgets(all, sizeof all, file)) {
+        ++*line;
+        char id[8] = "";
+        int at = 0;
+        found = sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
+                strcmp(id, now.asked) == 0;
+        if (found) {
+            snprintf(text, LINE, "%s", all + at);
+            text[strcspn(text, "\r\n#")] = '\0';
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return found;
+}
+
+static void begin_question(char letter, const char *question) {
+    stop_if_failed();
+    snprintf(now.asked, sizeof now.asked, "%s%c", now.current->id, letter);
+    if (now.mode == TASKS || now.mode == ANSWERS) {
+        printf("#\n");
+        print_wrapped("#  ", (char[]){'(', letter, ')', '\0'}, question);
+    }
+}
+
+/* The student's answer; false: there is nothing to compare in this mode. */
+static bool answer(char text[LINE]) {
+    int line = 0;
+    if (now.mode != GRADE) {
+        return false;
+    }
+    if (!find_answer(text, &line)) {
+        printf("%s/answers.txt has no line \"%s = ...\"\n"
+               "Hint: write that line again, with your answer.\n",
+               now.work, now.asked);
+        fflush(stdout);
+        _exit(WRONG);
+    }
+    if (strchr(text, '?') || text[strspn(text, " \t")] == '\0') {
+        printf("exercise %s is not written yet: %s/answers.txt:%d\n", now.asked,
+               now.work, line);
+        fflush(stdout);
+        _exit(NOT_WRITTEN_STATUS);
+    }
+    return true;
+}
+
+void ask(char letter, const char *question, double want, double tolerance) {
+    char text[LINE] = "", *end = text;
+    begin_question(letter, question);
+    if (now.mode == TASKS) {
+        printf("%s = ?\n", now.asked);
+    } else if (now.mode == ANSWERS) {
+        printf("%s = %.10g\n", now.asked, want);
+    }
+    if (answer(text)) {
+        const double given = strtod(text, &end);
+        end += strspn(end, " \t");
+        const bool number = end != text && *end == '\0';
+        now.own_hint = number ? now.own_hint : "write 0.25 or 1.5e3, nothing else.";
+        expect_true(number, "%s: \"%s\" is not a number", now.asked, text);
+        expect_true(isfinite(given) &&
+                        fabs(given - want) <= tolerance * fmax(fabs(want), 1e-30),
+                    "%s: %.6g is not it", now.asked, given);
+        now.got_number = given;
+        now.got_tolerance = tolerance;
+    }
+}
+
+void mistake_number(const char *text, double wrong) {
+    if (now.mode == MISTAKES && now.asked[0]) {
+        printf("%s = %.10g | %s\n", now.asked, wrong, text);
+    }
+    mistake_if(text, now.failed && fabs(now.got_number - wrong) <=
+                                       now.got_tolerance * fmax(fabs(wrong), 1e-30));
+}
+
+void ask_which(char letter, const char *question, const char *want) {
+    char text[LINE] = "";
+    bool given[26] = {false}, wanted[26] = {false};
+    begin_question(letter, question);
+    if (now.mode == TASKS) {
+        printf("%s = ?\n", now.asked);
+    } else if (now.mode == ANSWERS) {
+        printf("%s = %s\n", now.asked, want);
+    }
+    if (answer(text)) {
+        for (const char *c = text; *c; c++) {
+            const int l = tolower((unsigned char)*c);
+            if (l >= 'a' && l <= 'z') {
+                given[l - 'a'] = true;
+            }
+        }
+        for (const char *c = want; *c; c++) {
+            if (*c >= 'a' && *c <= 'z') {
+                wanted[*c - 'a'] = true;
+            }
+        }
+        int extra = 0, missing = 0;
+        for (int i = 0; i < 26; i++) {
+            extra += given[i] && !wanted[i];
+            missing += wanted[i] && !given[i];
+        }
+        expect_true(extra + missing == 0,
+                    "%s: letters that don't belong: %d; letters that are missing: %d",
+                    now.asked, extra, missing);
+        now.got_number = (double)NAN;
+    }
+}

@@ -1,0 +1,16 @@
+/* exercises_1.h: what exercises_1_softmax.c (1.2 and 1.3) gives to exercises_1.c. */
+#ifndef EXERCISES_1_H
+#define EXERCISES_1_H
+
+#include "tensor.h"
+
+void softmax_grade(void);
+void softmax_backward_grade(void);
+
+/* T.data[i * cols + j] in place of tensor_row(T, i)[j], T being wide with nan between
+ * its rows: what a loop then makes of them. The first row is right. Of the others some
+ * are nan, if a row is one sum, and the last stay as they were. */
+void mistake_by_data(Tensor T, const double *right, const double *before,
+                     bool rows_are_sums);
+
+#endif

@@ -1,0 +1,151 @@
+/* exercises_3_positions.c: chapter 3's exercises 3.4 and 3.5. See exercise.h. */
+#include <math.h>
+#include <stddef.h>
+
+#include "exercise.h"
+#include "exercises_3.h"
+#include "positions.h"
+
+#define TOLERANCE 1e-11
+
+/* ---- 3.4 ------------------------------------------------------------------------- */
+
+/* Column c of PE is wave(pos * 10000^-(two_i / D)), by one of these formulas. */
+typedef enum {
+    RIGHT,
+    HALVES,
+    HALF_EXPONENT,
+    DOUBLE_EXPONENT,
+    COLUMN_EXPONENT,
+    COLUMN_TWICE,
+    EXPONENT_0,
+    SIGN,
+    SWAPPED,
+    FROM_ONE,
+    FORMULAS
+} Formula;
+static const char *const formula_texts[FORMULAS] = {
+    [HALVES] = "all sines, then all cosines: the equation has them in turn, in columns "
+               "2i and 2i + 1",
+    [HALF_EXPONENT] = "the exponent i / D: pair i has 2i / D",
+    [DOUBLE_EXPONENT] = "the exponent 4i / D: angle_step takes the pair's number i, "
+                        "not the column 2i",
+    [COLUMN_EXPONENT] = "an exponent of the cosine's own: both numbers of pair i have "
+                        "2i / D",
+    [COLUMN_TWICE] = "the exponent 4i / D: angle_step takes the pair's number i, "
+                     "not the column 2i",
+    [EXPONENT_0] = "the exponent 0: between two integers 2 * i / D is 0",
+    [SIGN] = "pos times 10000^(2i/D): it is divided by that, and angle_step has the "
+             "minus already",
+    [SWAPPED] = "cosines in the even columns",
+    [FROM_ONE] = "positions from 1: they begin at 0",
+};
+
+static double position(Formula formula, int pos, int column, int D) {
+    int i = column / 2;
+    bool sine = column % 2 == 0;
+    double two_i = 2 * i;
+    if (formula == HALVES) {
+        sine = column < D / 2;
+        two_i = 2 * (column % (D / 2));
+    } else if (formula == HALF_EXPONENT) {
+        two_i = i;
+    } else if (formula == DOUBLE_EXPONENT) {
+        two_i = 4 * i;
+    } else if (formula == COLUMN_EXPONENT) {
+        two_i = column;
+    } else if (formula == COLUMN_TWICE) {
+        two_i = 2 * column;
+    } else if (formula == EXPONENT_0) {
+        two_i = 0;
+    } else if (formula == SIGN) {
+        two_i = -2 * i;
+    } else if (formula == SWAPPED) {
+        sine = !sine;
+    }
+    const double angle = (formula == FROM_ONE ? pos + 1 : pos) * pow(10000, -two_i / D);
+    return sine ? sin(angle) : cos(angle);
+}
+
+static double *positions_by(Formula formula, int n, int D) {
+    double *PE = doubles((long)n * D);
+    for (int k = 0; k < n * D; k++) {
+        PE[k] = position(formula, k / D, k % D, D);
+    }
+    return PE;
+}
+
+/* What stands in PE's rows if PE.data[pos * D + j] was written. */
+static double *written_by_data(Tensor PE, const double *want) {
+    const int D = tensor_cols(PE);
+    double *rows = doubles(tensor_count(PE));
+    for (long k = 0; k < tensor_count(PE); k++) {
+        const long at = k / D * PE.ld + k % D;
+        rows[k] = at < tensor_count(PE) ? want[at] : (double)NAN;
+    }
+    return rows;
+}
+
+static void sinusoid_case(int n, int D) {
+    const double *want = positions_by(RIGHT, n, D);
+    case_is("%d positions, D = %d", n, D);
+    Tensor PE = wide(unset(SHAPE(n, D)));
+    sinusoid_positions(PE);
+    expect("PE", PE, want, TOLERANCE);
+    for (int formula = RIGHT + 1; formula < FORMULAS; formula++) {
+        mistake(formula_texts[formula], positions_by((Formula)formula, n, D));
+    }
+    mistake("PE.data[pos * D + j]: a view's rows lie further apart; write "
+            "tensor_row(PE, pos)[j]",
+            written_by_data(PE, want));
+    mistake_if("right to 5 digits: the angle was taken in float, and double is wanted",
+               tensor_max_abs_difference(PE, values(SHAPE(n, D), want)) < 1e-5);
+}
+
+void sinusoids(void) {
+    sinusoid_case(5, 8);
+    sinusoid_case(50, 6);
+}
+
+/* ---- 3.5 ------------------------------------------------------------------------- */
+
+enum { B5 = 3, N5 = 4, D5 = 5, COUNT5 = N5 * D5 };
+
+/* begin + the sum of w_b times image b's dz */
+static double *summed(const double *g, double begin, const double w[B5]) {
+    double *sum = doubles(COUNT5);
+    for (int i = 0; i < COUNT5; i++) {
+        sum[i] = begin;
+        for (int b = 0; b < B5; b++) {
+            sum[i] += w[b] * g[b * COUNT5 + i];
+        }
+    }
+    return sum;
+}
+
+void positions_grade(void) {
+    Tensor dz = normal('d', SHAPE(B5, N5, D5)), dE = zeros(SHAPE(N5, D5));
+    const double *g = doubles_of(dz), third = 1.0 / B5;
+    case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B5, N5, D5);
+    tensor_fill(dE, 1);
+    positions_add_backward(dz, dE);
+    expect("dE_pos", dE, summed(g, 1, (double[]){1, 1, 1}), TOLERANCE);
+    mistake("the last image's share alone: every image uses the same E_pos",
+            summed(g, 0, (double[]){0, 0, 1}));
+    for (int begin = 0; begin < 2; begin++) {
+        mistake("the first image's share alone: every image uses the same E_pos",
+                summed(g, begin, (double[]){1, 0, 0}));
+        mistake("the first image's share, for every image: slice b of dz is wanted",
+                summed(g, begin, (double[]){B5, 0, 0}));
+        mistake("the mean over images: the sum is wanted, the loss has its own 1/B",
+                summed(g, begin, (double[]){third, third, third}));
+    }
+    mistake("a gradient written over: it is added (+=)",
+            summed(g, 0, (double[]){1, 1, 1}));
+    mistake("ones, as it stood there: tensor_add(A, B) adds B to A, so dE_pos comes "
+            "first",
+            summed(g, 1, (double[]){0, 0, 0}));
+    expect("dz", dz, g, TOLERANCE);
+    mistake_if("a dz that was changed: it passes on as it is, and is only read here",
+               true);
+}

@@ -1,0 +1,289 @@
+/*
+ * grade.c: the program that grades one chapter:
+ *
+ *   grade WORK              every exercise; WORK holds the student's answers.txt
+ *   grade --tasks           answers.txt as a student finds it
+ *   grade --answers         the same with its answers
+ *   grade --mistakes        each mistake that has a name: "2.1a = 0.24 | name" of an
+ *                           answer, "2.2 | name" of code; linked with the solutions
+ *
+ * Exit status: 0 when every exercise passed, 1 when not, 2 for wrong usage.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "exercise.h"
+#include "grading.h"
+
+/* ---- printing -------------------------------------------------------------------- */
+
+void print_wrapped(const char *prefix, const char *first, const char *text) {
+    int column = printf("%s%s", prefix, first);
+    const int start = (int)strlen(prefix);
+    while (*text) {
+        const int word = (int)strcspn(text, " ");
+        if (column > start && column + 1 + word > 84) {
+            column = printf("\n%s", prefix) - 1;
+        }
+        column += printf("%s%.*s", column > start ? " " : "", word, text);
+        text += word + (text[word] != '\0');
+    }
+    printf("\n");
+}
+
+/* ---- grading --------------------------------------------------------------------- */
+/* A message of bug(), a crash, or too much time: in which case, and where? */
+static void say_where(int signal_number) {
+    char line[LINE + 32];
+    if (now.where[0]) {
+        const int length =
+            snprintf(line, sizeof line, "It stopped in: %s\n", now.where);
+        (void)!write(STDOUT_FILENO, line, (size_t)length);
+    }
+    crash_print_frames();
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+}
+
+/* Runs exercise e in a child; its output into text; returns waitpid's status. */
+static int run_child(const Exercise *e, char *text, size_t size) {
+    int ends[2];
+    const pid_t child = fork_into_pipe(ends);
+    if (child == 0) {
+        const int ends_by[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+        crash_prepare();
+        for (int i = 0; i < 6; i++) {
+            (void)signal(ends_by[i], say_where);
+        }
+        now.current = e;
+        e->grade();
+        stop_if_failed();
+        fflush(stdout);
+        _exit(PASSED);
+    }
+    read_all(ends, text, size);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+#define EIGHT "        "
+
+/* Of more than 20 lines, such as a loop's printf makes, the first and last 10. */
+static void print_lines(const char *text) {
+    enum { MOST = 20 };
+    int lines = 0;
+    for (const char *c = text; *c; c++) {
+        lines += *c == '\n';
+    }
+    for (int number = 0; *text; number++) {
+        const int length = (int)strcspn(text, "\n");
+        char line[2 * LINE];
+        snprintf(line, sizeof line, "%.*s", length, text);
+        if (lines > MOST && number == MOST / 2) {
+            printf(EIGHT "(more lines, not shown: what you print stands here too)\n");
+        }
+        if (lines <= MOST || number < MOST / 2 || number >= lines - MOST / 2) {
+            print_wrapped(EIGHT, "", line);
+        }
+        text += length + (text[length] != '\0');
+    }
+}
+
+/* text: "exercise 2.2 is not written yet: FILE:LINE". It may be another than e, which
+ * e needs. */
+static void print_not_written(const Exercise *e, char *text) {
+    char *from = strstr(text, "exercise "), *at = strstr(text, "yet: ");
+    char needed[8] = "";
+    if (!from || !at || sscanf(from, "exercise %7s", needed) != 1) {
+        bug("grade: \"%s\" names no exercise", text);
+    }
+    at += strlen("yet: ");
+    at[strcspn(at, "\n")] = '\0';
+    if (strncmp(needed, e->id, strlen(e->id)) == 0) {
+        printf("  %-4s  not written yet  %s: %s\n", e->id, e->title, at);
+    } else {
+        printf("  %-4s  waits for %-5s  %s\n", e->id, needed, e->title);
+    }
+}
+
+/* What may have been done by a program that a signal ended. */
+static void print_signal(int number, const char *text) {
+    char line[LINE];
+    if (number == SIGALRM) {
+        printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
+               SECONDS);
+    } else if (number != SIGABRT) {
+        const bool address = number == SIGSEGV || number == SIGBUS;
+        snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
+                 address ? "An index out of range, or a NULL pointer?"
+                         : "A division by zero, a shift too wide (1 << 32), an index "
+                           "out of range?");
+        print_wrapped(EIGHT, "", line);
+    } else if (!strstr(text, "bug: ") && !strstr(text, "cuda_on_cpu: ")) {
+        /* the C library stopped it */
+        printf(EIGHT "It wrote outside a tensor's memory. Does a loop go too far?\n");
+    }
+}
+
+/* cuda_on_cpu stopped a kernel, and said where; what it means. */
+static void print_kernel_stopped(const char *text) {
+    if (strstr(text, "blocks can't wait")) {
+        print_wrapped(EIGHT, "",
+                      "This is a race of two blocks: no barrier helps. Does a thread "
+                      "write an element that isn't its own?");
+    } else if (strstr(text, ": a race")) {
+        printf(EIGHT "This is a race: a barrier (__syncthreads) is missing.\n");
+    } else if (strstr(text, "is not reached by all threads")) {
+        print_wrapped(EIGHT, "",
+                      "This is a barrier or a shuffle that some threads never reach: "
+                      "none may return, or go round it, before.");
+    }
+}
+
+static void print_wrong(const Exercise *e, int status, char *text) {
+    const char *line = crash_line(text, now.work);
+    printf("  %-4s  wrong            %s\n", e->id, e->title);
+    print_lines(text);
+    if (line) {
+        printf(EIGHT "It was at %s\n", line);
+    }
+    print_kernel_stopped(text);
+    if (WIFSIGNALED(status)) {
+        print_signal(WTERMSIG(status), text);
+    }
+    if (!strstr(text, "\nHint: ")) {
+        print_wrapped(EIGHT, "Hint:", e->hint);
+    }
+    print_wrapped(EIGHT, "Read:", e->read);
+}
+
+static bool grade_one(const Exercise *e) {
+    static char text[1 << 16];
+    const int status = run_child(e, text, sizeof text);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == PASSED) {
+        printf("  %-4s  passed           %s\n", e->id, e->title);
+        return true;
+    }
+    if (code == NOT_WRITTEN_STATUS) {
+        print_not_written(e, text);
+        return false;
+    }
+    now.wrong_now[e - exercises] = true;
+    const char *another = strstr(text, begin_there);
+    if (another) { /* what else it says is that one's fault */
+        printf("  %-4s  waits for %.3s    %s\n", e->id, another - 3, e->title);
+        printf(EIGHT "%.3s%s", another - 3, begin_there);
+        return false;
+    }
+    print_wrong(e, status, text);
+    return false;
+}
+
+static void print_bar(const char *name, int done, int all) {
+    enum { WIDTH = 36 };
+    printf("  %-10s [", name);
+    for (int i = 0; i < WIDTH; i++) {
+        putchar(i < done * WIDTH / all ? '#' : '.');
+    }
+    printf("]  %d of %d\n", done, all);
+}
+
+/* How many of a chapter's exercises passed when it was last graded. */
+static int passed_before(int chapter) {
+    char path[LINE];
+    int passed = 0;
+    snprintf(path, sizeof path, "%s/../chapter%d/passed", now.work, chapter);
+    FILE *file = fopen(path, "r");
+    if (file) {
+        if (fscanf(file, "%d", &passed) != 1 || passed < 0 ||
+            passed > EXERCISES_A_CHAPTER) {
+            passed = 0;
+        }
+        (void)fclose(file);
+    }
+    return passed;
+}
+
+static void remember(int passed) {
+    char path[LINE];
+    snprintf(path, sizeof path, "%s/passed", now.work);
+    FILE *file = fopen(path, "w");
+    if (file) {
+        fprintf(file, "%d\n", passed);
+        (void)fclose(file);
+    }
+}
+
+static int grade(void) {
+    int passed = 0, course = 0;
+    printf("\nChapter %d: %s (%s)\n\n", chapter_number, chapter_title, now.work);
+    for (int i = 0; i < exercise_count; i++) {
+        passed += grade_one(&exercises[i]);
+    }
+    remember(passed);
+    for (int chapter = 1; chapter <= CHAPTERS; chapter++) {
+        course += passed_before(chapter);
+    }
+    printf("\n");
+    char name[16];
+    snprintf(name, sizeof name, "chapter %d", chapter_number);
+    print_bar(name, passed, exercise_count);
+    print_bar("the course", course, CHAPTERS * EXERCISES_A_CHAPTER);
+    if (passed == exercise_count) {
+        printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
+               "wrote.\n",
+               chapter_number, now.work, chapter_number);
+    }
+    return passed == exercise_count ? 0 : 1;
+}
+
+/* ---- answers.txt ----------------------------------------------------------------- */
+
+/* answers.txt has all tasks, as comments, and a line for each answer. */
+static void print_tasks(void) {
+    if (now.mode != MISTAKES) {
+        printf("# Chapter %d: %s\n#\n"
+               "# Put a number (or letters) in place of each \"?\". `make grade N=%d` "
+               "reads them.\n",
+               chapter_number, chapter_title, chapter_number);
+    }
+    for (int i = 0; i < exercise_count; i++) {
+        const Exercise *e = &exercises[i];
+        now.current = e;
+        if (now.mode != MISTAKES) {
+            printf("\n# %s  %s\n", e->id, e->title);
+            print_wrapped("#   ", "", e->task);
+        }
+        now.asked[0] = '\0';
+        if (now.mode == MISTAKES || strncmp(e->title, "Answers", 7) == 0) {
+            e->grade();
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (exercise_count != EXERCISES_A_CHAPTER) {
+        bug("chapter %d has %d exercises; EXERCISES_A_CHAPTER says %d", chapter_number,
+            exercise_count, EXERCISES_A_CHAPTER);
+    }
+    if (argc != 2) {
+        fprintf(stderr, "usage: grade WORK | --tasks | --answers | --mistakes\n");
+        return 2;
+    }
+    now.mode = strcmp(argv[1], "--tasks") == 0      ? TASKS
+               : strcmp(argv[1], "--answers") == 0  ? ANSWERS
+               : strcmp(argv[1], "--mistakes") == 0 ? MISTAKES
+                                                    : GRADE;
+    if (now.mode != GRADE) {
+        print_tasks();
+        return 0;
+    }
+    now.work = argv[1];
+    return grade();
+}

@@ -1,0 +1,50 @@
+/*
+ * grading.h: what the grader's own files share: exercise.c (results), answers.c
+ * (questions) and grade.c (the program). Exercises know exercise.h only.
+ */
+#ifndef GRADING_H
+#define GRADING_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "exercise.h"
+
+enum { PASSED = 0, WRONG = 1, SECONDS = 5, LINE = 512 };
+
+/* What the asking functions do. */
+typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
+
+typedef struct {
+    Mode mode;
+    const Exercise *current;             /* the exercise of this process */
+    const char *work;                    /* the student's folder */
+    char where[LINE];                    /* case_is */
+    const char *own_hint;                /* hint */
+    bool wrong_now[EXERCISES_A_CHAPTER]; /* which ones this grading found wrong */
+    bool failed, named; /* the last result; whether a mistake fits it */
+    double got_number;
+    const real *got_data; /* the last expect's result, or NULL */
+    Tensor got_tensor;
+    double got_tolerance;
+    char asked[8]; /* the last ask: "2.1a" */
+} Grading;
+extern Grading now;
+
+/* fork_into_pipe: a child that is stopped after some seconds; what it prints goes into
+ * ends. read_all: all of that; of too much, the first half of text and the last. */
+pid_t fork_into_pipe(int ends[2]);
+void read_all(const int ends[2], char *text, size_t size);
+
+/* stop_if_failed: if the last result was wrong, all was said about it: ends this
+ * process. */
+void stop_if_failed(void);
+
+/* What needs() prints behind the other exercise's number. */
+extern const char begin_there[];
+
+/* print_wrapped: `first` and text, in lines of at most 84 columns that all begin with
+ * `prefix`. */
+void print_wrapped(const char *prefix, const char *first, const char *text);
+
+#endif
