@@ -115,8 +115,13 @@ int dump_run(const char *program, const char *path, DumpFunction *function) {
 bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_float,
                 DumpFunction *in_double, int *status) {
     const bool twice = argc == 4 && strcmp(argv[3], "--double") == 0;
-    if (!(argc == 3 || twice) || strcmp(argv[1], "--dump") != 0 || !*argv[2]) {
+    if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
         return false;
+    }
+    if (!(argc == 3 || twice) || !*argv[2]) {
+        fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
+        *status = 2;
+        return true;
     }
     *status = dump_run(program, argv[2], twice ? in_double : in_float);
     return true;

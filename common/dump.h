@@ -49,9 +49,9 @@ typedef bool DumpFunction(const char *path, Error *error);
 #endif
 
 /*
- * dump_asked: does the command line say --dump FILE or --dump FILE --double, and
- * nothing else? Then *status is the program's exit status: the dump was written by one
- * of the two, or a line says why not.
+ * dump_asked: does the command line begin with --dump? Then *status is the program's
+ * exit status: --dump FILE or --dump FILE --double was done by one of the two, or a
+ * line says why not.
  */
 bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_float,
                 DumpFunction *in_double, int *status);

@@ -557,6 +557,26 @@ chapter1_in "$scratch/with" --help
 check 'help exits with 0' exited 0
 check 'help tells of the ladder' says '--ladder \[N\]'
 
+group 'chapters 2 to 4'
+for n in 2 3 4; do
+    program=chapter$n
+    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} "$program" >/dev/null || exit 1
+    for words in '--dump' '--dump FILE --triple' '--dump FILE --double more'; do
+        # shellcheck disable=SC2086 # words
+        "./$program" $words >"$out" 2>"$err"
+        status=$?
+        check "$program $words is refused" one_line 2 'it is --dump FILE'
+    done
+    "./$program" --dmp >"$out" 2>"$err"
+    status=$?
+    check "$program: a mistyped option is refused" one_line 2 \
+        "unknown argument \"--dmp\"; ./$program --help lists them"
+    "./$program" --help >"$out" 2>"$err"
+    status=$?
+    check "$program: help exits with 0" exited 0
+    check "$program: help has --dump" says '--dump FILE'
+done
+
 group "chapter 6 on the emulator"
 chapter6 --counts
 if command -v g++ >/dev/null; then

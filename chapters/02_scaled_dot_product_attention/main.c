@@ -48,8 +48,7 @@ int main(int argc, char **argv) {
     }
     if (argc > 1) {
         fprintf(stderr,
-                "chapter2: unknown argument \"%.60s\" (there are --help, and --dump "
-                "FILE [--double])\n",
+                "chapter2: unknown argument \"%.60s\"; ./chapter2 --help lists them\n",
                 argv[1]);
         return 2;
     }

@@ -144,8 +144,7 @@ int main(int argc, char **argv) {
     }
     if (argc > 1) {
         fprintf(stderr,
-                "chapter3: unknown argument '%s': it takes --help, or --dump FILE "
-                "[--double]\n",
+                "chapter3: unknown argument \"%.60s\"; ./chapter3 --help lists them\n",
                 argc > 2 && strcmp(argv[1], "--help") == 0 ? argv[2] : argv[1]);
         return 2;
     }

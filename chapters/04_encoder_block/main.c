@@ -138,7 +138,10 @@ int main(int argc, char **argv) {
             fprintf(stderr, "chapter4: --norm must be pre or post, not '%s'\n", value);
             return 2;
         } else {
-            fprintf(stderr, "chapter4: unknown argument '%s'; try --help\n", argv[i]);
+            fprintf(
+                stderr,
+                "chapter4: unknown argument \"%.60s\"; ./chapter4 --help lists them\n",
+                argv[i]);
             return 2;
         }
     }

@@ -95,7 +95,7 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
-/* mistake_unwritten: the last expect's result holds nan, as all memory does at first. */
+/* mistake_unwritten: the last expect's result holds nan, as all memory at first. */
 void mistake_unwritten(void);
 
 /* ---- where a signal met the student's code --------------------------------------- */
