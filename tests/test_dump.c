@@ -123,11 +123,20 @@ END_TEST
 START_TEST(other_words_ask_for_no_dump) {
     int status;
     ck_assert(!asks(1, "", "", "", &status));
-    ck_assert(!asks(2, "--dump", "", "", &status));
-    ck_assert(!asks(3, "--dump", "", "", &status));
     ck_assert(!asks(3, "--norm", "post", "", &status));
-    ck_assert(!asks(4, "--dump", "f", "--single", &status));
     ck_assert_str_eq(asked, "");
+}
+END_TEST
+
+START_TEST(a_dump_without_a_file_or_with_other_words_is_wrong_usage) {
+    const char *const wrong[][2] = {{"", ""}, {"f", "--single"}, {"", "--double"}};
+    const int words[] = {2, 4, 4};
+    for (int i = 0; i < 3; i++) {
+        int status = -1;
+        ck_assert(asks(words[i], "--dump", wrong[i][0], wrong[i][1], &status));
+        ck_assert_int_eq(status, 2);
+        ck_assert_str_eq(asked, "");
+    }
 }
 END_TEST
 
@@ -142,5 +151,6 @@ Suite *dump_suite(void) {
     tcase_add_test(words,
                    a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more);
     tcase_add_test(words, other_words_ask_for_no_dump);
+    tcase_add_test(words, a_dump_without_a_file_or_with_other_words_is_wrong_usage);
     return s;
 }
