@@ -56,7 +56,10 @@ INCLUDES := $(addprefix -I,$(MODULE_DIRS))
 CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA)
 ALL_CFLAGS = $(CFLAGS) $(OPENMP) $(INCLUDES) -MMD -MP
 LDLIBS := -lm
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Accesses beyond an object are AddressSanitizer's to find: UBSan's object-size would
+# find some of them before it, in other words, as each compiler can tell.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer
 
 # Kernels (.cu) on the CPU: C++ without its library, with cuda_on_cpu's cuda_runtime.h.
 CUDA_DIR := chapters/06_cuda_training

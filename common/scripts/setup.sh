@@ -5,6 +5,8 @@
 # Debian and Ubuntu, as root or through sudo. Asks nothing of the network when
 # nothing is missing. Where it can't install, it prints the line to type.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "$(dirname "$0")/portable.sh"
 [ $# -gt 0 ] || set -- build test plots
 
 missing=""
