@@ -334,6 +334,7 @@ $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
 
+include common/make/systems.mk
 include common/make/cuda.mk
 
 # ---- exercises ----------------------------------------------------------------
