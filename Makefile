@@ -116,8 +116,8 @@ help: ## this list
 	@echo "make TARGET, where TARGET is"
 	@for n in $(CHAPTERS); do printf '  %-22s %s\n' chapter$$n \
 	    "build ./chapter$$n: $$(sed -n '1s/^# *//p' chapters/0$${n}_*/README.md)"; done
-	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1\t\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | \
-	    while IFS='	' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1|\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | \
+	    while IFS='|' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
 
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
 	@sh common/scripts/setup.sh
@@ -226,6 +226,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
+	@sh tests/test_scripts.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
@@ -304,7 +305,7 @@ $(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sourc
 	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='cpu_*' $@.all $@
 	@rm -f $@.all
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
-$(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-check
+$(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/naive_%.c,$(wildcard tests/*.c)))): | need-check
 
 # The benchmark prints the flags that it was compiled with.
 $(BUILD)/float/tests/bench/machine.o: FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) $(OPENMP)"'

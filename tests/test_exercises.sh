@@ -133,7 +133,7 @@ chapter() { # chapter N
     echo '/* mine */' >>"$first"
     echo '# mine' >>"$mine/answers.txt"
     run_make "$n" start >"$root/$n/again"
-    grep -q "^  $(find "$mine" -name '*.c*' -o -name answers.txt | wc -l) files were there already" \
+    grep -q "^  $(find "$mine" -name '*.c*' -o -name answers.txt | grep -c '') files were there already" \
         "$root/$n/again"
     report $? "chapter $n: make start counts what is there, the answers too"
     tail -n 1 "$first" | grep -q mine && tail -n 1 "$mine/answers.txt" | grep -q mine
@@ -175,7 +175,7 @@ chapter() { # chapter N
         report $? "$answer: named"
     done
     "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
-    "$grader" "$mine" | grep -q '"soon" is not a number\|letters that don'
+    "$grader" "$mine" | grep -q -e '"soon" is not a number' -e "letters that don"
     report $? "chapter $n: an answer that is no number is wrong"
     grep -v ' = .* | ' "$root/$n/mistakes" | cut -d'|' -f2- | sed 's/^ //' | sort -u |
         while read -r text; do

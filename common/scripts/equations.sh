@@ -53,7 +53,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
         n = count[tag, k]
         if (!n) { printf "    %-5s -\n", name; return }
         if (all == "yes") {
-            for (i = 1; i <= n; i++) printf "    %-5s %s\n", i == 1 ? name : "", at[tag, k, i]
+            for (i = 1; i <= n; i++) printf "    %-5s %s\n", (i == 1 ? name : ""), at[tag, k, i]
             return
         }
         first = ((tag, k) in best) ? best[tag, k] : at[tag, k, 1]
@@ -99,7 +99,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
                 if (tag !~ "^" table " ") continue
                 # Without brackets: a table in a page is no explanation.
                 printf "%-12s  %s\n", tag, what[tag]
-                printf "              %s\n", state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1]
+                printf "              %s\n", (state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1])
             }
             exit bad > 0
         }

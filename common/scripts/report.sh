@@ -60,10 +60,14 @@ title_of() { # of chapter N
 from_proc() { # from_proc FILE NAME: the first line "NAME : value"
     sed -n "s/^$2[[:space:]]*:[[:space:]]*//p" "$1" 2>/dev/null | head -n 1
 }
+processor() {
+    name=$(from_proc /proc/cpuinfo 'model name')
+    echo "${name:-$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)}"
+}
 machine() {
     echo "| | |"
     echo "| --- | --- |"
-    echo "| processor | $(from_proc /proc/cpuinfo 'model name') |"
+    echo "| processor | $(processor) |"
     echo "| cores | $(cores) |"
     echo "| memory | $(from_proc /proc/meminfo MemTotal | awk '{ printf "%.1f GB", $1 * 1024 / 1e9 }') |"
     echo "| system | $(uname -sm)$(sed -n 's/^PRETTY_NAME="\(.*\)"/, \1/p' /etc/os-release 2>/dev/null) |"
