@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "byte_order.h"
+
 /* ---- the header ----------------------------------------------------------- */
 
 /* As a string of JSON. */
@@ -75,18 +77,36 @@ static char *make_header(const SafetensorsEntry *entries, int count,
 
 /* ---- the file --------------------------------------------------------------- */
 
+/* Bit for bit, the lowest byte first. */
+static bool write_numbers(FILE *file, const real *data, long count) {
+#ifdef REAL_IS_DOUBLE
+    uint64_t bits;
+#else
+    uint32_t bits;
+#endif
+    unsigned char bytes[1024 * sizeof bits];
+    for (long done = 0; done < count;) {
+        size_t used = 0;
+        for (; done < count && used < sizeof bytes; done++, used += sizeof bits) {
+            memcpy(&bits, &data[done], sizeof bits);
+            lowest_first_put(bits, (int)sizeof bits, bytes + used);
+        }
+        if (fwrite(bytes, 1, used, file) != used) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool write_all(FILE *file, const char *header, const SafetensorsEntry *entries,
                       int count) {
     const uint64_t length = strlen(header);
     unsigned char bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(length >> (8 * i));
-    }
+    lowest_first_put(length, 8, bytes);
     bool ok =
         fwrite(bytes, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length;
     for (int i = 0; ok && i < count; i++) {
-        const size_t numbers = (size_t)tensor_count(entries[i].T);
-        ok = fwrite(entries[i].T.data, sizeof(real), numbers, file) == numbers;
+        ok = write_numbers(file, entries[i].T.data, tensor_count(entries[i].T));
     }
     return ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "byte_order.h"
+
 #define MAX_HEADER_BYTES 100000000L
 
 typedef struct {
@@ -45,7 +47,8 @@ static bool read_place(json_t *entry, Place *place) {
     place->begin = (long)json_integer_value(begin);
     place->end = (long)json_integer_value(end);
     return json_is_integer(begin) && json_is_integer(end) && place->begin >= 0 &&
-           place->end >= place->begin &&
+           place->end >= place->begin && place->end == json_integer_value(end) &&
+           place->begin == json_integer_value(begin) &&
            (double)(place->end - place->begin) == count * dtype_bytes(dtype);
 }
 
@@ -123,10 +126,7 @@ static bool read_header(Safetensors *file, Error *error) {
                          "of length, this has %ld",
                          file->path, bytes);
     }
-    uint64_t header_bytes = 0;
-    for (int i = 7; i >= 0; i--) {
-        header_bytes = header_bytes << 8 | length[i];
-    }
+    const uint64_t header_bytes = lowest_first_get(length, 8);
     if (header_bytes > (uint64_t)(bytes - 8) || header_bytes > MAX_HEADER_BYTES) {
         return error_set(error, "%s: wrong header length %llu in a file of %ld bytes",
                          file->path, (unsigned long long)header_bytes, bytes);
@@ -177,6 +177,17 @@ const char *safetensors_metadata(const Safetensors *file, const char *key) {
     return json_string_value(json_object_get(texts, key));
 }
 
+/* An F32 or F64 of a file, the lowest byte first. */
+static double number_of(const unsigned char *bytes, int width) {
+    const uint64_t wide = lowest_first_get(bytes, width);
+    const uint32_t narrow = (uint32_t)wide;
+    double number;
+    float single;
+    memcpy(&number, &wide, sizeof number);
+    memcpy(&single, &narrow, sizeof single);
+    return width == 4 ? (double)single : number;
+}
+
 /* The file's numbers, in rows as T has them; NaN and infinity are damage. */
 static bool read_numbers(Safetensors *file, const char *name, int width, Tensor T,
                          Error *error) {
@@ -184,13 +195,11 @@ static bool read_numbers(Safetensors *file, const char *name, int width, Tensor 
     for (int i = 0; i < tensor_rows(T); i++) {
         real *row = tensor_row(T, i);
         for (int j = 0; j < cols; j++) {
-            float single;
-            double number;
-            void *to = width == 4 ? (void *)&single : (void *)&number;
-            if (fread(to, (size_t)width, 1, file->file) != 1) {
+            unsigned char bytes[8];
+            if (fread(bytes, (size_t)width, 1, file->file) != 1) {
                 return error_set(error, "%s: truncated in tensor %s", file->path, name);
             }
-            number = width == 4 ? (double)single : number;
+            const double number = number_of(bytes, width);
             row[j] = (real)number;
             if (!isfinite(row[j])) { /* also: a double too large for a float */
                 return error_set(error, "%s: tensor %s has %s at [%ld]", file->path,
