@@ -56,7 +56,10 @@ INCLUDES := $(addprefix -I,$(MODULE_DIRS))
 CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA)
 ALL_CFLAGS = $(CFLAGS) $(OPENMP) $(INCLUDES) -MMD -MP
 LDLIBS := -lm
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Accesses beyond an object are AddressSanitizer's to find: UBSan's object-size would
+# find some of them before it, in other words, as each compiler can tell.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer
 
 # Kernels (.cu) on the CPU: C++ without its library, with cuda_on_cpu's cuda_runtime.h.
 CUDA_DIR := chapters/06_cuda_training
@@ -141,8 +144,8 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
 	    while IFS='	' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
 
-setup: ## install what is missing (Debian, Ubuntu; as root or with sudo)
-	@sh common/scripts/setup.sh build test plots
+setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
+	@sh common/scripts/setup.sh
 
 found: ## say which tools were found
 	@CC='$(CC)' OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(if $(NVCC),$(CUDA_FOR))' \
@@ -151,10 +154,9 @@ found: ## say which tools were found
 data: ## get Fashion-MNIST into data/fashion-mnist
 	@sh data/get_fashion_mnist.sh
 
-test: ## run every test, plainly and under ASan and UBSan; installs Check if missing
-	@sh common/scripts/setup.sh build test
+test: need-check need-patch ## run every test, plainly and under ASan and UBSan
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES)) \
-	    --output-sync=target run-tests
+	    $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) run-tests
 
 test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
 	@for flavour in float double; do \
@@ -180,8 +182,7 @@ pages: ## write the notes' tables of equations anew, after lines have moved
 studies: chapter5 ## train the variants of notes/studies.md, half an hour: notes/studies.csv; RUNS=norm: some
 	@COMPILER="$$($(CC) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(RUNS)
 
-plots: $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures; installs gnuplot if missing
-	@sh common/scripts/setup.sh build plots
+plots: need-gnuplot $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures
 	@sh plots/make_plots.sh plots/pictures $(BUILD)/float/tests/pictures/check
 $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need-libraries
 	@mkdir -p $(@D)
@@ -206,8 +207,7 @@ lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 compile_commands.json: FORCE ## for editors: how each source is compiled
 	@sh common/scripts/compile_commands.sh '$(CC)' '$(ALL_CFLAGS)' '$(CXX)' '$(ALL_CXXFLAGS)' >$@
 
-mutants: ## plant known bugs, one at a time, and see each one caught
-	@sh common/scripts/setup.sh build test mutants
+mutants: need-check need-patch ## plant known bugs, one at a time, and see each one caught
 	@sh tests/mutants/run.sh '$(CC)'
 
 bench: $(BUILD)/float/tests/bench/run ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
@@ -235,7 +235,7 @@ mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%)
 
-.PHONY: run-tests need-compiler need-libraries need-check
+.PHONY: run-tests need-compiler need-libraries need-check need-patch need-gnuplot
 CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
 FLAVOUR_RUNS := $(FLAVOURS:%=run-%) $(CUDA_FLAVOURS:%=run-cuda-%)
 .PHONY: $(FLAVOUR_RUNS)
@@ -251,14 +251,17 @@ run-tests: $(FLAVOUR_RUNS) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/
 	@sh tests/test_exercises.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
-AFTER_SETUP := $(filter setup,$(MAKECMDGOALS))
-need-compiler need-libraries found data: | $(AFTER_SETUP)
+ifneq ($(filter setup,$(MAKECMDGOALS)),)
+need-compiler found data $(filter-out setup,$(MAKECMDGOALS)): | setup
+endif
 need-compiler: | found
 	@sh common/scripts/need.sh compiler '$(CC)'
 need-libraries: | need-compiler
 	@sh common/scripts/need.sh libraries '$(CC)'
 need-check: | need-libraries
 	@sh common/scripts/need.sh check '$(CC)'
+need-patch need-gnuplot: need-%: | need-compiler
+	@sh common/scripts/need.sh $* '$(CC)'
 
 # ---- objects ----------------------------------------------------------------
 

@@ -8,13 +8,15 @@
 # sample in data/sample, so this always ends with exit status 0. To fetch nothing:
 #     make FETCH=no chapter5
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "$(dirname "$0")/../common/scripts/portable.sh"
 cd "$(dirname "$0")" || exit 1
 place=fashion-mnist
 
 files="train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz
 t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz"
 
-md5_of() {
+published() {
     case $1 in # as published in the project's README
     train-images-idx3-ubyte.gz) echo cf8536b0aa1a6ac5fa3f23001093305c ;;
     train-labels-idx1-ubyte.gz) echo 10bea18fdb374794d4bb42e356e600c9 ;;
@@ -24,7 +26,7 @@ md5_of() {
 }
 
 right() { # right FILE NAME: is it the published file?
-    [ -f "$1" ] && [ "$(md5sum "$1" | cut -d ' ' -f 1)" = "$(md5_of "$2")" ]
+    [ -f "$1" ] && [ "$(md5_of "$1")" = "$(published "$2")" ]
 }
 
 has_all() { # has_all DIRECTORY: are all four there, and right?
@@ -52,7 +54,7 @@ take_from() { # take_from DIRECTORY WORDS: copy the four files, or say what is w
 
 from_download_of_package() {
     command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 || return 1
-    (cd "$scratch" && timeout 120 apt-get download -qq dataset-fashion-mnist) \
+    (cd "$scratch" && within 120 apt-get download -qq dataset-fashion-mnist) \
         >/dev/null 2>&1 || return 1
     dpkg-deb -x "$scratch"/dataset-fashion-mnist*.deb "$scratch" || return 1
     take_from "$scratch/usr/share/datasets/fashion-mnist" \
@@ -99,7 +101,7 @@ if [ "${FETCH:-yes}" = no ]; then
     echo "data: FETCH=no: the chapters run on the sample in data/sample"
     exit 0
 fi
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 chmod 755 "$scratch" # apt's downloader may run as another user
 echo "data: getting Fashion-MNIST (31 MB) ..."

@@ -3,6 +3,8 @@
 # write. Run by `make plots` in the repository's root, where the chapters are built.
 # CHECK looks at each: none may be empty or black. A picture whose data only a long run writes is left out, with the command that makes it.
 set -eu
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 out=$1
 check=$2
 mkdir -p "$out" build/plots
@@ -69,7 +71,7 @@ if [ -s "$model" ]; then
     ./chapter5 --look "$model" >build/plots/look.txt
 fi
 echo "data: training on 1, 2, 4 ... threads"
-cores=$(getconf _NPROCESSORS_ONLN)
+cores=$(cores)
 : >plots/thread_scaling.dat
 threads=1
 while [ "$threads" -le "$cores" ]; do

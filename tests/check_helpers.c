@@ -1,6 +1,7 @@
 /* check_helpers.c: see check_helpers.h. */
 #include "check_helpers.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -316,9 +317,16 @@ const char *naive_gradient_difference(double (*loss)(void *), void *context, dou
 
 /* ---- calls that must stop the program ------------------------------------ */
 
+const char *temporary_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && strlen(folder) < 128 && access(folder, W_OK | X_OK) == 0 ? folder
+                                                                              : "/tmp";
+}
+
 /* A file without a name, gone when closed. */
 static int nameless_file(void) {
-    char name[] = "/tmp/test-output-XXXXXX";
+    char name[192];
+    snprintf(name, sizeof name, "%s/test-output-XXXXXX", temporary_folder());
     int file = mkstemp(name);
     if (file < 0) {
         perror("tests: a temporary file");
@@ -328,16 +336,24 @@ static int nameless_file(void) {
     return file;
 }
 
-/* All that was written to the file, into text (cut if longer); the file is closed. */
-static void read_all(int file, char *text, size_t capacity) {
+void read_to_end(int file, char *text, size_t capacity) {
+    char beyond[256];
     size_t used = 0;
     ssize_t got;
-    lseek(file, 0, SEEK_SET);
-    while ((got = read(file, text + used, capacity - 1 - used)) > 0) {
-        used += (size_t)got;
-    }
+    do {
+        const size_t room = capacity - 1 - used;
+        got = room > 0 ? read(file, text + used, room)
+                       : read(file, beyond, sizeof beyond);
+        used += got > 0 && room > 0 ? (size_t)got : 0;
+    } while (got > 0 || (got < 0 && errno == EINTR));
     text[used] = '\0';
     close(file);
+}
+
+/* The same of a file that was written here: from its beginning. */
+static void read_again(int file, char *text, size_t capacity) {
+    lseek(file, 0, SEEK_SET);
+    read_to_end(file, text, capacity);
 }
 
 StopTrial stop_trial_begin(void) {
@@ -376,18 +392,18 @@ static const char *missing_word(const char *text, const char *words) {
 
 const char *stop_trial_end(const StopTrial *trial, const char *words,
                            const char *call) {
-    char said[512];
+    char said[4096];
     int status = 0;
     waitpid(trial->child, &status, 0);
-    read_all(trial->messages, said, sizeof said);
+    read_again(trial->messages, said, sizeof said);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT) {
-        snprintf(message, sizeof message, "%s should have stopped; stderr: \"%s\"",
+        snprintf(message, sizeof message, "%s should have stopped; stderr: \"%.600s\"",
                  call, said);
         return message;
     }
     const char *missing = missing_word(said, words);
     if (missing) {
-        snprintf(message, sizeof message, "%s stopped without the words \"%s\": \"%s\"",
+        snprintf(message, sizeof message, "%s stopped without the words \"%s\": \"%.600s\"",
                  call, missing, said);
         return message;
     }
@@ -410,6 +426,6 @@ const char *capture_end(void) {
     fflush(stdout);
     dup2(kept_stdout, STDOUT_FILENO);
     close(kept_stdout);
-    read_all(captured, text, sizeof text);
+    read_again(captured, text, sizeof text);
     return text;
 }

@@ -145,6 +145,15 @@ const char *naive_gradient_difference(double (*loss)(void *), void *context, dou
     assert_no_message(                                                                 \
         naive_gradient_difference((loss), (context), (x), (dx), #dx, (tag)))
 
+/* ---- temporary files; what comes through a pipe ---------------------------- */
+
+/* $TMPDIR where it can be used, else /tmp. */
+const char *temporary_folder(void);
+
+/* Everything up to the end of the file or pipe, however many reads that takes, into
+ * text (cut if longer, and read on: the writer isn't stopped); the file is closed. */
+void read_to_end(int file, char *text, size_t capacity);
+
 /* ---- calls that must stop the program ------------------------------------ */
 
 typedef struct {

@@ -17,7 +17,12 @@ watched)
 esac
 OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 OMP_WAIT_POLICY=passive # two flavours may run at once: a thread that waits, sleeps
-export OMP_NUM_THREADS OMP_WAIT_POLICY
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
+TMPDIR=$(new_scratch) || exit 1
+export OMP_NUM_THREADS OMP_WAIT_POLICY TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 1' HUP INT TERM
 
 echo "== tests in $name"
-exec "$2"
+"$2"

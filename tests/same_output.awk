@@ -2,20 +2,37 @@
 #     awk -v page=PAGE -v command=COMMAND -f same_output.awk PRINTED SAID
 # The page's lines must be printed in this order; `...` stands for anything, a line or
 # words of one. Numbers may differ by 2% or in their last two digits (other processors
-# round otherwise), times as they like; those with an exponent below 1e-4, which are
-# rounding themselves, by a factor of 30. With -v room=0.01 accuracies, which are the
-# numbers up to 1 that don't follow the word loss, by so much and no more. Exit status: 0
-# if so, and at least three lines (-v least=1: one) were compared.
+# round otherwise), also at a word's end (eps^2.00); times as they like; those with an
+# exponent below 1e-4, which are rounding themselves, by a factor of 30; those of one
+# digit and an exponent (6e-03), which only say how large, by a factor of 4. With
+# -v room=0.01 accuracies, which are the numbers up to 1 that don't follow the word loss,
+# by so much and no more. Exit status: 0 if so, and at least three lines (-v least=1: one)
+# were compared.
 function number(s) { return s ~ /^[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ }
 function digits(s) { sub(/e.*/, "", s); return s ~ /\./ ? length(s) - index(s, ".") : 0 }
-function size(x) { return x < 0 ? -x : x }
+function size(x) { return x < 0 ? -x : x + 0 }
 function close_to(a, b, word,   unit) {
     if (a ~ /e-/ && size(a) < 1e-4 && size(b) < 1e-4)
         return size(a) <= 30 * size(b) + 1e-12 && size(b) <= 30 * size(a) + 1e-12
+    if (a ~ /^[-+]?[0-9]e/)
+        return size(a) <= 4.01 * size(b) && size(b) <= 4.01 * size(a)
     if (room && digits(a) && size(a) <= 1 && word != "loss")
         return size(a - b) <= room + 1e-9
-    unit = 10 ^ -digits(a)
+    unit = ("1e-" digits(a)) + 0
     return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
+}
+# The number that a word ends with; what stands before it is the word itself.
+function last_number(s) {
+    return match(s, /[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/) ? substr(s, RSTART) : ""
+}
+function same_words(a, b, before,   x, y) {
+    a = bare(a)
+    b = bare(b)
+    x = last_number(a)
+    y = last_number(b)
+    if (x == "" || y == "") return 0
+    if (substr(a, 1, length(a) - length(x)) != substr(b, 1, length(b) - length(y))) return 0
+    return close_to(x, y, before)
 }
 function bare(s) { gsub(/^[({[|]+|[]})|,;:%]+$/, "", s); return s }
 function same(a, b,   i, n, m, x, y, shift) {
@@ -30,9 +47,9 @@ function same(a, b,   i, n, m, x, y, shift) {
         }
         if (i + shift > m) return 0
         if (x[i] == y[i + shift]) continue
-        if (!number(bare(x[i])) || !number(bare(y[i + shift]))) return 0
-        if (x[i + 1] ~ /^(ns|us|ms|s)[,.;)]*$/) continue # a time
-        if (!close_to(bare(x[i]), bare(y[i + shift]), x[i - 1])) return 0
+        if (number(bare(x[i])) && number(bare(y[i + shift])) &&
+            x[i + 1] ~ /^(ns|us|ms|s)[,.;)]*$/) continue # a time
+        if (!same_words(x[i], y[i + shift], x[i - 1])) return 0
     }
     return n + shift == m
 }

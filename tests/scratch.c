@@ -12,10 +12,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static char directory[64];
+static char directory[192];
 
 static void make_directory(void) {
-    snprintf(directory, sizeof directory, "/tmp/vit-tests-XXXXXX");
+    snprintf(directory, sizeof directory, "%s/vit-tests-XXXXXX", temporary_folder());
     if (!mkdtemp(directory)) {
         perror("tests: a scratch directory");
         abort();
@@ -39,7 +39,7 @@ TCase *add_scratch_case(Suite *suite, const char *name) {
 }
 
 const char *in_scratch(const char *format, ...) {
-    static char paths[8][256];
+    static char paths[8][sizeof directory + 192];
     static int next;
     char *path = paths[next++ % 8];
     int used = snprintf(path, sizeof paths[0], "%s/", directory);

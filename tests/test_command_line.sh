@@ -25,10 +25,11 @@ if [ -z "${CHAPTER6:-}" ]; then
         >/dev/null || exit 1
 fi
 OMP_NUM_THREADS=2
-LC_ALL=C
-export OMP_NUM_THREADS LC_ALL
+export OMP_NUM_THREADS
 
-scratch=$(mktemp -d) || exit 1
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
+scratch=$(new_scratch) || exit 1
 running=
 trap 'rm -rf "$scratch"' EXIT
 trap '[ -n "$running" ] && kill -9 "$running"; exit 1' HUP INT TERM

@@ -3,11 +3,11 @@
 # compare. A planted bug must be found at the tensor that it spoils first, with its
 # equation. Run in the repository's root, where the chapters are built.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 make=$1
 compare=$2
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 passed=0
 failed=0

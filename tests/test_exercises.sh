@@ -7,8 +7,8 @@
 # wrong and is called by its name; every name that the grader knows is proved so, and
 # every wrong answer that has one. Each grading takes less than 10 seconds.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 make=$1
 root=build/exercises # the students' folders, one a worker
 rm -rf "$root"

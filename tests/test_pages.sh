@@ -3,10 +3,10 @@
 # explanation; links lead somewhere; targets, options and outputs that are named exist.
 # Run from the repository's root, where the chapters have been built.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 passed=0
 failed=0

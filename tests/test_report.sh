@@ -2,8 +2,10 @@
 # test_report.sh: make report's page says what the programs say, and a failing check
 # stands at its top. The programs are stand-ins here, in a scratch folder.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/../common/scripts/portable.sh"
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 passed=0

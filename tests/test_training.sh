@@ -10,11 +10,11 @@
 # accuracy after one epoch by 0.03, one class's by 0.06. What the pages show of a class's
 # mistakes, of the model's opinion on one image, and of its attention is one run's own.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 said_mark='<!-- training output: ./chapter5 -->'
 out=${1:-build/training.out}
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 failed=0
 

@@ -162,7 +162,7 @@ void gradcheck_curve_demo(void) {
     report_check(fabs(down - 2) < 0.1,
                  "truncation: error ~ eps^%.2f in double (theory: 2)", down);
     report_check(fabs(up_float + 1) < 0.3 && fabs(up_double + 1) < 0.15,
-                 "rounding: error ~ eps^%.2f in float, eps^%.2f in double (theory: -1)",
+                 "rounding: error ~ eps^%.1f in float, eps^%.1f in double (theory: -1)",
                  up_float, up_double);
     check_minimum("in float", difference_in_float, (double)FLT_EPSILON);
     check_minimum("in double", difference_in_double, DBL_EPSILON);

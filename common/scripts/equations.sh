@@ -4,6 +4,8 @@
 # with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a tag has no code, test or explanation, if one that is
 # not built has no reason, or if a file cites an unknown tag. Run in the repository's root.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 all=no
 [ "${1:-}" = --all ] && all=yes
 table=

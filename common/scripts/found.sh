@@ -1,6 +1,8 @@
 #!/bin/sh
 # found.sh: one line about the tools that the build has found. CC, OPENMP and
 # CUDA_FOR come from make.
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 version() { # version COMMAND...: the first number with a point in what it prints
     "$@" 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9.]*[0-9]\).*/\1/p' | head -n 1
 }
@@ -10,7 +12,7 @@ tool() { # tool NAME VERSION
 
 printf 'found: %s %s' "$CC" "$($CC -dumpfullversion 2>/dev/null || $CC -dumpversion)"
 case $OPENMP in
--fopenmp) printf ', OpenMP (%s threads)' "$(getconf _NPROCESSORS_ONLN)" ;;
+-fopenmp) printf ', OpenMP (%s threads)' "$(cores)" ;;
 *) printf ', no OpenMP (one thread)' ;;
 esac
 tool Check "$(pkg-config --modversion check 2>/dev/null)"

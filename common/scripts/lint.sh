@@ -3,6 +3,8 @@
 # other versions format otherwise), lines of 88 columns, cppcheck, clang-tidy, shellcheck.
 # A tool that isn't there is named and left out. Run in the repository's root.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 bad=0
 sources() { # sources PATTERN: tracked files, or, without git, all there are
     { git ls-files 2>/dev/null || find . -type f | sed 's|^./||'; } | grep -E "$1" |
@@ -62,7 +64,7 @@ if there clang-tidy; then
     checks="$checks,-bugprone-reserved-identifier" # _XOPEN_SOURCE
     checks="$checks,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling"
     # shellcheck disable=SC2086
-    sources '^(common|chapters)/.*\.c$' | xargs -P "$(getconf _NPROCESSORS_ONLN)" -I FILE \
+    sources '^(common|chapters)/.*\.c$' | xargs -P "$(cores)" -I FILE \
         clang-tidy --quiet --warnings-as-errors='*' -checks="$checks" FILE -- -std=c11 \
         -D_XOPEN_SOURCE=700 -DDEVICE=device_cuda_on_cpu $INCLUDES 2>/dev/null
     found clang-tidy $?

@@ -1,6 +1,6 @@
 #!/bin/sh
-# need.sh WHAT CC: one line naming the package when WHAT (compiler, libraries,
-# check) is missing, instead of the compiler's errors.
+# need.sh WHAT CC: one line naming the package when WHAT (compiler, libraries, check,
+# patch, gnuplot) is missing, instead of the compiler's errors. Nothing is installed.
 what=$1
 cc=$2
 
@@ -26,5 +26,11 @@ libraries)
 check)
     command -v pkg-config >/dev/null 2>&1 || fail "pkg-config" pkg-config
     pkg-config --exists check 2>/dev/null || fail "Check (the tests' library)" check
+    ;;
+patch)
+    command -v patch >/dev/null 2>&1 || fail "patch (it plants bugs)" patch
+    ;;
+gnuplot)
+    command -v gnuplot >/dev/null 2>&1 || fail "gnuplot (it draws the pictures)" gnuplot-nox
     ;;
 esac

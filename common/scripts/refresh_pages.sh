@@ -3,6 +3,8 @@
 # What stands between `<!-- output: sh common/scripts/equations.sh ... -->` and the end of
 # its fence is replaced by what the command prints. Run in the repository's root.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 for page in notes/attention_is_all_you_need.md notes/vision_transformer.md notes/studies.md; do
     command=$(sed -n 's/^<!-- output: \(sh common.*\) -->$/\1/p' "$page" | head -n 1)
     sh -c "$command" >"$page.table" || { rm -f "$page.table"; exit 1; }

@@ -4,26 +4,24 @@
 # Everything in it is what the programs print in this run. Run in the repository's root,
 # where the chapters are built. Exit status 1 if a check fails; the page says so first.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 out=$1
 compiler=$2
 flags=$3
 nvcc=$4
 model=chapter5.safetensors
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-
-seconds() { date +%s.%N; }
 
 # run NAME COMMAND...: its output to $scratch/NAME, its status and seconds beside it.
 run() {
     name=$1
     shift
-    from=$(seconds)
+    from=$(now)
     "$@" >"$scratch/$name" 2>&1 </dev/null
     echo "$?" >"$scratch/$name.status"
-    echo "$from $(seconds)" | awk '{ printf "%.1f\n", $2 - $1 }' >"$scratch/$name.time"
+    echo "$from $(now)" | awk '{ printf "%.1f\n", $2 - $1 }' >"$scratch/$name.time"
     echo "  $name: $(grep -c '^PASS' "$scratch/$name") PASS, $(grep -c '^FAIL' "$scratch/$name") FAIL"
 }
 count() { # count WORD NAME
@@ -66,7 +64,7 @@ machine() {
     echo "| | |"
     echo "| --- | --- |"
     echo "| processor | $(from_proc /proc/cpuinfo 'model name') |"
-    echo "| cores | $(getconf _NPROCESSORS_ONLN) |"
+    echo "| cores | $(cores) |"
     echo "| memory | $(from_proc /proc/meminfo MemTotal | awk '{ printf "%.1f GB", $1 * 1024 / 1e9 }') |"
     echo "| system | $(uname -sm)$(sed -n 's/^PRETTY_NAME="\(.*\)"/, \1/p' /etc/os-release 2>/dev/null) |"
     echo "| compiler | $($compiler --version | head -n 1) |"

@@ -1,9 +1,13 @@
 #!/bin/sh
-# setup.sh GROUP...: install what is missing of the groups build, test, plots, mutants.
+# setup.sh [GROUP...]: install what is missing of the groups build, test and plots; without
+# a name, of all. This and `make setup`, which runs it, are all that installs packages.
 #
 # Debian and Ubuntu, as root or through sudo. Asks nothing of the network when
-# nothing is missing. Where it can't install, it prints the commands to type.
+# nothing is missing. Where it can't install, it prints the line to type.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "$(dirname "$0")/portable.sh"
+[ $# -gt 0 ] || set -- build test plots
 
 missing=""
 want() { # want "COMMAND THAT WORKS IF IT IS THERE" PACKAGE...
@@ -12,11 +16,9 @@ want() { # want "COMMAND THAT WORKS IF IT IS THERE" PACKAGE...
     sh -c "$probe" >/dev/null 2>&1 || missing="$missing $*"
 }
 
-header() { # does the compiler find this header?
-    printf '#include <%s>\n' "$1" >"${TMPDIR:-/tmp}/setup.$$.c"
-    echo "{ gcc -E ${TMPDIR:-/tmp}/setup.$$.c || clang -E ${TMPDIR:-/tmp}/setup.$$.c; }"
+header() { # the command that works if a compiler finds this header
+    echo "{ echo '#include <$1>' | gcc -E -x c - || echo '#include <$1>' | clang -E -x c -; }"
 }
-trap 'rm -f "${TMPDIR:-/tmp}/setup.$$.c"' EXIT
 
 for group in "$@"; do
     case $group in
@@ -34,14 +36,11 @@ for group in "$@"; do
         want "$(header check.h)" check
         want 'command -v patch' patch
         ;;
-    mutants)
-        want 'command -v patch' patch
-        ;;
     plots)
         want 'command -v gnuplot' gnuplot-nox
         ;;
     *)
-        echo "setup: unknown group $group" >&2
+        echo "setup: unknown group $group: it is build, test or plots" >&2
         exit 2
         ;;
     esac
@@ -52,16 +51,14 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
-by_hand() {
-    echo "setup: $1. Have these commands run, then try again:" >&2
-    echo "    sudo apt-get update" >&2
-    echo "    sudo apt-get install -y$missing" >&2
+by_hand() { # by_hand WHY: the line to type
+    echo "setup: $1. An administrator types: apt-get update && apt-get install -y$missing" >&2
     exit 1
 }
 
 command -v apt-get >/dev/null 2>&1 || {
-    echo "setup: no apt-get here; this machine lacks what Debian calls:$missing" >&2
-    echo "setup: install them with this system's package manager" >&2
+    echo "setup: no apt-get here: with this system's package manager, install what" \
+        "Debian calls:$missing" >&2
     exit 1
 }
 if [ "$(id -u)" = 0 ]; then
@@ -72,11 +69,11 @@ else
     by_hand "this needs root, or sudo"
 fi
 
+# A list of packages that can't be fetched anew may still do.
 echo "setup: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq || by_hand "apt-get update failed"
+$as_root apt-get update -qq || echo "setup: apt-get update failed; trying without" >&2
 # shellcheck disable=SC2086 # package names are words
-$as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    -o DPkg::Lock::Timeout=300 --no-install-recommends $missing >/dev/null ||
     by_hand "apt-get install failed"
 echo "setup: done"

@@ -2,6 +2,8 @@
 # start.sh N FOLDER: copy chapter N's files that have exercises into FOLDER, each exercise
 # cut out. What is there already is never touched. Run in the repository's root.
 set -eu
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 n=$1
 folder=$2
 mkdir -p "$folder"

@@ -6,11 +6,11 @@
 # expression: only the runs whose "STUDY:VARIANT seed N" fits (`make studies RUNS=norm`).
 # Run in the repository's root, where chapter5 is built.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/portable.sh"
 SEEDS=${SEEDS:-1 2 3}
 DATA=${DATA:-data/fashion-mnist} # full: the bundled sample is too small to tell
-CORES=${CORES:-$(getconf _NPROCESSORS_ONLN)}
+CORES=${CORES:-$(cores)}
 
 # EPOCHS | STUDY:VARIANT, one or more that this run is part of | its options
 studies() {
@@ -116,7 +116,7 @@ missing() {
     done
 }
 
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 missing >"$scratch/runs"
 echo "studies: $(wc -l <"$scratch/runs") runs to do, $CORES at once, into $results"

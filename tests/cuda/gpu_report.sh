@@ -11,6 +11,8 @@
 #                report is put together: its title says that no number in it is a GPU's
 #   SECONDS_EACH=300   no part may take longer
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/../../common/scripts/portable.sh"
 make=$1
 folder=$2
 : "${PYTHON:=python3}" "${REHEARSE:=}" "${SECONDS_EACH:=300}"
@@ -25,7 +27,7 @@ if [ -z "$REHEARSE" ]; then
 fi
 mkdir -p "$folder" || exit 1
 report=$folder/gpu_report.md.new
-parts=$(mktemp -d) || exit 1
+parts=$(new_scratch) || exit 1
 trap 'rm -rf "$parts" "$report"' EXIT
 failures=0
 
@@ -40,7 +42,7 @@ part() {
     title=$1
     shift
     echo "== $title"
-    timeout "$SECONDS_EACH" "$@" >"$parts/out" 2>&1
+    within "$SECONDS_EACH" "$@" >"$parts/out" 2>&1
     status=$?
     say "## $title"
     say ""
@@ -91,7 +93,7 @@ say "|---|---|"
     say "| nvcc | $("$NVCC" --version | sed -n 's/.*release \([^,]*\),.*/\1/p') |"
     say "| clocks now, most | $(card clocks.sm), $(card clocks.max.sm) |"
 }
-say "| processor | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(getconf _NPROCESSORS_ONLN) cores |"
+say "| processor | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(cores) cores |"
 say "| date | $(date -u +%Y-%m-%d) |"
 if [ -z "${COMMIT:-}" ]; then # a tree without its history can be told
     COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)

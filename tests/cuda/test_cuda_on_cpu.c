@@ -269,9 +269,7 @@ static int exit_status_of(void (*act)(void), char *said, size_t bytes) {
         _exit(99);
     }
     close(pipes[1]);
-    const ssize_t n = read(pipes[0], said, bytes - 1);
-    said[n > 0 ? n : 0] = '\0';
-    close(pipes[0]);
+    read_to_end(pipes[0], said, bytes);
     waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -1,6 +1,8 @@
 #!/bin/sh
 # mine_tests.sh PROGRAM SUITE...: the chapter's own tests against a student's copy.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 program=$1
 shift
 case $program in
@@ -9,7 +11,7 @@ case $program in
 esac
 status=0
 for suite in "$@"; do
-    CK_RUN_SUITE=$suite timeout "$limit" "$program" >"$program.out" 2>&1
+    CK_RUN_SUITE=$suite within "$limit" "$program" >"$program.out" 2>&1
     case $? in
     0)
         printf '  PASS  suite %s\n' "$suite"

@@ -7,11 +7,13 @@
 # or apply is a patch to be mended.
 # PATTERN (a shell pattern) chooses patches by name.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. "${0%/*}/../../common/scripts/portable.sh"
 cc=${1:-cc}
 pattern=${2:-*}
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 here=$root/tests/mutants
-workers=$(getconf _NPROCESSORS_ONLN)
+workers=$(cores)
 [ "$workers" -le 8 ] || workers=8
 of_layers=build/$(basename "$cc")/double/tests/run
 of_kernels=build/$(basename "$cc")/float/tests/cuda_run
@@ -24,9 +26,9 @@ suites() { # the file with the names of $tests's suites: an unknown one would ru
 }
 run_tests() { # run_tests [SUITE]: that one, or all
     if [ $# -gt 0 ]; then
-        OMP_NUM_THREADS=2 CK_RUN_SUITE=$1 timeout 300 "$tests" >run.log 2>&1
+        OMP_NUM_THREADS=2 CK_RUN_SUITE=$1 within 300 "$tests" >run.log 2>&1
     else
-        OMP_NUM_THREADS=2 timeout 300 "$tests" >run.log 2>&1
+        OMP_NUM_THREADS=2 within 300 "$tests" >run.log 2>&1
     fi
 }
 # The suite that is most likely to notice, first: the one of the file's name; of kernels,
