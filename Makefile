@@ -4,58 +4,51 @@
 # A flavour is a number type, float or double, plain or with sanitizers:
 # training runs in float, gradients are checked in double, from one source.
 #
-#   make CC=clang chapter5     another compiler
+#   make CC=clang chapter5     another compiler; also CC="ccache gcc", CC=/opt/bin/gcc-14
 #   make ARCH=x86-64-v3 ...    for other machines than this one (default: native)
 #   make OPENMP=-fopenmp-simd  without threads
 #   make V=1 ...               show every command whole
 #   make NVCC= ...             as if CUDA were not installed
-#   make CUDA_ARCH="80 90" ... for these compute capabilities (default: the card's)
+#   make CUDA_ARCH="80 90" ... for these compute capabilities (default: the card's, if any)
+#   make CFLAGS=-O1 ...        more flags, after the course's own; so CPPFLAGS, CXXFLAGS,
+#                              LDFLAGS and LDLIBS; EXTRA for C and C++
 
 CHAPTERS := 1 2 3 4 5 6
 MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules
-Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)')
+Q := $(if $(filter-out 0,$(V)),,@)
+say = $(if $(Q),@$(if $(SILENT),:,printf '  %-5s %s\n' $(1) '$(2)'))
+
+ifeq ($(wildcard common/make/compiler.mk),)
+$(error run make in the folder of its Makefile: make -C FOLDER)
+endif
 
 # ---- what the machine has ---------------------------------------------------
 
-# gcc where there is one, else clang; `make CC=...` decides otherwise. Where there
-# is none yet, gcc is what `make setup` will install.
-ifeq ($(origin CC),default)
-CC := $(notdir $(firstword $(shell command -v gcc) $(shell command -v clang) gcc))
-endif
 ARCH := native
-BUILD := build/$(notdir $(CC))
-
-# The C++ compiler that belongs to the C compiler: kernels on the CPU.
-CXX := $(if $(filter %cc,$(CC:%gcc=%)),$(CC:%cc=%c++),$(subst clang,clang++,$(subst gcc,g++,$(CC))))
-
-CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN)
-
-# Asked once, when first needed: after `setup` in `make setup chapter5`.
-once = $(eval $(1) := $(shell $(2)))$($(1))
-try = printf '%s\n' '$(1)' | $(CC) $(2) -x c - -o /dev/null 2>/dev/null && echo '$(2)'
-MAIN := int main(void) { return 0; }
-OPENMP = $(call once,OPENMP,$(call try,$(MAIN),-fopenmp) || echo -fopenmp-simd)
-CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/null)
+CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || echo 1)
+include common/make/compiler.mk
 
 # ---- flags ------------------------------------------------------------------
 
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
 # liberty taken with floating point. The other two -fno- give up errno and traps,
 # which nothing here uses, and change no result.
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas
-ifneq ($(findstring clang,$(CC)),)
-WARNINGS += -Wno-pass-failed # double has no vector erfc: said in every loop with one
-endif
-OPTIMISE := -O3 -march=$(ARCH) -ffp-contract=fast -fno-math-errno -fno-trapping-math
+# clang's -Wno-pass-failed: double has no vector erfc, said in every loop with one.
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas \
+           $(if $(filter clang,$(KIND)),-Wno-pass-failed)
+OPTIMISE = -O3 $(MACHINE) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 INCLUDES := $(addprefix -I,$(MODULE_DIRS))
-CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA)
-ALL_CFLAGS = $(CFLAGS) $(OPENMP) $(INCLUDES) -MMD -MP
-LDLIBS := -lm
+NO_LTO = $(if $(findstring -flto,$(CC) $(EXTRA) $(CFLAGS) $(CXXFLAGS)),-fno-lto) # joins need objects
+ALL_CFLAGS = $(OPTIMISE) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) $(NO_LTO) \
+             -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) $(INCLUDES) -MMD -MP
+LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
+LINK_LIBS = $(LDLIBS) -lm
+no_list = $(filter-out -MMD -MP,$(1)) # of the headers that are read
 # Accesses beyond an object are AddressSanitizer's to find: UBSan's object-size would
 # find some of them before it, in other words, as each compiler can tell.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=all \
@@ -63,29 +56,11 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize
 
 # Kernels (.cu) on the CPU: C++ without its library, with cuda_on_cpu's cuda_runtime.h.
 CUDA_DIR := chapters/06_cuda_training
-CXXFLAGS = -std=c++17 -D_XOPEN_SOURCE=700 $(OPTIMISE) -g $(WARNINGS) $(EXTRA) \
-           -fno-exceptions -fno-rtti -Wno-sign-conversion # CUDA's indices are unsigned
-# Watched kernels are compiled by g++ where there is one: clang leaves out accesses that
-# can't be half of a race, so that nothing could be counted.
-WATCHED_CXX := $(firstword $(shell command -v g++) $(CXX))
-ALL_CXXFLAGS = $(CXXFLAGS) -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
-
-# The same for a GPU, where there is nvcc: for this machine's card; without one, for
-# every architecture from 7.5 on that this nvcc knows (SASS for each major one, PTX
-# for what comes later).
-NVCC := $(firstword $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
-CUDA_HOME = $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
-CUDA_CARD = $(call once,CUDA_CARD,nvidia-smi --query-gpu=compute_cap --format=csv$(comma)noheader 2>/dev/null | tr -d . | grep -E '^[0-9]+$$' | sort -u)
-comma := ,
-CUDA_ARCH = $(CUDA_CARD)
-gencode = $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a)$(comma)code=sm_$(a))
-CUDA_FOR = $(if $(CUDA_ARCH),$(addprefix sm_,$(CUDA_ARCH)),every architecture from sm_75 on)
-CUBLASLT = $(call once,CUBLASLT,test -f $(CUDA_HOME)/include/cublasLt.h && echo yes)
-NVCCFLAGS = -std=c++17 -O3 -lineinfo $(if $(CUDA_ARCH),$(gencode),-arch=all-major) \
-            -Xcompiler -Wall$(comma)-Wextra $(if $(EXTRA),-Werror all-warnings) \
-            $(if $(CUBLASLT),-DHAVE_CUBLASLT) $(INCLUDES) -MMD -MP
-CUDA_LIBS = -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart_static \
-            $(if $(CUBLASLT),-lcublasLt) -lrt -ldl -lpthread
+# (CUDA's indices are unsigned.)
+ALL_CXXFLAGS = $(OPTIMISE) -g $(WARNINGS) -Wno-sign-conversion $(EXTRA) $(CPPFLAGS) $(CXXFLAGS) $(NO_LTO) \
+               -std=c++17 -D_XOPEN_SOURCE=700 -fno-exceptions -fno-rtti \
+               -I$(CUDA_DIR)/cuda_on_cpu $(INCLUDES) -MMD -MP
+CXX_LINK = $(CXX) $(OPENMP) $(EXTRA) $(CFLAGS) $(CXXFLAGS) $(NO_LTO) $(LDFLAGS)
 
 FLAVOURS := float double asan-float asan-double
 FLAGS_float :=
@@ -126,7 +101,7 @@ gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
 cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
 
 # In tests a loop's number may become an enum: gcc has no warning for that, clang has.
-TEST_FLAGS := -Itests -Itests/cuda $(if $(findstring clang,$(CC)),-Wno-sign-conversion)
+TEST_FLAGS = -Itests -Itests/cuda $(if $(filter clang,$(KIND)),-Wno-sign-conversion)
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
 PYTHON ?= python3
@@ -141,21 +116,22 @@ help: ## this list
 	@echo "make TARGET, where TARGET is"
 	@for n in $(CHAPTERS); do printf '  %-22s %s\n' chapter$$n \
 	    "build ./chapter$$n: $$(sed -n '1s/^# *//p' chapters/0$${n}_*/README.md)"; done
-	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+	@sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1\t\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | \
 	    while IFS='	' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
 
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
 	@sh common/scripts/setup.sh
 
 found: ## say which tools were found
-	@CC='$(CC)' OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(if $(NVCC),$(CUDA_FOR))' \
-	    sh common/scripts/found.sh
+	$(if $(SILENT),@:,@CC=$(call quote,$(CC)) OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(CUDA_FOR)' \
+	    MORE=$(call quote,$(strip $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(LDLIBS))) \
+	    sh common/scripts/found.sh)
 
 data: ## get Fashion-MNIST into data/fashion-mnist
 	@sh data/get_fashion_mnist.sh
 
-test: need-check need-patch ## run every test, plainly and under ASan and UBSan
-	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES)) \
+test: need-check need-cxx need-patch ## run every test, plainly and under ASan and UBSan
+	@$(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
 	    $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) run-tests
 
 test-quick: $(BUILD)/float/tests/run $(BUILD)/double/tests/run ## the tests, plainly
@@ -180,23 +156,23 @@ pages: ## write the notes' tables of equations anew, after lines have moved
 	@sh common/scripts/refresh_pages.sh
 
 studies: chapter5 ## train the variants of notes/studies.md, half an hour: notes/studies.csv; RUNS=norm: some
-	@COMPILER="$$($(CC) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(RUNS)
+	@COMPILER="$$($(COMPILER) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(RUNS)
 
 plots: need-gnuplot $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures
 	@sh plots/make_plots.sh plots/pictures $(BUILD)/float/tests/pictures/check
 $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need-libraries
 	@mkdir -p $(@D)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $< -lz -o $@
+	$(Q)$(LINK) $< -lz $(LINK_LIBS) -o $@
 
 report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a study group: build/report.md
-	@sh common/scripts/report.sh build/report.md '$(CC)' '$(OPTIMISE) $(OPENMP)' '$(NVCC)'
+	@sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' '$(if $(CUDA),$(NVCC))'
 
 compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
 	@$< '$(A)' '$(B)' $(TOL)
 $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
 
 format: ## clang-format every source (version 14)
 	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
@@ -205,10 +181,10 @@ lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 	@sh common/scripts/lint.sh
 
 compile_commands.json: FORCE ## for editors: how each source is compiled
-	@sh common/scripts/compile_commands.sh '$(CC)' '$(ALL_CFLAGS)' '$(CXX)' '$(ALL_CXXFLAGS)' >$@
+	@sh common/scripts/compile_commands.sh $(call quote,$(CC)) $(call quote,$(ALL_CFLAGS)) $(call quote,$(CXX)) $(call quote,$(ALL_CXXFLAGS)) >$@
 
 mutants: need-check need-patch ## plant known bugs, one at a time, and see each one caught
-	@sh tests/mutants/run.sh '$(CC)'
+	@BUILD='$(BUILD)' sh tests/mutants/run.sh $(call quote,$(CC))
 
 bench: $(BUILD)/float/tests/bench/run ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
 	@PYTHON='$(PYTHON)' $< $(BENCH)
@@ -235,18 +211,22 @@ mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%)
 
-.PHONY: run-tests need-compiler need-libraries need-check need-patch need-gnuplot
-CUDA_FLAVOURS := float asan-float $(if $(findstring clang,$(WATCHED_CXX)),,watched)
-FLAVOUR_RUNS := $(FLAVOURS:%=run-%) $(CUDA_FLAVOURS:%=run-cuda-%)
-.PHONY: $(FLAVOUR_RUNS)
+.PHONY: run-tests need-compiler need-libraries need-cxx need-check need-patch need-gnuplot
+CUDA_FLAVOURS := float asan-float watched
+CUDA_RUNS = run-cuda-float run-cuda-asan-float $(if $(filter gcc,$(WATCHED_KIND)),run-cuda-watched)
+.PHONY: $(FLAVOURS:%=run-%) $(CUDA_FLAVOURS:%=run-cuda-%)
 $(FLAVOURS:%=run-%): run-%: $(BUILD)/%/tests/run
 	@sh tests/run_flavour.sh $* $<
 $(CUDA_FLAVOURS:%=run-cuda-%): run-cuda-%: $(BUILD)/%/tests/cuda_run
 	@sh tests/run_flavour.sh $* $<
-run-tests: $(FLAVOUR_RUNS) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
-	@CC='$(CC)' sh tests/test_command_line.sh
+ifneq ($(filter run-tests,$(MAKECMDGOALS)),)
+run-tests: $(CUDA_RUNS)
+endif
+run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
+	@sh tests/test_build.sh '$(MAKE)'
+	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
-	@CC='$(CC)' sh tests/test_report.sh
+	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 
@@ -254,21 +234,28 @@ run-tests: $(FLAVOUR_RUNS) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
 need-compiler found data $(filter-out setup,$(MAKECMDGOALS)): | setup
 endif
+need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
+       sh common/scripts/need.sh
 need-compiler: | found
-	@sh common/scripts/need.sh compiler '$(CC)'
+	$(need) compiler $(call no_list,$(ALL_CFLAGS) $(LDFLAGS))
+need-cxx: | need-compiler
+	$(need) cxx $(call no_list,$(ALL_CXXFLAGS))
 need-libraries: | need-compiler
-	@sh common/scripts/need.sh libraries '$(CC)'
+	$(need) libraries $(call no_list,$(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS))
 need-check: | need-libraries
-	@sh common/scripts/need.sh check '$(CC)'
+	$(need) check $(call no_list,$(ALL_CFLAGS) $(LDFLAGS) $(CHECK_FLAGS) $(LDLIBS))
 need-patch need-gnuplot: need-%: | need-compiler
-	@sh common/scripts/need.sh $* '$(CC)'
+	$(need) $*
 
 # ---- objects ----------------------------------------------------------------
 
-# Rebuild everything when the compiler's flags change.
+# Rebuild everything when the compiler or its flags change; link anew when what is linked
+# does, though every part is old.
+stamp = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
 $(BUILD)/flags: FORCE | need-compiler
-	@mkdir -p $(@D)
-	@echo '$(ALL_CFLAGS)' | cmp -s - $@ || echo '$(ALL_CFLAGS)' > $@
+	$(call stamp,$(COMPILED_BY) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LINK_LIBS) $(foreach f,$(FLAVOURS),$(FLAGS_$(f))))
+$(BUILD)/cxx-flags: FORCE | need-cxx
+	$(call stamp,$(CXX_COMPILED_BY) $(WATCHED_CXX) $(ALL_CXXFLAGS) $(KERNEL_FLAGS_watched) $(OPENMP))
 .PHONY: FORCE
 FORCE:
 
@@ -276,10 +263,10 @@ define flavour_rules
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) -c $$< -o $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< -o $$@
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 	$$(call say,link,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) -o $$@
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
@@ -290,11 +277,11 @@ TEST_HELPERS := $(addprefix tests/,check_helpers.c scratch.c small_run.c)
 CUDA_TEST_KERNELS := $(wildcard tests/cuda/*.cu)
 IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
 define cuda_flavour_rules
-$(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags | need-compiler
+$(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) $$(KERNEL_FLAGS_$(1)) -c $$< -o $$@
-$(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags | need-compiler
+	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) $$(KERNEL_FLAGS_$(1)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< -o $$@
+$(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
 	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) -c $$< -o $$@
@@ -302,19 +289,19 @@ $(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LDLIBS) -o $$@
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) -o $$@
 endef
 # clang's check of function types needs a C++ runtime that C programs don't link.
-CXX_ONLY_asan-float := $(if $(findstring clang,$(CC)),-fno-sanitize=function)
+CXX_ONLY_asan-float = $(if $(filter clang,$(KIND)),-fno-sanitize=function)
 # `watched`: the compiler calls cuda_on_cpu/watch.cpp before each access of a kernel.
-KERNEL_FLAGS_watched := -O2 -fsanitize=thread $(if $(findstring clang,$(WATCHED_CXX)),,-fno-tree-sra)
+KERNEL_FLAGS_watched = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),-fno-tree-sra)
 $(foreach flavour,float asan-float watched,$(eval $(call cuda_flavour_rules,$(flavour))))
 $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 
 $(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sources_for,5))
 	$(call say,join,$@)
-	$(Q)$(CC) -r -nostdlib $^ -o $@.all
-	$(Q)objcopy --wildcard --keep-global-symbol='cpu_*' $@.all $@
+	$(Q)$(JOIN) $^ -o $@.all
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='cpu_*' $@.all $@
 	@rm -f $@.all
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
 $(foreach f,$(FLAVOURS),$(call objects,$(f),$(wildcard tests/*.c))): | need-check
@@ -324,73 +311,31 @@ $(BUILD)/float/tests/bench/machine.o: FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) 
 $(call objects,float,$(wildcard tests/bench/*.c)): | need-libraries
 $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz -ldl $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
 # ---- programs ---------------------------------------------------------------
 
 # chapterN in float; and, in one more object, its gradient checks: the same layers
-# compiled in double, joined, with every name hidden but one.
+# compiled in double, joined, with every name hidden but one. Each compiler links a
+# program of its own; ./chapterN is a copy of the one that was asked for.
+put = @cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
 define chapter_rules
-chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
-             $(BUILD)/double/chapter$(1)_gradient_checks.o | found $(if $(filter 5,$(1)),need-libraries data)
+chapter$(1): $(BUILD)/chapter$(1) FORCE | found $(if $(filter 5,$(1)),data)
+	$$(put)
+$(BUILD)/chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
+             $(BUILD)/double/chapter$(1)_gradient_checks.o $(if $(filter 5,$(1)),| need-libraries)
 	$$(call say,link,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LDLIBS) -o $$@
+	$$(Q)$$(LINK) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LINK_LIBS) -o $$@
 $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call demos_of,$(1)) $(call sources_for,$(1)))
 	$$(call say,join,$$@)
-	$$(Q)$$(CC) -r -nostdlib $(call seen,$(1)) $$^ -o $$@.all
-	$$(Q)objcopy $(call IN_DOUBLE_OF,$(1)) $$@.all $$@
+	$$(Q)$$(JOIN) $(call seen,$(1)) $$^ -o $$@.all
+	$$(Q)$$(OBJCOPY) $(call IN_DOUBLE_OF,$(1)) $$@.all $$@
 	@rm -f $$@.all
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
 
-# chapter 6 holds its kernels for cuda_on_cpu twice, plain and watched, each joined into
-# an object that hides every name but one; and, where there is nvcc, for a GPU.
-$(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
-$(BUILD)/watched/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_watched -c $< -o $@
-$(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< -o $@
-$(BUILD)/cuda/main.o: $(CUDA_DIR)/main.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DHAVE_CUDA -c $< -o $@
-$(BUILD)/cuda/flags: FORCE | need-compiler
-	@mkdir -p $(@D)
-	@echo '$(NVCCFLAGS)' | cmp -s - $@ || echo '$(NVCCFLAGS)' > $@
-$(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
-	@mkdir -p $(@D)
-	$(call say,nvcc,$@ ($(CUDA_FOR)))
-	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
-$(BUILD)/cuda/tests/main.o: tests/cuda/main.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -DON_A_GPU -Itests -Itests/cuda -c $< -o $@
-$(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.c,$(CUDA_TESTS)) $(DEVICE_C) $(TEST_HELPERS) $(CHAPTER6_C)) \
-    $(BUILD)/cuda/tests/main.o $(call gpu_objects,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o
-	$(call say,link,$@)
-	$(Q)$(CXX) $(OPENMP) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LDLIBS) -o $@
-
-# Templates' functions come in groups of which a linker keeps one for a whole program:
-# --force-group-allocation makes them each copy's own.
-define cuda_on_cpu_rules
-$(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_objects,$(1))
-	$$(call say,join,$$@)
-	$$(Q)$$(CC) -r -nostdlib -Wl,--force-group-allocation $$^ -o $$@.all
-	$$(Q)objcopy --keep-global-symbol=$(3) $$@.all $$@
-	@rm -f $$@.all
-endef
-$(eval $(call cuda_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
-$(eval $(call cuda_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
-CHAPTER6_MAIN = $(if $(NVCC),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c)) \
-                $(call objects,float,$(filter-out %/main.c,$(ONCE_C)))
-CHAPTER6_GPU = $(if $(NVCC),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
-chapter6: $(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
-          $(BUILD)/watched/cuda_on_cpu.o $(CHAPTER6_GPU) | found need-libraries data
-	$(call say,link,$@)
-	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(if $(NVCC),$(CUDA_LIBS)) $(LDLIBS) -o $@
+include common/make/systems.mk
+include common/make/cuda.mk
 
 # ---- exercises ----------------------------------------------------------------
 
@@ -417,43 +362,40 @@ SUITES_5 := patch_embedding vit vit_variants cross_entropy adamw schedule
 SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 
 ifneq ($(filter $(N),$(CHAPTERS)),)
-$(BUILD)/double/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
-$(BUILD)/float/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 ifneq ($(N),6)
 $(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART)))
 	@mkdir -p $(@D)
-	$(Q)objcopy --redefine-sym dropout_apply=dropout_apply_graded $< $@
+	$(Q)$(OBJCOPY) --redefine-sym dropout_apply=dropout_apply_graded $< $@
 $(GRADE): $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
 $(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
              $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries data)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
 $(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -r -nostdlib $(call seen,$(N)) $^ -o $@.all
-	$(Q)objcopy $(call IN_DOUBLE_OF,$(N)) $@.all $@
+	$(Q)$(JOIN) $(call seen,$(N)) $^ -o $@.all
+	$(Q)$(OBJCOPY) $(call IN_DOUBLE_OF,$(N)) $@.all $@
 	@rm -f $@.all
 $(BUILD)/double/$(MINE)/tests: $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CHECK_FLAGS) -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
 MINE_TESTS := $(BUILD)/double/$(MINE)/tests
 else
 MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
 mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
-$(BUILD)/watched/$(WORK)/%.o: private EXTRA += $(MINE_FLAGS)
 $(GRADE): $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
 define mine_on_cpu_rules
 $(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -r -nostdlib -Wl,--force-group-allocation $$^ -o $$@.all
-	$$(Q)objcopy --keep-global-symbol=$(3) $$@.all $$@
+	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$^ -o $$@.all
+	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
 	@rm -f $$@.all
 endef
 $(eval $(call mine_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
@@ -461,12 +403,12 @@ $(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched
 $(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
                   $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries data
 	$(call say,link,$@)
-	$(Q)$(CXX) $(OPENMP) $^ -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(CXX_LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
 MINE_TESTS := $(BUILD)/float/$(MINE)/tests
 $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
     $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CHECK_FLAGS) -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
 endif
 .PHONY: mine-tests
 mine-tests: $(MINE)/chapter$(N) $(MINE_TESTS)

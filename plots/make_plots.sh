@@ -7,25 +7,49 @@ set -eu
 . common/scripts/portable.sh
 out=$1
 check=$2
-mkdir -p "$out" build/plots
+
+fail() {
+    echo "make plots: $1" >&2
+    exit 1
+}
+# writes FILE COMMAND...: its output to FILE; it must succeed.
+writes() {
+    file=$1
+    shift
+    "$@" >"$file" || fail "$1 failed: what it printed is in $file"
+}
+# anew NAME...: what is drawn below was written in this run.
+anew() {
+    for name in "$@"; do
+        rm -f "plots/$name.dat" 2>/dev/null && : >"plots/$name.dat" && rm "plots/$name.dat"
+    done 2>/dev/null || fail "plots/$name.dat can't be written: data and pictures go into plots/"
+}
+mkdir -p "$out" build/plots && [ -w "$out" ] && [ -w build/plots ] ||
+    fail "can't write into $out and build/plots"
+from_chapters="gradcheck_curve roofline attention_cost positional_encoding
+    gradient_norms_by_depth access_counts attention_scale layer_costs thread_scaling"
+from_a_model="learning_rates confusion_matrix patch_filters position_similarity
+    attention_distance attention_rollout attention_weights"
+# shellcheck disable=SC2086 # names
+anew $from_chapters gpu_ladders gpu_roofline
 
 echo "data: chapters 1 to 4, chapter 1's ladder, chapter 6's counts"
-./chapter1 >build/plots/chapter1.txt
-./chapter1 --ladder 512 >build/plots/ladder.txt
-for n in 2 3 4; do
-    "./chapter$n" >"build/plots/chapter$n.txt"
+for n in 1 2 3 4; do
+    writes "build/plots/chapter$n.txt" "./chapter$n"
 done
-./chapter6 --counts | awk '
+writes build/plots/ladder.txt ./chapter1 --ladder 512
+writes build/plots/counts.txt ./chapter6 --counts
+awk '
     /^(matmul|softmax|layer norm|bias and GELU|attention): / {
         ladder = $1 == "layer" ? "layer_norm" : $1 == "bias" ? "gelu" : $1
         sub(/:$/, "", ladder)
         if (/B\^T/) ladder = "matmul_NT"
     }
-    /^  [a-z]/ && NF >= 7 { 
+    /^  [a-z]/ && NF >= 7 {
         x += ladder == last ? 1 : 2
         last = ladder
         print ladder, $1, $7, x
-    }' >plots/access_counts.dat
+    }' build/plots/counts.txt >plots/access_counts.dat
 
 # What `make gpu-report` timed. Flops for a byte, from the loads that gpu_matmul.cu states:
 # 2 m n k of 4 bytes for 2 m n k flops, then 1/32, 1/64 and 1/128 of that.
@@ -68,7 +92,9 @@ fi
 model=chapter5.safetensors
 if [ -s "$model" ]; then
     echo "data: what $model has learned"
-    ./chapter5 --look "$model" >build/plots/look.txt
+    # shellcheck disable=SC2086 # names
+    anew $from_a_model
+    writes build/plots/look.txt ./chapter5 --look "$model"
 fi
 echo "data: training on 1, 2, 4 ... threads"
 cores=$(cores)
@@ -77,14 +103,16 @@ threads=1
 while [ "$threads" -le "$cores" ]; do
     # Images a second of each 50 steps, their median; the best of three runs, for what
     # else the machine does makes a run slower, never faster.
+    : >build/plots/scaling.dat
     for round in 1 2 3; do
-        ./chapter5 --steps 400 --epochs 2000 --threads "$threads" \
-            --save build/plots/scaling.safetensors --log build/plots/scaling.csv \
-            >"build/plots/scaling$round.txt"
+        writes "build/plots/scaling$round.txt" ./chapter5 --steps 400 --epochs 2000 \
+            --threads "$threads" --save build/plots/scaling.safetensors \
+            --log build/plots/scaling.csv
         awk -F, 'NR > 1 && $1 % 50 == 0 { if (last) print 50 * 64 / ($7 - last); last = $7 }' \
             build/plots/scaling.csv | sort -n |
-            awk '{ speed[NR] = $1 } END { print speed[int((NR + 1) / 2)] }'
-    done | sort -n | tail -n 1 | sed "s/^/$threads /" >>plots/thread_scaling.dat
+            awk '{ speed[NR] = $1 } END { print speed[int((NR + 1) / 2)] }' >>build/plots/scaling.dat
+    done
+    sort -n build/plots/scaling.dat | tail -n 1 | sed "s/^/$threads /" >>plots/thread_scaling.dat
     if [ "$threads" -lt "$cores" ] && [ $((threads * 2)) -gt "$cores" ]; then
         threads=$cores
     else
@@ -93,34 +121,49 @@ while [ "$threads" -le "$cores" ]; do
 done
 
 drawn=0
+left_out() { # left_out NAME WHY
+    [ -e "$out/$1.png" ] && older="; $out/$1.png is from an earlier run" || older=
+    echo "left out: $1: $2$older"
+}
+whole() { # whole PICTURE: an SVG has its end; what a PNG shows is looked at below
+    [ -s "$1" ] && case $1 in *.svg) tail -n 3 "$1" | grep -q '</svg>' ;; esac
+}
 draw() { # draw NAME DATA COMMAND: which writes the data
-    if [ ! -s "$2" ]; then
-        echo "left out: $1: there is no $2; $3 writes it"
+    if ! grep -q '^[^#]' "$2" 2>/dev/null; then
+        left_out "$1" "there is no $2; $3 writes it"
         return
     fi
     for format in png svg; do
-        gnuplot -c "plots/$1.gp" "$2" "$out/$1.$format"
+        rm -f "$out/$1.$format"
+        # -d: without the user's own settings
+        gnuplot -d -c "plots/$1.gp" "$2" "$out/$1.$format" 2>build/plots/gnuplot.txt &&
+            whole "$out/$1.$format" || {
+            rm -f "$out/$1.$format"
+            cat build/plots/gnuplot.txt >&2
+            fail "gnuplot can't draw $out/$1.$format from $2"
+        }
     done
+    pictures="$pictures $out/$1.png"
     drawn=$((drawn + 1))
 }
-for name in gradcheck_curve roofline attention_cost positional_encoding \
-    gradient_norms_by_depth access_counts attention_scale layer_costs thread_scaling; do
+pictures=
+for name in $from_chapters; do
     draw "$name" "plots/$name.dat" "a chapter"
 done
 draw training_curves chapter5.csv ./chapter5
 for name in position_ablation pooling norm_placement; do
     draw "$name" notes/studies.csv "make studies"
 done
-for name in learning_rates confusion_matrix patch_filters position_similarity \
-    attention_distance attention_rollout attention_weights; do
+for name in $from_a_model; do
     if [ -s "$model" ]; then
         draw "$name" "plots/$name.dat" "./chapter5 --look $model"
     else
-        echo "left out: $name: there is no $model; ./chapter5 trains it in two minutes"
+        left_out "$name" "there is no $model; ./chapter5 trains it in two minutes"
     fi
 done
 for name in gpu_ladders gpu_roofline; do
     draw "$name" "plots/$name.dat" "make gpu-report, on a machine with a GPU,"
 done
-"$check" "$out"/*.png
+# shellcheck disable=SC2086 # names
+"$check" $pictures || fail "a picture shows nothing, as said above"
 echo "$drawn pictures, as PNG and SVG, in $out"

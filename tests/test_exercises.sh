@@ -5,7 +5,7 @@
 # of it is "not written yet", at the line to be written; the sources' own solution
 # passes. Every planted bug of tests/mutants that lies within an exercise is found to be
 # wrong and is called by its name; every name that the grader knows is proved so, and
-# every wrong answer that has one. Each grading takes less than 10 seconds.
+# every wrong answer that has one.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
@@ -184,12 +184,6 @@ chapter() { # chapter N
         done
 
     [ "$n" = 2 ] && mine_says
-    solve "$n"
-    from=$(date +%s)
-    touch "$first"
-    run_make "$n" grade >/dev/null
-    [ $(($(date +%s) - from)) -lt 10 ]
-    report $? "chapter $n: graded within 10 seconds"
 }
 
 # Marks that don't fit together are refused.

@@ -1,36 +1,150 @@
 #!/bin/sh
-# need.sh WHAT CC: one line naming the package when WHAT (compiler, libraries, check,
-# patch, gnuplot) is missing, instead of the compiler's errors. Nothing is installed.
+# need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
+# check, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a compiler's
+# errors. CC, COMPILER (the word of CC that compiles), CXX and OBJCOPY come from make.
+# Nothing is installed.
+# shellcheck disable=SC2086 # CC and CXX may be several words
+set -u
 what=$1
-cc=$2
+shift
+: "${CC:=cc}" "${COMPILER:=${CC##* }}" "${CXX:=c++}" "${OBJCOPY:=objcopy}"
+scratch=build/.need.$$
+trap 'rm -f "$scratch" "$scratch".*' EXIT
 
-fail() {
-    echo "make: $1 is missing: run 'make setup', or: sudo apt-get install $2" >&2
+say() {
+    echo "make: $*" >&2
     exit 1
 }
-
-header() {
-    printf '#include <%s>\n' "$1" | $cc -E -x c - >/dev/null 2>&1
+fail() { # fail WHAT PACKAGE: one that `make setup` installs
+    say "$1 is missing: run 'make setup', or: sudo apt-get install $2"
+}
+there() {
+    command -v "$1" >/dev/null 2>&1
+}
+build() { # build LANGUAGE FLAG...: does what comes on stdin compile and link?
+    language=$1
+    shift
+    $tool -x "$language" - "$@" -o "$scratch" >"$scratch.log" 2>&1
+}
+complaint() { # the first error of that
+    { grep -iE 'error|undefined|cannot' "$scratch.log" || cat "$scratch.log"; } | head -n 1 |
+        sed 's/^<stdin>:[0-9:]* //'
+}
+package_of() { # package_of COMPILER: Debian's, where it can be known
+    case $1 in
+    gcc | g++ | gcc-[0-9]* | g++-[0-9]* | clang | clang-[0-9]*) echo "$1" ;;
+    clang++*) echo "clang${1#clang++}" ;;
+    cc) echo gcc ;;
+    c++) echo g++ ;;
+    musl-gcc) echo musl-tools ;;
+    *-linux-*-gcc) echo "gcc-${1%-gcc}" ;;
+    *-linux-*-g++) echo "g++-${1%-g++}" ;;
+    esac
+}
+missing() { # missing VARIABLE COMMAND WORDS: a compiler that was asked for
+    package=$(package_of "$2")
+    case $2 in
+    gcc | g++) fail "$3 $2" "$2" ;;
+    esac
+    [ -z "$package" ] || say "$3 $2 is missing: sudo apt-get install $package"
+    say "$3 $2 is missing: make $1=... names another, or its path (without spaces)"
+}
+of_target() { # of_target PACKAGE: for the machine that is compiled for
+    case "$CC $($CC -dumpmachine 2>/dev/null)" in
+    *-m32* | *\ i?86-*) other=i386 ;;
+    *\ aarch64-*) other=arm64 ;;
+    *\ arm*hf) other=armhf ;;
+    *\ x86_64-*) other=amd64 ;;
+    *) other=$($CC -dumpmachine | cut -d- -f1) ;;
+    esac
+    case "$other $(uname -m)" in
+    "amd64 x86_64" | "arm64 aarch64" | "i386 i"*) echo "$1" ;;
+    *) [ "$other" = "$(uname -m)" ] && echo "$1" || echo "$1:$other" ;;
+    esac
+}
+library() { # library NAME PACKAGE HEADER FLAG...: does it compile and link?
+    name=$1
+    package=$(of_target "$2")
+    header=$3
+    shift 3
+    printf '#include <stdio.h>\n#include <%s>\nint main(void) { return 0; }\n' "$header" |
+        build c "$@" && return
+    [ "$package" = "${package%:*}" ] || say "$name for CC='$CC' is missing: sudo apt-get install $package"
+    fail "$name" "$package"
 }
 
+tool=$CC
 case $what in
 compiler)
-    command -v "$cc" >/dev/null 2>&1 || fail "the C compiler $cc" gcc
-    command -v objcopy >/dev/null 2>&1 || fail "objcopy" binutils
-    header stdio.h || fail "the C library's headers" libc6-dev
+    mkdir -p build 2>/dev/null && : 2>/dev/null >"$scratch" ||
+        say "nothing can be written into $PWD: build in a copy of it that is yours"
+    for word in $CC; do
+        case $word in -* | *=*) continue ;; esac
+        there "$word" || missing CC "$word" "the C compiler"
+        [ "$word" != "$COMPILER" ] || break
+    done
+    case ${COMPILER##*/} in
+    *++*) say "CC=$CC is a C++ compiler: CC is for C, CXX for C++" ;;
+    esac
+    there "$OBJCOPY" || [ "$(uname)" != Darwin ] || say "objcopy is missing, and macOS has" \
+        "none that joins its objects: build in a Linux container (notes/containers.md)"
+    there "$OBJCOPY" || fail objcopy binutils
+    if ! printf '%s\n' '#include <stdio.h>' '#include <math.h>' \
+        '#if __FAST_MATH__ || __FINITE_MATH_ONLY__' '#error -ffast-math: sums and NaN must hold' \
+        '#endif' 'int main(void) { return 0; }' | build c "$@" -lm; then
+        said=$(complaint)
+        echo 'int x;' | build c -c || say "CC='$CC' doesn't compile C: $(complaint)"
+        echo '#include <stdio.h>' | build c -c || case $CC in
+        *-m32*) say "the C library for CC='$CC' is missing: sudo apt-get install gcc-multilib" ;;
+        *) fail "the C library's headers" libc6-dev ;;
+        esac
+        say "CC='$CC' refuses these flags: $said"
+    fi
+    [ -s "$scratch" ] || say "CC='$CC' is not a C compiler: it makes nothing"
+    ;;
+cxx)
+    [ "$CXX" != "$CC" ] || say "which C++ compiler belongs to CC=$CC? make CXX=... names it (chapter 6)"
+    for word in $CXX; do
+        case $word in -* | *=*) continue ;; esac
+        there "$word" || missing CXX "$word" "chapter 6's C++ compiler"
+    done
+    tool=$CXX
+    echo 'int main() { return 0; }' | build c++ -c "$@" ||
+        say "CXX='$CXX' refuses these flags: $(complaint)"
     ;;
 libraries)
-    header zlib.h || fail "zlib (it reads .gz files)" zlib1g-dev
-    header jansson.h || fail "jansson (it reads checkpoints' JSON)" libjansson-dev
+    library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz
+    library "jansson (it reads checkpoints' JSON)" libjansson-dev jansson.h "$@" -ljansson
     ;;
 check)
-    command -v pkg-config >/dev/null 2>&1 || fail "pkg-config" pkg-config
-    pkg-config --exists check 2>/dev/null || fail "Check (the tests' library)" check
+    case "$*" in
+    *check*) ;;
+    *)
+        there pkg-config || fail "pkg-config" pkg-config
+        fail "Check (the tests' library)" check
+        ;;
+    esac
+    library "Check (the tests' library)" check check.h "$@"
+    ;;
+nvcc)
+    nvcc=$1
+    shift
+    [ -n "$nvcc" ] || say "CUDA_ARCH is given, but there is no nvcc: without it, chapter 6 runs on the emulator"
+    for arch in "$@"; do
+        case $arch in
+        all | all-major) continue ;;
+        esac
+        known=$("$nvcc" --list-gpu-code 2>/dev/null | sed 's/^sm_//' | tr '\n' ' ')
+        case " $known" in
+        *" $arch "* | ' ') ;;
+        *) say "CUDA_ARCH=$arch: this nvcc compiles for ${known}and all-major" ;;
+        esac
+    done
     ;;
 patch)
-    command -v patch >/dev/null 2>&1 || fail "patch (it plants bugs)" patch
+    there patch || fail "patch (it plants bugs)" patch
     ;;
 gnuplot)
-    command -v gnuplot >/dev/null 2>&1 || fail "gnuplot (it draws the pictures)" gnuplot-nox
+    there gnuplot || fail "gnuplot (it draws the pictures)" gnuplot-nox
     ;;
 esac

@@ -7,9 +7,9 @@ LC_ALL=C
 export LC_ALL
 unset CDPATH GREP_OPTIONS GREP_COLOR GREP_COLORS POSIXLY_CORRECT TAR_OPTIONS GZIP LANGUAGE
 # bash hands functions on to the shells that it starts; none may stand for a command.
-for name in awk cat cd chmod cmp cp cut date dirname find grep gzip head kill ls make \
+for portable_name in awk cat cd chmod cmp cp cut date dirname find grep gzip head kill ls make \
     mkdir mktemp mv od rm sed sleep sort tail touch tr uname wc xargs; do
-    unset -f $name 2>/dev/null || :
+    unset -f $portable_name 2>/dev/null || :
 done
 
 # cores: how many processors this machine lets us use.
@@ -35,10 +35,9 @@ new_scratch() {
 }
 
 # within SECONDS COMMAND...: its exit status, or 124 when it took longer and was killed.
-within() {
+within() (
     if command -v timeout >/dev/null 2>&1; then
-        timeout "$@"
-        return
+        exec timeout "$@"
     fi
     seconds=$1
     shift
@@ -56,8 +55,8 @@ within() {
     wait "$child" 2>/dev/null || status=$?
     kill "$watcher" 2>/dev/null
     [ "$status" -ne 137 ] || status=124
-    return "$status"
-}
+    exit "$status"
+)
 
 # md5_of FILE: by whichever program there is; nothing without one.
 md5_of() {
