@@ -8,12 +8,16 @@
  *            same three passes; the second and third find a short row in cache.
  *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
  *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes an
- *            element instead of 16; two exp an element instead of one.
+ *            element instead of 16; two exp an element instead of one. The maximum
+ *            begins at the lowest float, not at -infinity: where a row begins with a
+ *            score of -infinity, exp(-inf - -inf) would be NaN.
  *
  * All are limited by memory. Backward reads A and dA twice (the second time from
  * cache), writes dS: 12 bytes an element.
  */
 #include "gpu_softmax.h"
+
+#include <float.h>
 
 #include "gpu_kernel.h"
 
@@ -76,14 +80,14 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
     }
     /* exercise 6.3 */
     const float *s = S + static_cast<long>(i) * ld_S;
-    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    float *a = A + static_cast<long>(i) * ld_A, most = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
         const float x = scale * s[j], larger = fmaxf(most, x);
         sum = sum * expf(most - larger) + expf(x - larger);
         most = larger;
     }
     /* Each lane has a maximum and a sum relative to it: bring them to one maximum. A
-     * lane that had no column has -inf and 0: exp(-inf) is 0, nothing is added. */
+     * lane that had no column has the lowest float and 0: nothing is added. */
     const float all = warp_max(most);
     const float inverse = 1.0f / warp_sum(sum * expf(most - all));
     for (int j = lane; j < cols; j += 32) {
