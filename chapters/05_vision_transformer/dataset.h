@@ -50,6 +50,11 @@ void dataset_free(Dataset *dataset);
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
 
+/* dataset_class: the name of class k; -1 is none (argmax_row). */
+static inline const char *dataset_class(const Dataset *dataset, int k) {
+    return k < 0 ? "no class" : dataset->class_name[k];
+}
+
 /* What training does to an image; all zero: nothing. */
 typedef struct {
     int shift;     /* moved by up to this many pixels, each way and direction */

@@ -139,6 +139,9 @@ static bool save(const Run *r, Trainer *t, Error *error) {
 static bool end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!evaluation_check(&evaluation, error)) {
+        return false; /* the last epoch's checkpoint stays */
+    }
     progress_epoch(progress, t, &evaluation);
     return save(r, t, error);
 }
@@ -216,6 +219,9 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!evaluation_check(&evaluation, error)) {
+        return false;
+    }
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
         r->engine->download(t);

@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
     long count, correct;
+    long undecided; /* images whose logits name no class (argmax_row) */
     double loss;                                      /* mean, without smoothing */
     long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
 } Evaluation;
@@ -84,5 +85,12 @@ StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
 /* trainer_evaluate: the whole set, without augmentation and dropout. */
 void trainer_evaluate(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
                       Evaluation *result);
+
+/* evaluation_add: one more image; its prediction is argmax_row's, -1 for none. */
+void evaluation_add(Evaluation *evaluation, int label, int prediction);
+
+/* evaluation_check: false and an error if the logits of an image, or the mean loss, are
+ * not finite: then the accuracy says nothing about the model. */
+bool evaluation_check(const Evaluation *evaluation, Error *error);
 
 #endif
