@@ -323,6 +323,8 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -ljansson -lz -ldl $(LDLIBS) -o $@
 
+include common/make/fuzz.mk
+
 # ---- programs ---------------------------------------------------------------
 
 # chapterN in float; and, in one more object, its gradient checks: the same layers
