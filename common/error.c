@@ -9,10 +9,20 @@
 #include <unistd.h>
 
 bool error_set(Error *error, const char *format, ...) {
+    char whole[6000]; /* a path may have 4095 bytes */
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
+    vsnprintf(whole, sizeof whole, format, arguments);
     va_end(arguments);
+    const size_t most = sizeof error->text - 1, length = strlen(whole);
+    if (length <= most) {
+        memcpy(error->text, whole, length + 1);
+    } else { /* the reason is at the end: what is left out is the middle of a path */
+        const size_t begin = most / 3, end = most - begin - 3;
+        memcpy(error->text, whole, begin);
+        memcpy(error->text + begin, "...", 3);
+        memcpy(error->text + begin + 3, whole + length - end, end + 1);
+    }
     /* One line, also where a file's name or an option's value has more. */
     for (char *c = error->text; *c; c++) {
         *c = *c == '\n' || *c == '\r' ? ' ' : *c;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "number.h"
+
 #define FORMAT "vit-course 1"
 
 /* The three blocks of a run, and what stands before their tensors' names. */
@@ -20,7 +22,7 @@ static real *block_of(const Trainer *t, int which) {
 /* ---- saving -------------------------------------------------------------- */
 
 /* Settings and the few other numbers, as texts; returns how many. */
-enum { OTHER_TEXTS = 5 };
+enum { OTHER_TEXTS = 7 };
 
 static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
                       char (*values)[SETTINGS_TEXT]) {
@@ -35,8 +37,10 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->mean);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->deviation);
     snprintf(values[n++], SETTINGS_TEXT, "%s", FORMAT);
-    const char *keys[OTHER_TEXTS] = {"step", "train_images", "mean", "deviation",
-                                     "format"};
+    snprintf(values[n++], SETTINGS_TEXT, "%lu", (unsigned long)dataset->checksum);
+    snprintf(values[n++], SETTINGS_TEXT, "%.6f", t->last_loss);
+    const char *keys[OTHER_TEXTS] = {"step",   "train_images", "mean",     "deviation",
+                                     "format", "data_crc32",   "last_loss"};
     for (int i = 0; i < OTHER_TEXTS; i++) {
         texts[first + i] = (SafetensorsText){keys[i], values[first + i]};
     }
@@ -86,13 +90,11 @@ bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
 static bool read_number(const Safetensors *file, const char *key, double least,
                         double *value, Error *error) {
     const char *text = safetensors_metadata(file, key);
-    char *end;
     if (!text) {
         return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
                          file->path, key);
     }
-    *value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*value) || !(*value >= least)) {
+    if (!number_read(text, value) || !(*value >= least)) {
         *value = least;
         return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, key, text);
     }
@@ -136,6 +138,13 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
     return true;
 }
 
+/* What files of earlier versions lack: then it is -1. */
+static bool read_newer(const Safetensors *file, const char *key, double *value,
+                       Error *error) {
+    *value = -1;
+    return !safetensors_metadata(file, key) || read_number(file, key, 0, value, error);
+}
+
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
     Safetensors file;
     double step = 0, images = 0;
@@ -146,7 +155,9 @@ bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
               read_number(&file, "step", 0, &step, error) &&
               read_number(&file, "train_images", 1, &images, error) &&
               read_number(&file, "mean", 0, &info->mean, error) &&
-              read_number(&file, "deviation", 1e-9, &info->deviation, error);
+              read_number(&file, "deviation", 1e-9, &info->deviation, error) &&
+              read_newer(&file, "data_crc32", &info->checksum, error) &&
+              read_newer(&file, "last_loss", &info->last_loss, error);
     safetensors_close(&file);
     if (ok && (step > 1e15 || step != floor(step) || images > 1e9)) {
         return error_set(error, "%s: damaged: step %g, %g images", path, step, images);

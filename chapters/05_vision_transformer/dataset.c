@@ -122,13 +122,16 @@ static bool read_data(gzFile file, const char *path, Idx *idx, Error *error) {
     return after == 0;
 }
 
+enum { PATH_BYTES = 4200 }; /* more than any system opens */
+
 /* The file called `name` in the directory, with or without .gz. */
-static bool find_file(const char *directory, const char *name, char path[640]) {
+static bool find_file(const char *directory, const char *name, char path[PATH_BYTES]) {
     const char *ending[] = {"", ".gz"};
     for (int i = 0; i < 2; i++) {
         struct stat found;
-        snprintf(path, 640, "%s/%s%s", directory, name, ending[i]);
-        if (stat(path, &found) == 0 && S_ISREG(found.st_mode)) {
+        const int length =
+            snprintf(path, PATH_BYTES, "%s/%s%s", directory, name, ending[i]);
+        if (length < PATH_BYTES && stat(path, &found) == 0 && S_ISREG(found.st_mode)) {
             return true;
         }
     }
@@ -137,7 +140,7 @@ static bool find_file(const char *directory, const char *name, char path[640]) {
 
 static bool idx_load(const char *directory, const char *name, int ndim, Idx *idx,
                      Error *error) {
-    char path[640];
+    char path[PATH_BYTES];
     *idx = (Idx){0};
     if (!find_file(directory, name, path)) {
         return error_set(error, "%s: no file %s or %s.gz there", directory, name, name);
@@ -210,6 +213,16 @@ static bool set_load(ImageSet *set, const char *directory, const char *prefix,
 
 /* ---- the data set ------------------------------------------------------ */
 
+/* zlib counts in 32 bits. */
+static uint32_t checksum_of(uint32_t checksum, const unsigned char *bytes, long count) {
+    const long most = 1L << 30;
+    for (long at = 0; at < count; at += most) {
+        const long next = count - at < most ? count - at : most;
+        checksum = (uint32_t)crc32(checksum, bytes + at, (uInt)next);
+    }
+    return checksum;
+}
+
 /* Mean and deviation of the training pixels; sums of integers, so exact. */
 static void measure(Dataset *dataset) {
     const ImageSet *set = &dataset->train;
@@ -223,25 +236,31 @@ static void measure(Dataset *dataset) {
     const double variance = (double)squares / (double)count - mean * mean;
     dataset->mean = mean / 255.0;
     dataset->deviation = variance > 0 ? sqrt(variance) / 255.0 : 1.0;
+    dataset->checksum =
+        checksum_of(checksum_of(0, set->labels, set->count), set->pixels, count);
 }
 
-static void name_classes(Dataset *dataset) {
-    char path[640];
+/* classes.txt may be missing, but not be unreadable: without names images aren't
+ * mirrored, and another model is trained. */
+static bool name_classes(Dataset *dataset, const char *directory, Error *error) {
+    char path[PATH_BYTES], line[256];
     for (int k = 0; k < DATASET_CLASSES; k++) {
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%d", k);
     }
-    snprintf(path, sizeof path, "%s/classes.txt", dataset->directory);
-    FILE *file = fopen(path, "r");
+    const int length = snprintf(path, sizeof path, "%s/classes.txt", directory);
+    FILE *file = length < PATH_BYTES ? fopen(path, "r") : NULL;
     if (!file) {
-        return;
+        return errno == ENOENT || error_set(error, "%s: %s", path, strerror(errno));
     }
-    char line[256];
-    for (int k = 0; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
+    int k = 0;
+    for (; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
         line[strcspn(line, "\r\n")] = '\0';
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%.31s", line);
-        dataset->has_class_names = true;
     }
+    const bool failed = ferror(file) != 0;
     fclose(file);
+    dataset->has_class_names = k > 0;
+    return (!failed && k > 0) || error_set(error, "%s: there is no name in it", path);
 }
 
 bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
@@ -250,7 +269,6 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
     if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return error_set(error, "%s: no such directory", directory);
     }
-    snprintf(dataset->directory, sizeof dataset->directory, "%s", directory);
     if (!set_load(&dataset->train, directory, "train", error)) {
         return false;
     }
@@ -265,8 +283,11 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
         dataset_free(dataset);
         return false;
     }
+    if (!name_classes(dataset, directory, error)) {
+        dataset_free(dataset);
+        return false;
+    }
     measure(dataset);
-    name_classes(dataset);
     return true;
 }
 
@@ -280,10 +301,12 @@ static const char *sample_directory = "data/sample";
 const char *dataset_find(void) {
     const char *places[] = {"data/fashion-mnist", "/usr/share/datasets/fashion-mnist",
                             sample_directory};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        char path[640];
-        if (find_file(places[i], "train-images-idx3-ubyte", path)) {
-            return places[i];
+    const char *files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    for (size_t i = 0; i < 4 * (sizeof places / sizeof places[0]); i++) {
+        char path[PATH_BYTES];
+        if (find_file(places[i / 4], files[i % 4], path)) {
+            return places[i / 4];
         }
     }
     return NULL;

@@ -30,9 +30,9 @@ typedef struct {
 typedef struct {
     ImageSet train, test;
     double mean, deviation; /* of the training images' pixels, scaled to 0..1 */
+    uint32_t checksum;      /* CRC-32 of the training labels and pixels */
     char class_name[DATASET_CLASSES][32];
     bool has_class_names;
-    char directory[512];
 } Dataset;
 
 /*
@@ -45,7 +45,8 @@ void dataset_free(Dataset *dataset);
 
 /*
  * dataset_find: the first directory, of data/fashion-mnist, the Debian package's
- * and data/sample, that has the files; NULL if none has.
+ * and data/sample, that has any of the files: where some are missing, the data aren't
+ * quietly another directory's. NULL if none has one.
  */
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);

@@ -102,15 +102,13 @@ static int first_of(const ImageSet *set, int k) {
     return -1;
 }
 
-void gallery_images(Trainer *t, const Dataset *dataset) {
+bool gallery_images(Trainer *t, const Dataset *dataset, Error *error) {
     static const int classes[] = {0, 6, 8, 9};
     Arena plan = {0}, arena;
-    Error error;
     const int N = vit_patches(&t->settings.model);
     arena_tensor1(&plan, N);
-    if (!arena_make(&arena, &plan, "an attention map", &error)) {
-        printf("%s\n", error.text);
-        return;
+    if (!arena_make(&arena, &plan, "an attention map", error)) {
+        return false;
     }
     Tensor attention = arena_tensor1(&arena, N);
     printf("\nTest images (left) and where %s in the last layer (right)\n",
@@ -123,4 +121,5 @@ void gallery_images(Trainer *t, const Dataset *dataset) {
         }
     }
     arena_free(&arena);
+    return true;
 }

@@ -117,16 +117,16 @@ long trainer_total_steps(const Trainer *t) {
     return trainer_steps_per_epoch(t) * t->settings.epochs;
 }
 
+long trainer_warmup(const Trainer *t) {
+    const long tenth = trainer_total_steps(t) / 10;
+    return t->settings.warmup >= 0 ? t->settings.warmup : tenth < 1000 ? tenth : 1000;
+}
+
 static Schedule schedule_of(const Trainer *t) {
-    const long total = trainer_total_steps(t);
-    long warmup = t->settings.warmup;
-    if (warmup < 0) {
-        warmup = total / 10 < 1000 ? total / 10 : 1000;
-    }
     return (Schedule){.kind = t->settings.schedule,
                       .peak = t->settings.lr,
-                      .warmup = warmup,
-                      .total_steps = total,
+                      .warmup = trainer_warmup(t),
+                      .total_steps = trainer_total_steps(t),
                       .D = t->settings.model.block.D};
 }
 

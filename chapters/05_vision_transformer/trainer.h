@@ -38,6 +38,7 @@ typedef struct {
     int order_count;
     long order_epoch; /* which epoch it is of; -1: none yet */
     long step;        /* steps done */
+    double last_loss; /* of the last of them, as the log has it: run.c */
 } Trainer;
 
 typedef struct {
@@ -70,9 +71,11 @@ void trainer_free(Trainer *trainer);
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
 
-/* trainer_batch: the images' numbers of step trainer->step; trainer_rate: the learning
- * rate of step 1, 2, ...; trainer_augmentation: what happens to the images. */
+/* trainer_batch: the images' numbers of step trainer->step; trainer_warmup: the steps of
+ * the warm-up; trainer_rate: the learning rate of step 1, 2, ...; trainer_augmentation:
+ * what happens to the images. */
 const int *trainer_batch(Trainer *trainer);
+long trainer_warmup(const Trainer *trainer);
 double trainer_rate(const Trainer *trainer, long step);
 Augmentation trainer_augmentation(const Trainer *trainer, const Dataset *dataset);
 
