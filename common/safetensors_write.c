@@ -90,20 +90,42 @@ static bool make_header(Header *header, const SafetensorsEntry *entries, int cou
 
 /* ---- the file --------------------------------------------------------------- */
 
-/* What no reader would take: NaN and infinity. */
-static bool check_finite(const char *path, const SafetensorsEntry *entry,
-                         Error *error) {
-    const long count = tensor_count(entry->T);
+long safetensors_not_finite(Tensor T) {
+    const long count = tensor_count(T);
     for (long i = 0; i < count; i++) {
-        if (!isfinite(entry->T.data[i])) {
-            return error_set(error,
-                             "%s: not written: tensor %s has %s at [%ld]; what was "
-                             "there before is as it was",
-                             path, entry->name,
-                             isnan(entry->T.data[i]) ? "NaN" : "infinity", i);
+        if (!isfinite(T.data[i])) {
+            return i;
         }
     }
-    return true;
+    return -1;
+}
+
+static bool check_finite(const char *path, const SafetensorsEntry *entry,
+                         Error *error) {
+    const long at = safetensors_not_finite(entry->T);
+    return at < 0 ||
+           error_set(error,
+                     "%s: not written: tensor %s has %s at [%ld], which nobody "
+                     "could read; what was there before is as it was",
+                     path, entry->name, isnan(entry->T.data[at]) ? "NaN" : "infinity",
+                     at);
+}
+
+bool safetensors_may_replace(const char *path, Error *error) {
+    unsigned char bytes[9] = {0}; /* a length below 2^40, and a brace */
+    Error ignored;
+    FILE *file = regular_file_open(path, &ignored);
+    if (!file) {
+        return true;
+    }
+    const size_t got = fread(bytes, 1, sizeof bytes, file);
+    const bool ours = got == 0 || (got == sizeof bytes && bytes[5] == 0 &&
+                                   bytes[6] == 0 && bytes[7] == 0 && bytes[8] == '{');
+    fclose(file);
+    return ours || error_set(error,
+                             "%s: can't be written: what is there is no safetensors "
+                             "file; remove it, or give another name",
+                             path);
 }
 
 /* Bit for bit, the lowest byte first. */
@@ -168,7 +190,7 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
     for (int i = 0; i < count; i++) {
         expect_contiguous(entries[i].T);
     }
-    if (!new_file_begin(&file, path, error)) {
+    if (!safetensors_may_replace(path, error) || !new_file_begin(&file, path, error)) {
         return false;
     }
     if (!safetensors_put(file.file, path, entries, count, texts, text_count, error)) {

@@ -39,4 +39,11 @@ bool safetensors_put(FILE *file, const char *path, const SafetensorsEntry *entri
                      int count, const SafetensorsText *texts, int text_count,
                      Error *error);
 
+/* safetensors_not_finite: where T, which must be contiguous, has its first NaN or
+ * infinity; -1 if it has none. */
+long safetensors_not_finite(Tensor T);
+
+/* safetensors_may_replace: false if there is a file of another kind in that place. */
+bool safetensors_may_replace(const char *path, Error *error);
+
 #endif

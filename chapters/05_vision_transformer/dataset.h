@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "regular_file.h"
 #include "tensor.h"
 
 #define DATASET_CLASSES 10
@@ -32,7 +33,7 @@ typedef struct {
     double mean, deviation; /* of the training images' pixels, scaled to 0..1 */
     char class_name[DATASET_CLASSES][32];
     bool has_class_names;
-    char directory[512];
+    char directory[FILE_PATH_BYTES];
 } Dataset;
 
 /*
@@ -49,6 +50,9 @@ void dataset_free(Dataset *dataset);
  */
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
+
+/* dataset_has_file: is `path` one of the files of the data in this directory? */
+bool dataset_has_file(const char *directory, const char *path);
 
 /* What training does to an image; all zero: nothing. */
 typedef struct {

@@ -8,10 +8,12 @@
 #include "engine.h"
 #include "options.h"
 
-/* The exit status after Ctrl-C: 128 + SIGINT, as shells count. */
-#define RUN_INTERRUPTED 130
+/* run_files_check: the files that this run would write, as far as can be known before
+ * it: false if one can't be written, both are one, or one is the data's. */
+bool run_files_check(const Options *options, Error *error);
 
-/* run: the exit status; errors are printed as one line "chapter5: ...". */
+/* run: the exit status: 128 + the signal's number, as shells count, if one stopped it
+ * (130: Ctrl-C); errors are printed as one line "chapter5: ...". */
 int run(const Options *options, const Engine *engine);
 
 #endif
