@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "regular_file.h"
 #include "tensor.h"
 
 #define DATASET_CLASSES 10
@@ -50,6 +51,9 @@ void dataset_free(Dataset *dataset);
  */
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
+
+/* dataset_has_file: is `path` one of the files of the data in this directory? */
+bool dataset_has_file(const char *directory, const char *path);
 
 /* dataset_class: the name of class k; -1 is none (argmax_row). */
 static inline const char *dataset_class(const Dataset *dataset, int k) {

@@ -132,8 +132,10 @@ void options_help(const char *program) {
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         help_of(i);
     }
-    printf("\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong\n"
-           "usage, 130 stopped by Ctrl-C (the run is saved, and can be resumed).\n");
+    printf(
+        "\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong usage,\n"
+        "130 stopped by Ctrl-C, 143 by kill, 129 by a closed terminal, 141 because\n"
+        "nobody reads the output (the run is saved, and can be resumed).\n");
 }
 
 /* ---- parsing -------------------------------------------------------------- */

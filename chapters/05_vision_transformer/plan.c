@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "output.h"
+#include "progress.h"
 
 static bool is_given(const Options *o, const char *setting) {
     for (int i = 0; i < settings_count(); i++) {
@@ -17,25 +17,39 @@ static bool is_given(const Options *o, const char *setting) {
 
 /* ---- files ------------------------------------------------------------------- */
 
-static bool same_files(const Options *o, Error *error) {
-    if (output_same_file(o->save, o->log) ||
-        (o->resume && output_same_file(o->resume, o->log))) {
-        error_set(error, "%s can't be both the checkpoint and the log: give --log",
-                  o->log);
-        return true;
+/* Is the file one of the data's? */
+static bool is_data(const Options *o, const char *path) {
+    const char *directory = o->data ? o->data : dataset_find();
+    return directory && dataset_has_file(directory, path);
+}
+
+/* A run's checkpoint and its log are two files, and neither is the data's. */
+static bool check_names(const Options *o, Error *error) {
+    const char *written[] = {o->save, o->log};
+    for (int i = 0; i < 2; i++) {
+        if (is_data(o, written[i])) {
+            return error_set(error,
+                             "%s: can't be written: it is one of the data's files",
+                             written[i]);
+        }
     }
-    return false;
+    if (regular_file_same(o->save, o->log) ||
+        (o->resume && regular_file_same(o->resume, o->log))) {
+        return error_set(
+            error, "%s can't be both the checkpoint and the log: give --log", o->log);
+    }
+    return true;
 }
 
 /* What a run reads first and writes later: asked before it begins, not after its first
  * epoch. */
 static int check_files(Plan *p, const Options *o, Error *error) {
-    if (!o->eval && same_files(o, error)) {
+    if (!o->eval && !check_names(o, error)) {
         return 2;
     }
     const bool ok = (!p->from || checkpoint_info(p->from, &p->info, error)) &&
                     (o->eval || (checkpoint_can_save(o->save, error) &&
-                                 output_can_write(o->log, error)));
+                                 progress_can_log(o->log, error)));
     return ok ? 0 : 1;
 }
 

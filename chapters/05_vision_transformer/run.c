@@ -2,33 +2,18 @@
 #include "run.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "checkpoint.h"
+#include "file_lock.h"
 #include "gallery.h"
 #include "look.h"
 #include "output.h"
 #include "plan.h"
 #include "progress.h"
 #include "report.h"
-
-/* ---- Ctrl-C ----------------------------------------------------------------- */
-
-static volatile sig_atomic_t stop_asked;
-
-/* The first Ctrl-C lets the step finish; the second ends the program at once. */
-static void ask_to_stop(int signal_number) {
-    stop_asked = 1;
-    signal(signal_number, SIG_DFL);
-}
-
-static void watch_signals(void) {
-    struct sigaction action = {.sa_handler = ask_to_stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
+#include "stop.h"
 
 /* ---- getting ready ----------------------------------------------------------- */
 
@@ -73,41 +58,53 @@ typedef struct {
     const Dataset *dataset; /* the plan's */
 } Run;
 
-typedef enum { RUN_DONE, RUN_STOPPED, RUN_FAILED } RunEnd;
+/* RUN_UNLOGGED: the log can't be written; the weights are good. */
+typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
 
-static bool save(const Run *r, Trainer *t, Error *error) {
+/* The log first, so that no checkpoint is ahead of it. A log that can't be written must
+ * not cost the weights: they are saved all the same. */
+static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    Error log_error;
+    const bool logged = progress_sync(progress, &log_error);
     if (r->engine->download) {
         r->engine->download(t);
     }
-    return checkpoint_save(r->options->save, t, r->dataset, error);
+    if (!checkpoint_save(r->options->save, t, r->dataset, error)) {
+        return RUN_FAILED;
+    }
+    if (!logged) {
+        *error = log_error;
+    }
+    return logged ? RUN_DONE : RUN_UNLOGGED;
 }
 
 /* After each epoch: test, tell, save. */
-static bool end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
+static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
     if (!evaluation_check(&evaluation, error)) {
-        return false; /* the last epoch's checkpoint stays */
+        return RUN_FAILED; /* the last epoch's checkpoint stays */
     }
     progress_epoch(progress, t, &evaluation);
-    return save(r, t, error);
+    return save(r, t, progress, error);
 }
 
-static bool log_steps(Progress *progress, const StepResult *results, int count,
-                      Error *error) {
+static RunEnd log_steps(Progress *progress, const StepResult *results, int count,
+                        Error *error) {
     for (int i = 0; i < count; i++) {
         const StepResult *s = &results[i];
         if (!isfinite(s->loss) || !isfinite(s->gradient_norm)) {
-            return error_set(error,
-                             "step %ld: the loss is %g, its gradient's norm %g: try a "
-                             "lower --lr; nothing was saved since the last epoch",
-                             s->step, s->loss, s->gradient_norm);
+            error_set(error,
+                      "step %ld: the loss is %g, its gradient's norm %g: try a "
+                      "lower --lr; nothing was saved since the last epoch",
+                      s->step, s->loss, s->gradient_norm);
+            return RUN_FAILED;
         }
         if (!progress_step(progress, s, i == count - 1, error)) {
-            return false;
+            return RUN_UNLOGGED;
         }
     }
-    return true;
+    return RUN_DONE;
 }
 
 /* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
@@ -124,39 +121,64 @@ static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *e
         const int count = r->engine->steps(
             t, r->dataset, wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE,
             results);
-        if (!log_steps(progress, results, count, error)) {
-            return RUN_FAILED;
-        }
         t->last_loss = results[count - 1].loss;
-        if (t->step % per_epoch == 0 && !end_epoch(r, t, progress, error)) {
-            return RUN_FAILED;
+        RunEnd end = log_steps(progress, results, count, error);
+        if (end == RUN_DONE && t->step % per_epoch == 0) {
+            end = end_epoch(r, t, progress, error);
         }
-        if (stop_asked) {
+        if (end != RUN_DONE) {
+            return end;
+        }
+        if (stop_asked()) {
             return RUN_STOPPED;
         }
     }
     return RUN_DONE;
 }
 
+/* No two runs write one checkpoint, and a run's two files are two. */
+static bool open_files(const Run *r, const Trainer *t, Progress *progress,
+                       FileLock *lock, Error *error) {
+    const Options *o = r->options;
+    if (!file_lock_beside(lock, o->save, error)) {
+        return false;
+    }
+    if (!progress_begin(progress, t, o->log, error)) {
+        file_lock_release(lock);
+        return false;
+    }
+    return true;
+}
+
 static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
     const Options *o = r->options;
     Progress progress;
+    FileLock lock;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
-    if (!progress_begin(&progress, t, o->log, error)) {
+    if (!open_files(r, t, &progress, &lock, error)) {
         return false;
     }
-    watch_signals();
-    const RunEnd end = train_steps(r, t, &progress, error);
-    /* The weights first: a log that can't be written must not cost them. */
-    const bool saved = end != RUN_FAILED && save(r, t, error);
+    stop_watch();
+    RunEnd end = train_steps(r, t, &progress, error);
+    if (end != RUN_FAILED) {
+        Error save_error;
+        const RunEnd saved = save(r, t, &progress, &save_error);
+        if (saved != RUN_DONE) {
+            *error = save_error;
+            end = saved;
+        }
+    }
     Error log_error;
-    if (!progress_end(&progress, &log_error) && saved) {
+    if (!progress_end(&progress, &log_error) && end != RUN_FAILED &&
+        end != RUN_UNLOGGED) {
         *error = log_error;
-        return false;
+        end = RUN_UNLOGGED;
     }
-    *stopped = end == RUN_STOPPED;
-    return saved;
+    file_lock_release(&lock);
+    stop_unwatch();
+    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked());
+    return end == RUN_DONE || end == RUN_STOPPED;
 }
 
 /* ---- the whole ---------------------------------------------------------------- */
@@ -276,7 +298,7 @@ static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
         status = complain(o, &error, 1);
     } else if (stopped) {
         say_how_to_resume(o, &trainer);
-        status = RUN_INTERRUPTED;
+        status = 128 + stop_asked();
     } else {
         status = failed_checks(o);
     }
@@ -287,6 +309,7 @@ static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
 int run(const Options *o, const Engine *engine, Lesson *lesson) {
     Plan plan;
     Error error;
+    file_limit_is_an_error();
     const int status = plan_make(&plan, o, &error);
     if (status != 0) {
         return complain(o, &error, status);
