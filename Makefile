@@ -314,6 +314,8 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
+include common/make/fuzz.mk
+
 # ---- programs ---------------------------------------------------------------
 
 # chapterN in float; and, in one more object, its gradient checks: the same layers

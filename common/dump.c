@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "safetensors_write.h"
 
 enum { MOST = 160, MOST_TEXTS = 8, LONGEST = 192 };
@@ -109,7 +110,7 @@ int dump_run(const char *program, const char *path, DumpFunction *function) {
         return 1;
     }
     printf("every tensor of one pass: %s\n", path);
-    return 0;
+    return output_end(program, 0);
 }
 
 bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_float,

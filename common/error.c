@@ -8,14 +8,32 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A text of any length into error->text: what is too long loses its middle, not the
+ * end, which says what is wrong. */
+static void shorten(Error *error, const char *text) {
+    const size_t room = sizeof error->text - 1, length = strlen(text);
+    const size_t first = room / 4, last = room - first - 3;
+    if (length <= room) {
+        memcpy(error->text, text, length + 1);
+        return;
+    }
+    memcpy(error->text, text, first);
+    memcpy(error->text + first, "...", 3);
+    memcpy(error->text + first + 3, text + length - last, last + 1);
+}
+
 bool error_set(Error *error, const char *format, ...) {
+    char text[16384];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
+        snprintf(text, sizeof text, "%s", format);
+    }
     va_end(arguments);
-    /* One line, also where a file's name or an option's value has more. */
+    shorten(error, text);
+    /* One line of text, also where a file's name or an option's value has more. */
     for (char *c = error->text; *c; c++) {
-        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+        *c = (unsigned char)*c < ' ' || *c == 127 ? ' ' : *c;
     }
     return false;
 }

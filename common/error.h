@@ -24,7 +24,8 @@ typedef struct {
 
 /*
  * error_set: write the message (printf's format) and return false, so that
- * a function can end in `return error_set(error, "...", ...)`.
+ * a function can end in `return error_set(error, "...", ...)`. Of a message that is too
+ * long the middle is left out ("...").
  */
 bool error_set(Error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -60,7 +60,7 @@ void relu_backward(Tensor X, Tensor dY, Tensor dX) {
         const real *dy = tensor_row(dY, i);
         real *dx = tensor_row(dX, i);
         for (int j = 0; j < cols; j++) {
-            dx[j] = x[j] > 0 ? dy[j] : R(0);
+            dx[j] = x[j] > 0 ? dy[j] : x[j] <= 0 ? R(0) : x[j]; /* NaN stays NaN */
         }
     }
 }

@@ -33,6 +33,7 @@
 #endif
 
 #include "error.h"
+#include "workspace.h"
 
 /* ---- what the machine has ---------------------------------------------- */
 
@@ -323,8 +324,12 @@ typedef struct {
  * as long as to use it in a tile; from this many panels on it is worth it. */
 enum { PANELS_WORTH_PACKING_A = 8 };
 
-typedef real BlockOfA[MC * KC + LANES]; /* + LANES: a strip may write beyond it */
-typedef real BlockOfB[KC * NC + LANES];
+/* The packed blocks of a product, some 650 KB. Each ends with LANES numbers more, for
+ * a strip may write beyond it. */
+typedef struct {
+    _Alignas(64) real a[MC * KC + LANES];
+    _Alignas(64) real b[KC * NC + LANES];
+} Blocks;
 
 /* The panels of rows i0.. of A, at k0: packed, or where they lie. */
 static void take_panels(const Product *p, int i0, int mc, int k0, int kc, real *block,
@@ -361,8 +366,7 @@ static void multiply_block(const Product *p, int i0, int mc, int j0, int nc, int
 
 /* A whole product, on one thread. */
 static void multiply(const Product *p) {
-    static _Thread_local BlockOfA a_block __attribute__((aligned(64)));
-    static _Thread_local BlockOfB b_block __attribute__((aligned(64)));
+    Blocks *blocks = workspace_take(sizeof *blocks, "a matrix product");
     Operand panels[MC / MR];
     real start[NC];
 
@@ -376,16 +380,17 @@ static void multiply(const Product *p) {
             const int kc = smaller(KC, p->k - k0);
             for (int j = 0; j < nc; j += NR) {
                 pack(part(p->Bt, j0 + j, k0), smaller(NR, nc - j), kc,
-                     nc - j > LANES ? NR : LANES, b_block + (long)j * kc);
+                     nc - j > LANES ? NR : LANES, blocks->b + (long)j * kc);
             }
             for (int i0 = 0; i0 < p->m; i0 += MC) {
                 const int mc = smaller(MC, p->m - i0);
-                take_panels(p, i0, mc, k0, kc, a_block, panels);
-                multiply_block(p, i0, mc, j0, nc, kc, panels, b_block,
+                take_panels(p, i0, mc, k0, kc, blocks->a, panels);
+                multiply_block(p, i0, mc, j0, nc, kc, panels, blocks->b,
                                p->bias && k0 == 0 ? start : NULL, p->add || k0 > 0);
             }
         }
     }
+    workspace_give(blocks);
 }
 
 /* ---- threads ----------------------------------------------------------- */
@@ -420,7 +425,10 @@ static void multiply_on_threads(Product p) {
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++) {
             const Product mine = band(p, t, threads);
-            multiply(&mine);
+            if (mine.m > 0 &&
+                mine.n > 0) { /* more threads than bands: some have none */
+                multiply(&mine);
+            }
         }
         return;
     }

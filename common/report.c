@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
+
 static int failures_so_far;
 
 void report_title(const char *title) {
@@ -85,13 +87,9 @@ int report_verdict(const char *program, int failures) {
     failures += failures_so_far;
     if (failures == 0) {
         printf("\n%s: PASS: every check holds\n", program);
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            fprintf(stderr, "%s: its output can't be written\n", program);
-            return 1;
-        }
-        return 0;
+        return output_end(program, 0);
     }
     printf("\n%s: FAIL: %d check%s failed, see the lines that begin with FAIL\n",
            program, failures, failures == 1 ? "" : "s");
-    return 1;
+    return output_end(program, 1);
 }

@@ -2,148 +2,200 @@
 #include "safetensors_write.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "byte_order.h"
+#include "regular_file.h"
 
 /* ---- the header ----------------------------------------------------------- */
 
+/* The header is made twice: first counted only (text is NULL), then written. */
+typedef struct {
+    char *text;
+    size_t length, room; /* room: in text, with a 0 at its end */
+} Header;
+
+__attribute__((format(printf, 2, 3))) static void put(Header *to, const char *format,
+                                                      ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int length =
+        vsnprintf(to->text ? to->text + to->length : NULL,
+                  to->text ? to->room - to->length : 0, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (to->text && (size_t)length >= to->room - to->length)) {
+        bug("safetensors: a header longer than it was when counted");
+    }
+    to->length += (size_t)length;
+}
+
 /* As a string of JSON. */
-static void put_string(FILE *to, const char *text) {
-    fputc('"', to);
+static void put_string(Header *to, const char *text) {
+    put(to, "\"");
     for (; *text; text++) {
         const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            fprintf(to, "\\%c", c);
-        } else if (c < ' ') {
-            fprintf(to, "\\u%04X", c);
-        } else {
-            fputc(c, to);
-        }
+        put(to, c < ' ' ? "\\u%04X" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
     }
-    fputc('"', to);
+    put(to, "\"");
 }
 
-static void put_entry(FILE *to, const SafetensorsEntry *entry, long begin, long end) {
+static void put_entry(Header *to, const SafetensorsEntry *entry, int64_t begin,
+                      int64_t end) {
     put_string(to, entry->name);
-    fprintf(to, ":{\"dtype\":\"%s\",\"shape\":[", sizeof(real) == 4 ? "F32" : "F64");
+    put(to, ":{\"dtype\":\"%s\",\"shape\":[", sizeof(real) == 4 ? "F32" : "F64");
     for (int d = 0; d < entry->T.ndim; d++) {
-        fprintf(to, "%s%d", d > 0 ? "," : "", entry->T.shape[d]);
+        put(to, "%s%d", d > 0 ? "," : "", entry->T.shape[d]);
     }
-    fprintf(to, "],\"data_offsets\":[%ld,%ld]}", begin, end);
+    put(to, "],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}", begin, end);
 }
 
-/* The header as text, padded with spaces to a multiple of 8 bytes; NULL: no memory. */
-static char *make_header(const SafetensorsEntry *entries, int count,
-                         const SafetensorsText *texts, int text_count) {
-    char *text = NULL;
-    size_t length;
-    long begin = 0;
-    FILE *to = open_memstream(&text, &length);
-    if (!to) {
-        return NULL;
-    }
-    fprintf(to, "{\"__metadata__\":{");
+/* Padded with spaces to a multiple of 8 bytes. */
+static void put_header(Header *to, const SafetensorsEntry *entries, int count,
+                       const SafetensorsText *texts, int text_count) {
+    int64_t begin = 0;
+    put(to, "{\"__metadata__\":{");
     for (int i = 0; i < text_count; i++) {
-        fputs(i > 0 ? "," : "", to);
+        put(to, "%s", i > 0 ? "," : "");
         put_string(to, texts[i].key);
-        fputc(':', to);
+        put(to, ":");
         put_string(to, texts[i].text);
     }
-    fputc('}', to);
+    put(to, "}");
     for (int i = 0; i < count; i++) {
-        const long end = begin + tensor_count(entries[i].T) * (long)sizeof(real);
-        fputc(',', to);
-        put_entry(to, &entries[i], begin, end);
-        begin = end;
+        const int64_t bytes = (int64_t)tensor_count(entries[i].T) * (int)sizeof(real);
+        put(to, ",");
+        put_entry(to, &entries[i], begin, begin + bytes);
+        begin += bytes;
     }
-    fputc('}', to);
-    fflush(to); /* from here on length is known */
-    fprintf(to, "%*s", (int)((8 - length % 8) % 8), "");
-    const bool failed = ferror(to) != 0;
-    if (fclose(to) != 0 || failed) {
-        free(text);
-        return NULL;
+    put(to, "}");
+    put(to, "%*s", (int)((8 - to->length % 8) % 8), "");
+}
+
+static bool make_header(Header *header, const SafetensorsEntry *entries, int count,
+                        const SafetensorsText *texts, int text_count, Error *error) {
+    *header = (Header){NULL, 0, 0};
+    put_header(header, entries, count, texts, text_count);
+    const size_t room = header->length + 1;
+    *header = (Header){allocate(room, "a header", error), 0, room};
+    if (!header->text) {
+        return false;
     }
-    return text;
+    put_header(header, entries, count, texts, text_count);
+    return true;
 }
 
 /* ---- the file --------------------------------------------------------------- */
 
-static bool write_all(FILE *file, const char *header, const SafetensorsEntry *entries,
-                      int count) {
-    const uint64_t length = strlen(header);
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(length >> (8 * i));
+long safetensors_not_finite(Tensor T) {
+    const long count = tensor_count(T);
+    for (long i = 0; i < count; i++) {
+        if (!isfinite(T.data[i])) {
+            return i;
+        }
     }
-    bool ok =
-        fwrite(bytes, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length;
-    for (int i = 0; ok && i < count; i++) {
-        const size_t numbers = (size_t)tensor_count(entries[i].T);
-        ok = fwrite(entries[i].T.data, sizeof(real), numbers, file) == numbers;
-    }
-    return ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    return -1;
 }
 
-/* A rename is on the disk only when its directory is. */
-static void sync_directory(const char *path) {
-    char copy[600];
-    snprintf(copy, sizeof copy, "%s", path);
-    int directory = open(dirname(copy), O_RDONLY);
-    if (directory >= 0) {
-        fsync(directory);
-        close(directory);
+static bool check_finite(const char *path, const SafetensorsEntry *entry,
+                         Error *error) {
+    const long at = safetensors_not_finite(entry->T);
+    return at < 0 ||
+           error_set(error,
+                     "%s: not written: tensor %s has %s at [%ld], which nobody "
+                     "could read; what was there before is as it was",
+                     path, entry->name, isnan(entry->T.data[at]) ? "NaN" : "infinity",
+                     at);
+}
+
+bool safetensors_may_replace(const char *path, Error *error) {
+    unsigned char bytes[9] = {0}; /* a length below 2^40, and a brace */
+    Error ignored;
+    FILE *file = regular_file_open(path, &ignored);
+    if (!file) {
+        return true;
     }
+    const size_t got = fread(bytes, 1, sizeof bytes, file);
+    const bool ours = got == 0 || (got == sizeof bytes && bytes[5] == 0 &&
+                                   bytes[6] == 0 && bytes[7] == 0 && bytes[8] == '{');
+    fclose(file);
+    return ours || error_set(error,
+                             "%s: can't be written: what is there is no safetensors "
+                             "file; remove it, or give another name",
+                             path);
+}
+
+/* Bit for bit, the lowest byte first. */
+static bool write_numbers(FILE *file, const real *data, long count) {
+#ifdef REAL_IS_DOUBLE
+    uint64_t bits;
+#else
+    uint32_t bits;
+#endif
+    unsigned char bytes[1024 * sizeof bits];
+    for (long done = 0; done < count;) {
+        size_t used = 0;
+        for (; done < count && used < sizeof bytes; done++, used += sizeof bits) {
+            memcpy(&bits, &data[done], sizeof bits);
+            lowest_first_put(bits, (int)sizeof bits, bytes + used);
+        }
+        if (fwrite(bytes, 1, used, file) != used) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool write_all(FILE *file, const Header *header, const SafetensorsEntry *entries,
+                      int count) {
+    const uint64_t length = header->length;
+    unsigned char bytes[8];
+    lowest_first_put(length, 8, bytes);
+    bool ok = fwrite(bytes, 1, 8, file) == 8 &&
+              fwrite(header->text, 1, header->length, file) == header->length;
+    for (int i = 0; ok && i < count; i++) {
+        ok = write_numbers(file, entries[i].T.data, tensor_count(entries[i].T));
+    }
+    return ok && fflush(file) == 0;
+}
+
+bool safetensors_put(FILE *file, const char *path, const SafetensorsEntry *entries,
+                     int count, const SafetensorsText *texts, int text_count,
+                     Error *error) {
+    Header header;
+    for (int i = 0; i < count; i++) {
+        if (!check_finite(path, &entries[i], error)) {
+            return false;
+        }
+    }
+    if (!make_header(&header, entries, count, texts, text_count, error)) {
+        return false;
+    }
+    errno = 0;
+    const bool ok = write_all(file, &header, entries, count);
+    const int why = errno;
+    free(header.text);
+    return ok || error_set(error,
+                           "%s: can't be written: %s; what was there before is "
+                           "as it was",
+                           path, strerror(why));
 }
 
 bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
                        const SafetensorsText *texts, int text_count, Error *error) {
+    NewFile file;
     for (int i = 0; i < count; i++) {
         expect_contiguous(entries[i].T);
     }
-    char temporary[600];
-    const int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= (int)sizeof temporary) {
-        return error_set(error, "%.80s...: can't be written: the name is too long",
-                         path);
+    if (!safetensors_may_replace(path, error) || !new_file_begin(&file, path, error)) {
+        return false;
     }
-    struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
-        return error_set(error, "%s: can't be written: it is no regular file", path);
+    if (!safetensors_put(file.file, path, entries, count, texts, text_count, error)) {
+        new_file_drop(&file);
+        return false;
     }
-    char *header = make_header(entries, count, texts, text_count);
-    if (!header) {
-        return error_set(error, "%s: no memory for its header", path);
-    }
-    FILE *file = fopen(temporary, "wb");
-    if (!file) {
-        free(header);
-        return error_set(error, "%s: %s", temporary, strerror(errno));
-    }
-    bool ok = write_all(file, header, entries, count);
-    int why = errno;
-    free(header);
-    if (fclose(file) != 0 && ok) {
-        why = errno;
-        ok = false;
-    }
-    if (ok && rename(temporary, path) != 0) {
-        why = errno;
-        ok = false;
-    }
-    if (!ok) {
-        remove(temporary);
-        return error_set(error,
-                         "%s: can't be written: %s; what was there before is "
-                         "as it was",
-                         path, strerror(why));
-    }
-    sync_directory(path);
-    return true;
+    return new_file_end(&file, error);
 }

@@ -13,6 +13,8 @@
 #ifndef COMMON_SAFETENSORS_WRITE_H
 #define COMMON_SAFETENSORS_WRITE_H
 
+#include <stdio.h>
+
 #include "error.h"
 #include "tensor.h"
 
@@ -26,11 +28,22 @@ typedef struct {
 } SafetensorsText;
 
 /*
- * safetensors_write: all entries and texts into `path`. Written under a temporary
- * name beside it, flushed to the disk, then renamed: whatever happens, the file
- * that was there before is whole, or the new one is.
+ * safetensors_write: all entries and texts into `path`, which is written whole or not
+ * at all (regular_file.h). A NaN or infinity is an error: nobody could read the file.
  */
 bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
                        const SafetensorsText *texts, int text_count, Error *error);
+
+/* safetensors_put: the same into a file that is open; the errors name `path`. */
+bool safetensors_put(FILE *file, const char *path, const SafetensorsEntry *entries,
+                     int count, const SafetensorsText *texts, int text_count,
+                     Error *error);
+
+/* safetensors_not_finite: where T, which must be contiguous, has its first NaN or
+ * infinity; -1 if it has none. */
+long safetensors_not_finite(Tensor T);
+
+/* safetensors_may_replace: false if there is a file of another kind in that place. */
+bool safetensors_may_replace(const char *path, Error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* scratch.c: see scratch.h. */
 #include "scratch.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -89,6 +90,17 @@ Bytes read_bytes_of(const char *path) {
 
 bool file_exists(const char *path) {
     return access(path, F_OK) == 0;
+}
+
+int files_in_scratch(void) {
+    int count = -2; /* . and .. */
+    DIR *there = opendir(directory);
+    ck_assert_ptr_nonnull(there);
+    while (readdir(there)) {
+        count++;
+    }
+    closedir(there);
+    return count;
 }
 
 bool same_bytes(Bytes a, Bytes b) {

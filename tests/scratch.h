@@ -32,6 +32,8 @@ void write_text(const char *path, const char *text);
 void write_gzip(const char *path, const void *bytes, size_t count);
 Bytes read_bytes_of(const char *path);
 bool file_exists(const char *path);
+/* How many files and folders the scratch directory holds. */
+int files_in_scratch(void);
 bool same_bytes(Bytes a, Bytes b);
 
 /* The file's first `count` bytes are all that is left of it. */

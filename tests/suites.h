@@ -10,6 +10,7 @@
 Suite *tensor_suite(void);
 Suite *error_suite(void);
 Suite *arena_suite(void);
+Suite *workspace_suite(void);
 Suite *random_suite(void);
 Suite *real_math_suite(void);
 Suite *matmul_suite(void);

@@ -181,6 +181,8 @@ static const struct {
     {"\"step\":\"3\"", "\"step\":\"x\"", "damaged: step is \"x\""},
     {"\"step\":\"3\"", "\"step\":\"\" ", "damaged: step is \"\""},
     {"\"step\":\"3\"", "\"step\":3  ", "lacks \"step\""},
+    {"\"train_images\":\"20\"", "\"train_images\":\"2,\"", "train_images is \"2,\""},
+    {"\"mean\":\"0.4", "\"mean\":\"1.4", "mean is"},
     {"\"train_images\":\"20\"", "\"train_images\":\"-5\"", "train_images is \"-5\""},
     {"\"train_images\":\"20\"", "\"train_images\":\"00\"", "train_images is \"00\""},
     {"\"deviation\":\"0.25\"", "\"deviation\":\"0.00\"", "deviation is \"0.00\""},
@@ -213,15 +215,63 @@ START_TEST(damaged_metadata_give_a_line) {
 }
 END_TEST
 
-START_TEST(a_step_beyond_all_runs_is_damage) {
+/* What checkpoint_info would refuse is never written: the good file stays. */
+static void assert_not_saved(const char *path, Trainer *t, const Dataset *data,
+                             const char *words) {
+    const Bytes before = read_bytes_of(path);
+    Error error = {""};
+    ck_assert_msg(!checkpoint_save(path, t, data, &error), "saved; want %s", words);
+    assert_error_line(error, words);
+    assert_error_line(error, "what was there before is as it was");
+    ck_assert(same_bytes(read_bytes_of(path), before));
+    ck_assert_int_eq(files_in_scratch(), 1);
+}
+
+START_TEST(what_can_not_be_read_again_is_not_saved) {
     Dataset data = small_dataset(20, 10);
     const Settings s = small_settings();
     Trainer t = new_trainer(&s, &data);
-    CheckpointInfo info;
-    Error error = {""};
+    train_to(&t, &data, 3);
+    const char *path = saved(&t, &data, "made");
     t.step = 2000000000000000;
-    ck_assert(!checkpoint_info(saved(&t, &data, "made"), &info, &error));
-    assert_error_line(error, "made|damaged");
+    assert_not_saved(path, &t, &data, "made|not saved|step is \"2000000000000000\"");
+    t.step = 3;
+    data.deviation = 0;
+    assert_not_saved(path, &t, &data, "made|not saved|deviation is \"0\"");
+    data.deviation = NAN;
+    assert_not_saved(path, &t, &data, "made|not saved|deviation is \"nan\"");
+    data.deviation = 0.25;
+    t.settings.lr = INFINITY;
+    assert_not_saved(path, &t, &data, "made|not saved|lr is \"inf\"");
+    t.settings.lr = s.lr;
+    data.train.count = 0;
+    assert_not_saved(path, &t, &data, "made|not saved|train_images is \"0\"");
+    data.train.count = 20;
+    saved(&t, &data, "made");
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
+START_TEST(a_run_that_diverges_is_not_saved) {
+    Dataset data = small_dataset(20, 10);
+    const Settings s = small_settings();
+    Trainer t = new_trainer(&s, &data);
+    train_to(&t, &data, 3);
+    const char *path = saved(&t, &data, "made");
+    const long last = t.list.total - 1; /* head.bias[9] */
+    real *blocks[] = {t.weights, t.m, t.v};
+    const char *words[] = {"after step 3 head.bias has infinity at [9]|--lr",
+                           "after step 3 adamw.m.head.bias has infinity at [9]|--clip",
+                           "after step 3 adamw.v.head.bias has infinity at [9]|--lr"};
+    for (int i = 0; i < 3; i++) {
+        const real was = blocks[i][last];
+        blocks[i][last] = (real)INFINITY;
+        assert_not_saved(path, &t, &data, words[i]);
+        blocks[i][last] = (real)NAN;
+        assert_not_saved(path, &t, &data, "has NaN at [9]");
+        blocks[i][last] = was;
+    }
     trainer_free(&t);
     dataset_free(&data);
 }
@@ -295,7 +345,7 @@ START_TEST(a_full_disk_leaves_the_checkpoint_that_was_there) {
     ck_assert(!ok);
     assert_error_line(error, "kept|can't be written");
     ck_assert(same_bytes(read_bytes_of(path), before));
-    ck_assert(!file_exists(in_scratch("kept.tmp")));
+    ck_assert_int_eq(files_in_scratch(), 1);
     trainer_free(&t);
     dataset_free(&data);
 }
@@ -315,7 +365,8 @@ Suite *checkpoint_suite(void) {
     TCase *damage = add_scratch_case(suite, "damage");
     tcase_add_loop_test(damage, damaged_metadata_give_a_line, 0,
                         (int)(sizeof damages / sizeof damages[0]));
-    tcase_add_test(damage, a_step_beyond_all_runs_is_damage);
+    tcase_add_test(damage, what_can_not_be_read_again_is_not_saved);
+    tcase_add_test(damage, a_run_that_diverges_is_not_saved);
     tcase_add_test(damage, a_file_of_other_tensors_is_no_checkpoint);
     tcase_add_test(damage, a_trainer_of_another_shape_can_not_load_it);
     tcase_add_test(damage, a_checkpoint_without_a_moment_can_not_be_loaded);

@@ -325,7 +325,7 @@ static const struct {
 } bad_inputs[] = {
     {no_train_images, TRAIN_IMAGES "|no file"},
     {no_test_labels, TEST_LABELS "|no file"},
-    {a_directory_instead, TEST_IMAGES "|no file"},
+    {a_directory_instead, TEST_IMAGES "|folder, no regular file"},
     {empty_file, TRAIN_LABELS "|truncated"},
     {cut_in_magic, TRAIN_IMAGES "|truncated"},
     {cut_in_dimensions, TRAIN_IMAGES "|truncated"},

@@ -21,6 +21,17 @@ START_TEST(error_set_cuts_a_text_that_is_too_long) {
     Error error;
     ck_assert(!error_set(&error, "%s", long_text));
     ck_assert_uint_eq(strlen(error.text), sizeof error.text - 1);
+    ck_assert(!error_set(&error, "%s: why, and what to do", long_text));
+    ck_assert_uint_eq(strlen(error.text), sizeof error.text - 1);
+    ck_assert_ptr_nonnull(strstr(error.text, "xxx...xxx"));
+    ck_assert_ptr_nonnull(strstr(error.text, "x: why, and what to do"));
+}
+END_TEST
+
+START_TEST(error_set_makes_one_line_of_any_text) {
+    Error error;
+    error_set(&error, "%s: no such file", "a\nb\rc\033[31md\177\te");
+    ck_assert_str_eq(error.text, "a b c [31md  e: no such file");
 }
 END_TEST
 
@@ -84,6 +95,7 @@ Suite *error_suite(void) {
     TCase *errors = add_case(suite, "what the world causes");
     tcase_add_test(errors, error_set_formats_the_text_and_returns_false);
     tcase_add_test(errors, error_set_cuts_a_text_that_is_too_long);
+    tcase_add_test(errors, error_set_makes_one_line_of_any_text);
     tcase_add_test(errors, allocated_memory_is_zeroed_and_aligned_to_a_cache_line);
     tcase_add_test(errors, no_memory_comes_back_as_an_error_that_names_what_for);
 #ifndef WITH_ADDRESS_SANITIZER

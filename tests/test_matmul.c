@@ -319,6 +319,22 @@ START_TEST(large_products_agree_on_any_number_of_threads) {
 }
 END_TEST
 
+START_TEST(the_number_of_threads_changes_no_bit) {
+    const int sizes[][3] = {{331, 61, 67}, {41, 509, 67}, {3, 2, 200001}};
+    for (int s = 0; s < 3; s++) {
+        Case c = make_case(sizes[s][0], sizes[s][1], sizes[s][2]);
+        Tensor one = unset_tensor(c.before), many = unset_tensor(c.before);
+        use_threads(1);
+        matmul_nn(c.A, c.B, one);
+        for (int threads = 2; threads <= 64; threads *= 2) {
+            use_threads(threads);
+            matmul_nn(c.A, c.B, many);
+            assert_same_bits(many, one);
+        }
+    }
+}
+END_TEST
+
 START_TEST(more_threads_than_tiles_agree) {
     use_threads(7);
     assert_all_forms(3, 2, 200001);
@@ -443,6 +459,7 @@ Suite *matmul_suite(void) {
     tcase_add_test(properties, the_same_product_twice_has_the_same_bits);
     TCase *threads = add_case(suite, "threads");
     tcase_add_test(threads, large_products_agree_on_any_number_of_threads);
+    tcase_add_test(threads, the_number_of_threads_changes_no_bit);
     tcase_add_test(threads, more_threads_than_tiles_agree);
     tcase_add_test(threads, products_inside_a_parallel_region_agree);
     return suite;

@@ -16,6 +16,8 @@
 #include <omp.h>
 #endif
 
+#include "workspace.h"
+
 /* ---- shapes and parts ---------------------------------------------------- */
 
 typedef struct {
@@ -148,7 +150,7 @@ void ladder_blocked(Tensor A, Tensor B, Tensor C) {
  * read from left to right anyway.)
  */
 void ladder_packed(Tensor A, Tensor B, Tensor C) {
-    static _Thread_local real block[BLOCK_K * BLOCK_N] __attribute__((aligned(64)));
+    real *block = workspace_take(BLOCK_K * BLOCK_N * sizeof(real), "a block of B");
     const Sizes s = sizes_of(__func__, A, B, C);
     tensor_fill(C, 0);
     for (int j = 0; j < s.n; j += BLOCK_N) {
@@ -160,6 +162,7 @@ void ladder_packed(Tensor A, Tensor B, Tensor C) {
             add_row_by_row(part(A, 0, k, s.m, depth), packed, part(C, 0, j, s.m, cols));
         }
     }
+    workspace_give(block);
 }
 
 /* ---- rung 5: a tile in registers ------------------------------------------ */
@@ -268,8 +271,8 @@ static void add_block(int kc, const real *a_block, const real *b_block, Tensor C
  * multiply-adds, no longer at each one.
  */
 void ladder_micro_kernel(Tensor A, Tensor B, Tensor C) {
-    static _Thread_local real a_block[MC * KC] __attribute__((aligned(64)));
-    static _Thread_local real b_block[KC * NC] __attribute__((aligned(64)));
+    real *b_block = workspace_take((MC + NC) * KC * sizeof(real), "two blocks");
+    real *a_block = b_block + KC * NC;
     const Sizes s = sizes_of(__func__, A, B, C);
     tensor_fill(C, 0);
     for (int j = 0; j < s.n; j += NC) {
@@ -284,6 +287,7 @@ void ladder_micro_kernel(Tensor A, Tensor B, Tensor C) {
             }
         }
     }
+    workspace_give(b_block);
 }
 
 /* ---- rung 6: threads ------------------------------------------------------ */

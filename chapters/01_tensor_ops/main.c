@@ -10,10 +10,11 @@
  * double. Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "gradient_checks.h"
+#include "number.h"
+#include "output.h"
 #include "report.h"
 #include "tensor_ops_demos.h"
 
@@ -60,9 +61,8 @@ static int lesson(void) {
 
 /* --ladder, with N in `text`, or NULL; returns the exit status. */
 static int ladder(const char *text) {
-    char *end = NULL;
-    const long N = text ? strtol(text, &end, 10) : LADDER_DEFAULT;
-    if (text && (end == text || *end || N < LADDER_MIN || N > LADDER_MAX)) {
+    long N = LADDER_DEFAULT;
+    if (text && !number_read_whole(text, LADDER_MIN, LADDER_MAX, &N)) {
         fprintf(stderr,
                 "chapter1: --ladder takes a size from %d to %d, not \"%.60s\"\n",
                 LADDER_MIN, LADDER_MAX, text);
@@ -74,12 +74,15 @@ static int ladder(const char *text) {
 }
 
 int main(int argc, char **argv) {
+    if (!output_begin("chapter1")) {
+        return 1;
+    }
     if (argc == 1) {
         return lesson();
     }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_help();
-        return 0;
+        return output_end("chapter1", 0);
     }
     if (argc <= 3 && strcmp(argv[1], "--ladder") == 0) {
         return ladder(argc == 3 ? argv[2] : NULL);

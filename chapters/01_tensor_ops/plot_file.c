@@ -2,9 +2,9 @@
 #include "plot_file.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
+#include "output.h"
 #include "report.h"
 
 enum { PATH_BYTES = 128 };
@@ -17,8 +17,12 @@ static char *path_of(const char *name, char path[PATH_BYTES]) {
 FILE *plot_file_open(const char *name, const char *columns) {
     char path[PATH_BYTES];
     FILE *file = fopen(path_of(name, path), "w");
-    if (!file) {
+    if (!file && (errno == ENOENT || errno == EROFS)) {
         printf("Skipped: data for a plot, %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    if (!file) { /* an older file may be there, of another run */
+        report_check(false, "could not write %s: %s", path, strerror(errno));
         return NULL;
     }
     fprintf(file, "# %s\n", columns); /* looked at when the file is closed */
@@ -30,10 +34,9 @@ void plot_file_close(FILE *file, const char *name) {
     if (!file) {
         return;
     }
-    const bool written = !ferror(file);
-    if (fclose(file) != 0 || !written) {
-        remove(path_of(name, path));
-        report_check(false, "could not write %s: is the disk full?", path);
+    Error error;
+    if (!output_close(file, path_of(name, path), &error)) {
+        report_check(false, "%s", error.text);
         return;
     }
     printf("Data for a plot: %s. To draw it:\n", path_of(name, path));

@@ -11,6 +11,7 @@
 #include "attention_demos.h"
 #include "dump.h"
 #include "gradient_checks.h"
+#include "output.h"
 #include "report.h"
 
 static void print_help(void) {
@@ -37,9 +38,12 @@ static void print_equations(void) {
 }
 
 int main(int argc, char **argv) {
+    if (!output_begin("chapter2")) {
+        return 1;
+    }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_help();
-        return 0;
+        return output_end("chapter2", 0);
     }
     int status;
     if (dump_asked(argc, argv, "chapter2", chapter2_dump, chapter2_dump_in_double,

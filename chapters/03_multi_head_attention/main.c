@@ -15,6 +15,7 @@
 #include "demo_msa_instance.h"
 #include "demo_order.h"
 #include "dump.h"
+#include "output.h"
 #include "report.h"
 #include "demo_separate_heads.h"
 
@@ -128,6 +129,9 @@ static bool order_and_cost(Error *error) {
 }
 
 int main(int argc, char **argv) {
+    if (!output_begin("chapter3")) {
+        return 1;
+    }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("usage: ./chapter3 [--dump FILE [--double]]\n"
                "Multi-head attention and position encodings: prints the lesson's "
@@ -135,7 +139,7 @@ int main(int argc, char **argv) {
                "status 0 when every check holds.\n--dump FILE writes every tensor of a "
                "small pass for make compare, with --double in\ndouble, and nothing "
                "else.\n");
-        return 0;
+        return output_end("chapter3", 0);
     }
     int status;
     if (dump_asked(argc, argv, "chapter3", chapter3_dump, chapter3_dump_in_double,

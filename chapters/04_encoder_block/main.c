@@ -19,6 +19,7 @@
 #include "demo_encoder_pieces.h"
 #include "gradient_checks.h"
 #include "demo_gradient_depth.h"
+#include "output.h"
 #include "report.h"
 
 /* ---- counts -------------------------------------------------------------- */
@@ -118,6 +119,9 @@ static const char usage[] =
     "make compare, with --double in double, and nothing else.\n";
 
 int main(int argc, char **argv) {
+    if (!output_begin("chapter4")) {
+        return 1;
+    }
     NormPlace norm = PRE_NORM;
     int status;
     if (dump_asked(argc, argv, "chapter4", chapter4_dump, chapter4_dump_in_double,
@@ -128,7 +132,7 @@ int main(int argc, char **argv) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--help") == 0) {
             printf("%s", usage);
-            return 0;
+            return output_end("chapter4", 0);
         }
         if (strcmp(argv[i], "--norm") == 0 && strcmp(value, "pre") == 0) {
             norm = PRE_NORM;

@@ -1,12 +1,12 @@
 /* checkpoint.c: see checkpoint.h. */
 #include "checkpoint.h"
 
-#include <errno.h>
-#include <libgen.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "number.h"
 
 #define FORMAT "vit-course 1"
 
@@ -20,7 +20,7 @@ static real *block_of(const Trainer *t, int which) {
 /* ---- saving -------------------------------------------------------------- */
 
 /* Settings and the few other numbers, as texts; returns how many. */
-enum { OTHER_TEXTS = 5 };
+enum { OTHER_TEXTS = 7 };
 
 static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
                       char (*values)[SETTINGS_TEXT]) {
@@ -35,8 +35,10 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->mean);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->deviation);
     snprintf(values[n++], SETTINGS_TEXT, "%s", FORMAT);
-    const char *keys[OTHER_TEXTS] = {"step", "train_images", "mean", "deviation",
-                                     "format"};
+    snprintf(values[n++], SETTINGS_TEXT, "%lu", (unsigned long)dataset->checksum);
+    snprintf(values[n++], SETTINGS_TEXT, "%.17g", t->last_loss);
+    const char *keys[OTHER_TEXTS] = {"step",   "train_images", "mean",     "deviation",
+                                     "format", "data_crc32",   "last_loss"};
     for (int i = 0; i < OTHER_TEXTS; i++) {
         texts[first + i] = (SafetensorsText){keys[i], values[first + i]};
     }
@@ -44,14 +46,58 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
 }
 
 bool checkpoint_can_save(const char *path, Error *error) {
-    char copy[600];
-    snprintf(copy, sizeof copy, "%s", path);
-    const char *directory = dirname(copy);
-    if (access(directory, W_OK) != 0) {
-        return error_set(error, "%s: can't be written: directory %.200s: %s", path,
-                         directory, strerror(errno));
+    return new_file_possible(path, error) && safetensors_may_replace(path, error);
+}
+
+/* The tensors of all three blocks, each of which must be finite: a run that diverges
+ * leaves infinities in the moments before the loss shows any. */
+static bool make_entries(const char *path, const Trainer *t, SafetensorsEntry *entries,
+                         Error *error) {
+    for (int i = 0; i < 3 * t->list.count; i++) {
+        const Parameter *p = &t->list.list[i % t->list.count];
+        const int which = i / t->list.count;
+        snprintf(entries[i].name, sizeof entries[i].name, "%s%s", prefix[which],
+                 p->name);
+        entries[i].T = parameter_in(p, block_of(t, which));
+        const long at = safetensors_not_finite(entries[i].T);
+        if (at >= 0) {
+            return error_set(
+                error,
+                "%s: not saved: after step %ld %s has %s at [%ld]: the run "
+                "diverges, try a lower --lr or a --clip; what was there "
+                "before is as it was",
+                path, t->step, entries[i].name,
+                isnan(entries[i].T.data[at]) ? "NaN" : "infinity", at);
+        }
     }
     return true;
+}
+
+/* Is the file, which is not under its name yet, what checkpoint_info takes? */
+static bool check_new(NewFile *file, Error *error) {
+    CheckpointInfo info;
+    Error why;
+    if (!checkpoint_info(file->temporary, &info, &why)) {
+        return error_set(error,
+                         "%s: not saved, for it could not be read again: %s; what was "
+                         "there before is as it was",
+                         file->path, why.text);
+    }
+    return true;
+}
+
+static bool write_new(const char *path, const SafetensorsEntry *entries, int count,
+                      const SafetensorsText *texts, int text_count, Error *error) {
+    NewFile file;
+    if (!checkpoint_can_save(path, error) || !new_file_begin(&file, path, error)) {
+        return false;
+    }
+    if (!safetensors_put(file.file, path, entries, count, texts, text_count, error) ||
+        !check_new(&file, error)) {
+        new_file_drop(&file);
+        return false;
+    }
+    return new_file_end(&file, error);
 }
 
 bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
@@ -63,17 +109,10 @@ bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
         allocate((size_t)texts_wanted * sizeof *texts, "a checkpoint's texts", error);
     char(*values)[SETTINGS_TEXT] =
         allocate((size_t)texts_wanted * SETTINGS_TEXT, "a checkpoint's texts", error);
-    bool ok = entries && texts && values;
+    bool ok = entries && texts && values && make_entries(path, t, entries, error);
     if (ok) {
-        for (int i = 0; i < count; i++) {
-            const Parameter *p = &t->list.list[i % t->list.count];
-            const int which = i / t->list.count;
-            snprintf(entries[i].name, sizeof entries[i].name, "%s%s", prefix[which],
-                     p->name);
-            entries[i].T = parameter_in(p, block_of(t, which));
-        }
-        int n = make_texts(t, dataset, texts, values);
-        ok = safetensors_write(path, entries, count, texts, n, error);
+        const int n = make_texts(t, dataset, texts, values);
+        ok = write_new(path, entries, count, texts, n, error);
     }
     free(entries);
     free(texts);
@@ -83,18 +122,31 @@ bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
 
 /* ---- loading ------------------------------------------------------------- */
 
-static bool read_number(const Safetensors *file, const char *key, double least,
-                        double *value, Error *error) {
-    const char *text = safetensors_metadata(file, key);
-    char *end;
+/* The numbers beside the settings, and what is possible. */
+typedef struct {
+    const char *key;
+    double least, most;
+    bool whole;
+} Number;
+static const Number step_is = {"step", 0, 1e15, true},
+                    images_is = {"train_images", 1, 1e9, true},
+                    mean_is = {"mean", 0, 1, false},
+                    deviation_is = {"deviation", 1e-9, 1, false},
+                    checksum_is = {"data_crc32", 0, UINT32_MAX, true},
+                    last_loss_is = {"last_loss", 0, DBL_MAX, false};
+
+static bool read_number(const Safetensors *file, const Number *n, double *value,
+                        Error *error) {
+    const char *text = safetensors_metadata(file, n->key);
     if (!text) {
         return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
-                         file->path, key);
+                         file->path, n->key);
     }
-    *value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*value) || !(*value >= least)) {
-        *value = least;
-        return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, key, text);
+    if (!number_read(text, value) || !(*value >= n->least && *value <= n->most) ||
+        (n->whole && *value != floor(*value))) {
+        *value = n->least;
+        return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, n->key,
+                         text);
     }
     return true;
 }
@@ -136,6 +188,13 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
     return true;
 }
 
+/* What files of earlier versions lack: then it is -1. */
+static bool read_newer(const Safetensors *file, const Number *n, double *value,
+                       Error *error) {
+    *value = -1;
+    return !safetensors_metadata(file, n->key) || read_number(file, n, value, error);
+}
+
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
     Safetensors file;
     double step = 0, images = 0;
@@ -143,14 +202,13 @@ bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
         return false;
     }
     bool ok = read_settings(&file, &info->settings, error) &&
-              read_number(&file, "step", 0, &step, error) &&
-              read_number(&file, "train_images", 1, &images, error) &&
-              read_number(&file, "mean", 0, &info->mean, error) &&
-              read_number(&file, "deviation", 1e-9, &info->deviation, error);
+              read_number(&file, &step_is, &step, error) &&
+              read_number(&file, &images_is, &images, error) &&
+              read_number(&file, &mean_is, &info->mean, error) &&
+              read_number(&file, &deviation_is, &info->deviation, error) &&
+              read_newer(&file, &checksum_is, &info->checksum, error) &&
+              read_newer(&file, &last_loss_is, &info->last_loss, error);
     safetensors_close(&file);
-    if (ok && (step > 1e15 || step != floor(step) || images > 1e9)) {
-        return error_set(error, "%s: damaged: step %g, %g images", path, step, images);
-    }
     info->step = (long)step;
     info->train_images = (long)images;
     return ok;
@@ -162,7 +220,7 @@ bool checkpoint_load(const char *path, Trainer *t, Error *error) {
     if (!safetensors_open(&file, path, error)) {
         return false;
     }
-    bool ok = read_number(&file, "step", 0, &step, error);
+    bool ok = read_number(&file, &step_is, &step, error);
     for (int i = 0; ok && i < 3 * t->list.count; i++) {
         const Parameter *p = &t->list.list[i % t->list.count];
         const int which = i / t->list.count;

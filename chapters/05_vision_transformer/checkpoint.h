@@ -19,12 +19,19 @@ typedef struct {
     long step;
     long train_images; /* how many the run was trained on */
     double mean, deviation;
+    double checksum;  /* Dataset's; -1: the file is older than that */
+    double last_loss; /* of step `step`, as the log has it; -1: the same */
 } CheckpointInfo;
 
 /* checkpoint_can_save: false, and why, if there is no writing there: asked before a
  * run begins, not after its first epoch. */
 bool checkpoint_can_save(const char *path, Error *error);
 
+/*
+ * checkpoint_save: written beside its place, read again as checkpoint_info would, then
+ * renamed (regular_file.h). If anything is wrong, as with the infinite moments of a run
+ * that diverges, what was there before is as it was.
+ */
 bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
                      Error *error);
 

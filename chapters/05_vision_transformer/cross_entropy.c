@@ -1,6 +1,7 @@
 /* cross_entropy.c: see cross_entropy.h. */
 #include "cross_entropy.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -33,7 +34,9 @@ double cross_entropy(Tensor logits, const unsigned char *labels, double smoothin
         for (int k = 0; k < K; k++) {
             const double q = (k == labels[i] ? 1 - smoothing : 0) + smoothing / K;
             const double log_p = (double)logit[k] - log_sum;
-            total -= q * log_p;
+            if (q > 0) { /* 0 * log 0 is 0, and not 0 * infinity */
+                total -= q * log_p;
+            }
             if (dlogits.data != NULL) {
                 tensor_row(dlogits, i)[k] = (real)(scale * (exp(log_p) - q));
             }
@@ -46,8 +49,10 @@ double cross_entropy(Tensor logits, const unsigned char *labels, double smoothin
 int argmax_row(Tensor logits, int i) {
     const real *logit = tensor_row(logits, i);
     int best = 0;
+    bool any_nan = isnan(logit[0]);
     for (int k = 1; k < tensor_cols(logits); k++) {
         best = logit[k] > logit[best] ? k : best;
+        any_nan = any_nan || isnan(logit[k]);
     }
-    return best;
+    return any_nan || isinf(logit[best]) ? -1 : best;
 }

@@ -2,19 +2,27 @@
 #include "dataset.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "random.h"
 
 /* ---- one IDX file ------------------------------------------------------ */
 
+/* A file that is open: its header is read and checked before its data are. */
 typedef struct {
+    gzFile file; /* reads plain files too */
+    char path[FILE_PATH_BYTES];
+    int64_t file_bytes; /* as it is on the disk */
     int ndim, shape[3];
+    long data_bytes;     /* as the header announces */
     unsigned char *data; /* owned */
 } Idx;
 
@@ -24,70 +32,100 @@ static uint32_t big_endian(const unsigned char bytes[4]) {
 }
 
 /* Up to `bytes` bytes: how many there were, -1 and an error if the file is damaged. */
-static long read_bytes(gzFile file, const char *path, void *to, long bytes,
-                       Error *error) {
-    int got = gzread(file, to, (unsigned)bytes), status = Z_OK;
-    const char *why = gzerror(file, &status);
+static long read_bytes(Idx *idx, void *to, long bytes, Error *error) {
+    errno = 0;
+    int got = gzread(idx->file, to, (unsigned)bytes), status = Z_OK;
+    const int error_number = errno;
+    const char *why = gzerror(idx->file, &status);
     if (got >= 0 && status == Z_OK) {
         return got;
     }
-    error_set(error, "%s: damaged: %s", path,
-              status == Z_ERRNO       ? strerror(errno)
+    error_set(error, "%s: damaged: %s", idx->path,
+              status == Z_ERRNO       ? strerror(error_number)
               : status == Z_BUF_ERROR ? "the gzip stream ends early"
                                       : why);
     return -1;
 }
 
 /* The next four bytes, the highest first. */
-static bool read_word(gzFile file, const char *path, uint32_t *word, Error *error) {
+static bool read_word(Idx *idx, uint32_t *word, Error *error) {
     unsigned char bytes[4];
-    const long got = read_bytes(file, path, bytes, 4, error);
+    const long got = read_bytes(idx, bytes, 4, error);
     if (got >= 0 && got < 4) {
-        error_set(error, "%s: truncated: it ends within its header", path);
+        error_set(error, "%s: truncated: it ends within its header", idx->path);
     }
-    *word = big_endian(bytes);
+    *word = got == 4 ? big_endian(bytes) : 0;
     return got == 4;
 }
 
-static bool read_header(gzFile file, const char *path, int ndim, Idx *idx,
-                        Error *error) {
-    const uint32_t want = 0x00000800u + (uint32_t)ndim;
+static bool read_header(Idx *idx, Error *error) {
+    const uint32_t want = 0x00000800u + (uint32_t)idx->ndim;
     uint32_t magic, size;
-    if (!read_word(file, path, &magic, error)) {
+    if (!read_word(idx, &magic, error)) {
         return false;
     }
     if (magic != want) {
-        return error_set(error, "%s: wrong magic number 0x%08x, want 0x%08x (%s)", path,
-                         magic, want, ndim == 3 ? "images" : "labels");
+        return error_set(error, "%s: wrong magic number 0x%08x, want 0x%08x (%s)",
+                         idx->path, magic, want, idx->ndim == 3 ? "images" : "labels");
     }
-    idx->ndim = ndim;
-    for (int d = 0; d < ndim; d++) {
+    int64_t bytes = 1;
+    for (int d = 0; d < idx->ndim; d++) {
         const uint32_t most = d == 0 ? 10000000 : 4096;
-        if (!read_word(file, path, &size, error)) {
+        if (!read_word(idx, &size, error)) {
             return false;
         }
         if (size < 1 || size > most) {
-            return error_set(error, "%s: dimension %d is %u, want 1 to %u", path, d,
-                             size, most);
+            return error_set(error, "%s: dimension %d is %u, want 1 to %u", idx->path,
+                             d, size, most);
         }
         idx->shape[d] = (int)size;
+        bytes *= size;
+    }
+    if (bytes > LONG_MAX) {
+        return error_set(error, "%s: no memory for its %" PRId64 " bytes", idx->path,
+                         bytes);
+    }
+    idx->data_bytes = (long)bytes;
+    return true;
+}
+
+/*
+ * Could the file have as much as its header announces? A plain file's size says so. A
+ * few bytes of gzip can become any number of zeros: images shrink to a half or a tenth,
+ * and what would be 100 times the file is believed only while it is little.
+ */
+static bool check_size(const Idx *idx, Error *error) {
+    const int64_t little = 64 << 20, at_most = 100 * idx->file_bytes;
+    const int64_t there = idx->file_bytes - 4 - 4 * idx->ndim;
+    if (gzdirect(idx->file) && there < idx->data_bytes) {
+        return error_set(error,
+                         "%s: truncated: its header announces %ld bytes of data, there "
+                         "are %" PRId64,
+                         idx->path, idx->data_bytes, there);
+    }
+    if (!gzdirect(idx->file) && idx->data_bytes > little && idx->data_bytes > at_most) {
+        return error_set(error,
+                         "%s: its header announces %ld bytes of data, which is more "
+                         "than %" PRId64
+                         " bytes of gzip can be trusted with; if it is right, unpack "
+                         "the file: gzip -d",
+                         idx->path, idx->data_bytes, idx->file_bytes);
     }
     return true;
 }
 
-/* The numbers themselves. Memory grows with what is there, not with what the header
- * announces, which may be damaged. */
-static bool read_numbers(gzFile file, const char *path, Idx *idx, long bytes,
-                         Error *error) {
-    const long chunk = 1 << 24;
+/* Memory grows with what is there: the file may have changed since it was measured. */
+static bool read_numbers(Idx *idx, Error *error) {
+    const long chunk = 1 << 24, bytes = idx->data_bytes;
     for (long done = 0; done < bytes;) {
         const long next = bytes - done < chunk ? bytes - done : chunk;
         unsigned char *longer = realloc(idx->data, (size_t)(done + next));
         if (!longer) {
-            return error_set(error, "%s: no memory for its %ld bytes", path, bytes);
+            return error_set(error, "%s: no memory for its %ld bytes", idx->path,
+                             bytes);
         }
         idx->data = longer;
-        const long got = read_bytes(file, path, idx->data + done, next, error);
+        const long got = read_bytes(idx, idx->data + done, next, error);
         if (got < 0) {
             return false;
         }
@@ -96,80 +134,91 @@ static bool read_numbers(gzFile file, const char *path, Idx *idx, long bytes,
             return error_set(error,
                              "%s: truncated: its header announces %ld bytes of "
                              "data, there are %ld",
-                             path, bytes, done);
+                             idx->path, bytes, done);
         }
     }
     return true;
 }
 
-static bool read_data(gzFile file, const char *path, Idx *idx, Error *error) {
-    long bytes = 1;
-    for (int d = 0; d < idx->ndim; d++) {
-        bytes *= idx->shape[d];
-    }
-    if (!read_numbers(file, path, idx, bytes, error)) {
+static bool idx_read(Idx *idx, Error *error) {
+    if (!check_size(idx, error) || !read_numbers(idx, error)) {
         return false;
     }
     /* One more read: it must find the end; a gzip stream's checksum is compared. */
     unsigned char extra;
-    const long after = read_bytes(file, path, &extra, 1, error);
+    const long after = read_bytes(idx, &extra, 1, error);
     if (after > 0) {
         error_set(error,
                   "%s: too long: more than the %ld bytes that its header "
                   "announces",
-                  path, bytes);
+                  idx->path, idx->data_bytes);
     }
     return after == 0;
 }
 
 /* The file called `name` in the directory, with or without .gz. */
-static bool find_file(const char *directory, const char *name, char path[640]) {
+static bool find_file(const char *directory, const char *name,
+                      char path[FILE_PATH_BYTES]) {
     const char *ending[] = {"", ".gz"};
     for (int i = 0; i < 2; i++) {
         struct stat found;
-        snprintf(path, 640, "%s/%s%s", directory, name, ending[i]);
-        if (stat(path, &found) == 0 && S_ISREG(found.st_mode)) {
+        const int length =
+            snprintf(path, FILE_PATH_BYTES, "%s/%s%s", directory, name, ending[i]);
+        if (length < FILE_PATH_BYTES && stat(path, &found) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static bool idx_load(const char *directory, const char *name, int ndim, Idx *idx,
-                     Error *error) {
-    char path[640];
+static void idx_close(Idx *idx) {
+    if (idx->file) {
+        gzclose(idx->file);
+    }
+    free(idx->data);
     *idx = (Idx){0};
-    if (!find_file(directory, name, path)) {
+}
+
+/* Open it and read its header. */
+static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx,
+                     Error *error) {
+    struct stat status;
+    *idx = (Idx){.ndim = ndim};
+    if (!find_file(directory, name, idx->path)) {
         return error_set(error, "%s: no file %s or %s.gz there", directory, name, name);
     }
-    gzFile file = gzopen(path, "rb"); /* reads plain files too */
+    FILE *file = regular_file_open(idx->path, error);
     if (!file) {
-        return error_set(error, "%s: %s", path, strerror(errno));
+        return false;
     }
-    bool ok =
-        read_header(file, path, ndim, idx, error) && read_data(file, path, idx, error);
-    gzclose(file);
-    if (!ok) {
-        free(idx->data);
-        idx->data = NULL;
+    const int fd = dup(fileno(file));
+    fclose(file);
+    idx->file = fd >= 0 ? gzdopen(fd, "rb") : NULL;
+    if (!idx->file || fstat(fd, &status) != 0) {
+        if (fd >= 0 && !idx->file) {
+            close(fd);
+        }
+        return error_set(error, "%s: it can't be opened", idx->path);
     }
-    return ok;
+    idx->file_bytes = (int64_t)status.st_size;
+    return read_header(idx, error);
 }
 
 /* ---- a set: images and their labels ------------------------------------ */
 
-static bool set_check(const ImageSet *set, int labels, const char *directory,
-                      const char *prefix, Error *error) {
-    if (set->count != labels) {
-        return error_set(error, "%s: %s has %d images but %d labels", directory, prefix,
-                         set->count, labels);
-    }
-    for (int i = 0; i < set->count; i++) {
-        if (set->labels[i] >= DATASET_CLASSES) {
-            return error_set(error,
-                             "%s/%s-labels-idx1-ubyte: label %d is %d, out of "
-                             "range 0 to %d",
-                             directory, prefix, i, set->labels[i], DATASET_CLASSES - 1);
+/* The headers agree; whether the labels do is known when they are read. */
+static bool check_counts(const Idx *images, const Idx *labels, const char *directory,
+                         const char *prefix, Error *error) {
+    return images->shape[0] == labels->shape[0] ||
+           error_set(error, "%s: %s has %d images but %d labels", directory, prefix,
+                     images->shape[0], labels->shape[0]);
+}
+
+static bool check_labels(const Idx *labels, Error *error) {
+    for (int i = 0; i < labels->shape[0]; i++) {
+        if (labels->data[i] >= DATASET_CLASSES) {
+            return error_set(error, "%s: label %d is %d, out of range 0 to %d",
+                             labels->path, i, labels->data[i], DATASET_CLASSES - 1);
         }
     }
     return true;
@@ -184,31 +233,42 @@ static void set_free(ImageSet *set) {
 static bool set_load(ImageSet *set, const char *directory, const char *prefix,
                      Error *error) {
     char images_name[64], labels_name[64];
-    Idx images, labels;
+    Idx images, labels = {0};
     snprintf(images_name, sizeof images_name, "%s-images-idx3-ubyte", prefix);
     snprintf(labels_name, sizeof labels_name, "%s-labels-idx1-ubyte", prefix);
     *set = (ImageSet){0};
-    if (!idx_load(directory, images_name, 3, &images, error)) {
-        return false;
+    const bool ok = idx_open(directory, images_name, 3, &images, error) &&
+                    check_size(&images, error) &&
+                    idx_open(directory, labels_name, 1, &labels, error) &&
+                    check_size(&labels, error) &&
+                    check_counts(&images, &labels, directory, prefix, error) &&
+                    idx_read(&labels, error) && check_labels(&labels, error) &&
+                    idx_read(&images, error);
+    if (ok) {
+        *set = (ImageSet){.count = images.shape[0],
+                          .channels = 1,
+                          .height = images.shape[1],
+                          .width = images.shape[2],
+                          .pixels = images.data,
+                          .labels = labels.data};
+        images.data = labels.data = NULL; /* the set's from now on */
     }
-    if (!idx_load(directory, labels_name, 1, &labels, error)) {
-        free(images.data);
-        return false;
-    }
-    *set = (ImageSet){.count = images.shape[0],
-                      .channels = 1,
-                      .height = images.shape[1],
-                      .width = images.shape[2],
-                      .pixels = images.data,
-                      .labels = labels.data};
-    if (!set_check(set, labels.shape[0], directory, prefix, error)) {
-        set_free(set);
-        return false;
-    }
-    return true;
+    idx_close(&images);
+    idx_close(&labels);
+    return ok;
 }
 
 /* ---- the data set ------------------------------------------------------ */
+
+/* zlib counts in 32 bits. */
+static uint32_t checksum_of(uint32_t checksum, const unsigned char *bytes, long count) {
+    const long most = 1L << 30;
+    for (long at = 0; at < count; at += most) {
+        const long next = count - at < most ? count - at : most;
+        checksum = (uint32_t)crc32(checksum, bytes + at, (uInt)next);
+    }
+    return checksum;
+}
 
 /* Mean and deviation of the training pixels; sums of integers, so exact. */
 static void measure(Dataset *dataset) {
@@ -223,25 +283,34 @@ static void measure(Dataset *dataset) {
     const double variance = (double)squares / (double)count - mean * mean;
     dataset->mean = mean / 255.0;
     dataset->deviation = variance > 0 ? sqrt(variance) / 255.0 : 1.0;
+    dataset->checksum =
+        checksum_of(checksum_of(0, set->labels, set->count), set->pixels, count);
 }
 
-static void name_classes(Dataset *dataset) {
-    char path[640];
+/* classes.txt may be missing, but not be unreadable: without names images aren't
+ * mirrored, and another model is trained. */
+static bool name_classes(Dataset *dataset, const char *directory, Error *error) {
+    char path[FILE_PATH_BYTES], line[256];
     for (int k = 0; k < DATASET_CLASSES; k++) {
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%d", k);
     }
-    snprintf(path, sizeof path, "%s/classes.txt", dataset->directory);
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        return;
+    const int length = snprintf(path, sizeof path, "%s/classes.txt", directory);
+    if (length < FILE_PATH_BYTES && access(path, F_OK) != 0 && errno == ENOENT) {
+        return true;
     }
-    char line[256];
-    for (int k = 0; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
+    FILE *file = regular_file_open(path, error);
+    if (!file) {
+        return false;
+    }
+    int k = 0;
+    for (; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
         line[strcspn(line, "\r\n")] = '\0';
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%.31s", line);
-        dataset->has_class_names = true;
     }
+    const bool failed = ferror(file) != 0;
     fclose(file);
+    dataset->has_class_names = k > 0;
+    return (!failed && k > 0) || error_set(error, "%s: there is no name in it", path);
 }
 
 bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
@@ -250,7 +319,6 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
     if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return error_set(error, "%s: no such directory", directory);
     }
-    snprintf(dataset->directory, sizeof dataset->directory, "%s", directory);
     if (!set_load(&dataset->train, directory, "train", error)) {
         return false;
     }
@@ -265,8 +333,11 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
         dataset_free(dataset);
         return false;
     }
+    if (!name_classes(dataset, directory, error)) {
+        dataset_free(dataset);
+        return false;
+    }
     measure(dataset);
-    name_classes(dataset);
     return true;
 }
 
@@ -280,10 +351,12 @@ static const char *sample_directory = "data/sample";
 const char *dataset_find(void) {
     const char *places[] = {"data/fashion-mnist", "/usr/share/datasets/fashion-mnist",
                             sample_directory};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        char path[640];
-        if (find_file(places[i], "train-images-idx3-ubyte", path)) {
-            return places[i];
+    const char *files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    for (size_t i = 0; i < 4 * (sizeof places / sizeof places[0]); i++) {
+        char path[FILE_PATH_BYTES];
+        if (find_file(places[i / 4], files[i % 4], path)) {
+            return places[i / 4];
         }
     }
     return NULL;
@@ -291,6 +364,21 @@ const char *dataset_find(void) {
 
 bool dataset_is_sample(const char *directory) {
     return strcmp(directory, sample_directory) == 0;
+}
+
+static const char *const file_names[] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte", "classes.txt"};
+
+bool dataset_has_file(const char *directory, const char *path) {
+    for (size_t i = 0; i < sizeof file_names / sizeof file_names[0]; i++) {
+        char file[FILE_PATH_BYTES];
+        if (find_file(directory, file_names[i], file) &&
+            regular_file_same(file, path)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- one image --------------------------------------------------------- */

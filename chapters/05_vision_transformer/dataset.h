@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "regular_file.h"
 #include "tensor.h"
 
 #define DATASET_CLASSES 10
@@ -30,9 +31,9 @@ typedef struct {
 typedef struct {
     ImageSet train, test;
     double mean, deviation; /* of the training images' pixels, scaled to 0..1 */
+    uint32_t checksum;      /* CRC-32 of the training labels and pixels */
     char class_name[DATASET_CLASSES][32];
     bool has_class_names;
-    char directory[512];
 } Dataset;
 
 /*
@@ -45,10 +46,19 @@ void dataset_free(Dataset *dataset);
 
 /*
  * dataset_find: the first directory, of data/fashion-mnist, the Debian package's
- * and data/sample, that has the files; NULL if none has.
+ * and data/sample, that has any of the files: where some are missing, the data aren't
+ * quietly another directory's. NULL if none has one.
  */
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
+
+/* dataset_has_file: is `path` one of the files of the data in this directory? */
+bool dataset_has_file(const char *directory, const char *path);
+
+/* dataset_class: the name of class k; -1 is none (argmax_row). */
+static inline const char *dataset_class(const Dataset *dataset, int k) {
+    return k < 0 ? "no class" : dataset->class_name[k];
+}
 
 /* What training does to an image; all zero: nothing. */
 typedef struct {

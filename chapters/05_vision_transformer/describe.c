@@ -113,3 +113,18 @@ bool describe_model(const char *name, const VitConfig *c, long *counted, Error *
     parameters_list_free(&list);
     return true;
 }
+
+int describe_run(const char *program, const char *name, const Settings *settings) {
+    VitConfig config;
+    Error error;
+    long counted;
+    if (!describe_config(name, settings, &config, &error)) {
+        fprintf(stderr, "%s: %s\n", program, error.text);
+        return 2;
+    }
+    if (!describe_model(name, &config, &counted, &error)) {
+        fprintf(stderr, "%s: %s\n", program, error.text);
+        return 1;
+    }
+    return report_verdict(program, 0);
+}

@@ -23,4 +23,7 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
 bool describe_model(const char *name, const VitConfig *config, long *counted,
                     Error *error);
 
+/* describe_run: --describe NAME, all of it; the exit status. */
+int describe_run(const char *program, const char *name, const Settings *settings);
+
 #endif

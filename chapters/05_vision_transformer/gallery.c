@@ -43,8 +43,8 @@ void gallery_classes(const Dataset *dataset, const Evaluation *e) {
 
 static char shade(double value, double most) {
     static const char ramp[] = " .:-=+*#%@";
-    int level = most > 0 ? (int)(value / most * 9.999) : 0;
-    return ramp[level < 0 ? 0 : level > 9 ? 9 : level];
+    /* fmax passes over a NaN: no NaN becomes an index */
+    return ramp[(int)fmin(fmax(most > 0 ? value / most * 9.999 : 0, 0), 9)];
 }
 
 /* A character is about twice as high as wide: one stands for two rows of pixels. */
@@ -83,12 +83,12 @@ static void show_image(Trainer *t, const Dataset *dataset, int index,
 
     const int prediction = argmax_row(logits, 0), label = dataset->test.labels[index];
     double sum = 0;
-    for (int k = 0; k < tensor_cols(logits); k++) {
+    for (int k = 0; prediction >= 0 && k < tensor_cols(logits); k++) {
         sum += exp((double)(logits.data[k] - logits.data[prediction]));
     }
     printf("\ntest image %d: %s; the model says %s (%.0f%%): %s\n", index,
-           dataset->class_name[label], dataset->class_name[prediction], 100 / sum,
-           prediction == label ? "right" : "WRONG");
+           dataset->class_name[label], dataset_class(dataset, prediction),
+           sum > 0 ? 100 / sum : 0, prediction == label ? "right" : "WRONG");
     draw(&dataset->test, index, attention, c->patch);
 }
 
@@ -102,15 +102,13 @@ static int first_of(const ImageSet *set, int k) {
     return -1;
 }
 
-void gallery_images(Trainer *t, const Dataset *dataset) {
+bool gallery_images(Trainer *t, const Dataset *dataset, Error *error) {
     static const int classes[] = {0, 6, 8, 9};
     Arena plan = {0}, arena;
-    Error error;
     const int N = vit_patches(&t->settings.model);
     arena_tensor1(&plan, N);
-    if (!arena_make(&arena, &plan, "an attention map", &error)) {
-        printf("%s\n", error.text);
-        return;
+    if (!arena_make(&arena, &plan, "an attention map", error)) {
+        return false;
     }
     Tensor attention = arena_tensor1(&arena, N);
     printf("\nTest images (left) and where %s in the last layer (right)\n",
@@ -123,4 +121,5 @@ void gallery_images(Trainer *t, const Dataset *dataset) {
         }
     }
     arena_free(&arena);
+    return true;
 }

@@ -14,8 +14,8 @@ void gallery_classes(const Dataset *dataset, const Evaluation *evaluation);
 /*
  * gallery_images: the first test image of some classes, its prediction, and the
  * class token's attention to the patches in the last layer (mean over heads),
- * drawn beside it in characters from ' ' (least) to '@' (most).
+ * drawn beside it in characters from ' ' (least) to '@' (most). False: no memory.
  */
-void gallery_images(Trainer *trainer, const Dataset *dataset);
+bool gallery_images(Trainer *trainer, const Dataset *dataset, Error *error);
 
 #endif

@@ -159,7 +159,7 @@ static void write_rollout(FILE *file, const Dataset *dataset, int index, int pre
         most = patches[j] > most ? patches[j] : most;
     }
     fprintf(file, "\"%s\" \"%s\"\n", dataset->class_name[label],
-            prediction == label ? "" : dataset->class_name[prediction]);
+            prediction == label ? "" : dataset_class(dataset, prediction));
     for (int y = 0; y < set->height; y++) {
         for (int x = 0; x < set->width; x++) {
             const int at = y / c->patch * columns_of(c) + x / c->patch;

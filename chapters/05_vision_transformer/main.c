@@ -11,6 +11,7 @@
 #include "dump_vit.h"
 #include "gradient_checks.h"
 #include "options.h"
+#include "output.h"
 #include "report.h"
 #include "run.h"
 
@@ -27,48 +28,41 @@ static void print_equations(void) {
     printf("\n");
 }
 
-static int describe(const Options *options) {
-    VitConfig config;
-    Error error;
-    long counted;
-    if (!describe_config(options->describe, &options->settings, &config, &error)) {
-        fprintf(stderr, "chapter5: %s\n", error.text);
-        return 2;
+/* What comes before a run; 0, or an exit status. */
+static int lesson(const Options *options) {
+    if (options->eval) {
+        return 0;
     }
-    if (!describe_model(options->describe, &config, &counted, &error)) {
-        fprintf(stderr, "chapter5: %s\n", error.text);
-        return 1;
-    }
-    return report_verdict("chapter5", 0);
+    print_equations();
+    const int failures = chapter5_gradient_checks(0, &options->settings.model);
+    return failures > 0 ? report_verdict("chapter5", failures) : 0;
 }
 
 int main(int argc, char **argv) {
     Options options;
     Error error;
+    if (!output_begin("chapter5")) {
+        return 1;
+    }
     if (!options_parse(&options, argc, argv, &error)) {
         fprintf(stderr, "chapter5: %s\n", error.text);
         return 2;
     }
     if (options.help) {
         options_help("chapter5");
-        return 0;
+        return output_end("chapter5", 0);
     }
     if (options.describe) {
-        return describe(&options);
+        return describe_run("chapter5", options.describe, &options.settings);
     }
     if (options.dump) {
         return dump_run("chapter5", options.dump,
                         options.in_double ? chapter5_dump_in_double : chapter5_dump);
     }
-    if (!options.eval) {
-        print_equations();
-    }
-    const VitConfig *model = &options.settings.model;
     if (options.gradcheck) {
-        return report_verdict("chapter5", chapter5_gradient_checks(1, model));
+        print_equations();
+        return report_verdict("chapter5",
+                              chapter5_gradient_checks(1, &options.settings.model));
     }
-    if (!options.eval && chapter5_gradient_checks(0, model) > 0) {
-        return report_verdict("chapter5", 1);
-    }
-    return run(&options, &engine_cpu);
+    return run(&options, &engine_cpu, lesson);
 }

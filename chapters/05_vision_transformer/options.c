@@ -1,12 +1,15 @@
 /* options.c: see options.h. */
 #include "options.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+
+#include "number.h"
 
 /* ---- the table ------------------------------------------------------------ */
 
@@ -124,12 +127,15 @@ void options_help(const char *program) {
     for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
         print_named(path_help[i], program);
     }
-    printf("\nModel and training (in brackets: the default)\n");
+    printf("\nModel and training (in brackets: the default; of an option that is given "
+           "twice\nthe last counts)\n");
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         help_of(i);
     }
-    printf("\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong\n"
-           "usage, 130 stopped by Ctrl-C (the run is saved, and can be resumed).\n");
+    printf(
+        "\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong usage,\n"
+        "130 stopped by Ctrl-C, 143 by kill, 129 by a closed terminal, 141 because\n"
+        "nobody reads the output (the run is saved, and can be resumed).\n");
 }
 
 /* ---- parsing -------------------------------------------------------------- */
@@ -158,9 +164,14 @@ static bool number_of_word(int option, const char *value, char number[2],
                      all, value);
 }
 
+/* Which setting this option is. */
+static int setting_of(int option) {
+    return setting_index(setting_options[option].setting);
+}
+
 /* Word or number into the setting that `option` stands for. */
 static bool set_setting(Options *o, int option, const char *value, Error *error) {
-    const int i = setting_index(setting_options[option].setting);
+    const int i = setting_of(option);
     char word[2];
     const bool has_words = setting_options[option].values[0] != NULL;
     if (has_words && !number_of_word(option, value, word, error)) {
@@ -173,17 +184,17 @@ static bool set_setting(Options *o, int option, const char *value, Error *error)
     if (strcmp(setting_options[option].setting, "lr") == 0 && o->settings.lr == 0) {
         return error_set(error, "--lr can't be 0: nothing would be learned");
     }
+    if (strcmp(setting_options[option].setting, "label_smoothing") == 0 &&
+        o->settings.label_smoothing == 1) {
+        return error_set(error, "--smoothing can't be 1: no label would count");
+    }
     o->given[i] = true;
     return true;
 }
 
 static bool set_steps(Options *o, const char *value, Error *error) {
-    char *end;
-    o->max_steps = strtol(value, &end, 10);
-    if (end == value || *end != '\0' || o->max_steps < 1) {
-        return error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
-    }
-    return true;
+    return number_read_whole(value, 1, LONG_MAX, &o->max_steps) ||
+           error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
 }
 
 /* One option; *used is how many words of the command line it took. */
@@ -222,12 +233,47 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
         return error_set(error, "%s needs a value", word);
     }
     *used = 2;
+    const bool again = path >= 0     ? *paths[path].to != NULL
+                       : setting < 0 ? o->max_steps > 0
+                                     : o->given[setting_of(setting)];
+    o->twice = again ? word : o->twice;
     if (path >= 0) {
         *paths[path].to = value;
         return true;
     }
     return is_steps ? set_steps(o, value, error)
                     : set_setting(o, setting, value, error);
+}
+
+static bool is_one_of(const char *word, const char *const *words) {
+    for (; *words; words++) {
+        if (strcmp(word, *words) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_only(const Options *o, const char *with, const char *const *used,
+                  Error *error) {
+    const struct {
+        const char *name;
+        bool given;
+    } others[] = {{"--data", o->data != NULL},
+                  {"--save", o->save && o->save != o->own_save && o->save != o->resume},
+                  {"--log", o->log && o->log != o->own_log},
+                  {"--steps", o->max_steps > 0}};
+    const char *wrong = NULL;
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        const char *option = setting_options[i].option;
+        wrong = o->given[setting_of(i)] && !is_one_of(option, used) ? option : wrong;
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const char *option = others[i].name;
+        wrong = others[i].given && !is_one_of(option, used) ? option : wrong;
+    }
+    return !wrong ||
+           error_set(error, "%s has no use for %s: leave it out", with, wrong);
 }
 
 static int all_cores(void) {
@@ -239,25 +285,31 @@ static int all_cores(void) {
 }
 
 /* A program has one name: the texts are kept here. */
-static void name_files(Options *o, const char *command) {
-    static char program[64], save[96], log[96];
+static bool name_files(Options *o, const char *command, Error *error) {
+    static char save[300], log[300];
     const char *slash = strrchr(command, '/');
-    snprintf(program, sizeof program, "%s", slash ? slash + 1 : command);
-    snprintf(save, sizeof save, "%s.safetensors", program);
-    snprintf(log, sizeof log, "%s.csv", program);
-    o->program = program;
+    o->program = slash ? slash + 1 : command;
     o->own_save = save;
     o->own_log = log;
+    const int longest = snprintf(save, sizeof save, "%s.safetensors", o->program);
+    snprintf(log, sizeof log, "%s.csv", o->program);
+    return longest < (int)sizeof save ||
+           error_set(error, "the program's name is too long for its files' names");
 }
 
 bool options_parse(Options *o, int argc, char **argv, Error *error) {
     *o = (Options){.settings = settings_default(), .max_steps = -1};
     o->settings.threads = all_cores();
-    name_files(o, argc > 0 ? argv[0] : "chapter5");
+    if (!name_files(o, argc > 0 && *argv[0] ? argv[0] : "chapter5", error)) {
+        return false;
+    }
     for (int i = 1, used; i < argc; i += used) {
         if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {
             return false;
         }
+    }
+    if (!options_agree(o, error)) {
+        return false;
     }
     if (!o->save) {
         o->save = o->resume ? o->resume : o->own_save;
@@ -265,56 +317,6 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
     if (!o->log) {
         o->log = o->own_log;
     }
-    if (o->in_double && !o->dump) {
-        return error_set(error, "--double is for --dump FILE: training is in float");
-    }
-    if (o->look && (o->eval || o->resume)) {
-        return error_set(error, "--look, and --eval or --resume: one or the other");
-    }
     o->eval = o->look ? o->look : o->eval;
-    if (o->eval && o->resume) {
-        return error_set(error, "--eval and --resume: one or the other");
-    }
-    if (o->settings.model.block.D % o->settings.model.block.heads != 0 && !o->eval &&
-        !o->resume) {
-        return error_set(error,
-                         "%d heads don't divide the width of %d (--heads, --dim)",
-                         o->settings.model.block.heads, o->settings.model.block.D);
-    }
-    return true;
-}
-
-/* ---- resuming -------------------------------------------------------------- */
-
-/* A setting's text as the command line has it: "post" for "1". */
-static const char *in_words(const char *setting, const char *text) {
-    const char *word = options_word(setting, atoi(text));
-    return word ? word : text;
-}
-
-bool options_merge(const Options *o, const Settings *saved, Settings *merged,
-                   Error *error) {
-    static const char *of_the_model[] = {"dim",   "depth", "heads",      "mlp",
-                                         "patch", "norm",  "activation", "positions",
-                                         "pool",  NULL};
-    *merged = *saved;
-    for (int i = 0; i < settings_count(); i++) {
-        char was[SETTINGS_TEXT], now[SETTINGS_TEXT];
-        if (!o->given[i]) {
-            continue;
-        }
-        settings_get(saved, i, was);
-        settings_get(&o->settings, i, now);
-        for (int k = 0; of_the_model[k] && strcmp(was, now) != 0; k++) {
-            if (strcmp(of_the_model[k], settings_name(i)) == 0) {
-                const char *name = settings_name(i);
-                return error_set(error,
-                                 "the checkpoint is of another shape: its %s is "
-                                 "%s, not %s",
-                                 name, in_words(name, was), in_words(name, now));
-            }
-        }
-        settings_set(merged, i, now);
-    }
     return true;
 }

@@ -23,7 +23,8 @@ typedef struct {
     const char *describe; /* --describe, or NULL */
     bool in_double;       /* --double: the dump */
     bool gradcheck, help;
-    long max_steps; /* --steps: stop after this many, -1: don't */
+    long max_steps;    /* --steps: stop after this many, -1: don't */
+    const char *twice; /* an option that was given more than once, or NULL */
 } Options;
 
 /*
@@ -32,6 +33,18 @@ typedef struct {
  * only the data can tell (a patch that doesn't divide the image) comes later.
  */
 bool options_parse(Options *options, int argc, char **argv, Error *error);
+
+/*
+ * options_only: false, and a line, if the command line has an option (of a setting, or
+ * --data, --save, --log, --steps) that isn't one of `used`, which NULL ends: `with`,
+ * "--eval", has no use for it.
+ */
+bool options_only(const Options *options, const char *with, const char *const *used,
+                  Error *error);
+
+/* options_agree: false, and a line, if options contradict each other, or one of them
+ * would be ignored. */
+bool options_agree(const Options *options, Error *error);
 
 /* options_word: "post" for the setting "norm" of value 1; NULL where there are no
  * words. */

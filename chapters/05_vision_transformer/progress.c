@@ -2,10 +2,12 @@
 #include "progress.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_lock.h"
 #include "stopwatch.h"
 
 double wall_seconds(void) {
@@ -14,40 +16,120 @@ double wall_seconds(void) {
 
 /* ---- the log --------------------------------------------------------------- */
 
-static const char *csv_header = "step,epoch,loss,accuracy,gradient_norm,lr,seconds\n";
+static const char csv_header[] = "step,epoch,loss,accuracy,gradient_norm,lr,seconds\n";
 
-/* The text of a log's lines up to `step`; the header alone if there are none. */
-static char *kept_lines(const char *path, long step) {
-    char line[256], *text = NULL;
-    size_t bytes = 0;
-    FILE *old = step > 0 ? fopen(path, "r") : NULL;
-    FILE *kept = open_memstream(&text, &bytes);
-    if (kept) {
-        fputs(csv_header, kept);
-        while (old && fgets(line, sizeof line, old)) {
-            char *end;
-            long at = strtol(line, &end, 10);
-            if (end != line && *end == ',' && at >= 1 && at <= step) {
-                fputs(line, kept);
-            }
-        }
-        fclose(kept);
+/* The step of a log's line; -1 if it isn't a whole one. */
+static long step_of(const char *line) {
+    long step, epoch;
+    double number[5];
+    char end = 0;
+    const int got =
+        sscanf(line, "%ld,%ld,%lf,%lf,%lf,%lf,%lf%c", &step, &epoch, &number[0],
+               &number[1], &number[2], &number[3], &number[4], &end);
+    return got == 8 && end == '\n' && step >= 1 ? step : -1;
+}
+
+/* How long the header is: 0 in an empty file, or if a full disk let only a part of it
+ * pass; -1: it is another file's. */
+static long header_bytes(FILE *file) {
+    char line[256] = "";
+    rewind(file);
+    if (!fgets(line, sizeof line, file)) {
+        return 0;
     }
-    if (old) {
-        fclose(old);
+    if (strcmp(line, csv_header) == 0) {
+        return ftell(file);
     }
-    return text;
+    const size_t length = strlen(line);
+    const bool part = length > 0 && strncmp(line, csv_header, length) == 0;
+    return part && getc(file) == EOF ? 0 : -1;
+}
+
+/* After the header: how many bytes of the log are kept, up to `step`; -1 and an error
+ * if they aren't this run's. What isn't a line may stand at the end only, where a run
+ * was killed. */
+static long kept_bytes(Progress *p, long step, Error *error) {
+    char line[256];
+    long kept = ftell(p->csv), last = 0;
+    bool bad = false, more = false;
+    while (fgets(line, sizeof line, p->csv) && !more) {
+        const long at = step_of(line);
+        more = bad && at > 0;
+        bad = bad || at <= last;
+        last = bad ? last : at;
+        kept = !bad && at <= step ? ftell(p->csv) : kept;
+    }
+    if (more) {
+        error_set(error,
+                  "%s: damaged: after step %ld comes what is no line of a log; give "
+                  "another --log",
+                  p->csv_path, last);
+        return -1;
+    }
+    if (last > 0 && last < step) {
+        error_set(error,
+                  "%s: another run's log: it ends with step %ld, the checkpoint is of "
+                  "step %ld; give another --log",
+                  p->csv_path, last, step);
+        return -1;
+    }
+    return kept;
+}
+
+/* Make the log ready for the lines after `step`: it is cut, never written again. */
+static bool cut_log(Progress *p, long step, Error *error) {
+    long kept = header_bytes(p->csv);
+    if (kept < 0) {
+        return error_set(error,
+                         "%s: can't be written: what is there is no log of a run; "
+                         "remove it, or give another --log",
+                         p->csv_path);
+    }
+    kept = step == 0 ? 0 : kept > 0 ? kept_bytes(p, step, error) : 0;
+    if (kept < 0) {
+        return false;
+    }
+    rewind(p->csv);
+    if (ftruncate(fileno(p->csv), kept) != 0 || fseek(p->csv, kept, SEEK_SET) != 0) {
+        return error_set(error, "%s: can't be written: %s", p->csv_path,
+                         strerror(errno));
+    }
+    if (kept == 0) {
+        fputs(csv_header, p->csv);
+    }
+    return progress_sync(p, error);
+}
+
+static bool is_device(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISCHR(status.st_mode);
+}
+
+bool progress_can_log(const char *path, Error *error) {
+    return is_device(path) || regular_file_writable(path, error);
 }
 
 static bool open_log(Progress *p, long step, Error *error) {
-    char *kept = kept_lines(p->csv_path, step);
-    if (!kept) {
-        return error_set(error, "no memory for the log %s", p->csv_path);
+    struct stat status;
+    if (!progress_can_log(p->csv_path, error)) {
+        return false;
     }
-    p->csv = fopen(p->csv_path, "w");
-    bool ok = p->csv && fputs(kept, p->csv) >= 0;
-    free(kept);
-    return ok || error_set(error, "%s: %s", p->csv_path, strerror(errno));
+    const int fd =
+        open(p->csv_path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+    p->csv = fd >= 0 ? fdopen(fd, "r+") : NULL;
+    if (!p->csv || fstat(fd, &status) != 0) {
+        error_set(error, "%s: %s", p->csv_path, strerror(errno));
+        if (fd >= 0 && !p->csv) {
+            close(fd);
+        }
+        return false;
+    }
+    file_limit_is_an_error();
+    if (!S_ISREG(status.st_mode)) {
+        fputs(csv_header, p->csv);
+        return progress_sync(p, error);
+    }
+    return file_lock_take(fd, p->csv_path, error) && cut_log(p, step, error);
 }
 
 bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *error) {
@@ -59,15 +141,29 @@ bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *
                     .epochs = t->settings.epochs,
                     .started_s = wall_seconds()};
     snprintf(p->csv_path, sizeof p->csv_path, "%s", csv_path);
-    return open_log(p, t->step, error);
+    const bool ok = open_log(p, t->step, error);
+    if (!ok && p->csv) {
+        fclose(p->csv);
+        p->csv = NULL;
+    }
+    return ok;
+}
+
+bool progress_sync(Progress *p, Error *error) {
+    errno = 0;
+    bool ok = fflush(p->csv) == 0 && !ferror(p->csv);
+    ok = ok && (fsync(fileno(p->csv)) == 0 || errno == EINVAL || errno == ENOTSUP);
+    return ok || error_set(error, "%s: can't be written: %s", p->csv_path,
+                           errno != 0 ? strerror(errno) : "is the disk full?");
 }
 
 bool progress_end(Progress *p, Error *error) {
-    bool ok = p->csv && !ferror(p->csv);
-    ok = p->csv && fclose(p->csv) == 0 && ok;
+    const bool ok = progress_sync(p, error);
+    const bool closed = fclose(p->csv) == 0;
+    const int why = errno;
     p->csv = NULL;
-    return ok ||
-           error_set(error, "%s: can't be written: %s", p->csv_path, strerror(errno));
+    return ok && (closed || error_set(error, "%s: can't be written: %s", p->csv_path,
+                                      strerror(why)));
 }
 
 /* ---- the line --------------------------------------------------------------- */
@@ -105,8 +201,7 @@ bool progress_step(Progress *p, const StepResult *r, bool newest, Error *error) 
     fprintf(p->csv, "%ld,%ld,%.6f,%.4f,%.6f,%.6g,%.3f\n", r->step, epoch, r->loss,
             r->accuracy, r->gradient_norm, r->lr, now - p->started_s);
     if (ferror(p->csv)) {
-        return error_set(error, "%s: can't be written: %s", p->csv_path,
-                         strerror(errno));
+        return progress_sync(p, error);
     }
     if (newest && now - p->shown_s >= between_s && r->step % p->steps_per_epoch != 0) {
         char left[32];
@@ -127,7 +222,6 @@ void progress_epoch(Progress *p, const Trainer *t, const Evaluation *e) {
     show(p, t->step);
     printf("  test %.4f\n", (double)e->correct / (double)e->count);
     fflush(stdout);
-    fflush(p->csv);
     p->loss = p->accuracy = 0;
     p->summed = 0;
 }

@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
+#include "regular_file.h"
 #include "trainer.h"
 
 typedef struct {
     bool terminal; /* write over the line */
     FILE *csv;     /* the log */
-    char csv_path[512];
+    char csv_path[FILE_PATH_BYTES];
     long first_step; /* where this process began: not 0 after --resume */
     long total_steps, steps_per_epoch;
     int batch, epochs;
@@ -25,9 +26,15 @@ typedef struct {
 /* wall_seconds: a clock that only goes forward. */
 double wall_seconds(void);
 
+/* progress_can_log: false if the log can't be written: a folder, a pipe, a file of
+ * another kind. A device like /dev/null can. */
+bool progress_can_log(const char *csv_path, Error *error);
+
 /*
- * progress_begin: open the log; a resumed run's lines are added to it, and lines
- * of later steps than the checkpoint's are cut off. False if it can't be opened.
+ * progress_begin: open the log, which no other process may write. A new run begins it
+ * anew. A resumed run's lines are added to it: lines of later steps than the
+ * checkpoint's are cut off, and so is a last line that isn't whole; nothing else of it
+ * is written again. False if it can't be opened, or isn't the log of a run.
  */
 bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
                     Error *error);
@@ -40,6 +47,10 @@ bool progress_step(Progress *progress, const StepResult *result, bool newest,
 /* progress_epoch: the epoch's line, which stays, with the test accuracy. */
 void progress_epoch(Progress *progress, const Trainer *trainer,
                     const Evaluation *evaluation);
+
+/* progress_sync: all lines onto the disk, as before a checkpoint that follows them.
+ * False if they can't be written. */
+bool progress_sync(Progress *progress, Error *error);
 
 /* progress_end: close the log. False if not all of it could be written. */
 bool progress_end(Progress *progress, Error *error);

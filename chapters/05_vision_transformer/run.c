@@ -2,99 +2,30 @@
 #include "run.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "checkpoint.h"
+#include "file_lock.h"
 #include "gallery.h"
 #include "look.h"
+#include "output.h"
+#include "plan.h"
 #include "progress.h"
 #include "report.h"
-
-/* ---- Ctrl-C ----------------------------------------------------------------- */
-
-static volatile sig_atomic_t stop_asked;
-
-/* The first Ctrl-C lets the step finish; the second ends the program at once. */
-static void ask_to_stop(int signal_number) {
-    stop_asked = 1;
-    signal(signal_number, SIG_DFL);
-}
-
-static void watch_signals(void) {
-    struct sigaction action = {.sa_handler = ask_to_stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
+#include "stop.h"
 
 /* ---- getting ready ----------------------------------------------------------- */
 
-static bool load_data(const Options *o, Dataset *dataset, Error *error) {
-    const char *directory = o->data ? o->data : dataset_find();
-    if (!directory) {
-        return error_set(error, "no data: run this in the repository's root, where "
-                                "data/ is, or give --data DIR");
-    }
-    if (!dataset_load(dataset, directory, error)) {
-        return false;
-    }
-    printf("data: %s: %d training and %d test images of %dx%d\n", directory,
-           dataset->train.count, dataset->test.count, dataset->train.height,
-           dataset->train.width);
-    if (dataset_is_sample(directory)) {
+static void print_data(const Plan *p) {
+    const Dataset *d = &p->dataset;
+    printf("data: %s: %d training and %d test images of %dx%d\n", p->directory,
+           d->train.count, d->test.count, d->train.height, d->train.width);
+    if (dataset_is_sample(p->directory)) {
         printf(
             "      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
             "to learn well.\n      `make data` gets the whole of Fashion-MNIST.\n");
     }
-    return true;
-}
-
-/* The settings of this run: the options', or the checkpoint's that it goes on from. */
-static bool decide_settings(const Options *o, Dataset *dataset, Settings *settings,
-                            CheckpointInfo *info, Error *error) {
-    const char *from = o->resume ? o->resume : o->eval;
-    *settings = o->settings;
-    if (from) {
-        if (!checkpoint_info(from, info, error) ||
-            !options_merge(o, &info->settings, settings, error)) {
-            return false;
-        }
-        /* The model has seen pixels normalised in this way. */
-        dataset->mean = info->mean;
-        dataset->deviation = info->deviation;
-    } else {
-        settings->model.height = dataset->train.height;
-        settings->model.width = dataset->train.width;
-    }
-    if (settings->model.height != dataset->train.height ||
-        settings->model.width != dataset->train.width) {
-        return error_set(error,
-                         "%s is of a model for images of %dx%d, the data's are "
-                         "%dx%d",
-                         from, settings->model.height, settings->model.width,
-                         dataset->train.height, dataset->train.width);
-    }
-    if (o->eval && settings->batch > dataset->train.count) {
-        settings->batch = dataset->train.count; /* nothing is trained */
-    }
-    if (o->resume && info->train_images != dataset->train.count) {
-        return error_set(error,
-                         "%s was trained on %ld images, here are %d: give the "
-                         "same --data",
-                         o->resume, info->train_images, dataset->train.count);
-    }
-    return true;
-}
-
-/* What is impossible with this data: a patch that doesn't divide the image, ... */
-static bool check_settings(const Settings *settings, const Dataset *dataset,
-                           Error *error) {
-    if (settings->batch > dataset->train.count) {
-        return error_set(error, "a batch of %d images is more than the %d there are",
-                         settings->batch, dataset->train.count);
-    }
-    return settings_check(settings, error);
 }
 
 static void print_run(const Trainer *t, const Engine *engine) {
@@ -123,41 +54,57 @@ static void print_run(const Trainer *t, const Engine *engine) {
 typedef struct {
     const Options *options;
     const Engine *engine;
-    const Dataset *dataset;
+    const Plan *plan;
+    const Dataset *dataset; /* the plan's */
 } Run;
 
-typedef enum { RUN_DONE, RUN_STOPPED, RUN_FAILED } RunEnd;
+/* RUN_UNLOGGED: the log can't be written; the weights are good. */
+typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
 
-static bool save(const Run *r, Trainer *t, Error *error) {
+/* The log first, so that no checkpoint is ahead of it. A log that can't be written must
+ * not cost the weights: they are saved all the same. */
+static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    Error log_error;
+    const bool logged = progress_sync(progress, &log_error);
     if (r->engine->download) {
         r->engine->download(t);
     }
-    return checkpoint_save(r->options->save, t, r->dataset, error);
+    if (!checkpoint_save(r->options->save, t, r->dataset, error)) {
+        return RUN_FAILED;
+    }
+    if (!logged) {
+        *error = log_error;
+    }
+    return logged ? RUN_DONE : RUN_UNLOGGED;
 }
 
 /* After each epoch: test, tell, save. */
-static bool end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
+static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!evaluation_check(&evaluation, error)) {
+        return RUN_FAILED; /* the last epoch's checkpoint stays */
+    }
     progress_epoch(progress, t, &evaluation);
-    return save(r, t, error);
+    return save(r, t, progress, error);
 }
 
-static bool log_steps(Progress *progress, const StepResult *results, int count,
-                      Error *error) {
+static RunEnd log_steps(Progress *progress, const StepResult *results, int count,
+                        Error *error) {
     for (int i = 0; i < count; i++) {
         const StepResult *s = &results[i];
         if (!isfinite(s->loss) || !isfinite(s->gradient_norm)) {
-            return error_set(error,
-                             "step %ld: the loss is %g, its gradient's norm %g: try a "
-                             "lower --lr; nothing was saved since the last epoch",
-                             s->step, s->loss, s->gradient_norm);
+            error_set(error,
+                      "step %ld: the loss is %g, its gradient's norm %g: try a "
+                      "lower --lr; nothing was saved since the last epoch",
+                      s->step, s->loss, s->gradient_norm);
+            return RUN_FAILED;
         }
         if (!progress_step(progress, s, i == count - 1, error)) {
-            return false;
+            return RUN_UNLOGGED;
         }
     }
-    return true;
+    return RUN_DONE;
 }
 
 /* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
@@ -174,40 +121,64 @@ static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *e
         const int count = r->engine->steps(
             t, r->dataset, wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE,
             results);
-        if (!log_steps(progress, results, count, error)) {
-            return RUN_FAILED;
+        t->last_loss = results[count - 1].loss;
+        RunEnd end = log_steps(progress, results, count, error);
+        if (end == RUN_DONE && t->step % per_epoch == 0) {
+            end = end_epoch(r, t, progress, error);
         }
-        if (t->step % per_epoch == 0 && !end_epoch(r, t, progress, error)) {
-            return RUN_FAILED;
+        if (end != RUN_DONE) {
+            return end;
         }
-        if (stop_asked) {
+        if (stop_asked()) {
             return RUN_STOPPED;
         }
     }
     return RUN_DONE;
 }
 
+/* No two runs write one checkpoint, and a run's two files are two. */
+static bool open_files(const Run *r, const Trainer *t, Progress *progress,
+                       FileLock *lock, Error *error) {
+    const Options *o = r->options;
+    if (!file_lock_beside(lock, o->save, error)) {
+        return false;
+    }
+    if (!progress_begin(progress, t, o->log, error)) {
+        file_lock_release(lock);
+        return false;
+    }
+    return true;
+}
+
 static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
     const Options *o = r->options;
     Progress progress;
-    print_run(t, r->engine);
+    FileLock lock;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
-    if (!checkpoint_can_save(o->save, error) ||
-        !progress_begin(&progress, t, o->log, error)) {
+    if (!open_files(r, t, &progress, &lock, error)) {
         return false;
     }
-    watch_signals();
-    const RunEnd end = train_steps(r, t, &progress, error);
-    /* The weights first: a log that can't be written must not cost them. */
-    const bool saved = end != RUN_FAILED && save(r, t, error);
+    stop_watch();
+    RunEnd end = train_steps(r, t, &progress, error);
+    if (end != RUN_FAILED) {
+        Error save_error;
+        const RunEnd saved = save(r, t, &progress, &save_error);
+        if (saved != RUN_DONE) {
+            *error = save_error;
+            end = saved;
+        }
+    }
     Error log_error;
-    if (!progress_end(&progress, &log_error) && saved) {
+    if (!progress_end(&progress, &log_error) && end != RUN_FAILED &&
+        end != RUN_UNLOGGED) {
         *error = log_error;
-        return false;
+        end = RUN_UNLOGGED;
     }
-    *stopped = end == RUN_STOPPED;
-    return saved;
+    file_lock_release(&lock);
+    stop_unwatch();
+    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked());
+    return end == RUN_DONE || end == RUN_STOPPED;
 }
 
 /* ---- the whole ---------------------------------------------------------------- */
@@ -216,6 +187,9 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!evaluation_check(&evaluation, error)) {
+        return false;
+    }
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
         r->engine->download(t);
@@ -225,8 +199,8 @@ static bool report(const Run *r, Trainer *t, Error *error) {
         if (!look(t, r->dataset, &evaluation, error)) {
             return false;
         }
-    } else {
-        gallery_images(t, r->dataset);
+    } else if (!gallery_images(t, r->dataset, error)) {
+        return false;
     }
     printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
            evaluation.count, evaluation.loss);
@@ -238,17 +212,16 @@ static bool report(const Run *r, Trainer *t, Error *error) {
 /* With a trainer that is ready. */
 static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
     const Options *o = r->options;
-    const char *from = o->resume ? o->resume : o->eval;
-    if (from && !checkpoint_load(from, t, error)) {
-        return false;
+    const Plan *p = r->plan;
+    print_data(p);
+    if (p->from) {
+        printf("checkpoint: %s, after step %ld\n", p->from, t->step);
     }
-    if (from) {
-        printf("checkpoint: %s, after step %ld\n", from, t->step);
+    if (!o->eval) {
+        print_run(t, r->engine);
     }
-    if (r->engine->upload) {
-        r->engine->upload(t);
-    }
-    if (!o->eval && !train(r, t, stopped, error)) {
+    plan_notes(p, o, t);
+    if (!o->eval && !p->finished && !train(r, t, stopped, error)) {
         return false;
     }
     return *stopped || report(r, t, error);
@@ -275,40 +248,73 @@ static int complain(const Options *o, const Error *error, int status) {
     return status;
 }
 
-static int run_with_data(const Options *o, const Engine *engine, Dataset *dataset) {
-    static Trainer trainer;
-    Settings settings;
-    CheckpointInfo info = {0};
-    Error error;
-    bool stopped = false;
-    if (!decide_settings(o, dataset, &settings, &info, &error)) {
-        return complain(o, &error, 1);
+/* Everything that may stand in the way of the run: an exit status. */
+static int get_ready(const Run *r, Trainer *t, Error *error) {
+    const Plan *p = r->plan;
+    if (p->from && !checkpoint_load(p->from, t, error)) {
+        return 1;
     }
-    if (!check_settings(&settings, dataset, &error)) {
-        return complain(o, &error, 2);
+    const bool trains = !r->options->eval && !p->finished;
+    if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
+        t->settings.schedule == SCHEDULE_COSINE) {
+        error_set(error, "a run of one step would learn nothing: the rate of the last "
+                         "step is 0; more --epochs, or a smaller --batch");
+        return 2;
     }
-    if (!engine->make(&trainer, &settings, dataset->train.count, &error)) {
-        return complain(o, &error, 1);
+    if (trains && t->step > 0 && !plan_check_log(p, r->options, t, error)) {
+        return 1;
     }
-    const Run r = {o, engine, dataset};
-    const bool ok = run_trainer(&r, &trainer, &stopped, &error);
-    if (ok && stopped) {
-        say_how_to_resume(o, &trainer);
+    if (r->engine->upload) {
+        r->engine->upload(t);
     }
-    engine->free(&trainer);
-    if (!ok) {
-        return complain(o, &error, 1);
-    }
-    return stopped ? RUN_INTERRUPTED : 0;
+    return 0;
 }
 
-int run(const Options *o, const Engine *engine) {
-    Dataset dataset = {.train = {.count = 0}};
+/* The exit status where nothing else went wrong. */
+static int failed_checks(const Options *o) {
     Error error;
-    if (!load_data(o, &dataset, &error)) {
+    if (report_failures() == 0) {
+        return 0;
+    }
+    error_set(&error, "what the lines that begin with FAIL say went wrong");
+    return complain(o, &error, 1);
+}
+
+static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
+                       Lesson *lesson) {
+    static Trainer trainer;
+    const Run r = {o, engine, plan, &plan->dataset};
+    Error error;
+    bool stopped = false;
+    if (!engine->make(&trainer, &plan->settings, plan->dataset.train.count, &error)) {
         return complain(o, &error, 1);
     }
-    const int status = run_with_data(o, engine, &dataset);
-    dataset_free(&dataset);
+    int status = get_ready(&r, &trainer, &error);
+    if (status != 0) {
+        complain(o, &error, status);
+    } else if ((status = lesson(o)) != 0) {
+        /* it has said so */
+    } else if (!run_trainer(&r, &trainer, &stopped, &error)) {
+        status = complain(o, &error, 1);
+    } else if (stopped) {
+        say_how_to_resume(o, &trainer);
+        status = 128 + stop_asked();
+    } else {
+        status = failed_checks(o);
+    }
+    engine->free(&trainer);
     return status;
+}
+
+int run(const Options *o, const Engine *engine, Lesson *lesson) {
+    Plan plan;
+    Error error;
+    file_limit_is_an_error();
+    const int status = plan_make(&plan, o, &error);
+    if (status != 0) {
+        return complain(o, &error, status);
+    }
+    const int end = run_planned(o, engine, &plan, lesson);
+    plan_free(&plan);
+    return output_end(o->program, end);
 }

@@ -8,10 +8,14 @@
 #include "engine.h"
 #include "options.h"
 
-/* The exit status after Ctrl-C: 128 + SIGINT, as shells count. */
-#define RUN_INTERRUPTED 130
+/* What a chapter prints before its run: 0, or the exit status of checks that failed. */
+typedef int Lesson(const Options *options);
 
-/* run: the exit status; errors are printed as one line "chapter5: ...". */
-int run(const Options *options, const Engine *engine);
+/*
+ * run: the exit status: 128 + the signal's number, as shells count, if one stopped it
+ * (130: Ctrl-C); errors are printed as one line "chapter5: ...". The lesson comes when
+ * nothing stands in the way of the run: what does is said alone.
+ */
+int run(const Options *options, const Engine *engine, Lesson *lesson);
 
 #endif

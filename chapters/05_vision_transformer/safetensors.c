@@ -2,19 +2,22 @@
 #include "safetensors.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 
-#define MAX_HEADER_BYTES 100000000L
+#include "byte_order.h"
+
+/* A header takes some forty times its bytes of memory when it is read. */
+#define MAX_HEADER_BYTES 10000000
 
 typedef struct {
     const char *dtype;
     int ndim, shape[TENSOR_MAX_DIMS];
-    long begin, end; /* in bytes, from data_start */
+    int64_t begin, end; /* in bytes, from data_start */
 } Place;
 
 static int dtype_bytes(const char *dtype) {
@@ -42,10 +45,11 @@ static bool read_place(json_t *entry, Place *place) {
         count *= (double)value;
     }
     json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    place->begin = (long)json_integer_value(begin);
-    place->end = (long)json_integer_value(end);
+    place->begin = json_integer_value(begin);
+    place->end = json_integer_value(end);
     return json_is_integer(begin) && json_is_integer(end) && place->begin >= 0 &&
-           place->end >= place->begin &&
+           place->end >= place->begin && place->end == json_integer_value(end) &&
+           place->begin == json_integer_value(begin) &&
            (double)(place->end - place->begin) == count * dtype_bytes(dtype);
 }
 
@@ -57,27 +61,27 @@ static int by_begin(const void *a, const void *b) {
 /* In the order of their places, each tensor begins where the last one ended. */
 static bool check_order(const Safetensors *file, Place *places, size_t count,
                         Error *error) {
-    long end = 0;
+    int64_t end = 0;
     qsort(places, count, sizeof *places, by_begin);
     for (size_t i = 0; i < count; i++) {
         if (places[i].begin != end) {
             return error_set(error,
                              "%s: damaged: tensors overlap, or leave a gap, at "
-                             "byte %ld of the data",
+                             "byte %" PRId64 " of the data",
                              file->path, end);
         }
         end = places[i].end;
     }
     if (end > file->data_bytes) {
         return error_set(error,
-                         "%s: truncated: its tensors are %ld bytes, the file has "
-                         "%ld of them",
+                         "%s: truncated: its tensors are %" PRId64
+                         " bytes, the file has %" PRId64 " of them",
                          file->path, end, file->data_bytes);
     }
     if (end < file->data_bytes) {
         return error_set(error,
-                         "%s: damaged: its tensors are %ld bytes, the file has "
-                         "%ld of data",
+                         "%s: damaged: its tensors are %" PRId64
+                         " bytes, the file has %" PRId64 " of data",
                          file->path, end, file->data_bytes);
     }
     return true;
@@ -110,58 +114,82 @@ static bool check_places(const Safetensors *file, Error *error) {
     return ok;
 }
 
-static bool read_header(Safetensors *file, Error *error) {
-    unsigned char length[8];
-    if (fseek(file->file, 0, SEEK_END) != 0) {
+/* What a read that came to too little says: the disk's fault, or the file's. */
+static bool cut(const Safetensors *file, const char *where, Error *error) {
+    const int why = errno;
+    if (ferror(file->file)) {
+        return error_set(error, "%s: can't be read: %s", file->path, strerror(why));
+    }
+    return error_set(error, "%s: truncated in %s", file->path, where);
+}
+
+/* The first 8 bytes: the header's length, which must fit into the file. */
+static bool read_length(Safetensors *file, size_t *header_bytes, Error *error) {
+    unsigned char bytes[8];
+    if (fseeko(file->file, 0, SEEK_END) != 0) {
         return error_set(error, "%s: %s", file->path, strerror(errno));
     }
-    const long bytes = ftell(file->file);
+    const int64_t all = ftello(file->file);
     rewind(file->file);
-    if (bytes < 8 || fread(length, 1, 8, file->file) != 8) {
+    if (all >= 0 && all < 8) {
         return error_set(error,
                          "%s: truncated: a safetensors file begins with 8 bytes "
-                         "of length, this has %ld",
-                         file->path, bytes);
+                         "of length, this has %" PRId64,
+                         file->path, all);
     }
-    uint64_t header_bytes = 0;
-    for (int i = 7; i >= 0; i--) {
-        header_bytes = header_bytes << 8 | length[i];
+    if (all < 0 || fread(bytes, 1, 8, file->file) != 8) {
+        return cut(file, "its length", error);
     }
-    if (header_bytes > (uint64_t)(bytes - 8) || header_bytes > MAX_HEADER_BYTES) {
-        return error_set(error, "%s: wrong header length %llu in a file of %ld bytes",
-                         file->path, (unsigned long long)header_bytes, bytes);
+    const uint64_t length = lowest_first_get(bytes, 8);
+    if (length > (uint64_t)(all - 8) || length > MAX_HEADER_BYTES) {
+        return error_set(
+            error, "%s: wrong header length %" PRIu64 " in a file of %" PRId64 " bytes",
+            file->path, length, all);
     }
-    file->data_start = 8 + (long)header_bytes;
-    file->data_bytes = bytes - file->data_start;
-    char *text = allocate(header_bytes, "a header", error);
+    *header_bytes = (size_t)length;
+    file->data_start = 8 + (int64_t)length;
+    file->data_bytes = all - file->data_start;
+    return true;
+}
+
+static bool read_header(Safetensors *file, Error *error) {
+    size_t bytes = 0;
+    if (!read_length(file, &bytes, error)) {
+        return false;
+    }
+    char *text = allocate(bytes, "a header", error);
     if (!text) {
         return false;
     }
-    json_error_t why = {.text = "it can't be read"};
-    if (fread(text, 1, header_bytes, file->file) == header_bytes) {
-        file->header = json_loadb(text, header_bytes, JSON_REJECT_DUPLICATES, &why);
+    if (fread(text, 1, bytes, file->file) != bytes) {
+        free(text);
+        return cut(file, "its header", error);
     }
+    json_error_t why = {.text = "it is no object"};
+    file->header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
     free(text);
     if (!json_is_object((json_t *)file->header)) {
-        return error_set(error, "%s: damaged header: %.100s", file->path, why.text);
+        return error_set(error, "%s: damaged header: %.100s", file->path,
+                         why.text[0] ? why.text : "it is no object");
     }
     return check_places(file, error);
 }
 
-bool safetensors_open(Safetensors *file, const char *path, Error *error) {
-    *file = (Safetensors){0};
+bool safetensors_open_stream(Safetensors *file, FILE *stream, const char *path,
+                             Error *error) {
+    *file = (Safetensors){.file = stream};
     snprintf(file->path, sizeof file->path, "%s", path);
-    file->file = fopen(path, "rb");
-    if (!file->file) {
-        return error_set(error, "%s: %s", path, strerror(errno));
-    }
-    struct stat status;
-    bool ok = fstat(fileno(file->file), &status) == 0 && S_ISREG(status.st_mode);
-    ok = ok ? read_header(file, error) : error_set(error, "%s: no regular file", path);
+    const bool ok = read_header(file, error);
     if (!ok) {
         safetensors_close(file);
     }
     return ok;
+}
+
+bool safetensors_open(Safetensors *file, const char *path, Error *error) {
+    FILE *stream = regular_file_open(path, error);
+    *file = (Safetensors){0};
+    return stream && safetensors_open_stream(file, stream, path, error);
 }
 
 void safetensors_close(Safetensors *file) {
@@ -177,6 +205,17 @@ const char *safetensors_metadata(const Safetensors *file, const char *key) {
     return json_string_value(json_object_get(texts, key));
 }
 
+/* An F32 or F64 of a file, the lowest byte first. */
+static double number_of(const unsigned char *bytes, int width) {
+    const uint64_t wide = lowest_first_get(bytes, width);
+    const uint32_t narrow = (uint32_t)wide;
+    double number;
+    float single;
+    memcpy(&number, &wide, sizeof number);
+    memcpy(&single, &narrow, sizeof single);
+    return width == 4 ? (double)single : number;
+}
+
 /* The file's numbers, in rows as T has them; NaN and infinity are damage. */
 static bool read_numbers(Safetensors *file, const char *name, int width, Tensor T,
                          Error *error) {
@@ -184,13 +223,11 @@ static bool read_numbers(Safetensors *file, const char *name, int width, Tensor 
     for (int i = 0; i < tensor_rows(T); i++) {
         real *row = tensor_row(T, i);
         for (int j = 0; j < cols; j++) {
-            float single;
-            double number;
-            void *to = width == 4 ? (void *)&single : (void *)&number;
-            if (fread(to, (size_t)width, 1, file->file) != 1) {
-                return error_set(error, "%s: truncated in tensor %s", file->path, name);
+            unsigned char bytes[8];
+            if (fread(bytes, (size_t)width, 1, file->file) != 1) {
+                return cut(file, name, error);
             }
-            number = width == 4 ? (double)single : number;
+            const double number = number_of(bytes, width);
             row[j] = (real)number;
             if (!isfinite(row[j])) { /* also: a double too large for a float */
                 return error_set(error, "%s: tensor %s has %s at [%ld]", file->path,
@@ -216,7 +253,7 @@ bool safetensors_read(Safetensors *file, const char *name, Tensor T, Error *erro
                          file->path, name, tensor_shape_text(there, got),
                          tensor_shape_text(T, want));
     }
-    if (fseek(file->file, file->data_start + place.begin, SEEK_SET) != 0) {
+    if (fseeko(file->file, (off_t)(file->data_start + place.begin), SEEK_SET) != 0) {
         return error_set(error, "%s: %s", file->path, strerror(errno));
     }
     return read_numbers(file, name, dtype_bytes(place.dtype), T, error);

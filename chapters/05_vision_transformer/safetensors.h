@@ -7,19 +7,21 @@
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "error.h"
+#include "regular_file.h"
 #include "safetensors_write.h"
 #include "tensor.h"
 
 /* A file that is open for reading. */
 typedef struct {
     FILE *file;
-    void *header;    /* jansson's json_t object; owned */
-    long data_start; /* where the numbers begin, in bytes */
-    long data_bytes; /* how many bytes of them there are */
-    char path[512];
+    void *header;       /* jansson's json_t object; owned */
+    int64_t data_start; /* where the numbers begin, in bytes */
+    int64_t data_bytes; /* how many bytes of them there are */
+    char path[FILE_PATH_BYTES];
 } Safetensors;
 
 /*
@@ -27,6 +29,11 @@ typedef struct {
  * tensor's type, shape and place; the places must fill the rest of the file.
  */
 bool safetensors_open(Safetensors *file, const char *path, Error *error);
+
+/* safetensors_open_stream: the same of a stream that can seek, which safetensors_close
+ * will close; errors name `path`. Closed if this fails. */
+bool safetensors_open_stream(Safetensors *file, FILE *stream, const char *path,
+                             Error *error);
 void safetensors_close(Safetensors *file);
 
 /* safetensors_metadata: the text under this key; NULL if there is none. */

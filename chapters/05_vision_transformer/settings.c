@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 Settings settings_default(void) {
     return (Settings){
         .model = {.height = 28,
@@ -113,12 +115,21 @@ void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     }
 }
 
+/* All 64 bits: no double has them. */
+static bool set_64_bits(uint64_t *to, const char *digits) {
+    errno = 0;
+    const uint64_t value = strtoull(digits, NULL, 10);
+    if (digits[strspn(digits, "0123456789")] != '\0' || errno != 0) {
+        return false;
+    }
+    *to = value;
+    return true;
+}
+
 bool settings_set(Settings *settings, int i, const char *text) {
     void *at = (char *)settings + table[i].at;
-    char *end;
-    errno = 0;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || errno != 0 || !(value >= table[i].least) ||
+    double value;
+    if (!number_read(text, &value) || !(value >= table[i].least) ||
         !(value <= table[i].most)) {
         return false;
     }
@@ -128,10 +139,7 @@ bool settings_set(Settings *settings, int i, const char *text) {
     switch (table[i].type) {
     case INT: *(int *)at = (int)value; break;
     case LONG: *(long *)at = (long)value; break;
-    case U64:
-        *(uint64_t *)at =
-            strtoull(text, &end, 10); /* all 64 bits: no double has them */
-        return *end == '\0' && errno == 0;
+    case U64: return set_64_bits(at, text);
     case DOUBLE: *(double *)at = value; break;
     case ENUM: *(unsigned *)at = (unsigned)value; break;
     }

@@ -1,6 +1,7 @@
 /* trainer.c: see trainer.h. */
 #include "trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,16 +117,16 @@ long trainer_total_steps(const Trainer *t) {
     return trainer_steps_per_epoch(t) * t->settings.epochs;
 }
 
+long trainer_warmup(const Trainer *t) {
+    const long tenth = trainer_total_steps(t) / 10;
+    return t->settings.warmup >= 0 ? t->settings.warmup : tenth < 1000 ? tenth : 1000;
+}
+
 static Schedule schedule_of(const Trainer *t) {
-    const long total = trainer_total_steps(t);
-    long warmup = t->settings.warmup;
-    if (warmup < 0) {
-        warmup = total / 10 < 1000 ? total / 10 : 1000;
-    }
     return (Schedule){.kind = t->settings.schedule,
                       .peak = t->settings.lr,
-                      .warmup = warmup,
-                      .total_steps = total,
+                      .warmup = trainer_warmup(t),
+                      .total_steps = trainer_total_steps(t),
                       .D = t->settings.model.block.D};
 }
 
@@ -253,6 +254,36 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
 
 /* ---- evaluation ---------------------------------------------------------- */
 
+void evaluation_add(Evaluation *e, int label, int prediction) {
+    if (label >= DATASET_CLASSES || prediction >= DATASET_CLASSES) {
+        bug("evaluation_add: label %d, prediction %d: the data have %d classes", label,
+            prediction, DATASET_CLASSES);
+    }
+    e->count++;
+    e->correct += prediction == label;
+    if (prediction < 0) {
+        e->undecided++;
+    } else {
+        e->confusion[label][prediction]++;
+    }
+}
+
+bool evaluation_check(const Evaluation *e, Error *error) {
+    if (e->undecided > 0) {
+        return error_set(error,
+                         "%ld of %ld test images have no finite logits: the weights "
+                         "are too large; try a lower --lr",
+                         e->undecided, e->count);
+    }
+    if (!isfinite(e->loss)) {
+        return error_set(error,
+                         "the mean loss of %ld test images is %g: the weights are too "
+                         "large; try a lower --lr",
+                         e->count, fabs(e->loss)); /* a NaN without its sign */
+    }
+    return true;
+}
+
 static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int from,
                            int to, Evaluation *result) {
     for (int at = from; at < to; at += t->slice) {
@@ -262,19 +293,17 @@ static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int f
         Tensor logits =
             forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
         for (int i = 0; i < count; i++) {
-            const int prediction = argmax_row(logits, i);
-            result->correct += prediction == labels[i];
-            result->confusion[labels[i]][prediction]++;
+            evaluation_add(result, labels[i], argmax_row(logits, i));
         }
         const Tensor not_wanted = {.data = NULL};
         result->loss += cross_entropy(logits, labels, 0, 1, not_wanted);
     }
-    result->count += to - from;
 }
 
 static void add_evaluation(Evaluation *sum, const Evaluation *part) {
     sum->count += part->count;
     sum->correct += part->correct;
+    sum->undecided += part->undecided;
     sum->loss += part->loss;
     for (int i = 0; i < DATASET_CLASSES; i++) {
         for (int j = 0; j < DATASET_CLASSES; j++) {

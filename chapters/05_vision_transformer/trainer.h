@@ -38,6 +38,7 @@ typedef struct {
     int order_count;
     long order_epoch; /* which epoch it is of; -1: none yet */
     long step;        /* steps done */
+    double last_loss; /* of the last of them, as the log has it: run.c */
 } Trainer;
 
 typedef struct {
@@ -50,6 +51,7 @@ typedef struct {
 
 typedef struct {
     long count, correct;
+    long undecided; /* images whose logits name no class (argmax_row) */
     double loss;                                      /* mean, without smoothing */
     long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
 } Evaluation;
@@ -69,9 +71,11 @@ void trainer_free(Trainer *trainer);
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
 
-/* trainer_batch: the images' numbers of step trainer->step; trainer_rate: the learning
- * rate of step 1, 2, ...; trainer_augmentation: what happens to the images. */
+/* trainer_batch: the images' numbers of step trainer->step; trainer_warmup: the steps of
+ * the warm-up; trainer_rate: the learning rate of step 1, 2, ...; trainer_augmentation:
+ * what happens to the images. */
 const int *trainer_batch(Trainer *trainer);
+long trainer_warmup(const Trainer *trainer);
 double trainer_rate(const Trainer *trainer, long step);
 Augmentation trainer_augmentation(const Trainer *trainer, const Dataset *dataset);
 
@@ -84,5 +88,12 @@ StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
 /* trainer_evaluate: the whole set, without augmentation and dropout. */
 void trainer_evaluate(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
                       Evaluation *result);
+
+/* evaluation_add: one more image; its prediction is argmax_row's, -1 for none. */
+void evaluation_add(Evaluation *evaluation, int label, int prediction);
+
+/* evaluation_check: false and an error if the logits of an image, or the mean loss, are
+ * not finite: then the accuracy says nothing about the model. */
+bool evaluation_check(const Evaluation *evaluation, Error *error);
 
 #endif

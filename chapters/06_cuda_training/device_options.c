@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What ./chapter6 trains on the emulator where its options say nothing else. */
+static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
+                            "2",       "--heads",     "2",       "--mlp", "64",
+                            "--patch", "7",           "--batch", "32",    "--epochs",
+                            "1",       "--steps",     "24"};
+enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
+
 void device_options_help(const Device *device) {
     printf(
         "\nThe device\n"
@@ -43,7 +50,9 @@ static int index_of(const char *word, const char *const *names, int count) {
 bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **argv,
                          Error *error) {
     *own = (DeviceOptions){.choices = gpu_choices_default()};
-    for (int i = 0; i < argc && own->argc < DEVICE_OPTIONS_WORDS - 32; i++) {
+    own->argv = allocate(((size_t)argc + SMALL_WORDS + 1) * sizeof own->argv[0],
+                         "the command line", error);
+    for (int i = 0; own->argv && i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--emulate") == 0) {
             own->emulate = true;
@@ -66,6 +75,7 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
                     error, "--matmul can't be \"%.60s\": --help lists them", value);
             }
             own->choices.matmul = (MatmulVersion)v;
+            own->matmul_given = true;
             i++;
         } else if (strcmp(argv[i], "--attention") == 0) {
             const int v = index_of(value, d->attention_names, ATTENTION_VERSIONS);
@@ -80,21 +90,55 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
             own->argv[own->argc++] = argv[i];
         }
     }
-    return true;
+    return own->argv != NULL;
 }
 
-/* What ./chapter6 trains on the emulator where its options say nothing else. */
-static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
-                            "2",       "--heads",     "2",       "--mlp", "64",
-                            "--patch", "7",           "--batch", "32",    "--epochs",
-                            "1",       "--steps",     "24"};
-enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
+bool device_options_agree(const DeviceOptions *own, const Options *o, Error *error) {
+    static const char *const nothing[] = {NULL};
+    static const char *const timed[] = {
+        "--batch", "--steps", "--threads",    "--seed",  "--dropout", "--smoothing",
+        "--clip",  "--lr",    "--dim",        "--depth", "--heads",   "--mlp",
+        "--patch", "--norm",  "--activation", NULL};
+    const struct {
+        const char *name;
+        bool given;
+    } tasks[] = {{"--check", own->check},         {"--counts", own->counts},
+                 {"--times", own->times},         {"--bench", own->bench != NULL},
+                 {"--resume", o->resume != NULL}, {"--eval", o->eval != NULL},
+                 {"--dump", o->dump != NULL},     {"--describe", o->describe != NULL},
+                 {"--gradcheck", o->gradcheck}};
+    const char *task = NULL;
+    for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+        if (tasks[i].given && task) {
+            return error_set(error, "%s and %s: one or the other", task, tasks[i].name);
+        }
+        task = tasks[i].given ? tasks[i].name : task;
+    }
+    if (o->in_double) {
+        return error_set(error, "kernels compute in float: ./chapter5 has --double");
+    }
+    if (own->csv && !own->times && !own->bench) {
+        return error_set(error, "--csv is for --times and --bench");
+    }
+    if ((own->matmul_given || own->attention_given) && (own->counts || own->times)) {
+        return error_set(
+            error, "%s takes every rung: leave --matmul and --attention out", task);
+    }
+    if (own->bench) {
+        return options_only(o, "--bench", timed, error);
+    }
+    return !(own->check || own->counts || own->times) ||
+           options_only(o, task, nothing, error);
+}
 
 void device_options_put_small_run_first(DeviceOptions *own) {
     memmove(own->argv + 1 + SMALL_WORDS, own->argv + 1,
             (size_t)(own->argc - 1) * sizeof own->argv[0]);
     memcpy(own->argv + 1, small_run, sizeof small_run);
     own->argc += SMALL_WORDS;
+}
+
+void device_options_say_small_run(const DeviceOptions *own) {
     printf(
         "One CPU thread plays the GPU: a small model, a few steps, unless options say\n"
         "otherwise:\n   ");

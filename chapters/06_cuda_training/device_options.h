@@ -6,15 +6,14 @@
 #define DEVICE_OPTIONS_H
 
 #include "device.h"
-
-enum { DEVICE_OPTIONS_WORDS = 256 };
+#include "options.h"
 
 typedef struct {
     GpuChoices choices; /* --matmul, --attention */
-    bool emulate, check, counts, times, attention_given;
+    bool emulate, check, counts, times, matmul_given, attention_given;
     const char *bench, *csv; /* or NULL */
     int argc;                /* what is left, for options_parse */
-    char *argv[DEVICE_OPTIONS_WORDS];
+    char **argv;             /* never freed: it lives as long as the program */
 } DeviceOptions;
 
 /* device_options_take: takes this chapter's words out; false, and an error, if one of
@@ -22,12 +21,18 @@ typedef struct {
 bool device_options_take(DeviceOptions *own, const Device *device, int argc,
                          char **argv, Error *error);
 
+/* device_options_agree: false, and an error, if two of both kinds of options contradict
+ * each other, or one would be ignored. */
+bool device_options_agree(const DeviceOptions *own, const Options *options,
+                          Error *error);
+
 /* device_options_help: prints them, with what `device` has. */
 void device_options_help(const Device *device);
 
 /* device_options_put_small_run_first: what ./chapter6 trains on the emulator where
- * nothing else is said: words before the user's own, of two the later one counts. Says
- * so. */
+ * nothing else is said: words before the user's own, of two the later one counts; and
+ * the lines that say so. */
 void device_options_put_small_run_first(DeviceOptions *own);
+void device_options_say_small_run(const DeviceOptions *own);
 
 #endif

@@ -26,7 +26,8 @@ void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
     if (version == ATTENTION_MATERIALISED) {
         shapes->A = shapes->dA = tensor4(NULL, B, heads, n, n);
     } else {
-        shapes->lse = shapes->delta = tensor3(NULL, B, heads, n);
+        shapes->lse = tensor4(NULL, B, heads, n, 2);
+        shapes->delta = tensor3(NULL, B, heads, n);
     }
 }
 

@@ -28,7 +28,8 @@ extern const char *const gpu_attention_names[ATTENTION_VERSIONS];
  * given by gpu_attention_kept. */
 typedef struct {
     Tensor A;     /* (B, h, q, n)  materialised: the weights */
-    Tensor lse;   /* (B, h, q)     fused: log of the sum of exp of each row's scores */
+    Tensor lse;   /* (B, h, q, 2)  fused: of each row's scores the largest, and the log
+                     of the sum of exp(score - largest) */
     Tensor dA;    /* (B, h, q, n)  scratch of the materialised backward */
     Tensor delta; /* (B, h, q)     scratch of the fused backward: rowsum(dO o O) */
 } AttentionKept;

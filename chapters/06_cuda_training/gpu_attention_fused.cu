@@ -15,7 +15,8 @@
  *     O /= sum,   lse = most + log sum
  *
  * Keys are taken four at a time: four sums that don't wait for each other, and one
- * look at the maximum.
+ * look at the maximum. It begins at the lowest float: with -infinity, scores of
+ * -infinity before any other would make exp(-inf - -inf), which is NaN.
  *
  * Bytes: q, k, v read and O written, 16 n d for a head (k and v once for every block,
  * from the L2 cache after the first); the scores' 16 n^2 are saved.
@@ -28,11 +29,20 @@
  *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
  *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
  *
+ * lse is kept as the two numbers that it is the sum of: added, scores near 10000 would
+ * leave log sum three digits. And all three kernels scale q before it meets k, so that
+ * they have the same s to the last bit.
+ *
+ * Behind the last key, or query, tiles have zeros, whose score of 0 may lie far above
+ * lse: they get no p, since exp(s - lse) would be infinite there, and inf * 0 is NaN.
+ *
  * Limits: a shared load of 16 bytes feeds 4 multiply-adds, so that shared memory can
  * feed half of the arithmetic at most; and registers (66 to 155 a thread at d = 64)
  * leave few warps to hide each other's waiting. d is padded to 16, 32, 64 or 128.
  */
 #include "gpu_attention_fused.h"
+
+#include <float.h>
 
 #include "gpu_kernel.h"
 
@@ -46,8 +56,9 @@ struct Fused {
     float *O;         /* (B, q, D), or dO's place */
     long O_per_image;
     int O_ld;
-    float *lse, *delta; /* (B, h, q) */
-    bool aligned;       /* may 16 bytes be loaded and stored at once? */
+    float *lse;   /* (B, h, q, 2): most and log sum */
+    float *delta; /* (B, h, q) */
+    bool aligned; /* may 16 bytes be loaded and stored at once? */
 };
 
 /* How a block's rows are shared out among its threads: 16 numbers each, 8 of a row of
@@ -90,7 +101,8 @@ static __forceinline__ __device__ long O_at(const Fused &f, const Here &h, int r
     return h.image * f.O_per_image + static_cast<long>(row) * f.O_ld + h.head * f.d;
 }
 
-static __forceinline__ __device__ long lse_at(const Fused &f, const Here &h, int row) {
+/* Row `row` of all rows of queries: its place in delta; half its place in lse. */
+static __forceinline__ __device__ long query(const Fused &f, const Here &h, int row) {
     return (static_cast<long>(h.image) * f.heads + h.head) * f.q + row;
 }
 
@@ -188,17 +200,19 @@ template <int PAD_D> struct Part {
     }
 };
 
-/* Rows first .. of a matrix, ld apart, into a tile: zeros from row `end` on. */
+/* Rows first .. of a matrix, ld apart, times `by`, into a tile: zeros from row `end`
+ * on. */
 template <int PAD_D>
 static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
                                                  const float *from, long ld, int first,
-                                                 int end, const Fused &f) {
+                                                 int end, const Fused &f,
+                                                 float by = 1.0f) {
     for (int e = static_cast<int>(threadIdx.x); e < TILE * PAD_D / 4; e += THREADS) {
         const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
-        const bool exists = first + r < end;
+        const float4 quad = first + r < end ? four_of(from + r * ld, j, f.d, f.aligned)
+                                            : make_float4(0, 0, 0, 0);
         *reinterpret_cast<float4 *>(&tile[r][j]) =
-            exists ? four_of(from + r * ld, j, f.d, f.aligned)
-                   : make_float4(0, 0, 0, 0);
+            make_float4(quad.x * by, quad.y * by, quad.z * by, quad.w * by);
     }
 }
 
@@ -213,7 +227,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
     q.scale(f.scale);
     o.clear();
-    float most = -INFINITY, sum = 0;
+    float most = -FLT_MAX, sum = 0;
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
@@ -248,7 +262,9 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         o.scale(1.0f / sum);
         o.store(f.O + O_at(f, h, row), h.part, f);
         if (h.part == 0) {
-            f.lse[lse_at(f, h, row)] = most + logf(sum);
+            float *lse = f.lse + 2 * query(f, h, row);
+            lse[0] = most;
+            lse[1] = logf(sum);
         }
     }
 }
@@ -270,7 +286,7 @@ static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
     }
     delta = Part<PAD_D>::sum_of_parts(delta);
     if (h.mine && h.part == 0) {
-        f.delta[lse_at(f, h, row)] = delta;
+        f.delta[query(f, h, row)] = delta;
     }
 }
 
@@ -286,22 +302,24 @@ template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqk
     q.scale(f.scale);
     d_o.load(f.O + O_at(f, h, row), h.part, f);
     dq.clear();
-    const float lse = f.lse[lse_at(f, h, row)], delta = f.delta[lse_at(f, h, row)];
+    const float *lse = f.lse + 2 * query(f, h, row);
+    const float most = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, row)];
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
         __syncthreads();
         const int count = h.any ? min(TILE, f.n - j0) : 0;
-        for (int j = 0; j < count; j += PAIR) { /* a key of zeros adds nothing */
-            float p[PAIR], dp[PAIR];
+        for (int j = 0; j < count; j += PAIR) {
+            float ds[PAIR];
 #pragma unroll
             for (int k = 0; k < PAIR; k++) {
-                p[k] = expf(q.dot(K[j + k], h.part) - lse);
-                dp[k] = d_o.dot(V[j + k], h.part);
+                const float p = expf(q.dot(K[j + k], h.part) - most - log_sum);
+                const float dp = d_o.dot(V[j + k], h.part);
+                ds[k] = j + k < count ? p * (dp - delta) : 0.0f;
             }
 #pragma unroll
             for (int k = 0; k < PAIR; k++) {
-                dq.add(p[k] * (dp[k] - delta), K[j + k], h.part);
+                dq.add(ds[k], K[j + k], h.part);
             }
         }
         __syncthreads();
@@ -314,22 +332,23 @@ template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqk
 
 template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) {
     __shared__ __align__(16) float Q[TILE][PAD_D], dO[TILE][PAD_D];
-    __shared__ float lse[TILE], delta[TILE];
+    __shared__ float most[TILE], log_sum[TILE], delta[TILE];
     const Here h = here<PAD_D>(f.n);
     const int row = h.mine ? h.row : 0, thread = static_cast<int>(threadIdx.x);
     Part<PAD_D> key, value, dk, dv;
     key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f);
-    key.scale(f.scale);
     value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
     dk.clear();
     dv.clear();
     for (int i0 = 0; i0 < f.q; i0 += TILE) {
-        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.q, f);
+        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.q, f, f.scale);
         fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.O_ld, i0, f.q, f);
-        if (thread < TILE) { /* a query that isn't there weighs exp(-inf) = 0 */
+        if (thread < TILE) {
             const bool exists = i0 + thread < f.q;
-            lse[thread] = exists ? f.lse[lse_at(f, h, i0 + thread)] : INFINITY;
-            delta[thread] = exists ? f.delta[lse_at(f, h, i0 + thread)] : 0.0f;
+            const long at = exists ? query(f, h, i0 + thread) : 0;
+            most[thread] = exists ? f.lse[2 * at] : 0.0f;
+            log_sum[thread] = exists ? f.lse[2 * at + 1] : 0.0f;
+            delta[thread] = exists ? f.delta[at] : 0.0f;
         }
         __syncthreads();
         const int count = h.any ? min(TILE, f.q - i0) : 0;
@@ -337,8 +356,10 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
             float p[PAIR], ds[PAIR];
 #pragma unroll
             for (int k = 0; k < PAIR; k++) {
-                p[k] = expf(key.dot(Q[i + k], h.part) - lse[i + k]);
-                ds[k] = p[k] * (value.dot(dO[i + k], h.part) - delta[i + k]);
+                const float s = key.dot(Q[i + k], h.part);
+                const float dp = value.dot(dO[i + k], h.part);
+                p[k] = i + k < count ? expf(s - most[i + k] - log_sum[i + k]) : 0.0f;
+                ds[k] = i + k < count ? p[k] * (dp - delta[i + k]) : 0.0f;
             }
 #pragma unroll
             for (int k = 0; k < PAIR; k++) {
@@ -348,8 +369,7 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
         }
         __syncthreads();
     }
-    if (h.mine) {
-        dk.scale(f.scale);
+    if (h.mine) { /* dk has the scale: Q's rows had it */
         dk.store(dqkv + qkv_at(f, h, 1, row), h.part, f);
         dv.store(dqkv + qkv_at(f, h, 2, row), h.part, f);
     }

@@ -9,7 +9,7 @@
 
 enum { ATTENTION_MOST_D = 128 }; /* D_h */
 
-/* lse, delta (B, h, q) on the device. */
+/* lse (B, h, q, 2), delta (B, h, q) on the device. */
 void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
                              Tensor O);
 void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,

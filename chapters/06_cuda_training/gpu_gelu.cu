@@ -33,13 +33,16 @@ static __forceinline__ __device__ float normal_density(float x) {
 typedef enum { APPLY_GELU, APPLY_RELU } Nonlinearity;
 
 template <Nonlinearity f> static __forceinline__ __device__ float apply(float x) {
-    return f == APPLY_GELU ? x * normal_cdf(x) : fmaxf(x, 0.0f);
+    return f == APPLY_GELU ? x * normal_cdf(x) : x < 0 ? 0.0f : x; /* a NaN passes */
 }
 
-template <Nonlinearity f> static __forceinline__ __device__ float derivative(float x) {
-    return f == APPLY_GELU ? normal_cdf(x) + x * normal_density(x)
-           : x > 0         ? 1.0f
-                           : 0.0f;
+/* dy times the derivative in x; ReLU's is 0 or 1, and NaN where x is. */
+template <Nonlinearity f>
+static __forceinline__ __device__ float through(float x, float dy) {
+    return f == APPLY_GELU ? dy * (normal_cdf(x) + x * normal_density(x))
+           : x > 0         ? dy
+           : x <= 0        ? 0.0f
+                           : x;
 }
 
 /* ---- kernels: block (x), element blockIdx.x * 256 + threadIdx.x ------------------ */
@@ -84,7 +87,7 @@ static __global__ void backward(const float *pre, const float *dY, float *dpre,
     if (i < count) {
         const long row = i / cols, col = i % cols;
         dpre[row * ld_dpre + col] =
-            dY[row * ld_dY + col] * derivative<f>(pre[row * ld_pre + col]);
+            through<f>(pre[row * ld_pre + col], dY[row * ld_dY + col]);
     }
 }
 
@@ -134,8 +137,8 @@ static __global__ void backward_in_fours(const float *pre, const float *dY, floa
     if (quad.row < rows) {
         const float4 x = four_of(pre, quad, ld_pre), dy = four_of(dY, quad, ld_dY);
         *four_at(dpre, quad, ld_dpre) =
-            make_float4(dy.x * derivative<f>(x.x), dy.y * derivative<f>(x.y),
-                        dy.z * derivative<f>(x.z), dy.w * derivative<f>(x.w));
+            make_float4(through<f>(x.x, dy.x), through<f>(x.y, dy.y),
+                        through<f>(x.z, dy.z), through<f>(x.w, dy.w));
     }
 }
 

@@ -168,7 +168,7 @@ static __global__ void backward_naive(const float *X, const float *gamma,
     for (int j = 0; j < D; j++) {
         const float g = dy[j] * gamma[j];
         g_sum += g;
-        gx_sum += g * (x[j] - mu) * r;
+        gx_sum += g * ((x[j] - mu) * r);
     }
     const float g_mean = g_sum / static_cast<float>(D);
     const float gx_mean = gx_sum / static_cast<float>(D);
@@ -191,7 +191,7 @@ static __global__ void backward_warp(const float *X, const float *gamma,
     for (int j = lane; j < D; j += 32) {
         const float g = dy[j] * gamma[j];
         g_sum += g;
-        gx_sum += g * (x[j] - mu) * r;
+        gx_sum += g * ((x[j] - mu) * r);
     }
     const float g_mean = warp_sum(g_sum) / static_cast<float>(D);
     const float gx_mean = warp_sum(gx_sum) / static_cast<float>(D);
@@ -214,7 +214,8 @@ static __global__ void sum_parts(const float *X, const float *mean, const float 
     if (col < D) {
         for (int i = from + static_cast<int>(threadIdx.y); i < to; i += SUM_LANES) {
             const float dy = dY[static_cast<long>(i) * ld_dY + col];
-            dgamma += dy * (X[static_cast<long>(i) * ld_X + col] - mean[i]) * rstd[i];
+            const float x = X[static_cast<long>(i) * ld_X + col];
+            dgamma += dy * ((x - mean[i]) * rstd[i]);
             dbeta += dy;
         }
     }

@@ -52,12 +52,15 @@ static __global__ void cross_entropy(const float *logits, const unsigned char *l
         sum += expf(row[k] - most);
         logits_sum += row[k] - most;
     }
-    sum = warp_sum(sum);
+    /* A label that is none: every result is NaN, so that it can't be missed. */
+    sum = label < K ? warp_sum(sum) : NAN;
     logits_sum = warp_sum(logits_sum);
     /* log softmax_k = logit_k - most - log sum; q sums to 1   [AIAYN 5.4] */
-    const float log_sum = logf(sum), of_label = row[label] - most;
+    const float log_sum = logf(sum), of_label = label < K ? row[label] - most : NAN;
     __syncwarp(); /* dlogits may be logits: all have read before one writes */
     const float rest = smoothing / static_cast<float>(K);
+    /* With a NaN among the logits, or infinity as the largest, sum is NaN. */
+    at = sum > 0 ? at : -1;
     if (dlogits) {
         for (int k = lane; k < K; k += 32) {
             const float q = rest + (k == label ? 1.0f - smoothing : 0.0f);
@@ -66,7 +69,8 @@ static __global__ void cross_entropy(const float *logits, const unsigned char *l
         }
     }
     if (lane == 0) {
-        losses[b] = log_sum - (1.0f - smoothing) * of_label - rest * logits_sum;
+        const float of_all = rest > 0 ? rest * logits_sum : 0.0f; /* not 0 * inf */
+        losses[b] = log_sum - (1.0f - smoothing) * of_label - of_all;
         right[b] = at == label ? 1.0f : 0.0f;
         if (predictions) {
             predictions[b] = at;

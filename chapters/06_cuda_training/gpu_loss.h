@@ -22,10 +22,12 @@ typedef struct {
 /*
  * gpu_cross_entropy: for each image b, with q = (1 - eps) onehot(label) + eps / K:
  *     loss_b = - sum_k q_k log softmax(logits)_k,   dlogits = scale (softmax - q)
- *   logits (B, K)   in      labels (B)   in, on the device
+ *   logits (B, K)   in      labels (B)   in, on the device; one that is no class makes
+ *                           its image's loss and dlogits NaN
  *   dlogits (B, K)  out, may be logits; or data NULL: not wanted
  *   losses, right (B)   out: each image's loss, and 1 or 0
- *   predictions (B)     out, or NULL: the largest logit's class, of equals the first
+ *   predictions (B)     out, or NULL: as argmax_row: the largest logit's class, of equals
+ *                       the first; -1 where the logits have no softmax
  * The two sums over the images go to result->loss and result->correct (in order).
  */
 void gpu_cross_entropy(GpuStream stream, Tensor logits, const unsigned char *labels,

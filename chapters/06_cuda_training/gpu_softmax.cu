@@ -8,12 +8,16 @@
  *            same three passes; the second and third find a short row in cache.
  *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
  *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes an
- *            element instead of 16; two exp an element instead of one.
+ *            element instead of 16; two exp an element instead of one. The maximum
+ *            begins at the lowest float, not at -infinity: where a row begins with a
+ *            score of -infinity, exp(-inf - -inf) would be NaN.
  *
  * All are limited by memory. Backward reads A and dA twice (the second time from
  * cache), writes dS: 12 bytes an element.
  */
 #include "gpu_softmax.h"
+
+#include <float.h>
 
 #include "gpu_kernel.h"
 
@@ -22,6 +26,13 @@ const char *const gpu_softmax_names[SOFTMAX_VERSIONS] = {"naive", "warp", "onlin
 enum { THREADS = 128, WARPS = THREADS / 32 };
 
 /* ---- forward ------------------------------------------------------------------ */
+
+/* scale s_j, always rounded to the same number. In scale * s[j] - most the compiler would
+ * make one multiply-add, which keeps digits that the maximum has lost: near 10000 weights
+ * would be wrong by 1e-3, near 1e8 by a factor. */
+static __forceinline__ __device__ float scaled(float scale, float s_j) {
+    return __fmul_rn(scale, s_j);
+}
 
 static __global__ void forward_naive(float scale, const float *S, float *A, int rows,
                                      int cols, int ld_S, int ld_A) {
@@ -32,13 +43,13 @@ static __global__ void forward_naive(float scale, const float *S, float *A, int 
     const float *s = S + static_cast<long>(i) * ld_S;
     float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
     for (int j = 0; j < cols; j++) {
-        most = fmaxf(most, scale * s[j]);
+        most = fmaxf(most, scaled(scale, s[j]));
     }
     for (int j = 0; j < cols; j++) {
-        sum += expf(scale * s[j] - most);
+        sum += expf(scaled(scale, s[j]) - most);
     }
     for (int j = 0; j < cols; j++) {
-        a[j] = expf(scale * s[j] - most) / sum;
+        a[j] = expf(scaled(scale, s[j]) - most) / sum;
     }
 }
 
@@ -56,15 +67,15 @@ static __global__ void forward_warp(float scale, const float *S, float *A, int r
     const float *s = S + static_cast<long>(i) * ld_S;
     float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
     for (int j = lane; j < cols; j += 32) {
-        most = fmaxf(most, scale * s[j]);
+        most = fmaxf(most, scaled(scale, s[j]));
     }
     most = warp_max(most);
     for (int j = lane; j < cols; j += 32) {
-        sum += expf(scale * s[j] - most);
+        sum += expf(scaled(scale, s[j]) - most);
     }
     const float inverse = 1.0f / warp_sum(sum);
     for (int j = lane; j < cols; j += 32) {
-        a[j] = expf(scale * s[j] - most) * inverse;
+        a[j] = expf(scaled(scale, s[j]) - most) * inverse;
     }
 }
 
@@ -76,18 +87,18 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
     }
     /* exercise 6.3 */
     const float *s = S + static_cast<long>(i) * ld_S;
-    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    float *a = A + static_cast<long>(i) * ld_A, most = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
-        const float x = scale * s[j], larger = fmaxf(most, x);
+        const float x = scaled(scale, s[j]), larger = fmaxf(most, x);
         sum = sum * expf(most - larger) + expf(x - larger);
         most = larger;
     }
     /* Each lane has a maximum and a sum relative to it: bring them to one maximum. A
-     * lane that had no column has -inf and 0: exp(-inf) is 0, nothing is added. */
+     * lane that had no column has the lowest float and 0: nothing is added. */
     const float all = warp_max(most);
     const float inverse = 1.0f / warp_sum(sum * expf(most - all));
     for (int j = lane; j < cols; j += 32) {
-        a[j] = expf(scale * s[j] - all) * inverse;
+        a[j] = expf(scaled(scale, s[j]) - all) * inverse;
     }
     /* end of exercise 6.3 */
 }

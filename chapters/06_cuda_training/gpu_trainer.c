@@ -346,12 +346,9 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         gpu_download(stream, r->host_results, r->results, sizeof(GpuStepResult));
         gpu_wait(stream);
         for (int i = 0; i < count; i++) {
-            const int label = set->labels[at + i], prediction = r->host_predictions[i];
-            result->correct += prediction == label;
-            result->confusion[label][prediction]++;
+            evaluation_add(result, set->labels[at + i], r->host_predictions[i]);
         }
         result->loss += (double)r->host_results[0].loss;
-        result->count += count;
     }
     result->loss /= (double)set->count;
 }

@@ -1,6 +1,7 @@
 /* ladder_times.c: see ladder_times.h. */
 #include "ladder_times.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "gpu_limits.h"
 #include "gpu_matmul.h"
 #include "gpu_softmax.h"
+#include "output.h"
 #include "random.h"
 #include "report.h"
 
@@ -464,7 +466,7 @@ bool ladder_times(const char *csv, bool small, Error *error) {
     const Random random = {.seed = 6, .use = RANDOM_DEMO, .sequence = 5};
     Timing t = {.small = small, .csv = csv ? fopen(csv, "w") : NULL};
     if (csv && !t.csv) {
-        return error_set(error, "%s can't be written", csv);
+        return error_set(error, "%s: can't be written: %s", csv, strerror(errno));
     }
     t.numbers = allocate(NUMBERS * sizeof(float), "a ladder's numbers", error);
     if (!t.numbers) {
@@ -481,8 +483,8 @@ bool ladder_times(const char *csv, bool small, Error *error) {
     if (!ok) {
         *error = t.error;
     }
-    if (t.csv && fclose(t.csv) != 0 && ok) {
-        ok = error_set(error, "%s can't be written", csv);
+    if (t.csv) {
+        ok = output_close(t.csv, csv, error) && ok;
     }
     gpu_event_free(t.begin);
     gpu_event_free(t.end);

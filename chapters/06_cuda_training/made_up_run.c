@@ -1,6 +1,7 @@
 /* made_up_run.c: see made_up_run.h. */
 #include "made_up_run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +96,16 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
                      Error *error) {
     FILE *file = fopen(run->csv, "a");
     if (!file) {
-        return error_set(error, "%s can't be written", run->csv);
+        return error_set(error, "%s: can't be written: %s", run->csv, strerror(errno));
     }
     fprintf(file, "%s,%d,%d,%ld,%.2f,%.2f,%.2f\n", run->model,
             vit_tokens(&t->vit.config), t->settings.batch, t->list.total,
             sorted[MADE_UP_ROUNDS / 2], sorted[0], sorted[MADE_UP_ROUNDS - 1]);
-    return fclose(file) == 0 || error_set(error, "%s can't be written", run->csv);
+    const bool failed = fflush(file) != 0 || ferror(file) != 0;
+    const int why = errno;
+    (void)fclose(file); /* the lines of other runs stay */
+    return !failed ||
+           error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
 }
 
 static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,

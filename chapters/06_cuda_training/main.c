@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "describe.h"
 #include "device.h"
 #include "device_options.h"
 #include "made_up_run.h"
 #include "options.h"
+#include "output.h"
 #include "report.h"
 #include "run.h"
 
@@ -26,28 +28,31 @@ static const Device *built_for(void) {
 #endif
 }
 
-static const Device *choose_device(bool emulate) {
+/* The device, and what is to be said of it. */
+static const Device *choose_device(bool emulate, char *about, size_t bytes) {
     const Device *device = &device_cuda_on_cpu;
     GpuInfo info;
     Error error;
 #ifdef HAVE_CUDA
     if (emulate) {
-        printf("device: cuda_on_cpu, as asked\n");
+        snprintf(about, bytes, "device: cuda_on_cpu, as asked\n");
     } else if (device_cuda.open(&info, &error)) {
-        printf("device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name,
-               info.major, info.minor, info.runtime_version / 1000,
-               info.runtime_version % 1000 / 10);
+        snprintf(about, bytes, "device: %s, compute capability %d.%d, CUDA %d.%d\n",
+                 info.name, info.major, info.minor, info.runtime_version / 1000,
+                 info.runtime_version % 1000 / 10);
         device = &device_cuda;
     } else {
-        printf("device: %s\n        cuda_on_cpu runs the same kernels instead.\n",
-               error.text);
+        snprintf(about, bytes,
+                 "device: %s\n        cuda_on_cpu runs the same kernels instead.\n",
+                 error.text);
     }
 #else
     (void)emulate;
     (void)info;
     (void)error;
-    printf("device: this program was built without nvcc;\n"
-           "        cuda_on_cpu runs the same kernels instead.\n");
+    snprintf(about, bytes,
+             "device: this program was built without nvcc;\n"
+             "        cuda_on_cpu runs the same kernels instead.\n");
 #endif
     return device;
 }
@@ -63,28 +68,28 @@ static int batch_given(const Options *o) {
 }
 
 /* --times and --bench. */
-static int measure(const Device *device, const DeviceOptions *own, const Options *o) {
+static int measure(const Device *device, const DeviceOptions *given, const Options *o) {
     const bool emulated = device == &device_cuda_on_cpu;
-    const MadeUpRun made_up = {own->bench, batch_given(o), o->max_steps, own->csv};
+    const MadeUpRun made_up = {given->bench, batch_given(o), o->max_steps, given->csv};
     Error error;
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    const bool ok = own->times
-                        ? device->print_ladder_times(own->csv, emulated, &error)
+    const bool ok = given->times
+                        ? device->print_ladder_times(given->csv, emulated, &error)
                         : made_up_run(device->engine, &o->settings, &made_up, &error);
     if (!ok) {
         fflush(stdout);
         fprintf(stderr, "chapter6: %s\n", error.text);
     }
-    return ok ? 0 : 1;
+    return output_end("chapter6", ok ? 0 : 1);
 }
 
 /* Attention that is materialised, unless it was asked for: the fused keeps no A. */
-static int dump(const Device *device, const DeviceOptions *own, const char *path) {
-    GpuChoices choices = own->choices;
+static int dump(const Device *device, const DeviceOptions *given, const char *path) {
+    GpuChoices choices = given->choices;
     Error error;
-    if (!own->attention_given) {
+    if (!given->attention_given) {
         choices.attention = ATTENTION_MATERIALISED;
     }
     printf("matmul %s, attention %s\n", device->matmul_names[choices.matmul],
@@ -95,7 +100,7 @@ static int dump(const Device *device, const DeviceOptions *own, const char *path
         return 1;
     }
     printf("every tensor of one pass: %s\n", path);
-    return 0;
+    return output_end("chapter6", 0);
 }
 
 static int check(const Device *device) {
@@ -103,57 +108,111 @@ static int check(const Device *device) {
     return device->check_against_cpu();
 }
 
+/* ---- the run ----------------------------------------------------------------------- */
+
+/* What the lesson needs to know. */
+static DeviceOptions own;
+static const Device *chosen;
+static char about[800];
+static bool small_run;
+
+static void print_device(void) {
+    report_title("Chapter 6: training in CUDA");
+    printf("%s", about);
+}
+
+/* What comes before a run; 0, or an exit status. */
+static int lesson(const Options *options) {
+    (void)options;
+    print_device();
+    if (check(chosen) > 0) {
+        return report_verdict("chapter6", 0);
+    }
+    printf("\n");
+    if (small_run) {
+        device_watched.print_access_counts();
+        printf("\n");
+        device_options_say_small_run(&own);
+    }
+    return 0;
+}
+
+static int train(Options *options) {
+    small_run = chosen == &device_cuda_on_cpu && !options->resume && !options->eval;
+    if (small_run) {
+        const char *twice = options->twice; /* by the user */
+        Error error;
+        device_options_put_small_run_first(&own);
+        if (!options_parse(options, own.argc, own.argv, &error)) {
+            bug("the small run: %s", error.text);
+        }
+        options->twice = twice;
+    }
+    return run(options, chosen->engine, lesson);
+}
+
+/* ---- the command line ---------------------------------------------------------------- */
+
+static bool parse(int argc, char **argv, Options *options, Error *error) {
+    return device_options_take(&own, built_for(), argc, argv, error) &&
+           options_parse(options, own.argc, own.argv, error) &&
+           device_options_agree(&own, options, error) &&
+           device_cuda_on_cpu.can_train(&options->settings.model, error);
+}
+
+/* The other files that it writes: asked before anything is printed. */
+static bool can_write(const Options *options, Error *error) {
+    return (!own.csv || output_can_write(own.csv, error)) &&
+           (!options->dump || output_can_write(options->dump, error));
+}
+
+static int complain(const Error *error, int status) {
+    fprintf(stderr, "chapter6: %s\n", error->text);
+    return status;
+}
+
 int main(int argc, char **argv) {
-    static DeviceOptions own;
     Options options;
     Error error;
-    if (!device_options_take(&own, built_for(), argc, argv, &error)) {
-        fprintf(stderr, "chapter6: %s\n", error.text);
-        return 2;
+    if (!output_begin("chapter6")) {
+        return 1;
     }
-    if (!options_parse(&options, own.argc, own.argv, &error) ||
-        !device_cuda_on_cpu.can_train(&options.settings.model, &error)) {
-        fprintf(stderr, "chapter6: %s\n", error.text);
-        return 2;
-    }
-    if (options.in_double) {
-        fprintf(stderr,
-                "chapter6: kernels compute in float: ./chapter5 has --double\n");
-        return 2;
+    if (!parse(argc, argv, &options, &error)) {
+        return complain(&error, 2);
     }
     if (options.help) {
         options_help("chapter6");
         device_options_help(built_for());
-        return 0;
+        return output_end("chapter6", 0);
     }
-    report_title("Chapter 6: training in CUDA");
+    if (options.describe) {
+        return describe_run("chapter6", options.describe, &options.settings);
+    }
+    if (!can_write(&options, &error)) {
+        return complain(&error, 1);
+    }
     if (own.counts) {
-        return device_watched.print_access_counts() > 0 ? 0 : 1;
+        report_title("Chapter 6: training in CUDA");
+        return output_end("chapter6", device_watched.print_access_counts() > 0 ? 0 : 1);
     }
-    const Device *device = choose_device(own.emulate);
-    if (!device->matmul_available(own.choices.matmul)) {
-        fprintf(stderr, "chapter6: --matmul %s is not there on cuda_on_cpu\n",
-                device->matmul_names[own.choices.matmul]);
-        return 2;
+    chosen = choose_device(own.emulate, about, sizeof about);
+    if (!chosen->matmul_available(own.choices.matmul)) {
+        error_set(&error, "--matmul %s is not there on cuda_on_cpu",
+                  chosen->matmul_names[own.choices.matmul]);
+        return complain(&error, 2);
     }
-    device->choose(own.choices);
+    chosen->choose(own.choices);
+    const bool checks = own.check || options.gradcheck;
+    if (!options.dump && !own.times && !own.bench && !checks) {
+        return train(&options);
+    }
+    print_device();
     if (options.dump) {
-        return dump(device, &own, options.dump);
+        return dump(chosen, &own, options.dump);
     }
-    if (own.times || own.bench) {
-        return measure(device, &own, &options);
+    if (!checks) {
+        return measure(chosen, &own, &options);
     }
-    if (check(device) > 0 || own.check || options.gradcheck) {
-        return report_verdict("chapter6", 0);
-    }
-    printf("\n");
-    if (device == &device_cuda_on_cpu && !options.resume && !options.eval) {
-        device_watched.print_access_counts();
-        printf("\n");
-        device_options_put_small_run_first(&own);
-        if (!options_parse(&options, own.argc, own.argv, &error)) {
-            bug("the small run: %s", error.text);
-        }
-    }
-    return run(&options, device->engine);
+    check(chosen);
+    return report_verdict("chapter6", 0);
 }

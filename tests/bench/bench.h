@@ -21,6 +21,7 @@ typedef struct {
     int rounds;       /* medians are of so many */
     double seconds;   /* a burst of a child */
     double matmul_ms; /* a burst of products */
+    bool quick;       /* only small things, of each kind one */
     unsigned parts;   /* of Part */
     bool model[BENCH_MODELS];
     bool pytorch[FLAVOURS]; /* still in the race */
@@ -28,6 +29,11 @@ typedef struct {
     int cores;          /* "all threads" */
     const char *self;   /* this program, to be started again */
     const char *python; /* what runs pytorch_peer.py */
+    int failures;       /* of those that we are compared with */
 } Bench;
+
+/* bench_failed: someone that we are compared with is there, but can't be: say why, and
+ * count it. */
+void bench_failed(Bench *bench, const char *why);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "peer.h"
+
 static const struct {
     const char *name;
     Part part;
@@ -19,13 +21,19 @@ static const char help[] =
     "usage: make bench BENCH='[options]'\n"
     "  --rounds N       turns of each [5]\n"
     "  --seconds S      length of a turn of training or inference [1]\n"
-    "  --quick          2 rounds of 0.2 s, no torch.compile, no sweeps\n"
+    "  --quick          half a minute: 2 rounds of 0.2 s, the tiny model, one size of\n"
+    "                   squares, no torch.compile, no sweeps\n"
     "  --only LIST      of matmul,train,infer,memory,batch,tokens\n"
     "  --models LIST    of tiny,small,cifar,b16 (b16 takes some 8 GB of memory)\n"
+    "  --patience S     a peer that is silent for so long has failed [600]\n"
     "  --help           this text\n\n"
-    "Environment: PYTHON, the interpreter that has PyTorch; OPENBLAS and BLIS, the\n"
-    "libraries' files, if they aren't where the system looks.\n"
+    "Environment: PYTHON, the interpreter that has PyTorch (else python3 and\n"
+    "/usr/bin/python3 are asked); OPENBLAS and BLIS, the libraries' files, if they\n"
+    "aren't where the system looks.\n"
     "Tables: plots/bench_matmul.csv, bench_models.csv, bench_sweeps.csv.\n"
+    "Whoever isn't installed is named and skipped. Whoever is named by you or there, "
+    "but\n"
+    "fails, is left out.\n"
     "Exit status: 0 done, 1 something failed, 2 wrong usage.\n";
 
 void bench_options_help(void) {
@@ -54,6 +62,9 @@ static bool add_model(Bench *bench, const char *name) {
 static bool add_all(Bench *bench, const char *option, const char *list,
                     bool (*add)(Bench *, const char *), Error *error) {
     char copy[128];
+    if (*list == '\0' || strlen(list) >= sizeof copy) {
+        return error_set(error, "%s wants names, with commas between them", option);
+    }
     snprintf(copy, sizeof copy, "%s", list);
     char *rest = copy;
     for (char *word = strtok_r(rest, ",", &rest); word;
@@ -81,6 +92,7 @@ static void set_quick(Bench *bench) {
     bench->seconds = 0.2;
     bench->matmul_ms = 5;
     bench->pytorch[COMPILE] = false;
+    bench->quick = true;
 }
 
 static bool set_value(Bench *bench, const char *option, const char *value,
@@ -95,6 +107,9 @@ static bool set_value(Bench *bench, const char *option, const char *value,
     if (strcmp(option, "--seconds") == 0) {
         return read_number(option, value, 0.001, 60, &bench->seconds, error);
     }
+    if (strcmp(option, "--patience") == 0) {
+        return read_number(option, value, 0.1, 86400, &peer_patience_s, error);
+    }
     if (!read_number(option, value, 1, MAX_ROUNDS, &number, error)) {
         return false;
     }
@@ -104,7 +119,8 @@ static bool set_value(Bench *bench, const char *option, const char *value,
 }
 
 static bool takes_value(const char *option) {
-    static const char *names[] = {"--rounds", "--seconds", "--only", "--models"};
+    static const char *names[] = {"--rounds", "--seconds", "--patience", "--only",
+                                  "--models"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(option, names[i]) == 0) {
             return true;
@@ -113,17 +129,17 @@ static bool takes_value(const char *option) {
     return false;
 }
 
-/* What isn't said: all parts (quickly: no sweeps), all models. */
-static void fill_in(Bench *bench, bool quick) {
+/* What isn't said: all parts, all models; quickly: no sweeps, the first model. */
+static void fill_in(Bench *bench) {
     if (bench->parts == 0) {
-        bench->parts = quick ? ALL_PARTS & ~(unsigned)SWEEPS : ALL_PARTS;
+        bench->parts = bench->quick ? ALL_PARTS & ~(unsigned)SWEEPS : ALL_PARTS;
     }
     for (int i = 0; i < BENCH_MODELS; i++) {
         if (bench->model[i]) {
             return;
         }
     }
-    memset(bench->model, true, sizeof bench->model);
+    memset(bench->model, true, bench->quick ? 1 : BENCH_MODELS);
 }
 
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {
@@ -155,6 +171,6 @@ bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {
         }
         i++;
     }
-    fill_in(bench, quick);
+    fill_in(bench);
     return true;
 }

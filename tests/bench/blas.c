@@ -8,19 +8,23 @@
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* The first of the files that opens. */
+/* The file that the user names, and no other; else the first that opens. */
 static void open_first(Blas *blas, const char *variable, const char *const files[]) {
     const char *given = getenv(variable);
-    const bool named = given && *given;
-    if (named) {
+    if (given && *given) {
         blas->handle = dlopen(given, RTLD_NOW | RTLD_LOCAL);
+        if (!blas->handle) {
+            snprintf(blas->version, sizeof blas->version, "%s=%.180s", variable,
+                     dlerror());
+        }
+        return;
     }
-    for (int i = 0; !named && !blas->handle && files[i]; i++) {
+    for (int i = 0; !blas->handle && files[i]; i++) {
         blas->handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
     }
     if (!blas->handle) {
         snprintf(blas->version, sizeof blas->version, "no %.100s; %s=FILE names one",
-                 named ? given : files[0], variable);
+                 files[0], variable);
     }
 }
 
@@ -53,7 +57,7 @@ static bool find_sgemm(Blas *blas) {
 
 void blas_open_openblas(Blas *blas) {
     static const char *const files[] = {"libopenblas.so.0", "libopenblas.so", NULL};
-    char *(*config)(void), *(*core)(void);
+    const char *(*config)(void), *(*core)(void);
     *blas = (Blas){.name = "openblas"};
     open_first(blas, "OPENBLAS", files);
     if (!find_sgemm(blas)) {
@@ -62,6 +66,12 @@ void blas_open_openblas(Blas *blas) {
     FIND(blas->set_threads, blas, "openblas_set_num_threads");
     FIND(config, blas, "openblas_get_config");
     FIND(core, blas, "openblas_get_corename");
+    if (config && strstr(config(), "USE64BITINT")) {
+        blas_close(blas);
+        snprintf(blas->version, sizeof blas->version,
+                 "it was built for sizes of 64 bits");
+        return;
+    }
     snprintf(blas->version, sizeof blas->version, "%.120s, kernels of %.40s",
              config ? config() : "version unknown", core ? core() : "unknown");
 }

@@ -1,9 +1,10 @@
 /* contest.c: see contest.h. */
 #include "contest.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "statistics.h"
 
@@ -112,81 +113,124 @@ static void command_for(Command *c, const Bench *bench, const Task *task,
     }
 }
 
-static void drop_flavour(Bench *bench, Flavour flavour, const char *why) {
-    if (bench->pytorch[flavour]) {
-        bench->pytorch[flavour] = false;
-        printf(flavour == EAGER ? "pytorch: skipped (%s)\n"
-                                : "pytorch compile: skipped (%s)\n",
-               why);
-        fflush(stdout);
+/* Out of the race: in this contest too, where its other entries would be compared
+ * alone. */
+static void drop_flavour(Bench *bench, Contest *contest, Flavour flavour) {
+    bench->pytorch[flavour] = false;
+    for (int i = 0; contest && i < contest->count; i++) {
+        Entry *e = &contest->entries[i];
+        if (!e->ours && e->flavour == flavour) {
+            e->skipped = true;
+            peer_kill(&e->peer);
+        }
     }
 }
 
-static bool start(Bench *bench, const Task *task, Entry *entry, Error *error) {
+/* What a child did: true to go on. Without PyTorch it goes on, and says so. */
+static bool bear(Bench *bench, Contest *contest, const Entry *entry, bool ok,
+                 const Error *error) {
+    if (ok || entry->ours) {
+        return ok;
+    }
+    bench_failed(bench, error->text);
+    drop_flavour(bench, contest, entry->flavour);
+    return true;
+}
+
+static bool start(Bench *bench, Contest *contest, Entry *entry, Error *error) {
     char name[48];
     Command command;
-    if (!entry->ours && !bench->pytorch[entry->flavour]) {
-        return entry->skipped = true;
-    }
-    snprintf(name, sizeof name, "%s, %d thread%s",
-             entry->ours               ? "ours"
-             : entry->flavour == EAGER ? "pytorch"
-                                       : "pytorch compile",
-             entry->threads, entry->threads == 1 ? "" : "s");
-    command_for(&command, bench, task, entry);
+    const char *who = entry->ours               ? "ours"
+                      : entry->flavour == EAGER ? "pytorch"
+                                                : "pytorch compile";
+    snprintf(name, sizeof name, "%s, %d thread%s", who, entry->threads,
+             entry->threads == 1 ? "" : "s");
+    command_for(&command, bench, &contest->task, entry);
     if (!peer_start(&entry->peer, name, command.argv, error)) {
         return false;
     }
-    entry->skipped = entry->peer.skipped;
-    if (entry->skipped && entry->ours) {
+    if (entry->peer.skipped && entry->ours) {
         return error_set(error, "ours: %s", entry->peer.words);
     }
-    if (entry->skipped) {
-        drop_flavour(bench, entry->flavour, entry->peer.words);
+    if (entry->peer.skipped) {
+        printf("%s: skipped: %s\n", who, entry->peer.words);
+        drop_flavour(bench, contest, entry->flavour);
+    }
+    return true;
+}
+
+/* ---- are they right? ----------------------------------------------------- */
+
+/* Ours come first, so that there is something to compare with. */
+static bool check(Contest *contest, Entry *entry, Error *error) {
+    static const char *what[2][CHECKS] = {
+        {"loss", "gradient norm", "loss after a step"}, {"result", "", ""}};
+    const double *right = contest->entries[0].check;
+    if (!peer_numbers(&entry->peer, "check", entry->check, CHECKS, error)) {
+        return false;
+    }
+    for (int i = 0; i < CHECKS; i++) {
+        const double room = 1e-3 * fmax(fabs(right[i]), 0.1);
+        if (!(fabs(entry->check[i] - right[i]) <= room)) {
+            return error_set(error, "%s: its %s is %.6g where ours is %.6g",
+                             entry->peer.name, what[contest->task.phase][i],
+                             entry->check[i], right[i]);
+        }
     }
     return true;
 }
 
 /* ---- measuring ----------------------------------------------------------- */
 
-/* The child before may have threads that spin a little longer. */
-static void pause_between(void) {
-    const struct timespec pause = {.tv_nsec = 50000000};
-    nanosleep(&pause, NULL);
-}
+typedef bool Deed(Bench *bench, Contest *contest, Entry *entry, Error *error);
 
-static bool take_turns(Entry *entries, int count, const Bench *bench, Error *error) {
-    for (int round = 0; round < bench->rounds; round++) {
-        for (int i = 0; i < count; i++) {
-            Entry *e = &entries[i];
-            if (e->skipped) {
-                continue;
-            }
-            pause_between();
-            if (!peer_go(&e->peer, bench->seconds, &e->rate[round], error)) {
-                return false;
-            }
+/* One after the other. */
+static bool for_each(Bench *bench, Contest *contest, int from, int to, Deed *deed,
+                     Error *error) {
+    for (int i = from; i < to; i++) {
+        Entry *e = &contest->entries[i];
+        if (!e->skipped &&
+            !bear(bench, contest, e, deed(bench, contest, e, error), error)) {
+            return false;
         }
     }
     return true;
 }
 
-static bool run_some(const Task *task, Entry *entries, int count, Bench *bench,
-                     Error *error) {
-    bool ok = true;
-    for (int i = 0; ok && i < count; i++) {
-        ok = start(bench, task, &entries[i], error);
+static bool begin(Bench *bench, Contest *contest, Entry *e, Error *error) {
+    return start(bench, contest, e, error) && (e->skipped || check(contest, e, error));
+}
+
+static bool take_turn(Bench *bench, Contest *contest, Entry *e, Error *error) {
+    (void)contest;
+    return peer_go(&e->peer, bench->seconds, &e->rate[e->turns++], error);
+}
+
+static bool end(Bench *bench, Contest *contest, Entry *e, Error *error) {
+    double mb[2];
+    (void)bench;
+    if (!peer_numbers(&e->peer, "quit", mb, 2, error)) {
+        return false;
     }
-    ok = ok && take_turns(entries, count, bench, error);
-    for (int i = 0; ok && i < count; i++) {
-        Entry *e = &entries[i];
-        if (!e->skipped) {
-            ok = peer_quit(&e->peer, &e->peak_mb, &e->base_mb, error);
-            e->images_per_s = median(e->rate, bench->rounds);
-        }
+    if (!(mb[0] > 0) || !(mb[1] >= 0) || mb[1] > mb[0]) {
+        return error_set(error, "%s: %g MB at most, %g before can't be", e->peer.name,
+                         mb[0], mb[1]);
     }
-    for (int i = 0; i < count; i++) {
-        peer_kill(&entries[i].peer);
+    peer_kill(&e->peer); /* it has said all that there is to say */
+    e->peak_mb = mb[0];
+    e->base_mb = mb[1];
+    e->images_per_s = median(e->rate, contest->rounds);
+    return true;
+}
+
+static bool run_some(Bench *bench, Contest *contest, int from, int to, Error *error) {
+    bool ok = for_each(bench, contest, from, to, begin, error);
+    for (int round = 0; ok && round < contest->rounds; round++) {
+        ok = for_each(bench, contest, from, to, take_turn, error);
+    }
+    ok = ok && for_each(bench, contest, from, to, end, error);
+    for (int i = from; i < to; i++) {
+        peer_kill(&contest->entries[i].peer);
     }
     return ok;
 }
@@ -196,33 +240,60 @@ bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error) {
     for (int i = contest->count - 1; apart && i >= 0; i--) {
         first = contest->entries[i].threads == 1 ? i : first;
     }
-    return run_some(&contest->task, contest->entries, first, bench, error) &&
-           run_some(&contest->task, contest->entries + first, contest->count - first,
-                    bench, error);
+    return run_some(bench, contest, 0, first, error) &&
+           run_some(bench, contest, first, contest->count, error);
 }
 
 /* ---- versions ------------------------------------------------------------ */
 
-bool contest_probe(Bench *bench, Error *error) {
-    Peer peer;
+/* True if this Python has PyTorch; its words, or why not, in peer. */
+static bool probe(Peer *peer, const char *python, Error *error) {
     Command command = {.count = 0};
-    add_path(&command, bench->python);
+    add_path(&command, python);
     add_word(&command, peer_program);
     add_word(&command, "--version");
-    if (!peer_start(&peer, "pytorch", command.argv, error)) {
-        return false;
+    const bool started = peer_start(peer, python, command.argv, error);
+    if (!started) {
+        snprintf(peer->words, sizeof peer->words, "%.399s", error->text);
     }
-    if (peer.skipped) {
-        drop_flavour(bench, EAGER, peer.words);
-        bench->pytorch[COMPILE] = false;
-        return true;
-    }
-    printf("pytorch   %s\n", peer.words);
-    if (strstr(peer.words, "BLAS_INFO=generic")) {
+    peer_kill(peer);
+    return started && !peer->skipped;
+}
+
+static void use(Bench *bench, const char *python, const char *words) {
+    bench->python = python;
+    printf("pytorch   %s, %s\n", words, python);
+    if (strstr(words, "BLAS_INFO=generic")) {
         printf("warning: this PyTorch was built with a generic BLAS, as Debian's is, "
                "and may be\nseveral times slower than the one that `pip install "
                "torch` gets\n");
     }
-    peer_kill(&peer);
-    return true;
+}
+
+/* The system's Python is asked too: Debian's PyTorch is nowhere else, even if the
+ * first in PATH is another. */
+void contest_probe(Bench *bench) {
+    static const char *const usual[] = {"python3", "/usr/bin/python3", NULL};
+    const char *const named[] = {getenv("PYTHON"), NULL};
+    const bool by_user = named[0] && *named[0];
+    Error error;
+    Peer peer;
+    for (const char *const *python = by_user ? named : usual; *python; python++) {
+        if (probe(&peer, *python, &error)) {
+            use(bench, *python, peer.words);
+            return;
+        }
+        if (by_user) {
+            char line[600];
+            snprintf(line, sizeof line, "pytorch, PYTHON=%s: %s", *python, peer.words);
+            bench_failed(bench, line);
+        } else {
+            printf("pytorch: not in %s: %s\n", *python, peer.words);
+        }
+    }
+    if (!by_user) {
+        printf("pytorch: skipped\n");
+    }
+    drop_flavour(bench, NULL, EAGER);
+    drop_flavour(bench, NULL, COMPILE);
 }

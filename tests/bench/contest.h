@@ -9,18 +9,20 @@
 #include "bench.h"
 #include "peer.h"
 
+enum { MAX_ENTRIES = 8, CHECKS = 3 };
+
 typedef struct {
     bool ours;
     Flavour flavour; /* PyTorch's */
     int threads;
     Peer peer;
     bool skipped;
+    double check[CHECKS];    /* results that all must share; see ours.c */
+    int turns;               /* so far */
     double rate[MAX_ROUNDS]; /* images per second, ascending in the end */
     double images_per_s;     /* the median; 0: skipped */
     double peak_mb, base_mb; /* memory, and what it was before the model */
 } Entry;
-
-enum { MAX_ENTRIES = 8 };
 
 typedef struct {
     Task task;
@@ -41,7 +43,8 @@ void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool 
 /*
  * contest_run: start, measure and end entries. When `apart`, the entries on one
  * thread run after the others, so that there are fewer processes at a time.
- * A flavour that can't run is taken out of the race, with a line that says why.
+ * A flavour that can't run, or whose results aren't ours, is taken out of the race, with
+ * a line that says why. False if ours fails.
  */
 bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error);
 
@@ -54,7 +57,8 @@ const Entry *contest_best(const Contest *contest, int threads);
 /* entry_flavour: "eager", "compile"; "-" for ours. */
 const char *entry_flavour(const Entry *entry);
 
-/* contest_probe: PyTorch's versions, printed; or why it is skipped. */
-bool contest_probe(Bench *bench, Error *error);
+/* contest_probe: find the Python that has PyTorch: PYTHON if the user names one, else
+ * the first in PATH, else the system's. Prints PyTorch's versions, or why it is skipped. */
+void contest_probe(Bench *bench);
 
 #endif

@@ -2,15 +2,21 @@
 #include "csv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool csv_open(Csv *csv, const char *path, const char *header, Error *error) {
     snprintf(csv->path, sizeof csv->path, "%s", path);
-    snprintf(csv->temporary, sizeof csv->temporary, "%s.tmp", path);
-    csv->file = fopen(csv->temporary, "w");
+    snprintf(csv->temporary, sizeof csv->temporary, "%s.tmp.XXXXXX", path);
+    const int fd = mkstemp(csv->temporary); /* a name that nobody has planted */
+    csv->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!csv->file) {
         return error_set(error, "%s: %s", csv->temporary, strerror(errno));
     }
+    const mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
     fprintf(csv->file, "%s\n", header); /* looked at when the file is closed */
     return true;
 }

@@ -2,10 +2,11 @@
  * bench: this course's code beside its peers, in one run: matrix products beside
  * OpenBLAS and BLIS, training and inference beside PyTorch.
  *
- * Whoever is compared takes turns (A B A B ...), after a warm-up; each number is
- * the median of the turns. Peers that aren't installed are named as skipped.
+ * Whoever is compared has a process of its own (peer.h), and they take turns (A B A B
+ * ...), after a warm-up; each number is the median of the turns. This process only waits.
+ * Peers that aren't installed are named as skipped; one that is there, but fails or
+ * gives other results than ours, is named, left out, and makes the exit status 1.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +17,23 @@
 #include "machine.h"
 #include "matmul_bench.h"
 #include "ours.h"
+#include "peer.h"
+#include "products.h"
 #include "sweep_bench.h"
 #include "vit_bench.h"
 
 static const unsigned beside_pytorch =
     PART_TRAIN | PART_INFER | PART_MEMORY | PART_BATCH | PART_TOKENS;
 
+void bench_failed(Bench *bench, const char *why) {
+    printf("FAILED    %s: left out\n", why);
+    fflush(stdout);
+    bench->failures++;
+}
+
 static bool run_parts(Bench *bench, Error *error) {
-    if (bench->parts & beside_pytorch && !contest_probe(bench, error)) {
-        return false;
+    if (bench->parts & beside_pytorch) {
+        contest_probe(bench);
     }
     printf("medians of %d rounds\n", bench->rounds);
     if (bench->parts & PART_MATMUL && !matmul_bench(bench, error)) {
@@ -44,11 +53,20 @@ static bool run_parts(Bench *bench, Error *error) {
  */
 static void forget_tuning(void) {
     static const char *names[] = {
-        "OPENBLAS_CORETYPE",  "OPENBLAS_L2_SIZE",        "OPENBLAS_NUM_THREADS",
-        "GOTO_NUM_THREADS",   "BLIS_ARCH_TYPE",          "BLIS_NUM_THREADS",
-        "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_NUM_THREADS",
-        "DNNL_MAX_CPU_ISA",   "ONEDNN_MAX_CPU_ISA",      "ATEN_CPU_CAPABILITY",
-        "OMP_NUM_THREADS",
+        "OPENBLAS_CORETYPE",     "OPENBLAS_L2_SIZE",
+        "OPENBLAS_NUM_THREADS",  "GOTO_NUM_THREADS",
+        "BLIS_ARCH_TYPE",        "BLIS_NUM_THREADS",
+        "MKL_DEBUG_CPU_TYPE",    "MKL_ENABLE_INSTRUCTIONS",
+        "MKL_NUM_THREADS",       "DNNL_MAX_CPU_ISA",
+        "ONEDNN_MAX_CPU_ISA",    "ATEN_CPU_CAPABILITY",
+        "OMP_NUM_THREADS",       "OMP_THREAD_LIMIT",
+        "OMP_WAIT_POLICY",       "OMP_DYNAMIC",
+        "OMP_PROC_BIND",         "OMP_PLACES",
+        "OMP_SCHEDULE",          "GOMP_SPINCOUNT",
+        "GOMP_CPU_AFFINITY",     "KMP_BLOCKTIME",
+        "KMP_AFFINITY",          "OPENBLAS_THREAD_TIMEOUT",
+        "OPENBLAS_VERBOSE",      "OMP_STACKSIZE",
+        "OMP_MAX_ACTIVE_LEVELS",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = getenv(names[i]);
@@ -60,8 +78,6 @@ static void forget_tuning(void) {
 }
 
 static void find_programs(Bench *bench, const char *program) {
-    const char *python = getenv("PYTHON");
-    bench->python = python && *python ? python : "python3";
     bench->self = access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : program;
     bench->cores = machine_cores();
 }
@@ -72,6 +88,9 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--serve") == 0) {
         return ours_serve(argc - 2, argv + 2);
     }
+    if (argc > 2 && strcmp(argv[1], "--multiply") == 0) {
+        return products_serve(argc - 2, argv + 2);
+    }
     if (!bench_options_parse(&bench, argc, argv, &error)) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 2;
@@ -80,7 +99,7 @@ int main(int argc, char **argv) {
         bench_options_help();
         return 0;
     }
-    signal(SIGPIPE, SIG_IGN); /* a child that died is an error, not our end */
+    peers_end_with_us();
     find_programs(&bench, argv[0]);
     machine_print();
     forget_tuning();
@@ -93,5 +112,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: could not write all of the output\n");
         return 1;
     }
-    return 0;
+    if (bench.failures > 0) {
+        fprintf(stderr, "bench: %d comparison%s failed, named above, and left out\n",
+                bench.failures, bench.failures == 1 ? "" : "s");
+    }
+    return bench.failures > 0;
 }

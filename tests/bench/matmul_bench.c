@@ -1,22 +1,21 @@
 /* matmul_bench.c: see matmul_bench.h. */
 #include "matmul_bench.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "blas.h"
 #include "csv.h"
-#include "fma_peak.h"
+#include "matmul_shapes.h"
+#include "peer.h"
 #include "statistics.h"
-#include "stopwatch.h"
-#include "threads.h"
 
 enum { OURS, OPENBLAS, BLIS, LIBRARIES, MAX_SHAPES = BENCH_MODELS * MODEL_SHAPES };
 
 typedef struct {
-    const Bench *bench;
-    Blas blas[LIBRARIES]; /* [OURS] isn't used */
+    Bench *bench;
+    Peer peer[LIBRARIES]; /* without a process: doesn't take part */
+    bool out[LIBRARIES];  /* isn't there, or failed */
     Csv csv;
     int threads;
     double gflops[LIBRARIES][MAX_SHAPES]; /* of the models' shapes so far */
@@ -26,105 +25,114 @@ typedef struct {
 static const char *names[LIBRARIES] = {"ours", "openblas", "blis"};
 
 static bool takes_part(const Run *run, int library) {
-    return library == OURS || run->blas[library].handle;
+    return run->peer[library].pid > 0;
 }
 
-static void multiply(const Run *run, int library, const Product *product) {
-    if (library == OURS) {
-        product_multiply(product);
+/* What a child did: true to go on. Without one of the others it goes on, and says so. */
+static bool bear(Run *run, int library, bool ok, Error *error) {
+    if (ok || library == OURS) {
+        return ok;
+    }
+    run->out[library] = true;
+    peer_kill(&run->peer[library]);
+    bench_failed(run->bench, error->text);
+    return true;
+}
+
+/* ---- starting ------------------------------------------------------------ */
+
+/* A library that isn't there is no failure, unless the user has named its file. */
+static void leave_out(Run *run, int library) {
+    const char *variable = library == OPENBLAS ? getenv("OPENBLAS") : getenv("BLIS");
+    char line[480];
+    run->out[library] = true;
+    snprintf(line, sizeof line, "%s: %s", names[library], run->peer[library].words);
+    if (variable && *variable) {
+        bench_failed(run->bench, line);
     } else {
-        blas_multiply(&run->blas[library], product);
+        printf("%s: skipped: %s\n", names[library], run->peer[library].words);
     }
 }
 
-static void set_threads(Run *run, int threads) {
-    run->threads = threads;
-    threads_limit(threads);
-    for (int library = OPENBLAS; library < LIBRARIES; library++) {
-        if (takes_part(run, library)) {
-            blas_threads(&run->blas[library], threads);
+static bool start(Run *run, int library, bool say, Error *error) {
+    char threads[16];
+    char *const argv[] = {(char *)run->bench->self, "--multiply",
+                          (char *)names[library], threads, NULL};
+    snprintf(threads, sizeof threads, "%d", run->threads);
+    Peer *peer = &run->peer[library];
+    if (!peer_start(peer, names[library], argv, error)) {
+        return false;
+    }
+    if (peer->skipped && library == OURS) {
+        return error_set(error, "ours: %s", peer->words);
+    }
+    if (peer->skipped) {
+        leave_out(run, library);
+    } else if (say && library != OURS) {
+        printf("%s: %s\n", names[library], peer->words);
+    }
+    return true;
+}
+
+static bool start_all(Run *run, bool say, Error *error) {
+    for (int library = 0; library < LIBRARIES; library++) {
+        if (!run->out[library] &&
+            !bear(run, library, start(run, library, say, error), error)) {
+            return false;
         }
+    }
+    return true;
+}
+
+static void end_all(Run *run) {
+    for (int library = 0; library < LIBRARIES; library++) {
+        peer_kill(&run->peer[library]);
     }
 }
 
 /* ---- one product --------------------------------------------------------- */
 
-/* Another library's idle threads may spin for a while: let them go to sleep. */
-static void let_threads_sleep(const Run *run) {
-    const struct timespec pause = {.tv_nsec = 60000000};
-    if (run->threads > 1) {
-        nanosleep(&pause, NULL);
-    }
-}
-
-/* Milliseconds of `calls` products, after one that isn't timed. */
-static double time_calls(const Run *run, int library, const Product *product,
-                         long calls) {
-    multiply(run, library, product);
-    const double start_ms = stopwatch_ms();
-    for (long i = 0; i < calls; i++) {
-        multiply(run, library, product);
-    }
-    return stopwatch_ms() - start_ms;
-}
-
-/* How many calls fill a burst: found by doubling, which is the warm-up too. */
-static long calls_for_burst(const Run *run, int library, const Product *product) {
-    const double wanted_ms = run->bench->matmul_ms;
-    long calls = 1;
-    let_threads_sleep(run);
-    for (;;) {
-        const double ms = time_calls(run, library, product, calls);
-        if (ms >= wanted_ms) {
-            return calls;
+/* All must give the same product: else their times mean nothing. */
+static bool prepare(Run *run, const Shape *s, Error *error) {
+    char request[120], said[200];
+    snprintf(request, sizeof request, "product %s %d %d %d %d %d %d",
+             layout_name(s->layout), s->m, s->n, s->k, s->lda, s->ldb, s->ldc);
+    for (int library = 0; library < LIBRARIES; library++) {
+        if (!takes_part(run, library)) {
+            continue;
         }
-        const double factor = ms > 0 ? 1.1 * wanted_ms / ms : 10;
-        calls = (long)ceil((double)calls * fmin(10, fmax(2, factor)));
+        bool ok = peer_ask(&run->peer[library], request, said, sizeof said, error);
+        if (ok && strcmp(said, "ok") != 0) {
+            ok = error_set(error, "%s: \"%.80s\" is no \"ok\"", names[library], said);
+        }
+        if (!bear(run, library, ok, error)) {
+            return false;
+        }
     }
+    return true;
 }
 
 /* Each library's median GFLOP/s; they take turns. 0: it doesn't take part. */
-static void measure(const Run *run, const Product *product, double gflops[LIBRARIES]) {
+static bool measure(Run *run, const Shape *shape, double gflops[LIBRARIES],
+                    Error *error) {
     double rate[LIBRARIES][MAX_ROUNDS];
-    long calls[LIBRARIES] = {0};
-    for (int library = 0; library < LIBRARIES; library++) {
-        if (takes_part(run, library)) {
-            calls[library] = calls_for_burst(run, library, product);
-        }
-    }
-    for (int round = 0; round < run->bench->rounds; round++) {
+    const double seconds = run->bench->matmul_ms / 1e3;
+    const int rounds = run->bench->rounds;
+    for (int round = 0; round < rounds; round++) {
         for (int library = 0; library < LIBRARIES; library++) {
-            if (takes_part(run, library)) {
-                let_threads_sleep(run);
-                const double ms = time_calls(run, library, product, calls[library]);
-                rate[library][round] =
-                    (double)calls[library] * shape_flops(&product->shape) / (1e6 * ms);
+            double *per_second = &rate[library][round];
+            if (takes_part(run, library) &&
+                !bear(run, library,
+                      peer_go(&run->peer[library], seconds, per_second, error),
+                      error)) {
+                return false;
             }
         }
     }
     for (int library = 0; library < LIBRARIES; library++) {
-        gflops[library] =
-            takes_part(run, library) ? median(rate[library], run->bench->rounds) : 0;
-    }
-}
-
-/* All must give the same product: else their times mean nothing. */
-static bool compare_results(const Run *run, const Product *product, Error *error) {
-    const Shape *s = &product->shape;
-    const int row = s->m / 2, column = s->n / 2; /* this number stands for all */
-    const real *c = tensor_row(product->C, row) + column;
-    double result[LIBRARIES];
-    for (int library = 0; library < LIBRARIES; library++) {
-        if (takes_part(run, library)) {
-            tensor_fill(product->C, 0);
-            multiply(run, library, product);
-            result[library] = (double)*c;
-            if (!(fabs(result[library] - result[OURS]) <= 1e-4 * sqrt(s->k))) {
-                return error_set(error, "%s %s: %s says %g where ours is %g", s->model,
-                                 s->name, names[library], result[library],
-                                 result[OURS]);
-            }
-        }
+        gflops[library] = takes_part(run, library)
+                              ? shape_flops(shape) / 1e9 * median(rate[library], rounds)
+                              : 0;
     }
     return true;
 }
@@ -160,46 +168,47 @@ static void write_row(Run *run, const Shape *s, const double gflops[LIBRARIES]) 
 
 static bool run_shape(Run *run, const Shape *shape, double gflops[LIBRARIES],
                       Error *error) {
-    Product product;
-    if (!product_make(&product, shape, error)) {
+    if (!prepare(run, shape, error) || !measure(run, shape, gflops, error)) {
         return false;
     }
-    const bool same = compare_results(run, &product, error);
-    if (same) {
-        measure(run, &product, gflops);
-        print_row(run, shape, gflops);
-        write_row(run, shape, gflops);
-    }
-    product_free(&product);
-    return same;
+    print_row(run, shape, gflops);
+    write_row(run, shape, gflops);
+    return true;
 }
 
-/* What part of the cores' peak the libraries reach: at 1024, the last square. */
-static void print_peak(const Run *run, const double gflops[LIBRARIES]) {
-    const double peak = fma_peak(run->threads, run->bench->rounds);
-    if (peak == 0) {
-        return;
+/* What part of the cores' peak the libraries reach with the last square. */
+static bool print_peak(Run *run, int side, const double gflops[LIBRARIES],
+                       Error *error) {
+    char request[20];
+    double peak;
+    snprintf(request, sizeof request, "peak %d", run->bench->rounds);
+    if (!peer_numbers(&run->peer[OURS], request, &peak, 1, error)) {
+        return false;
     }
-    printf("peak of multiply-adds %.1f GFLOP/s; at 1024:", peak);
+    if (peak <= 0) {
+        return true;
+    }
+    printf("peak of multiply-adds %.1f GFLOP/s; at %d:", peak, side);
     for (int library = 0; library < LIBRARIES; library++) {
         if (takes_part(run, library)) {
             printf(" %s %.0f%%", names[library], 100 * gflops[library] / peak);
         }
     }
     printf("\n");
+    return true;
 }
 
 static bool run_squares(Run *run, Error *error) {
     static const int sides[] = {256, 512, 1024};
+    const int count = run->bench->quick ? 1 : 3;
     double gflops[LIBRARIES] = {0};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < count; i++) {
         const Shape shape = shape_square(sides[i]);
         if (!run_shape(run, &shape, gflops, error)) {
             return false;
         }
     }
-    print_peak(run, gflops);
-    return true;
+    return print_peak(run, sides[count - 1], gflops, error);
 }
 
 /* On several threads only large products: the layers call the small ones inside a
@@ -244,41 +253,36 @@ static void print_means(const Run *run) {
 }
 
 static bool run_threads(Run *run, int threads, Error *error) {
-    set_threads(run, threads);
+    run->threads = threads;
     run->shapes = 0;
-    printf("\nmatrix products on %d thread%s, GFLOP/s; at the end ours / each\n",
-           threads, threads == 1 ? "" : "s");
-    bool ok = run_squares(run, error);
+    bool ok = start_all(run, threads == 1, error);
+    if (ok) {
+        printf("\nmatrix products on %d thread%s, GFLOP/s; at the end ours / each\n",
+               threads, threads == 1 ? "" : "s");
+    }
+    ok = ok && run_squares(run, error);
     for (int i = 0; ok && i < BENCH_MODELS; i++) {
         ok = !run->bench->model[i] || run_model(run, &bench_models[i], error);
     }
     if (ok) {
         print_means(run);
     }
+    end_all(run);
     return ok;
 }
 
-bool matmul_bench(const Bench *bench, Error *error) {
+bool matmul_bench(Bench *bench, Error *error) {
     static Run run;
     run = (Run){.bench = bench};
-    if (!csv_open(&run.csv, "plots/bench_matmul.csv",
-                  "threads,model,product,layout,m,n,k,ours_gflops,openblas_gflops,"
-                  "blis_gflops",
-                  error)) {
-        return false;
-    }
-    blas_open_openblas(&run.blas[OPENBLAS]);
-    blas_open_blis(&run.blas[BLIS]);
-    for (int library = OPENBLAS; library < LIBRARIES; library++) {
-        printf("%s: %s%s\n", names[library],
-               takes_part(&run, library) ? "" : "skipped: ", run.blas[library].version);
-    }
-    bool ok = run_threads(&run, 1, error);
+    bool ok = csv_open(&run.csv, "plots/bench_matmul.csv",
+                       "threads,model,product,layout,m,n,k,ours_gflops,"
+                       "openblas_gflops,blis_gflops",
+                       error) &&
+              run_threads(&run, 1, error);
     if (ok && bench->cores > 1) {
         ok = run_threads(&run, bench->cores, error);
     }
     ok = ok && csv_close(&run.csv, error);
     csv_drop(&run.csv);
-    /* The libraries stay open: their threads may still be there. */
     return ok;
 }

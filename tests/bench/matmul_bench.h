@@ -5,6 +5,6 @@
 #include "bench.h"
 
 /* matmul_bench: prints the table and writes plots/bench_matmul.csv. */
-bool matmul_bench(const Bench *bench, Error *error);
+bool matmul_bench(Bench *bench, Error *error);
 
 #endif

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
+#include "made_up.h"
 #include "memory.h"
 #include "models.h"
-#include "random.h"
 #include "stopwatch.h"
 #include "threads.h"
 #include "trainer.h"
@@ -34,6 +35,7 @@ struct Job {
 
     double (*step)(Job *job); /* returns a number that must be finite */
     double step_seconds;      /* of the last burst */
+    double check[3];          /* results on the first batch; pytorch_peer.py's too */
 };
 
 /* ---- the arguments ------------------------------------------------------- */
@@ -87,9 +89,8 @@ static bool parse_all(Job *job, int argc, char **argv, Error *error) {
 
 /* ---- the data ------------------------------------------------------------ */
 
-/* Random pixels and labels: `count` images. */
+/* Made-up pixels and labels: `count` images. */
 static bool make_images(Job *job, int count, Error *error) {
-    const Random pixels = {1, RANDOM_DEMO, 1}, labels = {1, RANDOM_DEMO, 2};
     const VitConfig *c = &job->config;
     const long bytes = (long)count * c->channels * c->height * c->width;
     ImageSet *set = &job->dataset.train;
@@ -103,11 +104,10 @@ static bool make_images(Job *job, int count, Error *error) {
         return false;
     }
     for (long i = 0; i < bytes; i++) {
-        set->pixels[i] = (unsigned char)random_below(pixels, (uint64_t)i, 256);
+        set->pixels[i] = (unsigned char)(made_up("images", i) >> 24);
     }
     for (int i = 0; i < count; i++) {
-        set->labels[i] =
-            (unsigned char)random_below(labels, (uint64_t)i, DATASET_CLASSES);
+        set->labels[i] = (unsigned char)(made_up("labels", i) % DATASET_CLASSES);
     }
     job->dataset.mean = 0.5;
     job->dataset.deviation = sqrt(1.0 / 12); /* of uniform numbers in 0..1 */
@@ -143,7 +143,7 @@ static double infer_one(Job *job) {
     return (double)vit_forward(&job->vit, images, &job->activations, &none).data[0];
 }
 
-static bool make_trainer(Job *job, Error *error) {
+static Settings settings_of(const Job *job) {
     Settings s = settings_default();
     s.model = job->config;
     s.batch = job->batch;
@@ -155,10 +155,42 @@ static bool make_trainer(Job *job, Error *error) {
     s.label_smoothing = 0.1;
     s.dropout = 0;
     s.shift = s.flip = 0;
+    return s;
+}
+
+/* What the others must get too: a step on the first batch (loss, gradient norm), and
+ * the loss after it. The rate of that step is 1e-3. */
+static bool check_training(Job *job, Error *error) {
+    Settings s = settings_of(job);
+    Trainer *t = &job->trainer;
+    s.warmup = 2;
+    if (!trainer_make(t, &s, job->batch, error)) {
+        return false;
+    }
+    made_up_weights(&t->list, t->weights);
+    const StepResult first = trainer_step(t, &job->dataset);
+    const StepResult second = trainer_step(t, &job->dataset);
+    job->check[0] = first.loss;
+    job->check[1] = first.gradient_norm;
+    job->check[2] = second.loss;
+    trainer_free(t);
+    return true;
+}
+
+static bool make_trainer(Job *job, Error *error) {
+    const Settings s = settings_of(job);
+    const int images = job->train ? training_images(job) : job->batch;
     job->step = job->train ? train_step : infer_batch;
-    return settings_check(&s, error) &&
-           make_images(job, job->train ? training_images(job) : job->batch, error) &&
-           trainer_make(&job->trainer, &s, job->dataset.train.count, error);
+    if (!settings_check(&s, error) || !make_images(job, images, error) ||
+        (job->train && !check_training(job, error)) ||
+        !trainer_make(&job->trainer, &s, images, error)) {
+        return false;
+    }
+    made_up_weights(&job->trainer.list, job->trainer.weights);
+    if (!job->train) {
+        job->check[0] = infer_batch(job);
+    }
+    return true;
 }
 
 /* Images as the model wants them: numbers of mean 0 and variance 1. */
@@ -193,47 +225,61 @@ static bool make_one(Job *job, Error *error) {
         return false;
     }
     parameters_view(&job->list, vit_parameters, &job->vit, job->weights);
-    vit_initialise(&job->list, job->weights, 1);
+    made_up_weights(&job->list, job->weights);
+    job->check[0] = infer_one(job);
+    job->next = 0;
     return true;
 }
 
 /* ---- serving ------------------------------------------------------------- */
 
-/* Images per second over at least one step and about `seconds`; NaN if a result
- * isn't finite. */
-static double burst(Job *job, double seconds) {
+/* At least one step, and for about `seconds`: images, and the time that they took;
+ * false if a result isn't finite. */
+static bool burst(Job *job, double seconds, long *images, double *taken) {
+    double result;
+    long steps = 0;
     if (job->step_seconds < 0.1) {
         job->step(job); /* not timed: threads wake, caches fill */
     }
     const double start_ms = stopwatch_ms();
-    double taken = 0, result;
-    long steps = 0;
     do {
         result = job->step(job);
         steps++;
-        taken = (stopwatch_ms() - start_ms) / 1e3;
-    } while (taken < seconds);
-    job->step_seconds = taken / (double)steps;
-    return isfinite(result) ? (double)(steps * job->batch) / taken : (double)NAN;
+        *taken = (stopwatch_ms() - start_ms) / 1e3;
+    } while (*taken < seconds);
+    job->step_seconds = *taken / (double)steps;
+    *images = steps * job->batch;
+    return isfinite(result);
 }
 
-static int serve(Job *job, double base_mb) {
+static bool answer_go(Job *job, FILE *to, double seconds) {
+    double taken;
+    long images;
+    return burst(job, seconds, &images, &taken)
+               ? answer(to, "%ld %.9f", images, taken)
+               : answer(to, "failed its results are not finite");
+}
+
+static int serve(Job *job, FILE *to, double base_mb) {
     char line[80];
-    double seconds;
-    burst(job, 0.3);
-    printf("ready\n");
-    while (fflush(stdout) == 0 && fgets(line, sizeof line, stdin)) {
+    double seconds, taken;
+    long images;
+    burst(job, 0.3, &images, &taken);
+    bool ok = answer(to, "ready");
+    while (ok && fgets(line, sizeof line, stdin)) {
         if (strcmp(line, "quit\n") == 0) {
-            printf("%.3f %.3f\n", peak_mb(), base_mb);
-            return fflush(stdout) == 0 ? 0 : 1;
+            return answer(to, "%.3f %.3f", peak_mb(), base_mb) ? 0 : 1;
         }
-        if (sscanf(line, "go %lf", &seconds) != 1) {
-            fprintf(stderr, "bench --serve: \"%s\"?\n", line);
-            return 1;
+        if (strcmp(line, "check\n") == 0) {
+            ok = answer(to, "%.9g %.9g %.9g", job->check[0], job->check[1],
+                        job->check[2]);
+        } else if (sscanf(line, "go %lf", &seconds) == 1) {
+            ok = answer_go(job, to, seconds);
+        } else {
+            ok = answer(to, "failed it doesn't know %.40s", strtok(line, "\n"));
         }
-        printf("%.6f\n", burst(job, seconds));
     }
-    return 0;
+    return ok ? 0 : 1;
 }
 
 static void job_free(Job *job) {
@@ -249,6 +295,10 @@ int ours_serve(int argc, char **argv) {
     static Job job;
     Error error;
     const double base_mb = peak_mb();
+    FILE *to = answers_on_stdout();
+    if (!to) {
+        return 1;
+    }
     bool made = parse_all(&job, argc, argv, &error);
     if (made) {
         threads_limit(job.threads);
@@ -256,9 +306,10 @@ int ours_serve(int argc, char **argv) {
                                           : make_one(&job, &error);
     }
     if (!made) {
-        fprintf(stderr, "bench: %s\n", error.text);
+        answer(to, "failed %s", error.text);
     }
-    const int status = made ? serve(&job, base_mb) : 1;
+    const int status = made ? serve(&job, to, base_mb) : 1;
     job_free(&job);
+    fclose(to);
     return status;
 }

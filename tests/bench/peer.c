@@ -7,24 +7,72 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "stopwatch.h"
 
+double peer_patience_s = 600;
+
+/* ---- who is running ------------------------------------------------------ */
+
+enum { MAX_RUNNING = 16 };
+static volatile pid_t running[MAX_RUNNING];
+
+static void note(pid_t from, pid_t to) {
+    for (int i = 0; i < MAX_RUNNING; i++) {
+        if (running[i] == from) {
+            running[i] = to;
+            return;
+        }
+    }
+}
+
+static void end_all(int signal_number) {
+    for (int i = 0; i < MAX_RUNNING; i++) {
+        if (running[i] > 0) {
+            kill(-running[i], SIGKILL);
+        }
+    }
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+void peers_end_with_us(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    signal(SIGPIPE, SIG_IGN); /* a child that died is an error, not our end */
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (signal(numbers[i], end_all) == SIG_IGN) {
+            signal(numbers[i], SIG_IGN); /* as nohup wants it */
+        }
+    }
+}
+
 /* ---- lines --------------------------------------------------------------- */
 
-/* How the child ended, once its pipe has. */
-static bool report_death(Peer *peer, Error *error) {
+/* Its exit status, once it has ended; it may have closed its output only. */
+static int reap(Peer *peer) {
     int status = 0;
-    const pid_t pid = peer->pid;
-    kill(pid, SIGKILL); /* it may only have closed its output */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    for (int tenths = 0; tenths < 10; tenths++) {
+        const pid_t ended = waitpid(peer->pid, &status, WNOHANG);
+        if (ended == peer->pid || (ended < 0 && errno != EINTR)) {
+            kill(-peer->pid, SIGKILL); /* what it has started */
+            note(peer->pid, 0);
+            peer->pid = 0;
+            close(peer->to);
+            close(peer->from);
+            return status;
+        }
+        poll(NULL, 0, 100);
     }
-    peer->pid = 0;
-    close(peer->to);
-    close(peer->from);
+    peer_kill(peer);
+    return 0;
+}
+
+static bool report_death(Peer *peer, Error *error) {
+    const int status = reap(peer);
     if (WIFSIGNALED(status)) {
         return error_set(error, "%s died: signal %d%s", peer->name, WTERMSIG(status),
                          WTERMSIG(status) == SIGKILL ? " (out of memory?)" : "");
@@ -40,7 +88,7 @@ static int read_byte(Peer *peer, double until_ms, char *byte, Error *error) {
         const double left_ms = until_ms - stopwatch_ms();
         const int ready = left_ms > 0 ? poll(&wanted, 1, (int)ceil(left_ms)) : 0;
         if (ready == 0) {
-            error_set(error, "%s: no answer within %d s", peer->name, PEER_PATIENCE_S);
+            error_set(error, "%s: no answer within %g s", peer->name, peer_patience_s);
             return -1;
         }
         const ssize_t got = ready > 0 ? read(peer->from, byte, 1) : -1;
@@ -54,9 +102,20 @@ static int read_byte(Peer *peer, double until_ms, char *byte, Error *error) {
     }
 }
 
-/* The child's next line, without its newline; what doesn't fit is dropped. */
+/* What stands after a word and a space; NULL if the line begins otherwise. */
+static const char *after(const char *line, const char *word) {
+    const size_t length = strlen(word);
+    if (strncmp(line, word, length) != 0 ||
+        (line[length] != ' ' && line[length] != '\0')) {
+        return NULL;
+    }
+    return line + length + (line[length] == ' ');
+}
+
+/* The child's next line, without its newline; what doesn't fit is dropped, and what
+ * can't be printed is a question mark. */
 static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
-    const double until_ms = stopwatch_ms() + 1e3 * PEER_PATIENCE_S;
+    const double until_ms = stopwatch_ms() + 1e3 * peer_patience_s;
     size_t length = 0;
     for (char byte;;) {
         const int got = read_byte(peer, until_ms, &byte, error);
@@ -69,15 +128,19 @@ static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
         }
         if (byte == '\n') {
             line[length] = '\0';
-            return true;
+            break;
         }
         if (length + 1 < size) {
-            line[length++] = byte;
+            line[length++] = byte >= ' ' && byte <= '~' ? byte : '?';
         }
     }
+    const char *why = after(line, "failed");
+    return !why || error_set(error, "%s: %.300s", peer->name, why);
 }
 
-static bool write_line(Peer *peer, const char *line, Error *error) {
+static bool write_line(Peer *peer, const char *request, Error *error) {
+    char line[200];
+    snprintf(line, sizeof line, "%s\n", request);
     for (size_t done = 0, all = strlen(line); done < all;) {
         const ssize_t written = write(peer->to, line + done, all - done);
         if (written < 0 && errno != EINTR) {
@@ -90,8 +153,10 @@ static bool write_line(Peer *peer, const char *line, Error *error) {
 
 /* ---- starting and ending ------------------------------------------------- */
 
-/* In the child: become argv. Without it, say so in the words of the protocol. */
+/* In the child: become argv, in a process group of its own. Without that program, say
+ * so in the words of the protocol. */
 static _Noreturn void become(char *const argv[], int in, int out) {
+    setpgid(0, 0);
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0) {
         signal(SIGPIPE, SIG_DFL);
         execvp(argv[0], argv);
@@ -137,6 +202,8 @@ static bool launch(Peer *peer, char *const argv[], Error *error) {
         close(peer->from);
         return error_set(error, "%s: no process: %s", peer->name, strerror(errno));
     }
+    setpgid(peer->pid, peer->pid); /* whichever of us is first */
+    note(0, peer->pid);
     return true;
 }
 
@@ -147,14 +214,13 @@ bool peer_start(Peer *peer, const char *name, char *const argv[], Error *error) 
     if (!launch(peer, argv, error) || !read_line(peer, line, sizeof line, error)) {
         return false;
     }
-    const bool ready = strncmp(line, "ready", 5) == 0;
-    peer->skipped = strncmp(line, "skipped ", 8) == 0;
-    if (!ready && !peer->skipped) {
+    const char *ready = after(line, "ready"), *skipped = after(line, "skipped");
+    if (!ready && !skipped) {
         peer_kill(peer);
         return error_set(error, "%s: \"%.80s\" is no \"ready\"", name, line);
     }
-    const char *words = line + (ready ? 5 : 8);
-    snprintf(peer->words, sizeof peer->words, "%.399s", words + (*words == ' '));
+    peer->skipped = skipped != NULL;
+    snprintf(peer->words, sizeof peer->words, "%.399s", ready ? ready : skipped);
     if (peer->skipped) {
         peer_kill(peer);
     }
@@ -163,9 +229,11 @@ bool peer_start(Peer *peer, const char *name, char *const argv[], Error *error) 
 
 void peer_kill(Peer *peer) {
     if (peer->pid > 0) {
+        kill(-peer->pid, SIGKILL);
         kill(peer->pid, SIGKILL);
         while (waitpid(peer->pid, NULL, 0) < 0 && errno == EINTR) {
         }
+        note(peer->pid, 0);
         close(peer->to);
         close(peer->from);
         peer->pid = 0;
@@ -174,28 +242,48 @@ void peer_kill(Peer *peer) {
 
 /* ---- asking -------------------------------------------------------------- */
 
-bool peer_go(Peer *peer, double seconds, double *images_per_s, Error *error) {
-    char line[80];
-    snprintf(line, sizeof line, "go %g\n", seconds);
-    if (!write_line(peer, line, error) || !read_line(peer, line, sizeof line, error)) {
-        return false;
-    }
-    if (sscanf(line, "%lf", images_per_s) != 1 || !(*images_per_s > 0) ||
-        !isfinite(*images_per_s)) {
-        return error_set(error, "%s: \"%s\" is no number of images", peer->name, line);
-    }
-    return true;
+bool peer_ask(Peer *peer, const char *request, char *answer, size_t size,
+              Error *error) {
+    return write_line(peer, request, error) && read_line(peer, answer, size, error);
 }
 
-bool peer_quit(Peer *peer, double *peak_mb, double *base_mb, Error *error) {
-    char line[80];
-    if (!write_line(peer, "quit\n", error) ||
-        !read_line(peer, line, sizeof line, error)) {
+/* Exactly `count` finite numbers, and nothing else. */
+static bool read_numbers(const char *line, double *numbers, int count) {
+    for (int i = 0; i < count; i++) {
+        char *end;
+        numbers[i] = strtod(line, &end);
+        if (end == line || !isfinite(numbers[i]) || (*end != ' ' && *end != '\0')) {
+            return false;
+        }
+        line = end;
+    }
+    return *line == '\0';
+}
+
+bool peer_numbers(Peer *peer, const char *request, double *numbers, int count,
+                  Error *error) {
+    char line[200];
+    if (!peer_ask(peer, request, line, sizeof line, error)) {
         return false;
     }
-    peer_kill(peer); /* it has said all that there is to say */
-    if (sscanf(line, "%lf %lf", peak_mb, base_mb) != 2) {
-        return error_set(error, "%s: \"%s\" is no memory", peer->name, line);
+    return read_numbers(line, numbers, count) ||
+           error_set(error, "%s: \"%.80s\" is no answer to %s", peer->name, line,
+                     request);
+}
+
+bool peer_go(Peer *peer, double seconds, double *per_second, Error *error) {
+    char request[40];
+    double got[2]; /* how much, in how many seconds */
+    const double start_ms = stopwatch_ms();
+    snprintf(request, sizeof request, "go %.6f", seconds);
+    if (!peer_numbers(peer, request, got, 2, error)) {
+        return false;
     }
+    const double turn = (stopwatch_ms() - start_ms) / 1e3;
+    if (!(got[0] > 0) || !(got[1] >= 0.999 * seconds) || !(got[1] <= 1.01 * turn)) {
+        return error_set(error, "%s: %g in %g s can't be: its turn of %g s took %.3g s",
+                         peer->name, got[0], got[1], seconds, turn);
+    }
+    *per_second = got[0] / got[1];
     return true;
 }

@@ -1,15 +1,22 @@
 /*
- * peer.h: a child process that computes when it is told to, ours or PyTorch's.
+ * peer.h: a child process that computes when it is told to: ours, PyTorch's, a BLAS's.
+ * Whoever is compared has a process of its own, so that no library's threads are in
+ * another's way.
  *
  * They talk in lines. The child sets up, warms up and says "ready WORDS"; or
- * "skipped WHY". Then, as often as it is asked:
+ * "skipped WHY" if what it needs isn't there. Then it answers what it is asked:
  *
- *     go SECONDS     steps for about that long: answers images per second
- *     quit           answers "PEAK BASE", the most memory it has had and what it
- *                    had before the model was made, in MB; and ends
+ *     go SECONDS     computes for so long or a little longer: "COUNT SECONDS", how much
+ *                    was computed (images, products) and in what time
+ *     check          training and inference: a few results, that others must have too
+ *     product ...    products only: prepares that one, and says whether it is right
+ *     quit           "PEAK BASE", the most memory it has had and what it had before the
+ *                    model was made, in MB; and ends
  *
- * A child whose input ends ends too. One that dies, or doesn't answer within
- * PEER_PATIENCE_S, is an error here, never a wait without end.
+ * An answer comes when the child's threads have come to rest. Instead of any answer it
+ * may say "failed WHY". A child whose input ends ends too. One that dies, doesn't answer
+ * within peer_patience_s, or answers something else is an error here, never a wait
+ * without end.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -18,7 +25,7 @@
 
 #include "error.h"
 
-#define PEER_PATIENCE_S 900
+extern double peer_patience_s;
 
 typedef struct {
     pid_t pid;    /* 0: none */
@@ -34,13 +41,23 @@ typedef struct {
  */
 bool peer_start(Peer *peer, const char *name, char *const argv[], Error *error);
 
-/* peer_go: its images per second over about `seconds`. */
-bool peer_go(Peer *peer, double seconds, double *images_per_s, Error *error);
+/* peer_ask: its answer to one line (without a newline). */
+bool peer_ask(Peer *peer, const char *request, char *answer, size_t size, Error *error);
 
-/* peer_quit: its memory, in MB; ends it. */
-bool peer_quit(Peer *peer, double *peak_mb, double *base_mb, Error *error);
+/* peer_numbers: the same for an answer of exactly `count` finite numbers. */
+bool peer_numbers(Peer *peer, const char *request, double *numbers, int count,
+                  Error *error);
 
-/* peer_kill: end it at once, if there is one. */
+/*
+ * peer_go: how much it computes per second, over about `seconds`. A time that its own
+ * turn doesn't have room for is refused.
+ */
+bool peer_go(Peer *peer, double seconds, double *per_second, Error *error);
+
+/* peer_kill: end it at once, and what it has started, if there is one. */
 void peer_kill(Peer *peer);
+
+/* peers_end_with_us: a signal that ends this program ends them. */
+void peers_end_with_us(void);
 
 #endif

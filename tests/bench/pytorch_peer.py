@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """pytorch_peer.py: PyTorch's side of `make bench`: a process that trains or
-infers when it is told to, in the words of tests/bench/peer.h.
+infers when it is told to, in the words of tests/bench/peer.h. Works with PyTorch from
+1.13 on; torch.compile is there from 2.0 on.
 
 The model, the optimiser, the clipping and the schedule are those of
 tests/reference/pytorch_vit.py. A training step gets its batch from bytes,
@@ -24,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 os.pardir, "reference"))
 # Compile here, not in processes that would go on holding our pipes.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+OLDEST = (1, 13)
 
 IMAGES = 1024
 INFER_IMAGES = 16
@@ -34,8 +36,24 @@ ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what libraries print isn't an answer
 
 
+def threads_rest():
+    """Wait until this process uses no processor any more; False if it still does after
+    a few seconds. As in answers.c."""
+    quiet, before = 0, time.process_time()
+    for _ in range(300):
+        time.sleep(0.01)
+        now = time.process_time()
+        quiet = quiet + 1 if now - before < 5e-4 else 0
+        before = now
+        if quiet == 2:
+            return True
+    return False
+
+
 def answer(*words):
-    """A line to the driver."""
+    """A line to the driver, when the threads are at rest."""
+    if not threads_rest():
+        words = ("failed its threads don't come to rest",)
     print(*words, file=ANSWERS, flush=True)
 
 
@@ -88,19 +106,49 @@ def version():
 
 # ---- the work: each makes a step, a function without arguments --------------
 
+def made_up(name, count):
+    """The first numbers of what is called so, 32 bits each, as in made_up.c."""
+    start = 2166136261
+    for byte in name.encode():
+        start = (start ^ byte) * 16777619 & 0xffffffff
+    with numpy.errstate(over="ignore"):
+        x = numpy.arange(count, dtype=numpy.uint32)
+        x = x * numpy.uint32(2654435761) + numpy.uint32(start)
+        x = (x ^ (x >> numpy.uint32(16))) * numpy.uint32(0x85ebca6b)
+        x = (x ^ (x >> numpy.uint32(13))) * numpy.uint32(0xc2b2ae35)
+        return x ^ (x >> numpy.uint32(16))
+
+
 def make_model(args):
-    """The model of pytorch_vit.py."""
-    torch.manual_seed(1)
-    return vit.VisionTransformer(args.size, args.size, args.channels,
-                                 args.patch, args.dim, args.depth, args.heads,
-                                 args.mlp, args.classes)
+    """The model of pytorch_vit.py, with the weights of made_up.c."""
+    model = vit.VisionTransformer(args.size, args.size, args.channels,
+                                  args.patch, args.dim, args.depth, args.heads,
+                                  args.mlp, args.classes)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            bits = made_up(name, weight.numel())
+            uniform = torch.from_numpy(bits / 2147483648.0 - 1)
+            if vit.is_matrix(name):
+                uniform *= math.sqrt(3 * len(weight) / weight.numel())
+            else:
+                uniform *= 0.1
+                uniform += float(name.endswith("weight"))  # a norm's
+            weight.copy_(uniform.view_as(weight))
+    return model
 
 
-def random_images(args, count):
+def make_images(args, count):
     """Bytes (count, channels, size, size), and labels."""
     shape = (count, args.channels, args.size, args.size)
-    return (torch.randint(0, 256, shape, dtype=torch.uint8),
-            torch.randint(0, 10, (count,)))
+    pixels = (made_up("images", math.prod(shape)) >> 24).astype(numpy.uint8)
+    labels = made_up("labels", count) % 10
+    return (torch.from_numpy(pixels.reshape(shape)),
+            torch.from_numpy(labels.astype(numpy.int64)))
+
+
+def normalise(pixels):
+    """Mean 0 and variance 1: bytes that are uniform in 0..255."""
+    return pixels.float().mul_(math.sqrt(12) / 255).sub_(math.sqrt(3))
 
 
 def allow_vectors():
@@ -123,66 +171,95 @@ def flavoured(model, args):
     return torch.compile(model) if args.flavour == "compile" else model
 
 
-def train_step(args):
-    """One step of AdamW on the next batch."""
-    model = make_model(args).train()
-    optimizer, clip = vit.make_optimizer(model), vit.clipper(model)
-    fit = IMAGE_BYTES // (args.channels * args.size * args.size)
-    count = max(args.batch, min(IMAGES, fit))
-    data = vit.batches(*random_images(args, count), args.batch)
-    forward = flavoured(model, args)
-    done = 0
+class Training:
+    """Steps of AdamW."""
 
-    def step():
-        nonlocal done
-        done += 1
-        for group in optimizer.param_groups:
-            group["lr"] = vit.rate_of(done, STEPS)
-        images, labels = next(data)
-        loss = F.cross_entropy(forward(images), labels,
+    def __init__(self, args):
+        model = make_model(args).train()
+        self.optimizer, self.clip = vit.make_optimizer(model), vit.clipper(model)
+        fit = IMAGE_BYTES // (args.channels * args.size * args.size)
+        images, labels = make_images(args, max(args.batch, min(IMAGES, fit)))
+        self.first = normalise(images[:args.batch]), labels[:args.batch]
+        self.data = vit.batches(images, labels, args.batch, "cpu", normalise)
+        self.forward = flavoured(model, args)
+        self.done = 0
+
+    def loss_of(self, images, labels):
+        """With label smoothing."""
+        return F.cross_entropy(self.forward(images), labels,
                                label_smoothing=vit.SMOOTHING)
-        optimizer.zero_grad(set_to_none=True)
+
+    def update(self, images, labels, rate):
+        """One step; the loss before it, and the gradients' norm."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self.loss_of(images, labels)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        clip()
-        optimizer.step()
-        return loss
-    return step
+        norm = self.clip()
+        self.optimizer.step()
+        return loss, norm
+
+    def check(self):
+        """As in ours.c: a step on the first batch, and the loss after it."""
+        loss, norm = self.update(*self.first, 1e-3)
+        after = self.loss_of(*self.first)
+        self.first = None
+        return [loss.item(), norm.item(), after.item()]
+
+    def step(self):
+        """On the next batch."""
+        self.done += 1
+        images, labels = next(self.data)
+        return self.update(images, labels, vit.rate_of(self.done, STEPS))[0]
 
 
-def infer_one(args):
+class InferOne:
     """The forward of one image."""
-    forward = flavoured(make_model(args).eval(), args)
-    images, _ = random_images(args, INFER_IMAGES)
-    images = vit.normaliser(images)(images).split(1)
-    done = 0
 
-    def step():
-        nonlocal done
-        done += 1
+    def __init__(self, args):
+        self.forward = flavoured(make_model(args).eval(), args)
+        images, _ = make_images(args, INFER_IMAGES)
+        self.images = normalise(images).split(1)
+        self.done = 0
+
+    def step(self):
+        """Of the next one."""
+        image = self.images[self.done % INFER_IMAGES]
+        self.done += 1
         with torch.inference_mode():
-            return forward(images[done % INFER_IMAGES])[0, 0]
-    return step
+            return self.forward(image)[0, 0]
+
+    def check(self):
+        """The first image's first logit."""
+        self.done = 0
+        return [self.step().item(), 0, 0]
 
 
-def infer_batch(args):
+class InferBatch:
     """The loss of a batch, and how many are right."""
-    forward = flavoured(make_model(args).eval(), args)
-    images, labels = random_images(args, args.batch)
-    normalise = vit.normaliser(images)
 
-    def step():
+    def __init__(self, args):
+        self.forward = flavoured(make_model(args).eval(), args)
+        self.images, self.labels = make_images(args, args.batch)
+
+    def step(self):
+        """The same batch again."""
         with torch.inference_mode():
-            logits = forward(normalise(images))
-            (logits.argmax(1) == labels).sum()
-            return F.cross_entropy(logits, labels)
-    return step
+            logits = self.forward(normalise(self.images))
+            (logits.argmax(1) == self.labels).sum()
+            return F.cross_entropy(logits, self.labels)
+
+    def check(self):
+        """The loss."""
+        return [self.step().item(), 0, 0]
 
 
-def make_step(args):
-    """The function that is timed."""
+def make_work(args):
+    """What is timed."""
     if args.phase == "train":
-        return train_step(args)
-    return infer_one(args) if args.batch == 1 else infer_batch(args)
+        return Training(args)
+    return InferOne(args) if args.batch == 1 else InferBatch(args)
 
 
 # ---- serving ----------------------------------------------------------------
@@ -195,7 +272,7 @@ class Bursts:
         self.step_seconds = 0.0
 
     def run(self, seconds):
-        """At least one step, and about so many seconds."""
+        """At least one step, and about so many seconds: images, and the time."""
         if self.step_seconds < 0.1:
             self.step()  # not timed: threads wake, caches fill
         steps, taken, start = 0, 0.0, time.perf_counter()
@@ -205,35 +282,30 @@ class Bursts:
             taken = time.perf_counter() - start
         self.step_seconds = taken / steps
         if not math.isfinite(result.item()):
-            return math.nan
-        return steps * self.batch / taken
-
-
-def warm(args):
-    """Bursts that have run; the first steps compile, and may fail to."""
-    bursts = Bursts(make_step(args), args.batch)
-    if args.flavour == "compile":
-        try:
-            allow_vectors()
-            bursts.step()
-            bursts.step()
-        except Exception as error:  # pylint: disable=broad-except
-            answer("skipped", one_line(error))
-            sys.exit(0)
-    bursts.run(0.3)
-    return bursts
+            raise ArithmeticError("its results are not finite")
+        return steps * self.batch, taken
 
 
 def serve(args, base):
     """Until "quit", or until there is nobody to ask any more."""
-    bursts = warm(args)
+    if args.flavour == "compile":
+        allow_vectors()
+    work = make_work(args)
+    check = work.check()  # the first steps compile, and may fail to
+    bursts = Bursts(work.step, args.batch)
+    bursts.run(0.3)
     answer("ready", version())
     for line in sys.stdin:
         words = line.split()
         if words == ["quit"]:
             answer("%.3f %.3f" % (peak_mb(), base))
             return
-        answer("%.6f" % bursts.run(float(words[1])))
+        if words == ["check"]:
+            answer("%.9g %.9g %.9g" % tuple(check))
+        elif len(words) == 2 and words[0] == "go":
+            answer("%d %.9f" % bursts.run(float(words[1])))
+        else:
+            answer("failed it doesn't know", line.strip())
 
 
 def main():
@@ -241,22 +313,38 @@ def main():
     args = parse()
     if args.version:
         answer("ready", version())
-        return
-    if args.flavour == "compile" and not hasattr(torch, "compile"):
+    elif args.flavour == "compile" and not hasattr(torch, "compile"):
         answer("skipped this PyTorch has no torch.compile")
-        return
-    torch.set_num_threads(args.threads)
-    serve(args, peak_mb())
+    else:
+        torch.set_num_threads(args.threads)
+        serve(args, peak_mb())
+
+
+def too_old():
+    """Whether this is a PyTorch from before what is used here."""
+    return tuple(int(n) for n in torch.__version__.split(".")[:2]) < OLDEST
 
 
 try:
-    import torch
+    import torch  # first: it is what may be missing
+    import numpy
     from torch.nn import functional as F
 
     import pytorch_vit as vit
-except ImportError as missing:
+except ModuleNotFoundError as missing:
     answer("skipped", one_line(missing))
     sys.exit(0)
+except Exception as error:  # pylint: disable=broad-except
+    answer("failed", one_line(error))
+    sys.exit(1)
 
 if __name__ == "__main__":
-    main()
+    try:
+        if too_old():
+            answer("skipped PyTorch %s is too old: 1.13 at least" %
+                   torch.__version__)
+        else:
+            main()
+    except Exception as error:  # pylint: disable=broad-except
+        answer("failed", one_line(error))
+        sys.exit(1)

@@ -16,5 +16,6 @@ Suite *gpu_matmul_suite(void);
 Suite *gpu_patches_suite(void);
 Suite *gpu_loss_suite(void);
 Suite *gpu_adamw_suite(void);
+Suite *gpu_extremes_suite(void);
 
 #endif

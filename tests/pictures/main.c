@@ -23,10 +23,14 @@ static uint32_t big_endian(const unsigned char *b) {
 }
 
 static unsigned char *read_file(const char *path, size_t *bytes) {
-    enum { MOST = 1 << 24 };
     FILE *file = fopen(path, "rb");
-    unsigned char *all = file ? malloc(MOST) : NULL;
-    *bytes = all ? fread(all, 1, MOST, file) : 0;
+    const long there = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    unsigned char *all = there > 0 ? malloc((size_t)there) : NULL;
+    *bytes = 0;
+    if (all) {
+        rewind(file);
+        *bytes = fread(all, 1, (size_t)there, file);
+    }
     if (file) {
         (void)fclose(file);
     }
@@ -97,6 +101,9 @@ static bool decode(unsigned char *all, size_t bytes, Picture *p) {
     const size_t row = (size_t)p->width * (size_t)p->samples;
     const uLongf want = (uLongf)((row + 1) * (size_t)p->height);
     uLongf got = want;
+    if (want / 1032 > packed) { /* deflate packs no better */
+        return false;
+    }
     unsigned char *lines = malloc(want);
     p->pixels = malloc(row * (size_t)p->height);
     const bool ok = lines && p->pixels &&

@@ -191,9 +191,9 @@ def normaliser(images):
     return lambda batch: batch.float().mul_(scale).sub_(shift)
 
 
-def batches(images, labels, batch, device):
+def batches(images, labels, batch, device="cpu", normalise=None):
     """For ever: a batch of the epoch's random order, on the device."""
-    normalise = normaliser(images)
+    normalise = normalise or normaliser(images)
     images, labels = images.to(device), labels.to(device)
     while True:
         order = torch.randperm(len(images), device=device)

@@ -234,6 +234,11 @@ static inline void __threadfence(void) {
 static inline float __fmaf_rn(float a, float b, float c) {
     return fmaf(a, b, c);
 }
+static inline float __fmul_rn(float a, float b) {
+    float product = a * b;
+    __asm__("" : "+m"(product)); /* no part of a multiply-add */
+    return product;
+}
 static inline float rsqrtf(float x) {
     return 1.0f / sqrtf(x);
 }

@@ -15,9 +15,11 @@
 #include "machine.h"
 
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
@@ -179,6 +181,8 @@ static void prepare_stack(Thread *t) {
             cuda_on_cpu_stop("no memory for the stacks of a block's threads");
         }
         t->stack = static_cast<char *>(at);
+        /* A thread that needs more ends here, before it writes into another's. */
+        mprotect(t->stack, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE);
     }
     void **top = reinterpret_cast<void **>(t->stack + STACK_BYTES) - 2;
 #if defined(__x86_64__)
@@ -305,6 +309,27 @@ CudaOnCpuRange cuda_on_cpu_static_shared(void) {
     return {NULL, 0}; /* not in one place: between red zones */
 }
 #else
+/* Every thread of the host has its own copy of static shared memory, more than 1 MB.
+ * Its stack has to make room for it: `ulimit -s 1024` or OMP_STACKSIZE=64k would leave
+ * none. What stands in .preinit_array runs before OpenMP reads the environment. */
+static void ask_for_large_stacks(int, char **, char **environment) {
+    char **kept = environment;
+    for (char **e = environment; *e; e++) {
+        if (strncmp(*e, "OMP_STACKSIZE=", 14) && strncmp(*e, "GOMP_STACKSIZE=", 15)) {
+            *kept++ = *e;
+        }
+    }
+    *kept = NULL;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 8 << 20);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+}
+typedef void BeforeAll(int, char **, char **);
+__attribute__((section(".preinit_array"), used)) static BeforeAll *const before_all =
+    ask_for_large_stacks;
+
 static int note_own_variables(struct dl_phdr_info *program, size_t size, void *range) {
     (void)size;
     for (int i = 0; i < program->dlpi_phnum; i++) {

@@ -1,0 +1,200 @@
+/* plan_notes.c: what a run's settings and its log amount to. See plan.h. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+#include "plan.h"
+
+/* ---- the log that a run goes on with ------------------------------------------ */
+
+typedef struct {
+    long lines; /* whole ones, of steps up to the one that was asked for */
+    long step;  /* of the last of them */
+    double loss, rate;
+} LogEnd;
+
+/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" as numbers. */
+static bool read_line(char *line, double field[7]) {
+    int count = 0;
+    if (!strchr(line, '\n')) {
+        return false; /* the end is missing */
+    }
+    for (char *at = line; at && count < 7; count++) {
+        char *end = at + strcspn(at, ",\n");
+        const bool last = *end != ',';
+        *end = '\0';
+        if (!number_read(at, &field[count])) {
+            return false;
+        }
+        at = last ? NULL : end + 1;
+    }
+    return count == 7;
+}
+
+static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
+    char line[256];
+    *end = (LogEnd){0};
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        return errno == ENOENT || error_set(error, "%s: %s", path, strerror(errno));
+    }
+    const bool empty = !fgets(line, sizeof line, file);
+    const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
+    double field[7];
+    while (ours && fgets(line, sizeof line, file)) {
+        if (read_line(line, field) && field[0] <= (double)upto) {
+            *end = (LogEnd){end->lines + 1, (long)field[0], field[2], field[5]};
+        }
+    }
+    fclose(file);
+    return ours ||
+           error_set(error, "%s: no log of this program: give another --log", path);
+}
+
+bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *error) {
+    Trainer before = *t; /* as the checkpoint's run had it */
+    LogEnd end;
+    before.settings = p->info.settings;
+    if (!read_log(o->log, p->info.step, &end, error)) {
+        return false;
+    }
+    if (end.lines == 0) {
+        return true;
+    }
+    const double rate = trainer_rate(&before, end.step);
+    if (fabs(end.rate - rate) > 1e-4 * fabs(rate)) {
+        return error_set(error,
+                         "%s is another run's log: its rate of step %ld is %g, %s had "
+                         "%g; give another --log",
+                         o->log, end.step, end.rate, o->resume, rate);
+    }
+    if (end.step == p->info.step && p->info.last_loss >= 0 &&
+        fabs(end.loss - p->info.last_loss) > 1e-9) {
+        return error_set(error,
+                         "%s is another run's log: its loss of step %ld is %.6f, %s "
+                         "had %.6f; give another --log",
+                         o->log, end.step, end.loss, o->resume, p->info.last_loss);
+    }
+    return true;
+}
+
+/* ---- notes: going on ---------------------------------------------------------- */
+
+/* Each setting that is another from here on. */
+static void note_changes(const Plan *p, const Trainer *t) {
+    Trainer before = *t;
+    before.settings = p->info.settings;
+    for (int i = 0; i < settings_count(); i++) {
+        char was[SETTINGS_TEXT], is[SETTINGS_TEXT];
+        double old, new;
+        settings_get(&p->info.settings, i, was);
+        settings_get(&p->settings, i, is);
+        if (strcmp(was, is) != 0 && number_read(was, &old) && number_read(is, &new)) {
+            printf("note: %s is %.10g from here on, it was %.10g\n", settings_name(i),
+                   new, old);
+        }
+    }
+    const double was = trainer_rate(&before, t->step);
+    const double is = trainer_rate(t, t->step + 1);
+    if (!p->finished && trainer_rate(&before, t->step + 1) != is) {
+        printf("note: the rate of the next step is %.3g, the last one's was %.3g\n", is,
+               was);
+    }
+}
+
+static void note_log(const Options *o, const Trainer *t) {
+    LogEnd end;
+    Error ignored;
+    if (!read_log(o->log, t->step, &end, &ignored) || end.step == t->step) {
+        return;
+    }
+    if (end.lines == 0) {
+        printf("note: there are no lines in %s yet: they begin with step %ld\n", o->log,
+               t->step + 1);
+    } else {
+        printf("note: %s ends with step %ld: the lines up to %ld are missing\n", o->log,
+               end.step, t->step);
+    }
+}
+
+static void note_resumed(const Plan *p, const Options *o, const Trainer *t) {
+    note_changes(p, t);
+    if (p->finished) {
+        printf("note: %s has step %ld of %ld behind it: nothing is left to train, it "
+               "is tested only\n",
+               o->resume, t->step,
+               o->max_steps > 0 && o->max_steps <= t->step ? o->max_steps
+                                                           : trainer_total_steps(t));
+    } else if (t->step > 0) {
+        note_log(o, t);
+    }
+}
+
+/* ---- notes: settings ---------------------------------------------------------- */
+
+static void note_rate(const Trainer *t) {
+    const Settings *s = &t->settings;
+    const long total = trainer_total_steps(t);
+    if (s->warmup >= total) {
+        printf("note: the warm-up of %ld steps doesn't end in a run of %ld: the rate "
+               "goes up to %.3g only\n",
+               s->warmup, total, trainer_rate(t, total > 1 ? total - 1 : 1));
+    } else if (s->schedule == SCHEDULE_NOAM) {
+        const long warm = trainer_warmup(t);
+        printf(
+            "note: noam's highest rate is %.3g, of step %ld: --lr is a factor here, 1 "
+            "in the paper\n",
+            trainer_rate(t, warm > 0 ? warm : 1), warm > 0 ? warm : 1);
+    }
+    if (s->lr * s->adamw.weight_decay >= 1) {
+        printf(
+            "note: rate times weight decay is %.3g: at 1 and more a step forgets all "
+            "weights\n",
+            s->lr * s->adamw.weight_decay);
+    }
+}
+
+static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
+    const Settings *s = &t->settings;
+    const ImageSet *train = &p->dataset.train;
+    const int left_over = train->count % s->batch;
+    note_rate(t);
+    if (o->max_steps > trainer_total_steps(t)) {
+        printf("note: the run has %ld steps: --steps %ld doesn't make it longer\n",
+               trainer_total_steps(t), o->max_steps);
+    }
+    if (left_over > train->count / 10) {
+        printf("note: %d of %d images fill no batch of %d: they wait, others each "
+               "epoch\n",
+               left_over, train->count, s->batch);
+    }
+    if (s->dropout > 0.9) {
+        printf("note: dropout %g leaves %.3g%% of what it is applied to\n", s->dropout,
+               100 * (1 - s->dropout));
+    }
+    if (vit_patches(&s->model) == 1) {
+        printf(
+            "note: a patch of %d is the whole image: attention has one patch to look "
+            "at\n",
+            s->model.patch);
+    }
+}
+
+void plan_notes(const Plan *p, const Options *o, const Trainer *t) {
+    if (o->twice) {
+        printf("note: %s is given more than once: the last counts\n", o->twice);
+    }
+    if (o->resume) {
+        note_resumed(p, o, t);
+    }
+    if (o->eval && p->info.checksum >= 0 &&
+        p->info.checksum != (double)p->dataset.checksum) {
+        printf("note: %s was trained on other images than those in %s\n", o->eval,
+               p->directory);
+    }
+    if (!o->eval && !p->finished) {
+        note_settings(p, o, t);
+    }
+}

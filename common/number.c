@@ -1,0 +1,34 @@
+/* number.c: see number.h. */
+#include "number.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool number_read(const char *text, double *value) {
+    if (*text == '\0' || text[strspn(text, "0123456789.+-eE")] != '\0') {
+        return false;
+    }
+    char *end;
+    errno = 0;
+    const double number = strtod(text, &end);
+    if (*end != '\0' || end == text || errno != 0) {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool number_read_whole(const char *text, long least, long most, long *value) {
+    const size_t sign = *text == '-' ? 1 : 0;
+    if (text[sign] == '\0' || text[sign + strspn(text + sign, "0123456789")] != '\0') {
+        return false;
+    }
+    errno = 0;
+    const long number = strtol(text, NULL, 10);
+    if (errno != 0 || number < least || number > most) {
+        return false;
+    }
+    *value = number;
+    return true;
+}

@@ -1,0 +1,50 @@
+/* workspace.c: see workspace.h. */
+#include "workspace.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "error.h"
+
+/* What stands before the memory that is handed out: a cache line. */
+typedef struct {
+    _Alignas(64) size_t bytes;
+} Block;
+
+/* The spare block of each thread, on a cache line of its own. Threads beyond these, and
+ * nested ones, share a place: whoever comes first has the block, the others make one. */
+enum { PLACES = 256 };
+static struct { _Alignas(64) _Atomic(Block *) block; } spare[PLACES];
+
+static _Atomic(Block *) *place_of_this_thread(void) {
+#ifdef _OPENMP
+    return &spare[omp_get_thread_num() % PLACES].block;
+#else
+    return &spare[0].block;
+#endif
+}
+
+void *workspace_take(size_t bytes, const char *what) {
+    Block *block = atomic_exchange(place_of_this_thread(), NULL);
+    if (block && block->bytes >= bytes) {
+        return block + 1;
+    }
+    Error error;
+    free(block);
+    block = allocate(sizeof *block + bytes, what, &error);
+    if (!block) {
+        fflush(stdout);
+        fprintf(stderr, "%s\n", error.text);
+        _Exit(EXIT_FAILURE); /* from any thread */
+    }
+    block->bytes = bytes;
+    return block + 1;
+}
+
+void workspace_give(void *memory) {
+    free(atomic_exchange(place_of_this_thread(), (Block *)memory - 1));
+}

@@ -1,0 +1,228 @@
+/*
+ * test_gpu_extremes_products.c: see extremes.h: attention's two versions and the
+ * ladder of products, against the CPU's layers in double.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "cpu_in_double.h"
+#include "cuda_suites.h"
+#include "device_helpers.h"
+#include "extremes.h"
+#include "gpu_attention.h"
+#include "gpu_matmul.h"
+
+/* ---- attention -------------------------------------------------------------------- */
+
+static const int widths[] = {1, 8, 31, 32, 33, 64, 127, 128};
+enum { WIDTHS = sizeof widths / sizeof widths[0] };
+
+/* The scores of every query. */
+typedef enum {
+    NEAR_MINUS_200,
+    NEAR_200,
+    NEAR_MINUS_10000,
+    BEGIN_WITH_NONE, /* keys whose products overflow to -infinity, all but the last */
+    ALL_NONE,        /* infinite keys: every score is -infinity */
+    NAN_QUERY,
+    NAN_KEY,
+    NAN_VALUE,
+    INFINITE_VALUE,
+    KINDS
+} Kind;
+static const char *const names[KINDS] = {
+    "near -200", "near 200", "near -10000", "begins with -inf", "all -inf",
+    "NaN in q",  "NaN in k", "NaN in v",    "infinity in v"};
+
+/* Queries and keys meet in their first element, with a product near `score` sqrt(d). The
+ * other elements are -1/4, 0 or 1/4: every product is exact. */
+static void far_from_0(Tensor qkv, int d, double score) {
+    const double root = floor(sqrt(fabs(score) * sqrt(d)));
+    for (int i = 0; i < qkv.shape[1]; i++) {
+        real *q = tensor_row(qkv, i), *k = q + d;
+        for (int j = 0; j < 2 * d; j++) {
+            q[j] = (real)(0.25 * ((q[j] > (real)0.5) - (q[j] < (real)-0.5)));
+        }
+        q[0] = (real)(score < 0 ? -root : root);
+        k[0] = (real)root;
+        if (d == 1) {
+            k[0] += (real)(i % 5 / 8.0);
+        }
+    }
+}
+
+static Tensor make_qkv(Kind kind, int n, int d) {
+    Tensor qkv = random_tensor('q', SHAPE(1, n, 3 * d));
+    const int last = n - 1;
+    switch (kind) {
+    case NEAR_MINUS_200: far_from_0(qkv, d, -200); break;
+    case NEAR_200: far_from_0(qkv, d, 200); break;
+    case NEAR_MINUS_10000: far_from_0(qkv, d, -10000); break;
+    case BEGIN_WITH_NONE:
+        for (int i = 0; i < n; i++) {
+            tensor_row(qkv, i)[0] = 1e25f;
+            tensor_row(qkv, i)[d] = i < last ? -1e25f : 0;
+        }
+        break;
+    case ALL_NONE:
+        for (int i = 0; i < n; i++) {
+            tensor_row(qkv, i)[0] = 1;
+            tensor_row(qkv, i)[d] = -INFINITY;
+        }
+        break;
+    case NAN_QUERY: tensor_row(qkv, last)[d / 2] = NAN; break;
+    case NAN_KEY: tensor_row(qkv, last)[d + d / 2] = NAN; break;
+    case NAN_VALUE: tensor_row(qkv, last)[2 * d + d / 2] = NAN; break;
+    default: tensor_row(qkv, last)[2 * d + d / 2] = INFINITY;
+    }
+    return qkv;
+}
+
+static Tensor like(Tensor shape) {
+    return shape.ndim > 0 ? device_unset(shape) : shape;
+}
+
+/* One head of one image: O (q, d) and dqkv (n, 3d), by the device. */
+static void by_device(AttentionVersion version, Tensor qkv, Tensor dO, Tensor *O,
+                      Tensor *dqkv) {
+    AttentionKept kept;
+    gpu_attention_shapes(version, 1, 1, qkv.shape[1], &kept);
+    kept.A = like(kept.A);
+    kept.dA = like(kept.dA);
+    kept.lse = like(kept.lse);
+    kept.delta = like(kept.delta);
+    Tensor on_qkv = on_device(qkv), on_O = device_unset_wide(dO);
+    Tensor on_dqkv = device_unset(qkv);
+    gpu_attention_forward(NULL, version, 1, on_qkv, &kept, on_O);
+    gpu_attention_backward(NULL, version, 1, on_qkv, &kept, on_O, on_device_wide(dO),
+                           on_dqkv);
+    ck_assert(device_canaries_live(on_O));
+    *O = from_device(on_O);
+    *dqkv = from_device(on_dqkv);
+}
+
+/* q of n tokens ask. A score of 200 may be rounded by 2e-5, one of 10000 by 1e-3; and so
+ * is its weight. Gradients of q are such weights times the key's first element. */
+static void attention_is_the_cpus(Kind kind, int n, int q, int d) {
+    const double tolerance = kind == NEAR_MINUS_10000 ? 2e-2 : 2e-3;
+    Tensor qkv = make_qkv(kind, n, d), dO = random_tensor('O', SHAPE(1, q, d));
+    double *A = test_doubles((long)q * n), *dS = test_doubles((long)q * n);
+    double *O = test_doubles((long)q * d), *dqkv = test_doubles((long)n * 3 * d);
+    cpu_attention(1, 1, n, q, d, doubles_of(qkv), A, O);
+    cpu_attention_backward(1, 1, n, q, d, doubles_of(qkv), A, doubles_of(dO), dS, dqkv);
+    for (int version = 0; version < ATTENTION_VERSIONS; version++) {
+        Tensor got, got_dqkv;
+        char name[100];
+        by_device(version, qkv, dO, &got, &got_dqkv);
+        snprintf(name, sizeof name, "%s, %s, n %d, q %d, d %d",
+                 gpu_attention_names[version], names[kind], n, q, d);
+        assert_no_message(extreme_difference(got, O, tolerance, 1, name));
+        assert_no_message(extreme_difference(got_dqkv, dqkv, tolerance, 3, name));
+    }
+}
+
+START_TEST(attention_forward_and_backward) {
+    const int n = extreme_sizes[_i];
+    for (int kind = 0; kind < KINDS; kind++) {
+        const int d = kind == NEAR_MINUS_10000 ? 64 : widths[(_i + kind) % WIDTHS];
+        /* All tokens ask, or the first alone. A single key that overflows has no weight
+         * in float, and all of it in double. */
+        const int q = (_i + kind) % 5 == 4 ? 1 : n;
+        if (n > 1 || kind != BEGIN_WITH_NONE) {
+            attention_is_the_cpus((Kind)kind, n, q, d);
+        }
+    }
+}
+END_TEST
+
+/* The sizes of this course's models, every width: a padded key's score of 0 lies far
+ * above the others. */
+START_TEST(scores_far_below_0_at_every_width) {
+    static const int tokens[] = {17, 50, 65, 197};
+    for (int k = 0; k < 4; k++) {
+        attention_is_the_cpus(NEAR_MINUS_200, tokens[k], tokens[k], widths[_i]);
+    }
+}
+END_TEST
+
+/* All keys are one: each has a weight of 1 / n, however far the scores are from 0: O is
+ * the mean of the values, and every value has the mean of dO. */
+static void keys_share_alike(int n, int d, double score) {
+    Tensor qkv = random_tensor('q', SHAPE(1, n, 3 * d)), O, dqkv;
+    Tensor dO = random_tensor('O', SHAPE(1, n, d));
+    const double root = sqrt(fabs(score) / sqrt(d));
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < d; j++) {
+            tensor_row(qkv, i)[j] = (real)(score < 0 ? -root : root);
+            tensor_row(qkv, i)[d + j] = (real)root;
+        }
+    }
+    for (int version = 0; version < ATTENTION_VERSIONS; version++) {
+        by_device(version, qkv, dO, &O, &dqkv);
+        for (int j = 0; j < d; j++) {
+            double v = 0, dv = 0;
+            for (int i = 0; i < n; i++) {
+                v += (double)tensor_row(qkv, i)[2 * d + j] / n;
+                dv += (double)tensor_row(dO, i)[j] / n;
+            }
+            for (int i = 0; i < n; i++) {
+                const double o = (double)tensor_row(O, i)[j];
+                const double got = (double)tensor_row(dqkv, i)[2 * d + j];
+                ck_assert_msg(
+                    fabs(o - v) <= 1e-5 && fabs(got - dv) <= 1e-5,
+                    "%s, n %d, d %d, scores %g: o %g, want %g; dv %g, want %g",
+                    gpu_attention_names[version], n, d, score, o, v, got, dv);
+            }
+        }
+    }
+}
+
+START_TEST(equal_scores_share_alike) {
+    static const double scores[] = {-200, -1e4, 1e4, -1e8, 1e8, -1e30, 1e30};
+    static const int tokens[] = {2, 17, 65}, ds[] = {1, 24, 32, 127};
+    for (int k = 0; k < 12; k++) {
+        keys_share_alike(tokens[k % 3], ds[k / 3], scores[_i]);
+    }
+}
+END_TEST
+
+/* ---- products --------------------------------------------------------------------- */
+
+/* NaN in one row of op(A), infinity in one column of op(B): in no other row or column
+ * of C, which tiles' zeros beyond the edge could bring there. */
+START_TEST(a_nan_stays_in_its_row_and_its_column) {
+    const int m = extreme_sizes[_i], n = extreme_sizes[(_i * 4 + 3) % EXTREME_SIZES],
+              k = extreme_sizes[(_i * 7 + 5) % EXTREME_SIZES];
+    for (int layout = 0; layout < MATMUL_LAYOUTS; layout++) {
+        Tensor A = random_tensor('A', layout == MATMUL_TN ? SHAPE(k, m) : SHAPE(m, k));
+        Tensor B = random_tensor('B', layout == MATMUL_NT ? SHAPE(n, k) : SHAPE(k, n));
+        tensor_row(A, layout == MATMUL_TN ? k - 1 : m - 1)[tensor_cols(A) - 1] = NAN;
+        tensor_row(B, layout == MATMUL_NT ? n / 2
+                                          : k - 1)[layout == MATMUL_NT ? 0 : n / 2] =
+            INFINITY;
+        double *C = test_doubles((long)m * n);
+        (layout == MATMUL_NT ? cpu_matmul_nt
+         : layout == MATMUL_NN
+             ? cpu_matmul_nn
+             : cpu_matmul_tn)(m, n, k, doubles_of(A), doubles_of(B), C);
+        for (int version = 0; version <= MATMUL_BEST; version++) {
+            Tensor got = device_unset_wide(SHAPE(m, n));
+            gpu_matmul(NULL, version, layout, on_device_wide(A), on_device(B),
+                       (MatmulEnd){0}, got);
+            assert_no_message(extreme_difference(from_device(got), C, 1e-5, 0,
+                                                 gpu_matmul_names[version]));
+            ck_assert(device_canaries_live(got));
+        }
+    }
+}
+END_TEST
+
+void extreme_products(Suite *suite) {
+    TCase *attention = device_case(suite, "attention");
+    tcase_add_loop_test(attention, attention_forward_and_backward, 0, EXTREME_SIZES);
+    tcase_add_loop_test(attention, scores_far_below_0_at_every_width, 0, WIDTHS);
+    tcase_add_loop_test(attention, equal_scores_share_alike, 0, 7);
+    TCase *products = device_case(suite, "products");
+    tcase_add_loop_test(products, a_nan_stays_in_its_row_and_its_column, 0,
+                        EXTREME_SIZES);
+}

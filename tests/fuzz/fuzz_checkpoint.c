@@ -1,0 +1,163 @@
+/*
+ * fuzz_checkpoint.c: a checkpoint: its settings, and, where they are those of the tiny
+ * model here, all its numbers, into a trainer. One that was read is saved and must be
+ * read back the same.
+ */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "fuzz.h"
+
+enum { SIDE = 2, ROUND_TRIPS = 8 };
+
+static const char *input, *copy;
+static Trainer trainer, second;
+static Dataset dataset;
+static unsigned char pixels[3 * SIDE * SIDE], labels[3];
+
+static Settings tiny(void) {
+    Settings s = settings_default();
+    s.model = (VitConfig){.height = SIDE,
+                          .width = SIDE,
+                          .channels = 1,
+                          .patch = SIDE,
+                          .depth = 1,
+                          .block = {.D = 1, .heads = 1, .M = 1},
+                          .classes = DATASET_CLASSES};
+    s.batch = 1;
+    return s;
+}
+
+/* jansson's memory: a checkpoint's header is some 1,500 pieces of it. They come from
+ * one block that begins anew with each input, and are counted. fuzz_safetensors.c
+ * leaves them to the sanitizer. */
+enum { BLOCK = 1 << 22, ALIGNMENT = 16 };
+static _Alignas(ALIGNMENT) unsigned char block[BLOCK];
+static size_t block_used;
+static long pieces;
+
+static void *take(size_t bytes) {
+    const size_t padded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (bytes > BLOCK || padded > BLOCK - block_used) {
+        return NULL;
+    }
+    pieces++;
+    block_used += padded;
+    return block + block_used - padded;
+}
+
+static void give_back(void *piece) {
+    pieces -= piece != NULL;
+}
+
+void fuzz_setup(void) {
+    const Settings settings = tiny();
+    json_set_alloc_funcs(take, give_back);
+    Error error;
+    const ImageSet set = {3, 1, SIDE, SIDE, pixels, labels};
+    dataset = (Dataset){.train = set, .test = set, .mean = 0.5, .deviation = 0.25};
+    input = fuzz_path("input");
+    copy = fuzz_path("copy");
+    if (!trainer_make(&trainer, &settings, set.count, &error) ||
+        !trainer_make(&second, &settings, set.count, &error)) {
+        bug("fuzz: %s", error.text);
+    }
+}
+
+static void check_info(const CheckpointInfo *info) {
+    Error error;
+    Settings s = info->settings;
+    fuzz_must(settings_check(&s, &error), "settings that were read are possible");
+    fuzz_must(info->step >= 0 && info->train_images >= 1 && isfinite(info->mean) &&
+                  isfinite(info->deviation) && info->deviation > 0,
+              "what else was read is possible");
+}
+
+static bool same_model(const Settings *s) {
+    const VitConfig *a = &s->model, *b = &trainer.settings.model;
+    return a->height == b->height && a->width == b->width && a->patch == b->patch &&
+           a->depth == b->depth && a->block.D == b->block.D &&
+           a->block.heads == b->block.heads && a->block.M == b->block.M &&
+           a->positions == b->positions && a->pool == b->pool &&
+           a->block.norm == b->block.norm;
+}
+
+/* Saved, and read back, to the bit. */
+static void save_and_load(const CheckpointInfo *info) {
+    CheckpointInfo back;
+    Error error = {""};
+    const size_t bytes = (size_t)trainer.list.total * sizeof(real);
+    trainer.settings = info->settings;
+    dataset.mean = info->mean;
+    dataset.deviation = info->deviation;
+    if (!checkpoint_save(copy, &trainer, &dataset, &error)) {
+        fuzz_must_tell(false, &error);
+        return; /* it may refuse what it would not read */
+    }
+    fuzz_must(checkpoint_info(copy, &back, &error), "what is saved is read back");
+    fuzz_must(checkpoint_load(copy, &second, &error), "what is saved loads");
+    fuzz_must(second.step == trainer.step && back.step == trainer.step,
+              "the step comes back");
+    fuzz_must(back.mean == info->mean && back.deviation == info->deviation,
+              "mean and deviation come back to the bit");
+    for (int i = 0; i < settings_count(); i++) {
+        char a[SETTINGS_TEXT], b[SETTINGS_TEXT];
+        settings_get(&info->settings, i, a);
+        settings_get(&back.settings, i, b);
+        fuzz_must(strcmp(a, b) == 0, "settings come back");
+    }
+    fuzz_must(memcmp(trainer.weights, second.weights, bytes) == 0 &&
+                  memcmp(trainer.m, second.m, bytes) == 0 &&
+                  memcmp(trainer.v, second.v, bytes) == 0,
+              "weights and moments come back to the bit");
+}
+
+static void read_checkpoint(const unsigned char *bytes, size_t count) {
+    static unsigned loaded;
+    CheckpointInfo info = {.step = 0};
+    Error error = {""};
+    fuzz_write(input, bytes, count);
+    if (!checkpoint_info(input, &info, &error)) {
+        fuzz_must_tell(false, &error);
+        return;
+    }
+    check_info(&info);
+    if (!same_model(&info.settings)) {
+        return;
+    }
+    const bool ok = checkpoint_load(input, &trainer, &error);
+    fuzz_must_tell(ok, &error);
+    if (ok) {
+        for (long i = 0; i < trainer.list.total; i++) {
+            fuzz_must(isfinite(trainer.weights[i]) && isfinite(trainer.m[i]) &&
+                          isfinite(trainer.v[i]),
+                      "what was loaded is finite");
+        }
+        if (loaded++ % ROUND_TRIPS == 0) {
+            save_and_load(&info);
+        }
+    }
+}
+
+void fuzz_input(const unsigned char *bytes, size_t count) {
+    block_used = 0;
+    read_checkpoint(bytes, count);
+    fuzz_must(pieces == 0, "all of the header's memory is given back");
+}
+
+void fuzz_seeds(void) {
+    static unsigned char bytes[1 << 16];
+    Error error;
+    for (int i = 0; i < 2; i++) {
+        trainer.step = i;
+        trainer.settings.schedule = i == 0 ? SCHEDULE_COSINE : SCHEDULE_NOAM;
+        if (!checkpoint_save(copy, &trainer, &dataset, &error)) {
+            bug("fuzz: %s", error.text);
+        }
+        fuzz_seed(bytes, fuzz_read(copy, bytes, sizeof bytes));
+    }
+}

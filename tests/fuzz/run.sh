@@ -1,0 +1,75 @@
+#!/bin/sh
+# run.sh MAKE KIND READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
+# seeds, the inputs of tests/fuzz/corpus/READER, and what earlier runs found; then new
+# inputs, for so many seconds or so many times. KIND: libfuzzer or standalone. An input
+# that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
+set -u
+make=$1
+kind=$2
+readers=$3
+seconds=${4:-}
+runs=${5:-}
+for number in "$seconds" "$runs"; do
+    case $number in
+    *[!0-9]*)
+        echo "make fuzz: SECONDS and RUNS are whole numbers, not \"$number\"" >&2
+        exit 2
+        ;;
+    esac
+done
+for reader in $readers; do
+    if ! [ -f "tests/fuzz/fuzz_$reader.c" ]; then
+        echo "make fuzz: there is no reader \"$reader\": see tests/fuzz/fuzz_*.c" >&2
+        exit 2
+    fi
+done
+if [ -n "$runs" ]; then
+    limit="-runs=$runs"
+    [ -z "$seconds" ] || limit="$limit -max_total_time=$seconds"
+else
+    limit="-max_total_time=${seconds:-60}"
+fi
+if [ "$kind" = standalone ]; then
+    echo "fuzz: no clang with libFuzzer here: the seeds are changed blindly by our own driver"
+else
+    echo "fuzz: with clang's libFuzzer"
+fi
+"$make" --no-print-directory -s FUZZ="$readers" FUZZ_KIND="$kind" fuzz-programs || exit 1
+
+# In memory, where the system has a folder that is.
+FUZZ_SCRATCH=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || mktemp -d) || exit 1
+export FUZZ_SCRATCH
+trap 'rm -rf "$FUZZ_SCRATCH"' EXIT
+trap 'exit 1' HUP INT TERM
+ASAN_OPTIONS=allocator_may_return_null=1:hard_rss_limit_mb=1024:quarantine_size_mb=8
+UBSAN_OPTIONS=print_stacktrace=1
+OMP_NUM_THREADS=1
+export ASAN_OPTIONS UBSAN_OPTIONS OMP_NUM_THREADS
+here=build/fuzz
+log=$here/log
+mkdir -p "$here/crashes"
+bad=0
+for reader in $readers; do
+    program=$here/$kind/fuzz_$reader
+    found=$here/found/$reader
+    seeds=$here/seeds/$reader
+    mkdir -p "$found" "$seeds"
+    "$program" --seeds "$seeds" || { bad=1; continue; }
+    set -- "$found" "$seeds"
+    [ -d "tests/fuzz/corpus/$reader" ] && set -- "$@" "tests/fuzz/corpus/$reader"
+    # shellcheck disable=SC2086 # one or two words
+    "$program" $limit -timeout=60 -rss_limit_mb=512 -malloc_limit_mb=256 -print_final_stats=0 \
+        -artifact_prefix="$here/crashes/$reader-" "$@" >"$log" 2>&1
+    status=$?
+    done=$(sed -n 's/^Done \([0-9]*\) runs in \([0-9]*\) second.*/\1 inputs in \2 s/p' "$log" | tail -n 1)
+    if [ $status -eq 0 ] && [ -n "$done" ]; then
+        printf 'ok    %-12s %s\n' "$reader" "$done"
+        continue
+    fi
+    bad=1
+    printf 'FAIL  %-12s status %s\n' "$reader" "$status"
+    grep -E 'ERROR|runtime error|fuzz: |bug: |SUMMARY' "$log" | head -n 4 | sed 's/^/      /'
+    kept=$(sed -n 's/.*Test unit written to //p; s/.*the input is kept: [^ ]* //p' "$log" | tail -n 1)
+    [ -z "$kept" ] || echo "      again: make fuzz-programs FUZZ=$reader && $program $kept"
+done
+exit $bad
