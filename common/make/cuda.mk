@@ -62,7 +62,7 @@ CHAPTER6_MAIN = $(if $(CUDA),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DI
                 $(call objects,float,$(filter-out %/main.c,$(ONCE_C)))
 CHAPTER6_GPU = $(if $(CUDA),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
 .PHONY: need-nvcc
-need-nvcc: | found
+need-nvcc: | need-compiler
 	$(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(need) nvcc '$(NVCC)' $(ARCHES),@:)
 chapter6: $(BUILD)/chapter6 FORCE | found data
 	$(put)
