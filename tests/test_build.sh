@@ -325,5 +325,18 @@ compiler "$bin/gcc"
 [ $? -eq 1 ] && grep -q "gnuplot .* is missing: run 'make setup'" "$err"
 ok "no gnuplot: one line" $?
 
+# ---- a checkout on Windows -------------------------------------------------------------------
+
+echo "-- core.autocrlf"
+if git rev-parse HEAD >/dev/null 2>&1; then
+    git clone -q -c core.autocrlf=true -c core.eol=crlf . "$scratch/clone" 2>"$err" &&
+        cd "$scratch/clone" && git ls-files >"$scratch/names" &&
+        git hash-object --no-filters --stdin-paths <"$scratch/names" >"$scratch/hashes" &&
+        git ls-files -s | awk '{ print $2 }' | cmp -s - "$scratch/hashes"
+    ok "a checkout with core.autocrlf=true has the same bytes" $?
+else
+    echo "NOT RUN: this is no checkout of git's"
+fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
