@@ -122,7 +122,7 @@ help: ## this list
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
 	@sh common/scripts/setup.sh
 
-found: ## say which tools were found
+found: | need-compiler ## say which tools were found
 	$(if $(SILENT),@:,@CC=$(call quote,$(CC)) OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(CUDA_FOR)' \
 	    MORE=$(call quote,$(strip $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(LDLIBS))) \
 	    sh common/scripts/found.sh)
@@ -233,11 +233,11 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 
 # In `make setup chapter5` everything waits for setup.
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
-need-compiler found data $(filter-out setup,$(MAKECMDGOALS)): | setup
+need-compiler data $(filter-out setup,$(MAKECMDGOALS)): | setup
 endif
 need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
        sh common/scripts/need.sh
-need-compiler: | found
+need-compiler:
 	$(need) compiler $(call no_list,$(ALL_CFLAGS) $(LDFLAGS))
 need-cxx: | need-compiler
 	$(need) cxx $(call no_list,$(ALL_CXXFLAGS))
@@ -253,7 +253,7 @@ need-patch need-gnuplot: need-%: | need-compiler
 # Rebuild everything when the compiler or its flags change; link anew when what is linked
 # does, though every part is old.
 stamp = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
-$(BUILD)/flags: FORCE | need-compiler
+$(BUILD)/flags: FORCE | found
 	$(call stamp,$(COMPILED_BY) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LINK_LIBS) $(foreach f,$(FLAVOURS),$(FLAGS_$(f))))
 $(BUILD)/cxx-flags: FORCE | need-cxx
 	$(call stamp,$(CXX_COMPILED_BY) $(WATCHED_CXX) $(ALL_CXXFLAGS) $(KERNEL_FLAGS_watched) $(OPENMP))
@@ -336,6 +336,8 @@ $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_
 	@rm -f $$@.all
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
+chapter%:
+	@echo "make: there is no $@: chapters are $(CHAPTERS)" >&2; exit 2
 
 include common/make/systems.mk
 include common/make/cuda.mk
@@ -365,53 +367,59 @@ SUITES_5 := patch_embedding vit vit_variants cross_entropy adamw schedule
 SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 
 ifneq ($(filter $(N),$(CHAPTERS)),)
+# What is copied or deleted there is linked anew, though every object is old.
+PARTS := $(BUILD)/$(MINE)/parts
+$(PARTS): FORCE
+	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
+$(MINE)/chapter$(N): $(BUILD)/$(MINE)/chapter$(N) FORCE $(if $(filter 5 6,$(N)),| data)
+	$(put)
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 ifneq ($(N),6)
-$(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART)))
+$(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART))) $(PARTS)
 	@mkdir -p $(@D)
 	$(Q)$(OBJCOPY) --redefine-sym dropout_apply=dropout_apply_graded $< $@
-$(GRADE): $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
+$(GRADE): $(PARTS) $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $^ $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
-$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
-             $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries data)
+	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
+$(BUILD)/$(MINE)/chapter$(N): $(PARTS) $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
+             $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
-$(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
+	$(Q)$(LINK) $(filter %.o,$^) $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
+$(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(PARTS) $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
 	@mkdir -p $(@D)
-	$(Q)$(JOIN) $(call seen,$(N)) $^ -o $@.all
+	$(Q)$(JOIN) $(call seen,$(N)) $(filter %.o,$^) -o $@.all
 	$(Q)$(OBJCOPY) $(call IN_DOUBLE_OF,$(N)) $@.all $@
 	@rm -f $@.all
-$(BUILD)/double/$(MINE)/tests: $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
+$(BUILD)/double/$(MINE)/tests: $(PARTS) $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
 MINE_TESTS := $(BUILD)/double/$(MINE)/tests
 else
 MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
 mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
-$(GRADE): $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
+$(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) -o $@
 define mine_on_cpu_rules
-$(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
+$(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$^ -o $$@.all
+	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$(filter %.o,$$^) -o $$@.all
 	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
 	@rm -f $$@.all
 endef
 $(eval $(call mine_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
 $(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
-$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
-                  $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries data
+$(BUILD)/$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
+                  $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries need-cxx
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) -o $@
 MINE_TESTS := $(BUILD)/float/$(MINE)/tests
-$(MINE_TESTS): $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
+$(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
     $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
 endif
 .PHONY: mine-tests
 mine-tests: $(MINE)/chapter$(N) $(MINE_TESTS)

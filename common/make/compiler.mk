@@ -45,7 +45,7 @@ CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/nu
 # then hides names: the compiler's own, which knows the machine that it compiles for.
 JOIN = $(CC) -r -nostdlib $(JOIN_WITH)
 JOIN_WITH = $(call once,JOIN_WITH,$(call try,-fuse-ld=bfd))
-OBJCOPY = $(call once,OBJCOPY,$(CC) -print-prog-name=objcopy)
+OBJCOPY = $(call once,OBJCOPY,$(CC) -print-prog-name=objcopy 2>/dev/null)
 
 # Watched kernels are compiled by g++ where there is one for this machine: clang leaves
 # out accesses that can't be half of a race, so that nothing could be counted.

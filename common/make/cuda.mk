@@ -62,13 +62,15 @@ CHAPTER6_MAIN = $(if $(CUDA),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DI
                 $(call objects,float,$(filter-out %/main.c,$(ONCE_C)))
 CHAPTER6_GPU = $(if $(CUDA),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
 .PHONY: need-nvcc
-need-nvcc: | found
+need-nvcc: | need-compiler
 	$(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(need) nvcc '$(NVCC)' $(ARCHES),@:)
 chapter6: $(BUILD)/chapter6 FORCE | found data
 	$(put)
+$(BUILD)/cuda-for: FORCE | need-nvcc
+	$(call stamp,$(CUDA_FOR))
 # Asked when chapter 6 is built, not before: is there a card?
 .SECONDEXPANSION:
-$(BUILD)/chapter6: $$(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
+$(BUILD)/chapter6: $(BUILD)/cuda-for $$(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
           $(BUILD)/watched/cuda_on_cpu.o $$(CHAPTER6_GPU) | need-libraries need-cxx need-nvcc
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $^ -ljansson -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) -o $@
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) -o $@

@@ -15,8 +15,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 here=$root/tests/mutants
 workers=$(cores)
 [ "$workers" -le 8 ] || workers=8
-of_layers=build/$(basename "$cc")/double/tests/run
-of_kernels=build/$(basename "$cc")/float/tests/cuda_run
+: "${BUILD:=build/$(basename "$cc")}"
+of_layers=$BUILD/double/tests/run
+of_kernels=$BUILD/float/tests/cuda_run
 
 build() { # build JOBS
     make -s -j "$1" CC="$cc" "$tests" >build.log 2>&1

@@ -1,0 +1,342 @@
+#!/bin/sh
+# test_build.sh MAKE: the build on machines that are not this one, in a copy of the sources:
+# compilers by any name, other flags, tools that are missing, CUDA without a card. Compilers
+# here are stand-ins that write who they are and what they were told. Run in the root.
+set -u
+LC_ALL=C
+export LC_ALL
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS LDLIBS N V \
+    EXTRA BUILD TMPDIR
+real=$(command -v "$1")
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+out=$scratch/out
+err=$scratch/err
+passed=0
+failed=0
+ok() { # ok WHAT STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $1"
+        head -n 3 "$err" | sed 's/^/      /'
+    fi
+}
+
+# ---- a machine of our own ------------------------------------------------------------
+
+# A folder whose name a shell would take apart, with what the build reads.
+tree="$scratch/a \$tree; with 'signs"
+mkdir -p "$tree/data" "$tree/tests" "$scratch/bin" "$scratch/tmp"
+cp -R Makefile common chapters "$tree"
+cp data/get_fashion_mnist.sh "$tree/data"
+cp tests/run_flavour.sh "$tree/tests"
+for tool in sh env printf echo cat cp mv rm mkdir cmp sed grep awk head tail cut tr uname wc \
+    sort find ls getconf dirname basename md5sum date touch chmod mktemp xargs git test; do
+    for folder in $(echo "$PATH" | tr : ' '); do
+        [ ! -x "$folder/$tool" ] || ln -s "$folder/$tool" "$scratch/bin" 2>/dev/null
+    done
+done
+ln -s "$real" "$scratch/bin/make"
+
+script() { # script FILE: a program, from stdin
+    mkdir -p "$(dirname "$1")"
+    { echo '#!/bin/sh'; cat; } >"$1"
+    chmod +x "$1"
+}
+# compiler PATH [REFUSED [KIND [MACHINE]]]: a compiler, and its C++ sister of the same kind.
+compiler() {
+    script "$1" <<END
+for word in "\$@"; do
+    case \$word in
+    --version) echo "\$0 1.2.3"; exit ;;
+    -dumpmachine) echo "${4:-x86_64-linux-gnu}"; exit ;;
+    -dump*version) echo 1.2.3; exit ;;
+    -print-prog-name=objcopy) echo "\${OBJCOPY_IS:-$scratch/tools/objcopy}"; exit ;;
+    ${2:-none}) echo "error: \$word is refused" >&2; exit 1 ;;
+    -E) if [ "${3:-gcc}" = clang ]; then echo 1; else cat; fi; exit ;;
+    esac
+    [ "\${last:-}" != -o ] || out=\$word
+    last=\$word
+done
+echo "\$0 \$*" >>"$scratch/calls"
+case \${out:-/dev/null} in /dev/*) ;; *) echo "\$0 \$*" >"\$out" ;; esac
+END
+}
+script "$scratch/tools/objcopy" <<'END'
+for word in "$@"; do in=${out:-}; out=$word; done
+cp "$in" "$out"
+END
+bin=$scratch/bin
+compiler "$bin/gcc"
+compiler "$bin/g++"
+script "$bin/pkg-config" <<'END'
+echo -lcheck
+END
+compiler "$scratch/other/gcc"
+compiler "$scratch/other/g++"
+compiler "$bin/clang-15" '' clang x86_64-pc-linux-gnu
+compiler "$bin/clang++-15" '' clang x86_64-pc-linux-gnu
+compiler "$bin/arm-linux-gnueabihf-gcc" -march=native gcc arm-linux-gnueabihf
+compiler "$bin/mcpu-gcc" -march=native gcc ppc64
+compiler "$bin/cross-gcc" '-m*=native' gcc s390x
+compiler "$bin/refuses" -O3
+ln -s gcc "$bin/my-cc"
+script "$bin/ccache" <<'END'
+exec "$@"
+END
+
+# run_with VARIABLE=VALUE WORD...: make them on that machine, with this in its environment.
+run_with() {
+    variable=$1
+    shift
+    (cd "$tree" && env PATH="$bin" "$variable" "$real" NVCC= FETCH=no "$@") >"$out" 2>"$err"
+    status=$?
+}
+run() {
+    run_with X= "$@"
+}
+made_by() { # made_by COMPILER WORDS: of ./chapter1, if it was linked so
+    case $(cat "$tree/chapter1") in
+    "$1 "*"${2:-}"*) ;;
+    *) return 1 ;;
+    esac
+}
+refused() { # refused STATUS WORDS: one line, beside make's own
+    [ "$status" -eq 2 ] && grep -v ' \*\*\* ' "$err" >"$scratch/said" &&
+        [ "$(wc -l <"$scratch/said")" -eq 1 ] && grep -qF -e "$1" "$scratch/said"
+}
+
+# ---- compilers by any name ---------------------------------------------------------------
+
+echo "-- compilers"
+run chapter1
+made_by "$bin/gcc" ' -march=native '
+ok "a compiler, and a folder with spaces and signs in its name" $?
+grep -q '^found: gcc 1\.2\.3' "$out"
+ok "what was found is said first" $?
+run CC=clang-15 chapter1
+made_by "$bin/clang-15"
+ok "a second compiler in the same tree: ./chapter1 is its program" $?
+run chapter1
+made_by "$bin/gcc" && ! grep -q '^  cc' "$out"
+ok "and the first one's again, without compiling" $?
+run_with PATH="$scratch/other:$bin" chapter1
+made_by "$scratch/other/gcc" && grep -q '^  cc' "$out"
+ok "another compiler of the same name" $?
+run CC="ccache gcc" chapter1
+made_by "$bin/gcc" && [ ! -e "$tree/build/ccache" ]
+ok "CC='ccache gcc'" $?
+run CC="$scratch/other/gcc" chapter1
+made_by "$scratch/other/gcc"
+ok "a compiler by its path" $?
+for flags in ARCH=x86-64-v3:-march=x86-64-v3 OPENMP=-fopenmp-simd:-fopenmp-simd EXTRA=-Werror:-Werror \
+    CFLAGS=-O1:-std=c11 CPPFLAGS=-DX:-DX LDFLAGS=-L/x:-L/x LDLIBS=-lx:-lx; do
+    run "${flags%%:*}" chapter1
+    made_by "$bin/gcc" "${flags##*:}" && grep -q -e "${flags##*:}" "$tree/build/gcc/chapter1"
+    ok "${flags%%:*}: everything is compiled and linked anew" $?
+done
+run_with CFLAGS=-DMINE chapter1
+made_by "$bin/gcc" ' -DMINE ' && made_by "$bin/gcc" ' -std=c11 ' && grep -q 'with -DMINE' "$out"
+ok "flags of the environment come after the course's, and are named" $?
+run_with CC=clang-15 -R chapter1
+made_by "$bin/clang-15"
+ok "CC of the environment" $?
+run_with MAKEFLAGS=R chapter1
+made_by "$bin/gcc"
+ok "make without built-in variables" $?
+run CC=arm-linux-gnueabihf-gcc chapter1
+made_by "$bin/arm-linux-gnueabihf-gcc" ' -mcpu=native '
+ok "a compiler that knows native by its other name" $?
+run CC=cross-gcc chapter1
+made_by "$bin/cross-gcc" && ! made_by "$bin/cross-gcc" native
+ok "a compiler for another machine: its own default" $?
+run CC=cross-gcc ARCH=z14 chapter1
+made_by "$bin/cross-gcc" ' -march=z14 '
+ok "or what ARCH says" $?
+
+cat >"$tree/show.mk" <<'END'
+include Makefile
+show:
+	@echo '$(CXX) $(BUILD)'
+END
+shows() { # shows CC CXX BUILD
+    run -s -f show.mk CC="$1" show
+    [ "$(cat "$out")" = "$2 build/$3" ]
+    ok "CC='$1' belongs with CXX='$2', in build/$3: $(cat "$out")" $?
+}
+shows gcc g++ gcc
+shows gcc-14 g++-14 gcc-14
+shows clang-19 clang++-19 clang-19
+shows cc c++ cc
+shows x86_64-linux-gnu-gcc-12 x86_64-linux-gnu-g++-12 x86_64-linux-gnu-gcc-12
+shows aarch64-conda-linux-gnu-cc aarch64-conda-linux-gnu-c++ aarch64-conda-linux-gnu-cc
+shows /opt/gcc/12/bin/gcc /opt/gcc/12/bin/g++ opt-gcc-12-bin-gcc
+shows /opt/clang-16/bin/clang /opt/clang-16/bin/clang++ opt-clang-16-bin-clang
+shows 'ccache gcc' 'ccache g++' gcc
+shows '/usr/bin/ccache clang -m32' '/usr/bin/ccache clang++ -m32' clang-m32
+shows 'gcc -march=x86-64 -DA' 'g++ -march=x86-64 -DA' gcc-march-x86-64-DA
+
+# ---- what is missing or wrong ------------------------------------------------------------
+
+echo "-- refusals"
+run CC=nonesuch chapter1
+refused 'the C compiler nonesuch is missing'
+ok "a compiler that isn't there" $?
+run CC=clang-99 chapter1
+refused 'sudo apt-get install clang-99'
+ok "and its package, where it has one" $?
+run CC='/opt/my gcc/bin/gcc' chapter1
+refused 'its path (without spaces)'
+ok "a path with a space" $?
+run CC=g++ chapter1
+refused 'CC=g++ is a C++ compiler'
+ok "a C++ compiler" $?
+run CC="$(command -v true)" chapter1
+refused 'is not a C compiler'
+ok "something that is no compiler" $?
+run CC=refuses chapter1
+refused "refuses these flags: error: -O3 is refused"
+ok "a flag that the compiler refuses" $?
+run_with OBJCOPY_IS=objcopy chapter1
+refused 'objcopy is missing'
+ok "no objcopy" $?
+run chapter9
+refused 'there is no chapter9'
+ok "a chapter that there isn't" $?
+run start N=9
+! [ "$status" -eq 0 ] && grep -q 'which chapter? make start N=1' "$out"
+ok "exercises of a chapter that there isn't" $?
+rm "$bin/g++"
+run chapter1 chapter4
+[ "$status" -eq 0 ]
+ok "chapters 1 to 4 without a C++ compiler" $?
+run chapter6
+refused "chapter 6's C++ compiler g++ is missing: run 'make setup'"
+ok "chapter 6 says what is missing" $?
+run CC=my-cc chapter6
+refused "chapter 6's C++ compiler my-c++ is missing: make CXX=... names another"
+ok "or how to name another" $?
+run test
+refused 'g++ is missing'
+ok "and so do the tests" $?
+compiler "$bin/g++"
+(cd "$scratch" && "$real" -f "$tree/Makefile" chapter1) >"$out" 2>"$err"
+[ $? -eq 2 ] && grep -q 'make -C' "$err" && [ "$(wc -l <"$err")" -eq 1 ]
+ok "a makefile that is run from elsewhere" $?
+run -s chapter1 chapter2
+[ ! -s "$out" ] && [ ! -s "$err" ]
+ok "make -s is silent" $?
+rm -rf "$tree/build" "$tree/chapter1"
+run -n chapter1
+[ "$status" -eq 0 ] && [ ! -e "$tree/chapter1" ] && ! find "$tree/build" -name '*.o' 2>/dev/null | grep -q .
+ok "make -n builds nothing" $?
+
+# With this machine's compiler: flags that would make the numbers wrong.
+run_with PATH="$PATH" CFLAGS=-ffast-math chapter1
+refused 'not for this course'
+ok "-ffast-math" $?
+run_with PATH="$PATH" ARCH=nonesuch chapter1
+refused 'nonesuch'
+ok "an ARCH that the compiler doesn't know" $?
+
+# ---- CUDA ----------------------------------------------------------------------------------
+
+echo "-- CUDA"
+script "$scratch/cuda/bin/nvcc" <<END
+case \$1 in
+--version) echo 'Cuda compilation tools, release 13.0, V13.0.1'; exit ;;
+--list-gpu-code) printf 'sm_80\nsm_90\n'; exit ;;
+esac
+echo "\$*" >>"$scratch/nvcc"
+for word in "\$@"; do out=\$word; done
+echo nvcc >"\$out"
+END
+with_nvcc() { # with_nvcc WORD...
+    rm -f "$scratch/nvcc"
+    touch "$scratch/nvcc"
+    (cd "$tree" && PATH="$bin" "$real" NVCC="$scratch/cuda/bin/nvcc" FETCH=no "$@") >"$out" 2>"$err"
+    status=$?
+}
+with_nvcc chapter6
+[ "$status" -eq 0 ] && [ ! -s "$scratch/nvcc" ] && grep -q 'no card (chapter 6: emulator' "$out"
+ok "nvcc without a card: the emulator alone, and a word about it" $?
+with_nvcc CUDA_ARCH="8.0 sm_90" chapter6
+grep -q 'compute_80,code=sm_80.*compute_90,code=sm_90' "$scratch/nvcc" &&
+    grep -q 'lcudart' "$tree/chapter6" && grep -q '(chapter 6: sm_80 sm_90)' "$out"
+ok "CUDA_ARCH: for cards elsewhere" $?
+with_nvcc CUDA_ARCH=all-major chapter6
+grep -q -e '-arch=all-major' "$scratch/nvcc" && ! grep -q gencode "$scratch/nvcc"
+ok "CUDA_ARCH=all-major: for every card" $?
+with_nvcc chapter6
+! grep -q 'lcudart' "$tree/chapter6"
+ok "and the emulator alone again" $?
+with_nvcc CUDA_ARCH=35 chapter6
+refused 'CUDA_ARCH=35: this nvcc compiles for 80 90 and all-major'
+ok "a card that this nvcc doesn't know" $?
+run CUDA_ARCH=80 chapter6
+refused 'CUDA_ARCH is given, but there is no nvcc'
+ok "CUDA_ARCH without nvcc" $?
+script "$bin/nvidia-smi" <<'END'
+printf '9.0\n8.0\n9.0\n'
+END
+with_nvcc chapter6
+grep -q 'compute_80,code=sm_80.*compute_90,code=sm_90' "$scratch/nvcc"
+ok "nvcc and cards: for each of these" $?
+run chapter6
+[ "$status" -eq 0 ] && ! grep -q 'lcudart' "$tree/chapter6"
+ok "cards without nvcc: the emulator" $?
+
+# ---- installing ----------------------------------------------------------------------------
+
+echo "-- installing"
+[ "$(grep -c 'setup\.sh' Makefile)" -eq 1 ] && ! grep -q 'setup\.sh\|apt-get' common/make/*.mk tests/*/*.sh plots/*.sh
+ok "make setup alone installs" $?
+sed -n '/^```sh/,/^```/p' README.md | grep -qx 'make setup test'
+ok "the README's test command installs first" $?
+script "$bin/apt-get" <<END
+echo "\$*" >>"$scratch/apt"
+END
+set_up() { # set_up USER: what setup.sh does on a machine without packages
+    rm -f "$scratch/apt"
+    script "$bin/id" <<END
+echo $1
+END
+    (cd "$tree" && PATH="$bin" TMPDIR="$scratch/tmp" "$real" setup) >"$out" 2>"$err" </dev/null
+    status=$?
+}
+compiler "$bin/gcc" -E # finds no header
+set_up 0
+[ "$status" -eq 0 ] && grep -q '^install .*libc6-dev zlib1g-dev libjansson-dev .*gnuplot-nox' "$scratch/apt"
+ok "root: installs" $?
+grep -q setup "$scratch/calls"
+[ $? -eq 1 ]
+ok "and writes no file for a compiler to read" $?
+set_up 1000
+refused 'An administrator types: apt-get update && apt-get install -y binutils libc6-dev' && [ ! -e "$scratch/apt" ]
+ok "a user without sudo: the line for an administrator" $?
+rm "$bin/apt-get"
+set_up 0
+refused "install what Debian calls: binutils"
+ok "no apt-get: the packages' names" $?
+compiler "$bin/gcc"
+(cd "$tree" && PATH="$bin" sh common/scripts/need.sh gnuplot) 2>"$err"
+[ $? -eq 1 ] && grep -q "gnuplot .* is missing: run 'make setup'" "$err"
+ok "no gnuplot: one line" $?
+
+# ---- a checkout on Windows -------------------------------------------------------------------
+
+echo "-- core.autocrlf"
+if git rev-parse HEAD >/dev/null 2>&1; then
+    git clone -q -c core.autocrlf=true -c core.eol=crlf . "$scratch/clone" 2>"$err" &&
+        cd "$scratch/clone" && git ls-files >"$scratch/names" &&
+        git hash-object --no-filters --stdin-paths <"$scratch/names" >"$scratch/hashes" &&
+        git ls-files -s | awk '{ print $2 }' | cmp -s - "$scratch/hashes"
+    ok "a checkout with core.autocrlf=true has the same bytes" $?
+else
+    echo "NOT RUN: this is no checkout of git's"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
