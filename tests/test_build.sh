@@ -3,12 +3,12 @@
 # compilers by any name, other flags, tools that are missing, CUDA without a card. Compilers
 # here are stand-ins that write who they are and what they were told. Run in the root.
 set -u
-LC_ALL=C
-export LC_ALL
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS LDLIBS N V \
     EXTRA BUILD TMPDIR
 real=$(command -v "$1")
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 out=$scratch/out
 err=$scratch/err

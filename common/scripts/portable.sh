@@ -58,12 +58,6 @@ within() (
     exit "$status"
 )
 
-# md5_of FILE: by whichever program there is; nothing without one.
-md5_of() {
-    { md5sum <"$1" || md5 -q <"$1" || openssl md5 -r <"$1"; } 2>/dev/null |
-        cut -d ' ' -f 1 | head -n 1
-}
-
 # now: seconds, with digits after the point where date has them.
 now() {
     date +%s.%N | sed 's/\.%*N$//'

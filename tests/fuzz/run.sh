@@ -4,6 +4,8 @@
 # inputs, for so many seconds or so many times. KIND: libfuzzer or standalone. An input
 # that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 make=$1
 kind=$2
 readers=$3
@@ -37,7 +39,7 @@ fi
 "$make" --no-print-directory -s FUZZ="$readers" FUZZ_KIND="$kind" fuzz-programs || exit 1
 
 # In memory, where the system has a folder that is.
-FUZZ_SCRATCH=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || mktemp -d) || exit 1
+FUZZ_SCRATCH=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || new_scratch) || exit 1
 export FUZZ_SCRATCH
 trap 'rm -rf "$FUZZ_SCRATCH"' EXIT
 trap 'exit 1' HUP INT TERM
