@@ -21,11 +21,11 @@ writes() {
 # anew NAME...: what is drawn below was written in this run.
 anew() {
     for name in "$@"; do
-        rm -f "plots/$name.dat" 2>/dev/null && : >"plots/$name.dat" && rm "plots/$name.dat"
-    done 2>/dev/null || fail "plots/$name.dat can't be written: data and pictures go into plots/"
+        rm -f "plots/$name.dat" 2>/dev/null && true >"plots/$name.dat" && rm "plots/$name.dat"
+    done 2>/dev/null || fail "plots/$name.dat can't be written: delete it, or draw in a copy that is yours"
 }
-mkdir -p "$out" build/plots && [ -w "$out" ] && [ -w build/plots ] ||
-    fail "can't write into $out and build/plots"
+{ mkdir -p "$out" build/plots && [ -w "$out" ] && [ -w build/plots ] && [ -w plots ]; } 2>/dev/null ||
+    fail "plots/ or build/ can't be written: draw in a copy of the course that is yours"
 from_chapters="gradcheck_curve roofline attention_cost positional_encoding
     gradient_norms_by_depth access_counts attention_scale layer_costs thread_scaling"
 from_a_model="learning_rates confusion_matrix patch_filters position_similarity

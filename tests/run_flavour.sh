@@ -19,6 +19,16 @@ OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 OMP_WAIT_POLICY=passive # two flavours may run at once: a thread that waits, sleeps
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
+given=${TMPDIR:-}
+TMPDIR=/tmp
+case $(place=$(new_scratch) && rmdir "$place" && echo "$place") in
+/tmp/*) ;;
+*)
+    echo "tests: /tmp is full or can't be written, and Check, which runs them, writes there" >&2
+    exit 1
+    ;;
+esac
+TMPDIR=$given
 TMPDIR=$(new_scratch) || exit 1
 export OMP_NUM_THREADS OMP_WAIT_POLICY TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT

@@ -76,7 +76,7 @@ library() { # library NAME PACKAGE HEADER FLAG...: does it compile and link?
 tool=$CC
 case $what in
 compiler)
-    mkdir -p build 2>/dev/null && : 2>/dev/null >"$scratch" ||
+    mkdir -p build 2>/dev/null && true 2>/dev/null >"$scratch" ||
         say "nothing can be written into $PWD: build in a copy of it that is yours"
     for word in $CC; do
         case $word in -* | *=*) continue ;; esac
