@@ -21,8 +21,9 @@ writes() {
 # anew NAME...: what is drawn below was written in this run.
 anew() {
     for name in "$@"; do
-        rm -f "plots/$name.dat" 2>/dev/null && true >"plots/$name.dat" && rm "plots/$name.dat"
-    done 2>/dev/null || fail "plots/$name.dat can't be written: delete it, or draw in a copy that is yours"
+        { rm -f "plots/$name.dat" && true >"plots/$name.dat" && rm "plots/$name.dat"; } 2>/dev/null ||
+            fail "plots/$name.dat can't be written: delete it, or draw in a copy that is yours"
+    done
 }
 { mkdir -p "$out" build/plots && [ -w "$out" ] && [ -w build/plots ] && [ -w plots ]; } 2>/dev/null ||
     fail "plots/ or build/ can't be written: draw in a copy of the course that is yours"

@@ -272,8 +272,8 @@ draws 0 '^left out: positional_encoding: there is no plots/positional_encoding.d
 ok "data without a line are left out" $?
 draws 0 'positional_encoding.*is from an earlier run$'
 ok "and the picture that is there is said to be old" $?
-mkdir "$there/plots/roofline.dat.d" && rm -f "$there/plots/roofline.dat"
-mv "$there/plots/roofline.dat.d" "$there/plots/roofline.dat"
+rm -f "$there/plots/roofline.dat"
+mkdir "$there/plots/roofline.dat"
 draws 1 "^make plots: plots/roofline.dat can't be written"
 ok "data that can't be written anew are named" $?
 rmdir "$there/plots/roofline.dat"

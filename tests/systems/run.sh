@@ -17,6 +17,7 @@
 #
 #   SHORT=yes      one epoch of training where README's command has twelve
 #   PARTS="told"   only these of each system's parts
+#   USERS=root     only as root; or: only as student
 #   MIRROR=...     where debootstrap gets packages (default: its own)
 #   KEEP=yes       leave the systems in build/systems/root-SYSTEM
 set -u
@@ -52,8 +53,18 @@ esac
 
 mkdir -p "$place/logs" || exit 1
 root=
-trap '[ -z "$root" ] || [ "${KEEP:-}" = yes ] || rm -rf --one-file-system "$root"' EXIT
-trap 'exit 1' HUP INT TERM
+running=
+finish() { # the first process of the namespaces takes all others with it
+    trap - EXIT
+    if [ -n "$running" ]; then
+        kill -9 "$running"
+        wait "$running"
+        sleep 1
+    fi 2>/dev/null
+    [ -z "$root" ] || [ "${KEEP:-}" = yes ] || rm -rf --one-file-system "$root"
+}
+trap finish EXIT
+trap 'finish; exit 1' HUP INT TERM
 table=$place/table
 : >"$table"
 failed=0
@@ -121,13 +132,18 @@ keep_packages() { # keep_packages RELEASE: the next system needn't fetch them ag
 # in_system USER COMMAND...: in namespaces of its own, with no more of our environment than
 # a way to the network.
 in_system() {
-    user=$1
+    who=$1
     shift
-    case $user in root) home=/root ;; *) home=/home/$user ;; esac
+    case $who in root) home=/root ;; *) home=/home/$who ;; esac
     unshare --mount --pid --fork --kill-child --mount-proc="$PWD/$root/proc" \
-        chroot "$root" runuser -u "$user" -- env -i HOME="$home" USER="$user" SHORT="${SHORT:-}" \
+        chroot "$root" runuser -u "$who" -- env -i HOME="$home" USER="$who" SHORT="${SHORT:-}" \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null &
+    running=$!
+    wait "$running"
+    ended=$?
+    running=
+    return "$ended"
 }
 as() { # as USER SYSTEM PART: run it, keep what it says
     wanted "$3" || return 0
@@ -156,15 +172,14 @@ not_made() { # not_made SYSTEM LOG
 # ---- what is proved ------------------------------------------------------------------------
 
 debian() { # debian SYSTEM RELEASE
-    for user in student root; do
+    for user in ${USERS:-student root}; do
         system "$1" "$2" || { not_made "$1" "$place/logs/$2"; return; }
         if [ "$user" = student ]; then
             as student "$1" told || :
-            line=$root/home/student/course/administrator.sh
-            [ ! -s "$line" ] ||
-                in_system root env DEBIAN_FRONTEND=noninteractive \
-                    sh /home/student/course/administrator.sh \
-                    >"$place/logs/$1-administrator" 2>&1
+            line=/home/student/course/administrator.sh
+            [ -s "$root$line" ] || line=/home/student/course/common/scripts/setup.sh
+            in_system root env DEBIAN_FRONTEND=noninteractive sh "$line" \
+                >"$place/logs/$1-administrator" 2>&1
         fi
         for part in readme tests chapters plots; do
             as "$user" "$1" "$part" || :
