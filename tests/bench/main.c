@@ -107,6 +107,7 @@ int main(int argc, char **argv) {
         bench_options_help();
         return written() ? 0 : 1;
     }
+    peer_patience_s = bench.patience_s;
     peers_end_with_us();
     find_programs(&bench, argv[0]);
     machine_print();
