@@ -24,7 +24,7 @@ ARG CUDA_BASE=nvidia/cuda:13.0.1-devel-ubuntu24.04
 FROM ${CPU_BASE} AS cpu
 ARG ARCH=x86-64-v3
 COPY common/scripts/setup.sh common/scripts/portable.sh /tmp/setup/
-RUN sh /tmp/setup/setup.sh build test plots \
+RUN sh /tmp/setup/setup.sh \
     && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/* /tmp/setup
@@ -42,7 +42,7 @@ CMD ["./chapter5"]
 FROM ${CUDA_BASE} AS cuda
 ARG ARCH=x86-64-v3
 COPY common/scripts/setup.sh common/scripts/portable.sh /tmp/setup/
-RUN sh /tmp/setup/setup.sh build test plots \
+RUN sh /tmp/setup/setup.sh \
     && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/* /tmp/setup

@@ -230,6 +230,8 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run
+	@sh tests/test_containers.sh
+	@sh tests/test_typed.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
