@@ -104,7 +104,6 @@ cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1
 TEST_FLAGS = -Itests -Itests/cuda $(if $(filter clang,$(KIND)),-Wno-sign-conversion)
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
-PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
@@ -222,7 +221,8 @@ $(CUDA_FLAVOURS:%=run-cuda-%): run-cuda-%: $(BUILD)/%/tests/cuda_run
 ifneq ($(filter run-tests,$(MAKECMDGOALS)),)
 run-tests: $(CUDA_RUNS)
 endif
-run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
+run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare \
+    $(BUILD)/float/tests/bench/run
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
@@ -230,6 +230,9 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
+	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run
+	@sh tests/test_containers.sh
+	@sh tests/test_typed.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
 ifneq ($(filter setup,$(MAKECMDGOALS)),)

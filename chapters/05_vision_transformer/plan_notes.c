@@ -71,7 +71,7 @@ bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *er
                          o->log, end.step, end.rate, o->resume, rate);
     }
     if (end.step == p->info.step && p->info.last_loss >= 0 &&
-        fabs(end.loss - p->info.last_loss) > 1e-9) {
+        fabs(end.loss - p->info.last_loss) > 1e-6) { /* the log has six digits */
         return error_set(error,
                          "%s is another run's log: its loss of step %ld is %.6f, %s "
                          "had %.6f; give another --log",

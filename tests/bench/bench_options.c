@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "peer.h"
-
 static const struct {
     const char *name;
     Part part;
@@ -108,7 +106,7 @@ static bool set_value(Bench *bench, const char *option, const char *value,
         return read_number(option, value, 0.001, 60, &bench->seconds, error);
     }
     if (strcmp(option, "--patience") == 0) {
-        return read_number(option, value, 0.1, 86400, &peer_patience_s, error);
+        return read_number(option, value, 0.1, 86400, &bench->patience_s, error);
     }
     if (!read_number(option, value, 1, MAX_ROUNDS, &number, error)) {
         return false;
@@ -144,8 +142,11 @@ static void fill_in(Bench *bench) {
 
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {
     bool quick = false;
-    *bench =
-        (Bench){.rounds = 5, .seconds = 1, .matmul_ms = 20, .pytorch = {true, true}};
+    *bench = (Bench){.rounds = 5,
+                     .seconds = 1,
+                     .matmul_ms = 20,
+                     .patience_s = 600,
+                     .pytorch = {true, true}};
     for (int i = 1; i < argc; i++) { /* first, so that others can refine it */
         quick = quick || strcmp(argv[i], "--quick") == 0;
     }

@@ -82,6 +82,14 @@ static void find_programs(Bench *bench, const char *program) {
     bench->cores = machine_cores();
 }
 
+static bool written(void) {
+    const bool ok = fflush(stdout) == 0 && !ferror(stdout);
+    if (!ok) {
+        fprintf(stderr, "bench: could not write all of the output\n");
+    }
+    return ok;
+}
+
 int main(int argc, char **argv) {
     Bench bench;
     Error error;
@@ -97,8 +105,9 @@ int main(int argc, char **argv) {
     }
     if (bench.help) {
         bench_options_help();
-        return 0;
+        return written() ? 0 : 1;
     }
+    peer_patience_s = bench.patience_s;
     peers_end_with_us();
     find_programs(&bench, argv[0]);
     machine_print();
@@ -108,8 +117,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "bench: could not write all of the output\n");
+    if (!written()) {
         return 1;
     }
     if (bench.failures > 0) {

@@ -44,7 +44,7 @@ static Peer child_that_said(const unsigned char *bytes, size_t count) {
 
 void fuzz_input(const unsigned char *bytes, size_t count) {
     Error error = {""};
-    double a = 1, b = 1;
+    double a = 1, two[2] = {1, 1};
     if (count < 1 || count > 4096) {
         return;
     }
@@ -54,14 +54,17 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
         fuzz_must_tell(ok, &error);
         fuzz_must(!ok || (isfinite(a) && a > 0), "a speed is a number above 0");
     } else {
-        fuzz_must_tell(peer_quit(&peer, &a, &b, &error), &error);
+        const bool ok = peer_numbers(&peer, "quit", two, 2, &error);
+        fuzz_must_tell(ok, &error);
+        fuzz_must(!ok || (isfinite(two[0]) && isfinite(two[1])), "numbers are finite");
     }
     peer_kill(&peer);
 }
 
 void fuzz_seeds(void) {
-    static const char *const seeds[] = {"1123.4\n", "0123.4 99.5\n", "1nan\n", "1\n",
-                                        "01e999 -1\n", "1no newline"};
+    static const char *const seeds[] = {"112 0.01\n", "0123.4 99.5\n", "1nan 1\n",
+                                        "1\n",        "01e999 -1\n",   "1failed why\n",
+                                        "1no newline"};
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         fuzz_seed(seeds[i], strlen(seeds[i]));
     }
