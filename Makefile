@@ -107,7 +107,7 @@ BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-training test-gpu gpu-report equations pages studies plots
+.PHONY: all help setup setup-lint found data test test-quick test-training test-gpu gpu-report equations pages studies plots
 .PHONY: start grade mine report compare format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
@@ -120,6 +120,8 @@ help: ## this list
 
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
 	@sh common/scripts/setup.sh
+setup-lint: ## install what make lint uses
+	@sh common/scripts/setup.sh lint
 
 found: | need-compiler ## say which tools were found
 	$(if $(SILENT),@:,@CC=$(call quote,$(CC)) OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(CUDA_FOR)' \
@@ -174,7 +176,7 @@ $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.
 	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
 
 format: ## clang-format every source (version 14)
-	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
+	@sh common/scripts/lint.sh format
 
 lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 	@sh common/scripts/lint.sh
@@ -235,8 +237,9 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_typed.sh '$(MAKE)'
 
 # In `make setup chapter5` everything waits for setup.
-ifneq ($(filter setup,$(MAKECMDGOALS)),)
-need-compiler data $(filter-out setup,$(MAKECMDGOALS)): | setup
+SETUPS := $(filter setup setup-lint,$(MAKECMDGOALS))
+ifneq ($(SETUPS),)
+need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
 need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
        sh common/scripts/need.sh
