@@ -58,10 +58,10 @@ within() (
     exit "$status"
 )
 
-# md5_of FILE: by whichever program there is; nothing without one.
-md5_of() {
-    { md5sum <"$1" || md5 -q <"$1" || openssl md5 -r <"$1"; } 2>/dev/null |
-        cut -d ' ' -f 1 | head -n 1
+# sha256_of FILE: by whichever program there is; nothing without one.
+sha256_of() {
+    { sha256sum <"$1" || shasum -a 256 <"$1" || openssl dgst -sha256 <"$1" |
+        sed 's/.* //'; } 2>/dev/null | cut -d ' ' -f 1 | head -n 1
 }
 
 # now: seconds, with digits after the point where date has them.
