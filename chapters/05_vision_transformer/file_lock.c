@@ -44,7 +44,7 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
         !regular_file_beside(target, ".lock", lock->path, error)) {
         return false;
     }
-    for (;;) {
+    for (int tries = 0; tries < 100; tries++) {
         struct stat status;
         lock->fd = open(lock->path,
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
@@ -62,6 +62,7 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
             return true;
         }
         close(lock->fd);
+        lock->fd = -1;
     }
     if (lock->fd >= 0) {
         close(lock->fd);
