@@ -79,6 +79,13 @@ holds() { # holds FOLDER NAMES: exactly these files, in the order of ls
     [ "$there" = "$2 " ] || { echo "      $1 holds $there"; return 1; }
 }
 
+holds_no() { # holds_no PATTERNS: nothing here is called so
+    for pattern in "$@"; do
+        found=$(find . -name "$pattern")
+        [ -z "$found" ] || { echo "      there is $found"; return 1; }
+    done
+}
+
 mode_is() { # mode_is FILE rw-------
     case $(ls -l "$1") in ?"$2"*) ;; *) ls -l "$1"; return 1 ;; esac
 }
@@ -206,15 +213,16 @@ chmod 444 protected
 mkfifo pipe
 mkdir folder
 ln -s new also-new
+ln -s /dev/fd/1 my-stdout # devices themselves are left alone: a fault would replace them
 ln data/t10k-labels-idx1-ubyte hard
 snapshot "$scratch/before"
 refused 1 'what is there is no safetensors file' --steps 1 --save precious --log l
 refused 1 'write-protected' --steps 1 --save protected --log l
 refused 1 'write-protected' --steps 1 --save new --log protected
-for bad in pipe folder /dev/null far/ - /dev/stdout nowhere/new; do
+for bad in pipe folder far/ - my-stdout nowhere/new; do
     refused 1 "^$bad: |$bad: can't be written" --steps 1 --save $bad --log l
 done
-for bad in pipe folder far/ - /dev/stdout nowhere/new; do
+for bad in pipe folder far/ - my-stdout nowhere/new; do
     refused 1 "$bad: " --steps 1 --save new --log $bad
 done
 for bad in pipe folder /dev/null; do
@@ -226,7 +234,6 @@ refused 2 'can.t be both' --steps 1 --save new --log ./far/../new
 refused 2 'can.t be both' --steps 1 --save also-new --log new
 refused 2 "one of the data's files" --steps 1 --save data/train-images-idx3-ubyte --log l
 refused 2 "one of the data's files" --steps 1 --save new --log hard
-refused 1 '/dev/full: ' --steps 1 --save /dev/full --log l
 untouched
 run --steps 1 --save new --log /dev/null
 check 'a log that nobody wants' exited 0
@@ -303,9 +310,15 @@ check 'and a run that goes on can be looked at' exited 0
 kill -9 "$running"
 wait "$running" 2>/dev/null
 running=
+gone=$(sh -c 'echo $$')
+touch "first.$gone-0.tmp" first.tmp "first.$$-0.tmp"
 run --steps 1 --save first --log third.csv
 check 'a run that was killed leaves no lock' exited 0
 check 'nor its file' [ ! -e first.lock ]
+check 'what it left half written is removed' [ ! -e "first.$gone-0.tmp" ]
+check 'and nothing else' [ -e first.tmp ]
+check "nor what a running process writes" [ -e "first.$$-0.tmp" ]
+rm first.tmp "first.$$-0.tmp"
 
 # ---- signals -------------------------------------------------------------------------
 
@@ -360,7 +373,7 @@ if ! sh -c 'kill -INT $$; exit 0'; then
     watched=stopped.csv
     signalled 'INT INT' --dim 256 --depth 6 --mlp 1024 --batch 64
     check 'two Ctrl-Cs end the program with 130' exited 130
-    check 'and leave no temporary file' [ -z "$(ls ./*.tmp ./*.lock 2>/dev/null)" ]
+    check 'and leave no temporary file' holds_no '*.tmp' '*.lock'
 fi
 rm -f stopped stopped.csv
 mkfifo status_pipe2

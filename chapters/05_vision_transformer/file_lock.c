@@ -59,6 +59,7 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
         }
         if (still_there(lock)) {
             strcpy(at_signal, lock->path);
+            new_file_sweep(path); /* nobody else writes it */
             return true;
         }
         close(lock->fd);

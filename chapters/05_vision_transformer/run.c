@@ -159,13 +159,14 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
     Progress progress;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
+    stop_later(true);
     if (!progress_begin(&progress, t, o->log, error)) {
+        stop_later(false);
         return false;
     }
-    stop_watch();
     RunEnd end = train_steps(r, t, &progress, error);
     end = end_run(r, t, &progress, end, error);
-    stop_unwatch();
+    stop_later(false);
     *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked() != 0);
     return end == RUN_DONE || end == RUN_STOPPED;
 }
@@ -305,6 +306,7 @@ int run(const Options *o, const Engine *engine, Lesson *lesson) {
     Plan plan;
     Error error;
     file_limit_is_an_error();
+    stop_watch();
     const int status = plan_make(&plan, o, &error);
     if (status != 0) {
         return complain(o, &error, status);
