@@ -1,11 +1,11 @@
 /* plan_notes.c: what a run's settings and its log amount to. See plan.h. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "number.h"
 #include "plan.h"
+#include "progress.h"
 
 /* ---- the log that a run goes on with ------------------------------------------ */
 
@@ -36,9 +36,10 @@ static bool read_line(char *line, double field[7]) {
 static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     char line[256];
     *end = (LogEnd){0};
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        return errno == ENOENT || error_set(error, "%s: %s", path, strerror(errno));
+    Error no_file;
+    FILE *file = regular_file_open(path, &no_file);
+    if (!file) { /* a new one, or a device: a log without lines */
+        return progress_can_log(path, error);
     }
     const bool empty = !fgets(line, sizeof line, file);
     const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
@@ -71,7 +72,11 @@ bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *er
                          o->log, end.step, end.rate, o->resume, rate);
     }
     if (end.step == p->info.step && p->info.last_loss >= 0 &&
+<<<<<<< HEAD
         fabs(end.loss - p->info.last_loss) > 1e-6) { /* the log has six digits */
+=======
+        fabs(end.loss - p->info.last_loss) > 1e-6 + 1e-9 * fabs(end.loss)) {
+>>>>>>> h-files
         return error_set(error,
                          "%s is another run's log: its loss of step %ld is %.6f, %s "
                          "had %.6f; give another --log",
