@@ -228,6 +228,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
+	@sh tests/test_quiet.sh $(BUILD)/double/tests/compare/compare
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 

@@ -61,6 +61,9 @@ bool output_can_write(const char *path, Error *error) {
         return (errno == 0 && access(path, W_OK) == 0) ||
                error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
+    if (errno == ENOENT && path[0] != '\0' && path[strlen(path) - 1] == '/') {
+        errno = EISDIR;
+    }
     if (errno != ENOENT) {
         return error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
