@@ -92,24 +92,3 @@ bool output_close(FILE *file, const char *path, Error *error) {
     }
     return false;
 }
-
-bool output_same_file(const char *a, const char *b) {
-    char copy_a[PATH_BYTES], copy_b[PATH_BYTES];
-    struct stat first, second;
-    if (strcmp(a, b) == 0) {
-        return true;
-    }
-    const int there = (stat(a, &first) == 0) + (stat(b, &second) == 0);
-    if (there == 1) {
-        return false;
-    }
-    const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
-    name_a = name_a ? name_a + 1 : a;
-    name_b = name_b ? name_b + 1 : b;
-    if (there == 0 &&
-        (strcmp(name_a, name_b) != 0 || stat(folder_of(a, copy_a), &first) != 0 ||
-         stat(folder_of(b, copy_b), &second) != 0)) {
-        return false;
-    }
-    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "check_helpers.h"
 #include "scratch.h"
@@ -68,23 +66,6 @@ START_TEST(a_file_is_closed_whole_or_removed) {
 }
 END_TEST
 
-START_TEST(two_names_of_one_file_are_the_same) {
-    ck_assert(output_same_file("a", "a"));
-    ck_assert(output_same_file("a", "./a"));
-    ck_assert(!output_same_file("a", "b"));
-    ck_assert(output_same_file(in_scratch("new"), in_scratch("./new")));
-    write_text(in_scratch("one"), "1");
-    ck_assert(!output_same_file(in_scratch("one"), in_scratch("two")));
-    ck_assert_int_eq(link(in_scratch("one"), in_scratch("two")), 0);
-    ck_assert(output_same_file(in_scratch("one"), in_scratch("two")));
-    ck_assert_int_eq(symlink("one", in_scratch("three")), 0);
-    ck_assert(output_same_file(in_scratch("one"), in_scratch("three")));
-    write_text(in_scratch("four"), "1");
-    ck_assert(!output_same_file(in_scratch("one"), in_scratch("four")));
-    ck_assert(!output_same_file(in_scratch("no/x"), in_scratch("none/x")));
-}
-END_TEST
-
 Suite *output_suite(void) {
     Suite *suite = suite_create("output");
     TCase *standard = add_case(suite, "standard output");
@@ -93,6 +74,5 @@ Suite *output_suite(void) {
     tcase_add_test(files, a_place_that_can_be_written_is_known_without_a_file);
     tcase_add_test(files, a_place_that_can_not_is_named_with_the_reason);
     tcase_add_test(files, a_file_is_closed_whole_or_removed);
-    tcase_add_test(files, two_names_of_one_file_are_the_same);
     return suite;
 }
