@@ -194,7 +194,8 @@ start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
 	@$(need_n)
 	@sh common/scripts/start.sh $(N) $(MINE)
 	@$(MAKE) --no-print-directory $(GRADE)
-	@[ -e $(MINE)/answers.txt ] || $(GRADE) --tasks >$(MINE)/answers.txt
+	@[ -e $(MINE)/answers.txt ] || { $(GRADE) --tasks >$(MINE)/answers.new && \
+	    mv $(MINE)/answers.new $(MINE)/answers.txt; }
 	@echo "$(MINE) is yours: write what is marked there, and answer answers.txt;"
 	@echo "then: make grade N=$(N)"
 
@@ -203,7 +204,7 @@ grade: ## N=2: what passes, what is wrong and why, and how far you are
 	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
 	@$(MAKE) --no-print-directory $(GRADE) || \
 	    { echo "What you wrote doesn't compile yet: the first error above says where."; exit 1; }
-	@$(GRADE) $(MINE) || true
+	@$(GRADE) $(MINE) || [ $$? -eq 1 ] # 1: not all is written yet
 
 mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(need_n)
@@ -230,6 +231,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
+	@sh tests/test_quiet.sh $(BUILD)/double/tests/compare/compare
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run

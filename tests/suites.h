@@ -22,6 +22,8 @@ Suite *parameters_suite(void);
 Suite *gradcheck_suite(void);
 Suite *report_suite(void);
 Suite *dump_suite(void);
+Suite *number_suite(void);
+Suite *output_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);

@@ -2,8 +2,10 @@
 #include "bench_options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "number.h"
+#include "peer.h"
 
 static const struct {
     const char *name;
@@ -60,7 +62,7 @@ static bool add_model(Bench *bench, const char *name) {
 static bool add_all(Bench *bench, const char *option, const char *list,
                     bool (*add)(Bench *, const char *), Error *error) {
     char copy[128];
-    if (*list == '\0' || strlen(list) >= sizeof copy) {
+    if (list[strspn(list, ",")] == '\0' || strlen(list) >= sizeof copy) {
         return error_set(error, "%s wants names, with commas between them", option);
     }
     snprintf(copy, sizeof copy, "%s", list);
@@ -76,9 +78,7 @@ static bool add_all(Bench *bench, const char *option, const char *list,
 
 static bool read_number(const char *option, const char *text, double least, double most,
                         double *number, Error *error) {
-    char *end;
-    *number = strtod(text, &end);
-    if (end == text || *end != '\0' || !(*number >= least) || !(*number <= most)) {
+    if (!number_read(text, number) || !(*number >= least) || !(*number <= most)) {
         return error_set(error, "%s can't be \"%.40s\": want %g to %g", option, text,
                          least, most);
     }

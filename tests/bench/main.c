@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "matmul_bench.h"
 #include "ours.h"
+#include "output.h"
 #include "peer.h"
 #include "products.h"
 #include "sweep_bench.h"
@@ -82,14 +83,6 @@ static void find_programs(Bench *bench, const char *program) {
     bench->cores = machine_cores();
 }
 
-static bool written(void) {
-    const bool ok = fflush(stdout) == 0 && !ferror(stdout);
-    if (!ok) {
-        fprintf(stderr, "bench: could not write all of the output\n");
-    }
-    return ok;
-}
-
 int main(int argc, char **argv) {
     Bench bench;
     Error error;
@@ -105,7 +98,7 @@ int main(int argc, char **argv) {
     }
     if (bench.help) {
         bench_options_help();
-        return written() ? 0 : 1;
+        return output_end("bench", 0);
     }
     peer_patience_s = bench.patience_s;
     peers_end_with_us();
@@ -117,12 +110,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
-    if (!written()) {
-        return 1;
-    }
     if (bench.failures > 0) {
         fprintf(stderr, "bench: %d comparison%s failed, named above, and left out\n",
                 bench.failures, bench.failures == 1 ? "" : "s");
     }
-    return bench.failures > 0;
+    return output_end("bench", bench.failures > 0);
 }
