@@ -229,6 +229,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
+	@sh tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
 
 # In `make setup chapter5` everything waits for setup.
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -313,7 +314,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk
+include common/make/fuzz.mk common/make/faults.mk
 
 # ---- programs ---------------------------------------------------------------
 

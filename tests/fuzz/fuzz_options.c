@@ -116,8 +116,8 @@ static void benchmark(int argc, char **argv) {
     const bool ok = bench_options_parse(&bench, argc, argv, &error);
     fuzz_must_tell(ok, &error);
     if (ok && !bench.help) {
-        fuzz_must(bench.rounds >= 1 && bench.rounds <= MAX_ROUNDS && bench.seconds > 0 &&
-                      bench.seconds <= 60 && bench.parts != 0,
+        fuzz_must(bench.rounds >= 1 && bench.rounds <= MAX_ROUNDS &&
+                      bench.seconds > 0 && bench.seconds <= 60 && bench.parts != 0,
                   "the benchmark's numbers are possible");
     }
 }
@@ -156,7 +156,8 @@ void fuzz_seeds(void) {
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         seed('0', lines[i]);
     }
-    seed('1', "--emulate\n--check\n--counts\n--times\n--matmul\nnaive\n--attention\nfused");
+    seed('1',
+         "--emulate\n--check\n--counts\n--times\n--matmul\nnaive\n--attention\nfused");
     seed('1', "--bench\nS/4\n--csv\nfile\n--batch\n8\n--steps\n3");
     seed('2', "--rounds\n3\n--seconds\n0.5\n--only\nmatmul,train\n--models\ntiny,b16");
     seed('2', "--quick\n--help");

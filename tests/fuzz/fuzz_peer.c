@@ -60,8 +60,8 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
 }
 
 void fuzz_seeds(void) {
-    static const char *const seeds[] = {"1123.4\n", "0123.4 99.5\n", "1nan\n", "1\n",
-                                        "01e999 -1\n", "1no newline"};
+    static const char *const seeds[] = {"1123.4\n", "0123.4 99.5\n", "1nan\n",
+                                        "1\n",      "01e999 -1\n",   "1no newline"};
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         fuzz_seed(seeds[i], strlen(seeds[i]));
     }

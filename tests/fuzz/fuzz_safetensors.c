@@ -78,10 +78,10 @@ static void read_all(Safetensors *file, Tensors *t) {
 static void write_and_read(const Tensors *t) {
     Safetensors file;
     Error error = {""};
-    const bool ok = safetensors_write(copy, t->entries, t->count,
-                                      &(SafetensorsText){"key", "\"\\\n\x01"}, 1,
-                                      &error) &&
-                    safetensors_open(&file, copy, &error);
+    const bool ok =
+        safetensors_write(copy, t->entries, t->count,
+                          &(SafetensorsText){"key", "\"\\\n\x01"}, 1, &error) &&
+        safetensors_open(&file, copy, &error);
     fuzz_must(ok, "what is written can be opened");
     const char *text = safetensors_metadata(&file, "key");
     fuzz_must(text && strcmp(text, "\"\\\n\x01") == 0, "texts come back");
@@ -91,8 +91,8 @@ static void write_and_read(const Tensors *t) {
         Tensor T = e->T;
         T.data = numbers;
         fuzz_must(safetensors_read(&file, e->name, T, &error), "tensors come back");
-        fuzz_must(memcmp(numbers, e->T.data,
-                         (size_t)tensor_count(T) * sizeof(real)) == 0,
+        fuzz_must(memcmp(numbers, e->T.data, (size_t)tensor_count(T) * sizeof(real)) ==
+                      0,
                   "numbers come back to the bit");
     }
     safetensors_close(&file);
