@@ -2,20 +2,20 @@
 
 FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_READERS)
-# What the targets read with.
-FUZZ_SOURCES := $(addprefix tests/,fuzz/fuzz.c bench/bench_options.c bench/models.c bench/csv.c) \
-                $(CUDA_DIR)/device_options.c $(call sources_for,5)
+# What the targets read with, in an archive: each takes what it calls.
+FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(CUDA_DIR)/device_options.c $(call sources_for,5)
 
 .PHONY: fuzz fuzz-programs run-test-fuzz
 fuzz: ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
 	@sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_FOLDER)' '$(FUZZ)' '$(SECONDS)' '$(RUNS)'
-fuzz-programs: $(FUZZ:%=$(FUZZ_FOLDER)/fuzz_%)
 
 # With CC: as the tests with sanitizers are built, and with a driver of our own.
 FUZZ_PLAIN := $(BUILD)/asan-float/tests/fuzz
-$(FUZZ_PLAIN)/fuzz_%: $(BUILD)/asan-float/tests/fuzz/fuzz_%.o $(call objects,asan-float,$(FUZZ_SOURCES) tests/fuzz/standalone.c)
+$(FUZZ_PLAIN)/readers.a: $(call objects,asan-float,$(FUZZ_SOURCES))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(FUZZ_PLAIN)/fuzz_%: $(FUZZ_PLAIN)/fuzz_%.o $(FUZZ_PLAIN)/fuzz.o $(FUZZ_PLAIN)/standalone.o $(FUZZ_PLAIN)/readers.a
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_asan-float) $^ -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LDLIBS) -o $@
 
 # The tests read the seeds, tests/fuzz/corpus and a few changed ones.
 run-tests: $(FUZZ_READERS:%=$(FUZZ_PLAIN)/fuzz_%)
@@ -27,6 +27,10 @@ FUZZER_CC = $(call once,FUZZER_CC,for c in $(filter %clang,$(CC)) clang; do \
     2>/dev/null && echo $$c && break; done)
 FUZZER_DIR := build/fuzz/libfuzzer
 FUZZ_FOLDER = $(if $(FUZZER_CC),$(FUZZER_DIR),$(FUZZ_PLAIN))
+# Only when asked for: what compiler there is costs a try.
+ifneq ($(filter fuzz-programs,$(MAKECMDGOALS)),)
+fuzz-programs: $(FUZZ:%=$(FUZZ_FOLDER)/fuzz_%)
+endif
 fuzzer_objects = $(patsubst %.c,$(FUZZER_DIR)/%.o,$(1))
 FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed $(EXTRA) \
                -fopenmp-simd $(INCLUDES) -Itests -Itests/cuda -fsanitize=address,undefined \
@@ -35,12 +39,14 @@ $(FUZZER_DIR)/%.o: %.c $(FUZZER_DIR)/flags | need-libraries
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer-no-link $(if $(filter tests/%,$<),-Wno-sign-conversion) -c $< -o $@
-$(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(call fuzzer_objects,$(FUZZ_SOURCES))
+$(FUZZER_DIR)/readers.a: $(call fuzzer_objects,$(FUZZ_SOURCES))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(FUZZER_DIR)/tests/fuzz/fuzz.o $(FUZZER_DIR)/readers.a
 	$(call say,link,$@)
-	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer $^ -ljansson -lz $(LDLIBS) -o $@
+	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LDLIBS) -o $@
 $(FUZZER_DIR)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FUZZER_CC) $(FUZZER_FLAGS)' | cmp -s - $@ || echo '$(FUZZER_CC) $(FUZZER_FLAGS)' >$@
-.SECONDARY: $(call fuzzer_objects,$(FUZZ_SOURCES) $(wildcard tests/fuzz/fuzz_*.c)) \
+.SECONDARY: $(call fuzzer_objects,$(FUZZ_SOURCES) $(wildcard tests/fuzz/fuzz*.c)) \
             $(call objects,asan-float,$(FUZZ_SOURCES) $(wildcard tests/fuzz/*.c))
 -include $(wildcard $(FUZZER_DIR)/*/*.d $(FUZZER_DIR)/*/*/*.d)

@@ -89,7 +89,7 @@ static bool some_matmuls(MatmulVersion version) {
 static void chapter6(int argc, char **argv) {
     static const char *matmul[MATMUL_VERSIONS], *attention[ATTENTION_VERSIONS];
     static const char *const some[] = {"naive", "shared", "fused"};
-    static DeviceOptions own;
+    static DeviceOptions own; /* main leaves its words to the end of the program */
     const Device device = {.matmul_available = some_matmuls,
                            .matmul_names = matmul,
                            .attention_names = attention};
@@ -102,10 +102,12 @@ static void chapter6(int argc, char **argv) {
     }
     if (!device_options_take(&own, &device, argc, argv, &error)) {
         fuzz_must_tell(false, &error);
+        free(own.argv);
         return;
     }
     device_options_put_small_run_first(&own);
     chapter5(own.argc, own.argv);
+    free(own.argv);
 }
 
 /* ---- the benchmark ------------------------------------------------------------------ */
