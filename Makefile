@@ -230,6 +230,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
+	@CC=$(call quote,$(CC)) sh tests/test_files.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_quiet.sh $(BUILD)/double/tests/compare/compare
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
@@ -237,6 +238,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run
 	@sh tests/test_containers.sh
 	@sh tests/test_typed.sh '$(MAKE)'
+	@sh tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
 
 # In `make setup chapter5` everything waits for setup.
 SETUPS := $(filter setup setup-lint,$(MAKECMDGOALS))
@@ -322,7 +324,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk
+include common/make/fuzz.mk common/make/faults.mk
 
 # ---- programs ---------------------------------------------------------------
 
