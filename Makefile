@@ -225,6 +225,7 @@ endif
 run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
+	@CC=$(call quote,$(CC)) sh tests/test_numbers.sh
 	@sh tests/test_pages.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare

@@ -82,12 +82,30 @@ static bool save(const Run *r, Trainer *t, Error *error) {
     return checkpoint_save(r->options->save, t, r->dataset, error);
 }
 
+/* What is saved must be worth testing. */
+static bool check_logits(const Trainer *t, const Evaluation *e, Error *error) {
+    Error why;
+    return evaluation_check(e, &why) ||
+           error_set(error,
+                     "after step %ld: %.300s; nothing was saved since the last epoch",
+                     t->step, why.text);
+}
+
+/* The same by a few images, for a run that stops between two epochs. */
+static bool check_few(const Run *r, Trainer *t, Error *error) {
+    ImageSet few = r->dataset->test;
+    Evaluation evaluation;
+    few.count = few.count < t->settings.batch ? few.count : t->settings.batch;
+    r->engine->evaluate(t, r->dataset, &few, &evaluation);
+    return check_logits(t, &evaluation, error);
+}
+
 /* After each epoch: test, tell, save. */
 static bool end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return false; /* the last epoch's checkpoint stays */
+    if (!check_logits(t, &evaluation, error)) {
+        return false;
     }
     progress_epoch(progress, t, &evaluation);
     return save(r, t, error);
@@ -149,7 +167,7 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
     watch_signals();
     const RunEnd end = train_steps(r, t, &progress, error);
     /* The weights first: a log that can't be written must not cost them. */
-    const bool saved = end != RUN_FAILED && save(r, t, error);
+    const bool saved = end != RUN_FAILED && check_few(r, t, error) && save(r, t, error);
     Error log_error;
     if (!progress_end(&progress, &log_error) && saved) {
         *error = log_error;
@@ -164,9 +182,12 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 /* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
 static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
+    Error why;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return false;
+    if (!evaluation_check(&evaluation, &why)) {
+        return error_set(error, "%.150s: %.300s",
+                         r->options->eval ? r->options->eval : r->options->save,
+                         why.text);
     }
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
