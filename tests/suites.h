@@ -50,6 +50,7 @@ Suite *dataset_suite(void);
 Suite *safetensors_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
+Suite *extremes_suite(void);
 Suite *settings_suite(void);
 Suite *options_suite(void);
 Suite *inspect_suite(void);

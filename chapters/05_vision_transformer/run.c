@@ -78,12 +78,30 @@ static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
     return logged ? RUN_DONE : RUN_UNLOGGED;
 }
 
+/* What is saved must be worth testing. */
+static bool check_logits(const Trainer *t, const Evaluation *e, Error *error) {
+    Error why;
+    return evaluation_check(e, &why) ||
+           error_set(error,
+                     "after step %ld: %.300s; nothing was saved since the last epoch",
+                     t->step, why.text);
+}
+
+/* The same by a few images, for a run that stops between two epochs. */
+static bool check_few(const Run *r, Trainer *t, Error *error) {
+    ImageSet few = r->dataset->test;
+    Evaluation evaluation;
+    few.count = few.count < t->settings.batch ? few.count : t->settings.batch;
+    r->engine->evaluate(t, r->dataset, &few, &evaluation);
+    return check_logits(t, &evaluation, error);
+}
+
 /* After each epoch: test, tell, save. */
 static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return RUN_FAILED; /* the last epoch's checkpoint stays */
+    if (!check_logits(t, &evaluation, error)) {
+        return RUN_FAILED;
     }
     progress_epoch(progress, t, &evaluation);
     return save(r, t, progress, error);
@@ -140,6 +158,9 @@ static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *e
 static RunEnd end_run(const Run *r, Trainer *t, Progress *progress, RunEnd end,
                       Error *error) {
     Error why;
+    if (end != RUN_FAILED && !check_few(r, t, error)) {
+        end = RUN_FAILED;
+    }
     if (end != RUN_FAILED) {
         const RunEnd saved = save(r, t, progress, &why);
         if (saved != RUN_DONE) {
@@ -176,9 +197,12 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 /* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
 static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
+    Error why;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return false;
+    if (!evaluation_check(&evaluation, &why)) {
+        return error_set(error, "%.150s: %.300s",
+                         r->options->eval ? r->options->eval : r->options->save,
+                         why.text);
     }
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
