@@ -9,17 +9,29 @@
 # Binaries are built for x86-64-v3 (AVX2: Intel since 2013, AMD since 2015), not for the
 # machine that builds the image, so that they run elsewhere; for older processors:
 #   --build-arg ARCH=x86-64
+#
+# A tag may be another image tomorrow. To build twice from the same one, ask the registry
+# for the digest behind it, and name that (CUDA_BASE in the same way):
+#   docker pull debian:bookworm-slim
+#   docker image inspect --format '{{index .RepoDigests 0}}' debian:bookworm-slim
+#   docker build --build-arg CPU_BASE=debian@sha256:... --target cpu -t vit-course:cpu .
+#
+# What is installed is `make setup`'s list, and the package with the data set.
+ARG CPU_BASE=debian:bookworm-slim
+ARG CUDA_BASE=nvidia/cuda:13.0.1-devel-ubuntu24.04
 
 # ---- cpu -------------------------------------------------------------------------
-FROM debian:bookworm-slim AS cpu
+FROM ${CPU_BASE} AS cpu
 ARG ARCH=x86-64-v3
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        --no-install-recommends gcc g++ binutils libc6-dev make zlib1g-dev \
-        libjansson-dev pkg-config check patch gnuplot-nox dataset-fashion-mnist \
-    && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1001 student
-COPY --chown=student . /home/student/vit
-USER student
+COPY common/scripts/setup.sh common/scripts/portable.sh /tmp/setup/
+RUN sh /tmp/setup/setup.sh \
+    && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends dataset-fashion-mnist \
+    && rm -rf /var/lib/apt/lists/* /tmp/setup
+RUN useradd --create-home --uid 1001 --user-group student \
+    && install -d -o student -g student /home/student/vit
+COPY --chown=1001:1001 . /home/student/vit
+USER 1001:1001
 WORKDIR /home/student/vit
 RUN make ARCH=$ARCH FETCH=no all
 CMD ["./chapter5"]
@@ -27,15 +39,17 @@ CMD ["./chapter5"]
 # ---- cuda ------------------------------------------------------------------------
 # Kernels are built for every architecture that this CUDA knows: the card is not there
 # while an image is built. Ubuntu has the data set's package too.
-FROM nvidia/cuda:13.0.1-devel-ubuntu24.04 AS cuda
+FROM ${CUDA_BASE} AS cuda
 ARG ARCH=x86-64-v3
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        --no-install-recommends gcc g++ binutils libc6-dev make zlib1g-dev \
-        libjansson-dev pkg-config check patch gnuplot-nox dataset-fashion-mnist \
-    && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1001 student
-COPY --chown=student . /home/student/vit
-USER student
+COPY common/scripts/setup.sh common/scripts/portable.sh /tmp/setup/
+RUN sh /tmp/setup/setup.sh \
+    && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends dataset-fashion-mnist \
+    && rm -rf /var/lib/apt/lists/* /tmp/setup
+RUN useradd --create-home --uid 1001 --user-group student \
+    && install -d -o student -g student /home/student/vit
+COPY --chown=1001:1001 . /home/student/vit
+USER 1001:1001
 WORKDIR /home/student/vit
 RUN make ARCH=$ARCH FETCH=no all
 CMD ["./chapter6"]

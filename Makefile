@@ -104,11 +104,10 @@ cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1
 TEST_FLAGS = -Itests -Itests/cuda $(if $(filter clang,$(KIND)),-Wno-sign-conversion)
 TEST_SOURCES := $(wildcard tests/*.c) $(call sources_for,5)
 BENCH_SOURCES := $(wildcard tests/bench/*.c) $(call sources_for,5)
-PYTHON ?= python3
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data test test-quick test-training test-gpu gpu-report equations pages studies plots
+.PHONY: all help setup setup-lint found data test test-quick test-training test-gpu gpu-report equations pages studies plots
 .PHONY: start grade mine report compare format lint mutants bench clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 
@@ -121,6 +120,8 @@ help: ## this list
 
 setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
 	@sh common/scripts/setup.sh
+setup-lint: ## install what make lint uses
+	@sh common/scripts/setup.sh lint
 
 found: | need-compiler ## say which tools were found
 	$(if $(SILENT),@:,@CC=$(call quote,$(CC)) OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(CUDA_FOR)' \
@@ -175,7 +176,7 @@ $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.
 	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
 
 format: ## clang-format every source (version 14)
-	@git ls-files | grep -E '\.(c|h|cu|cpp)$$' | xargs clang-format -i
+	@sh common/scripts/lint.sh format
 
 lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 	@sh common/scripts/lint.sh
@@ -193,7 +194,8 @@ start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
 	@$(need_n)
 	@sh common/scripts/start.sh $(N) $(MINE)
 	@$(MAKE) --no-print-directory $(GRADE)
-	@[ -e $(MINE)/answers.txt ] || $(GRADE) --tasks >$(MINE)/answers.txt
+	@[ -e $(MINE)/answers.txt ] || { $(GRADE) --tasks >$(MINE)/answers.new && \
+	    mv $(MINE)/answers.new $(MINE)/answers.txt; }
 	@echo "$(MINE) is yours: write what is marked there, and answer answers.txt;"
 	@echo "then: make grade N=$(N)"
 
@@ -202,7 +204,7 @@ grade: ## N=2: what passes, what is wrong and why, and how far you are
 	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
 	@$(MAKE) --no-print-directory $(GRADE) || \
 	    { echo "What you wrote doesn't compile yet: the first error above says where."; exit 1; }
-	@$(GRADE) $(MINE) || true
+	@$(GRADE) $(MINE) || [ $$? -eq 1 ] # 1: not all is written yet
 
 mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(need_n)
@@ -222,18 +224,27 @@ $(CUDA_FLAVOURS:%=run-cuda-%): run-cuda-%: $(BUILD)/%/tests/cuda_run
 ifneq ($(filter run-tests,$(MAKECMDGOALS)),)
 run-tests: $(CUDA_RUNS)
 endif
-run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare
+run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare \
+    $(BUILD)/float/tests/bench/run
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
+	@CC=$(call quote,$(CC)) sh tests/test_numbers.sh
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
+	@CC=$(call quote,$(CC)) sh tests/test_files.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
+	@sh tests/test_quiet.sh $(BUILD)/double/tests/compare/compare
 	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
 	@sh tests/test_exercises.sh '$(MAKE)'
+	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run
+	@sh tests/test_containers.sh
+	@sh tests/test_typed.sh '$(MAKE)'
+	@sh tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
 
 # In `make setup chapter5` everything waits for setup.
-ifneq ($(filter setup,$(MAKECMDGOALS)),)
-need-compiler data $(filter-out setup,$(MAKECMDGOALS)): | setup
+SETUPS := $(filter setup setup-lint,$(MAKECMDGOALS))
+ifneq ($(SETUPS),)
+need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
 need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
        sh common/scripts/need.sh
@@ -314,7 +325,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk
+include common/make/fuzz.mk common/make/faults.mk
 
 # ---- programs ---------------------------------------------------------------
 

@@ -61,6 +61,9 @@ bool output_can_write(const char *path, Error *error) {
         return (errno == 0 && access(path, W_OK) == 0) ||
                error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
+    if (errno == ENOENT && path[0] != '\0' && path[strlen(path) - 1] == '/') {
+        errno = EISDIR;
+    }
     if (errno != ENOENT) {
         return error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
@@ -88,25 +91,4 @@ bool output_close(FILE *file, const char *path, Error *error) {
         remove(path); /* no half file; and never a device */
     }
     return false;
-}
-
-bool output_same_file(const char *a, const char *b) {
-    char copy_a[PATH_BYTES], copy_b[PATH_BYTES];
-    struct stat first, second;
-    if (strcmp(a, b) == 0) {
-        return true;
-    }
-    const int there = (stat(a, &first) == 0) + (stat(b, &second) == 0);
-    if (there == 1) {
-        return false;
-    }
-    const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
-    name_a = name_a ? name_a + 1 : a;
-    name_b = name_b ? name_b + 1 : b;
-    if (there == 0 &&
-        (strcmp(name_a, name_b) != 0 || stat(folder_of(a, copy_a), &first) != 0 ||
-         stat(folder_of(b, copy_b), &second) != 0)) {
-        return false;
-    }
-    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }

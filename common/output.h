@@ -28,7 +28,4 @@ bool output_can_write(const char *path, Error *error);
  * file, which is then removed. */
 bool output_close(FILE *file, const char *path, Error *error);
 
-/* output_same_file: are the two names one file's, whether it is there yet or not? */
-bool output_same_file(const char *a, const char *b);
-
 #endif

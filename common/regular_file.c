@@ -1,6 +1,7 @@
 /* regular_file.c: see regular_file.h. */
 #include "regular_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -297,4 +298,42 @@ void new_file_drop(NewFile *f) {
     }
     remove(f->temporary);
     at_signal[0] = '\0';
+}
+
+/* ---- leftovers --------------------------------------------------------------- */
+
+/* Is it a temporary name ("FILE.PID-N.tmp") of the file called `name`, whose process is
+ * gone? */
+static bool is_left_over(const char *entry, const char *name) {
+    long pid;
+    int number, end = 0;
+    char beside[FILE_PATH_BYTES];
+    Error ignored;
+    if (!regular_file_beside(name, ".", beside, &ignored) ||
+        strncmp(entry, beside, strlen(beside)) != 0) {
+        return false;
+    }
+    entry += strlen(beside);
+    return sscanf(entry, "%ld-%d.tmp%n", &pid, &number, &end) == 2 && end > 0 &&
+           entry[end] == '\0' && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void new_file_sweep(const char *path) {
+    char target[FILE_PATH_BYTES], folder[FILE_PATH_BYTES];
+    Error ignored;
+    if (!regular_file_target(path, target, &ignored)) {
+        return;
+    }
+    folder_of(target, folder);
+    const char *slash = strrchr(target, '/');
+    DIR *entries = opendir(folder);
+    const struct dirent *entry;
+    while (entries && (entry = readdir(entries))) {
+        if (is_left_over(entry->d_name, slash ? slash + 1 : target)) {
+            unlinkat(dirfd(entries), entry->d_name, 0);
+        }
+    }
+    if (entries) {
+        closedir(entries);
+    }
 }

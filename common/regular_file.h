@@ -61,6 +61,10 @@ void new_file_drop(NewFile *new_file);
  * ended. For signal handlers. */
 void new_file_drop_at_signal(void);
 
+/* new_file_sweep: remove the temporary files of this one that programs left which were
+ * killed while they wrote it. */
+void new_file_sweep(const char *path);
+
 /* file_limit_is_an_error: a file that grows beyond `ulimit -f` fails to be written,
  * instead of ending the program (SIGXFSZ). */
 void file_limit_is_an_error(void);

@@ -33,20 +33,8 @@ published() { # published NAME: the file's SHA-256
     esac
 }
 
-# sha256 FILE: with whichever tool there is.
-can_check=yes
-if command -v sha256sum >/dev/null 2>&1; then
-    sha256() { sha256sum <"$1" | cut -d ' ' -f 1; }
-elif command -v shasum >/dev/null 2>&1; then # macOS
-    sha256() { shasum -a 256 <"$1" | cut -d ' ' -f 1; }
-elif command -v openssl >/dev/null 2>&1; then
-    sha256() { openssl dgst -sha256 <"$1" | sed 's/.* //'; }
-else
-    can_check=no
-fi
-
 right() { # right FILE NAME: is it the published file?
-    [ -f "$1" ] && [ -r "$1" ] && [ "$(sha256 "$1")" = "$(published "$2")" ]
+    [ -f "$1" ] && [ -r "$1" ] && [ "$(sha256_of "$1")" = "$(published "$2")" ]
 }
 
 has_all() { # has_all FOLDER: are all four there, and right?
@@ -67,7 +55,7 @@ the_sample() {
 
 # ---- what is there -----------------------------------------------------------
 
-if [ $can_check = no ]; then
+if [ -z "$(sha256_of get_fashion_mnist.sh)" ]; then
     [ -e "$place" ] || the_sample "no sha256sum, shasum or openssl to check files with"
     echo "data: no sha256sum, shasum or openssl to check data/$place with"
     exit 0

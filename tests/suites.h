@@ -22,6 +22,8 @@ Suite *parameters_suite(void);
 Suite *gradcheck_suite(void);
 Suite *report_suite(void);
 Suite *dump_suite(void);
+Suite *number_suite(void);
+Suite *output_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
@@ -48,6 +50,7 @@ Suite *dataset_suite(void);
 Suite *safetensors_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
+Suite *extremes_suite(void);
 Suite *settings_suite(void);
 Suite *options_suite(void);
 Suite *inspect_suite(void);

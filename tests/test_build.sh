@@ -292,9 +292,9 @@ ok "cards without nvcc: the emulator" $?
 
 echo "-- installing"
 # (tests/systems/ installs into the systems that it makes.)
-[ "$(grep -c 'setup\.sh' Makefile)" -eq 1 ] &&
+[ "$(grep -c 'setup\.sh' Makefile)" -eq 2 ] &&
     ! grep -l -e 'setup\.sh' -e apt-get common/make/*.mk tests/*/*.sh plots/*.sh | grep -v '^tests/systems/'
-ok "make setup alone installs" $?
+ok "make setup and make setup-lint alone install" $?
 sed -n '/^```sh/,/^```/p' README.md | grep -qx 'make setup test'
 ok "the README's test command installs first" $?
 script "$bin/apt-get" <<END
@@ -326,6 +326,27 @@ compiler "$bin/gcc"
 (cd "$tree" && PATH="$bin" sh common/scripts/need.sh gnuplot) 2>"$err"
 [ $? -eq 1 ] && grep -q "gnuplot .* is missing: run 'make setup'" "$err"
 ok "no gnuplot: one line" $?
+
+echo "-- lint"
+run lint
+[ "$status" -ne 0 ] && grep -q "no tool is here that could check: run 'make setup-lint'" "$err"
+ok "lint without its tools is no pass" $?
+for tool in clang-format cppcheck clang-tidy shellcheck; do
+    grep -q "left out: $tool is not installed" "$out"
+    ok "and $tool is named" $?
+done
+script "$bin/shellcheck" <<'END'
+exit 0
+END
+run lint
+[ "$status" -eq 0 ] && grep -q 'shellcheck: nothing' "$out"
+ok "with one of them, that one's word" $?
+script "$bin/clang-format" <<'END'
+echo 'clang-format version 19.1.7'
+END
+run format
+refused 'clang-format 14 is missing'
+ok "another clang-format formats nothing" $?
 
 # ---- a checkout on Windows -------------------------------------------------------------------
 

@@ -54,6 +54,28 @@ START_TEST(what_is_saved_is_loaded_bit_for_bit) {
 }
 END_TEST
 
+START_TEST(a_checkpoint_knows_its_data_and_its_last_loss_an_older_one_does_not) {
+    Dataset data = small_dataset(20, 10);
+    const Settings s = small_settings();
+    Trainer t = new_trainer(&s, &data);
+    data.checksum = 4294967295u;
+    t.last_loss = 1.25;
+    const char *path = saved(&t, &data, "run");
+    CheckpointInfo info;
+    Error error = {""};
+    ck_assert(checkpoint_info(path, &info, &error));
+    ck_assert_double_eq(info.checksum, 4294967295.0);
+    ck_assert_double_eq(info.last_loss, 1.25);
+    replace_in(path, "data_crc32", "data_crc99");
+    replace_in(path, "last_loss", "lost_loss");
+    ck_assert(checkpoint_info(path, &info, &error));
+    ck_assert_double_eq(info.checksum, -1);
+    ck_assert_double_eq(info.last_loss, -1);
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
 START_TEST(a_checkpoint_says_everything_that_decides_a_run) {
     Dataset data = small_dataset(20, 10);
     Settings s = small_settings();
@@ -356,6 +378,8 @@ Suite *checkpoint_suite(void) {
     TCase *saving = add_scratch_case(suite, "saving and loading");
     tcase_add_test(saving, what_is_saved_is_loaded_bit_for_bit);
     tcase_add_test(saving, a_checkpoint_says_everything_that_decides_a_run);
+    tcase_add_test(saving,
+                   a_checkpoint_knows_its_data_and_its_last_loss_an_older_one_does_not);
     tcase_add_test(saving, the_same_run_saves_the_same_bytes);
     tcase_add_test(saving, tensors_have_timms_names_and_moments_their_prefix);
     TCase *resuming = add_scratch_case(suite, "resuming");

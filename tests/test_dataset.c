@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "check_helpers.h"
 #include "dataset.h"
@@ -153,6 +154,36 @@ START_TEST(classes_are_digits_until_a_file_names_them) {
     ck_assert_str_eq(d.class_name[0], "cat");
     ck_assert_str_eq(d.class_name[1], "black dog");
     ck_assert_str_eq(d.class_name[3], "3");
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(a_file_of_names_that_can_not_be_read_is_an_error) {
+    Dataset d;
+    Error error = {""};
+    write_dataset(PLAIN);
+    write_text(in_scratch("classes.txt"), "");
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: |no name");
+    remove(in_scratch("classes.txt"));
+    mkdir(in_scratch("classes.txt"), 0777);
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: ");
+}
+END_TEST
+
+START_TEST(the_checksum_is_of_the_training_labels_and_pixels) {
+    write_dataset(PLAIN);
+    Dataset d = loaded(in_scratch("."));
+    uint32_t want = (uint32_t)crc32(0, d.train.labels, (uInt)d.train.count);
+    want =
+        (uint32_t)crc32(want, d.train.pixels,
+                        (uInt)((long)d.train.count * d.train.height * d.train.width));
+    ck_assert_uint_eq(d.checksum, want);
+    dataset_free(&d);
+    change_byte(in_scratch(TRAIN_IMAGES), -1, 1);
+    d = loaded(in_scratch("."));
+    ck_assert_uint_ne(d.checksum, want);
     dataset_free(&d);
 }
 END_TEST
@@ -560,6 +591,8 @@ Suite *dataset_suite(void) {
     tcase_add_test(loading, mean_and_deviation_are_those_of_the_training_pixels);
     tcase_add_test(loading, images_of_one_grey_have_a_deviation_that_can_divide);
     tcase_add_test(loading, classes_are_digits_until_a_file_names_them);
+    tcase_add_test(loading, a_file_of_names_that_can_not_be_read_is_an_error);
+    tcase_add_test(loading, the_checksum_is_of_the_training_labels_and_pixels);
     tcase_add_test(loading, the_bundled_sample_loads);
     TCase *bad = add_scratch_case(suite, "bad input");
     tcase_add_loop_test(bad, bad_input_gives_one_line_that_names_the_file, 0,

@@ -210,7 +210,8 @@ START_TEST(an_option_without_its_value_is_named) {
 END_TEST
 
 START_TEST(a_value_that_is_no_possible_number_is_named) {
-    const char *bad[] = {"abc", "nan", "1e999", "-7", "inf", "3x", "''"};
+    const char *bad[] = {"abc", "nan", "1e999", "-7", "inf",
+                         "3x",  "''",  "1,5",   "1e", "0x10"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
             char words[128];
@@ -265,6 +266,77 @@ END_TEST
 
 START_TEST(testing_and_resuming_exclude_each_other) {
     assert_refused("--eval a --resume b", "--eval|--resume");
+}
+END_TEST
+
+START_TEST(two_tasks_at_once_are_refused) {
+    const char *tasks[] = {"--resume a", "--eval a",        "--look a",
+                           "--dump a",   "--describe this", "--gradcheck"};
+    enum { TASKS = sizeof tasks / sizeof tasks[0] };
+    for (int i = 0; i < TASKS * TASKS; i++) {
+        char words[64];
+        if (i / TASKS != i % TASKS) {
+            snprintf(words, sizeof words, "%s %s", tasks[i / TASKS], tasks[i % TASKS]);
+            assert_refused(words, "one or the other");
+        }
+    }
+}
+END_TEST
+
+START_TEST(an_option_that_would_be_ignored_is_refused) {
+    const char *trains[] = {"--epochs 2",  "--lr 1",        "--seed 2", "--warmup 2",
+                            "--dropout 0", "--smoothing 0", "--save x", "--log x",
+                            "--steps 2",   "--shift 1",     "--clip 0"};
+    for (size_t i = 0; i < sizeof trains / sizeof trains[0]; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "--eval a %s", trains[i]);
+        assert_refused(words, "--eval has no use for|leave it out");
+        snprintf(words, sizeof words, "--describe this %s", trains[i]);
+        assert_refused(words, "--describe this has no use for");
+        snprintf(words, sizeof words, "--dump a %s", trains[i]);
+        assert_refused(words, "--dump has no use for");
+        snprintf(words, sizeof words, "--resume a %s", trains[i]);
+        parsed(words);
+    }
+    parsed("--eval a --data d --threads 2 --batch 8 --dim 96");
+    parsed("--look a --data d --threads 2 --patch 2");
+    parsed("--describe this --dim 32 --heads 4 --pool mean");
+    parsed("--gradcheck --positions none --pool mean");
+    parsed("--help --eval a --resume b"); /* it only helps */
+    assert_refused("--describe B/16 --depth 2", "--depth");
+    assert_refused("--gradcheck --norm post", "--gradcheck has no use for --norm");
+    assert_refused("--look a --data d --save x", "--look has no use for --save");
+}
+END_TEST
+
+START_TEST(an_option_given_twice_is_remembered) {
+    ck_assert_ptr_null(parsed("--seed 1 --lr 2 --save a --log b --steps 3").twice);
+    ck_assert_str_eq(parsed("--seed 1 --lr 2 --seed 3").twice, "--seed");
+    ck_assert_str_eq(parsed("--save a --save b").twice, "--save");
+    ck_assert_str_eq(parsed("--steps 1 --steps 2").twice, "--steps");
+    ck_assert_uint_eq(parsed("--seed 1 --lr 2 --seed 3").settings.seed, 3);
+}
+END_TEST
+
+START_TEST(all_labels_smoothed_away_are_refused) {
+    assert_refused("--smoothing 1", "--smoothing can't be 1");
+    assert_refused("--smoothing 1.0", "--smoothing can't be 1");
+    ck_assert_double_eq(parsed("--smoothing 0.999").settings.label_smoothing, 0.999);
+}
+END_TEST
+
+START_TEST(a_program_of_any_name_names_its_files) {
+    char name[400], *argv[] = {name, NULL};
+    Options o;
+    Error error = {""};
+    memset(name, 'n', sizeof name);
+    name[250] = '\0';
+    ck_assert(options_parse(&o, 1, argv, &error));
+    ck_assert_uint_eq(strlen(o.program), 250);
+    ck_assert_uint_eq(strlen(o.save), 250 + strlen(".safetensors"));
+    memcpy(name + 250, "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 54);
+    ck_assert(!options_parse(&o, 1, argv, &error));
+    assert_error_line(error, "name is too long");
 }
 END_TEST
 
@@ -360,6 +432,11 @@ Suite *options_suite(void) {
     tcase_add_test(bad, steps_are_whole_and_at_least_one);
     tcase_add_test(bad, heads_that_do_not_divide_the_width_are_refused);
     tcase_add_test(bad, testing_and_resuming_exclude_each_other);
+    tcase_add_test(bad, two_tasks_at_once_are_refused);
+    tcase_add_test(bad, an_option_that_would_be_ignored_is_refused);
+    tcase_add_test(bad, all_labels_smoothed_away_are_refused);
+    tcase_add_test(good, an_option_given_twice_is_remembered);
+    tcase_add_test(good, a_program_of_any_name_names_its_files);
     TCase *merging = add_case(suite, "going on");
     tcase_add_test(merging, a_run_that_goes_on_has_the_checkpoints_settings);
     tcase_add_test(merging, what_the_command_line_says_anew_is_taken);

@@ -101,8 +101,9 @@ START_TEST(every_setting_comes_back_from_its_text) {
 END_TEST
 
 START_TEST(what_is_no_number_is_refused_by_every_setting) {
-    const char *bad[] = {"",      "abc", "1x", "--1", "nan",  "inf", "-inf",
-                         "1e999", "1,5", "0x", "1 2", "-1e9", "1e30"};
+    const char *bad[] = {"",     "abc",   "1x",  "--1", "nan", "inf",
+                         "-inf", "1e999", "1,5", "0x",  "1 2", "-1e9",
+                         "1e30", "0x1",   " 1",  "1 ",  "1e",  "1e-999"};
     for (int i = 0; i < settings_count(); i++) {
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
             Settings s = settings_default();

@@ -40,6 +40,9 @@ static real rstd_of(const real *x, real mean, int D) {
     for (int j = 0; j < D; j++) {
         sum += (x[j] - mean) * (x[j] - mean);
     }
+    if (isinf(sum)) {
+        return (real)NAN; /* 1 / infinity would make a row of zeros, like a result */
+    }
     return R(1) / real_sqrt(sum / (real)D + R(LAYER_NORM_EPSILON));
 }
 /* end of exercise 4.2 */

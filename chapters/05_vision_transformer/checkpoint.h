@@ -20,7 +20,7 @@ typedef struct {
     long train_images; /* how many the run was trained on */
     double mean, deviation;
     double checksum;  /* Dataset's; -1: the file is older than that */
-    double last_loss; /* of step `step`, as the log has it; -1: the same */
+    double last_loss; /* of step `step`; -1: the same */
 } CheckpointInfo;
 
 /* checkpoint_can_save: false, and why, if there is no writing there: asked before a

@@ -44,7 +44,7 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
         !regular_file_beside(target, ".lock", lock->path, error)) {
         return false;
     }
-    for (;;) {
+    for (int tries = 0; tries < 100; tries++) {
         struct stat status;
         lock->fd = open(lock->path,
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
@@ -59,9 +59,11 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
         }
         if (still_there(lock)) {
             strcpy(at_signal, lock->path);
+            new_file_sweep(path); /* nobody else writes it */
             return true;
         }
         close(lock->fd);
+        lock->fd = -1;
     }
     if (lock->fd >= 0) {
         close(lock->fd);

@@ -163,9 +163,9 @@ static bool check_steps(Plan *p, const Options *o, Error *error) {
     p->finished = done >= total || done == o->max_steps;
     if (p->finished && strcmp(o->save, o->resume) != 0) {
         return error_set(error,
-                         "%s is finished (step %ld of %ld): there is nothing to train, "
+                         "%s has all %ld steps behind it: there is nothing to train, "
                          "and to --save",
-                         o->resume, done, total);
+                         o->resume, done);
     }
     return true;
 }

@@ -1,11 +1,11 @@
 /* plan_notes.c: what a run's settings and its log amount to. See plan.h. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "number.h"
 #include "plan.h"
+#include "progress.h"
 
 /* ---- the log that a run goes on with ------------------------------------------ */
 
@@ -36,9 +36,10 @@ static bool read_line(char *line, double field[7]) {
 static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     char line[256];
     *end = (LogEnd){0};
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        return errno == ENOENT || error_set(error, "%s: %s", path, strerror(errno));
+    Error no_file;
+    FILE *file = regular_file_open(path, &no_file);
+    if (!file) { /* a new one, or a device: a log without lines */
+        return progress_can_log(path, error);
     }
     const bool empty = !fgets(line, sizeof line, file);
     const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
@@ -71,7 +72,7 @@ bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *er
                          o->log, end.step, end.rate, o->resume, rate);
     }
     if (end.step == p->info.step && p->info.last_loss >= 0 &&
-        fabs(end.loss - p->info.last_loss) > 1e-9) {
+        fabs(end.loss - p->info.last_loss) > 1e-6 + 1e-9 * fabs(end.loss)) {
         return error_set(error,
                          "%s is another run's log: its loss of step %ld is %.6f, %s "
                          "had %.6f; give another --log",
@@ -82,18 +83,31 @@ bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *er
 
 /* ---- notes: going on ---------------------------------------------------------- */
 
+/* A setting's value for people: "post", "0.003". */
+static const char *shown(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
+    double number = -1;
+    settings_get(settings, i, text);
+    if (!number_read(text, &number) || number < 0) {
+        return "the default"; /* -1: flip, warm-up */
+    }
+    const char *word = options_word(settings_name(i), (int)fmin(number, 99));
+    if (!word && strpbrk(text, ".e")) {
+        snprintf(text, SETTINGS_TEXT, "%.10g", number);
+    }
+    return word ? word : text;
+}
+
 /* Each setting that is another from here on. */
 static void note_changes(const Plan *p, const Trainer *t) {
     Trainer before = *t;
     before.settings = p->info.settings;
     for (int i = 0; i < settings_count(); i++) {
         char was[SETTINGS_TEXT], is[SETTINGS_TEXT];
-        double old, new;
-        settings_get(&p->info.settings, i, was);
-        settings_get(&p->settings, i, is);
-        if (strcmp(was, is) != 0 && number_read(was, &old) && number_read(is, &new)) {
-            printf("note: %s is %.10g from here on, it was %.10g\n", settings_name(i),
-                   new, old);
+        const char *old = shown(&p->info.settings, i, was);
+        const char *new = shown(&p->settings, i, is);
+        if (strcmp(old, new) != 0) {
+            printf("note: %s is %s from here on, it was %s\n", settings_name(i), new,
+                   old);
         }
     }
     const double was = trainer_rate(&before, t->step);
@@ -162,7 +176,7 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     const int left_over = train->count % s->batch;
     note_rate(t);
     if (o->max_steps > trainer_total_steps(t)) {
-        printf("note: the run has %ld steps: --steps %ld doesn't make it longer\n",
+        printf("note: the run ends with step %ld: --steps %ld doesn't make it longer\n",
                trainer_total_steps(t), o->max_steps);
     }
     if (left_over > train->count / 10) {
@@ -173,6 +187,10 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     if (s->dropout > 0.9) {
         printf("note: dropout %g leaves %.3g%% of what it is applied to\n", s->dropout,
                100 * (1 - s->dropout));
+    }
+    if (2 * s->shift >= train->width || 2 * s->shift >= train->height) {
+        printf("note: --shift %d leaves little of many images of %dx%d in sight\n",
+               s->shift, train->height, train->width);
     }
     if (vit_patches(&s->model) == 1) {
         printf(

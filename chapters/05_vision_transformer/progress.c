@@ -45,9 +45,8 @@ static long header_bytes(FILE *file) {
     return part && getc(file) == EOF ? 0 : -1;
 }
 
-/* After the header: how many bytes of the log are kept, up to `step`; -1 and an error
- * if they aren't this run's. What isn't a line may stand at the end only, where a run
- * was killed. */
+/* After the header: how many bytes of the log are kept, up to `step`. What isn't a line
+ * may stand at the end only, where a run was killed: else -1 and an error. */
 static long kept_bytes(Progress *p, long step, Error *error) {
     char line[256];
     long kept = ftell(p->csv), last = 0;
@@ -66,24 +65,21 @@ static long kept_bytes(Progress *p, long step, Error *error) {
                   p->csv_path, last);
         return -1;
     }
-    if (last > 0 && last < step) {
-        error_set(error,
-                  "%s: another run's log: it ends with step %ld, the checkpoint is of "
-                  "step %ld; give another --log",
-                  p->csv_path, last, step);
-        return -1;
-    }
     return kept;
+}
+
+static bool not_a_log(const char *path, Error *error) {
+    return error_set(error,
+                     "%s: can't be written: what is there is no log of a run; "
+                     "remove it, or give another --log",
+                     path);
 }
 
 /* Make the log ready for the lines after `step`: it is cut, never written again. */
 static bool cut_log(Progress *p, long step, Error *error) {
     long kept = header_bytes(p->csv);
     if (kept < 0) {
-        return error_set(error,
-                         "%s: can't be written: what is there is no log of a run; "
-                         "remove it, or give another --log",
-                         p->csv_path);
+        return not_a_log(p->csv_path, error);
     }
     kept = step == 0 ? 0 : kept > 0 ? kept_bytes(p, step, error) : 0;
     if (kept < 0) {
@@ -105,31 +101,50 @@ static bool is_device(const char *path) {
     return stat(path, &status) == 0 && S_ISCHR(status.st_mode);
 }
 
+/* For lines to be added; NULL and an error if that can't be. */
+static FILE *open_for_lines(const char *path, int flags, Error *error) {
+    const int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags, 0666);
+    FILE *file = fd >= 0 ? fdopen(fd, "r+") : NULL;
+    if (!file) {
+        error_set(error, "%s: can't be written: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return file;
+}
+
 bool progress_can_log(const char *path, Error *error) {
-    return is_device(path) || regular_file_writable(path, error);
+    if (is_device(path)) {
+        return true;
+    }
+    if (!regular_file_writable(path, error)) {
+        return false;
+    }
+    if (access(path, F_OK) != 0) {
+        return new_file_possible(path, error);
+    }
+    FILE *file = open_for_lines(path, 0, error);
+    const bool ok = file && file_lock_take(fileno(file), path, error) &&
+                    (header_bytes(file) >= 0 || not_a_log(path, error));
+    if (file) {
+        fclose(file);
+    }
+    return ok;
 }
 
 static bool open_log(Progress *p, long step, Error *error) {
-    struct stat status;
-    if (!progress_can_log(p->csv_path, error)) {
-        return false;
-    }
-    const int fd =
-        open(p->csv_path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
-    p->csv = fd >= 0 ? fdopen(fd, "r+") : NULL;
-    if (!p->csv || fstat(fd, &status) != 0) {
-        error_set(error, "%s: %s", p->csv_path, strerror(errno));
-        if (fd >= 0 && !p->csv) {
-            close(fd);
-        }
+    if (!progress_can_log(p->csv_path, error) ||
+        !(p->csv = open_for_lines(p->csv_path, O_CREAT, error))) {
         return false;
     }
     file_limit_is_an_error();
-    if (!S_ISREG(status.st_mode)) {
+    if (is_device(p->csv_path)) {
         fputs(csv_header, p->csv);
         return progress_sync(p, error);
     }
-    return file_lock_take(fd, p->csv_path, error) && cut_log(p, step, error);
+    return file_lock_take(fileno(p->csv), p->csv_path, error) &&
+           cut_log(p, step, error);
 }
 
 bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *error) {

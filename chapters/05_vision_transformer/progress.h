@@ -27,7 +27,7 @@ typedef struct {
 double wall_seconds(void);
 
 /* progress_can_log: false if the log can't be written: a folder, a pipe, a file of
- * another kind. A device like /dev/null can. */
+ * another kind, a log that another process writes. A device like /dev/null can. */
 bool progress_can_log(const char *csv_path, Error *error);
 
 /*

@@ -78,12 +78,30 @@ static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
     return logged ? RUN_DONE : RUN_UNLOGGED;
 }
 
+/* What is saved must be worth testing. */
+static bool check_logits(const Trainer *t, const Evaluation *e, Error *error) {
+    Error why;
+    return evaluation_check(e, &why) ||
+           error_set(error,
+                     "after step %ld: %.300s; nothing was saved since the last epoch",
+                     t->step, why.text);
+}
+
+/* The same by a few images, for a run that stops between two epochs. */
+static bool check_few(const Run *r, Trainer *t, Error *error) {
+    ImageSet few = r->dataset->test;
+    Evaluation evaluation;
+    few.count = few.count < t->settings.batch ? few.count : t->settings.batch;
+    r->engine->evaluate(t, r->dataset, &few, &evaluation);
+    return check_logits(t, &evaluation, error);
+}
+
 /* After each epoch: test, tell, save. */
 static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
     Evaluation evaluation;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return RUN_FAILED; /* the last epoch's checkpoint stays */
+    if (!check_logits(t, &evaluation, error)) {
+        return RUN_FAILED;
     }
     progress_epoch(progress, t, &evaluation);
     return save(r, t, progress, error);
@@ -136,48 +154,41 @@ static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *e
     return RUN_DONE;
 }
 
-/* No two runs write one checkpoint, and a run's two files are two. */
-static bool open_files(const Run *r, const Trainer *t, Progress *progress,
-                       FileLock *lock, Error *error) {
-    const Options *o = r->options;
-    if (!file_lock_beside(lock, o->save, error)) {
-        return false;
+/* Whatever ended the steps, but numbers that are none: what they made is saved. */
+static RunEnd end_run(const Run *r, Trainer *t, Progress *progress, RunEnd end,
+                      Error *error) {
+    Error why;
+    if (end != RUN_FAILED && !check_few(r, t, error)) {
+        end = RUN_FAILED;
     }
-    if (!progress_begin(progress, t, o->log, error)) {
-        file_lock_release(lock);
-        return false;
+    if (end != RUN_FAILED) {
+        const RunEnd saved = save(r, t, progress, &why);
+        if (saved != RUN_DONE) {
+            *error = why;
+            end = saved;
+        }
     }
-    return true;
+    if (!progress_end(progress, &why) && (end == RUN_DONE || end == RUN_STOPPED)) {
+        *error = why;
+        end = RUN_UNLOGGED;
+    }
+    return end;
 }
 
 static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
     const Options *o = r->options;
     Progress progress;
-    FileLock lock;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
-    if (!open_files(r, t, &progress, &lock, error)) {
+    stop_later(true);
+    if (!progress_begin(&progress, t, o->log, error)) {
+        stop_later(false);
         return false;
     }
-    stop_watch();
     RunEnd end = train_steps(r, t, &progress, error);
-    if (end != RUN_FAILED) {
-        Error save_error;
-        const RunEnd saved = save(r, t, &progress, &save_error);
-        if (saved != RUN_DONE) {
-            *error = save_error;
-            end = saved;
-        }
-    }
-    Error log_error;
-    if (!progress_end(&progress, &log_error) && end != RUN_FAILED &&
-        end != RUN_UNLOGGED) {
-        *error = log_error;
-        end = RUN_UNLOGGED;
-    }
-    file_lock_release(&lock);
-    stop_unwatch();
-    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked());
+    end = end_run(r, t, &progress, end, error);
+    stop_later(false);
+    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked() != 0);
     return end == RUN_DONE || end == RUN_STOPPED;
 }
 
@@ -186,9 +197,12 @@ static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
 /* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
 static bool report(const Run *r, Trainer *t, Error *error) {
     Evaluation evaluation;
+    Error why;
     r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, error)) {
-        return false;
+    if (!evaluation_check(&evaluation, &why)) {
+        return error_set(error, "%.150s: %.300s",
+                         r->options->eval ? r->options->eval : r->options->save,
+                         why.text);
     }
     gallery_classes(r->dataset, &evaluation);
     if (r->engine->download) {
@@ -248,8 +262,9 @@ static int complain(const Options *o, const Error *error, int status) {
     return status;
 }
 
-/* Everything that may stand in the way of the run: an exit status. */
-static int get_ready(const Run *r, Trainer *t, Error *error) {
+/* Everything that may stand in the way of the run: an exit status. From here on no other
+ * run can write the checkpoint, if this one will. */
+static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
     const Plan *p = r->plan;
     if (p->from && !checkpoint_load(p->from, t, error)) {
         return 1;
@@ -262,6 +277,9 @@ static int get_ready(const Run *r, Trainer *t, Error *error) {
         return 2;
     }
     if (trains && t->step > 0 && !plan_check_log(p, r->options, t, error)) {
+        return 1;
+    }
+    if (trains && !file_lock_beside(lock, r->options->save, error)) {
         return 1;
     }
     if (r->engine->upload) {
@@ -284,12 +302,13 @@ static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
                        Lesson *lesson) {
     static Trainer trainer;
     const Run r = {o, engine, plan, &plan->dataset};
+    FileLock lock = {.fd = -1};
     Error error;
     bool stopped = false;
     if (!engine->make(&trainer, &plan->settings, plan->dataset.train.count, &error)) {
         return complain(o, &error, 1);
     }
-    int status = get_ready(&r, &trainer, &error);
+    int status = get_ready(&r, &trainer, &lock, &error);
     if (status != 0) {
         complain(o, &error, status);
     } else if ((status = lesson(o)) != 0) {
@@ -302,6 +321,7 @@ static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
     } else {
         status = failed_checks(o);
     }
+    file_lock_release(&lock);
     engine->free(&trainer);
     return status;
 }
@@ -310,6 +330,7 @@ int run(const Options *o, const Engine *engine, Lesson *lesson) {
     Plan plan;
     Error error;
     file_limit_is_an_error();
+    stop_watch();
     const int status = plan_make(&plan, o, &error);
     if (status != 0) {
         return complain(o, &error, status);

@@ -48,8 +48,7 @@ static bool read_place(json_t *entry, Place *place) {
     place->begin = json_integer_value(begin);
     place->end = json_integer_value(end);
     return json_is_integer(begin) && json_is_integer(end) && place->begin >= 0 &&
-           place->end >= place->begin && place->end == json_integer_value(end) &&
-           place->begin == json_integer_value(begin) &&
+           place->end >= place->begin &&
            (double)(place->end - place->begin) == count * dtype_bytes(dtype);
 }
 

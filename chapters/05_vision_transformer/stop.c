@@ -2,7 +2,6 @@
 #include "stop.h"
 
 #include <signal.h>
-#include <stddef.h>
 #include <time.h>
 
 #include "file_lock.h"
@@ -10,11 +9,11 @@
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
-static volatile sig_atomic_t asked;
+static volatile sig_atomic_t later, asked;
 static struct timespec first;
 
 /* A program that passes a Ctrl-C on sends it twice within a moment: one Ctrl-C. */
-static int a_moment_ago(void) {
+static bool a_moment_ago(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     const double seconds = (double)(now.tv_sec - first.tv_sec) +
@@ -22,21 +21,21 @@ static int a_moment_ago(void) {
     return seconds < 0.1;
 }
 
-static void ask_to_stop(int signal_number) {
-    if (!asked) {
+static void handle(int signal_number) {
+    if (later && !asked) {
         clock_gettime(CLOCK_MONOTONIC, &first);
         asked = signal_number;
-    } else if (signal_number == SIGINT && !a_moment_ago()) {
+    } else if (!later || (signal_number == SIGINT && !a_moment_ago())) {
         new_file_drop_at_signal();
         file_lock_drop_at_signal();
-        signal(SIGINT, SIG_DFL);
-        raise(SIGINT); /* comes when this handler has returned */
+        signal(signal_number, SIG_DFL);
+        raise(signal_number); /* comes when this handler has returned */
     }
 }
 
 /* SA_RESTART: what is being written when a signal comes is written to its end. */
 void stop_watch(void) {
-    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART}, old;
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART}, old;
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < WATCHED; i++) {
         if (sigaction(watched[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
@@ -45,15 +44,10 @@ void stop_watch(void) {
     }
 }
 
-int stop_asked(void) {
-    return asked;
+void stop_later(bool on) {
+    later = on;
 }
 
-void stop_unwatch(void) {
-    struct sigaction now;
-    for (int i = 0; i < WATCHED; i++) {
-        if (sigaction(watched[i], NULL, &now) == 0 && now.sa_handler == ask_to_stop) {
-            signal(watched[i], SIG_DFL);
-        }
-    }
+int stop_asked(void) {
+    return asked;
 }

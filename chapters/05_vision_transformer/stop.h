@@ -7,14 +7,18 @@
 #ifndef STOP_H
 #define STOP_H
 
-/* stop_watch: from now on. A second Ctrl-C ends the program at once; so does nothing
- * else, because `timeout` and terminals send their signal twice. */
+#include <stdbool.h>
+
+/* stop_watch: from now on a signal that ends the program takes its temporary files and
+ * its lock away first. */
 void stop_watch(void);
 
-/* stop_asked: the signal's number, 0 while there was none. */
-int stop_asked(void);
+/* stop_later: while this is on, a signal is noted only: the run will look, and save. A
+ * second Ctrl-C ends the program at once; nothing else does, because `timeout` and
+ * terminals send their signal twice. */
+void stop_later(bool on);
 
-/* stop_unwatch: what is left to do needs no care: signals end the program again. */
-void stop_unwatch(void);
+/* stop_asked: the number of the signal that was noted, 0 while there was none. */
+int stop_asked(void);
 
 #endif

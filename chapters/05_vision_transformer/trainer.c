@@ -272,13 +272,13 @@ bool evaluation_check(const Evaluation *e, Error *error) {
     if (e->undecided > 0) {
         return error_set(error,
                          "%ld of %ld test images have no finite logits: the weights "
-                         "are too large; try a lower --lr",
+                         "are too large, train with a lower --lr",
                          e->undecided, e->count);
     }
     if (!isfinite(e->loss)) {
         return error_set(error,
                          "the mean loss of %ld test images is %g: the weights are too "
-                         "large; try a lower --lr",
+                         "large, train with a lower --lr",
                          e->count, fabs(e->loss)); /* a NaN without its sign */
     }
     return true;

@@ -38,7 +38,7 @@ typedef struct {
     int order_count;
     long order_epoch; /* which epoch it is of; -1: none yet */
     long step;        /* steps done */
-    double last_loss; /* of the last of them, as the log has it: run.c */
+    double last_loss; /* of the last of them: run.c */
 } Trainer;
 
 typedef struct {
@@ -52,7 +52,7 @@ typedef struct {
 typedef struct {
     long count, correct;
     long undecided; /* images whose logits name no class (argmax_row) */
-    double loss;                                      /* mean, without smoothing */
+    double loss;    /* mean, without smoothing */
     long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
 } Evaluation;
 

@@ -18,6 +18,8 @@
  */
 #include "gpu_layer_norm.h"
 
+#include <float.h>
+
 #include "gpu_kernel.h"
 #include "layer_norm.h"
 
@@ -31,6 +33,14 @@ static __forceinline__ __device__ int my_row(void) {
 }
 
 /* ---- forward --------------------------------------------------------------------- */
+
+/* From the sum of D squares. Where it is beyond float: NaN, since 1 / infinity would make
+ * a row of zeros, which look like a result. */
+static __forceinline__ __device__ float rstd_of(float squares, int D) {
+    const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
+    return squares <= FLT_MAX ? 1.0f / sqrtf(squares / static_cast<float>(D) + epsilon)
+                              : NAN;
+}
 
 static __global__ void forward_naive(const float *X, const float *gamma,
                                      const float *beta, float *mean, float *rstd,
@@ -48,8 +58,7 @@ static __global__ void forward_naive(const float *X, const float *gamma,
     for (int j = 0; j < D; j++) {
         squares += (x[j] - mu) * (x[j] - mu);
     }
-    const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
-    const float r = 1.0f / sqrtf(squares / static_cast<float>(D) + epsilon);
+    const float r = rstd_of(squares, D);
     for (int j = 0; j < D; j++) {
         y[j] = gamma[j] * ((x[j] - mu) * r) + beta[j];
     }
@@ -73,8 +82,7 @@ static __global__ void forward_warp(const float *X, const float *gamma,
     for (int j = lane; j < D; j += 32) {
         squares += (x[j] - mu) * (x[j] - mu);
     }
-    const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
-    const float r = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(D) + epsilon);
+    const float r = rstd_of(warp_sum(squares), D);
     for (int j = lane; j < D; j += 32) {
         y[j] = gamma[j] * ((x[j] - mu) * r) + beta[j];
     }
@@ -108,8 +116,7 @@ static __global__ void forward_one_pass(const float *X, const float *gamma,
         mine[k] -= mu;
         squares += lane + 32 * k < D ? mine[k] * mine[k] : 0.0f;
     }
-    const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
-    const float r = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(D) + epsilon);
+    const float r = rstd_of(warp_sum(squares), D);
 #pragma unroll
     for (int k = 0; k < N; k++) {
         const int j = lane + 32 * k;

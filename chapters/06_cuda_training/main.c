@@ -16,6 +16,7 @@
 #include "made_up_run.h"
 #include "options.h"
 #include "output.h"
+#include "regular_file.h"
 #include "report.h"
 #include "run.h"
 
@@ -163,7 +164,7 @@ static bool parse(int argc, char **argv, Options *options, Error *error) {
 /* The other files that it writes: asked before anything is printed. */
 static bool can_write(const Options *options, Error *error) {
     return (!own.csv || output_can_write(own.csv, error)) &&
-           (!options->dump || output_can_write(options->dump, error));
+           (!options->dump || new_file_possible(options->dump, error));
 }
 
 static int complain(const Error *error, int status) {

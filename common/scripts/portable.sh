@@ -58,6 +58,12 @@ within() (
     exit "$status"
 )
 
+# sha256_of FILE: by whichever program there is; nothing without one.
+sha256_of() {
+    { sha256sum <"$1" || shasum -a 256 <"$1" || openssl dgst -sha256 <"$1" |
+        sed 's/.* //'; } 2>/dev/null | cut -d ' ' -f 1 | head -n 1
+}
+
 # now: seconds, with digits after the point where date has them.
 now() {
     date +%s.%N | sed 's/\.%*N$//'

@@ -1,6 +1,7 @@
 #!/bin/sh
-# setup.sh [GROUP...]: install what is missing of the groups build, test and plots; without
-# a name, of all. This and `make setup`, which runs it, are all that installs packages.
+# setup.sh [GROUP...]: install what is missing of the groups build, test, plots and lint;
+# without a name, of the first three. This and `make setup`, which runs it, are all that
+# installs packages.
 #
 # Debian and Ubuntu, as root or through sudo. Asks nothing of the network when
 # nothing is missing. Where it can't install, it prints the line to type.
@@ -39,8 +40,13 @@ for group in "$@"; do
     plots)
         want 'command -v gnuplot' gnuplot-nox
         ;;
+    lint)
+        for tool in clang-format clang-tidy cppcheck shellcheck; do
+            want "command -v $tool" "$tool"
+        done
+        ;;
     *)
-        echo "setup: unknown group $group: it is build, test or plots" >&2
+        echo "setup: unknown group $group: it is build, test, plots or lint" >&2
         exit 2
         ;;
     esac

@@ -116,8 +116,14 @@ missing() {
     done
 }
 
+studies | while IFS='|' read -r _ names _; do
+    for name in $names; do
+        for seed in $SEEDS; do echo "$name seed $seed"; done
+    done
+done | grep -qE -e "$wanted" || { echo "studies: no run fits $wanted" >&2; exit 2; }
 scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 missing >"$scratch/runs"
 echo "studies: $(wc -l <"$scratch/runs") runs to do, $CORES at once, into $results"
+[ -s "$scratch/runs" ] || exit 0 # GNU's xargs would begin one without a name
 xargs -P "$CORES" -n 2 sh "$0" --one "$results" "$scratch" <"$scratch/runs"

@@ -16,7 +16,7 @@
 FILE *answers_on_stdout(void);
 
 /* threads_rest: wait until this process uses no processor any more; false if it still
- * does after a few seconds. */
+ * does after 1.5 s. */
 bool threads_rest(void);
 
 /* answer: one line (printf's format) once the threads are at rest; "failed ..." if they

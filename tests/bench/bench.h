@@ -18,11 +18,12 @@ enum { ALL_PARTS = 63, SWEEPS = PART_BATCH | PART_TOKENS, MAX_ROUNDS = 99 };
 typedef enum { EAGER, COMPILE, FLAVOURS } Flavour;
 
 typedef struct {
-    int rounds;       /* medians are of so many */
-    double seconds;   /* a burst of a child */
-    double matmul_ms; /* a burst of products */
-    bool quick;       /* only small things, of each kind one */
-    unsigned parts;   /* of Part */
+    int rounds;        /* medians are of so many */
+    double seconds;    /* a burst of a child */
+    double matmul_ms;  /* a burst of products */
+    double patience_s; /* a peer that is silent for longer has failed */
+    bool quick;        /* only small things, of each kind one */
+    unsigned parts;    /* of Part */
     bool model[BENCH_MODELS];
     bool pytorch[FLAVOURS]; /* still in the race */
     bool help;

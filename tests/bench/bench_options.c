@@ -2,9 +2,9 @@
 #include "bench_options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "peer.h"
 
 static const struct {
@@ -62,7 +62,7 @@ static bool add_model(Bench *bench, const char *name) {
 static bool add_all(Bench *bench, const char *option, const char *list,
                     bool (*add)(Bench *, const char *), Error *error) {
     char copy[128];
-    if (*list == '\0' || strlen(list) >= sizeof copy) {
+    if (list[strspn(list, ",")] == '\0' || strlen(list) >= sizeof copy) {
         return error_set(error, "%s wants names, with commas between them", option);
     }
     snprintf(copy, sizeof copy, "%s", list);
@@ -78,9 +78,7 @@ static bool add_all(Bench *bench, const char *option, const char *list,
 
 static bool read_number(const char *option, const char *text, double least, double most,
                         double *number, Error *error) {
-    char *end;
-    *number = strtod(text, &end);
-    if (end == text || *end != '\0' || !(*number >= least) || !(*number <= most)) {
+    if (!number_read(text, number) || !(*number >= least) || !(*number <= most)) {
         return error_set(error, "%s can't be \"%.40s\": want %g to %g", option, text,
                          least, most);
     }
@@ -108,7 +106,7 @@ static bool set_value(Bench *bench, const char *option, const char *value,
         return read_number(option, value, 0.001, 60, &bench->seconds, error);
     }
     if (strcmp(option, "--patience") == 0) {
-        return read_number(option, value, 0.1, 86400, &peer_patience_s, error);
+        return read_number(option, value, 0.1, 86400, &bench->patience_s, error);
     }
     if (!read_number(option, value, 1, MAX_ROUNDS, &number, error)) {
         return false;
@@ -144,8 +142,11 @@ static void fill_in(Bench *bench) {
 
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {
     bool quick = false;
-    *bench =
-        (Bench){.rounds = 5, .seconds = 1, .matmul_ms = 20, .pytorch = {true, true}};
+    *bench = (Bench){.rounds = 5,
+                     .seconds = 1,
+                     .matmul_ms = 20,
+                     .patience_s = 600,
+                     .pytorch = {true, true}};
     for (int i = 1; i < argc; i++) { /* first, so that others can refine it */
         quick = quick || strcmp(argv[i], "--quick") == 0;
     }

@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "matmul_bench.h"
 #include "ours.h"
+#include "output.h"
 #include "peer.h"
 #include "products.h"
 #include "sweep_bench.h"
@@ -97,8 +98,9 @@ int main(int argc, char **argv) {
     }
     if (bench.help) {
         bench_options_help();
-        return 0;
+        return output_end("bench", 0);
     }
+    peer_patience_s = bench.patience_s;
     peers_end_with_us();
     find_programs(&bench, argv[0]);
     machine_print();
@@ -108,13 +110,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: %s\n", error.text);
         return 1;
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "bench: could not write all of the output\n");
-        return 1;
-    }
     if (bench.failures > 0) {
         fprintf(stderr, "bench: %d comparison%s failed, named above, and left out\n",
                 bench.failures, bench.failures == 1 ? "" : "s");
     }
-    return bench.failures > 0;
+    return output_end("bench", bench.failures > 0);
 }

@@ -262,9 +262,7 @@ static bool answer_go(Job *job, FILE *to, double seconds) {
 
 static int serve(Job *job, FILE *to, double base_mb) {
     char line[80];
-    double seconds, taken;
-    long images;
-    burst(job, 0.3, &images, &taken);
+    double seconds;
     bool ok = answer(to, "ready");
     while (ok && fgets(line, sizeof line, stdin)) {
         if (strcmp(line, "quit\n") == 0) {

@@ -3,7 +3,7 @@
  * Whoever is compared has a process of its own, so that no library's threads are in
  * another's way.
  *
- * They talk in lines. The child sets up, warms up and says "ready WORDS"; or
+ * They talk in lines. The child sets up, and says "ready WORDS"; or
  * "skipped WHY" if what it needs isn't there. Then it answers what it is asked:
  *
  *     go SECONDS     computes for so long or a little longer: "COUNT SECONDS", how much

@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "dump.h"
+#include "number.h"
+#include "output.h"
 #include "safetensors.h"
 
 typedef struct {
@@ -248,10 +250,13 @@ static int verdict(const Comparison *c) {
 }
 
 int main(int argc, char **argv) {
-    Comparison c = {.tolerance = argc == 4 ? atof(argv[3]) : 0};
+    Comparison c = {.tolerance = 0};
     Error error;
+    if (!output_begin("compare")) {
+        return 2;
+    }
     if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2] ||
-        (argc == 4 && !(c.tolerance > 0))) {
+        (argc == 4 && !(number_read(argv[3], &c.tolerance) && c.tolerance > 0))) {
         fprintf(stderr, "usage: make compare A=mine.safetensors B=theirs.safetensors "
                         "[TOL=1e-5]\n");
         return 2;
@@ -271,5 +276,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "compare: %s\n", error.text);
         return 2;
     }
-    return verdict(&c);
+    /* 1 is "they differ": where the verdict could not be written, 2. */
+    const int status = verdict(&c);
+    return output_end("compare", 0) == 0 ? status : 2;
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # gpu_report.sh MAKE FOLDER: everything that can be known of a GPU, in one command: every
 # kernel's tests, compute-sanitizer, a short training beside chapter 5, the time of every
-# rung of every ladder beside cuBLASLt and the card's limits, training beside PyTorch.
+# rung of every ladder beside cuBLASLt and the card's limits, training beside PyTorch, eager
+# and compiled (torch.compile, bf16 by autocast, AdamW in one kernel).
 # Writes FOLDER/gpu_report.md, with the raw output of each part, and the numbers as CSV.
 #
 # Called by `make gpu-report`, in the repository's root. Where there is no nvcc or no card
@@ -10,12 +11,13 @@
 #   REHEARSE=1   run on cuda_on_cpu, at sizes of a few hundred numbers, to see that the
 #                report is put together: its title says that no number in it is a GPU's
 #   SECONDS_EACH=300   no part may take longer
+#   PYTHON=FILE        the Python that has PyTorch; else python3 and /usr/bin/python3 are asked
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/../../common/scripts/portable.sh"
 make=$1
 folder=$2
-: "${PYTHON:=python3}" "${REHEARSE:=}" "${SECONDS_EACH:=300}"
+: "${PYTHON:=}" "${REHEARSE:=}" "${SECONDS_EACH:=300}"
 
 not_run() {
     echo "NOT RUN: make gpu-report: $1. Nothing was measured, nothing written."
@@ -192,19 +194,56 @@ bench() {
         ${REHEARSE:+$small} --csv "$parts/bench.csv"
     [ -f "$parts/bench.csv" ] && sed "s/^/chapter6,$1,$2,/" "$parts/bench.csv" >>"$training"
 }
-# peer MODEL BATCH STEPS PRECISION OPTIONS...
+# peer MODEL BATCH STEPS HOW OPTIONS...: PyTorch; HOW is fp32, tf32, or compiled_ and one of
+# tf32 and bf16.
 peer() {
-    model=$1 batch=$2 steps=$3 precision=$4
+    model=$1 batch=$2 steps=$3 how=$4
     shift 4
-    part "PyTorch eager, $model, $precision" "$PYTHON" tests/reference/pytorch_vit.py \
-        --device cuda --made-up --batch "$batch" --steps "$steps" --rounds 7 "$@"
-    sed -n 's/^pytorch .* train \([0-9]*\) img.*/\1/p' "$parts/out" | while read -r speed; do
-        echo "pytorch,$precision,sdpa,$model,,$batch,,$speed,," >>"$training"
+    case $how in
+    *tf32) set -- "$@" --tf32 ;;
+    *bf16) set -- "$@" --bf16 ;;
+    esac
+    case $how in
+    compiled_*)
+        set -- "$@" --compile
+        title="PyTorch compiled, $model, ${how#compiled_}"
+        ;;
+    *) title="PyTorch eager, $model, $how" ;;
+    esac
+    part "$title" "$python" tests/reference/pytorch_vit.py --device $device \
+        --made-up --batch "$batch" --steps "$steps" --rounds 7 "$@"
+    [ "$status" -ne 0 ] ||
+        sed -n 's/^pytorch .* train \([0-9]*\) img.*/\1/p' "$parts/out" | while read -r speed; do
+            echo "pytorch,$how,sdpa,$model,,$batch,,$speed,," >>"$training"
+        done
+}
+# The Python that has PyTorch: the user's, or the first that has it. Debian's is in
+# /usr/bin, even where another is the first in PATH.
+device=cuda
+[ -z "$REHEARSE" ] || device=cpu
+python=
+for one in ${PYTHON:-python3 /usr/bin/python3}; do
+    "$one" - $device <<'END' 2>/dev/null && { python=$one; break; }
+import sys
+import torch
+sys.exit(sys.argv[1] == "cuda" and not torch.cuda.is_available())
+END
+done
+eager="fp32 tf32" compiled="compiled_tf32 compiled_bf16"
+if [ -n "$python" ] && ! "$python" -c 'import torch; torch.compile' 2>/dev/null; then
+    left_out "PyTorch compiled" "this PyTorch has no torch.compile"
+    compiled=
+fi
+peers_of_all() { # the models of `bench this`, S/4 and B/16
+    for how in $eager $compiled; do
+        peer this 512 16 "$how"
+        peer S/4 256 16 "$how" --size 32 --channels 3 --dim 384 --depth 12 --heads 6 --mlp 1536
+        peer B/16 64 4 "$how" --size 224 --channels 3 --patch 16 --dim 768 --depth 12 \
+            --heads 12 --mlp 3072 --classes 1000
     done
 }
 if [ -n "$REHEARSE" ]; then
     bench this 2 1 vectorised fused
-    left_out "PyTorch" "this is a rehearsal"
 else
     for matmul in vectorised cublas cublas_tf32; do
         ./chapter6 --help | grep -q -- "--matmul NAME .* $matmul\\b" || continue
@@ -214,22 +253,17 @@ else
     done
     bench S/4 256 8 cublas_tf32 materialised
     bench B/16 64 4 cublas_tf32 materialised
-    if "$PYTHON" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-        for precision in fp32 tf32; do
-            tf32=
-            [ "$precision" = fp32 ] || tf32=--tf32
-            # shellcheck disable=SC2086
-            {
-                peer this 512 16 $precision $tf32
-                peer S/4 256 16 $precision $tf32 --size 32 --channels 3 --dim 384 \
-                    --depth 12 --heads 6 --mlp 1536
-                peer B/16 64 4 $precision $tf32 --size 224 --channels 3 --patch 16 --dim 768 \
-                    --depth 12 --heads 12 --mlp 3072 --classes 1000
-            }
-        done
-    else
-        left_out "PyTorch" "there is no PyTorch that finds a GPU"
-    fi
+fi
+if [ -z "$python" ]; then
+    [ -z "$REHEARSE" ] && what="PyTorch that finds a GPU" || what=PyTorch
+    left_out "PyTorch" "there is no $what in ${PYTHON:-python3 or /usr/bin/python3}"
+elif [ -n "$REHEARSE" ]; then
+    for how in fp32 $compiled; do
+        # shellcheck disable=SC2086 # options are to be split
+        peer this 2 1 "$how" --warmup 1 --threads 1 $small
+    done
+else
+    peers_of_all
 fi
 
 # ---- what was asked -----------------------------------------------------------------------------
@@ -250,13 +284,21 @@ awk -F, 'NR == 1 { next }
         if ((k, "fused") in ms && (k, "materialised") in ms)
             printf "%-52s fused / materialised    %.2f\n", k, ms[k, "materialised"] / ms[k, "fused"]
     } }' "$folder/gpu_ladders.csv" >>"$report"
-awk -F, 'NR == 1 { next }
-    $1 == "chapter6" && $3 == "fused" { ours[$4, $2] = $8 }
-    $1 == "pytorch" { peer[$4, $2] = $8; if (!($4 in seen)) { seen[$4] = 1; order[++n] = $4 } }
+awk -F, '
+    function ratio(what, a, b) {
+        if (a > 0 && b > 0) printf "training %-8s %-52s %.2f\n", m, what, a / b
+        else printf "training %-8s %-52s not measured\n", m, what
+    }
+    NR == 1 { next }
+    { if (!($4 in seen)) { seen[$4] = 1; order[++n] = $4 } }
+    $1 == "chapter6" && $3 == "fused" { ours[$4, $2] = $8; if ($8 > best[$4]) best[$4] = $8 }
+    $1 == "pytorch" { peer[$4, $2] = $8 }
     END { for (i = 1; i <= n; i++) { m = order[i]
-        printf "training %-8s TF32: ours (cublas_tf32) / PyTorch %.2f    fp32: ours (vectorised) / PyTorch %.2f\n",
-            m, ours[m, "cublas_tf32"] / peer[m, "tf32"], ours[m, "vectorised"] / peer[m, "fp32"] } }' \
-    "$training" >>"$report" 2>/dev/null
+        ratio("fp32: vectorised / PyTorch eager", ours[m, "vectorised"], peer[m, "fp32"])
+        ratio("TF32: cublas_tf32 / PyTorch eager", ours[m, "cublas_tf32"], peer[m, "tf32"])
+        ratio("TF32: cublas_tf32 / PyTorch compiled", ours[m, "cublas_tf32"], peer[m, "compiled_tf32"])
+        ratio("our fastest / PyTorch compiled in bf16", best[m], peer[m, "compiled_bf16"]) } }' \
+    "$training" >>"$report"
 say '```'
 say ""
 say "$failures parts failed."

@@ -221,6 +221,26 @@ static Tensor norm_rows(int D) {
     return X;
 }
 
+/* Squares beyond float have no root: not zeros that look like a row's norm. */
+START_TEST(a_variance_beyond_float_is_nan) {
+    const int D = extreme_sizes[1 + _i];
+    Tensor X = random_tensor('X', SHAPE(3, D)), one = zero_tensor(SHAPE(D));
+    tensor_fill(one, 1);
+    for (int j = 0; j < D; j++) {
+        tensor_row(X, 1)[j] = j % 2 ? -1e25f : 1e25f;
+    }
+    for (int version = 0; version < LAYER_NORM_VERSIONS; version++) {
+        Tensor Y = device_unset(X), m = device_unset(SHAPE(3)), r = device_unset(m);
+        gpu_layer_norm_forward(NULL, version, on_device(X), on_device(one),
+                               on_device(one), m, r, Y);
+        Y = from_device(Y);
+        for (int i = 0; i < 3 * D; i++) {
+            ck_assert_int_eq(isnan(Y.data[i]) != 0, i / D == 1);
+        }
+    }
+}
+END_TEST
+
 static Tensor small_row(int letter, int D) {
     return random_tensor(letter, SHAPE(D));
 }
@@ -359,6 +379,7 @@ Suite *gpu_extremes_suite(void) {
     tcase_add_loop_test(rows, the_loss_and_its_gradient, 0, EXTREME_SIZES);
     tcase_add_loop_test(rows, a_label_that_is_no_class_makes_the_loss_nan, 0, 3);
     tcase_add_loop_test(rows, layer_norm_forward_and_backward, 0, EXTREME_SIZES);
+    tcase_add_loop_test(rows, a_variance_beyond_float_is_nan, 0, EXTREME_SIZES - 1);
     TCase *elements = device_case(suite, "elements and sums");
     tcase_add_loop_test(elements, gelu_and_relu, 0, 2);
     tcase_add_loop_test(elements, sums_keep_a_nan_in_its_column, 0, EXTREME_SIZES);

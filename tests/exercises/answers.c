@@ -9,28 +9,30 @@
 #include "error.h"
 #include "exercise.h"
 #include "grading.h"
+#include "number.h"
 
-/* The line "2.1a = ..." of answers.txt: its text after '=', and which line it is. */
-static bool find_answer(char text[LINE], int *line) {
+/* The lines "2.1a = ..." of answers.txt: how many there are, the text after '=', and
+ * which line it is; -1: the file can't be read. */
+static int find_answer(char text[LINE], int *line) {
     char path[LINE], all[LINE];
-    snprintf(path, sizeof path, "%s/answers.txt", now.work);
-    FILE *file = fopen(path, "r");
-    bool found = false;
-    *line = 0;
-    while (file && !found && fgets(all, sizeof all, file)) {
-        ++*line;
+    const int length = snprintf(path, sizeof path, "%s/answers.txt", now.work);
+    FILE *file = length < LINE ? fopen(path, "r") : NULL;
+    if (!file) {
+        return -1;
+    }
+    int found = 0;
+    for (int number = 1; fgets(all, sizeof all, file); number++) {
         char id[8] = "";
         int at = 0;
-        found = sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
-                strcmp(id, now.asked) == 0;
-        if (found) {
+        if (sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
+            strcmp(id, now.asked) == 0) {
             snprintf(text, LINE, "%s", all + at);
             text[strcspn(text, "\r\n#")] = '\0';
+            *line = number;
+            found++;
         }
     }
-    if (file) {
-        (void)fclose(file);
-    }
+    (void)fclose(file);
     return found;
 }
 
@@ -49,10 +51,15 @@ static bool answer(char text[LINE]) {
     if (now.mode != GRADE) {
         return false;
     }
-    if (!find_answer(text, &line)) {
-        printf("%s/answers.txt has no line \"%s = ...\"\n"
-               "Hint: write that line again, with your answer.\n",
-               now.work, now.asked);
+    const int found = find_answer(text, &line);
+    if (found != 1) {
+        const char *what = found < 0    ? "can't be read: it should have a"
+                           : found == 0 ? "has no"
+                                        : "has more than one";
+        const char *hint = found > 1 ? "leave the one that you mean"
+                                     : "write that line again, with your answer";
+        printf("%s/answers.txt %s line \"%s = ...\"\nHint: %s.\n", now.work, what,
+               now.asked, hint);
         fflush(stdout);
         _exit(WRONG);
     }
@@ -66,7 +73,7 @@ static bool answer(char text[LINE]) {
 }
 
 void ask(char letter, const char *question, double want, double tolerance) {
-    char text[LINE] = "", *end = text;
+    char text[LINE] = "";
     begin_question(letter, question);
     if (now.mode == TASKS) {
         printf("%s = ?\n", now.asked);
@@ -74,9 +81,12 @@ void ask(char letter, const char *question, double want, double tolerance) {
         printf("%s = %.10g\n", now.asked, want);
     }
     if (answer(text)) {
-        const double given = strtod(text, &end);
-        end += strspn(end, " \t");
-        const bool number = end != text && *end == '\0';
+        double given = (double)NAN;
+        for (size_t end = strlen(text); end > 0 && strchr(" \t", text[end - 1]);
+             end--) {
+            text[end - 1] = '\0';
+        }
+        const bool number = number_read(text, &given);
         now.own_hint = number ? now.own_hint : "write 0.25 or 1.5e3, nothing else.";
         expect_true(number, "%s: \"%s\" is not a number", now.asked, text);
         expect_true(isfinite(given) &&

@@ -9,6 +9,7 @@
  *
  * Exit status: 0 when every exercise passed, 1 when not, 2 for wrong usage.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "error.h"
 #include "exercise.h"
 #include "grading.h"
+#include "output.h"
 
 /* ---- printing -------------------------------------------------------------------- */
 
@@ -214,9 +216,15 @@ static void remember(int passed) {
     char path[LINE];
     snprintf(path, sizeof path, "%s/passed", now.work);
     FILE *file = fopen(path, "w");
-    if (file) {
+    Error error = {""};
+    if (!file) {
+        error_set(&error, "%s: can't be written: %s", path, strerror(errno));
+    } else {
         fprintf(file, "%d\n", passed);
-        (void)fclose(file);
+        (void)output_close(file, path, &error);
+    }
+    if (error.text[0]) {
+        printf("\n  The course's bar won't know of these: %s\n", error.text);
     }
 }
 
@@ -272,6 +280,9 @@ int main(int argc, char **argv) {
         bug("chapter %d has %d exercises; EXERCISES_A_CHAPTER says %d", chapter_number,
             exercise_count, EXERCISES_A_CHAPTER);
     }
+    if (!output_begin("grade")) {
+        return 3;
+    }
     if (argc != 2) {
         fprintf(stderr, "usage: grade WORK | --tasks | --answers | --mistakes\n");
         return 2;
@@ -280,10 +291,17 @@ int main(int argc, char **argv) {
                : strcmp(argv[1], "--answers") == 0  ? ANSWERS
                : strcmp(argv[1], "--mistakes") == 0 ? MISTAKES
                                                     : GRADE;
-    if (now.mode != GRADE) {
-        print_tasks();
-        return 0;
+    if (now.mode == GRADE && argv[1][0] == '-') {
+        fprintf(stderr, "grade: there is no %s\n", argv[1]);
+        return 2;
     }
     now.work = argv[1];
-    return grade();
+    int status = 0;
+    if (now.mode == GRADE) {
+        status = grade();
+    } else {
+        print_tasks();
+    }
+    /* 1 is "not all pass": where that could not be printed, 3. */
+    return output_end("grade", 0) == 0 ? status : 3;
 }

@@ -60,10 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
 /* ---- files ----------------------------------------------------------------- */
 
 const char *fuzz_path(const char *name) {
-    char *path = paths[files];
-    if (files == (int)(sizeof paths / sizeof paths[0])) {
+    if (files >= (int)(sizeof paths / sizeof paths[0])) {
         bug("fuzz: more than %d files", files);
     }
+    char *path = paths[files];
     snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     files++;
     return path;

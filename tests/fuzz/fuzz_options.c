@@ -89,7 +89,7 @@ static bool some_matmuls(MatmulVersion version) {
 static void chapter6(int argc, char **argv) {
     static const char *matmul[MATMUL_VERSIONS], *attention[ATTENTION_VERSIONS];
     static const char *const some[] = {"naive", "shared", "fused"};
-    static DeviceOptions own;
+    static DeviceOptions own; /* main leaves its words to the end of the program */
     const Device device = {.matmul_available = some_matmuls,
                            .matmul_names = matmul,
                            .attention_names = attention};
@@ -102,10 +102,12 @@ static void chapter6(int argc, char **argv) {
     }
     if (!device_options_take(&own, &device, argc, argv, &error)) {
         fuzz_must_tell(false, &error);
+        free(own.argv);
         return;
     }
     device_options_put_small_run_first(&own);
     chapter5(own.argc, own.argv);
+    free(own.argv);
 }
 
 /* ---- the benchmark ------------------------------------------------------------------ */
@@ -116,8 +118,8 @@ static void benchmark(int argc, char **argv) {
     const bool ok = bench_options_parse(&bench, argc, argv, &error);
     fuzz_must_tell(ok, &error);
     if (ok && !bench.help) {
-        fuzz_must(bench.rounds >= 1 && bench.rounds <= MAX_ROUNDS && bench.seconds > 0 &&
-                      bench.seconds <= 60 && bench.parts != 0,
+        fuzz_must(bench.rounds >= 1 && bench.rounds <= MAX_ROUNDS &&
+                      bench.seconds > 0 && bench.seconds <= 60 && bench.parts != 0,
                   "the benchmark's numbers are possible");
     }
 }
@@ -156,7 +158,8 @@ void fuzz_seeds(void) {
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         seed('0', lines[i]);
     }
-    seed('1', "--emulate\n--check\n--counts\n--times\n--matmul\nnaive\n--attention\nfused");
+    seed('1',
+         "--emulate\n--check\n--counts\n--times\n--matmul\nnaive\n--attention\nfused");
     seed('1', "--bench\nS/4\n--csv\nfile\n--batch\n8\n--steps\n3");
     seed('2', "--rounds\n3\n--seconds\n0.5\n--only\nmatmul,train\n--models\ntiny,b16");
     seed('2', "--quick\n--help");

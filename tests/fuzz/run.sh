@@ -1,13 +1,13 @@
 #!/bin/sh
-# run.sh MAKE KIND READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
+# run.sh MAKE FOLDER READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
 # seeds, the inputs of tests/fuzz/corpus/READER, and what earlier runs found; then new
-# inputs, for so many seconds or so many times. KIND: libfuzzer or standalone. An input
-# that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
+# inputs, for so many seconds or so many times. FOLDER is where the targets are built. An
+# input that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
 make=$1
-kind=$2
+folder=$2
 readers=$3
 seconds=${4:-}
 runs=${5:-}
@@ -31,12 +31,11 @@ if [ -n "$runs" ]; then
 else
     limit="-max_total_time=${seconds:-60}"
 fi
-if [ "$kind" = standalone ]; then
-    echo "fuzz: no clang with libFuzzer here: the seeds are changed blindly by our own driver"
-else
-    echo "fuzz: with clang's libFuzzer"
-fi
-"$make" --no-print-directory -s FUZZ="$readers" FUZZ_KIND="$kind" fuzz-programs || exit 1
+case $folder in
+*libfuzzer) echo "fuzz: with clang's libFuzzer" ;;
+*) echo "fuzz: without clang's libFuzzer: a driver of our own changes the seeds blindly" ;;
+esac
+"$make" --no-print-directory -s FUZZ="$readers" FUZZ_FOLDER="$folder" fuzz-programs || exit 1
 
 # In memory, where the system has a folder that is.
 FUZZ_SCRATCH=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || new_scratch) || exit 1
@@ -52,12 +51,14 @@ log=$here/log
 mkdir -p "$here/crashes"
 bad=0
 for reader in $readers; do
-    program=$here/$kind/fuzz_$reader
+    program=$folder/fuzz_$reader
     found=$here/found/$reader
     seeds=$here/seeds/$reader
+    rm -rf "$seeds"
     mkdir -p "$found" "$seeds"
     "$program" --seeds "$seeds" || { bad=1; continue; }
-    set -- "$found" "$seeds"
+    set -- "$seeds"
+    case $folder in *libfuzzer) set -- "$found" "$@" ;; esac # it writes into the first
     [ -d "tests/fuzz/corpus/$reader" ] && set -- "$@" "tests/fuzz/corpus/$reader"
     # shellcheck disable=SC2086 # one or two words
     "$program" $limit -timeout=60 -rss_limit_mb=512 -malloc_limit_mb=256 -print_final_stats=0 \

@@ -101,9 +101,10 @@ static void put_number(size_t at) {
 
 static void put_text(size_t at) {
     static const char *const texts[] = {
-        "0",   "-1",   "1e999", "nan", "-inf", "0x10",  "99999999999999999999", "1,5",
-        "\n",  "\r\n", "\"",    "{}",  "[",    "null",  "%n%s",                 "../",
-        "1e-", "+",    "=",     "#",   "?",    "\\u00", "\xEF\xBB\xBF",         "1e16"};
+        "0",     "-1",           "1e999", "nan", "-inf", "0x10", "99999999999999999999",
+        "1,5",   "\n",           "\r\n",  "\"",  "{}",   "[",    "null",
+        "%n%s",  "../",          "1e-",   "+",   "=",    "#",    "?",
+        "\\u00", "\xEF\xBB\xBF", "1e16"};
     const char *text = texts[below(sizeof texts / sizeof texts[0])];
     put(at, text, strlen(text), below(2) == 0);
 }
@@ -218,20 +219,25 @@ static void add_file(const char *path) {
     fclose(file);
 }
 
+static int shown(const struct dirent *file) {
+    return file->d_name[0] != '.';
+}
+
+/* In the order of their names: the same inputs are made everywhere. */
 static bool add_all(const char *path) {
     char name[1024];
-    DIR *files = opendir(path);
-    if (!files) {
+    struct dirent **files;
+    const int count = scandir(path, &files, shown, alphasort);
+    if (count < 0) {
         add_file(path);
         return false;
     }
-    for (struct dirent *f = readdir(files); f; f = readdir(files)) {
-        snprintf(name, sizeof name, "%s/%s", path, f->d_name);
-        if (f->d_name[0] != '.') {
-            add_file(name);
-        }
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%s/%s", path, files[i]->d_name);
+        add_file(name);
+        free(files[i]);
     }
-    closedir(files);
+    free(files);
     return true;
 }
 
@@ -247,7 +253,8 @@ static void share(void) {
     const int file = open(fuzz_path("shared"), O_RDWR | O_CREAT | O_TRUNC, 0600);
     shared = MAP_FAILED;
     if (file >= 0 && ftruncate(file, sizeof *shared) == 0) {
-        shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        shared =
+            mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         close(file);
     }
     if (shared == MAP_FAILED) {

@@ -6,6 +6,7 @@ every gradient by its autograd, so nothing here repeats our derivations. Run
 from anywhere; the files land beside this script:
 
     python3 tests/reference/make_reference.py
+    python3 tests/reference/make_reference.py --check    write nothing: compare
 
 Inputs and weights come from numpy's RandomState, whose stream is frozen, and
 are rounded to float32. So the C code reads exactly the same numbers whether
@@ -16,6 +17,7 @@ import json
 import math
 import os
 import struct
+import sys
 
 import numpy
 import torch
@@ -28,6 +30,8 @@ EPSILON = 1e-6  # of layer norm: what ViT's published weights were trained with
 SMOOTHING = 0.1
 MAX_NORM = 1.0
 WEIGHT_DECAY = 0.05
+CHECK = sys.argv[1:] == ["--check"]
+AGREE = 1e-9  # other versions and other BLAS libraries round otherwise
 RATES = [1e-3, 3e-3, 2e-3]  # of AdamW's three steps
 
 # What PyTorch calls the parts of its encoder layer, and what timm does.
@@ -43,8 +47,45 @@ TIMM_NAMES = [
 
 # ---- writing ---------------------------------------------------------------
 
+def read_safetensors(path):
+    """{name: array} of a file of F64."""
+    with open(path, "rb") as file:
+        data = file.read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:start])
+    del header["__metadata__"]
+    return {key: numpy.frombuffer(data[start + at["data_offsets"][0]:
+                                       start + at["data_offsets"][1]],
+                                  "<f8").reshape(at["shape"])
+            for key, at in header.items()}
+
+
+def compare(name, tensors):
+    """Whether name.safetensors has these numbers; else the program ends."""
+    there = read_safetensors(os.path.join(HERE, name + ".safetensors"))
+    if set(there) != set(tensors):
+        sys.exit("%s.safetensors has other tensors" % name)
+    worst = 0.0
+    for key, value in tensors.items():
+        got = torch.as_tensor(value, dtype=torch.float64).detach().numpy()
+        want = there[key]
+        if got.shape != want.shape:
+            sys.exit("%s.safetensors: %s has another shape" % (name, key))
+        scale = numpy.maximum(abs(want), math.sqrt((want ** 2).mean()))
+        scale = numpy.where(scale > 0, scale, 1)
+        error = (abs(got - want) / scale).max()
+        if not error <= AGREE:
+            sys.exit("%s.safetensors: %s is off by %.1e" % (name, key, error))
+        worst = max(worst, error)
+    print("%-42s %3d tensors agree to %.1e" % (
+        name + ".safetensors", len(tensors), worst))
+
+
 def write_safetensors(name, tensors):
     """Write {name: tensor} as F64 to name.safetensors beside this script."""
+    if CHECK:
+        compare(name, tensors)
+        return
     header, data = {"__metadata__": {
         "made_by": "tests/reference/make_reference.py",
         "torch": str(torch.__version__),
@@ -319,7 +360,11 @@ def make_adamw(vit, images, labels):
 
 
 def main():
-    """Make all files."""
+    """Make all files, or compare with them."""
+    if sys.argv[1:] and not CHECK:
+        print("make_reference.py: only --check can be said, not",
+              *sys.argv[1:], file=sys.stderr)
+        sys.exit(2)
     torch.set_num_threads(1)  # sums in one order: the same bytes each time
     random = numpy.random.RandomState(SEED)
     make_softmax(random)

@@ -23,9 +23,13 @@ with --tf32, in TF32:
     python3 tests/reference/pytorch_vit.py --device cuda --tf32 --made-up \
         --size 224 --channels 3 --patch 16 --dim 768 --depth 12 --heads 12 \
         --mlp 3072 --classes 1000 --batch 64 --steps 16 --rounds 7
+
+--compile has torch.compile (PyTorch 2.0 or later) make kernels of the model; --bf16
+computes it in bfloat16 where autocast does.
 """
 import argparse
 import collections
+import contextlib
 import gzip
 import inspect
 import math
@@ -243,10 +247,18 @@ def now(device):
     return time.perf_counter()
 
 
+def precision(args):
+    """What the forward pass runs in: with --bf16 in autocast's."""
+    if args.bf16:
+        return torch.autocast(args.device, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
 def train(model, args, data):
     """Seconds of each round of args.steps steps, after args.warmup steps; and
     the last loss."""
     optimizer, clip = make_optimizer(model), clipper(model)
+    forward = torch.compile(model) if args.compile else model
     total = args.warmup + args.rounds * args.steps
     times = []
     for step in range(1, total + 1):
@@ -255,8 +267,9 @@ def train(model, args, data):
         for group in optimizer.param_groups:
             group["lr"] = rate_of(step, total)
         images, labels = next(data)
-        loss = F.cross_entropy(model(images), labels,
-                               label_smoothing=SMOOTHING)
+        with precision(args):
+            loss = F.cross_entropy(forward(images), labels,
+                                   label_smoothing=SMOOTHING)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         clip()
@@ -305,7 +318,14 @@ def parse():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true",
                         help="matrix products in TF32 (cuda)")
+    parser.add_argument("--bf16", action="store_true",
+                        help="autocast to bfloat16")
+    parser.add_argument("--compile", action="store_true",
+                        help="torch.compile (PyTorch 2.0 or later)")
     args = parser.parse_args()
+    if args.compile and not hasattr(torch, "compile"):
+        parser.error("this PyTorch, %s, has no torch.compile" %
+                     torch.__version__)
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.error("this PyTorch finds no CUDA device")
     if args.size % args.patch or args.dim % args.heads:
@@ -340,6 +360,8 @@ def main():
                               args.classes).to(args.device)
     seconds, loss = train(model, args, batches(images, labels, args.batch,
                                                args.device))
+    if not math.isfinite(loss):
+        sys.exit("pytorch_vit.py: the loss is %s: no speed counts" % loss)
     speed = args.steps * args.batch / statistics.median(seconds)
     print("pytorch %s train %.0f img/s, peak %.0f MB, loss %.4f" % (
         torch.__version__, speed, peak_megabytes(args.device), loss))

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "machine.h"
@@ -13,17 +14,40 @@
 static cudaError_t last_error = cudaSuccess;
 static cudaError_t lasting_error = cudaSuccess; /* the device is lost: all fails */
 
+/* A variable of the environment that isn't understood ends the program: what it asks for
+ * would not happen, quietly. */
+static void not_understood(const char *variable, const char *text, const char *want) {
+    fprintf(stderr, "cuda_on_cpu: %s is \"%s\", want %s\n", variable, text, want);
+    exit(2);
+}
+
+static unsigned long long number_in(const char *variable,
+                                    unsigned long long otherwise) {
+    const char *text = getenv(variable);
+    if (!text) {
+        return otherwise;
+    }
+    const size_t length = strlen(text);
+    if (length == 0 || length > 18 || strspn(text, "0123456789") != length) {
+        not_understood(variable, text, "a whole number");
+    }
+    return strtoull(text, NULL, 10);
+}
+
 /* Is this the call that CUDA_ON_CPU_FAIL names? "FUNCTION NUMBER ERROR" */
 static cudaError_t planned_failure(const char *function) {
     static int calls;
-    char name[64];
+    char name[64], more;
     int number, error;
     const char *plan = getenv("CUDA_ON_CPU_FAIL");
-    if (!plan || sscanf(plan, "%63s %d %d", name, &number, &error) != 3 ||
-        strcmp(name, function) != 0 || ++calls != number) {
+    if (!plan) {
         return cudaSuccess;
     }
-    return (cudaError_t)error;
+    if (sscanf(plan, "%63s %d %d %c", name, &number, &error, &more) != 3) {
+        not_understood("CUDA_ON_CPU_FAIL", plan, "FUNCTION NUMBER ERROR");
+    }
+    const bool now = strcmp(name, function) == 0 && ++calls == number;
+    return now ? (cudaError_t)error : cudaSuccess;
 }
 
 static cudaError_t result_of(const char *function, cudaError_t error) {
@@ -94,8 +118,7 @@ enum { SHARED_BYTES = 48 * 1024, SHARED_BYTES_OPT_IN = 96 * 1024, VERSION = 1300
 static size_t used_bytes;
 
 static size_t total_bytes_of_device(void) {
-    const char *text = getenv("CUDA_ON_CPU_MEMORY");
-    return text ? (size_t)strtoull(text, NULL, 10) : (size_t)8 << 30;
+    return (size_t)number_in("CUDA_ON_CPU_MEMORY", 8ULL << 30);
 }
 
 static size_t free_bytes_of_device(void) {
@@ -104,8 +127,7 @@ static size_t free_bytes_of_device(void) {
 }
 
 cudaError_t cudaDriverGetVersion(int *version) {
-    const char *text = getenv("CUDA_ON_CPU_DRIVER");
-    *version = text ? atoi(text) : VERSION;
+    *version = (int)number_in("CUDA_ON_CPU_DRIVER", VERSION);
     return result(cudaSuccess);
 }
 

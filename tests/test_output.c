@@ -1,0 +1,78 @@
+/* test_output.c: what is written, and what is said if it isn't (common/output.h). */
+#include "output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check_helpers.h"
+#include "scratch.h"
+#include "suites.h"
+
+START_TEST(a_status_stays_where_all_is_written) {
+    capture_begin();
+    printf("all of it\n");
+    const int good = output_end("program", 0), bad = output_end("program", 2);
+    ck_assert_str_eq(capture_end(), "all of it\n");
+    ck_assert_int_eq(good, 0);
+    ck_assert_int_eq(bad, 2);
+}
+END_TEST
+
+START_TEST(a_place_that_can_be_written_is_known_without_a_file) {
+    Error error = {""};
+    ck_assert(output_can_write(in_scratch("new"), &error));
+    ck_assert(!file_exists(in_scratch("new")));
+    write_text(in_scratch("there"), "kept");
+    ck_assert(output_can_write(in_scratch("there"), &error));
+    ck_assert_uint_eq(read_bytes_of(in_scratch("there")).count, 4);
+}
+END_TEST
+
+START_TEST(a_place_that_can_not_is_named_with_the_reason) {
+    Error error = {""};
+    ck_assert(!output_can_write(in_scratch("no/file"), &error));
+    assert_error_line(error, "no/file: can't be written|No such file or directory");
+    ck_assert(!output_can_write(in_scratch("."), &error));
+    assert_error_line(error, "can't be written|Is a directory");
+    ck_assert(!output_can_write(in_scratch("name/"), &error));
+    assert_error_line(error, "name/: can't be written|Is a directory");
+    write_text(in_scratch("file"), "");
+    ck_assert(!output_can_write(in_scratch("file/in"), &error));
+    assert_error_line(error, "file/in: can't be written|Not a directory");
+    char longest[6000];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    ck_assert(!output_can_write(longest, &error));
+    assert_error_line(error, "xxx...xxx|File name too long");
+}
+END_TEST
+
+START_TEST(a_file_is_closed_whole_or_removed) {
+    Error error = {""};
+    FILE *file = fopen(in_scratch("whole"), "w");
+    fputs("all", file);
+    ck_assert(output_close(file, in_scratch("whole"), &error));
+    ck_assert_uint_eq(read_bytes_of(in_scratch("whole")).count, 3);
+    file = fopen(in_scratch("half"), "w");
+    file_size_limit(100);
+    for (int i = 0; i < 100; i++) {
+        fputs("more than there is room for", file);
+    }
+    const bool ok = output_close(file, in_scratch("half"), &error);
+    file_size_limit(-1);
+    ck_assert(!ok);
+    assert_error_line(error, "half: can't be written|File too large");
+    ck_assert(!file_exists(in_scratch("half")));
+}
+END_TEST
+
+Suite *output_suite(void) {
+    Suite *suite = suite_create("output");
+    TCase *standard = add_case(suite, "standard output");
+    tcase_add_test(standard, a_status_stays_where_all_is_written);
+    TCase *files = add_scratch_case(suite, "files");
+    tcase_add_test(files, a_place_that_can_be_written_is_known_without_a_file);
+    tcase_add_test(files, a_place_that_can_not_is_named_with_the_reason);
+    tcase_add_test(files, a_file_is_closed_whole_or_removed);
+    return suite;
+}

@@ -1,0 +1,292 @@
+#!/bin/sh
+# test_quiet.sh COMPARE: no program of the course says a wrong thing quietly. What can't
+# be, or contradicts itself, is refused in one line before anything is printed; what one
+# may not expect has a line; status 0 is only for output and files that were written
+# whole. Run in the repository's root, where the chapters are built.
+# shellcheck disable=SC2059,SC2086 # lists of options are to be split
+set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
+OMP_NUM_THREADS=2
+export OMP_NUM_THREADS
+compare=${1:-build/gcc/double/tests/compare/compare}
+root=$(pwd)
+scratch=$(new_scratch) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+out=$scratch/out
+err=$scratch/err
+passed=0
+failed=0
+
+ok() { # ok WHAT COMMAND...: a test that passes when the command succeeds
+    what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $what (status $status)"
+        sed 's/^/      /' "$err" | head -n 3
+    fi
+}
+run() { # run PROGRAM OPTIONS...: what it says and exits with
+    program=$1
+    shift
+    (cd "$scratch" && exec "$root/$program" "$@") >"$out" 2>"$err"
+    status=$?
+}
+says() { grep -Eq -e "$1" "$out"; }
+exits() { [ "$status" -eq "$1" ]; }
+one_line() { # one_line STATUS PATTERN: on stderr, by the program's name; nothing on stdout
+    exits "$1" && [ ! -s "$out" ] && [ "$(grep -c '' "$err")" -eq 1 ] &&
+        grep -Eq -e "^$program: .*$2" "$err"
+}
+refuses() { # refuses STATUS PATTERN PROGRAM OPTIONS...
+    wanted=$1
+    pattern=$2
+    shift 2
+    run "$@"
+    ok "refused: $*" one_line "$wanted" "$pattern"
+}
+notes() { # notes PATTERN PROGRAM OPTIONS...: it runs, and says so
+    pattern=$1
+    shift
+    run "$@"
+    ok "runs: $*" exits 0
+    ok "and says $pattern" says "^note: .*$pattern"
+}
+same() { cmp -s "$1" "$2"; }
+is_not_there() { [ ! -e "$1" ]; }
+
+# ---- data: 64 and 40 images of the sample; and the same with one other pixel ---------
+
+head_of() { printf "\\000\\000\\010\\00$1\\000\\000\\000\\$(printf %o "$2")"; }
+unpacked() { gzip -dc "$root/data/sample/$1.gz" | tail -c +"$2" | head -c "$3"; }
+data=$scratch/data
+mkdir "$data" "$scratch/plots"
+for set in train:64 t10k:40; do
+    n=${set#*:}
+    images=${set%:*}-images-idx3-ubyte
+    labels=${set%:*}-labels-idx1-ubyte
+    { head_of 3 "$n"; printf '\000\000\000\034\000\000\000\034'; unpacked "$images" 17 $((n * 784)); } >"$data/$images"
+    { head_of 1 "$n"; unpacked "$labels" 9 "$n"; } >"$data/$labels"
+done
+cp -R "$data" "$scratch/other"
+printf '\377' | dd of="$scratch/other/train-images-idx3-ubyte" bs=1 seek=5000 conv=notrunc 2>/dev/null
+
+model="--dim 8 --depth 1 --heads 1 --mlp 8 --patch 14 --threads 1"
+tiny="--data $data $model --batch 16 --epochs 3" # 4 steps an epoch
+train="chapter5 $tiny --save m --log m.csv"
+run $train --steps 6
+ok 'six steps of twelve' exits 0
+cp "$scratch/m" "$scratch/kept"
+cp "$scratch/m.csv" "$scratch/kept.csv"
+again() { # the checkpoint after six steps, and its log
+    cp "$scratch/kept" "$scratch/m"
+    cp "$scratch/kept.csv" "$scratch/m.csv"
+}
+resume="chapter5 --resume m --data $data --log m.csv"
+
+# ---- going on --------------------------------------------------------------------------
+
+refuses 2 'm counts steps of 16 images.*--batch 8' $resume --batch 8
+refuses 2 '--epochs 1 are 4 steps: m has 6' $resume --epochs 1
+refuses 2 '--steps 5: m has 6' $resume --steps 5
+refuses 1 'other images' chapter5 --resume m --data other --log m.csv
+refuses 2 'both the checkpoint and the log' chapter5 --resume m --data "$data" --log ./m
+cp "$scratch/kept" "$scratch/m.txt"
+refuses 1 'no log of' chapter5 --resume m --data "$data" --log m.txt
+ok 'and such a file stays as it is' same "$scratch/m.txt" "$scratch/kept"
+run chapter5 $tiny --save m2 --log m2.csv --steps 6 --seed 2
+refuses 1 "another run's log: its loss of step 6" chapter5 --resume m --data "$data" --log m2.csv
+run chapter5 $tiny --save m2 --log m2.csv --steps 5 --lr 0.5
+refuses 1 "another run's log: its rate of step 5" chapter5 --resume m --data "$data" --log m2.csv
+ok 'the checkpoint is as it was' same "$scratch/m" "$scratch/kept"
+ok 'and so is the log' same "$scratch/m.csv" "$scratch/kept.csv"
+notes 'nothing is left to train' $resume --steps 6
+ok 'then nothing is written' same "$scratch/m" "$scratch/kept"
+refuses 2 'nothing to train, and to --save' $resume --steps 6 --save n
+notes 'lr is 0\.03 from here on, it was 0\.003' $resume --steps 7 --lr 0.03
+ok 'and the rate' says '^note: the rate of the next step is'
+again
+notes 'seed is 9 from here on, it was 1' $resume --steps 7 --seed 9
+again
+notes 'epochs is 20 from here on, it was 3' $resume --steps 7 --epochs 20 --shift 1
+again
+notes 'no lines in new.csv yet: they begin with step 7' chapter5 --resume m --data "$data" --log new.csv --steps 7
+again
+head -n 4 "$scratch/kept.csv" >"$scratch/m.csv"
+notes 'ends with step 3: the lines up to 6 are missing' $resume --steps 7
+again
+run $resume
+ok 'without new settings' exits 0
+if says '^note: '; then status='a note'; else status=none; fi
+ok 'there is no note' [ "$status" = none ]
+notes 'm has step 12 of 12 behind it: nothing is left' $resume
+notes 'm has step 12 of 12 behind it' chapter6 --emulate --resume m --data "$data" --log m.csv
+
+# A checkpoint that has no checksum and no loss yet: their names are others in its header.
+renamed() { # renamed SED-SCRIPT: `kept` with another header of the same length
+    # shellcheck disable=SC2046 # four numbers
+    set -- "$1" $(od -An -t u1 -N 4 "$scratch/kept")
+    length=$(($2 + 256 * ($3 + 256 * ($4 + 256 * $5))))
+    header=$(tail -c +9 "$scratch/kept" | head -c "$length" | sed "$1")
+    head -c 8 "$scratch/kept"
+    printf %s "$header"
+    tail -c +$((9 + length)) "$scratch/kept"
+}
+again
+renamed 's/"data_crc32":/"data_crc99":/; s/"last_loss":/"lost_loss":/' >"$scratch/m"
+run $resume --steps 7
+ok "an older version's checkpoint goes on" exits 0
+again
+renamed 's/"data_crc32":/"data_crc99":/' >"$scratch/m"
+refuses 1 'other images' chapter5 --resume m --data other --log m.csv
+again
+
+# ---- what a run can't be, or does unexpectedly ------------------------------------------
+
+refuses 2 'a run of one step would learn nothing' $train --epochs 1 --batch 64
+refuses 2 '--shift 28 .* at most 27' $train --shift 28
+refuses 2 '--smoothing can.t be 1' $train --smoothing 1
+refuses 2 '--lr can.t be 0' $train --lr 0
+refuses 2 'a batch of 65 images is more than the 64' $train --batch 65
+refuses 2 'patch of 5' $train --patch 5
+notes "warm-up of 50 steps doesn't end in a run of 12" $train --warmup 50 --steps 1
+notes "noam's highest rate is 0\.25, of step 2" $train --schedule noam --lr 1 --warmup 2 --steps 1
+notes '--steps 99 doesn.t make it longer' $train --steps 99
+notes 'a patch of 28 is the whole image' $train --patch 28 --steps 1
+notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
+notes '--shift 20 leaves little' $train --shift 20 --steps 1
+notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
+notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
+notes '--seed is given more than once' $train --seed 1 --seed 2 --steps 1
+run $train --steps 6
+ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
+
+# ---- what would be ignored ---------------------------------------------------------------
+
+for option in '--lr 0.1' '--epochs 2' '--save x' '--log x.csv' '--steps 3' '--shift 1'; do
+    refuses 2 "--eval has no use for ${option%% *}" chapter5 --eval m --data "$data" $option
+done
+refuses 2 '--gradcheck has no use for --dim' chapter5 --gradcheck --dim 8
+refuses 2 '--describe of a known model has no use for --dim' chapter5 --describe B/16 --dim 8
+refuses 2 '--dump has no use for --depth' chapter5 --dump d --depth 3
+refuses 2 '--dump and --gradcheck: one or the other' chapter5 --dump d --gradcheck
+refuses 2 '--resume and --describe' chapter5 --resume m --describe B/16
+refuses 2 '--check and --counts' chapter6 --emulate --check --counts
+refuses 2 '--check has no use for --dim' chapter6 --emulate --check --dim 8
+refuses 2 '--csv is for' chapter6 --emulate --csv x
+refuses 2 '--counts takes every rung' chapter6 --counts --matmul naive
+refuses 2 '--bench has no use for --epochs' chapter6 --emulate --bench this --epochs 3
+words=$(i=0; while [ $i -lt 130 ]; do printf -- '--seed 1 '; i=$((i + 1)); done)
+refuses 2 'unknown option "--bogus"' chapter6 --emulate $words --bogus
+run chapter6 --describe S/16
+ok 'chapter 6 describes models too' says 'published 22050664'
+
+# ---- numbers are read whole ---------------------------------------------------------------
+
+for number in 1,5 1e 0x10 inf nan 1e400 12abc ' 12' '12 ' '٣' '' 1.5.2 --1; do
+    refuses 2 'can.t be' $train --weight-decay "$number"
+    refuses 2 'can.t be' $train --seed "$number"
+    refuses 2 'can.t be' $train --steps "$number"
+    refuses 2 'takes a size' chapter1 --ladder "$number"
+done
+refuses 2 '--steps can.t be' $train --steps 99999999999999999999
+refuses 2 '--seed can.t be' $train --seed 18446744073709551616
+"$root/chapter2" --dump "$scratch/dump" >"$out" 2>"$err"
+for number in 1,5 1e 0x1p-3 inf nan '1e-5 ' ''; do
+    "$compare" "$scratch/dump" "$scratch/dump" "$number" >"$out" 2>"$err"
+    status=$?
+    ok "compare's tolerance is not \"$number\"" exits 2
+done
+for variable in CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
+    'CUDA_ON_CPU_FAIL=launch 3 700 x'; do
+    (cd "$root" && env "$variable" ./chapter6 --emulate --check) >"$out" 2>"$err"
+    status=$?
+    ok "$variable is refused" exits 2
+done
+
+# ---- said first, and alone ------------------------------------------------------------------
+
+refuses 1 '/none: no such directory' chapter5 --data /none
+refuses 1 'nowhere: No such file' chapter5 --resume nowhere --data "$data"
+refuses 1 'nowhere: No such file' chapter5 --look nowhere --data "$data"
+refuses 1 'no/m: ' chapter5 $tiny --save no/m
+refuses 1 'no/m.csv: ' chapter5 $tiny --log no/m.csv
+refuses 1 'data: can.t be written' chapter5 $tiny --log data
+refuses 1 'new/: can.t be written' chapter5 $tiny --log new/
+refuses 2 'both the checkpoint and the log' chapter5 $tiny --save x --log "$scratch/x"
+refuses 1 'no/d: ' chapter6 --emulate --dump no/d
+refuses 1 'no/t: can.t be written' chapter6 --emulate --times --csv no/t
+refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
+refuses 1 'no such directory' chapter6 --emulate --data /none
+refuses 2 '--attention can.t be "fussed"' chapter6 --emulate --attention fussed
+head -c 5000 "$scratch/kept" >"$scratch/half"
+refuses 1 'half: ' chapter5 --eval half --data "$data"
+mkdir "$scratch/odd"
+cp "$data"/* "$scratch/odd"
+mkdir "$scratch/odd/classes.txt"
+refuses 1 'odd/classes.txt: ' chapter5 --data odd $model
+mkdir -p "$scratch/lost/data/fashion-mnist" "$scratch/lost/data/sample"
+cp "$data"/* "$scratch/lost/data/sample"
+cp "$data/t10k-labels-idx1-ubyte" "$scratch/lost/data/fashion-mnist"
+(cd "$scratch/lost" && exec "$root/chapter5") >"$out" 2>"$err"
+status=$?
+ok 'data that lack files are not replaced by the sample' one_line 1 \
+    'data/fashion-mnist: no file train-images'
+
+# ---- paths and names of any length --------------------------------------------------------------
+
+long=$(i=0; while [ $i -lt 20 ]; do printf 0123456789; i=$((i + 1)); done)
+mkdir -p "$scratch/$long/$long/$long"
+cp -R "$data" "$scratch/$long/$long/$long/data"
+run chapter5 --eval kept --data "$long/$long/$long/data"
+ok 'data in a folder with a long name' exits 0
+refuses 1 '\.\.\..*no such directory' chapter5 --eval kept --data "$long/$long/$long/none"
+cp "$root/chapter5" "$scratch/$(echo "$long" | head -c 120)"
+(cd "$scratch" && exec "./$(echo "$long" | head -c 120)" $tiny --steps 1) >"$out" 2>"$err"
+status=$?
+ok "a program's long name" exits 0
+ok 'is whole in its files' [ -s "$scratch/$(echo "$long" | head -c 120).safetensors" ]
+
+# ---- a status of 0 is for what was written ---------------------------------------------------------
+
+for words in 'chapter5 --help' 'chapter5 --describe this' 'chapter5 --dump d' \
+    "chapter5 --eval kept --data $data" 'chapter6 --help' 'chapter6 --emulate --check' \
+    'chapter1 --help' 'chapter2 --help' 'chapter2 --dump d' 'chapter3 --dump d' \
+    'chapter4 --dump d'; do
+    program=${words%% *}
+    (cd "$scratch" && exec "$root"/$words >&-) >"$out" 2>"$err"
+    status=$?
+    ok "closed: $words" one_line 1 'output is closed'
+    [ -w /dev/full ] || continue
+    (cd "$scratch" && exec "$root"/$words) >/dev/full 2>"$err"
+    status=$?
+    : >"$out"
+    ok "full: $words" one_line 1 "output can't be written: No space"
+done
+if [ -w /dev/full ]; then
+    "$compare" "$scratch/dump" "$scratch/dump" >/dev/full 2>"$err"
+    status=$?
+    ok 'full: compare' exits 2
+    (cd "$scratch" && exec "$root/chapter5" $tiny --steps 1 --save full --log full.csv) >/dev/full 2>"$err"
+    status=$?
+    ok 'full: a run' exits 1
+    ok 'and its checkpoint is there' [ -s "$scratch/full" ]
+    ln -s /dev/full "$scratch/plots/confusion_matrix.dat"
+    run chapter5 --look kept --data "$data"
+    ok '--look to a full disk' exits 1
+    ok 'says which file' says '^FAIL.*confusion_matrix.dat: .*No space'
+    rm -f "$scratch/plots/confusion_matrix.dat"
+fi
+rm -f "$scratch/plots"/*
+mkdir "$scratch/plots/patch_filters.dat"
+run chapter5 --look kept --data "$data"
+ok '--look where a figure can not be written' exits 1
+rmdir "$scratch/plots/patch_filters.dat"
+run chapter5 --look kept --data "$data"
+ok '--look elsewhere' exits 0
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
