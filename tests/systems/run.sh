@@ -19,7 +19,7 @@
 #   PARTS="told"   only these of each system's parts
 #   USERS=root     only as root; or: only as student
 #   MIRROR=...     where debootstrap gets packages (default: its own)
-#   KEEP=yes       leave the systems in build/systems/root-SYSTEM
+#   KEEP=yes       leave the systems, in build/systems/root-SYSTEM.PROCESS
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
@@ -62,10 +62,16 @@ finish() { # the first process of the namespaces takes all others with it
         sleep 1
     fi 2>/dev/null
     [ -z "$root" ] || [ "${KEEP:-}" = yes ] || rm -rf --one-file-system "$root"
+    rm -f "$place/table.$$" "$place/files.$$"
 }
 trap finish EXIT
 trap 'finish; exit 1' HUP INT TERM
-table=$place/table
+# A run that was killed has left its system; others may be running beside this one.
+for left in "$place"/root-*.* "$place"/table.* "$place"/files.*; do
+    [ ! -e "$left" ] || kill -0 "${left##*.}" 2>/dev/null || [ "${KEEP:-}" = yes ] ||
+        rm -rf --one-file-system "$left"
+done
+table=$place/table.$$
 : >"$table"
 failed=0
 
@@ -79,23 +85,37 @@ wanted() { # wanted PART
 
 # ---- systems ---------------------------------------------------------------------------
 
+# apart PROC COMMAND...: in namespaces of its own, so that no mount and no process of its
+# is left, however it ends.
+apart() {
+    proc=$1
+    shift
+    unshare --mount --pid --fork --kill-child --mount-proc="$proc" "$@" </dev/null &
+    running=$!
+    wait "$running"
+    ended=$?
+    running=
+    return "$ended"
+}
+
 # base RELEASE: its tarball. Written under another name first: half of one is none.
 base() {
     [ -s "$place/$1.tar" ] && return
-    root=$place/base-$1
-    rm -rf --one-file-system "$root" "$place/$1.tar.new"
-    debootstrap --variant=minbase "$1" "$root" ${MIRROR:+"$MIRROR"} >"$place/logs/$1" 2>&1 &&
-        tar -C "$root" --numeric-owner -cf "$place/$1.tar.new" . &&
-        mv "$place/$1.tar.new" "$place/$1.tar"
+    root=$place/root-$1.$$
+    half=$place/files.$1.$$
+    rm -rf --one-file-system "$root"
+    apart /proc debootstrap --variant=minbase "$1" "$root" ${MIRROR:+"$MIRROR"} >"$place/logs/$1" 2>&1 &&
+        tar -C "$root" --numeric-owner -cf "$half" . &&
+        mv "$half" "$place/$1.tar"
     made=$?
-    rm -rf --one-file-system "$root" "$place/$1.tar.new"
+    rm -rf --one-file-system "$root" "$half"
     return "$made"
 }
 
 # system NAME RELEASE: a fresh one in $root, with a user, and the course in both homes.
 system() {
     base "$2" || return 1
-    root=$place/root-$1
+    root=$place/root-$1.$$
     rm -rf --one-file-system "$root"
     mkdir -p "$root" "$place/packages" && tar -C "$root" -xpf "$place/$2.tar" || return 1
     cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
@@ -113,11 +133,11 @@ system() {
     chroot "$root" chown -R student: /home/student/course
 }
 course() { # what git would clone, with what is changed here; without git, all of it
-    if git ls-files >"$place/files" 2>/dev/null && [ -s "$place/files" ]; then
-        git ls-files --others --exclude-standard >>"$place/files"
+    if git ls-files >"$place/files.$$" 2>/dev/null && [ -s "$place/files.$$" ]; then
+        git ls-files --others --exclude-standard >>"$place/files.$$"
         while read -r file; do
             [ ! -e "$file" ] || echo "$file"
-        done <"$place/files" | tar -cf - -T -
+        done <"$place/files.$$" | tar -cf - -T -
     else
         tar -cf - --exclude=./build --exclude=./work --exclude=./data/fashion-mnist \
             --exclude='./chapter?' .
@@ -135,15 +155,9 @@ in_system() {
     who=$1
     shift
     case $who in root) home=/root ;; *) home=/home/$who ;; esac
-    unshare --mount --pid --fork --kill-child --mount-proc="$PWD/$root/proc" \
-        chroot "$root" runuser -u "$who" -- env -i HOME="$home" USER="$who" SHORT="${SHORT:-}" \
+    apart "$PWD/$root/proc" chroot "$root" runuser -u "$who" -- env -i HOME="$home" USER="$who" SHORT="${SHORT:-}" \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null &
-    running=$!
-    wait "$running"
-    ended=$?
-    running=
-    return "$ended"
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 as() { # as USER SYSTEM PART: run it, keep what it says
     wanted "$3" || return 0
