@@ -36,8 +36,11 @@ new_scratch() {
 
 # within SECONDS COMMAND...: its exit status, or 124 when it took longer and was killed.
 within() (
+    status=0
     if command -v timeout >/dev/null 2>&1; then
-        exec timeout "$@"
+        timeout "$@" || status=$?
+        [ "$status" -ne 143 ] || status=124 # busybox
+        exit "$status"
     fi
     seconds=$1
     shift
@@ -51,7 +54,6 @@ within() (
         [ "$seconds" -gt 0 ] || kill -9 "$child"
     ) >/dev/null 2>&1 &
     watcher=$!
-    status=0
     wait "$child" 2>/dev/null || status=$?
     kill "$watcher" 2>/dev/null
     [ "$status" -ne 137 ] || status=124
