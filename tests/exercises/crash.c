@@ -1,12 +1,23 @@
 /*
  * crash.c: the line of the student's code at which an exercise was ended by a signal.
- * See exercise.h. glibc finds the addresses, binutils' addr2line their lines.
+ * See exercise.h. The C library finds the addresses (glibc's does, and macOS's; with
+ * musl's no line is known), binutils' addr2line their lines.
  */
-#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#else
+static int backtrace(void **frames, int count) {
+    return (void)frames, (void)count, 0;
+}
+static void backtrace_symbols_fd(void *const *frames, int count, int file) {
+    (void)frames, (void)count, (void)file;
+}
+#endif
 
 #include "exercise.h"
 
