@@ -403,8 +403,9 @@ const char *stop_trial_end(const StopTrial *trial, const char *words,
     }
     const char *missing = missing_word(said, words);
     if (missing) {
-        snprintf(message, sizeof message, "%s stopped without the words \"%s\": \"%.600s\"",
-                 call, missing, said);
+        snprintf(message, sizeof message,
+                 "%s stopped without the words \"%s\": \"%.600s\"", call, missing,
+                 said);
         return message;
     }
     return NULL;
