@@ -115,7 +115,7 @@ static RunEnd log_steps(Progress *progress, const StepResult *results, int count
             error_set(error,
                       "step %ld: the loss is %g, its gradient's norm %g: try a "
                       "lower --lr; nothing was saved since the last epoch",
-                      s->step, s->loss, s->gradient_norm);
+                      s->step, fabs(s->loss), fabs(s->gradient_norm));
             return RUN_FAILED;
         }
         if (!progress_step(progress, s, i == count - 1, error)) {
