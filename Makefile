@@ -325,7 +325,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk common/make/faults.mk
+include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 
 # ---- programs ---------------------------------------------------------------
 
