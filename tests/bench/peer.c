@@ -117,7 +117,7 @@ static const char *after(const char *line, const char *word) {
 static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
     const double until_ms = stopwatch_ms() + 1e3 * peer_patience_s;
     size_t length = 0;
-    for (char byte;;) {
+    for (char byte = 0;;) {
         const int got = read_byte(peer, until_ms, &byte, error);
         if (got < 0) {
             peer_kill(peer);
