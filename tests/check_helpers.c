@@ -136,7 +136,7 @@ bool canaries_live(Tensor view) {
 
 /* T's numbers as doubles, in memory that the caller frees. */
 static double *allocated_doubles(Tensor T) {
-    double *x = malloc((size_t)(tensor_count(T) + 1) * sizeof *x);
+    double *x = calloc((size_t)tensor_count(T) + 1, sizeof *x);
     if (!x) {
         abort();
     }

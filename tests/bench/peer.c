@@ -117,7 +117,7 @@ static const char *after(const char *line, const char *word) {
 static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
     const double until_ms = stopwatch_ms() + 1e3 * peer_patience_s;
     size_t length = 0;
-    for (char byte = 0;;) {
+    for (char byte;;) {
         const int got = read_byte(peer, until_ms, &byte, error);
         if (got < 0) {
             peer_kill(peer);
@@ -139,7 +139,7 @@ static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
 }
 
 static bool write_line(Peer *peer, const char *request, Error *error) {
-    char line[200];
+    char line[200] = "";
     snprintf(line, sizeof line, "%s\n", request);
     for (size_t done = 0, all = strlen(line); done < all;) {
         const ssize_t written = write(peer->to, line + done, all - done);
@@ -208,7 +208,7 @@ static bool launch(Peer *peer, char *const argv[], Error *error) {
 }
 
 bool peer_start(Peer *peer, const char *name, char *const argv[], Error *error) {
-    char line[480];
+    char line[480] = "";
     *peer = (Peer){0};
     snprintf(peer->name, sizeof peer->name, "%s", name);
     if (!launch(peer, argv, error) || !read_line(peer, line, sizeof line, error)) {
