@@ -171,9 +171,11 @@ clang_reads() {
     fi
     # shellcheck disable=SC2086
     each_source "$@" $flags >"$out/clang"
-    # It doesn't know that a tensor of shape (1, 4) has one row, and one label.
+    # It doesn't know that a tensor of shape (1, 4) has one row, and one label; nor that
+    # what strncmp has compared was there.
     grep 'warning:' "$out/clang" | grep -vE \
-        'exercises_5_training.c.*array index out of bounds|^[0-9]+ warnings? generated' \
+        -e 'exercises_5_training.c.*array index out of bounds' \
+        -e "bench/peer.c.*left operand of '!=' is a garbage value" \
         >"$out/clang.left" && cat "$out/clang"
     [ ! -s "$out/clang.left" ]
     verdict "clang --analyze ($clang)" $?

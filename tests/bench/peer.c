@@ -139,7 +139,7 @@ static bool read_line(Peer *peer, char *line, size_t size, Error *error) {
 }
 
 static bool write_line(Peer *peer, const char *request, Error *error) {
-    char line[200] = "";
+    char line[200];
     snprintf(line, sizeof line, "%s\n", request);
     for (size_t done = 0, all = strlen(line); done < all;) {
         const ssize_t written = write(peer->to, line + done, all - done);
@@ -208,7 +208,7 @@ static bool launch(Peer *peer, char *const argv[], Error *error) {
 }
 
 bool peer_start(Peer *peer, const char *name, char *const argv[], Error *error) {
-    char line[480] = "";
+    char line[480];
     *peer = (Peer){0};
     snprintf(peer->name, sizeof peer->name, "%s", name);
     if (!launch(peer, argv, error) || !read_line(peer, line, sizeof line, error)) {
