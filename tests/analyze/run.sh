@@ -53,7 +53,7 @@ race() {
             echo "$c" && break
     done)
     if [ -z "$clang" ]; then
-        left_out "races: no clang with ThreadSanitizer and OpenMP (Debian: clang, libomp-dev)"
+        left_out "races: no clang with ThreadSanitizer and OpenMP (make setup-faults)"
         return
     fi
     # libomp's archer tells ThreadSanitizer where threads wait for each other.
@@ -81,7 +81,7 @@ race() {
 
 memory() {
     if ! command -v valgrind >/dev/null 2>&1; then
-        left_out "memory: no valgrind"
+        left_out "memory: no valgrind (make setup-faults)"
         return
     fi
     set -- valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
@@ -159,7 +159,7 @@ clang_reads() {
         "$c" --version 2>/dev/null | grep -q clang && echo "$c" && break
     done)
     if [ -z "$clang" ]; then
-        left_out "clang --analyze: no clang"
+        left_out "clang --analyze: no clang (make setup-faults)"
         return
     fi
     set -- "$clang" --analyze -Xclang -analyzer-output=text

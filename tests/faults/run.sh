@@ -267,7 +267,7 @@ calls() {
     command=true
     fault=strace
     if ! strace -qq -o /dev/null -e inject=close:error=EIO:when=1 true 2>/dev/null; then
-        echo "left out: failing system calls (strace is not there, or may not trace)"
+        echo "left out: failing system calls: strace is not there (make setup-faults), or may not trace"
         return
     fi
     for command in $commands; do
