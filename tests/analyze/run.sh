@@ -49,7 +49,7 @@ runs() { # runs COMMAND...: chapter5, run by that command
 
 race() {
     clang=$(for c in clang "$cc"; do
-        "$c" -fsanitize=thread -fopenmp "$here/planted.c" -o "$scratch/planted" 2>/dev/null &&
+        "$c" -fsanitize=thread -fopenmp -x c "$here/planted.txt" -o "$scratch/planted" 2>/dev/null &&
             echo "$c" && break
     done)
     if [ -z "$clang" ]; then
@@ -86,7 +86,7 @@ memory() {
     fi
     set -- valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
         --errors-for-leak-kinds=definite,indirect
-    "$cc" -g "$here/planted.c" -o "$scratch/planted" 2>/dev/null
+    "$cc" -g -x c "$here/planted.txt" -o "$scratch/planted" 2>/dev/null
     for fault in unset leak; do
         "$@" "$scratch/planted" $fault >/dev/null 2>&1
         if [ $? -ne 9 ]; then
@@ -120,7 +120,7 @@ for folder in common tests tests/cuda chapters/0*; do
 done
 sources() { # all that stand for themselves
     { git ls-files 2>/dev/null || find . -name '*.c' | sed 's|^./||'; } | grep '\.c$' |
-        grep -E '^(common|chapters|tests)/' | grep -vx "$here/planted.c"
+        grep -E '^(common|chapters|tests)/'
 }
 # each_source COMMAND...: with every source, two at a time; what it says
 each_source() {
@@ -142,7 +142,7 @@ gcc_reads() {
     # valgrind and clang look for that.
     set -- "$gcc" -fanalyzer -Wno-analyzer-use-of-uninitialized-value -O0 -c -o /dev/null
     # shellcheck disable=SC2086
-    if ! "$@" $flags "$here/planted.c" 2>&1 | grep -q 'Wanalyzer'; then
+    if ! "$@" $flags -x c "$here/planted.txt" 2>&1 | grep -q 'Wanalyzer'; then
         echo "FAIL  gcc -fanalyzer doesn't find what is planted"
         bad=1
         return
@@ -164,7 +164,7 @@ clang_reads() {
     fi
     set -- "$clang" --analyze -Xclang -analyzer-output=text
     # shellcheck disable=SC2086
-    if ! "$@" $flags "$here/planted.c" 2>&1 | grep -q 'core.NullDereference'; then
+    if ! "$@" $flags -x c "$here/planted.txt" 2>&1 | grep -q 'core.NullDereference'; then
         echo "FAIL  clang --analyze doesn't find what is planted"
         bad=1
         return
