@@ -242,7 +242,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
 
 # In `make setup chapter5` everything waits for setup.
-SETUPS := $(filter setup setup-lint,$(MAKECMDGOALS))
+SETUPS := $(filter setup setup-lint setup-faults,$(MAKECMDGOALS))
 ifneq ($(SETUPS),)
 need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
@@ -325,7 +325,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk common/make/faults.mk
+include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 
 # ---- programs ---------------------------------------------------------------
 
