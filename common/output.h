@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "error.h"
+
 /*
  * output_begin: false, and a line on stderr, if standard output is closed. A file that
  * is opened then would get its number, and whatever is printed would end in that file.
@@ -17,5 +19,13 @@ bool output_begin(const char *program);
 /* output_end: `status`; but 1, and a line on stderr, where it is 0 and standard output
  * has not taken everything (the disk is full, the reader is gone). */
 int output_end(const char *program, int status);
+
+/* output_can_write: false, and why, if there is no writing a file of this name: asked
+ * before the work, not after it. Nothing is opened. */
+bool output_can_write(const char *path, Error *error);
+
+/* output_close: close a file that was written; false, and why, if not all of it is in the
+ * file, which is then removed. */
+bool output_close(FILE *file, const char *path, Error *error);
 
 #endif
