@@ -214,6 +214,8 @@ static const struct {
     {"\"dim\":\"8\"", "\"dim\":\"0\"", "dim is \"0\""},
     {"\"dim\":\"8\"", "\"dum\":\"8\"", "lacks \"dim\""},
     {"\"heads\":\"2\"", "\"heads\":\"3\"", "3 heads"},
+    {"\"depth\":\"2\"", "\"depth\":\"9\"", "too short for them"},
+    {"\"mlp\":\"12\"", "\"mlp\":\"9e\"", "mlp is \"9e\""},
     {"\"depth\":\"2\"", "\"depth\":\"z\"", "depth is \"z\""},
     {"\"patch\":\"4\"", "\"patch\":\"3\"", "patch of 3"},
     {"\"seed\":\"5\"", "\"seed\":\"-\"", "seed is \"-\""},
