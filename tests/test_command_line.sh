@@ -134,7 +134,7 @@ refuses() {
 }
 
 untouched() {
-    same "$scratch/kept" "$scratch/good" && not_there "$scratch/kept.tmp"
+    same "$scratch/kept" "$scratch/good" && not_there "$scratch"/kept.*
 }
 
 # ---- data --------------------------------------------------------------------
