@@ -1,8 +1,14 @@
 /*
  * crash.c: the line of the student's code at which an exercise was ended by a signal.
- * See exercise.h. glibc finds the addresses, binutils' addr2line their lines.
+ * See exercise.h. glibc finds the addresses, binutils' addr2line their lines; with
+ * another C library (musl), a crash is told without its line.
  */
+#if __has_include(<execinfo.h>)
 #include <execinfo.h>
+#else
+#define backtrace(frames, count) 0
+#define backtrace_symbols_fd(frames, count, fd) ((void)(frames))
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
