@@ -231,6 +231,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@CC=$(call quote,$(CC)) sh tests/test_numbers.sh
+	@sh tests/test_environment.sh
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
 	@CC=$(call quote,$(CC)) sh tests/test_files.sh
