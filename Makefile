@@ -35,6 +35,8 @@ include common/make/compiler.mk
 
 # ---- flags ------------------------------------------------------------------
 
+include common/make/types.mk
+
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
 # liberty taken with floating point. The other two -fno- give up errno and traps,
 # which nothing here uses, and change no result.
@@ -44,7 +46,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-p
 OPTIMISE = -O3 $(MACHINE) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 INCLUDES := $(addprefix -I,$(MODULE_DIRS))
 NO_LTO = $(if $(findstring -flto,$(CC) $(EXTRA) $(CFLAGS) $(CXXFLAGS)),-fno-lto) # joins need objects
-ALL_CFLAGS = $(OPTIMISE) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) $(NO_LTO) \
+ALL_CFLAGS = $(OPTIMISE) $(TYPES) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) $(NO_LTO) \
              -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) $(INCLUDES) -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 LINK_LIBS = $(LDLIBS) -lm
@@ -229,6 +231,7 @@ run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/comp
 	@sh tests/test_build.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@CC=$(call quote,$(CC)) sh tests/test_numbers.sh
+	@sh tests/test_environment.sh
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
 	@CC=$(call quote,$(CC)) sh tests/test_files.sh
@@ -416,7 +419,7 @@ $(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(c
 define mine_on_cpu_rules
 $(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$(filter %.o,$$^) -o $$@.all
+	$$(Q)$$(JOIN) $$(filter %.o,$$^) -o $$@.all
 	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
 	@rm -f $$@.all
 endef

@@ -128,7 +128,7 @@ typedef struct {
     double least, most;
     bool whole;
 } Number;
-static const Number step_is = {"step", 0, 1e15, true},
+static const Number step_is = {"step", 0, sizeof(long) == 4 ? 2e9 : 1e15, true},
                     images_is = {"train_images", 1, 1e9, true},
                     mean_is = {"mean", 0, 1, false},
                     deviation_is = {"deviation", 1e-9, 1, false},
