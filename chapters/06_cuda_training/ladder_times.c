@@ -470,6 +470,9 @@ bool ladder_times(const char *csv, bool small, Error *error) {
     }
     t.numbers = allocate(NUMBERS * sizeof(float), "a ladder's numbers", error);
     if (!t.numbers) {
+        if (t.csv) {
+            fclose(t.csv);
+        }
         return false;
     }
     random_fill_normal(random, tensor1(t.numbers, NUMBERS), 1);
