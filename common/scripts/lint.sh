@@ -79,8 +79,9 @@ if there clang-tidy; then
     checks="$checks,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions"
     checks="$checks,-bugprone-implicit-widening-of-multiplication-result"
     checks="$checks,-bugprone-reserved-identifier" # _XOPEN_SOURCE
+    # after rewind, what is read says whether it went;
     # !(p = allocate(...)) || ... stops at the first; arrays of pointers are copied as bytes
-    checks="$checks,-bugprone-assignment-in-if-condition"
+    checks="$checks,-bugprone-unsafe-functions,-bugprone-assignment-in-if-condition"
     checks="$checks,-bugprone-multi-level-implicit-pointer-conversion"
     checks="$checks,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling"
     # shellcheck disable=SC2086
