@@ -260,10 +260,10 @@ START_TEST(what_can_not_be_read_again_is_not_saved) {
     t.step = 3;
     data.deviation = 0;
     assert_not_saved(path, &t, &data, "made|not saved|deviation is \"0\"");
-    data.deviation = NAN;
+    data.deviation = (double)NAN;
     assert_not_saved(path, &t, &data, "made|not saved|deviation is \"nan\"");
     data.deviation = 0.25;
-    t.settings.lr = INFINITY;
+    t.settings.lr = (double)INFINITY;
     assert_not_saved(path, &t, &data, "made|not saved|lr is \"inf\"");
     t.settings.lr = s.lr;
     data.train.count = 0;

@@ -58,13 +58,14 @@ for folder in chapters/0*; do
 done
 if there cppcheck; then
     # What it can't know: a vector of numbers may be read one by one; the sum of exp is
-    # at least exp(0); a union or a buffer is filled byte by byte; ck_assert ends a test; in tests/cuda/in_double real is
-    # double; a declaration of functions by macro has commas; an Error is there to be
-    # written (ctuuninitvar).
+    # at least exp(0); a union or a buffer is filled byte by byte; ck_assert ends a test;
+    # in tests/cuda/in_double real is double; a declaration of functions by macro has
+    # commas; an Error is there to be written (ctuuninitvar).
     # shellcheck disable=SC2086 # options are to be split
     sources '\.c$' | xargs cppcheck -q --std=c11 --enable=warning,performance,portability \
         --error-exitcode=1 -DDEVICE=device_cuda_on_cpu \
-        --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
+        --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+        --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
         --suppress=invalidFunctionArg:chapters/05_vision_transformer/cross_entropy.c \
         --suppress=uninitvar:chapters/05_vision_transformer/safetensors.c \
         --suppress=uninitvar:common/safetensors_write.c \
