@@ -51,5 +51,5 @@ RUN useradd --create-home --uid 1001 --user-group student \
 COPY --chown=1001:1001 . /home/student/vit
 USER 1001:1001
 WORKDIR /home/student/vit
-RUN make ARCH=$ARCH FETCH=no all
+RUN make ARCH=$ARCH CUDA_ARCH=all-major FETCH=no all
 CMD ["./chapter6"]

@@ -25,7 +25,7 @@ for group in "$@"; do
     case $group in
     build)
         want 'command -v gcc || command -v clang' gcc
-        want 'command -v g++ || command -v clang++' g++
+        want 'command -v g++ || { ! command -v gcc && command -v clang++; }' g++
         want 'command -v make' make
         want 'command -v objcopy' binutils
         want "$(header stdio.h)" libc6-dev
