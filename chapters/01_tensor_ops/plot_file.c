@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "output.h"
 #include "report.h"
@@ -17,12 +18,15 @@ static char *path_of(const char *name, char path[PATH_BYTES]) {
 FILE *plot_file_open(const char *name, const char *columns) {
     char path[PATH_BYTES];
     FILE *file = fopen(path_of(name, path), "w");
-    if (!file && (errno == ENOENT || errno == EROFS)) {
-        printf("Skipped: data for a plot, %s: %s\n", path, strerror(errno));
-        return NULL;
-    }
-    if (!file) { /* an older file may be there, of another run */
-        report_check(false, "could not write %s: %s", path, strerror(errno));
+    if (!file) {
+        const int why = errno;
+        const bool no_place =
+            why == ENOENT || why == ENOTDIR || why == EROFS || why == EACCES;
+        if (no_place && access(path, F_OK) != 0) {
+            printf("Skipped: data for a plot, %s: %s\n", path, strerror(why));
+        } else { /* what is there is of another run */
+            report_check(false, "could not write %s: %s", path, strerror(why));
+        }
         return NULL;
     }
     fprintf(file, "# %s\n", columns); /* looked at when the file is closed */
