@@ -3,7 +3,7 @@
 # be, or contradicts itself, is refused in one line before anything is printed; what one
 # may not expect has a line; status 0 is only for output and files that were written
 # whole. Run in the repository's root, where the chapters are built.
-# shellcheck disable=SC2059,SC2086 # lists of options are to be split
+# shellcheck disable=SC2031,SC2059,SC2086 # lists of options are to be split
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
