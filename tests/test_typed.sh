@@ -35,14 +35,16 @@ done >"$scratch/shown"
 unlisted() {
     awk -f tests/typed.awk "$1" | sort -u | grep -vxF -f "$scratch/listed" | grep -vxF -f "$scratch/shown"
 }
-for page in $(pages); do
+"$make" --no-print-directory FETCH=no help >"$scratch/help" 2>/dev/null
+awk '/^  [a-z]/ && $1 !~ /^chapter/ { print "#   make " $1 }' "$scratch/help" >"$scratch/make help"
+for page in $(pages) "$scratch/make help"; do
     awk -f tests/typed.awk "$page" >>"$scratch/typed"
     unlisted "$page" >"$scratch/unlisted"
     while read -r line; do
-        echo "      $page: $line"
+        echo "      ${page#"$scratch/"}: $line"
     done <"$scratch/unlisted"
     [ ! -s "$scratch/unlisted" ]
-    ok "$page: a command that no test types: say in tests/typed.txt who does, or why nobody" $?
+    ok "${page#"$scratch/"}: a command that no test types: say in tests/typed.txt who does, or why nobody" $?
 done
 [ "$(wc -l <"$scratch/typed")" -gt 150 ]
 ok "commands were found ($(wc -l <"$scratch/typed"))" $?
