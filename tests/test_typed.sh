@@ -6,6 +6,7 @@ set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
 make=${1:-make}
+unset MAKEFLAGS MAKELEVEL MFLAGS # of the make that runs this
 root=$(pwd)
 scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -100,7 +101,6 @@ PATH=$scratch/bin:$PATH
 OMP_NUM_THREADS=2
 OMP_WAIT_POLICY=passive
 export PATH OMP_NUM_THREADS OMP_WAIT_POLICY
-unset MAKEFLAGS MAKELEVEL MFLAGS
 grep -E ' => run( |$)' "$list" | sed 's/^\(.*\) => run$/\1/; s/^.* => run //' >"$scratch/run"
 while IFS= read -r line; do
     for program in gnuplot kubectl; do
