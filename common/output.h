@@ -24,8 +24,8 @@ int output_end(const char *program, int status);
  * before the work, not after it. Nothing is opened. */
 bool output_can_write(const char *path, Error *error);
 
-/* output_close: close a file that was written; false, and why, if not all of it is in the
- * file, which is then removed. */
+/* output_close: close a file that was written; false, and why, if not all of it is in
+ * the file, which is then removed. */
 bool output_close(FILE *file, const char *path, Error *error);
 
 #endif

@@ -16,7 +16,8 @@ typedef struct {
 } Block;
 
 /* The spare block of each thread, on a cache line of its own. Threads beyond these, and
- * nested ones, share a place: whoever comes first has the block, the others make one. */
+ * nested ones, share a place: whoever comes first has the block, the others make
+ * one. */
 enum { PLACES = 256 };
 static struct { _Alignas(64) _Atomic(Block *) block; } spare[PLACES];
 

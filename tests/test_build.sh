@@ -299,9 +299,10 @@ ok "cards without nvcc: the emulator" $?
 
 echo "-- installing"
 # (tests/systems/ installs into the systems that it makes.)
-[ "$(grep -c 'setup\.sh' Makefile)" -eq 2 ] &&
-    ! grep -l -e 'setup\.sh' -e apt-get common/make/*.mk tests/*/*.sh plots/*.sh | grep -v '^tests/systems/'
-ok "make setup and make setup-lint alone install" $?
+awk '/^[a-zA-Z]/ { target = $1 } /^\t.*(setup\.sh|apt-get)/ && target !~ /^setup(-[a-z]+)?:/ {
+    print FILENAME ":" FNR ": " $0; bad = 1 } END { exit bad }' Makefile common/make/*.mk &&
+    ! grep -l -e 'setup\.sh' -e apt-get tests/*/*.sh plots/*.sh | grep -v '^tests/systems/'
+ok "make setup and make setup-... alone install" $?
 sed -n '/^```sh/,/^```/p' README.md | grep -qx 'make setup test'
 ok "the README's test command installs first" $?
 script "$bin/apt-get" <<END

@@ -115,7 +115,7 @@ bool describe_model(const char *name, const VitConfig *c, long *counted, Error *
 }
 
 int describe_run(const char *program, const char *name, const Settings *settings) {
-    VitConfig config;
+    VitConfig config = {0};
     Error error;
     long counted;
     if (!describe_config(name, settings, &config, &error)) {

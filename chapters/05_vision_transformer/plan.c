@@ -64,7 +64,8 @@ static bool load_data(Plan *p, const Options *o, Error *error) {
     return dataset_load(&p->dataset, p->directory, error);
 }
 
-/* The same training images as before? A file that has no checksum yet has their mean. */
+/* The same training images as before? A file that has no checksum yet has their
+ * mean. */
 static bool same_images(const CheckpointInfo *info, const Dataset *d) {
     const double near = 1e-9; /* compilers round the mean in more ways than one */
     return info->checksum >= 0 ? info->checksum == (double)d->checksum

@@ -71,9 +71,9 @@ void trainer_free(Trainer *trainer);
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
 
-/* trainer_batch: the images' numbers of step trainer->step; trainer_warmup: the steps of
- * the warm-up; trainer_rate: the learning rate of step 1, 2, ...; trainer_augmentation:
- * what happens to the images. */
+/* trainer_batch: the images' numbers of step trainer->step; trainer_warmup: the steps
+ * of the warm-up; trainer_rate: the learning rate of step 1, 2, ...;
+ * trainer_augmentation: what happens to the images. */
 const int *trainer_batch(Trainer *trainer);
 long trainer_warmup(const Trainer *trainer);
 double trainer_rate(const Trainer *trainer, long step);

@@ -34,8 +34,8 @@ static __forceinline__ __device__ int my_row(void) {
 
 /* ---- forward --------------------------------------------------------------------- */
 
-/* From the sum of D squares. Where it is beyond float: NaN, since 1 / infinity would make
- * a row of zeros, which look like a result. */
+/* From the sum of D squares. Where it is beyond float: NaN, since 1 / infinity would
+ * make a row of zeros, which look like a result. */
 static __forceinline__ __device__ float rstd_of(float squares, int D) {
     const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
     return squares <= FLT_MAX ? 1.0f / sqrtf(squares / static_cast<float>(D) + epsilon)

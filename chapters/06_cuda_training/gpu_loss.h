@@ -26,8 +26,8 @@ typedef struct {
  *                           its image's loss and dlogits NaN
  *   dlogits (B, K)  out, may be logits; or data NULL: not wanted
  *   losses, right (B)   out: each image's loss, and 1 or 0
- *   predictions (B)     out, or NULL: as argmax_row: the largest logit's class, of equals
- *                       the first; -1 where the logits have no softmax
+ *   predictions (B)     out, or NULL: as argmax_row: the largest logit's class, of
+ *                       equals the first; -1 where the logits have no softmax
  * The two sums over the images go to result->loss and result->correct (in order).
  */
 void gpu_cross_entropy(GpuStream stream, Tensor logits, const unsigned char *labels,

@@ -27,9 +27,9 @@ enum { THREADS = 128, WARPS = THREADS / 32 };
 
 /* ---- forward ------------------------------------------------------------------ */
 
-/* scale s_j, always rounded to the same number. In scale * s[j] - most the compiler would
- * make one multiply-add, which keeps digits that the maximum has lost: near 10000 weights
- * would be wrong by 1e-3, near 1e8 by a factor. */
+/* scale s_j, always rounded to the same number. In scale * s[j] - most the compiler
+ * would make one multiply-add, which keeps digits that the maximum has lost: near 10000
+ * weights would be wrong by 1e-3, near 1e8 by a factor. */
 static __forceinline__ __device__ float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }

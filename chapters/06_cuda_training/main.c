@@ -110,7 +110,7 @@ static int check(const Device *device) {
     return device->check_against_cpu();
 }
 
-/* ---- the run ----------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------- */
 
 /* What the lesson needs to know. */
 static DeviceOptions own;
@@ -170,7 +170,7 @@ static int train(Options *options) {
     return run(options, chosen->engine, lesson);
 }
 
-/* ---- the command line ---------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------ */
 
 static bool parse(int argc, char **argv, Options *options, Error *error) {
     return device_options_take(&own, built_for(), argc, argv, error) &&

@@ -2,4 +2,4 @@
 
 .PHONY: analyze
 analyze: ## races, unset and lost memory, and what compilers find by reading: nothing; ONLY="race memory gcc clang"
-	@ONLY='$(ONLY)' sh tests/analyze/run.sh '$(MAKE)' $(COMPILER)
+	@ONLY='$(ONLY)' $(SH) tests/analyze/run.sh '$(MAKE)' $(COMPILER)

@@ -70,7 +70,8 @@ if there cppcheck; then
         --suppress=uninitvar:chapters/05_vision_transformer/safetensors.c \
         --suppress=uninitvar:common/safetensors_write.c \
         --suppress=uninitvar:tests/fuzz/fuzz_options.c --suppress=deallocuse:tests/scratch.c \
-        --suppress=nullPointerOutOf* --suppress=ctunullpointerOutOf* \
+        --suppress=nullPointerOutOfMemory --suppress=nullPointerOutOfResources \
+        --suppress=ctunullpointerOutOfMemory --suppress=ctunullpointerOutOfResources \
         --suppress=invalidPointerCast:tests/cuda/in_double/* \
         --suppress=constStatement:tests/bench/blas.c \
         --suppress=syntaxError:chapters/06_cuda_training/cuda_on_cpu/cuda_runtime.h \

@@ -1,6 +1,6 @@
 /*
- * answers.h: how a child of the benchmark answers (peer.h): on what was its stdout, when
- * its threads are at rest.
+ * answers.h: how a child of the benchmark answers (peer.h): on what was its stdout,
+ * when its threads are at rest.
  *
  * Threads that have nothing to do may go on looking for work for a while (OpenBLAS's do
  * for 0.1 s), on a core that whoever is timed next then doesn't get.

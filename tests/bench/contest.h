@@ -43,8 +43,8 @@ void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool 
 /*
  * contest_run: start, measure and end entries. When `apart`, the entries on one
  * thread run after the others, so that there are fewer processes at a time.
- * A flavour that can't run, or whose results aren't ours, is taken out of the race, with
- * a line that says why. False if ours fails.
+ * A flavour that can't run, or whose results aren't ours, is taken out of the race,
+ * with a line that says why. False if ours fails.
  */
 bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error);
 
@@ -58,7 +58,8 @@ const Entry *contest_best(const Contest *contest, int threads);
 const char *entry_flavour(const Entry *entry);
 
 /* contest_probe: find the Python that has PyTorch: PYTHON if the user names one, else
- * the first in PATH, else the system's. Prints PyTorch's versions, or why it is skipped. */
+ * the first in PATH, else the system's. Prints PyTorch's versions, or why it is
+ * skipped. */
 void contest_probe(Bench *bench);
 
 #endif

@@ -12,7 +12,8 @@
 /* made_up: 32 bits that look random: element `index` of what is called `name`. */
 uint32_t made_up(const char *name, long index);
 
-/* made_up_weights: the whole block; nothing is 0, and layers keep their inputs' scale. */
+/* made_up_weights: the whole block; nothing is 0, and layers keep their inputs'
+ * scale. */
 void made_up_weights(const ParameterList *list, real *weights);
 
 #endif

@@ -3,9 +3,9 @@
  * OpenBLAS and BLIS, training and inference beside PyTorch.
  *
  * Whoever is compared has a process of its own (peer.h), and they take turns (A B A B
- * ...), after a warm-up; each number is the median of the turns. This process only waits.
- * Peers that aren't installed are named as skipped; one that is there, but fails or
- * gives other results than ours, is named, left out, and makes the exit status 1.
+ * ...), after a warm-up; each number is the median of the turns. This process only
+ * waits. Peers that aren't installed are named as skipped; one that is there, but fails
+ * or gives other results than ours, is named, left out, and makes the exit status 1.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -28,7 +28,8 @@ static bool takes_part(const Run *run, int library) {
     return run->peer[library].pid > 0;
 }
 
-/* What a child did: true to go on. Without one of the others it goes on, and says so. */
+/* What a child did: true to go on. Without one of the others it goes on, and says
+ * so. */
 static bool bear(Run *run, int library, bool ok, Error *error) {
     if (ok || library == OURS) {
         return ok;

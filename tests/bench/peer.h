@@ -14,9 +14,9 @@
  *                    model was made, in MB; and ends
  *
  * An answer comes when the child's threads have come to rest. Instead of any answer it
- * may say "failed WHY". A child whose input ends ends too. One that dies, doesn't answer
- * within peer_patience_s, or answers something else is an error here, never a wait
- * without end.
+ * may say "failed WHY". A child whose input ends ends too. One that dies, doesn't
+ * answer within peer_patience_s, or answers something else is an error here, never a
+ * wait without end.
  */
 #ifndef PEER_H
 #define PEER_H

@@ -183,7 +183,8 @@ START_TEST(the_loss_and_its_gradient) {
 }
 END_TEST
 
-/* Class 12 of 10, 255 of 37: nothing outside the row is read, and it can't be missed. */
+/* Class 12 of 10, 255 of 37: nothing outside the row is read, and it can't be
+ * missed. */
 START_TEST(a_label_that_is_no_class_makes_the_loss_nan) {
     static const int K[] = {1, 10, 37};
     static const unsigned char labels[][3] = {{0, 1, 0}, {9, 10, 0}, {36, 255, 1}};

@@ -12,7 +12,7 @@
 #include "gpu_attention.h"
 #include "gpu_matmul.h"
 
-/* ---- attention -------------------------------------------------------------------- */
+/* ---- attention ------------------------------------------------------------------- */
 
 static const int widths[] = {1, 8, 31, 32, 33, 64, 127, 128};
 enum { WIDTHS = sizeof widths / sizeof widths[0] };
@@ -34,8 +34,8 @@ static const char *const names[KINDS] = {
     "near -200", "near 200", "near -10000", "begins with -inf", "all -inf",
     "NaN in q",  "NaN in k", "NaN in v",    "infinity in v"};
 
-/* Queries and keys meet in their first element, with a product near `score` sqrt(d). The
- * other elements are -1/4, 0 or 1/4: every product is exact. */
+/* Queries and keys meet in their first element, with a product near `score` sqrt(d).
+ * The other elements are -1/4, 0 or 1/4: every product is exact. */
 static void far_from_0(Tensor qkv, int d, double score) {
     const double root = floor(sqrt(fabs(score) * sqrt(d)));
     for (int i = 0; i < qkv.shape[1]; i++) {
@@ -101,8 +101,8 @@ static void by_device(AttentionVersion version, Tensor qkv, Tensor dO, Tensor *O
     *dqkv = from_device(on_dqkv);
 }
 
-/* q of n tokens ask. A score of 200 may be rounded by 2e-5, one of 10000 by 1e-3; and so
- * is its weight. Gradients of q are such weights times the key's first element. */
+/* q of n tokens ask. A score of 200 may be rounded by 2e-5, one of 10000 by 1e-3; and
+ * so is its weight. Gradients of q are such weights times the key's first element. */
 static void attention_is_the_cpus(Kind kind, int n, int q, int d) {
     const double tolerance = kind == NEAR_MINUS_10000 ? 2e-2 : 2e-3;
     Tensor qkv = make_qkv(kind, n, d), dO = random_tensor('O', SHAPE(1, q, d));
@@ -194,7 +194,7 @@ START_TEST(equal_scores_share_alike) {
 }
 END_TEST
 
-/* ---- products --------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------- */
 
 enum { PRODUCTS = 7 };
 

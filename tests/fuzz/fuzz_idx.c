@@ -140,7 +140,7 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     }
 }
 
-/* ---- seeds ------------------------------------------------------------------------- */
+/* ---- seeds ----------------------------------------------------------------------- */
 
 void fuzz_seeds(void) {
     unsigned char seed[128];

@@ -80,7 +80,7 @@ static void chapter5(int argc, char **argv) {
     }
 }
 
-/* ---- chapter 6 -------------------------------------------------------------------- */
+/* ---- chapter 6 ------------------------------------------------------------------- */
 
 static bool some_matmuls(MatmulVersion version) {
     return version != MATMUL_VERSIONS - 1;
@@ -110,7 +110,7 @@ static void chapter6(int argc, char **argv) {
     free(own.argv);
 }
 
-/* ---- the benchmark ------------------------------------------------------------------ */
+/* ---- the benchmark --------------------------------------------------------------- */
 
 static void benchmark(int argc, char **argv) {
     Bench bench;
@@ -134,7 +134,7 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     free(text);
 }
 
-/* ---- seeds ---------------------------------------------------------------------------- */
+/* ---- seeds ----------------------------------------------------------------------- */
 
 static void seed(char first, const char *lines) {
     char all[1024];

@@ -1,7 +1,7 @@
 /*
- * blas.c: a library that passes for OpenBLAS, for tests of the benchmark. STAND_IN in the
- * environment says what is wrong with it: wrong, nan, last, dies, hangs, spins, 64bit.
- */
+ * blas.c: a library that passes for OpenBLAS, for tests of the benchmark. STAND_IN in
+ * the environment says what is wrong with it: wrong, nan, last, dies, hangs, spins,
+ * 64bit. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
