@@ -241,6 +241,18 @@ else
     echo "NOT RUN: python3 with yaml isn't there to read the workflows"
 fi
 
+# ---- make test-systems: what it refuses --------------------------------------------------
+
+sh tests/systems/run.sh debian12 windows >"$scratch/out" 2>&1
+[ $? -eq 2 ] && [ "$(cat "$scratch/out")" = \
+    "test-systems: unknown system windows: it is debian12, debian13, arm64 or musl" ]
+ok "test-systems: an unknown system" $?
+if [ "$(id -u)" != 0 ]; then
+    sh tests/systems/run.sh musl >"$scratch/out" 2>&1
+    [ $? -eq 1 ] && [ "$(grep -c '^test-systems: this needs ' "$scratch/out")" -eq 1 ]
+    ok "test-systems: who isn't root is told in a line" $?
+fi
+
 # ---- make plots --------------------------------------------------------------------------
 
 echo "-- plots"
