@@ -29,7 +29,7 @@ RUN sh /tmp/setup/setup.sh \
         --no-install-recommends dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/* /tmp/setup
 RUN useradd --create-home --uid 1001 --user-group student \
-    && install -d -o student -g student /home/student/vit
+    && install -d -o student -g student /home/student/vit /runs
 COPY --chown=1001:1001 . /home/student/vit
 USER 1001:1001
 WORKDIR /home/student/vit
@@ -47,9 +47,9 @@ RUN sh /tmp/setup/setup.sh \
         --no-install-recommends dataset-fashion-mnist \
     && rm -rf /var/lib/apt/lists/* /tmp/setup
 RUN useradd --create-home --uid 1001 --user-group student \
-    && install -d -o student -g student /home/student/vit
+    && install -d -o student -g student /home/student/vit /runs
 COPY --chown=1001:1001 . /home/student/vit
 USER 1001:1001
 WORKDIR /home/student/vit
-RUN make ARCH=$ARCH FETCH=no all
+RUN make ARCH=$ARCH CUDA_ARCH=all-major FETCH=no all
 CMD ["./chapter6"]

@@ -19,9 +19,13 @@ MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 .DELETE_ON_ERROR:
 .SUFFIXES:
 SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+DRY := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules
 Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(Q),@$(if $(SILENT),:,printf '  %-5s %s\n' $(1) '$(2)'))
+
+# Of scripts that run make themselves, which `make -n` would run too.
+SH = $(if $(DRY),echo sh,sh)
 
 ifeq ($(wildcard common/make/compiler.mk),)
 $(error run make in the folder of its Makefile: make -C FOLDER)
@@ -35,16 +39,19 @@ include common/make/compiler.mk
 
 # ---- flags ------------------------------------------------------------------
 
+include common/make/types.mk
+
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
 # liberty taken with floating point. The other two -fno- give up errno and traps,
 # which nothing here uses, and change no result.
-# clang's -Wno-pass-failed: double has no vector erfc, said in every loop with one.
+# clang's: double has no vector erfc, said in every loop with one; and a number that has a
+# name is an enum's here, in products of double too.
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas \
-           $(if $(filter clang,$(KIND)),-Wno-pass-failed)
+           $(if $(filter clang,$(KIND)),-Wno-pass-failed -Wno-enum-float-conversion)
 OPTIMISE = -O3 $(MACHINE) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 INCLUDES := $(addprefix -I,$(MODULE_DIRS))
 NO_LTO = $(if $(findstring -flto,$(CC) $(EXTRA) $(CFLAGS) $(CXXFLAGS)),-fno-lto) # joins need objects
-ALL_CFLAGS = $(OPTIMISE) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) $(NO_LTO) \
+ALL_CFLAGS = $(OPTIMISE) $(TYPES) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) $(NO_LTO) \
              -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) $(INCLUDES) -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 LINK_LIBS = $(LDLIBS) -lm
@@ -131,7 +138,7 @@ found: | need-compiler ## say which tools were found
 data: ## get Fashion-MNIST into data/fashion-mnist
 	@sh data/get_fashion_mnist.sh
 
-test: need-check need-cxx need-patch ## run every test, plainly and under ASan and UBSan
+test: need-check need-cxx need-sanitizers need-patch ## run every test, plainly and under ASan and UBSan
 	@$(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
 	    $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) run-tests
 
@@ -143,12 +150,12 @@ test-training: chapter5 ## do the pages show what two minutes of training print?
 	@sh tests/test_training.sh
 
 test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
-	@NVCC='$(NVCC)' sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
+	@NVCC='$(NVCC)' $(SH) tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
 
 gpu-report: | need-check ## test, check and time everything on this machine's GPU: notes/gpu_report.md
 	@NVCC='$(NVCC)' PYTHON='$(PYTHON)' REHEARSE='$(REHEARSE)' \
 	    GPU_TESTS=$(BUILD)/cuda/tests/cuda_run REHEARSE_TESTS=$(BUILD)/float/tests/cuda_run \
-	    sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes)
+	    $(SH) tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes)
 
 equations: ## every equation of the papers: its code, test, plot, note; ALL=1: all places
 	@sh common/scripts/equations.sh $(if $(ALL),--all)
@@ -213,7 +220,7 @@ mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%)
 
-.PHONY: run-tests need-compiler need-libraries need-cxx need-check need-patch need-gnuplot
+.PHONY: run-tests need-compiler need-libraries need-cxx need-check need-sanitizers need-patch need-gnuplot
 CUDA_FLAVOURS := float asan-float watched
 CUDA_RUNS = run-cuda-float run-cuda-asan-float $(if $(filter gcc,$(WATCHED_KIND)),run-cuda-watched)
 .PHONY: $(FLAVOURS:%=run-%) $(CUDA_FLAVOURS:%=run-cuda-%)
@@ -226,23 +233,24 @@ run-tests: $(CUDA_RUNS)
 endif
 run-tests: $(FLAVOURS:%=run-%) $(CHAPTERS:%=chapter%) $(BUILD)/double/tests/compare/compare \
     $(BUILD)/float/tests/bench/run
-	@sh tests/test_build.sh '$(MAKE)'
+	@sh tests/test_build.sh '$(MAKE_COMMAND)'
 	@CC=$(call quote,$(CC)) sh tests/test_command_line.sh
 	@CC=$(call quote,$(CC)) sh tests/test_numbers.sh
+	@sh tests/test_environment.sh
 	@sh tests/test_pages.sh
 	@sh tests/test_scripts.sh
 	@CC=$(call quote,$(CC)) sh tests/test_files.sh
 	@CC=$(call quote,$(CC)) sh tests/test_report.sh
 	@sh tests/test_quiet.sh $(BUILD)/double/tests/compare/compare
-	@sh tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
-	@sh tests/test_exercises.sh '$(MAKE)'
+	@$(SH) tests/test_compare.sh '$(MAKE)' $(BUILD)/double/tests/compare/compare
+	@$(SH) tests/test_exercises.sh '$(MAKE)'
 	@CC=$(call quote,$(CC)) sh tests/test_bench.sh $(BUILD)/float/tests/bench/run
 	@sh tests/test_containers.sh
-	@sh tests/test_typed.sh '$(MAKE)'
-	@sh tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
+	@$(SH) tests/test_typed.sh '$(MAKE)'
+	@$(SH) tests/fuzz/run.sh '$(MAKE)' $(FUZZ_PLAIN) '$(FUZZ_READERS)' '' 1000
 
 # In `make setup chapter5` everything waits for setup.
-SETUPS := $(filter setup setup-lint,$(MAKECMDGOALS))
+SETUPS := $(filter setup setup-lint setup-faults,$(MAKECMDGOALS))
 ifneq ($(SETUPS),)
 need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
@@ -256,6 +264,8 @@ need-libraries: | need-compiler
 	$(need) libraries $(call no_list,$(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS))
 need-check: | need-libraries
 	$(need) check $(call no_list,$(ALL_CFLAGS) $(LDFLAGS) $(CHECK_FLAGS) $(LDLIBS))
+need-sanitizers: | need-check
+	$(need) sanitizers $(SANITIZE) $(LDFLAGS)
 need-patch need-gnuplot: need-%: | need-compiler
 	$(need) $*
 
@@ -325,14 +335,14 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
 
-include common/make/fuzz.mk common/make/faults.mk
+include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 
 # ---- programs ---------------------------------------------------------------
 
 # chapterN in float; and, in one more object, its gradient checks: the same layers
 # compiled in double, joined, with every name hidden but one. Each compiler links a
 # program of its own; ./chapterN is a copy of the one that was asked for.
-put = @cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
+put = @cmp -s $< $@ || { cp $< $@.$$$$ && mv -f $@.$$$$ $@; }
 define chapter_rules
 chapter$(1): $(BUILD)/chapter$(1) FORCE | found $(if $(filter 5,$(1)),data)
 	$$(put)
@@ -416,7 +426,7 @@ $(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(c
 define mine_on_cpu_rules
 $(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$(filter %.o,$$^) -o $$@.all
+	$$(Q)$$(JOIN) $$(filter %.o,$$^) -o $$@.all
 	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
 	@rm -f $$@.all
 endef

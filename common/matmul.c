@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -216,7 +217,7 @@ static CALLED void micro_kernel(int kc, Operand A, const real *b, const Tile *ti
 #define INTERLEAVE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #ifdef REAL_IS_DOUBLE
-typedef long index_vector __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t index_vector __attribute__((vector_size(VECTOR_BYTES)));
 #else
 typedef int index_vector __attribute__((vector_size(VECTOR_BYTES)));
 #endif

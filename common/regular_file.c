@@ -46,7 +46,7 @@ bool regular_file_target(const char *path, char target[FILE_PATH_BYTES], Error *
     if (strlen(path) >= FILE_PATH_BYTES) {
         return too_long(path, error);
     }
-    strcpy(target, path);
+    memcpy(target, path, strlen(path) + 1);
     for (int i = 0; i < MOST_LINKS; i++) {
         const ssize_t length = readlink(target, link, sizeof link);
         if (length < 0) { /* no link; whatever else is wrong, opening it will tell */
@@ -230,7 +230,7 @@ bool new_file_begin(NewFile *f, const char *path, Error *error) {
     if (fd < 0) {
         return false;
     }
-    strcpy(at_signal, f->temporary);
+    memcpy(at_signal, f->temporary, sizeof at_signal);
     file_limit_is_an_error();
     if (replaces) { /* who can't give it away keeps it */
         const int given = fchown(fd, there.st_uid, there.st_gid);

@@ -151,7 +151,7 @@ static bool write_numbers(FILE *file, const real *data, long count) {
 
 static bool write_all(FILE *file, const Header *header, const SafetensorsEntry *entries,
                       int count) {
-    const uint64_t length = header->length;
+    const size_t length = header->length;
     unsigned char bytes[8];
     lowest_first_put(length, 8, bytes);
     bool ok = fwrite(bytes, 1, 8, file) == 8 &&

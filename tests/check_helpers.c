@@ -136,7 +136,7 @@ bool canaries_live(Tensor view) {
 
 /* T's numbers as doubles, in memory that the caller frees. */
 static double *allocated_doubles(Tensor T) {
-    double *x = malloc((size_t)(tensor_count(T) + 1) * sizeof *x);
+    double *x = calloc((size_t)tensor_count(T) + 1, sizeof *x);
     if (!x) {
         abort();
     }
@@ -298,7 +298,7 @@ const char *naive_gradient_difference(double (*loss)(void *), void *context, dou
                                       Tensor dx, const char *name, const char *tag) {
     const long count = tensor_count(dx);
     const double eps = 1e-5;
-    double *numeric = malloc((size_t)(count + 1) * sizeof *numeric);
+    double *numeric = calloc((size_t)count + 1, sizeof *numeric);
     if (!numeric) {
         abort();
     }

@@ -35,7 +35,7 @@ static Suite *(*const suites[])(void) = {
     settings_suite,     options_suite,       inspect_suite,
     other_layers_suite, dump_suite,          reference_suite,
     workspace_suite,    number_suite,        output_suite,
-    extremes_suite,
+    regular_file_suite, extremes_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

@@ -24,6 +24,7 @@ Suite *report_suite(void);
 Suite *dump_suite(void);
 Suite *number_suite(void);
 Suite *output_suite(void);
+Suite *regular_file_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);

@@ -65,10 +65,21 @@ PYTHON=$scratch/nowhere/python3
 STAND_IN=
 start pytorch_absent --only infer
 
+# A PyTorch that is there, but broken, is not one that isn't there.
+mkdir "$scratch/broken"
+echo 'raise RuntimeError("half installed")' >"$scratch/broken/torch.py"
+PYTHON=
+PYTHONPATH=$scratch/broken start broken --only infer
+
 libraries=
 if "${CC:-cc}" -shared -fPIC -O2 -o "$scratch/blas.so" tests/bench/stand_ins/blas.c -lpthread \
     2>"$scratch/cc.err"; then
     libraries="right wrong nan last dies hangs spins 64bit"
+    if "${CC:-cc}" -shared -fPIC -O2 -DANOTHER -o "$scratch/other.so" tests/bench/stand_ins/blas.c \
+        -lpthread; then
+        OPENBLAS=$scratch/other.so BLIS=''
+        start blas_other --only matmul
+    fi
     for STAND_IN in $libraries; do
         patience=120
         case $STAND_IN in hangs) patience=10 ;; esac
@@ -102,9 +113,12 @@ ended pytorch_zero 1 "$left_out: 0 in .* can't be"
 ended pytorch_clock 1 "$left_out: .* in 1e\+09 s can't be"
 ended pytorch_stopped 1 "$left_out: .* in 0 s can't be"
 ended pytorch_memory 1 "$left_out: \"-1 nan\" is no answer to quit"
-ended pytorch_unready 1 "^FAILED    pytorch, PYTHON=.*\"hello\" is no \"ready\""
-ended pytorch_exits 1 "^FAILED    pytorch, PYTHON=.*exit status 3"
-ended pytorch_absent 1 "^FAILED    pytorch, PYTHON=.*nowhere/python3: can't run"
+ended pytorch_unready 1 '^pytorch: .*python.sh: "hello" is no "ready"'
+ended pytorch_exits 1 '^pytorch: .*python.sh ended without an answer: exit status 3'
+ended pytorch_absent 1 "^pytorch: not in .*nowhere/python3: can't run"
+if command -v python3 >/dev/null 2>&1; then
+    ended broken 1 '^pytorch: python3: RuntimeError: half installed'
+fi
 for one in $wrong_peers absent; do
     [ "$one" = none ] || {
         ended "pytorch_$one" 1 '^infer tiny .* pytorch skipped'
@@ -129,9 +143,10 @@ done
     ended blas_spins 1 "^FAILED    openblas: its threads don't come to rest"
     ended blas_64bit 1 '^FAILED    openblas: it was built for sizes of 64 bits'
     ended blas_wrong 1 '^FAILED    blis: BLIS=.*nowhere.so'
+    ended blas_other 1 '^FAILED    openblas: it is another library'
 }
 ended blas_text 1 '^FAILED    openblas: OPENBLAS=.*text.so'
-for one in $libraries text; do
+for one in $libraries ${libraries:+other} text; do
     [ "$one" = right ] || {
         ended "blas_$one" 1 'products, 1 thread: ours [0-9.]+$'
         without "blas_$one" 'ratio|openblas +[0-9]'

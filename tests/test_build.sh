@@ -28,10 +28,9 @@ ok() { # ok WHAT STATUS
 
 # A folder whose name a shell would take apart, with what the build reads.
 tree="$scratch/a \$tree; with 'signs"
-mkdir -p "$tree/data" "$tree/tests" "$scratch/bin" "$scratch/tmp"
-cp -R Makefile common chapters "$tree"
+mkdir -p "$tree/data" "$scratch/bin" "$scratch/tmp"
+cp -R Makefile common chapters tests "$tree"
 cp data/get_fashion_mnist.sh "$tree/data"
-cp tests/run_flavour.sh "$tree/tests"
 for tool in sh env printf echo cat cp mv rm mkdir cmp sed grep awk head tail cut tr uname wc \
     sort find ls getconf dirname basename md5sum date touch chmod mktemp xargs git test; do
     for folder in $(echo "$PATH" | tr : ' '); do
@@ -222,6 +221,10 @@ run test
 refused 'g++ is missing'
 ok "and so do the tests" $?
 compiler "$bin/g++"
+compiler "$bin/no-asan" '-fsanitize=address*'
+run CC=no-asan CXX=g++ test
+refused "CC='no-asan' has no AddressSanitizer for make test"
+ok "the tests without AddressSanitizer" $?
 (cd "$scratch" && "$real" -f "$tree/Makefile" chapter1) >"$out" 2>"$err"
 [ $? -eq 2 ] && grep -q 'make -C' "$err" && [ "$(wc -l <"$err")" -eq 1 ]
 ok "a makefile that is run from elsewhere" $?
@@ -232,6 +235,10 @@ rm -rf "$tree/build" "$tree/chapter1"
 run -n chapter1
 [ "$status" -eq 0 ] && [ ! -e "$tree/chapter1" ] && ! find "$tree/build" -name '*.o' 2>/dev/null | grep -q .
 ok "make -n builds nothing" $?
+
+run -n test
+[ "$status" -eq 0 ] && grep -q 'echo sh tests/test_exercises.sh' "$out"
+ok "make -n test runs no test" $?
 
 # With this machine's compiler: flags that would make the numbers wrong.
 run_with PATH="$PATH" CFLAGS=-ffast-math chapter1
@@ -318,9 +325,14 @@ ok "and writes no file for a compiler to read" $?
 set_up 1000
 refused 'An administrator types: apt-get update && apt-get install -y binutils libc6-dev' && [ ! -e "$scratch/apt" ]
 ok "a user without sudo: the line for an administrator" $?
+rm -f "$bin/g++" "$scratch/apt"
+compiler "$bin/clang++"
+set_up 0
+grep -q '^install .* g++ ' "$scratch/apt"
+ok "gcc's g++ is installed though clang++ is there" $?
 rm "$bin/apt-get"
 set_up 0
-refused "install what Debian calls: binutils"
+refused "install what Debian calls: g++ binutils"
 ok "no apt-get: the packages' names" $?
 compiler "$bin/gcc"
 (cd "$tree" && PATH="$bin" sh common/scripts/need.sh gnuplot) 2>"$err"
@@ -339,7 +351,7 @@ script "$bin/shellcheck" <<'END'
 exit 0
 END
 run lint
-[ "$status" -eq 0 ] && grep -q 'shellcheck: nothing' "$out"
+grep -q 'shellcheck: nothing' "$out" && ! grep -q 'no tool is here' "$err"
 ok "with one of them, that one's word" $?
 script "$bin/clang-format" <<'END'
 echo 'clang-format version 19.1.7'

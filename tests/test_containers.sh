@@ -54,6 +54,8 @@ for target in cpu cuda; do
     ok "Dockerfile: $target is built, and runs, as a user by number" $?
     awk '/^COPY / && $NF ~ /^\/home/ && !/--chown=1001:1001 / { bad = 1 } END { exit bad }' "$scratch/stage"
     ok "Dockerfile: $target: the course is that user's" $?
+    grep -q 'install -d -o student -g student /home/student/vit /runs$' "$scratch/stage"
+    ok "Dockerfile: $target: so is the folder that a volume takes its owner from" $?
     # The list of packages is setup.sh's alone.
     grep -q '^RUN sh /tmp/setup/setup.sh  *&& ' "$scratch/stage" &&
         [ "$(grep -o 'apt-get install .*' "$scratch/stage" | sed 's/ && .*//' | tr ' ' '\n' |
@@ -151,7 +153,8 @@ export OMP_NUM_THREADS OMP_WAIT_POLICY
 run_job
 [ "$status" -eq 0 ] && [ -s "$RUNS/vit.safetensors" ] && [ -s "$RUNS/vit.csv" ]
 ok "job.yaml: a first pod trains ($status: $(tail -n 1 "$scratch/err"))" $?
-chmod a-w "$scratch/here"
+[ "$(find "$scratch/here" -type f | wc -l)" -eq 2 ]
+ok "job.yaml: a training writes nothing but into its volume" $?
 run_job
 [ "$status" -eq 0 ] && grep -q '^checkpoint: .*vit.safetensors, after step 3$' "$scratch/out"
 ok "job.yaml: a second one goes on from the checkpoint ($status: $(tail -n 1 "$scratch/err"))" $?
@@ -169,7 +172,6 @@ run_job
 [ "$status" -eq 0 ]
 ok "job.yaml: a log without a checkpoint is a new run ($status: $(tail -n 1 "$scratch/err"))" $?
 rm -f "$RUNS"/*
-chmod u+w "$scratch/here"
 stand_in chapter6 "$small --epochs 400"
 (cd "$scratch/here" && exec sh -c "$(cat "$scratch/script")") >"$scratch/out" 2>"$scratch/err" &
 child=$!

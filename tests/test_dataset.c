@@ -349,6 +349,24 @@ static void gzip_cut_to_its_header(void) {
     cut_file(as_gzip(TRAIN_IMAGES), 12);
 }
 
+/* A few bytes, whose header announces 168 TB. */
+static void gzip_bomb(void) {
+    huge_together();
+    as_gzip(TRAIN_IMAGES);
+}
+/* The headers are compared before the images are read: there are too few of them. */
+static void gzip_of_another_count(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 7, 0x40);
+    as_gzip(TRAIN_IMAGES);
+}
+static void a_pipe_instead(void) {
+    remove(in_scratch(TEST_LABELS));
+    ck_assert_int_eq(mkfifo(in_scratch(TEST_LABELS), 0600), 0);
+}
+static void a_pipe_of_classes(void) {
+    ck_assert_int_eq(mkfifo(in_scratch("classes.txt"), 0600), 0);
+}
+
 /* What is done to a good data set in plain files, and the words of its one line. */
 static const struct {
     void (*damage)(void);
@@ -389,6 +407,10 @@ static const struct {
     {gzip_cut_before_its_checksum, TRAIN_IMAGES ".gz|damaged"},
     {gzip_cut_in_its_checksum, TEST_LABELS ".gz|damaged"},
     {gzip_cut_to_its_header, TRAIN_IMAGES ".gz|damaged"},
+    {gzip_bomb, TRAIN_IMAGES ".gz|announces 167772160000000 bytes|bytes of gzip"},
+    {gzip_of_another_count, "train|94 images|30 labels"},
+    {a_pipe_instead, TEST_LABELS "|no regular file"},
+    {a_pipe_of_classes, "classes.txt|no regular file"},
 };
 
 enum { BAD_INPUTS = sizeof bad_inputs / sizeof bad_inputs[0] };

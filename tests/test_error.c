@@ -63,7 +63,7 @@ END_TEST
 #ifndef WITH_ADDRESS_SANITIZER
 START_TEST(memory_that_no_machine_has_comes_back_as_an_error) {
     Error error = {""};
-    volatile size_t exabytes = (size_t)1 << 61;
+    volatile size_t exabytes = SIZE_MAX / 2;
     ck_assert_ptr_null(allocate(exabytes, "a dream", &error));
     ck_assert_ptr_nonnull(strstr(error.text, "no memory for a dream"));
     ck_assert_ptr_nonnull(strstr(error.text, "MB asked for"));

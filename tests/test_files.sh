@@ -363,6 +363,20 @@ done
 signalled 'TERM TERM'
 check 'SIGTERM twice, as timeout sends it' exited 143
 check 'and the run is saved' goes_on
+"$chapter5" --data data $small --epochs 1000000 --save "it's mine" --log 'my log.csv' \
+    >"$out" 2>"$err" &
+running=$!
+wait_for "it's mine"
+kill -TERM "$running"
+wait "$running"
+running=
+step=$(sed -n 's/^stopped after step \([0-9]*\) of.*/\1/p' "$out")
+words=$(sed -n 's/^ *\.\/chapter5 \(--resume .*\)/\1/p' "$out")
+eval "set -- $words"
+"$chapter5" "$@" --steps $((${step:-0} + 2)) >"$out" 2>"$err"
+status=$?
+check 'what it says to type is right for any name' exited 0
+check 'and goes on in that log' steps_in 'my log.csv' $((${step:-0} + 2))
 (
     trap '' HUP INT
     signalled 'HUP INT TERM'

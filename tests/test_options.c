@@ -1,6 +1,9 @@
 /* test_options.c: the command line (options.h). */
 #include <stdio.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "check_helpers.h"
 #include "options.h"
@@ -37,6 +40,18 @@ static const char *refusal(const char *words) {
 
 #define assert_refused(words, line)                                                    \
     assert_no_message(line_difference(refusal(words), (line)))
+
+#ifdef _OPENMP
+START_TEST(of_very_many_cores_as_many_are_used_as_threads_may_be) {
+    const int asked[] = {1, 3, 1024, 1025, 100000}, want[] = {1, 3, 1024, 1024, 1024};
+    for (int i = 0; i < 5; i++) {
+        omp_set_num_threads(asked[i]); /* as OMP_NUM_THREADS does */
+        const Options o = parsed("");
+        ck_assert_int_eq(o.settings.threads, want[i]);
+    }
+}
+END_TEST
+#endif
 
 /* ---- what is understood -------------------------------------------------- */
 
@@ -416,6 +431,9 @@ Suite *options_suite(void) {
     Suite *suite = suite_create("options");
     TCase *good = add_case(suite, "understood");
     tcase_add_test(good, no_options_mean_the_default_run);
+#ifdef _OPENMP
+    tcase_add_test(good, of_very_many_cores_as_many_are_used_as_threads_may_be);
+#endif
     tcase_add_loop_test(good, an_option_sets_its_setting_and_says_that_it_was_given, 0,
                         SETTING_OPTIONS);
     tcase_add_test(good, paths_and_flags_are_taken);

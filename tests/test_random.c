@@ -193,13 +193,13 @@ START_TEST(fills_have_the_width_asked_for) {
     double squares = weighted_sum(T, T);
     ck_assert(fabs(sqrt(squares / 10000) - 0.02) < 0.02 * 5 / sqrt(20000));
     random_fill_uniform(demo, T, 0.5);
-    double lowest = 1, highest = -1;
+    real lowest = 1, highest = -1;
     for (int i = 0; i < 10000; i++) {
-        lowest = fmin(lowest, (double)T.data[i]);
-        highest = fmax(highest, (double)T.data[i]);
+        lowest = T.data[i] < lowest ? T.data[i] : lowest;
+        highest = T.data[i] > highest ? T.data[i] : highest;
     }
-    ck_assert(lowest >= -0.5 && lowest < -0.499);
-    ck_assert(highest <= 0.5 && highest > 0.499);
+    ck_assert((double)lowest >= -0.5 && (double)lowest < -0.499);
+    ck_assert((double)highest <= 0.5 && (double)highest > 0.499);
 }
 END_TEST
 

@@ -10,10 +10,13 @@
 
 /* The widest vectors, as many as there may be in registers at once, and the letter
  * by which an asm statement asks for such a register. */
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && defined(__x86_64__)
 enum { VECTOR_BYTES = 64, CHAINS = 24 }; /* 32 registers */
 #define IN_REGISTER(x) __asm__ volatile("" : "+v"(x))
-#elif defined(__x86_64__) || defined(__i386__)
+#elif defined(__i386__)
+enum { VECTOR_BYTES = 16, CHAINS = 6 }; /* 8 registers */
+#define IN_REGISTER(x) __asm__ volatile("" : "+x"(x))
+#elif defined(__x86_64__)
 #ifdef __AVX__
 enum { VECTOR_BYTES = 32, CHAINS = 12 }; /* 16 registers */
 #else

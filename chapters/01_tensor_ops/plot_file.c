@@ -3,8 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "output.h"
+#include "regular_file.h"
 #include "report.h"
 
 enum { PATH_BYTES = 128 };
@@ -14,32 +15,40 @@ static char *path_of(const char *name, char path[PATH_BYTES]) {
     return path;
 }
 
+static NewFile current; /* one at a time */
+
 FILE *plot_file_open(const char *name, const char *columns) {
     char path[PATH_BYTES];
-    FILE *file = fopen(path_of(name, path), "w");
-    if (!file && (errno == ENOENT || errno == EROFS)) {
+    Error error;
+    path_of(name, path);
+    if (current.file) {
+        bug("plot_file: %s is opened while another is open", name);
+    }
+    if (access("plots", W_OK) != 0 && (errno == ENOENT || errno == EROFS)) {
         printf("Skipped: data for a plot, %s: %s\n", path, strerror(errno));
         return NULL;
     }
-    if (!file) { /* an older file may be there, of another run */
-        report_check(false, "could not write %s: %s", path, strerror(errno));
+    if (!new_file_begin(&current, path, &error)) { /* an older one may be there */
+        report_check(false, "%s", error.text);
         return NULL;
     }
-    fprintf(file, "# %s\n", columns); /* looked at when the file is closed */
-    return file;
+    fprintf(current.file, "# %s\n", columns); /* looked at when the file is closed */
+    return current.file;
 }
 
 void plot_file_close(FILE *file, const char *name) {
     char path[PATH_BYTES];
+    Error error;
+    path_of(name, path);
     if (!file) {
         return;
     }
-    Error error;
-    if (!output_close(file, path_of(name, path), &error)) {
+    if (!new_file_end(&current, &error)) {
+        remove(path); /* an older one: no picture is to be drawn of another run */
         report_check(false, "%s", error.text);
         return;
     }
-    printf("Data for a plot: %s. To draw it:\n", path_of(name, path));
+    printf("Data for a plot: %s. To draw it:\n", path);
     printf("    gnuplot -c plots/%s.gp %s \\\n", name, path);
     printf("        plots/%s.png\n", name);
 }

@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-/* plot_file_open: plots/NAME.dat, its first line "# columns". NULL when skipped. */
+/* plot_file_open: plots/NAME.dat, its first line "# columns". NULL when skipped. One is
+ * open at a time. */
 FILE *plot_file_open(const char *name, const char *columns);
 
 /* plot_file_close: says how to draw the picture. `file` may be NULL. */

@@ -50,15 +50,16 @@ static void check_sums(const Example *x) {
         for (int j = 0; j < KEYS; j++) {
             sum += (double)tensor_row(x->A, i)[j];
         }
-        worst = fmax(worst, fabs(sum - 1));
+        const double off = fabs(sum - 1);
+        worst = off > worst ? off : worst;
     }
     for (int j = 0; j < KEYS; j++) {
         double sum = 0;
         for (int i = 0; i < QUERIES; i++) {
             sum += (double)tensor_row(x->A, i)[j];
         }
-        least = fmin(least, sum);
-        most = fmax(most, sum);
+        least = sum < least ? sum : least;
+        most = sum > most ? sum : most;
     }
     report_check(worst < 1e-6, "each query's weights sum to 1 (off by at most %.0e)",
                  worst);
@@ -114,13 +115,14 @@ static void check_average(const Example *x) {
     static Example y;
     bool inside = true;
     for (int c = 0; c < D_V; c++) {
-        double least = HUGE_VAL, most = -HUGE_VAL;
+        real least = (real)HUGE_VAL, most = -least;
         for (int j = 0; j < KEYS; j++) {
-            least = fmin(least, (double)tensor_row(x->V, j)[c]);
-            most = fmax(most, (double)tensor_row(x->V, j)[c]);
+            const real v = tensor_row(x->V, j)[c];
+            least = v < least ? v : least;
+            most = v > most ? v : most;
         }
         for (int i = 0; i < QUERIES; i++) {
-            double o = (double)tensor_row(x->O, i)[c];
+            const real o = tensor_row(x->O, i)[c];
             inside = inside && o >= least && o <= most;
         }
     }

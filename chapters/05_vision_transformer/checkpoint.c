@@ -128,7 +128,7 @@ typedef struct {
     double least, most;
     bool whole;
 } Number;
-static const Number step_is = {"step", 0, 1e15, true},
+static const Number step_is = {"step", 0, sizeof(long) == 4 ? 2e9 : 1e15, true},
                     images_is = {"train_images", 1, 1e9, true},
                     mean_is = {"mean", 0, 1, false},
                     deviation_is = {"deviation", 1e-9, 1, false},
@@ -188,6 +188,18 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
     return true;
 }
 
+/* The settings decide how much memory a run takes: the file must have the numbers of
+ * such a model, three times in 4 bytes or more, before that is believed. */
+static bool check_size(const Safetensors *file, const VitConfig *model, Error *error) {
+    const long parameters = vit_parameter_formula(model);
+    return (double)file->data_bytes >= 12.0 * (double)parameters ||
+           error_set(
+               error,
+               "%s: damaged: a model of its settings has %ld parameters, the file "
+               "is too short for them",
+               file->path, parameters);
+}
+
 /* What files of earlier versions lack: then it is -1. */
 static bool read_newer(const Safetensors *file, const Number *n, double *value,
                        Error *error) {
@@ -202,6 +214,7 @@ bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
         return false;
     }
     bool ok = read_settings(&file, &info->settings, error) &&
+              check_size(&file, &info->settings.model, error) &&
               read_number(&file, &step_is, &step, error) &&
               read_number(&file, &images_is, &images, error) &&
               read_number(&file, &mean_is, &info->mean, error) &&

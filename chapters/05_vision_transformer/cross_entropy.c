@@ -9,14 +9,15 @@
 
 /* log sum_k exp(logit_k), with the largest taken out first so that exp stays finite. */
 static double log_sum_exp(const real *logit, int K) {
-    double highest = (double)logit[0], sum = 0;
+    real highest = logit[0];
+    double sum = 0;
     for (int k = 1; k < K; k++) {
-        highest = fmax(highest, (double)logit[k]);
+        highest = logit[k] > highest ? logit[k] : highest;
     }
     for (int k = 0; k < K; k++) {
-        sum += exp((double)logit[k] - highest);
+        sum += exp((double)logit[k] - (double)highest);
     }
-    return highest + log(sum);
+    return (double)highest + log(sum);
 }
 
 double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,

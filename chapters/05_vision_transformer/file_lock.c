@@ -58,7 +58,7 @@ bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
             return false;
         }
         if (still_there(lock)) {
-            strcpy(at_signal, lock->path);
+            memcpy(at_signal, lock->path, sizeof at_signal);
             new_file_sweep(path); /* nobody else writes it */
             return true;
         }

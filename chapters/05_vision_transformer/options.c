@@ -278,7 +278,8 @@ bool options_only(const Options *o, const char *with, const char *const *used,
 
 static int all_cores(void) {
 #ifdef _OPENMP
-    return omp_get_max_threads();
+    const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
+    return cores < MOST_THREADS ? cores : MOST_THREADS;
 #else
     return 1;
 #endif

@@ -156,20 +156,26 @@ bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *
                     .epochs = t->settings.epochs,
                     .started_s = wall_seconds()};
     snprintf(p->csv_path, sizeof p->csv_path, "%s", csv_path);
+    const bool was_there = access(csv_path, F_OK) == 0;
     const bool ok = open_log(p, t->step, error);
     if (!ok && p->csv) {
         fclose(p->csv);
         p->csv = NULL;
+        if (!was_there) {
+            remove(csv_path);
+        }
     }
     return ok;
 }
 
 bool progress_sync(Progress *p, Error *error) {
-    errno = 0;
     bool ok = fflush(p->csv) == 0 && !ferror(p->csv);
     ok = ok && (fsync(fileno(p->csv)) == 0 || errno == EINVAL || errno == ENOTSUP);
+    if (!ok && p->csv_errno == 0) {
+        p->csv_errno = errno;
+    }
     return ok || error_set(error, "%s: can't be written: %s", p->csv_path,
-                           errno != 0 ? strerror(errno) : "is the disk full?");
+                           strerror(p->csv_errno));
 }
 
 bool progress_end(Progress *p, Error *error) {
@@ -216,6 +222,7 @@ bool progress_step(Progress *p, const StepResult *r, bool newest, Error *error) 
     fprintf(p->csv, "%ld,%ld,%.6f,%.4f,%.6f,%.6g,%.3f\n", r->step, epoch, r->loss,
             r->accuracy, r->gradient_norm, r->lr, now - p->started_s);
     if (ferror(p->csv)) {
+        p->csv_errno = errno;
         return progress_sync(p, error);
     }
     if (newest && now - p->shown_s >= between_s && r->step % p->steps_per_epoch != 0) {

@@ -13,6 +13,7 @@
 typedef struct {
     bool terminal; /* write over the line */
     FILE *csv;     /* the log */
+    int csv_errno; /* why its first line failed that couldn't be written */
     char csv_path[FILE_PATH_BYTES];
     long first_step; /* where this process began: not 0 after --resume */
     long total_steps, steps_per_epoch;

@@ -115,7 +115,7 @@ static RunEnd log_steps(Progress *progress, const StepResult *results, int count
             error_set(error,
                       "step %ld: the loss is %g, its gradient's norm %g: try a "
                       "lower --lr; nothing was saved since the last epoch",
-                      s->step, s->loss, s->gradient_norm);
+                      s->step, fabs(s->loss), fabs(s->gradient_norm));
             return RUN_FAILED;
         }
         if (!progress_step(progress, s, i == count - 1, error)) {
@@ -241,16 +241,34 @@ static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
     return *stopped || report(r, t, error);
 }
 
+/* A word of a command line, quoted where a shell would take it apart. */
+static void print_word(const char *word) {
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "_-./+,:@%=";
+    if (word[strspn(word, plain)] == '\0') {
+        printf(" %s", word);
+        return;
+    }
+    printf(" '");
+    for (; *word; word++) {
+        printf(*word == '\'' ? "'\\''" : "%c", *word);
+    }
+    printf("'");
+}
+
 /* The words to go on with: the files that this run was given or has made. */
 static void say_how_to_resume(const Options *o, const Trainer *t) {
     printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n"
-           "    ./%s --resume %s",
-           t->step, trainer_total_steps(t), o->save, o->program, o->save);
+           "    ./%s --resume",
+           t->step, trainer_total_steps(t), o->save, o->program);
+    print_word(o->save);
     if (o->data) {
-        printf(" --data %s", o->data);
+        printf(" --data");
+        print_word(o->data);
     }
     if (strcmp(o->log, o->own_log) != 0) {
-        printf(" --log %s", o->log);
+        printf(" --log");
+        print_word(o->log);
     }
     printf("\n");
 }

@@ -129,14 +129,14 @@ static bool read_length(Safetensors *file, size_t *header_bytes, Error *error) {
         return error_set(error, "%s: %s", file->path, strerror(errno));
     }
     const int64_t all = ftello(file->file);
-    rewind(file->file);
     if (all >= 0 && all < 8) {
         return error_set(error,
                          "%s: truncated: a safetensors file begins with 8 bytes "
                          "of length, this has %" PRId64,
                          file->path, all);
     }
-    if (all < 0 || fread(bytes, 1, 8, file->file) != 8) {
+    if (all < 0 || fseeko(file->file, 0, SEEK_SET) != 0 ||
+        fread(bytes, 1, 8, file->file) != 8) {
         return cut(file, "its length", error);
     }
     const uint64_t length = lowest_first_get(bytes, 8);

@@ -62,7 +62,7 @@ static const struct {
     {"batch", INT, AT(batch), 1, 1000000},
     {"lr", DOUBLE, AT(lr), 0, 1e6},
     {"schedule", ENUM, AT(schedule), 0, 1},
-    {"warmup", LONG, AT(warmup), -1, 1e12},
+    {"warmup", LONG, AT(warmup), -1, 2e9},
     {"beta1", DOUBLE, AT(adamw.beta1), 0, 0.999999999},
     {"beta2", DOUBLE, AT(adamw.beta2), 0, 0.999999999},
     {"epsilon", DOUBLE, AT(adamw.epsilon), 0, 1},
@@ -73,7 +73,7 @@ static const struct {
     {"shift", INT, AT(shift), 0, 4096},
     {"flip", INT, AT(flip), -1, 1},
     {"seed", U64, AT(seed), 0, 18446744073709551615.0},
-    {"threads", INT, AT(threads), 1, 1024},
+    {"threads", INT, AT(threads), 1, MOST_THREADS},
 #undef AT
 };
 

@@ -11,6 +11,8 @@
 #include "schedule.h"
 #include "vit.h"
 
+enum { MOST_THREADS = 1024 };
+
 typedef struct {
     VitConfig model;
     int epochs, batch; /* batch: images a step */

@@ -83,8 +83,12 @@ static unsigned count_of(Tensor A) {
     return static_cast<unsigned>(count);
 }
 
+template <class T> static constexpr unsigned floats_in() {
+    return static_cast<unsigned>(sizeof(T) / sizeof(float));
+}
+
 template <class T> static Matrix<T> matrix_of(Tensor A) {
-    const unsigned floats = sizeof(T) / sizeof(float);
+    const unsigned floats = floats_in<T>();
     return {reinterpret_cast<T *>(A.data),
             static_cast<unsigned>(tensor_cols(A)) / floats,
             static_cast<unsigned>(A.ld) / floats};
@@ -101,14 +105,14 @@ void gpu_tensor_fill(GpuStream stream, Tensor A, float value) {
 }
 
 template <class T> static void launch_copy(GpuStream stream, Tensor A, Tensor B) {
-    const unsigned count = count_of(A) / (sizeof(T) / sizeof(float));
+    const unsigned count = count_of(A) / floats_in<T>();
     LAUNCH(copy<T>, pieces(count, THREADS), THREADS, 0, stream, matrix_of<T>(A),
            matrix_of<T>(B), count);
 }
 
 template <class T>
 static void launch_add(GpuStream stream, Tensor X, Tensor R, Tensor Y) {
-    const unsigned count = count_of(X) / (sizeof(T) / sizeof(float));
+    const unsigned count = count_of(X) / floats_in<T>();
     LAUNCH(add<T>, pieces(count, THREADS), THREADS, 0, stream, matrix_of<T>(X),
            matrix_of<T>(R), matrix_of<T>(Y), count);
 }

@@ -1,7 +1,6 @@
 /* ladder_times.c: see ladder_times.h. */
 #include "ladder_times.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,8 @@
 #include "gpu_limits.h"
 #include "gpu_matmul.h"
 #include "gpu_softmax.h"
-#include "output.h"
 #include "random.h"
+#include "regular_file.h"
 #include "report.h"
 
 enum { ROUNDS = 9, MOST_REPEATS = 50, MOST_TENSORS = 16 };
@@ -464,14 +463,21 @@ static bool time_all(Timing *t) {
 
 bool ladder_times(const char *csv, bool small, Error *error) {
     const Random random = {.seed = 6, .use = RANDOM_DEMO, .sequence = 5};
-    Timing t = {.small = small, .csv = csv ? fopen(csv, "w") : NULL};
-    if (csv && !t.csv) {
-        return error_set(error, "%s: can't be written: %s", csv, strerror(errno));
-    }
+    Timing t = {.small = small};
+    NewFile file;
     t.numbers = allocate(NUMBERS * sizeof(float), "a ladder's numbers", error);
+<<<<<<< HEAD
+    if (!t.numbers || (csv && !new_file_begin(&file, csv, error))) {
+        free(t.numbers);
+=======
     if (!t.numbers) {
+        if (t.csv) {
+            fclose(t.csv);
+        }
+>>>>>>> h-build
         return false;
     }
+    t.csv = csv ? file.file : NULL;
     random_fill_normal(random, tensor1(t.numbers, NUMBERS), 1);
     t.stream = gpu_stream_make();
     t.begin = gpu_event_make();
@@ -483,8 +489,10 @@ bool ladder_times(const char *csv, bool small, Error *error) {
     if (!ok) {
         *error = t.error;
     }
-    if (t.csv) {
-        ok = output_close(t.csv, csv, error) && ok;
+    if (csv && !ok) {
+        new_file_drop(&file);
+    } else if (csv) {
+        ok = new_file_end(&file, error);
     }
     gpu_event_free(t.begin);
     gpu_event_free(t.end);

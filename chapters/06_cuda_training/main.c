@@ -19,6 +19,7 @@
 #include "regular_file.h"
 #include "report.h"
 #include "run.h"
+#include "safetensors_write.h"
 
 /* The device that this program was built for: what it has, --help lists. */
 static const Device *built_for(void) {
@@ -163,8 +164,9 @@ static bool parse(int argc, char **argv, Options *options, Error *error) {
 
 /* The other files that it writes: asked before anything is printed. */
 static bool can_write(const Options *options, Error *error) {
-    return (!own.csv || output_can_write(own.csv, error)) &&
-           (!options->dump || new_file_possible(options->dump, error));
+    return (!own.csv || new_file_possible(own.csv, error)) &&
+           (!options->dump || (new_file_possible(options->dump, error) &&
+                               safetensors_may_replace(options->dump, error)));
 }
 
 static int complain(const Error *error, int status) {

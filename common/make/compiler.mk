@@ -43,7 +43,7 @@ CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/nu
 
 # Objects are joined into one (ld -r) by GNU ld where it is, whatever else links; objcopy
 # then hides names: the compiler's own, which knows the machine that it compiles for.
-JOIN = $(CC) -r -nostdlib $(JOIN_WITH)
+JOIN = $(CC) -r -nostdlib -Wl,--force-group-allocation $(JOIN_WITH)
 JOIN_WITH = $(call once,JOIN_WITH,$(call try,-fuse-ld=bfd))
 OBJCOPY = $(call once,OBJCOPY,$(CC) -print-prog-name=objcopy 2>/dev/null)
 

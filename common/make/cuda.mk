@@ -52,7 +52,7 @@ $(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.
 define cuda_on_cpu_rules
 $(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_objects,$(1))
 	$$(call say,join,$$@)
-	$$(Q)$$(JOIN) -Wl,--force-group-allocation $$^ -o $$@.all
+	$$(Q)$$(JOIN) $$^ -o $$@.all
 	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
 	@rm -f $$@.all
 endef

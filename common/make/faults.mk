@@ -1,6 +1,8 @@
 # Failing allocations and system calls, kills: tests/faults/run.sh says more.
 
-.PHONY: test-faults
+.PHONY: setup-faults test-faults
+setup-faults: ## install what make fuzz, make test-faults and make analyze use
+	@sh common/scripts/setup.sh faults
 FAULTS := $(BUILD)/faults
 test-faults: chapter5 $(FAULTS)/at_moment ## what fails under a run must not cost it: LONG=1 KILLS=500: all of it
 	@$(CC) -std=c11 -O2 $(WARNINGS) -shared -fPIC tests/faults/failing_malloc.c \

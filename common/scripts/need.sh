@@ -1,6 +1,6 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
-# check, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a compiler's
+# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a compiler's
 # errors. CC, COMPILER (the word of CC that compiles), CXX and OBJCOPY come from make.
 # Nothing is installed.
 # shellcheck disable=SC2086 # CC and CXX may be several words
@@ -76,7 +76,7 @@ library() { # library NAME PACKAGE HEADER FLAG...: does it compile and link?
 tool=$CC
 case $what in
 compiler)
-    mkdir -p build 2>/dev/null && true 2>/dev/null >"$scratch" ||
+    { mkdir -p build && true >"$scratch" && [ -w . ]; } 2>/dev/null ||
         say "nothing can be written into $PWD: build in a copy of it that is yours"
     for word in $CC; do
         case $word in -* | *=*) continue ;; esac
@@ -87,9 +87,12 @@ compiler)
     *++*) say "CC=$CC is a C++ compiler: CC is for C, CXX for C++" ;;
     esac
     if ! printf '%s\n' '#include <stdio.h>' '#include <math.h>' \
-        '#if __FAST_MATH__ || __FINITE_MATH_ONLY__' '#error no -ffast-math' '#endif' 'int main(void) { return 0; }' | build c "$@" -lm; then
+        '#if __FAST_MATH__ || __FINITE_MATH_ONLY__' '#error no -ffast-math' '#endif' \
+        '#if !defined __GNUC__ || defined __TINYC__' '#error other' '#endif' \
+        'int main(void) { return 0; }' | build c "$@" -lm; then
         said=$(complaint)
         case $said in
+        *'error other'*) say "CC=$CC is neither gcc nor clang: the course needs one of them" ;;
         *'no -ffast-math'*) say "-ffast-math and -Ofast are not for this course: they change" \
             "sums, and checks for NaN and infinity" ;;
         esac
@@ -124,10 +127,22 @@ check)
     *check*) ;;
     *)
         there pkg-config || fail "pkg-config" pkg-config
-        fail "Check (the tests' library)" check
+        echo '#include <check.h>' | build c -c || fail "Check (the tests' library)" check
+        say "pkg-config ($(command -v pkg-config)) doesn't know Check, though it is here:" \
+            "make CHECK_FLAGS='-lcheck ...' says how to link it"
         ;;
     esac
     library "Check (the tests' library)" check check.h "$@"
+    ;;
+sanitizers)
+    echo 'int main(void) { return 0; }' | build c "$@" && exit
+    version=$($CC -dumpversion | cut -d. -f1)
+    case $($CC --version) in
+    *clang*) package=libclang-rt-$version-dev ;;
+    *) package=$(of_target "libgcc-$version-dev") ;;
+    esac
+    say "CC='$CC' has no AddressSanitizer for make test: sudo apt-get install $package;" \
+        "make test-quick needs none"
     ;;
 nvcc)
     nvcc=$1

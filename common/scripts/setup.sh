@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh [GROUP...]: install what is missing of the groups build, test, plots and lint;
+# setup.sh [GROUP...]: install what is missing of build, test, plots, lint and faults;
 # without a name, of the first three. This and `make setup`, which runs it, are all that
 # installs packages.
 #
@@ -25,7 +25,7 @@ for group in "$@"; do
     case $group in
     build)
         want 'command -v gcc || command -v clang' gcc
-        want 'command -v g++ || command -v clang++' g++
+        want 'command -v g++ || { ! command -v gcc && command -v clang++; }' g++
         want 'command -v make' make
         want 'command -v objcopy' binutils
         want "$(header stdio.h)" libc6-dev
@@ -45,8 +45,14 @@ for group in "$@"; do
             want "command -v $tool" "$tool"
         done
         ;;
+    faults) # what make fuzz, make test-faults and make analyze use
+        for tool in clang strace valgrind; do
+            want "command -v $tool" "$tool"
+        done
+        want 'echo "int main(void) { return 0; }" | clang -fopenmp -x c - -o /dev/null' libomp-dev
+        ;;
     *)
-        echo "setup: unknown group $group: it is build, test, plots or lint" >&2
+        echo "setup: unknown group $group: it is build, test, plots, lint or faults" >&2
         exit 2
         ;;
     esac

@@ -12,7 +12,7 @@ kept=0
 for file in $(grep -lE "^ */\\* exercise $n\\.[1-6]" common/*.[ch] chapters/0"$n"_*/*.[ch]* |
     sort); do
     copy=$folder/$(basename "$file")
-    if [ -e "$copy" ]; then
+    if [ -e "$copy" ] || [ -h "$copy" ]; then
         kept=$((kept + 1))
         continue
     fi

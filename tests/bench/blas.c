@@ -43,14 +43,18 @@ static void *symbol(const Blas *blas, const char *name) {
         memcpy(&(function), &found_, sizeof found_);                                   \
     } while (0)
 
+static void refuse(Blas *blas, const char *why) {
+    blas_close(blas);
+    snprintf(blas->version, sizeof blas->version, "%s", why);
+}
+
 static bool find_sgemm(Blas *blas) {
     if (!blas->handle) {
         return false;
     }
     FIND(blas->sgemm, blas, "cblas_sgemm");
     if (!blas->sgemm) {
-        blas_close(blas);
-        snprintf(blas->version, sizeof blas->version, "it has no cblas_sgemm");
+        refuse(blas, "it has no cblas_sgemm");
     }
     return blas->sgemm != NULL;
 }
@@ -66,14 +70,14 @@ void blas_open_openblas(Blas *blas) {
     FIND(blas->set_threads, blas, "openblas_set_num_threads");
     FIND(config, blas, "openblas_get_config");
     FIND(core, blas, "openblas_get_corename");
-    if (config && strstr(config(), "USE64BITINT")) {
-        blas_close(blas);
-        snprintf(blas->version, sizeof blas->version,
-                 "it was built for sizes of 64 bits");
-        return;
+    if (!config) {
+        refuse(blas, "it is another library: it has no openblas_get_config");
+    } else if (strstr(config(), "USE64BITINT")) {
+        refuse(blas, "it was built for sizes of 64 bits");
+    } else {
+        snprintf(blas->version, sizeof blas->version, "%.120s, kernels of %.40s",
+                 config(), core ? core() : "unknown");
     }
-    snprintf(blas->version, sizeof blas->version, "%.120s, kernels of %.40s",
-             config ? config() : "version unknown", core ? core() : "unknown");
 }
 
 void blas_open_blis(Blas *blas) {
@@ -91,8 +95,12 @@ void blas_open_blis(Blas *blas) {
     FIND(arch, blas, "bli_arch_query_id");
     FIND(arch_name, blas, "bli_arch_string");
     const char *core = arch && arch_name ? arch_name(arch()) : "unknown";
+    if (!version) {
+        refuse(blas, "it is another library: it has no bli_info_get_version_str");
+        return;
+    }
     snprintf(blas->version, sizeof blas->version, "%.80s, kernels of %.40s%s",
-             version ? version() : "version unknown", core,
+             version(), core,
              strcmp(core, "generic") == 0 ? ": built without this processor's" : "");
 }
 

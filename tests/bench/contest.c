@@ -252,18 +252,21 @@ bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error) {
 
 /* ---- versions ------------------------------------------------------------ */
 
-/* True if this Python has PyTorch; its words, or why not, in peer. */
-static bool probe(Peer *peer, const char *python, Error *error) {
+typedef enum { HAS_IT, HAS_NONE, BROKEN } Probed;
+
+/* Whether this Python has PyTorch; its words, or why not, in peer. */
+static Probed probe(Peer *peer, const char *python) {
+    Error error;
     Command command = {.count = 0};
     add_path(&command, python);
     add_word(&command, peer_program);
     add_word(&command, "--version");
-    const bool started = peer_start(peer, python, command.argv, error);
+    const bool started = peer_start(peer, python, command.argv, &error);
     if (!started) {
-        snprintf(peer->words, sizeof peer->words, "%.399s", error->text);
+        snprintf(peer->words, sizeof peer->words, "%.399s", error.text);
     }
     peer_kill(peer);
-    return started && !peer->skipped;
+    return !started ? BROKEN : peer->skipped ? HAS_NONE : HAS_IT;
 }
 
 static void use(Bench *bench, const char *python, const char *words) {
@@ -277,27 +280,30 @@ static void use(Bench *bench, const char *python, const char *words) {
 }
 
 /* The system's Python is asked too: Debian's PyTorch is nowhere else, even if the
- * first in PATH is another. */
+ * first in PATH is another. None is no failure; one that is broken, or isn't where the
+ * user says, is. */
 void contest_probe(Bench *bench) {
     static const char *const usual[] = {"python3", "/usr/bin/python3", NULL};
     const char *const named[] = {getenv("PYTHON"), NULL};
     const bool by_user = named[0] && *named[0];
-    Error error;
+    bool broken = by_user;
     Peer peer;
     for (const char *const *python = by_user ? named : usual; *python; python++) {
-        if (probe(&peer, *python, &error)) {
+        const Probed probed = probe(&peer, *python);
+        if (probed == HAS_IT) {
             use(bench, *python, peer.words);
             return;
         }
-        if (by_user) {
-            char line[600];
-            snprintf(line, sizeof line, "pytorch, PYTHON=%s: %s", *python, peer.words);
-            bench_failed(bench, line);
+        broken = broken || probed == BROKEN;
+        if (probed == BROKEN) {
+            printf("pytorch: %s\n", peer.words); /* begins with the name */
         } else {
             printf("pytorch: not in %s: %s\n", *python, peer.words);
         }
     }
-    if (!by_user) {
+    if (broken) {
+        bench_failed(bench, "pytorch");
+    } else {
         printf("pytorch: skipped\n");
     }
     drop_flavour(bench, NULL, EAGER);

@@ -30,7 +30,7 @@ extern double peer_patience_s;
 typedef struct {
     pid_t pid;    /* 0: none */
     int to, from; /* our ends of its pipes */
-    char name[48];
+    char name[256];
     char words[400]; /* what it said after "ready" or "skipped" */
     bool skipped;
 } Peer;

@@ -344,7 +344,8 @@ try:
 
     import pytorch_vit as vit
 except ModuleNotFoundError as missing:
-    answer("skipped", one_line(missing))
+    whole = missing.name in ("torch", "numpy")
+    answer("skipped" if whole else "failed", one_line(missing))
     sys.exit(0)
 except Exception as error:  # pylint: disable=broad-except
     answer("failed", one_line(error))

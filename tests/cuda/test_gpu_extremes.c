@@ -355,7 +355,8 @@ END_TEST
 /* A gradient that is infinite or NaN is told by its norm; the largest ones are not. */
 START_TEST(norms_at_the_ends_of_float) {
     static const float one[] = {3e38f, INFINITY, NAN, 1e-40f};
-    Tensor g = zero_tensor(SHAPE(extreme_sizes[_i]));
+    static const int counts[] = {1, 129, 5000};
+    Tensor g = zero_tensor(SHAPE(counts[_i]));
     for (int k = 0; k < 4; k++) {
         GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
         g.data[tensor_count(g) - 1] = one[k];
@@ -383,7 +384,7 @@ Suite *gpu_extremes_suite(void) {
     TCase *elements = device_case(suite, "elements and sums");
     tcase_add_loop_test(elements, gelu_and_relu, 0, 2);
     tcase_add_loop_test(elements, sums_keep_a_nan_in_its_column, 0, EXTREME_SIZES);
-    tcase_add_loop_test(elements, norms_at_the_ends_of_float, 0, EXTREME_SIZES);
+    tcase_add_loop_test(elements, norms_at_the_ends_of_float, 0, 3);
     extreme_products(suite);
     return suite;
 }

@@ -174,7 +174,7 @@ START_TEST(the_last_rung_takes_addresses_and_rows_as_they_are) {
 END_TEST
 
 START_TEST(a_bias_alone_and_addresses_that_are_no_multiple_of_16_bytes) {
-    for (int run = 0; run < MATMUL_LAYOUTS * MATMUL_VERSIONS; run++) {
+    for (int run = 0; run < (int)MATMUL_LAYOUTS * MATMUL_VERSIONS; run++) {
         const MatmulVersion version = run % MATMUL_VERSIONS;
         if (gpu_matmul_available(version)) {
             const Case c = make_case(run / MATMUL_VERSIONS, 50, 68, 36);
@@ -187,7 +187,7 @@ END_TEST
 START_TEST(the_same_bits_every_time) {
     Error error;
     ck_assert(gpu_matmul_make_workspace(&error));
-    for (int run = 0; run < MATMUL_LAYOUTS * MATMUL_VERSIONS; run++) {
+    for (int run = 0; run < (int)MATMUL_LAYOUTS * MATMUL_VERSIONS; run++) {
         const MatmulVersion version = run % MATMUL_VERSIONS;
         if (!gpu_matmul_available(version)) {
             continue;

@@ -2,6 +2,7 @@
  * exercises_6.c: CUDA kernels, graded on cuda_on_cpu. See exercise.h. The kernels are
  * compiled so that each access is watched: races stop them, and accesses are counted.
  */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,14 @@ const int chapter_number = 6;
 const char chapter_title[] = "CUDA kernels";
 
 #define TOLERANCE 1e-5 /* float */
+
+static bool has_nan(Tensor T) {
+    bool any = false;
+    for (long i = 0; i < tensor_count(T); i++) {
+        any = any || isnan(T.data[i]);
+    }
+    return any;
+}
 
 /* ---- 6.1 ------------------------------------------------------------------------- */
 
@@ -104,7 +113,7 @@ typedef struct {
 } Lane;
 
 static Lane lane_of(int lane, int cols, const double *s, double scale, Online wrong) {
-    Lane a = {wrong.from_zero ? 0 : (double)-INFINITY, 0};
+    Lane a = {wrong.from_zero ? 0 : -DBL_MAX, 0};
     for (int j = lane; j < cols; j += 32) {
         const double x = scale * s[j], larger = fmax(a.most, x);
         const double by = exp(wrong.inverse ? larger - a.most : a.most - larger);
@@ -166,7 +175,7 @@ static void softmax_case(int rows, int cols, float shift) {
     mistake("scores without the scale where A is written", BY(.unscaled_at_end = true));
     mistake("a sum that is not brought to the new maximum: sum exp(most - larger)",
             BY(.no_rescale = true));
-    mistake("a maximum that begins at 0: it begins at -infinity",
+    mistake("a maximum that begins at 0: it begins at the lowest float, -FLT_MAX",
             BY(.from_zero = true));
     mistake("a sum that grows by exp(larger - most): it shrinks, by exp(most - larger)",
             BY(.inverse = true));
@@ -182,10 +191,31 @@ static void softmax_case(int rows, int cols, float shift) {
                  "three passes: maximum and sum are found together in one");
 }
 
+/* Scores that are -infinity, as masks make them: two lanes have no other. */
+static void softmax_of_masked_case(void) {
+    enum { ROWS = 2, COLS = 65, MASKED = 34 };
+    begin_device();
+    Tensor S = normal('S', SHAPE(ROWS, COLS));
+    for (int i = 0; i < ROWS * COLS; i++) {
+        S.data[i] = i % COLS < MASKED ? -INFINITY : S.data[i];
+    }
+    Tensor A = on_device(unset(S), 0);
+    case_is("%d rows of %d, the first %d scores of each -infinity", ROWS, COLS, MASKED);
+    gpu_softmax_forward(NULL, SOFTMAX_ONLINE, 0.5f, on_device(S, 0), A);
+    const Tensor got = from_device(A);
+    expect("A", got,
+           online(ROWS, COLS, doubles_of(S), 0.5, (Online){.unscaled = false}),
+           TOLERANCE);
+    mistake_if("exp(-infinity - -infinity), which is not a number: a maximum that "
+               "begins at -FLT_MAX is never -infinity",
+               has_nan(got));
+}
+
 static void softmax(void) {
     softmax_case(5, 100, 0);
     softmax_case(9, 17, 0); /* lanes without a column */
     softmax_case(3, 70, -4000);
+    softmax_of_masked_case();
 }
 
 /* ---- 6.4 ------------------------------------------------------------------------- */
@@ -249,14 +279,6 @@ static double *blocks_transposed(const Product *p) {
         }
     }
     return C;
-}
-
-static bool has_nan(Tensor T) {
-    bool any = false;
-    for (long i = 0; i < tensor_count(T); i++) {
-        any = any || isnan(T.data[i]);
-    }
-    return any;
 }
 
 static Product make_product(MatmulLayout layout, const char *name, int m, int n, int k,
@@ -557,7 +579,8 @@ const Exercise exercises[] = {
      "At most two loads an element.",
      "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
      "lane, "
-     "and once more when the lanes are joined.",
+     "and once more when the lanes are joined. The first maximum is -FLT_MAX: what "
+     "would exp(-infinity - -infinity) be?",
      "the head of gpu_softmax.cu; the lesson", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
      "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "

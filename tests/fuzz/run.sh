@@ -33,7 +33,7 @@ else
 fi
 case $folder in
 *libfuzzer) echo "fuzz: with clang's libFuzzer" ;;
-*) echo "fuzz: without clang's libFuzzer: a driver of our own changes the seeds blindly" ;;
+*) echo "fuzz: without clang's libFuzzer (make setup-faults): our own driver changes the seeds blindly" ;;
 esac
 "$make" --no-print-directory -s FUZZ="$readers" FUZZ_FOLDER="$folder" fuzz-programs || exit 1
 
@@ -73,6 +73,6 @@ for reader in $readers; do
     printf 'FAIL  %-12s status %s\n' "$reader" "$status"
     grep -E 'ERROR|runtime error|fuzz: |bug: |SUMMARY' "$log" | head -n 4 | sed 's/^/      /'
     kept=$(sed -n 's/.*Test unit written to //p; s/.*the input is kept: [^ ]* //p' "$log" | tail -n 1)
-    [ -z "$kept" ] || echo "      again: make fuzz-programs FUZZ=$reader && $program $kept"
+    [ -z "$kept" ] || echo "      again: make $program && $program $kept"
 done
 exit $bad

@@ -272,7 +272,7 @@ static int watch(pid_t pid, const char *program, const char *prefix) {
         if (shared->done != done) {
             done = shared->done;
             since = time(NULL);
-        } else if (difftime(time(NULL), since) > PATIENCE_S) {
+        } else if (difftime(time(NULL), since) > (double)PATIENCE_S) {
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
             keep_input(program, prefix, "hang");

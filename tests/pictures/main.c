@@ -105,7 +105,7 @@ static bool decode(unsigned char *all, size_t bytes, Picture *p) {
         return false;
     }
     unsigned char *lines = malloc(want);
-    p->pixels = malloc(row * (size_t)p->height);
+    p->pixels = calloc((size_t)p->height, row);
     const bool ok = lines && p->pixels &&
                     uncompress(lines, &got, all, (uLong)packed) == Z_OK && got == want;
     if (ok) {

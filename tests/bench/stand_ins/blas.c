@@ -20,6 +20,11 @@ static int is(const char *what) {
     return wanted && strcmp(wanted, what) == 0;
 }
 
+#ifdef ANOTHER
+#define openblas_get_config another_config
+const char *another_config(void);
+#endif
+
 const char *openblas_get_config(void) {
     return is("64bit") ? "StandIn 1.0 USE64BITINT" : "StandIn 1.0";
 }

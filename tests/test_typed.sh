@@ -1,0 +1,119 @@
+#!/bin/sh
+# test_typed.sh MAKE: every command that the pages tell their readers to type is typed by a
+# test or by CI, or tests/typed.txt says why not. Run from the repository's root, where the
+# chapters have been built.
+set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
+make=${1:-make}
+root=$(pwd)
+scratch=$(new_scratch) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+list=$scratch/list
+grep -v '^#' tests/typed.txt | grep . >"$list"
+passed=0
+failed=0
+ok() { # ok WHAT STATUS
+    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
+}
+
+# ---- what the pages say --------------------------------------------------------------------
+
+pages() {
+    find README.md notes chapters tests -name '*.md' | sort
+    echo Dockerfile
+    echo Makefile
+    echo chapters/06_cuda_training/job.yaml
+    find tests -name '*.py' | sort
+}
+sed 's/ => .*//' "$list" >"$scratch/listed"
+pages | while read -r page; do
+    sed -n 's/^<!-- output: \(.*\) -->$/\1/p' "$page"
+done >"$scratch/shown"
+# unlisted PAGE: its commands that stand nowhere.
+unlisted() {
+    awk -f tests/typed.awk "$1" | sort -u | grep -vxF -f "$scratch/listed" | grep -vxF -f "$scratch/shown"
+}
+for page in $(pages); do
+    awk -f tests/typed.awk "$page" >>"$scratch/typed"
+    unlisted "$page" >"$scratch/unlisted"
+    while read -r line; do
+        echo "      $page: $line"
+    done <"$scratch/unlisted"
+    [ ! -s "$scratch/unlisted" ]
+    ok "$page: a command that no test types: say in tests/typed.txt who does, or why nobody" $?
+done
+[ "$(wc -l <"$scratch/typed")" -gt 150 ]
+ok "commands were found ($(wc -l <"$scratch/typed"))" $?
+grep -vxF -f "$scratch/typed" "$scratch/listed" >"$scratch/gone"
+while read -r line; do
+    echo "      $line"
+done <"$scratch/gone"
+[ ! -s "$scratch/gone" ]
+ok "tests/typed.txt: what no page says any more" $?
+[ -z "$(sort "$scratch/listed" | uniq -d)" ]
+ok "tests/typed.txt: no command twice" $?
+
+# A page with a command of each form that is in no list: all of them are found.
+# shellcheck disable=SC1003,SC2016 # backquotes and backslashes of the pages
+{
+    found() { # found NAME COMMAND LINE...: the command is found in a page of these lines
+        page=$scratch/$1
+        command=$2
+        shift 2
+        printf '%s\n' "$@" >"$page"
+        unlisted "$page" | grep -qxF -- "$command"
+        ok "an unlisted command is found: $command" $?
+    }
+    found a.md './chapter5 --new 1 --more' '```sh' './chapter5 --new 1 \' '    --more   # what it does' '```'
+    found b.md 'make new-target N=2' 'Say `make' 'new-target N=2` here, and `nothing` there.'
+    found c.md 'python3 tests/new.py' 'So:' '' '    python3 tests/new.py'
+    found d.md 'OMP_NUM_THREADS=3 ./chapter5' 'With `OMP_NUM_THREADS=3 ./chapter5` it is faster.'
+    found Dockerfile 'docker build --new .' '# Images:' '#   docker build --new .       the new one'
+}
+
+# ---- who types it ----------------------------------------------------------------------------
+
+grep ' => in ' "$list" | sed 's/^.* => in //' | sort -u >"$scratch/elsewhere"
+while IFS= read -r line; do
+    grep -qF -- "${line#*: }" "${line%%: *}"
+    ok "tests/typed.txt: ${line%%: *} has: ${line#*: }" $?
+done <"$scratch/elsewhere"
+! grep -vE ' => (run|run [^ ].*|in [^ ]+: .+|not: .+)$' "$list"
+ok "tests/typed.txt: each line says how" $?
+
+# ---- the rest is typed here ------------------------------------------------------------------
+
+mkdir "$scratch/tree" "$scratch/tree/data"
+cp -R common chapters tests notes plots README.md Makefile "$scratch/tree"
+cp -R data/sample data/*.sh "$scratch/tree/data"
+rm -f "$scratch"/tree/plots/*.dat
+for n in 1 2 3 4 5 6; do
+    ln -s "$root/chapter$n" "$scratch/tree/chapter$n"
+done
+mkdir "$scratch/bin"
+ln -s "$(command -v "$make")" "$scratch/bin/make"
+PATH=$scratch/bin:$PATH
+OMP_NUM_THREADS=2
+OMP_WAIT_POLICY=passive
+export PATH OMP_NUM_THREADS OMP_WAIT_POLICY
+unset MAKEFLAGS MAKELEVEL MFLAGS
+grep -E ' => run( |$)' "$list" | sed 's/^\(.*\) => run$/\1/; s/^.* => run //' >"$scratch/run"
+while IFS= read -r line; do
+    for program in gnuplot kubectl; do
+        case "$line" in
+        *"$program "*) command -v $program >/dev/null 2>&1 || {
+            echo "NOT RUN: $program isn't there: $line"
+            continue 2
+        } ;;
+        esac
+    done
+    (cd "$scratch/tree" && sh -c "$line") >"$scratch/out" 2>&1 </dev/null
+    status=$?
+    [ $status -eq 0 ] || tail -n 5 "$scratch/out" | sed 's/^/      /'
+    ok "$line (exit status $status)" $status
+done <"$scratch/run"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
