@@ -38,6 +38,12 @@ parse() {
 each_shell parse
 ok "every script parses in every shell" $?
 
+# Temporary folders are new_scratch's, which finds a place where TMPDIR names none.
+git ls-files '*.sh' >"$scratch/scripts" 2>/dev/null && [ -s "$scratch/scripts" ] ||
+    find common data plots tests -name '*.sh' >"$scratch/scripts"
+! xargs grep -nF -e 'mktemp -d)' -e '/tmp/$' <"$scratch/scripts" | grep -v -e test_scripts.sh
+ok "no script makes its own temporary names" $?
+
 # ---- portable.sh -------------------------------------------------------------------------
 
 echo "-- portable.sh"
