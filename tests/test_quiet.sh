@@ -3,7 +3,7 @@
 # be, or contradicts itself, is refused in one line before anything is printed; what one
 # may not expect has a line; status 0 is only for output and files that were written
 # whole. Run in the repository's root, where the chapters are built.
-# shellcheck disable=SC2059,SC2086 # lists of options are to be split
+# shellcheck disable=SC2031,SC2059,SC2086 # lists of options are to be split
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
@@ -160,9 +160,32 @@ notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
+notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
+notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
 notes '--seed is given more than once' $train --seed 1 --seed 2 --steps 1
 run $train --steps 6
 ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
+
+# The words that go on are a shell's; the second Ctrl-C would end it at once.
+mkdir "$scratch/it's a folder"
+(cd "$scratch" && exec "$root/chapter6" --emulate --attention materialised $tiny --epochs 100000 \
+    --save "it's a folder/m" --log z.csv) >"$out" 2>"$err" &
+child=$!
+tries=0
+while [ ! -s "$scratch/it's a folder/m" ] && [ "$tries" -lt 100 ]; do
+    sleep 0.1 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+done
+kill -TERM "$child"
+wait "$child"
+status=$?
+ok 'a stopped run' exits 143
+again=$(sed -n 's/^ *\.\/chapter6 \(--resume .*\)/\1/p' "$out")
+ok 'goes on with its kernels' says " --emulate --attention materialised\$"
+(cd "$scratch" && eval "exec \"$root/chapter6\" $again --steps 1") >"$out" 2>"$err"
+status=$?
+program=chapter6
+ok 'and its words are understood' one_line 2 "it's a folder/m has"
 
 # ---- what would be ignored ---------------------------------------------------------------
 
@@ -181,6 +204,9 @@ refuses 2 '--counts takes every rung' chapter6 --counts --matmul naive
 refuses 2 '--bench has no use for --epochs' chapter6 --emulate --bench this --epochs 3
 words=$(i=0; while [ $i -lt 130 ]; do printf -- '--seed 1 '; i=$((i + 1)); done)
 refuses 2 'unknown option "--bogus"' chapter6 --emulate $words --bogus
+refuses 2 'no model "B/17"' chapter6 --emulate --bench B/17
+refuses 2 '64 heads don.t divide the width of 32' chapter6 --emulate --heads 64
+refuses 2 '--norm is given twice' chapter4 --norm pre --norm post
 run chapter6 --describe S/16
 ok 'chapter 6 describes models too' says 'published 22050664'
 

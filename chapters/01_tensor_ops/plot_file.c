@@ -24,11 +24,12 @@ FILE *plot_file_open(const char *name, const char *columns) {
     if (current.file) {
         bug("plot_file: %s is opened while another is open", name);
     }
-    if (access("plots", W_OK) != 0 && (errno == ENOENT || errno == EROFS)) {
-        printf("Skipped: data for a plot, %s: %s\n", path, strerror(errno));
+    if (access("plots", W_OK) != 0 && access(path, F_OK) != 0) {
+        printf("Skipped: data for a plot, %s: there is no folder plots to write in\n",
+               path);
         return NULL;
     }
-    if (!new_file_begin(&current, path, &error)) { /* an older one may be there */
+    if (!new_file_begin(&current, path, &error)) { /* what is there is another run's */
         report_check(false, "%s", error.text);
         return NULL;
     }

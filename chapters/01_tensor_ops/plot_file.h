@@ -1,9 +1,9 @@
 /*
  * plot_file.h: a chapter's data for gnuplot, plots/NAME.dat.
  *
- * Where there is no folder plots/ (the program runs somewhere else), or on a disk that
- * is for reading, nothing is written, and a line says so: that is no failure. A file
- * that can't be opened, or be written to its end (it is removed then), is one.
+ * Where there is no folder plots/ to write into (the program runs somewhere else)
+ * nothing is written, and a line says so: that is no failure. An older file that can't
+ * be replaced is one, and a file that can't be written to its end, which is removed.
  */
 #ifndef PLOT_FILE_H
 #define PLOT_FILE_H

@@ -134,6 +134,10 @@ int main(int argc, char **argv) {
             printf("%s", usage);
             return output_end("chapter4", 0);
         }
+        if (strcmp(argv[i], "--norm") == 0 && i > 1) {
+            fprintf(stderr, "chapter4: --norm is given twice\n");
+            return 2;
+        }
         if (strcmp(argv[i], "--norm") == 0 && strcmp(value, "pre") == 0) {
             norm = PRE_NORM;
         } else if (strcmp(argv[i], "--norm") == 0 && strcmp(value, "post") == 0) {

@@ -11,8 +11,14 @@ static int one_step(Trainer *trainer, const Dataset *dataset, int most,
 }
 
 static void describe(const Trainer *t) {
-    printf("on the CPU, %d thread%s, %.0f MB\n", t->settings.threads,
-           t->settings.threads == 1 ? "" : "s", trainer_bytes(t) / 1e6);
+    const int threads = t->settings.threads;
+#ifdef _OPENMP
+    const char *how = "";
+#else
+    const char *how = threads > 1 ? " (one after the other: no OpenMP)" : "";
+#endif
+    printf("on the CPU, %d thread%s%s, %.0f MB\n", threads, threads == 1 ? "" : "s",
+           how, trainer_bytes(t) / 1e6);
 }
 
 const Engine engine_cpu = {

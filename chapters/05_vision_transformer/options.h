@@ -25,6 +25,7 @@ typedef struct {
     bool gradcheck, help;
     long max_steps;    /* --steps: stop after this many, -1: don't */
     const char *twice; /* an option that was given more than once, or NULL */
+    const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 } Options;
 
 /*

@@ -162,6 +162,16 @@ static void note_rate(const Trainer *t) {
             "in the paper\n",
             trainer_rate(t, warm > 0 ? warm : 1), warm > 0 ? warm : 1);
     }
+    if (s->lr < 1e-9 && s->schedule == SCHEDULE_COSINE) {
+        printf("note: a rate of %.3g is too small to change a weight in float\n",
+               s->lr);
+    }
+    if (s->clip > 0 && s->clip < 1e-5) {
+        printf(
+            "note: --clip %.3g makes gradients as small as AdamW's epsilon, and steps "
+            "with them\n",
+            s->clip);
+    }
     if (s->lr * s->adamw.weight_decay >= 1) {
         printf(
             "note: rate times weight decay is %.3g: at 1 and more a step forgets all "

@@ -241,36 +241,38 @@ static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
     return *stopped || report(r, t, error);
 }
 
-/* A word of a command line, quoted where a shell would take it apart. */
-static void print_word(const char *word) {
+/* A word as a shell takes it: a path may have blanks or a quote. */
+static void print_word(const char *option, const char *word) {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                        "_-./+,:@%=";
-    if (word[strspn(word, plain)] == '\0') {
-        printf(" %s", word);
+                        "_./-+,:@%=~";
+    printf(" %s ", option);
+    if (word[0] != '~' && word[strspn(word, plain)] == '\0') {
+        printf("%s", word);
         return;
     }
-    printf(" '");
+    putchar('\'');
     for (; *word; word++) {
-        printf(*word == '\'' ? "'\\''" : "%c", *word);
+        if (*word == '\'') {
+            printf("'\\\''");
+        } else {
+            putchar(*word);
+        }
     }
-    printf("'");
+    putchar('\'');
 }
 
 /* The words to go on with: the files that this run was given or has made. */
 static void say_how_to_resume(const Options *o, const Trainer *t) {
-    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n"
-           "    ./%s --resume",
+    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n    ./%s",
            t->step, trainer_total_steps(t), o->save, o->program);
-    print_word(o->save);
+    print_word("--resume", o->save);
     if (o->data) {
-        printf(" --data");
-        print_word(o->data);
+        print_word("--data", o->data);
     }
     if (strcmp(o->log, o->own_log) != 0) {
-        printf(" --log");
-        print_word(o->log);
+        print_word("--log", o->log);
     }
-    printf("\n");
+    printf("%s\n", o->again ? o->again : "");
 }
 
 /* Exit statuses: 1 the world's fault, 2 the command line's. */

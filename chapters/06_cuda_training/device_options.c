@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "made_up_run.h"
+
 /* What ./chapter6 trains on the emulator where its options say nothing else. */
 static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
                             "2",       "--heads",     "2",       "--mlp", "64",
@@ -123,6 +125,10 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     if ((own->matmul_given || own->attention_given) && (own->counts || own->times)) {
         return error_set(
             error, "%s takes every rung: leave --matmul and --attention out", task);
+    }
+    if (own->bench &&
+        !made_up_model(own->bench, &o->settings, &(VitConfig){0}, error)) {
+        return false;
     }
     if (own->bench) {
         return options_only(o, "--bench", timed, error);

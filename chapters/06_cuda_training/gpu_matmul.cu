@@ -179,6 +179,7 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
 /* Room for the parts' sums of the last rung. */
 static const size_t WORKSPACE_BYTES = 64u << 20;
 static float *workspace;
+static int workspace_users; /* a run, and the check that comes before it */
 
 size_t gpu_matmul_workspace_bytes(void) {
     return WORKSPACE_BYTES + cublaslt_workspace_bytes();
@@ -189,10 +190,17 @@ bool gpu_matmul_make_workspace(Error *error) {
         workspace = static_cast<float *>(
             gpu_allocate(WORKSPACE_BYTES, "a product's partial sums", error));
     }
-    return workspace && cublaslt_open(error);
+    if (!workspace || !cublaslt_open(error)) {
+        return false;
+    }
+    workspace_users++;
+    return true;
 }
 
 void gpu_matmul_free_workspace(void) {
+    if (workspace_users > 0 && --workspace_users > 0) {
+        return;
+    }
     cublaslt_close();
     gpu_free(workspace);
     workspace = NULL;

@@ -56,6 +56,7 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
  * the first step. False if there is none. The vectorised version works without it, but
  * shares no k among blocks then: other bits, and slow where C is small and k long;
  * cuBLASLt doesn't. There is one workspace: products go through one stream at a time.
+ * It is freed when it was freed as often as it was made.
  */
 bool gpu_matmul_make_workspace(Error *error);
 void gpu_matmul_free_workspace(void);

@@ -466,15 +466,8 @@ bool ladder_times(const char *csv, bool small, Error *error) {
     Timing t = {.small = small};
     NewFile file;
     t.numbers = allocate(NUMBERS * sizeof(float), "a ladder's numbers", error);
-<<<<<<< HEAD
     if (!t.numbers || (csv && !new_file_begin(&file, csv, error))) {
         free(t.numbers);
-=======
-    if (!t.numbers) {
-        if (t.csv) {
-            fclose(t.csv);
-        }
->>>>>>> h-build
         return false;
     }
     t.csv = csv ? file.file : NULL;

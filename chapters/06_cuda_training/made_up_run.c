@@ -21,8 +21,8 @@ static const VitConfig small_4 = {.height = 32,
                                   .block = {.D = 384, .heads = 6, .M = 1536},
                                   .classes = 10};
 
-static bool model_called(const char *name, const Settings *settings, VitConfig *model,
-                         Error *error) {
+bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
+                   Error *error) {
     Settings of_28 = *settings;
     if (strcmp(name, "S/4") == 0) {
         *model = small_4;
@@ -132,7 +132,7 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     static Trainer trainer;
     Dataset dataset;
     Settings s = *settings;
-    if (!model_called(run->model, settings, &s.model, error)) {
+    if (!made_up_model(run->model, settings, &s.model, error)) {
         return false;
     }
     s.batch = run->batch > 0 ? run->batch : usual_batch(&s.model);

@@ -16,6 +16,10 @@ typedef struct {
     const char *csv;   /* a line is added to this file; or NULL */
 } MadeUpRun;
 
+/* made_up_model: what `name` is; false, and an error, if there is no such model. */
+bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
+                   Error *error);
+
 /*
  * made_up_run: the model and the memory it takes are printed before anything starts;
  * then warm-up and ROUNDS timed rounds, and their median. False and an error if there

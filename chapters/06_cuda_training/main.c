@@ -139,6 +139,22 @@ static int lesson(const Options *options) {
     return 0;
 }
 
+static int complain(const Error *error, int status) {
+    fprintf(stderr, "chapter6: %s\n", error->text);
+    return status;
+}
+
+/* This chapter's words that a run goes on with. */
+static const char *words_again(void) {
+    static char words[120];
+    snprintf(words, sizeof words, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
+             own.matmul_given ? " --matmul " : "",
+             own.matmul_given ? chosen->matmul_names[own.choices.matmul] : "",
+             own.attention_given ? " --attention " : "",
+             own.attention_given ? chosen->attention_names[own.choices.attention] : "");
+    return words;
+}
+
 static int train(Options *options) {
     small_run = chosen == &device_cuda_on_cpu && !options->resume && !options->eval;
     if (small_run) {
@@ -146,10 +162,11 @@ static int train(Options *options) {
         Error error;
         device_options_put_small_run_first(&own);
         if (!options_parse(options, own.argc, own.argv, &error)) {
-            bug("the small run: %s", error.text);
+            return complain(&error, 2); /* his words don't fit the small model */
         }
         options->twice = twice;
     }
+    options->again = words_again();
     return run(options, chosen->engine, lesson);
 }
 
@@ -167,11 +184,6 @@ static bool can_write(const Options *options, Error *error) {
     return (!own.csv || new_file_possible(own.csv, error)) &&
            (!options->dump || (new_file_possible(options->dump, error) &&
                                safetensors_may_replace(options->dump, error)));
-}
-
-static int complain(const Error *error, int status) {
-    fprintf(stderr, "chapter6: %s\n", error->text);
-    return status;
 }
 
 int main(int argc, char **argv) {

@@ -15,11 +15,7 @@ $(FUZZ_PLAIN)/readers.a: $(call objects,asan-float,$(FUZZ_SOURCES))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(FUZZ_PLAIN)/fuzz_%: $(FUZZ_PLAIN)/fuzz_%.o $(FUZZ_PLAIN)/fuzz.o $(FUZZ_PLAIN)/standalone.o $(FUZZ_PLAIN)/readers.a
 	$(call say,link,$@)
-<<<<<<< HEAD
 	$(Q)$(LINK) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
-=======
-	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
->>>>>>> h-build
 
 # The tests read the seeds, tests/fuzz/corpus and a few changed ones.
 run-tests: $(FUZZ_READERS:%=$(FUZZ_PLAIN)/fuzz_%)
@@ -36,11 +32,8 @@ ifneq ($(filter fuzz-programs,$(MAKECMDGOALS)),)
 fuzz-programs: $(FUZZ:%=$(FUZZ_FOLDER)/fuzz_%)
 endif
 fuzzer_objects = $(patsubst %.c,$(FUZZER_DIR)/%.o,$(1))
-<<<<<<< HEAD
-FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed $(EXTRA) $(CPPFLAGS) \
-=======
-FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed -Wno-enum-float-conversion $(EXTRA) \
->>>>>>> h-build
+FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed \
+               -Wno-enum-float-conversion $(EXTRA) $(CPPFLAGS) \
                -fopenmp-simd $(INCLUDES) -Itests -Itests/cuda -fsanitize=address,undefined \
                -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
 $(FUZZER_DIR)/%.o: %.c $(FUZZER_DIR)/flags | need-libraries
@@ -51,11 +44,7 @@ $(FUZZER_DIR)/readers.a: $(call fuzzer_objects,$(FUZZ_SOURCES))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(FUZZER_DIR)/tests/fuzz/fuzz.o $(FUZZER_DIR)/readers.a
 	$(call say,link,$@)
-<<<<<<< HEAD
 	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
-=======
-	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
->>>>>>> h-build
 $(FUZZER_DIR)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FUZZER_CC) $(FUZZER_FLAGS)' | cmp -s - $@ || echo '$(FUZZER_CC) $(FUZZER_FLAGS)' >$@

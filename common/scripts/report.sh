@@ -121,8 +121,8 @@ pictures() {
 # From the page's folder back to the root: ".." for each folder.
 up=$(dirname "$out" | awk -F/ '{ for (i = 1; i <= NF; i++) printf "%s..", (i > 1 ? "/" : "") }')
 
-mkdir -p "$(dirname "$out")"
-{
+mkdir -p "$(dirname "$out")" || exit 1
+if ! {
     echo "# Report of the course's programs"
     echo
     if [ -n "$failed" ]; then
@@ -155,6 +155,10 @@ mkdir -p "$(dirname "$out")"
         grep -E '^(PASS|FAIL)' "$scratch/chapter$n" | grep -vE ' [0-9.]+ (ns|us|ms|s)\b'
         echo '```'
     done
-} >"$out"
-echo "$out"
+} >"$out.new" || ! mv "$out.new" "$out"; then
+    rm -f "$out.new"
+    echo "report: $out can't be written" >&2
+    exit 1
+fi
+echo "$out" || exit 1
 [ -z "$failed" ]

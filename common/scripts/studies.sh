@@ -65,7 +65,7 @@ one_run() { # one_run RESULTS SCRATCH NUMBER SEED
     fi
     for name in $names; do
         variant=$(echo "${name#*:}" | tr ',' ' ')
-        echo "${name%%:*},$variant,$seed,$epochs,$lr,$numbers" >>"$results"
+        echo "${name%%:*},$variant,$seed,$epochs,$lr,$numbers" >>"$results" || return 1
         echo "${name%%:*}: $variant, seed $seed: $numbers"
     done
     rm -f "$own".*

@@ -336,6 +336,21 @@ START_TEST(a_weights_gradient_shares_k_among_blocks) {
 }
 END_TEST
 
+START_TEST(a_workspace_is_there_until_its_last_user_frees_it) {
+    Error error;
+    const Case c = make_case(MATMUL_TN, 20, 12, 1600);
+    Tensor A = on_device(c.A), B = on_device(c.B);
+    Tensor both = device_unset(c.before), one = device_unset(c.before);
+    ck_assert(gpu_matmul_make_workspace(&error)); /* a run's */
+    ck_assert(gpu_matmul_make_workspace(&error)); /* and a check's, which ends first */
+    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, (MatmulEnd){0}, both);
+    gpu_matmul_free_workspace();
+    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, (MatmulEnd){0}, one);
+    gpu_matmul_free_workspace();
+    assert_same_bits(from_device(one), from_device(both));
+}
+END_TEST
+
 /* ---- mistakes -------------------------------------------------------------------- */
 
 START_TEST(sizes_that_do_not_fit_stop) {
@@ -378,6 +393,7 @@ Suite *gpu_matmul_suite(void) {
     tcase_add_test(last, parts_cover_k_and_none_is_empty);
     tcase_add_test(last, the_plan_fills_the_card);
     tcase_add_test(last, a_weights_gradient_shares_k_among_blocks);
+    tcase_add_test(last, a_workspace_is_there_until_its_last_user_frees_it);
     suite_add_tcase(suite, last);
     TCase *mistakes = device_case(suite, "mistakes");
     tcase_add_test(mistakes, sizes_that_do_not_fit_stop);

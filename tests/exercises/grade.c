@@ -291,6 +291,10 @@ int main(int argc, char **argv) {
                : strcmp(argv[1], "--answers") == 0  ? ANSWERS
                : strcmp(argv[1], "--mistakes") == 0 ? MISTAKES
                                                     : GRADE;
+    if (strlen(argv[1]) > LINE / 2) {
+        fprintf(stderr, "grade: the folder's name is too long: %.40s...\n", argv[1]);
+        return 2;
+    }
     if (now.mode == GRADE && argv[1][0] == '-') {
         fprintf(stderr, "grade: there is no %s\n", argv[1]);
         return 2;
