@@ -385,7 +385,7 @@ check 'and goes on in that log' steps_in 'my log.csv' $((${step:-0} + 2))
 ) || failed=$((failed + 1))
 if ! sh -c 'kill -INT $$; exit 0'; then
     watched=stopped.csv
-    signalled 'INT INT' --dim 256 --depth 6 --mlp 1024 --batch 64
+    signalled 'INT INT' --dim 128 --depth 6 --mlp 512 --batch 64
     check 'two Ctrl-Cs end the program with 130' exited 130
     check 'and leave no temporary file' holds_no '*.tmp' '*.lock'
 fi

@@ -282,8 +282,8 @@ static int complain(const Options *o, const Error *error, int status) {
     return status;
 }
 
-/* Everything that may stand in the way of the run: an exit status. From here on no other
- * run can write the checkpoint, if this one will. */
+/* Everything that may stand in the way of the run: an exit status. From here on no
+ * other run can write the checkpoint, if this one will. */
 static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
     const Plan *p = r->plan;
     if (p->from && !checkpoint_load(p->from, t, error)) {
