@@ -3,9 +3,11 @@
 # that are right, absent, or wrong in some way; then with the real ones, where they are.
 # No time that it measures decides a test. Run from the repository's root.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 bench=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 root=$(pwd)
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 children=
 # shellcheck disable=SC2086 # a list of numbers
 trap '[ -z "$children" ] || kill $children 2>/dev/null; rm -rf "$scratch"' EXIT

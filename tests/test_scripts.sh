@@ -38,6 +38,12 @@ parse() {
 each_shell parse
 ok "every script parses in every shell" $?
 
+# Temporary folders are new_scratch's, which finds a place where TMPDIR names none.
+git ls-files '*.sh' >"$scratch/scripts" 2>/dev/null && [ -s "$scratch/scripts" ] ||
+    find common data plots tests -name '*.sh' >"$scratch/scripts"
+! xargs grep -nF -e 'mktemp -d)' -e '/tmp/$' <"$scratch/scripts" | grep -v -e test_scripts.sh
+ok "no script makes its own temporary names" $?
+
 # ---- portable.sh -------------------------------------------------------------------------
 
 echo "-- portable.sh"
@@ -239,6 +245,18 @@ if python3 -c 'import yaml' 2>/dev/null; then
     done
 else
     echo "NOT RUN: python3 with yaml isn't there to read the workflows"
+fi
+
+# ---- make test-systems: what it refuses --------------------------------------------------
+
+sh tests/systems/run.sh debian12 windows >"$scratch/out" 2>&1
+[ $? -eq 2 ] && [ "$(cat "$scratch/out")" = \
+    "test-systems: unknown system windows: it is debian12, debian13, arm64 or musl" ]
+ok "test-systems: an unknown system" $?
+if [ "$(id -u)" != 0 ]; then
+    sh tests/systems/run.sh musl >"$scratch/out" 2>&1
+    [ $? -eq 1 ] && [ "$(grep -c '^test-systems: this needs ' "$scratch/out")" -eq 1 ]
+    ok "test-systems: who isn't root is told in a line" $?
 fi
 
 # ---- make plots --------------------------------------------------------------------------

@@ -5,15 +5,15 @@
 # (gcc -fanalyzer, clang --analyze). ONLY="race memory" chooses among race, memory, gcc
 # and clang. A tool that isn't there is named. Exit status 1 if one finds something.
 set -u
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 make=$1
 here=tests/analyze
 out=build/analyze
 mkdir -p "$out" || exit 1
-scratch=$(mktemp -d) || exit 1
+scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
-LC_ALL=C
-export LC_ALL
 bad=0
 verdict() { # verdict TOOL STATUS
     if [ "$2" -eq 0 ]; then

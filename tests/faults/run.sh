@@ -18,9 +18,10 @@
 #   ONLY=calls  this part only
 # Exit status 1 if anything didn't hold, 2 if it can't be run.
 set -u
-LC_ALL=C
+# shellcheck source=common/scripts/portable.sh
+. common/scripts/portable.sh
 OMP_NUM_THREADS=1
-export LC_ALL OMP_NUM_THREADS
+export OMP_NUM_THREADS
 case $1 in /*) chapter5=$1 ;; *) chapter5=$PWD/$1 ;; esac
 case $2 in /*) shim=$2 ;; *) shim=$PWD/$2 ;; esac
 case $3 in /*) at_moment=$3 ;; *) at_moment=$PWD/$3 ;; esac
@@ -28,7 +29,7 @@ long=${LONG:-}
 kills=${KILLS:-8}
 state=${SEED:-1}
 
-scratch=$(mktemp -d /dev/shm/faults.XXXXXX 2>/dev/null || mktemp -d) || exit 2
+scratch=$(mktemp -d /dev/shm/faults.XXXXXX 2>/dev/null || new_scratch) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$scratch" || exit 2
