@@ -33,8 +33,8 @@ fuzz-programs: $(FUZZ:%=$(FUZZ_FOLDER)/fuzz_%)
 endif
 fuzzer_objects = $(patsubst %.c,$(FUZZER_DIR)/%.o,$(1))
 FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed \
-               -Wno-enum-float-conversion $(EXTRA) $(CPPFLAGS) \
-               -fopenmp-simd $(INCLUDES) -Itests -Itests/cuda -fsanitize=address,undefined \
+               -Wno-enum-float-conversion $(EXTRA) $(CPPFLAGS) -fopenmp-simd $(INCLUDES) \
+               -Itests -Itests/cuda -fsanitize=address,undefined,float-cast-overflow \
                -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
 $(FUZZER_DIR)/%.o: %.c $(FUZZER_DIR)/flags | need-libraries
 	@mkdir -p $(@D)
