@@ -76,8 +76,12 @@ ours() {
         exit 2
     }
 }
-# What is printed, and the log, without times.
-said() { sed -e 's/ *[0-9]* images\/s/ x images\/s/' -e '/ left$/d' "$1"; }
+# What is printed, and the log, without times; where a lock can't be had, a run says so
+# and goes on.
+said() {
+    sed -e 's/ *[0-9]* images\/s/ x images\/s/' -e '/ left$/d' \
+        -e "/^note: .* can't be locked here/d" "$1"
+}
 logged() { cut -d, -f1-6 "$1"; }
 
 # The run of three epochs: what is there after each.
