@@ -246,7 +246,7 @@ fail_call() {
         case $name in write | unlink | mmap | mprotect | munmap) quiet=1 ;; esac
         traced "error=$code"
         # Is it the system's loader that dies? Then an empty program does too.
-        if [ "$status" -ge 128 ] && ! [ -s out ] && ! [ -s err ] &&
+        if [ "$status" -ge 128 ] && ! [ -s out ] && ! grep -q : err &&
             ! strace -qq -o /dev/null -e trace="$name" -e inject="$name:error=$code:when=$number" \
                 true 2>/dev/null; then
             status=1
