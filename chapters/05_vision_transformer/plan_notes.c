@@ -45,7 +45,7 @@ static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
     double field[7];
     while (ours && fgets(line, sizeof line, file)) {
-        if (read_line(line, field) && field[0] <= (double)upto) {
+        if (read_line(line, field) && field[0] >= 1 && field[0] <= (double)upto) {
             *end = (LogEnd){end->lines + 1, (long)field[0], field[2], field[5]};
         }
     }

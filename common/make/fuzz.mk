@@ -3,7 +3,7 @@
 FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_READERS)
 # What the targets read with, in an archive: each takes what it calls.
-FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(CUDA_DIR)/device_options.c $(call sources_for,5)
+FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(CUDA_DIR)/,device_options.c made_up_run.c) $(call sources_for,5)
 
 .PHONY: fuzz fuzz-programs run-test-fuzz
 fuzz: ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
@@ -33,8 +33,8 @@ fuzz-programs: $(FUZZ:%=$(FUZZ_FOLDER)/fuzz_%)
 endif
 fuzzer_objects = $(patsubst %.c,$(FUZZER_DIR)/%.o,$(1))
 FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed \
-               -Wno-enum-float-conversion $(EXTRA) $(CPPFLAGS) \
-               -fopenmp-simd $(INCLUDES) -Itests -Itests/cuda -fsanitize=address,undefined \
+               -Wno-enum-float-conversion $(EXTRA) $(CPPFLAGS) -fopenmp-simd $(INCLUDES) \
+               -Itests -Itests/cuda -fsanitize=address,undefined,float-cast-overflow \
                -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
 $(FUZZER_DIR)/%.o: %.c $(FUZZER_DIR)/flags | need-libraries
 	@mkdir -p $(@D)
@@ -48,6 +48,5 @@ $(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(FUZZER_DIR)/tests/fuzz
 $(FUZZER_DIR)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FUZZER_CC) $(FUZZER_FLAGS)' | cmp -s - $@ || echo '$(FUZZER_CC) $(FUZZER_FLAGS)' >$@
-.SECONDARY: $(call fuzzer_objects,$(FUZZ_SOURCES) $(wildcard tests/fuzz/fuzz*.c)) \
-            $(call objects,asan-float,$(FUZZ_SOURCES) $(wildcard tests/fuzz/*.c))
+.SECONDARY: $(call fuzzer_objects,$(wildcard tests/fuzz/*.c)) $(call objects,asan-float,$(wildcard tests/fuzz/*.c))
 -include $(wildcard $(FUZZER_DIR)/*/*.d $(FUZZER_DIR)/*/*/*.d)

@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
     const pid_t pid = fork();
     if (pid == 0) {
         signal(SIGINT, SIG_DFL);
+        signal(number, SIG_DFL); /* nohup ignores SIGHUP */
         execv(argv[3], argv + 3);
         perror(argv[3]);
         _exit(127);

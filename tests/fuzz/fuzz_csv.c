@@ -11,6 +11,7 @@
 
 #include "bench/csv.h"
 #include "fuzz.h"
+#include "plan.h"
 #include "progress.h"
 
 enum { MOST = 1 << 17 };
@@ -57,9 +58,19 @@ static void check_log(const char *text, size_t count, long last) {
     fuzz_must(ends, "the new step's line is the last one");
 }
 
+/* What is asked before a run is resumed: is this log the checkpoint's? */
+static void ask_plan(long step) {
+    const Options options = {.log = log_path, .resume = "run.safetensors"};
+    const Plan plan = {
+        .info = {.settings = trainer.settings, .step = step, .last_loss = 2.25}};
+    Error error = {""};
+    fuzz_must_tell(plan_check_log(&plan, &options, &trainer, &error), &error);
+}
+
 static void check_resume(long step, const unsigned char *bytes, size_t count) {
     static char once[MOST + 1], twice[MOST + 1];
     fuzz_write(log_path, bytes, count);
+    ask_plan(step);
     if (!resume(step, true)) {
         return;
     }
