@@ -32,7 +32,7 @@ mkdir -p "$tree/data" "$scratch/bin" "$scratch/tmp"
 cp -R Makefile common chapters tests "$tree"
 cp data/get_fashion_mnist.sh "$tree/data"
 for tool in sh env printf echo cat cp mv rm mkdir cmp sed grep awk head tail cut tr uname wc \
-    sort find ls getconf dirname basename md5sum date touch chmod mktemp xargs git test; do
+    sort find ls getconf dirname basename md5sum date touch chmod mktemp xargs git test dd; do
     for folder in $(echo "$PATH" | tr : ' '); do
         [ ! -x "$folder/$tool" ] || ln -s "$folder/$tool" "$scratch/bin" 2>/dev/null
     done

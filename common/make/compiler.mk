@@ -5,7 +5,7 @@ comma := ,
 quote = '$(subst ','\'',$(1))'
 once = $(eval $(1) := $(shell $(2)))$($(1))
 # The flag, if the compiler takes it.
-try = { printf 'int main(void) { return 0; }\n' | $(CC) $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)'; }
+try = CC=$(call quote,$(CC)) sh common/scripts/try.sh $(1)
 
 # gcc where there is one, else clang; `make CC=...` decides otherwise. Where there is none
 # yet, gcc is what `make setup` will install.

@@ -23,8 +23,8 @@ run-tests: $(FUZZ_READERS:%=$(FUZZ_PLAIN)/fuzz_%)
 # With clang's libFuzzer, where that links. Without threads: nothing here computes.
 FUZZER_MAIN := int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }
 FUZZER_CC = $(call once,FUZZER_CC,for c in $(filter %clang,$(CC)) clang; do \
-    echo '$(FUZZER_MAIN)' | $$c -fsanitize=fuzzer$(comma)address -x c - -o /dev/null \
-    2>/dev/null && echo $$c && break; done)
+    CC=$$c MAIN='$(FUZZER_MAIN)' sh common/scripts/try.sh -fsanitize=fuzzer$(comma)address >/dev/null && \
+    echo $$c && break; done)
 FUZZER_DIR := build/fuzz/libfuzzer
 FUZZ_FOLDER = $(if $(FUZZER_CC),$(FUZZER_DIR),$(FUZZ_PLAIN))
 # Only when asked for: what compiler there is costs a try.

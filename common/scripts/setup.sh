@@ -49,7 +49,7 @@ for group in "$@"; do
         for tool in clang strace valgrind; do
             want "command -v $tool" "$tool"
         done
-        want 'echo "int main(void) { return 0; }" | clang -fopenmp -x c - -o /dev/null' libomp-dev
+        want "CC=clang sh '$(dirname "$0")/try.sh' -fopenmp" libomp-dev
         ;;
     *)
         echo "setup: unknown group $group: it is build, test, plots, lint or faults" >&2

@@ -142,7 +142,7 @@ gcc_reads() {
     fi
     # It takes what memcpy copies from a variable, and OpenMP's own variables, for unset;
     # valgrind and clang look for that.
-    set -- "$gcc" -fanalyzer -Wno-analyzer-use-of-uninitialized-value -O0 -c -o /dev/null
+    set -- "$gcc" -fanalyzer -Wno-analyzer-use-of-uninitialized-value -O0 -c -o "$scratch/none"
     # shellcheck disable=SC2086
     if ! "$@" $flags -x c "$here/planted.txt" 2>&1 | grep -q 'Wanalyzer'; then
         echo "FAIL  gcc -fanalyzer doesn't find what is planted"
