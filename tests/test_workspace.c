@@ -74,7 +74,7 @@ START_TEST(without_memory_the_program_ends_in_one_line) {
     int status = 0;
     StopTrial trial = stop_trial_begin();
     if (trial.in_child) {
-        workspace_take(SIZE_MAX - 1000, "a dream");
+        workspace_take(SIZE_MAX - 100, "a dream");
         stop_trial_survived();
     }
     ck_assert_int_eq(waitpid(trial.child, &status, 0), trial.child);
