@@ -46,7 +46,8 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
 }
 
 bool checkpoint_can_save(const char *path, Error *error) {
-    return new_file_possible(path, error) && safetensors_may_replace(path, error);
+    return new_file_possible(path, error) &&
+           safetensors_may_replace(path, FORMAT, error);
 }
 
 /* The tensors of all three blocks, each of which must be finite: a run that diverges
