@@ -139,6 +139,7 @@ again
 renamed 's/"data_crc32":/"data_crc99":/; s/"last_loss":/"lost_loss":/' >"$scratch/m"
 run $resume --steps 7
 ok "an older version's checkpoint goes on" exits 0
+ok "what isn't known has a note" says '^note: m has ".*", which this program doesn.t know'
 again
 renamed 's/"data_crc32":/"data_crc99":/' >"$scratch/m"
 refuses 1 'other images' chapter5 --resume m --data other --log m.csv

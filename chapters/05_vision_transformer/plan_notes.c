@@ -244,6 +244,10 @@ void plan_notes(const Plan *p, const Options *o, const Trainer *t) {
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);
     }
+    if (p->from && p->info.unknown[0]) {
+        printf("note: %s has \"%s\", which this program doesn't know and leaves out\n",
+               p->from, p->info.unknown);
+    }
     if (o->resume) {
         note_resumed(p, o, t);
     }
