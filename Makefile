@@ -177,7 +177,7 @@ report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a 
 	@sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' '$(if $(CUDA),$(NVCC))'
 
 compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
-	@$< '$(A)' '$(B)' $(TOL)
+	@$< $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL)))
 $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@

@@ -111,8 +111,22 @@ static bool check_finite(const char *path, const SafetensorsEntry *entry,
                      at);
 }
 
-bool safetensors_may_replace(const char *path, Error *error) {
+/* "vit-course dump 2" is of the same kind as "vit-course dump 1". */
+static bool same_kind(const char *header, const char *format) {
+    const char *key = "\"format\":\"", *found = strstr(header, key);
+    const char *version = format ? strrchr(format, ' ') : NULL;
+    if (!found || !version) {
+        return true; /* it doesn't say */
+    }
+    found += strlen(key);
+    const size_t length = (size_t)(version + 1 - format);
+    return strncmp(found, format, length) == 0 &&
+           strcspn(found + length, " ") > strcspn(found + length, "\"");
+}
+
+bool safetensors_may_replace(const char *path, const char *format, Error *error) {
     unsigned char bytes[9] = {0}; /* a length below 2^40, and a brace */
+    char header[4096];            /* our files begin with their texts */
     Error ignored;
     FILE *file = regular_file_open(path, &ignored);
     if (!file) {
@@ -121,7 +135,14 @@ bool safetensors_may_replace(const char *path, Error *error) {
     const size_t got = fread(bytes, 1, sizeof bytes, file);
     const bool ours = got == 0 || (got == sizeof bytes && bytes[5] == 0 &&
                                    bytes[6] == 0 && bytes[7] == 0 && bytes[8] == '{');
+    header[fread(header, 1, sizeof header - 1, file)] = '\0';
     fclose(file);
+    if (ours && !same_kind(header, format)) {
+        return error_set(error,
+                         "%s: can't be written: what is there is a safetensors file of "
+                         "another kind, no \"%s\"; remove it, or give another name",
+                         path, format);
+    }
     return ours || error_set(error,
                              "%s: can't be written: what is there is no safetensors "
                              "file; remove it, or give another name",
@@ -190,7 +211,12 @@ bool safetensors_write(const char *path, const SafetensorsEntry *entries, int co
     for (int i = 0; i < count; i++) {
         expect_contiguous(entries[i].T);
     }
-    if (!safetensors_may_replace(path, error) || !new_file_begin(&file, path, error)) {
+    const char *format = NULL;
+    for (int i = 0; i < text_count; i++) {
+        format = strcmp(texts[i].key, "format") == 0 ? texts[i].text : format;
+    }
+    if (!safetensors_may_replace(path, format, error) ||
+        !new_file_begin(&file, path, error)) {
         return false;
     }
     if (!safetensors_put(file.file, path, entries, count, texts, text_count, error)) {

@@ -43,7 +43,9 @@ bool safetensors_put(FILE *file, const char *path, const SafetensorsEntry *entri
  * infinity; -1 if it has none. */
 long safetensors_not_finite(Tensor T);
 
-/* safetensors_may_replace: false if there is a file of another kind in that place. */
-bool safetensors_may_replace(const char *path, Error *error);
+/* safetensors_may_replace: false if there is a file of another kind in that place: no
+ * safetensors file, or one whose text "format" is another's than `format` (NULL: any);
+ * its last word is a version. */
+bool safetensors_may_replace(const char *path, const char *format, Error *error);
 
 #endif

@@ -330,10 +330,12 @@ static void assert_load_fails(Settings s, const char *words) {
 
 START_TEST(a_trainer_of_another_shape_can_not_load_it) {
     good_checkpoint();
-    Settings wide = small_settings(), deep = wide, fine = wide;
+    Settings wide = small_settings(), deep = wide, fine = wide, shallow = wide;
     wide.model.block.D = 16;
     deep.model.depth = 3;
     fine.model.patch = 2;
+    shallow.model.depth = 1;
+    assert_load_fails(shallow, "of another model: it has");
     assert_load_fails(wide, "another shape|cls_token is (1,1,8), want (1,1,16)");
     assert_load_fails(deep, "no tensor blocks.2.norm1.weight");
     assert_load_fails(fine, "another shape|pos_embed");
@@ -353,6 +355,16 @@ START_TEST(a_weight_that_is_not_a_number_is_refused) {
     memcpy(b.bytes + b.count - sizeof(real), &not_a_number, sizeof(real));
     write_bytes(path, b.bytes, b.count);
     assert_load_fails(small_settings(), "adamw.v.head.bias has NaN at [9]");
+}
+END_TEST
+
+START_TEST(a_mean_of_squares_below_0_is_refused) {
+    const char *path = good_checkpoint();
+    Bytes b = read_bytes_of(path);
+    const real below_0 = (real)-0.001;
+    memcpy(b.bytes + b.count - sizeof(real), &below_0, sizeof(real));
+    write_bytes(path, b.bytes, b.count);
+    assert_load_fails(small_settings(), "damaged: adamw.v.head.bias has -0.001 at [9]");
 }
 END_TEST
 
@@ -398,6 +410,7 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(damage, a_trainer_of_another_shape_can_not_load_it);
     tcase_add_test(damage, a_checkpoint_without_a_moment_can_not_be_loaded);
     tcase_add_test(damage, a_weight_that_is_not_a_number_is_refused);
+    tcase_add_test(damage, a_mean_of_squares_below_0_is_refused);
     tcase_add_test(damage, a_full_disk_leaves_the_checkpoint_that_was_there);
     return suite;
 }

@@ -157,6 +157,8 @@ compared 2 "$scratch/a" "$scratch/a" zero && says usage
 ok "a tolerance that is no number: usage" $?
 compared 2 "$scratch/a"
 ok "one file: usage" $?
+compared 0 "$scratch/a" "$scratch/a" && says 'note: both are one and the same file'
+ok "a file compared with itself has a note" $?
 compared 2 "$scratch/a" '' && says usage
 ok "make compare without B: usage" $?
 echo "$passed passed, $failed failed"

@@ -165,6 +165,15 @@ START_TEST(a_file_of_names_that_can_not_be_read_is_an_error) {
     write_text(in_scratch("classes.txt"), "");
     ck_assert(!dataset_load(&d, in_scratch("."), &error));
     assert_error_line(error, "classes.txt: |no name");
+    write_text(in_scratch("classes.txt"), "cat\na name that is longer than 31 bytes\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: |31 bytes");
+    write_text(in_scratch("classes.txt"), "cat\n\033[31mred\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: |control character");
+    write_text(in_scratch("classes.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: |more than 10");
     remove(in_scratch("classes.txt"));
     mkdir(in_scratch("classes.txt"), 0777);
     ck_assert(!dataset_load(&d, in_scratch("."), &error));

@@ -237,6 +237,11 @@ refused 2 "one of the data's files" --steps 1 --save new --log hard
 untouched
 run --steps 1 --save new --log /dev/null
 check 'a log that nobody wants' exited 0
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+    script -qec "'$chapter5' --data data $small --steps 1 --save new --log /dev/tty" \
+        /dev/null >"$out" 2>"$err" </dev/null
+    check 'a terminal is no log' says 'dev/tty: .*a terminal is no place for a log'
+fi
 
 # ---- the log ---------------------------------------------------------------------
 
@@ -365,7 +370,8 @@ done
 signalled 'TERM TERM'
 check 'SIGTERM twice, as timeout sends it' exited 143
 check 'and the run is saved' goes_on
-"$chapter5" --data data $small --epochs 1000000 --save "it's mine" --log 'my log.csv' \
+cp "$chapter5" "my own"
+./my\ own --data data $small --epochs 1000000 --save "it's mine" --log 'my log.csv' \
     >"$out" 2>"$err" &
 running=$!
 wait_for "it's mine"
@@ -373,9 +379,9 @@ kill -TERM "$running"
 wait "$running"
 running=
 step=$(sed -n 's/^stopped after step \([0-9]*\) of.*/\1/p' "$out")
-words=$(sed -n 's/^ *\.\/chapter5 \(--resume .*\)/\1/p' "$out")
+words=$(sed -n "s/^ *'\.\/my own' --resume/&/p" "$out")
 eval "set -- $words"
-"$chapter5" "$@" --steps $((${step:-0} + 2)) >"$out" 2>"$err"
+"$@" --steps $((${step:-0} + 2)) >"$out" 2>"$err"
 status=$?
 check 'what it says to type is right for any name' exited 0
 check 'and goes on in that log' steps_in 'my log.csv' $((${step:-0} + 2))

@@ -139,10 +139,18 @@ again
 renamed 's/"data_crc32":/"data_crc99":/; s/"last_loss":/"lost_loss":/' >"$scratch/m"
 run $resume --steps 7
 ok "an older version's checkpoint goes on" exits 0
+ok "what isn't known has a note" says '^note: m has ".*", which this program doesn.t know'
 again
 renamed 's/"data_crc32":/"data_crc99":/' >"$scratch/m"
 refuses 1 'other images' chapter5 --resume m --data other --log m.csv
 again
+# Whether images are mirrored follows classes.txt where nothing is said: the run keeps it.
+cp -R "$data" "$scratch/named"
+cp data/sample/classes.txt "$scratch/named"
+run chapter5 --data named $model --batch 16 --epochs 3 --save f --log f.csv
+run chapter5 --data named $model --batch 16 --epochs 3 --save f2 --log f2.csv --steps 5
+run chapter5 --data "$data" --resume f2 --log f2.csv
+ok 'a run goes on without classes.txt' same "$scratch/f" "$scratch/f2"
 
 # ---- what a run can't be, or does unexpectedly ------------------------------------------
 
@@ -163,6 +171,13 @@ notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
 notes '--seed is given more than once' $train --seed 1 --seed 2 --steps 1
+notes '--smoothing 0.99 leaves 1% of' $train --smoothing 0.99 --steps 1
+notes 'a token of one element' $train --dim 1 --steps 1
+cp -R "$data" "$scratch/dull"
+{ head_of 1 64; head -c 64 /dev/zero; } >"$scratch/dull/train-labels-idx1-ubyte"
+notes 'all training images have the label 0' chapter5 --data dull $model --save m --log m.csv --steps 1
+{ head_of 3 64; printf '\000\000\000\034\000\000\000\034'; head -c 50176 /dev/zero; } >"$scratch/dull/train-images-idx3-ubyte"
+notes 'all training images are the same' chapter5 --data dull $model --save m --log m.csv --steps 1
 run $train --steps 6
 ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
 
@@ -201,7 +216,14 @@ refuses 2 '--check and --counts' chapter6 --emulate --check --counts
 refuses 2 '--check has no use for --dim' chapter6 --emulate --check --dim 8
 refuses 2 '--csv is for' chapter6 --emulate --csv x
 refuses 2 '--counts takes every rung' chapter6 --counts --matmul naive
-refuses 2 '--bench has no use for --epochs' chapter6 --emulate --bench this --epochs 3
+refuses 2 '--bench this has no use for --epochs' chapter6 --emulate --bench this --epochs 3
+refuses 2 '--bench of a known model has no use for --dim' chapter6 --emulate --bench S/4 --dim 8
+refuses 2 '--describe has no use for --matmul' chapter6 --describe B/16 --matmul naive
+refuses 2 '--describe has no use for --attention' chapter6 --describe this --attention fused
+run chapter6 --emulate --bench this $model --batch 2 --steps 1 --csv x --csv b.csv
+ok 'a second --csv' says '^note: --csv is given more than once'
+run chapter6 --emulate --bench this $model --batch 2 --steps 1 --csv b.csv
+ok 'and --bench adds a line to it' [ "$(grep -c '^this,5,2,' "$scratch/b.csv")" -eq 2 ]
 words=$(i=0; while [ $i -lt 130 ]; do printf -- '--seed 1 '; i=$((i + 1)); done)
 refuses 2 'unknown option "--bogus"' chapter6 --emulate $words --bogus
 refuses 2 'no model "B/17"' chapter6 --emulate --bench B/17
@@ -245,6 +267,12 @@ refuses 1 'new/: can.t be written' chapter5 $tiny --log new/
 refuses 2 'both the checkpoint and the log' chapter5 $tiny --save x --log "$scratch/x"
 refuses 1 'no/d: ' chapter6 --emulate --dump no/d
 refuses 1 'no/t: can.t be written' chapter6 --emulate --times --csv no/t
+refuses 1 'kept: .*no file of --times' chapter6 --emulate --times --csv kept
+refuses 1 'kept.csv: .*no file of --bench' chapter6 --emulate --bench this --csv kept.csv
+refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter5 --dump m
+refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter2 --dump m
+refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter6 --emulate --dump m
+refuses 1 'dump: .*another kind, no "vit-course 1"' chapter5 $tiny --save dump
 refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
 refuses 1 'no such directory' chapter6 --emulate --data /none
 refuses 2 '--attention can.t be "fussed"' chapter6 --emulate --attention fussed

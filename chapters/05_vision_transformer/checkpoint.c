@@ -22,6 +22,9 @@ static real *block_of(const Trainer *t, int which) {
 /* Settings and the few other numbers, as texts; returns how many. */
 enum { OTHER_TEXTS = 7 };
 
+static const char *const other_keys[OTHER_TEXTS] = {
+    "step", "train_images", "mean", "deviation", "format", "data_crc32", "last_loss"};
+
 static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
                       char (*values)[SETTINGS_TEXT]) {
     int n = 0;
@@ -37,16 +40,15 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
     snprintf(values[n++], SETTINGS_TEXT, "%s", FORMAT);
     snprintf(values[n++], SETTINGS_TEXT, "%lu", (unsigned long)dataset->checksum);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", t->last_loss);
-    const char *keys[OTHER_TEXTS] = {"step",   "train_images", "mean",     "deviation",
-                                     "format", "data_crc32",   "last_loss"};
     for (int i = 0; i < OTHER_TEXTS; i++) {
-        texts[first + i] = (SafetensorsText){keys[i], values[first + i]};
+        texts[first + i] = (SafetensorsText){other_keys[i], values[first + i]};
     }
     return n;
 }
 
 bool checkpoint_can_save(const char *path, Error *error) {
-    return new_file_possible(path, error) && safetensors_may_replace(path, error);
+    return new_file_possible(path, error) &&
+           safetensors_may_replace(path, FORMAT, error);
 }
 
 /* The tensors of all three blocks, each of which must be finite: a run that diverges
@@ -207,6 +209,31 @@ static bool read_newer(const Safetensors *file, const Number *n, double *value,
     return !safetensors_metadata(file, n->key) || read_number(file, n, value, error);
 }
 
+static bool is_known(const char *key) {
+    bool known = false;
+    for (int i = 0; i < settings_count(); i++) {
+        known = known || strcmp(key, settings_name(i)) == 0;
+    }
+    for (int i = 0; i < OTHER_TEXTS; i++) {
+        known = known || strcmp(key, other_keys[i]) == 0;
+    }
+    return known;
+}
+
+/* What a later version says, and this one would leave out. */
+static void find_unknown(const Safetensors *file, char unknown[40]) {
+    const char *key;
+    unknown[0] = '\0';
+    for (int i = 0; (key = safetensors_key(file, i)); i++) {
+        if (!is_known(key)) {
+            snprintf(unknown, 40, "%.39s", *key ? key : "(no name)");
+        }
+    }
+    for (char *c = unknown; *c; c++) {
+        *c = (unsigned char)*c < ' ' || *c == 127 ? '?' : *c;
+    }
+}
+
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
     Safetensors file;
     double step = 0, images = 0;
@@ -221,10 +248,23 @@ bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
               read_number(&file, &deviation_is, &info->deviation, error) &&
               read_newer(&file, &checksum_is, &info->checksum, error) &&
               read_newer(&file, &last_loss_is, &info->last_loss, error);
+    find_unknown(&file, info->unknown);
     safetensors_close(&file);
     info->step = (long)step;
     info->train_images = (long)images;
     return ok;
+}
+
+/* A mean of squares below 0 would be a NaN some steps later. */
+static bool check_squares(const char *path, const char *name, Tensor v, Error *error) {
+    for (long i = 0; i < tensor_count(v); i++) {
+        if (v.data[i] < 0) {
+            return error_set(error,
+                             "%s: damaged: %s has %g at [%ld], a mean of squares", path,
+                             name, (double)v.data[i], i);
+        }
+    }
+    return true;
 }
 
 bool checkpoint_load(const char *path, Trainer *t, Error *error) {
@@ -233,15 +273,24 @@ bool checkpoint_load(const char *path, Trainer *t, Error *error) {
     if (!safetensors_open(&file, path, error)) {
         return false;
     }
+    const int count = safetensors_count(&file);
     bool ok = read_number(&file, &step_is, &step, error);
     for (int i = 0; ok && i < 3 * t->list.count; i++) {
         const Parameter *p = &t->list.list[i % t->list.count];
         const int which = i / t->list.count;
         char name[96];
         snprintf(name, sizeof name, "%s%s", prefix[which], p->name);
-        ok = safetensors_read(&file, name, parameter_in(p, block_of(t, which)), error);
+        const Tensor T = parameter_in(p, block_of(t, which));
+        ok = safetensors_read(&file, name, T, error) &&
+             (which < 2 || check_squares(path, name, T, error));
     }
     safetensors_close(&file);
+    if (ok && count != 3 * t->list.count) {
+        ok = error_set(error,
+                       "%s: of another model: it has %d tensors, the model of its "
+                       "settings %d",
+                       path, count, 3 * t->list.count);
+    }
     if (ok) {
         t->step = (long)step;
     }

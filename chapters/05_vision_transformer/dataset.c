@@ -191,14 +191,16 @@ static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx
     if (!file) {
         return false;
     }
+    errno = 0;
     const int fd = dup(fileno(file));
     fclose(file);
     idx->file = fd >= 0 ? gzdopen(fd, "rb") : NULL;
     if (!idx->file || fstat(fd, &status) != 0) {
+        const int why = errno != 0 ? errno : ENOMEM;
         if (fd >= 0 && !idx->file) {
             close(fd);
         }
-        return error_set(error, "%s: it can't be opened", idx->path);
+        return error_set(error, "%s: it can't be opened: %s", idx->path, strerror(why));
     }
     idx->file_bytes = (int64_t)status.st_size;
     return read_header(idx, error);
@@ -287,6 +289,19 @@ static void measure(Dataset *dataset) {
         checksum_of(checksum_of(0, set->labels, set->count), set->pixels, count);
 }
 
+/* NULL, if the line can name class k, or is an empty one behind the last. */
+static const char *what_is_wrong(const char *line, int k) {
+    if (strlen(line) >= sizeof((Dataset *)0)->class_name[0]) {
+        return "a name has more than 31 bytes";
+    }
+    for (const char *c = line; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127 || *c == '"') {
+            return "a name has a control character or a quote";
+        }
+    }
+    return k == DATASET_CLASSES && line[0] != '\0' ? "more than 10 names" : NULL;
+}
+
 /* classes.txt may be missing, but not be unreadable: without names images aren't
  * mirrored, and another model is trained. */
 static bool name_classes(Dataset *dataset, const char *directory, Error *error) {
@@ -302,15 +317,20 @@ static bool name_classes(Dataset *dataset, const char *directory, Error *error) 
     if (!file) {
         return false;
     }
+    const char *wrong = NULL;
     int k = 0;
-    for (; k < DATASET_CLASSES && fgets(line, sizeof line, file); k++) {
+    while (!wrong && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\r\n")] = '\0';
-        snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%.31s", line);
+        wrong = what_is_wrong(line, k);
+        if (!wrong && k < DATASET_CLASSES) {
+            memcpy(dataset->class_name[k++], line, strlen(line) + 1);
+        }
     }
-    const bool failed = ferror(file) != 0;
+    wrong = ferror(file) ? "it can't be read" : wrong;
     fclose(file);
     dataset->has_class_names = k > 0;
-    return (!failed && k > 0) || error_set(error, "%s: there is no name in it", path);
+    wrong = !wrong && k == 0 ? "there is no name in it" : wrong;
+    return !wrong || error_set(error, "%s: %s", path, wrong);
 }
 
 bool dataset_load(Dataset *dataset, const char *directory, Error *error) {

@@ -107,6 +107,9 @@ static bool decide_settings(Plan *p, const Options *o, Error *error) {
     if (!p->from) {
         p->settings.model.height = p->dataset.train.height;
         p->settings.model.width = p->dataset.train.width;
+        if (p->settings.flip < 0) { /* kept: a run that goes on may lack classes.txt */
+            p->settings.flip = p->dataset.has_class_names ? 1 : 0;
+        }
         return true;
     }
     if (!options_merge(o, &p->info.settings, &p->settings, error) ||

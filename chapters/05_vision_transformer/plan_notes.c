@@ -210,9 +210,43 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     }
 }
 
+/* Images and settings from which nothing can be learned, or little. */
+static void note_learning(const Plan *p) {
+    const Settings *s = &p->settings;
+    const ImageSet *train = &p->dataset.train;
+    const size_t pixels = (size_t)train->height * (size_t)train->width;
+    bool one_label = true, one_image = true;
+    for (int i = 1; i < train->count && (one_label || one_image); i++) {
+        one_label = one_label && train->labels[i] == train->labels[0];
+        one_image = one_image && memcmp(train->pixels + (size_t)i * pixels,
+                                        train->pixels, pixels) == 0;
+    }
+    if (one_label) {
+        printf("note: all training images have the label %s: there is nothing to tell "
+               "apart\n",
+               dataset_class(&p->dataset, train->labels[0]));
+    }
+    if (one_image) {
+        printf("note: all training images are the same: there is nothing to learn from "
+               "them\n");
+    }
+    if (s->model.block.D == 1) {
+        printf("note: layer norm makes a token of one element 0, whatever the image "
+               "shows: --dim 2 or more can learn\n");
+    }
+    if (s->label_smoothing > 0.9) {
+        printf("note: --smoothing %.10g leaves %.3g%% of the target to the label\n",
+               s->label_smoothing, 100 * (1 - s->label_smoothing));
+    }
+}
+
 void plan_notes(const Plan *p, const Options *o, const Trainer *t) {
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);
+    }
+    if (p->from && p->info.unknown[0]) {
+        printf("note: %s has \"%s\", which this program doesn't know and leaves out\n",
+               p->from, p->info.unknown);
     }
     if (o->resume) {
         note_resumed(p, o, t);
@@ -224,5 +258,6 @@ void plan_notes(const Plan *p, const Options *o, const Trainer *t) {
     }
     if (!o->eval && !p->finished) {
         note_settings(p, o, t);
+        note_learning(p);
     }
 }

@@ -114,9 +114,22 @@ static FILE *open_for_lines(const char *path, int flags, Error *error) {
     return file;
 }
 
+/* /dev/null is a log that nobody wants; a terminal is for what is printed. */
+static bool device_can_log(const char *path, Error *error) {
+    FILE *file = open_for_lines(path, 0, error);
+    const bool terminal = file && isatty(fileno(file));
+    if (file) {
+        fclose(file);
+    }
+    return file && (!terminal || error_set(error,
+                                           "%s: can't be written: a terminal is no "
+                                           "place for a log",
+                                           path));
+}
+
 bool progress_can_log(const char *path, Error *error) {
     if (is_device(path)) {
-        return true;
+        return device_can_log(path, error);
     }
     if (!regular_file_writable(path, error)) {
         return false;

@@ -242,10 +242,10 @@ static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
 }
 
 /* A word as a shell takes it: a path may have blanks or a quote. */
-static void print_word(const char *option, const char *word) {
+static void print_word(const char *before, const char *word) {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                         "_./-+,:@%=~";
-    printf(" %s ", option);
+    printf("%s", before);
     if (word[0] != '~' && word[strspn(word, plain)] == '\0') {
         printf("%s", word);
         return;
@@ -263,14 +263,17 @@ static void print_word(const char *option, const char *word) {
 
 /* The words to go on with: the files that this run was given or has made. */
 static void say_how_to_resume(const Options *o, const Trainer *t) {
-    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n    ./%s",
-           t->step, trainer_total_steps(t), o->save, o->program);
-    print_word("--resume", o->save);
+    char program[FILE_PATH_BYTES];
+    snprintf(program, sizeof program, "./%s", o->program);
+    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n", t->step,
+           trainer_total_steps(t), o->save);
+    print_word("    ", program);
+    print_word(" --resume ", o->save);
     if (o->data) {
-        print_word("--data", o->data);
+        print_word(" --data ", o->data);
     }
     if (strcmp(o->log, o->own_log) != 0) {
-        print_word("--log", o->log);
+        print_word(" --log ", o->log);
     }
     printf("%s\n", o->again ? o->again : "");
 }

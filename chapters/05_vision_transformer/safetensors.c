@@ -204,6 +204,20 @@ const char *safetensors_metadata(const Safetensors *file, const char *key) {
     return json_string_value(json_object_get(texts, key));
 }
 
+int safetensors_count(const Safetensors *file) {
+    const bool texts = json_object_get(file->header, "__metadata__") != NULL;
+    return (int)json_object_size(file->header) - (texts ? 1 : 0);
+}
+
+const char *safetensors_key(const Safetensors *file, int i) {
+    json_t *texts = json_object_get(file->header, "__metadata__");
+    void *at = json_object_iter(texts);
+    for (; at && i > 0; i--) {
+        at = json_object_iter_next(texts, at);
+    }
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 /* An F32 or F64 of a file, the lowest byte first. */
 static double number_of(const unsigned char *bytes, int width) {
     const uint64_t wide = lowest_first_get(bytes, width);

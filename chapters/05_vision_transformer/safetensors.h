@@ -39,6 +39,11 @@ void safetensors_close(Safetensors *file);
 /* safetensors_metadata: the text under this key; NULL if there is none. */
 const char *safetensors_metadata(const Safetensors *file, const char *key);
 
+/* safetensors_count: how many tensors there are; safetensors_key: the key of the i-th
+ * text, i = 0, 1, ..., or NULL. */
+int safetensors_count(const Safetensors *file);
+const char *safetensors_key(const Safetensors *file, int i);
+
 /*
  * safetensors_read: the tensor called `name` into T, whose shape must be the
  * file's. F32 and F64 are converted to real. A NaN or infinity is an error.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "made_up_run.h"
+#include "regular_file.h"
 
 /* What ./chapter6 trains on the emulator where its options say nothing else. */
 static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
@@ -68,7 +69,9 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
             if (*value == '\0') {
                 return error_set(error, "%s wants a value: --help", argv[i]);
             }
-            *(argv[i][2] == 'b' ? &own->bench : &own->csv) = value;
+            const char **to = strcmp(argv[i], "--bench") == 0 ? &own->bench : &own->csv;
+            own->twice = *to ? argv[i] : own->twice;
+            *to = value;
             i++;
         } else if (strcmp(argv[i], "--matmul") == 0) {
             const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
@@ -76,6 +79,7 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
                 return error_set(
                     error, "--matmul can't be \"%.60s\": --help lists them", value);
             }
+            own->twice = own->matmul_given ? argv[i] : own->twice;
             own->choices.matmul = (MatmulVersion)v;
             own->matmul_given = true;
             i++;
@@ -85,6 +89,7 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
                 return error_set(
                     error, "--attention can't be \"%.60s\": --help lists them", value);
             }
+            own->twice = own->attention_given ? argv[i] : own->twice;
             own->choices.attention = (AttentionVersion)v;
             own->attention_given = true;
             i++;
@@ -97,10 +102,13 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
 
 bool device_options_agree(const DeviceOptions *own, const Options *o, Error *error) {
     static const char *const nothing[] = {NULL};
-    static const char *const timed[] = {
-        "--batch", "--steps", "--threads",    "--seed",  "--dropout", "--smoothing",
-        "--clip",  "--lr",    "--dim",        "--depth", "--heads",   "--mlp",
-        "--patch", "--norm",  "--activation", NULL};
+#define OF_THE_TRAINING                                                                \
+    "--batch", "--steps", "--threads", "--seed", "--dropout", "--smoothing", "--clip", \
+        "--lr"
+    static const char *const known[] = {OF_THE_TRAINING, NULL};
+    static const char *const timed[] = {OF_THE_TRAINING, "--dim",        "--depth",
+                                        "--heads",       "--mlp",        "--patch",
+                                        "--norm",        "--activation", NULL};
     const struct {
         const char *name;
         bool given;
@@ -122,6 +130,10 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     if (own->csv && !own->times && !own->bench) {
         return error_set(error, "--csv is for --times and --bench");
     }
+    if ((own->matmul_given || own->attention_given) && o->describe) {
+        return error_set(error, "--describe has no use for %s: leave it out",
+                         own->matmul_given ? "--matmul" : "--attention");
+    }
     if ((own->matmul_given || own->attention_given) && (own->counts || own->times)) {
         return error_set(
             error, "%s takes every rung: leave --matmul and --attention out", task);
@@ -131,10 +143,42 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
         return false;
     }
     if (own->bench) {
-        return options_only(o, "--bench", timed, error);
+        return strcmp(own->bench, "this") == 0
+                   ? options_only(o, "--bench this", timed, error)
+                   : options_only(o, "--bench of a known model", known, error);
     }
     return !(own->check || own->counts || own->times) ||
            options_only(o, task, nothing, error);
+}
+
+/* What --times would replace, or --bench add to, must be what it wrote before. */
+static bool csv_is_ours(const DeviceOptions *own, Error *error) {
+    char line[200];
+    double number[3];
+    long count[3];
+    char end = '\0';
+    Error ignored;
+    FILE *file = regular_file_open(own->csv, &ignored);
+    if (!file) {
+        return true; /* there is none yet */
+    }
+    bool ours = !fgets(line, sizeof line, file);
+    fclose(file);
+    if (!ours && own->times) {
+        ours = strncmp(line, "ladder,version,", 15) == 0;
+    } else if (!ours) {
+        ours = sscanf(line, "%*[^,],%ld,%ld,%ld,%lf,%lf,%lf%c", &count[0], &count[1],
+                      &count[2], &number[0], &number[1], &number[2], &end) == 7 &&
+               end == '\n';
+    }
+    return ours || error_set(error,
+                             "%s: can't be written: what is there is no file of %s; "
+                             "remove it, or give another name",
+                             own->csv, own->times ? "--times" : "--bench");
+}
+
+bool device_options_can_write(const DeviceOptions *own, Error *error) {
+    return !own->csv || (new_file_possible(own->csv, error) && csv_is_ours(own, error));
 }
 
 void device_options_put_small_run_first(DeviceOptions *own) {

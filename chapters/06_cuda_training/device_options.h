@@ -12,6 +12,7 @@ typedef struct {
     GpuChoices choices; /* --matmul, --attention */
     bool emulate, check, counts, times, matmul_given, attention_given;
     const char *bench, *csv; /* or NULL */
+    const char *twice;       /* one of them that is given more than once, or NULL */
     int argc;                /* what is left, for options_parse */
     char **argv;             /* never freed: it lives as long as the program */
 } DeviceOptions;
@@ -25,6 +26,10 @@ bool device_options_take(DeviceOptions *own, const Device *device, int argc,
  * each other, or one would be ignored. */
 bool device_options_agree(const DeviceOptions *own, const Options *options,
                           Error *error);
+
+/* device_options_can_write: false, and why, if --csv's file can't be: asked before
+ * anything is printed. */
+bool device_options_can_write(const DeviceOptions *own, Error *error);
 
 /* device_options_help: prints them, with what `device` has. */
 void device_options_help(const Device *device);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "describe.h"
 #include "random.h"
@@ -94,6 +96,8 @@ static double one_round(const Engine *engine, Trainer *t, const Dataset *d,
 
 static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorted,
                      Error *error) {
+    struct stat there = {0};
+    const bool was_there = stat(run->csv, &there) == 0;
     FILE *file = fopen(run->csv, "a");
     if (!file) {
         return error_set(error, "%s: can't be written: %s", run->csv, strerror(errno));
@@ -103,7 +107,12 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
             sorted[MADE_UP_ROUNDS / 2], sorted[0], sorted[MADE_UP_ROUNDS - 1]);
     const bool failed = fflush(file) != 0 || ferror(file) != 0;
     const int why = errno;
-    (void)fclose(file); /* the lines of other runs stay */
+    (void)fclose(file);
+    if (failed && was_there) { /* the lines of other runs stay, and no half one */
+        (void)!truncate(run->csv, there.st_size);
+    } else if (failed) {
+        remove(run->csv);
+    }
     return !failed ||
            error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
 }

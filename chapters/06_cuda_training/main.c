@@ -13,6 +13,7 @@
 #include "describe.h"
 #include "device.h"
 #include "device_options.h"
+#include "dump.h"
 #include "made_up_run.h"
 #include "options.h"
 #include "output.h"
@@ -74,6 +75,9 @@ static int measure(const Device *device, const DeviceOptions *given, const Optio
     const bool emulated = device == &device_cuda_on_cpu;
     const MadeUpRun made_up = {given->bench, batch_given(o), o->max_steps, given->csv};
     Error error;
+    if (o->twice) {
+        printf("note: %s is given more than once: the last counts\n", o->twice);
+    }
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
@@ -181,9 +185,10 @@ static bool parse(int argc, char **argv, Options *options, Error *error) {
 
 /* The other files that it writes: asked before anything is printed. */
 static bool can_write(const Options *options, Error *error) {
-    return (!own.csv || new_file_possible(own.csv, error)) &&
-           (!options->dump || (new_file_possible(options->dump, error) &&
-                               safetensors_may_replace(options->dump, error)));
+    return device_options_can_write(&own, error) &&
+           (!options->dump ||
+            (new_file_possible(options->dump, error) &&
+             safetensors_may_replace(options->dump, DUMP_FORMAT, error)));
 }
 
 int main(int argc, char **argv) {
@@ -195,6 +200,7 @@ int main(int argc, char **argv) {
     if (!parse(argc, argv, &options, &error)) {
         return complain(&error, 2);
     }
+    options.twice = own.twice ? own.twice : options.twice;
     if (options.help) {
         options_help("chapter6");
         device_options_help(built_for());

@@ -255,14 +255,23 @@ int main(int argc, char **argv) {
     if (!output_begin("compare")) {
         return 2;
     }
-    if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2] ||
-        (argc == 4 && !(number_read(argv[3], &c.tolerance) && c.tolerance > 0))) {
+    if (argc == 4 && !(number_read(argv[3], &c.tolerance) && c.tolerance > 0)) {
+        fprintf(stderr,
+                "compare: the tolerance can't be \"%.60s\": usage: make compare "
+                "A=... B=... [TOL=1e-5]\n",
+                argv[3]);
+        return 2;
+    }
+    if (argc < 3 || argc > 4 || !*argv[1] || !*argv[2]) {
         fprintf(stderr, "usage: make compare A=mine.safetensors B=theirs.safetensors "
                         "[TOL=1e-5]\n");
         return 2;
     }
     c.mine.path = argv[1];
     c.theirs.path = argv[2];
+    if (regular_file_same(argv[1], argv[2])) {
+        printf("note: both are one and the same file\n");
+    }
     bool ok = safetensors_open(&c.mine.file, argv[1], &error);
     if (ok && safetensors_open(&c.theirs.file, argv[2], &error)) {
         ok = compare_files(&c, &error);

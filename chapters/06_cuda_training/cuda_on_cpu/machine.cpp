@@ -71,6 +71,13 @@ void cuda_on_cpu_stop(const char *format, ...) {
     abort();
 }
 
+/* No kernel's mistake, but the world's fault. */
+[[noreturn]] static void no_memory_for(const char *what) {
+    fflush(stdout);
+    fprintf(stderr, "cuda_on_cpu: no memory for %s\n", what);
+    exit(1);
+}
+
 const char *cuda_on_cpu_where(char *text, size_t bytes) {
     if (!cuda_on_cpu_now.kernel) {
         snprintf(text, bytes, "outside of a kernel: ");
@@ -178,7 +185,7 @@ static void prepare_stack(Thread *t) {
         void *at = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED) {
-            cuda_on_cpu_stop("no memory for the stacks of a block's threads");
+            no_memory_for("the stacks of a block's threads");
         }
         t->stack = static_cast<char *>(at);
         /* A thread that needs more ends here, before it writes into another's. */
@@ -485,7 +492,7 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     blockDim = block;
     place_threads(block);
     if (!shared) {
-        cuda_on_cpu_stop("no memory for %zu bytes of shared memory", shared_bytes);
+        no_memory_for("a block's shared memory");
     }
     if (orders && strcmp(orders, "1") == 0) {
         cuda_on_cpu_run_in_all_orders();
