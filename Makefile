@@ -215,6 +215,7 @@ grade: ## N=2: what passes, what is wrong and why, and how far you are
 
 mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(need_n)
+	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
 	@$(MAKE) --no-print-directory mine-tests
 
 clean: ## remove what was built; never what you wrote

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "regular_file.h"
+
 /* ---- standard output ------------------------------------------------------- */
 
 static bool is_closed(int descriptor) {
@@ -15,6 +17,7 @@ static bool is_closed(int descriptor) {
 }
 
 bool output_begin(const char *program) {
+    file_limit_is_an_error(); /* of stdout too */
     /* open() takes the lowest free number: 0 first. */
     if (is_closed(STDIN_FILENO)) {
         (void)!open("/dev/null", O_RDONLY);

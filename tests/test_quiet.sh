@@ -320,6 +320,13 @@ for words in 'chapter5 --help' 'chapter5 --describe this' 'chapter5 --dump d' \
     : >"$out"
     ok "full: $words" one_line 1 "output can't be written: No space"
 done
+for program in chapter1 chapter4; do
+    (ulimit -f 1 && cd "$scratch" && exec "$root/$program") >"$scratch/limited" 2>"$err"
+    status=$?
+    : >"$out"
+    ok "beyond ulimit -f: $program" one_line 1 "output can't be written: File too large"
+done
+refuses 2 'unknown argument "--help"' chapter4 --help x
 if [ -w /dev/full ]; then
     "$compare" "$scratch/dump" "$scratch/dump" >/dev/full 2>"$err"
     status=$?

@@ -130,7 +130,7 @@ int main(int argc, char **argv) {
     }
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--help") == 0) {
+        if (strcmp(argv[i], "--help") == 0 && i + 1 == argc) {
             printf("%s", usage);
             return output_end("chapter4", 0);
         }

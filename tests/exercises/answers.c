@@ -10,13 +10,15 @@
 #include "exercise.h"
 #include "grading.h"
 #include "number.h"
+#include "regular_file.h"
 
 /* The lines "2.1a = ..." of answers.txt: how many there are, the text after '=', and
  * which line it is; -1: the file can't be read. */
 static int find_answer(char text[LINE], int *line) {
     char path[LINE], all[LINE];
     const int length = snprintf(path, sizeof path, "%s/answers.txt", now.work);
-    FILE *file = length < LINE ? fopen(path, "r") : NULL;
+    Error ignored;
+    FILE *file = length < LINE ? regular_file_open(path, &ignored) : NULL;
     if (!file) {
         return -1;
     }

@@ -158,6 +158,9 @@ static void print_wrong(const Exercise *e, int status, char *text) {
     if (WIFSIGNALED(status)) {
         print_signal(WTERMSIG(status), text);
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) != WRONG) {
+        printf(EIGHT "It ended the program (exit), where it was to return.\n");
+    }
     if (!strstr(text, "\nHint: ")) {
         print_wrapped(EIGHT, "Hint:", e->hint);
     }
