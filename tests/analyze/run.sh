@@ -105,9 +105,9 @@ memory() {
     for suite in safetensors checkpoint dataset options settings dump; do
         CK_FORK=no CK_RUN_SUITE=$suite "$@" $folder/float/tests/run >"$out/memory.$suite" 2>&1
         case $? in 9) status=1 ;; esac
-        grep -h '^==[0-9]*==' "$out/memory.$suite" && status=1
+        grep -h '^==[0-9][0-9]*==' "$out/memory.$suite" && status=1
     done
-    grep -h '^==[0-9]*==' "$out/memory" && status=1
+    grep -h '^==[0-9][0-9]*==' "$out/memory" && status=1
     [ "$status" -eq 0 ] || tail -n 3 "$out/memory"
     verdict "valgrind, a run and the readers' tests" "$status"
 }
