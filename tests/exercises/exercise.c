@@ -2,6 +2,7 @@
 #include "exercise.h"
 
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "error.h"
 #include "grading.h"
+#include "stopwatch.h"
 
 Grading now;
 
@@ -36,12 +38,21 @@ pid_t fork_into_pipe(int ends[2]) {
     return child;
 }
 
-void read_all(const int ends[2], char *text, size_t size) {
+/* Is there something to read, or the end, before this time? */
+static bool readable_before(int fd, double deadline_ms) {
+    const double left_ms = deadline_ms - stopwatch_ms();
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    return left_ms > 0 && poll(&one, 1, (int)left_ms + 1) > 0;
+}
+
+int read_and_wait(pid_t child, const int ends[2], char *text, size_t size) {
     const size_t half = size / 2, quarter = size / 4;
+    const double deadline_ms = stopwatch_ms() + 1e3 * (SECONDS + 2);
     size_t used = 0;
     ssize_t count;
     close(ends[1]);
-    while ((count = read(ends[0], text + used, size - 1 - used)) > 0) {
+    while (readable_before(ends[0], deadline_ms) &&
+           (count = read(ends[0], text + used, size - 1 - used)) > 0) {
         used += (size_t)count;
         if (used == size - 1) {
             memmove(text + half, text + half + quarter, used - half - quarter);
@@ -50,6 +61,12 @@ void read_all(const int ends[2], char *text, size_t size) {
     }
     text[used] = '\0';
     close(ends[0]);
+    if (stopwatch_ms() >= deadline_ms) {
+        kill(child, SIGKILL); /* stopped, or it has left a process that goes on */
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
 }
 
 /* ---- results --------------------------------------------------------------------- */
@@ -195,9 +212,7 @@ bool stops(void (*call)(void *context), void *context) {
         call(context);
         _exit(0);
     }
-    read_all(ends, last_words, sizeof last_words);
-    int status = 0;
-    waitpid(child, &status, 0);
+    const int status = read_and_wait(child, ends, last_words, sizeof last_words);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS) {
         call(context); /* says so */
     }

@@ -67,10 +67,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         fflush(stdout);
         _exit(PASSED);
     }
-    read_all(ends, text, size);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return status;
+    return read_and_wait(child, ends, text, size);
 }
 
 #define EIGHT "        "

@@ -33,9 +33,10 @@ typedef struct {
 extern Grading now;
 
 /* fork_into_pipe: a child that is stopped after some seconds; what it prints goes into
- * ends. read_all: all of that; of too much, the first half of text and the last. */
+ * ends. read_and_wait: all of that; of too much, the first half of text and the last;
+ * returns waitpid's status. A child that hangs on in spite of all is killed. */
 pid_t fork_into_pipe(int ends[2]);
-void read_all(const int ends[2], char *text, size_t size);
+int read_and_wait(pid_t child, const int ends[2], char *text, size_t size);
 
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this
  * process. */
