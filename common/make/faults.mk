@@ -12,4 +12,4 @@ test-faults: chapter5 $(FAULTS)/at_moment ## what fails under a run must not cos
 $(FAULTS)/at_moment: tests/faults/at_moment.c
 	@mkdir -p $(@D)
 	$(call say,link,$@)
-	$(Q)$(CC) -std=c11 -D_XOPEN_SOURCE=700 -O2 $(WARNINGS) $< -o $@
+	$(Q)$(CC) -std=c11 -D_XOPEN_SOURCE=700 -O2 $(WARNINGS) $< $(whole)
