@@ -278,7 +278,8 @@ need-patch need-gnuplot: need-%: | need-compiler
 # the headers that were read before it: a make that was killed, and two makes at once, leave
 # nothing half written.
 whole = -o $@.$$$$ && mv -f $@.$$$$ $@
-compiled = -MT $@ -MF $@.d$$$$ -o $@.$$$$ && mv -f $@.d$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+compiled = -MT $@ -MF $@.d$$$$ -o $@.$$$$ || { rm -f $@.d$$$$; exit 1; }; \
+           mv -f $@.d$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
 joined = -o $@.$$$$ && $(OBJCOPY) $(1) $@.$$$$ && mv -f $@.$$$$ $@
 stamp = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
 $(BUILD)/flags: FORCE | found
