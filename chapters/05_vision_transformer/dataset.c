@@ -192,13 +192,15 @@ static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx
         return false;
     }
     const int fd = dup(fileno(file));
+    const int reason = fd < 0 ? errno : ENOMEM; // gzdopen's
     fclose(file);
     idx->file = fd >= 0 ? gzdopen(fd, "rb") : NULL;
     if (!idx->file || fstat(fd, &status) != 0) {
         if (fd >= 0 && !idx->file) {
             close(fd);
         }
-        return error_set(error, "%s: it can't be opened", idx->path);
+        return error_set(error, "%s: it can't be opened: %s", idx->path,
+                         strerror(reason));
     }
     idx->file_bytes = (int64_t)status.st_size;
     return read_header(idx, error);
