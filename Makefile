@@ -177,7 +177,7 @@ report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a 
 	@sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' '$(if $(CUDA),$(NVCC))'
 
 compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
-	@$< '$(A)' '$(B)' $(TOL)
+	@$< $(call quote,$(A)) $(call quote,$(B)) $(TOL)
 $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) $(whole)
@@ -375,7 +375,7 @@ WORK := work
 override N := $(strip $(N))
 MINE = $(WORK)/chapter$(N)
 GRADE = $(BUILD)/$(if $(filter 6,$(N)),watched,double)/$(MINE)/grade
-need_n = case '$(N)' in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
+need_n = case $(call quote,$(N)) in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
 need_mine = [ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 # What 4.4 and 4.5 are graded with is the course's own dropout, so that 4.6 may come after

@@ -237,6 +237,9 @@ ok "exercises of a chapter that there isn't" $?
 run start N='1 2'
 [ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
 ok "or of two at once" $?
+run start N="1'"
+[ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
+ok "or of a name with a sign in it" $?
 run -s mine N=3
 [ "$status" -eq 2 ] && [ "$(cat "$out")" = "there is no work/chapter3: make start N=3" ]
 ok "a chapter of one's own that wasn't started" $?
@@ -326,6 +329,10 @@ ok "and the emulator alone again" $?
 with_nvcc CUDA_ARCH=35 chapter6
 refused 'CUDA_ARCH=35: this nvcc compiles for 80 90 and all-major'
 ok "a card that this nvcc doesn't know" $?
+(cd "$tree" && PATH="$bin" "$real" NVCC=/no/nvcc CUDA_ARCH=80 chapter6) >"$out" 2>"$err"
+status=$?
+refused 'NVCC=/no/nvcc is missing'
+ok "an nvcc that isn't there" $?
 run CUDA_ARCH=80 chapter6
 refused 'CUDA_ARCH is given, but there is no nvcc'
 ok "CUDA_ARCH without nvcc" $?

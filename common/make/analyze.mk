@@ -2,4 +2,4 @@
 
 .PHONY: analyze
 analyze: | need-compiler ## races, unset and lost memory, and what compilers find by reading: nothing; ONLY="race memory gcc clang"
-	@ONLY='$(ONLY)' $(SH) tests/analyze/run.sh '$(MAKE)' $(COMPILER)
+	@ONLY=$(call quote,$(ONLY)) $(SH) tests/analyze/run.sh '$(MAKE)' $(COMPILER)

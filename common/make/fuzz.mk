@@ -7,7 +7,7 @@ FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(CUDA_DIR)/,device_opti
 
 .PHONY: fuzz fuzz-programs run-test-fuzz
 fuzz: ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
-	@$(SH) tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_FOLDER)' '$(FUZZ)' '$(SECONDS)' '$(RUNS)'
+	@$(SH) tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_FOLDER)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS))
 
 # With CC: as the tests with sanitizers are built, and with a driver of our own.
 FUZZ_PLAIN := $(BUILD)/asan-float/tests/fuzz
