@@ -171,7 +171,7 @@ plots: need-gnuplot $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check #
 $(BUILD)/float/tests/pictures/check: tests/pictures/main.c $(BUILD)/flags | need-libraries
 	@mkdir -p $(@D)
 	$(call say,link,$@)
-	$(Q)$(LINK) $< -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $< -lz $(LINK_LIBS) $(whole)
 
 report: $(CHAPTERS:%=chapter%) ## one page of what this machine computes, for a study group: build/report.md
 	@sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' '$(if $(CUDA),$(NVCC))'
@@ -180,7 +180,7 @@ compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first ten
 	@$< $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL)))
 $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) $(whole)
 
 format: ## clang-format every source (version 14)
 	@sh common/scripts/lint.sh format
@@ -208,14 +208,14 @@ start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
 
 grade: ## N=2: what passes, what is wrong and why, and how far you are
 	@$(need_n)
-	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
+	@$(need_mine)
 	@$(MAKE) --no-print-directory $(GRADE) || \
 	    { echo "What you wrote doesn't compile yet: the first error above says where."; exit 1; }
 	@$(GRADE) $(MINE) || [ $$? -eq 1 ] # 1: not all is written yet
 
 mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(need_n)
-	@[ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
+	@$(need_mine)
 	@$(MAKE) --no-print-directory mine-tests
 
 clean: ## remove what was built; never what you wrote
@@ -274,6 +274,13 @@ need-patch need-gnuplot: need-%: | need-compiler
 
 # Rebuild everything when the compiler or its flags change; link anew when what is linked
 # does, though every part is old.
+# What is compiled, linked or joined is made beside its place and put there when it is whole,
+# the headers that were read before it: a make that was killed, and two makes at once, leave
+# nothing half written.
+whole = -o $@.$$$$ && mv -f $@.$$$$ $@
+compiled = -MT $@ -MF $@.d$$$$ -o $@.$$$$ || { rm -f $@.d$$$$; exit 1; }; \
+           mv -f $@.d$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+joined = -o $@.$$$$ && $(OBJCOPY) $(1) $@.$$$$ && mv -f $@.$$$$ $@
 stamp = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
 $(BUILD)/flags: FORCE | found
 	$(call stamp,$(COMPILED_BY) $(ALL_CFLAGS) $(TEST_FLAGS) $(LDFLAGS) $(LINK_LIBS) $(foreach f,$(FLAVOURS),$(FLAGS_$(f))))
@@ -286,10 +293,10 @@ define flavour_rules
 $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< -o $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) -o $$@
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) $$(whole)
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
@@ -303,16 +310,16 @@ define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) $$(KERNEL_FLAGS_$(1)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< -o $$@
+	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) -x c++ $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) $$(KERNEL_FLAGS_$(1)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
 $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) -c $$< -o $$@
+	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) -c $$< $$(compiled)
 $(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,$(1)),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) -o $$@
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) $$(whole)
 endef
 # clang's check of function types needs a C++ runtime that C programs don't link.
 CXX_ONLY_asan-float = $(if $(filter clang,$(KIND)),-fno-sanitize=function)
@@ -323,9 +330,7 @@ $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 
 $(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sources_for,5))
 	$(call say,join,$@)
-	$(Q)$(JOIN) $^ -o $@.all
-	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='cpu_*' $@.all $@
-	@rm -f $@.all
+	$(Q)$(JOIN) $^ $(call joined,--wildcard --keep-global-symbol='cpu_*')
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
 $(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/naive_%.c,$(wildcard tests/*.c)))): | need-check
 
@@ -334,7 +339,7 @@ $(BUILD)/float/tests/bench/machine.o: FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) 
 $(call objects,float,$(wildcard tests/bench/*.c)): | need-libraries
 $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
 
 include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 
@@ -343,19 +348,17 @@ include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 # chapterN in float; and, in one more object, its gradient checks: the same layers
 # compiled in double, joined, with every name hidden but one. Each compiler links a
 # program of its own; ./chapterN is a copy of the one that was asked for.
-put = @cmp -s $< $@ || { cp $< $@.$$$$ && mv -f $@.$$$$ $@; }
+put = @cmp -s $< $@ || { cp $< $<.$$$$ && mv -f $<.$$$$ $@; }
 define chapter_rules
 chapter$(1): $(BUILD)/chapter$(1) FORCE | found $(if $(filter 5,$(1)),data)
 	$$(put)
 $(BUILD)/chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
              $(BUILD)/double/chapter$(1)_gradient_checks.o $(if $(filter 5,$(1)),| need-libraries)
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LINK_LIBS) -o $$@
+	$$(Q)$$(LINK) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LINK_LIBS) $$(whole)
 $(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call demos_of,$(1)) $(call sources_for,$(1)))
 	$$(call say,join,$$@)
-	$$(Q)$$(JOIN) $(call seen,$(1)) $$^ -o $$@.all
-	$$(Q)$$(OBJCOPY) $(call IN_DOUBLE_OF,$(1)) $$@.all $$@
-	@rm -f $$@.all
+	$$(Q)$$(JOIN) $(call seen,$(1)) $$^ $$(call joined,$(call IN_DOUBLE_OF,$(1)))
 endef
 $(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
 chapter%:
@@ -369,9 +372,11 @@ include common/make/cuda.mk
 # A student's files are used in place of the course's of the same name: those in
 # work/chapterN. Everything else comes as it is.
 WORK := work
+override N := $(strip $(N))
 MINE = $(WORK)/chapter$(N)
 GRADE = $(BUILD)/$(if $(filter 6,$(N)),watched,double)/$(MINE)/grade
-need_n = case '$(N)' in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
+need_n = case $(call quote,$(N)) in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
+need_mine = [ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 # What 4.4 and 4.5 are graded with is the course's own dropout, so that 4.6 may come after
 # them; 4.6 grades the student's, whose name ends in _graded there.
@@ -388,10 +393,10 @@ SUITES_4 := layer_norm dropout mlp encoder_block
 SUITES_5 := patch_embedding vit vit_variants cross_entropy adamw schedule
 SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 
-ifneq ($(filter $(N),$(CHAPTERS)),)
+ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 # What is copied or deleted there is linked anew, though every object is old.
 PARTS := $(BUILD)/$(MINE)/parts
-$(PARTS): FORCE
+$(PARTS): FORCE | need-compiler
 	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
 $(MINE)/chapter$(N): $(BUILD)/$(MINE)/chapter$(N) FORCE $(if $(filter 5 6,$(N)),| data)
 	$(put)
@@ -399,23 +404,21 @@ GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c cra
 ifneq ($(N),6)
 $(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART))) $(PARTS)
 	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY) --redefine-sym dropout_apply=dropout_apply_graded $< $@
+	$(Q)$(OBJCOPY) --redefine-sym dropout_apply=dropout_apply_graded $< $@.$$$$ && mv -f $@.$$$$ $@
 $(GRADE): $(PARTS) $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) $(whole)
 $(BUILD)/$(MINE)/chapter$(N): $(PARTS) $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
              $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) $(whole)
 $(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(PARTS) $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
 	@mkdir -p $(@D)
-	$(Q)$(JOIN) $(call seen,$(N)) $(filter %.o,$^) -o $@.all
-	$(Q)$(OBJCOPY) $(call IN_DOUBLE_OF,$(N)) $@.all $@
-	@rm -f $@.all
+	$(Q)$(JOIN) $(call seen,$(N)) $(filter %.o,$^) $(call joined,$(call IN_DOUBLE_OF,$(N)))
 $(BUILD)/double/$(MINE)/tests: $(PARTS) $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
 MINE_TESTS := $(BUILD)/double/$(MINE)/tests
 else
 MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
@@ -423,25 +426,23 @@ mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
 $(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) $(whole)
 define mine_on_cpu_rules
 $(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
-	$$(Q)$$(JOIN) $$(filter %.o,$$^) -o $$@.all
-	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
-	@rm -f $$@.all
+	$$(Q)$$(JOIN) $$(filter %.o,$$^) $$(call joined,--keep-global-symbol=$(3))
 endef
 $(eval $(call mine_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
 $(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
 $(BUILD)/$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
                   $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries need-cxx
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) $(whole)
 MINE_TESTS := $(BUILD)/float/$(MINE)/tests
 $(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
     $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
 endif
 .PHONY: mine-tests
 mine-tests: $(MINE)/chapter$(N) $(MINE_TESTS)

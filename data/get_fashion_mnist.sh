@@ -74,7 +74,9 @@ if [ -h "$place" ]; then
 fi
 if [ -e "$place" ]; then
     [ -d "$place" ] || as_it_is "is no folder"
+    [ -r "$place" ] && [ -x "$place" ] || as_it_is "can't be read"
     for f in $files; do
+        [ ! -f "$place/$f" ] || [ -r "$place/$f" ] || as_it_is "has a $f that can't be read"
         [ ! -e "$place/$f" ] || right "$place/$f" "$f" ||
             as_it_is "has another $f than the published one"
         [ ! -e "$place/${f%.gz}" ] || as_it_is "has an unpacked ${f%.gz}"

@@ -57,6 +57,7 @@ for word in "\$@"; do
     -E) if [ "${3:-gcc}" = clang ]; then echo 1; else cat; fi; exit ;;
     esac
     [ "\${last:-}" != -o ] || out=\$word
+    [ "\${last:-}" != -MF ] || : >"\$word"
     last=\$word
 done
 echo "\$0 \$*" >>"$scratch/calls"
@@ -64,8 +65,7 @@ case \${out:-/dev/null} in /dev/*) ;; *) echo "\$0 \$*" >"\$out" ;; esac
 END
 }
 script "$scratch/tools/objcopy" <<'END'
-for word in "$@"; do in=${out:-}; out=$word; done
-cp "$in" "$out"
+exit 0
 END
 bin=$scratch/bin
 compiler "$bin/gcc"
@@ -155,6 +155,33 @@ run CC=cross-gcc ARCH=z14 chapter1
 made_by "$bin/cross-gcc" ' -march=z14 '
 ok "or what ARCH says" $?
 
+# A compiler that writes half of its files and ends make, when there is a file `half`.
+script "$bin/halting" <<END
+if [ -e "$scratch/half" ]; then
+    for word in "\$@"; do
+        case \${last:-} in -o | -MF) printf 'build/x.o: common/no' >"\$word" ;; esac
+        last=\$word
+    done
+    case "\$*" in *'-c common/error.c'*) kill -9 "\$(cat "$scratch/pid")"; exit 1 ;; esac
+fi
+exec "$bin/gcc" "\$@"
+END
+{
+    touch "$scratch/half"
+    (
+        cd "$tree" && PATH=$bin exec sh -c 'echo $$ >"$1/pid"
+            exec "$2" NVCC= FETCH=no CC=halting chapter1' sh "$scratch" "$real"
+    )
+    status=$?
+} >"$out" 2>"$err"
+[ "$status" -eq 137 ] &&
+    ! find "$tree/build" -name '*.[od]' -exec grep -l common/no {} + | grep -q .
+ok "a make that is killed while it compiles leaves no half object" $?
+rm -f "$scratch/half"
+run CC=halting chapter1
+made_by "$bin/gcc"
+ok "the next one goes on" $?
+
 cat >"$tree/show.mk" <<'END'
 include Makefile
 show:
@@ -207,6 +234,26 @@ ok "a chapter that there isn't" $?
 run start N=9
 ! [ "$status" -eq 0 ] && grep -q 'which chapter? make start N=1' "$out"
 ok "exercises of a chapter that there isn't" $?
+run start N='1 2'
+[ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
+ok "or of two at once" $?
+run start N="1'"
+[ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
+ok "or of a name with a sign in it" $?
+run -s mine N=3
+[ "$status" -eq 2 ] && [ "$(cat "$out")" = "there is no work/chapter3: make start N=3" ]
+ok "a chapter of one's own that wasn't started" $?
+script "$bin/no-as" <<'END'
+case $1 in -*version) echo 1.2.3; exit ;; esac
+echo "gcc: fatal error: cannot execute 'as': execvp: No such file or directory" >&2
+exit 1
+END
+run CC=no-as chapter1
+refused 'sudo apt-get install binutils'
+ok "a compiler without its assembler" $?
+KILLS=8x sh tests/faults/run.sh ./chapter5 shim moment >"$out" 2>"$err"
+[ $? -eq 2 ] && [ "$(wc -l <"$err")" -eq 1 ] && grep -q 'not "8x"' "$err"
+ok "make test-faults with half a number" $?
 rm "$bin/g++"
 run chapter1 chapter4
 [ "$status" -eq 0 ]
@@ -282,6 +329,10 @@ ok "and the emulator alone again" $?
 with_nvcc CUDA_ARCH=35 chapter6
 refused 'CUDA_ARCH=35: this nvcc compiles for 80 90 and all-major'
 ok "a card that this nvcc doesn't know" $?
+(cd "$tree" && PATH="$bin" "$real" NVCC=/no/nvcc CUDA_ARCH=80 chapter6) >"$out" 2>"$err"
+status=$?
+refused 'NVCC=/no/nvcc is missing'
+ok "an nvcc that isn't there" $?
 run CUDA_ARCH=80 chapter6
 refused 'CUDA_ARCH is given, but there is no nvcc'
 ok "CUDA_ARCH without nvcc" $?
@@ -349,11 +400,12 @@ for tool in clang-format cppcheck clang-tidy shellcheck; do
     ok "and $tool is named" $?
 done
 script "$bin/shellcheck" <<'END'
-exit 0
+[ $# -gt 4 ] # -S warning -e SC2319, and files
 END
+(cd "$scratch" && git init -q) 2>"$err"
 run lint
 grep -q 'shellcheck: nothing' "$out" && ! grep -q 'no tool is here' "$err"
-ok "with one of them, that one's word" $?
+ok "with one of them, that one's word; also within another checkout of git's" $?
 script "$bin/clang-format" <<'END'
 echo 'clang-format version 19.1.7'
 END
@@ -361,10 +413,19 @@ run format
 refused 'clang-format 14 is missing'
 ok "another clang-format formats nothing" $?
 
+mkdir -p "$scratch/a \"b\"/common"
+touch "$scratch/a \"b\"/common/x.c"
+(
+    cd "$scratch/a \"b\"" &&
+        sh "$tree/common/scripts/compile_commands.sh" cc '-DX="y"' c++ ''
+) >"$out" 2>"$err"
+grep -qF '/a \"b\"", "file": "common/x.c"' "$out" && grep -qF '"cc -DX=\"y\" ' "$out"
+ok "compile_commands.json: quotes in names and flags" $?
+
 # ---- a checkout on Windows -------------------------------------------------------------------
 
 echo "-- core.autocrlf"
-if git rev-parse HEAD >/dev/null 2>&1; then
+if [ -e .git ] && git rev-parse HEAD >/dev/null 2>&1; then
     git clone -q -c core.autocrlf=true -c core.eol=crlf . "$scratch/clone" 2>"$err" &&
         cd "$scratch/clone" && git ls-files >"$scratch/names" &&
         git hash-object --no-filters --stdin-paths <"$scratch/names" >"$scratch/hashes" &&

@@ -52,6 +52,16 @@ with_stack() { # with_stack KILOBYTES COMMAND...
         "$@"
     )
 }
+few_files() { # a run that may have five files open, the standard ones among them
+    (
+        exec >"$scratch/out" 2>"$scratch/err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+        # shellcheck disable=SC3045 # dash, bash, ksh and busybox know -n
+        ulimit -n 5
+        exec "$CHAPTER5" --data data/sample --steps 1 --save "$scratch/t"
+    )
+    [ $? -eq 1 ] && [ "$(wc -l <"$scratch/err")" -eq 1 ] &&
+        grep -q "labels.*it can't be opened: ." "$scratch/err"
+}
 quietly() {
     "$@" >"$scratch/out" 2>"$scratch/err"
 }
@@ -84,6 +94,9 @@ for n in 1 2 3 4 5; do
     [ ! -x "./chapter$n" ] || check "chapter $n: thread-local variables of 4 KB at most" \
         [ "$(own_bytes "./chapter$n")" -le 4096 ]
 done
+
+echo "-- open files"
+check "too few files: the line says so" few_files
 
 echo "-- OMP_*"
 for variable in OMP_NUM_THREADS=0 OMP_NUM_THREADS=1 OMP_NUM_THREADS=7 OMP_NUM_THREADS=2,3 \

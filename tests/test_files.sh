@@ -461,6 +461,12 @@ check 'and nothing is made' holds . get_fashion_mnist.sh
 mkdir fashion-mnist
 echo mine >fashion-mnist/train-images-idx3-ubyte.gz
 as_it_was 'a file of mine'
+chmod 0 fashion-mnist/train-images-idx3-ubyte.gz
+if [ ! -r fashion-mnist/train-images-idx3-ubyte.gz ]; then
+    get
+    check "a file that can't be read" says "can't be read; it is left as it is"
+fi
+chmod 644 fashion-mnist/train-images-idx3-ubyte.gz
 mv fashion-mnist/train-images-idx3-ubyte.gz fashion-mnist/t10k-labels-idx1-ubyte
 as_it_was 'an unpacked file of mine'
 mv fashion-mnist elsewhere

@@ -191,12 +191,11 @@ static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx
     if (!file) {
         return false;
     }
-    errno = 0;
     const int fd = dup(fileno(file));
+    const int why = fd < 0 ? errno : ENOMEM; /* gzdopen fails for nothing else */
     fclose(file);
     idx->file = fd >= 0 ? gzdopen(fd, "rb") : NULL;
     if (!idx->file || fstat(fd, &status) != 0) {
-        const int why = errno != 0 ? errno : ENOMEM;
         if (fd >= 0 && !idx->file) {
             close(fd);
         }

@@ -24,15 +24,15 @@ $(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
 $(BUILD)/watched/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_watched -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_watched -c $< $(compiled)
 $(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< $(compiled)
 $(BUILD)/cuda/main.o: $(CUDA_DIR)/main.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DHAVE_CUDA -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -DHAVE_CUDA -c $< $(compiled)
 $(BUILD)/cuda/flags: FORCE | need-cxx need-nvcc
 	$(call stamp,$(NVCC) $(NVCCFLAGS))
 $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
@@ -41,20 +41,18 @@ $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
 $(BUILD)/cuda/tests/main.o: tests/cuda/main.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -DON_A_GPU -Itests -Itests/cuda -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -DON_A_GPU -Itests -Itests/cuda -c $< $(compiled)
 $(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.c,$(CUDA_TESTS)) $(DEVICE_C) $(TEST_HELPERS) $(CHAPTER6_C)) \
     $(BUILD)/cuda/tests/main.o $(call gpu_objects,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LINK_LIBS) -o $@
+	$(Q)$(CXX_LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LINK_LIBS) $(whole)
 
 # Templates' functions come in groups of which a linker keeps one for a whole program:
 # --force-group-allocation makes them each copy's own.
 define cuda_on_cpu_rules
 $(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_objects,$(1))
 	$$(call say,join,$$@)
-	$$(Q)$$(JOIN) $$^ -o $$@.all
-	$$(Q)$$(OBJCOPY) --keep-global-symbol=$(3) $$@.all $$@
-	@rm -f $$@.all
+	$$(Q)$$(JOIN) $$^ $$(call joined,--keep-global-symbol=$(3))
 endef
 $(eval $(call cuda_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
 $(eval $(call cuda_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
@@ -73,4 +71,4 @@ $(BUILD)/cuda-for: FORCE | need-nvcc
 $(BUILD)/chapter6: $(BUILD)/cuda-for $$(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
           $(BUILD)/watched/cuda_on_cpu.o $$(CHAPTER6_GPU) | need-libraries need-cxx need-nvcc
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) -o $@
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) $(whole)

@@ -7,15 +7,15 @@ FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(CUDA_DIR)/,device_opti
 
 .PHONY: fuzz fuzz-programs run-test-fuzz
 fuzz: ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
-	@$(SH) tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_FOLDER)' '$(FUZZ)' '$(SECONDS)' '$(RUNS)'
+	@$(SH) tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_FOLDER)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS))
 
 # With CC: as the tests with sanitizers are built, and with a driver of our own.
 FUZZ_PLAIN := $(BUILD)/asan-float/tests/fuzz
 $(FUZZ_PLAIN)/readers.a: $(call objects,asan-float,$(FUZZ_SOURCES))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
 $(FUZZ_PLAIN)/fuzz_%: $(FUZZ_PLAIN)/fuzz_%.o $(FUZZ_PLAIN)/fuzz.o $(FUZZ_PLAIN)/standalone.o $(FUZZ_PLAIN)/readers.a
 	$(call say,link,$@)
-	$(Q)$(LINK) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
+	$(Q)$(LINK) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
 
 # The tests read the seeds, tests/fuzz/corpus and a few changed ones.
 run-tests: $(FUZZ_READERS:%=$(FUZZ_PLAIN)/fuzz_%)
@@ -39,13 +39,13 @@ FUZZER_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -g -O2 $(WARNINGS) -Wno-pass-failed 
 $(FUZZER_DIR)/%.o: %.c $(FUZZER_DIR)/flags | need-libraries
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer-no-link $(if $(filter tests/%,$<),-Wno-sign-conversion) -c $< -o $@
+	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) -fsanitize=fuzzer-no-link $(if $(filter tests/%,$<),-Wno-sign-conversion) -c $< $(compiled)
 $(FUZZER_DIR)/readers.a: $(call fuzzer_objects,$(FUZZ_SOURCES))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
 $(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(FUZZER_DIR)/tests/fuzz/fuzz.o $(FUZZER_DIR)/readers.a
 	$(call say,link,$@)
-	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LINK_LIBS) -o $@
-$(FUZZER_DIR)/flags: FORCE
+	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
+$(FUZZER_DIR)/flags: FORCE | need-compiler
 	@mkdir -p $(@D)
 	@echo '$(FUZZER_CC) $(FUZZER_FLAGS)' | cmp -s - $@ || echo '$(FUZZER_CC) $(FUZZER_FLAGS)' >$@
 .SECONDARY: $(call fuzzer_objects,$(wildcard tests/fuzz/*.c)) $(call objects,asan-float,$(wildcard tests/fuzz/*.c))

@@ -5,6 +5,9 @@ cc=$1
 cflags=$2
 cxx=$3
 cxxflags=$4
+json() { # json TEXT: inside quotes
+    printf '%s' "$1" | sed 's/["\\]/\\&/g'
+}
 first=yes
 echo "["
 find common chapters tests -name '*.c' -o -name '*.cu' -o -name '*.cpp' | sort |
@@ -15,8 +18,8 @@ find common chapters tests -name '*.c' -o -name '*.cu' -o -name '*.cpp' | sort |
         esac
         [ "$first" = yes ] || echo ","
         first=no
-        printf '  {"directory": "%s", "file": "%s",\n   "command": "%s"}' "$PWD" "$file" \
-            "$(printf '%s' "$command" | sed 's/["\\]/\\&/g')"
+        printf '  {"directory": "%s", "file": "%s",\n   "command": "%s"}' "$(json "$PWD")" \
+            "$file" "$(json "$command")"
     done
 echo
 echo "]"

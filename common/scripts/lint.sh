@@ -8,8 +8,9 @@ set -u
 . "${0%/*}/portable.sh"
 bad=0
 checked=0
-sources() { # sources PATTERN: tracked files, or, without git, all there are
-    { git ls-files 2>/dev/null || find . -type f | sed 's|^./||'; } | grep -E "$1" |
+sources() { # sources PATTERN: tracked files, or, in no checkout, all there are
+    { { [ -e .git ] && git ls-files 2>/dev/null; } ||
+        find . -type f | sed 's|^./||'; } | grep -E "$1" |
         grep -v '^build/' | grep -v '^work/'
 }
 there() { # there TOOL

@@ -96,6 +96,9 @@ compiler)
         *'no -ffast-math'*) say "-ffast-math and -Ofast are not for this course: they change" \
             "sums, and checks for NaN and infinity" ;;
         esac
+        case $said in
+        *"cannot execute"*as* | *"cannot find"*ld*) fail "the assembler or the linker" binutils ;;
+        esac
         echo 'int x;' | build c -c || say "CC='$CC' doesn't compile C: $(complaint)"
         echo '#include <stdio.h>' | build c -c || case $CC in
         *-m32*) say "the C library for CC='$CC' is missing: sudo apt-get install gcc-multilib" ;;
@@ -148,6 +151,7 @@ nvcc)
     nvcc=$1
     shift
     [ -n "$nvcc" ] || say "CUDA_ARCH is given, but there is no nvcc: without it, chapter 6 runs on the emulator"
+    there "$nvcc" || say "NVCC=$nvcc is missing: make NVCC=... names another; NVCC= is for none"
     for arch in "$@"; do
         case $arch in
         all | all-major) continue ;;

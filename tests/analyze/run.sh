@@ -119,7 +119,7 @@ for folder in common tests tests/cuda chapters/0*; do
     flags="$flags -I$folder"
 done
 sources() { # sources WHERE
-    { git ls-files 2>/dev/null || find . -name '*.c' | sed 's|^./||'; } | grep '\.c$' |
+    { { [ -e .git ] && git ls-files 2>/dev/null; } || find . -name '*.c' | sed 's|^./||'; } | grep '\.c$' |
         grep -E "^($1)/"
 }
 # each_source WHERE COMMAND...: with every source there; what it says

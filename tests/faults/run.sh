@@ -28,6 +28,14 @@ case $3 in /*) at_moment=$3 ;; *) at_moment=$PWD/$3 ;; esac
 long=${LONG:-}
 kills=${KILLS:-8}
 state=${SEED:-1}
+for number in "$kills" "$state"; do
+    case $number in
+    *[!0-9]* | ??????????*)
+        echo "test-faults: KILLS and SEED are whole numbers, not \"$number\"" >&2
+        exit 2
+        ;;
+    esac
+done
 
 scratch=$(mktemp -d /dev/shm/faults.XXXXXX 2>/dev/null || new_scratch) || exit 2
 trap 'rm -rf "$scratch"' EXIT
