@@ -180,10 +180,27 @@ static void note_rate(const Trainer *t) {
     }
 }
 
+static void note_images(const Dataset *d) {
+    const ImageSet *train = &d->train;
+    int same = 1;
+    while (same < train->count && train->labels[same] == train->labels[0]) {
+        same++;
+    }
+    if (same == train->count) {
+        printf("note: all training images are of class %s: no other can be learned\n",
+               d->class_name[train->labels[0]]);
+    }
+    if (d->deviation == 1) { /* as dataset_load says of images that don't vary */
+        printf("note: all pixels of the training images are the same: they show "
+               "nothing\n");
+    }
+}
+
 static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     const Settings *s = &t->settings;
     const ImageSet *train = &p->dataset.train;
     const int left_over = train->count % s->batch;
+    note_images(&p->dataset);
     note_rate(t);
     if (o->max_steps > trainer_total_steps(t)) {
         printf("note: the run ends with step %ld: --steps %ld doesn't make it longer\n",
