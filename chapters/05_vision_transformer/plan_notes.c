@@ -15,24 +15,6 @@ typedef struct {
     double loss, rate;
 } LogEnd;
 
-/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" as numbers. */
-static bool read_line(char *line, double field[7]) {
-    int count = 0;
-    if (!strchr(line, '\n')) {
-        return false; /* the end is missing */
-    }
-    for (char *at = line; at && count < 7; count++) {
-        char *end = at + strcspn(at, ",\n");
-        const bool last = *end != ',';
-        *end = '\0';
-        if (!number_read(at, &field[count])) {
-            return false;
-        }
-        at = last ? NULL : end + 1;
-    }
-    return count == 7;
-}
-
 static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     char line[256];
     *end = (LogEnd){0};
@@ -43,9 +25,9 @@ static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     }
     const bool empty = !fgets(line, sizeof line, file);
     const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
-    double field[7];
+    double field[PROGRESS_FIELDS];
     while (ours && fgets(line, sizeof line, file)) {
-        if (read_line(line, field) && field[0] >= 1 && field[0] <= (double)upto) {
+        if (progress_read_line(line, field) && field[0] <= (double)upto) {
             *end = (LogEnd){end->lines + 1, (long)field[0], field[2], field[5]};
         }
     }
