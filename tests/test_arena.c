@@ -110,7 +110,7 @@ START_TEST(no_memory_for_an_arena_is_an_error_that_names_it) {
 }
 END_TEST
 
-/* 3e20 numbers, then a few more: more than a long counts, and never less than before. */
+/* 3e20 numbers, more than a long counts, and a few more: never less than before. */
 START_TEST(a_layout_that_no_memory_holds_is_an_error) {
     const int n = 4096 * 4096 + 1;
     Arena plan = {0}, arena;

@@ -167,6 +167,7 @@ notes 'a patch of 28 is the whole image' $train --patch 28 --steps 1
 notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
+notes 'label smoothing 0\.99 leaves 1% of a label' $train --smoothing 0.99 --steps 1
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1

@@ -116,9 +116,9 @@ static bool check_size(const Idx *idx, Error *error) {
     return true;
 }
 
-/* Memory grows with what is there: the file may have changed since it was measured. The
- * last read asks for a byte more than is announced: it must not be there, and zlib looks
- * for the end of a gzip stream, and its checksum, only as long as it has room. */
+/* Memory grows with what is there: the file may have changed since it was measured.
+ * The last read asks for a byte more than is announced: it must not be there, and zlib
+ * looks for a gzip stream's end and checksum only as long as it has room. */
 static bool read_numbers(Idx *idx, Error *error) {
     const long chunk = 1 << 24, bytes = idx->data_bytes;
     long done = 0, next = 0, got = 0;
@@ -153,8 +153,9 @@ static bool idx_read(Idx *idx, Error *error) {
     return check_size(idx, error) && read_numbers(idx, error);
 }
 
-/* The file called `name` in the directory, with or without .gz. A link that leads nowhere
- * and what may not be looked at are found too: opening them tells why they can't be read. */
+/* The file called `name` in the directory, with or without .gz. A link that leads
+ * nowhere and what may not be looked at are found too: opening them tells why they
+ * can't be read. */
 static bool find_file(const char *directory, const char *name,
                       char path[FILE_PATH_BYTES]) {
     const char *ending[] = {"", ".gz"};

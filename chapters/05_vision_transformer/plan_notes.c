@@ -197,6 +197,10 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
         printf("note: dropout %g leaves %.3g%% of what it is applied to\n", s->dropout,
                100 * (1 - s->dropout));
     }
+    if (s->label_smoothing > 0.9) {
+        printf("note: label smoothing %g leaves %.3g%% of a label\n",
+               s->label_smoothing, 100 * (1 - s->label_smoothing));
+    }
     if (2 * s->shift >= train->width || 2 * s->shift >= train->height) {
         printf("note: --shift %d leaves little of many images of %dx%d in sight\n",
                s->shift, train->height, train->width);
