@@ -1,11 +1,17 @@
 /* arena.c: see arena.h. */
 #include "arena.h"
 
+#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+/* More than any memory has: what comes to more is planned as this, and refused. */
+#define MOST (LONG_MAX / (long)sizeof(real))
 
 bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error) {
     *arena = (Arena){.capacity = plan->used};
-    arena->block = allocate((size_t)plan->used * sizeof(real), what, error);
+    arena->block = allocate(
+        plan->used < MOST ? (size_t)plan->used * sizeof(real) : SIZE_MAX, what, error);
     return arena->block != NULL;
 }
 
@@ -14,10 +20,15 @@ void arena_free(Arena *arena) {
     *arena = (Arena){0};
 }
 
+static long times(long count, int n) {
+    return n > 0 && count > MOST / n ? MOST : count * n;
+}
+
 static real *take(Arena *arena, long count) {
     const long line = 64 / (long)sizeof(real);
     real *data = arena->block ? arena->block + arena->used : NULL;
-    arena->used += (count + line - 1) / line * line;
+    const long rounded = (count + line - 1) / line * line;
+    arena->used = rounded > MOST - arena->used ? MOST : arena->used + rounded;
     if (arena->block && arena->used > arena->capacity) {
         bug("arena: planned for %ld numbers, asked for %ld. "
             "The layout asks for more than when it was counted.",
@@ -31,15 +42,16 @@ Tensor arena_tensor1(Arena *arena, int n) {
 }
 
 Tensor arena_tensor2(Arena *arena, int rows, int cols) {
-    return tensor2(take(arena, (long)rows * cols), rows, cols);
+    return tensor2(take(arena, times(rows, cols)), rows, cols);
 }
 
 Tensor arena_tensor3(Arena *arena, int n0, int n1, int n2) {
-    return tensor3(take(arena, (long)n0 * n1 * n2), n0, n1, n2);
+    return tensor3(take(arena, times(times(n0, n1), n2)), n0, n1, n2);
 }
 
 Tensor arena_tensor4(Arena *arena, int n0, int n1, int n2, int n3) {
-    return tensor4(take(arena, (long)n0 * n1 * n2 * n3), n0, n1, n2, n3);
+    const long count = times(times(times(n0, n1), n2), n3);
+    return tensor4(take(arena, count), n0, n1, n2, n3);
 }
 
 void arena_check_full(const Arena *arena) {

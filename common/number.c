@@ -2,6 +2,7 @@
 #include "number.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ bool number_read(const char *text, double *value) {
     char *end;
     errno = 0;
     const double number = strtod(text, &end);
-    if (*end != '\0' || end == text || errno != 0) {
+    const bool tiny = number != 0 && fabs(number) < 1; /* a denormal: ERANGE too */
+    if (*end != '\0' || end == text || (errno != 0 && !tiny)) {
         return false;
     }
     *value = number;

@@ -110,12 +110,31 @@ START_TEST(no_memory_for_an_arena_is_an_error_that_names_it) {
 }
 END_TEST
 
+/* 3e20 numbers, more than a long counts, and a few more: never less than before. */
+START_TEST(a_layout_that_no_memory_holds_is_an_error) {
+    const int n = 4096 * 4096 + 1;
+    Arena plan = {0}, arena;
+    Error error = {""};
+    arena_tensor4(&plan, 4096, 256, n, n);
+    const long most = plan.used;
+    ck_assert_int_gt(most, INT_MAX);
+    arena_tensor3(&plan, n, n, n);
+    arena_tensor2(&plan, n, n);
+    arena_tensor1(&plan, 7);
+    ck_assert_int_eq(plan.used, most);
+    ck_assert(!arena_make(&arena, &plan, "activations", &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "no memory for activations"));
+    arena_free(&arena);
+}
+END_TEST
+
 Suite *arena_suite(void) {
     Suite *suite = suite_create("arena");
     TCase *errors = add_case(suite, "errors");
     tcase_add_test(errors, asking_for_more_than_was_planned_stops);
     tcase_add_test(errors, using_less_than_was_planned_stops);
     tcase_add_test(errors, no_memory_for_an_arena_is_an_error_that_names_it);
+    tcase_add_test(errors, a_layout_that_no_memory_holds_is_an_error);
     TCase *layout = add_case(suite, "layout");
     tcase_add_test(layout, while_counting_tensors_have_shapes_but_no_data);
     tcase_add_test(layout, the_second_walk_uses_exactly_what_the_first_counted);

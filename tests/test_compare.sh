@@ -129,6 +129,20 @@ compared 1 "$scratch/a" "$scratch/b" && says '  made by: [ViT eq.4] y = LN(z)' &
 ok "the course's dump knows the equation" $?
 compared 1 "$scratch/b" "$scratch/a" && says '  made by: [ViT eq.4] y = LN(z)'
 ok "on either side" $?
+safetensors "$scratch/scalar" y '' 4 "$one"
+compared 0 "$scratch/scalar" "$scratch/scalar"
+ok "a scalar agrees with itself" $?
+safetensors "$scratch/tiny" y '' 4 '\0\0\1\0'
+safetensors "$scratch/none" y '' 4 '\0\0\0\0'
+compared 1 "$scratch/tiny" "$scratch/none" && says 'mine 9.18'
+ok "a denormal isn't 0" $?
+compared 1 "$scratch/none" "$scratch/tiny" && says 'off by 1.00e+00'
+ok "on either side" $?
+type=BF16
+safetensors "$scratch/b" y 2 4 "$one"
+type=F32
+compared 2 "$scratch/a" "$scratch/b" && says 'tensor y is of type BF16: only F32'
+ok "another type is named" $?
 safetensors "$scratch/b" y 1,2 8 "$one\1\0\0\100"
 compared 0 "$scratch/a" "$scratch/b"
 ok "a difference of rounding agrees" $?

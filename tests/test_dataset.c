@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "check_helpers.h"
@@ -174,6 +175,9 @@ START_TEST(a_file_of_names_that_can_not_be_read_is_an_error) {
     write_text(in_scratch("classes.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
     ck_assert(!dataset_load(&d, in_scratch("."), &error));
     assert_error_line(error, "classes.txt: |more than 10");
+    write_text(in_scratch("classes.txt"), "cat\n\nowl\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    assert_error_line(error, "classes.txt: |a name is empty");
     remove(in_scratch("classes.txt"));
     mkdir(in_scratch("classes.txt"), 0777);
     ck_assert(!dataset_load(&d, in_scratch("."), &error));
@@ -350,6 +354,11 @@ static void gzip_cut_before_its_checksum(void) {
     const char *path = as_gzip(TRAIN_IMAGES);
     cut_file(path, read_bytes_of(path).count - 8);
 }
+/* Larger than zlib's buffers: all of its pixels are there. */
+static void long_gzip_cut_before_its_checksum(void) {
+    write_images(TRAIN_IMAGES, PLAIN, TRAIN, 64, 64);
+    gzip_cut_before_its_checksum();
+}
 static void gzip_cut_in_its_checksum(void) {
     const char *path = as_gzip(TEST_LABELS);
     cut_file(path, read_bytes_of(path).count - 5);
@@ -371,6 +380,13 @@ static void gzip_of_another_count(void) {
 static void a_pipe_instead(void) {
     remove(in_scratch(TEST_LABELS));
     ck_assert_int_eq(mkfifo(in_scratch(TEST_LABELS), 0600), 0);
+}
+static void a_link_to_nowhere(void) {
+    no_train_images();
+    ck_assert_int_eq(symlink("nowhere", in_scratch(TRAIN_IMAGES)), 0);
+}
+static void classes_that_are_nowhere(void) {
+    ck_assert_int_eq(symlink("nowhere", in_scratch("classes.txt")), 0);
 }
 static void a_pipe_of_classes(void) {
     ck_assert_int_eq(mkfifo(in_scratch("classes.txt"), 0600), 0);
@@ -414,11 +430,14 @@ static const struct {
     {gzip_with_a_wrong_length, TRAIN_IMAGES ".gz|damaged"},
     {gzip_cut_in_the_middle, TRAIN_IMAGES ".gz|damaged"},
     {gzip_cut_before_its_checksum, TRAIN_IMAGES ".gz|damaged"},
+    {long_gzip_cut_before_its_checksum, TRAIN_IMAGES ".gz|damaged|ends early"},
     {gzip_cut_in_its_checksum, TEST_LABELS ".gz|damaged"},
     {gzip_cut_to_its_header, TRAIN_IMAGES ".gz|damaged"},
     {gzip_bomb, TRAIN_IMAGES ".gz|announces 167772160000000 bytes|bytes of gzip"},
     {gzip_of_another_count, "train|94 images|30 labels"},
     {a_pipe_instead, TEST_LABELS "|no regular file"},
+    {a_link_to_nowhere, TRAIN_IMAGES ": "},
+    {classes_that_are_nowhere, "classes.txt: "},
     {a_pipe_of_classes, "classes.txt|no regular file"},
 };
 

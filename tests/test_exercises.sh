@@ -177,6 +177,14 @@ chapter() { # chapter N
     "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
     "$grader" "$mine" | grep -q -e '"soon" is not a number' -e "letters that don"
     report $? "chapter $n: an answer that is no number is wrong"
+    rm -f "$mine/answers.txt"
+    mkfifo "$mine/answers.txt"
+    "$grader" "$mine" | grep -q "answers.txt can't be read"
+    report $? "chapter $n: a pipe of answers isn't waited for"
+    rm -f "$mine/answers.txt"
+    { "$grader" --answers; printf '# %01000d %s.1a = 5\n' 0 "$n"; } >"$mine/answers.txt"
+    ! "$grader" "$mine" | grep -q 'more than one'
+    report $? "chapter $n: a long line is one line"
     grep -v ' = .* | ' "$root/$n/mistakes" | cut -d'|' -f2- | sed 's/^ //' | sort -u |
         while read -r text; do
             grep -qxF "$text" "$root/$n/named"

@@ -257,6 +257,12 @@ check 'the log is the same file' [ "$(ls -i part.csv | cut -d p -f 1)" = "$befor
 cp whole part
 sed '4s/.*/hello/' part.csv >bad.csv
 refused 1 'damaged: after step 2' --resume part --steps 9 --log bad.csv
+for change in 's/$/,1/' 's/^\([0-9]*\),/\1.5,/' 's/,/;/6' 's/^/ /' 's/,[^,]*$//' 's/,0/,0x0/'; do
+    sed "2,\$$change" whole.csv >bad.csv # no line is one: none is taken away
+    refused 1 'damaged: after step 0' --resume part --steps 9 --log bad.csv
+    sed "7$change" whole.csv >bad.csv
+    refused 1 'damaged: after step 5' --resume part --steps 9 --log bad.csv
+done
 echo 'my notes' >notes
 refused 1 'no log of a run' --steps 1 --save new --log notes
 refused 1 'no log of a run' --resume part --log notes

@@ -88,6 +88,14 @@ every_weight() {
     done | dd of="$1" bs=1 seek=$((8 + header + at)) conv=notrunc 2>/dev/null
 }
 
+# other_text FILE BEFORE AFTER: the first such bytes of its header become as many others.
+other_text() {
+    header=$(od -An -t u4 -N 4 "$1" | tr -d ' ')
+    at=$(head -c $((8 + header)) "$1" | tail -c "$header" | sed "s/$2.*//" |
+        tr -d '\n' | wc -c)
+    printf '%s' "$3" | dd of="$1" bs=1 seek=$((8 + at)) conv=notrunc 2>/dev/null
+}
+
 small="--data data --dim 16 --depth 1 --heads 2 --mlp 32 --patch 7 --batch 32 --epochs 3"
 small="$small --threads 2 --log log.csv"
 
@@ -111,6 +119,43 @@ for n in 5 6; do
     check "chapter $n does not go on from them" one_line 'step 7: the loss is'
     check 'and leaves the file as it was' cmp -s "$scratch/overflows" "$scratch/resumed"
 done
+
+echo '-- numbers that no run leaves'
+for tensor in adamw.v.head.weight adamw.v.norm.weight; do
+    cp "$scratch/good" "$scratch/negative"
+    every_weight "$scratch/negative" "$tensor" '\000\000\200\277' # -1
+    cp "$scratch/negative" "$scratch/resumed"
+    for n in 5 6; do
+        chapter $n --data data --resume resumed --epochs 4 --log log.csv
+        check "chapter $n: a negative mean of squares" \
+            one_line "damaged: $tensor has -1 at .0., a mean of squares"
+    done
+    check 'is left as it was' cmp -s "$scratch/negative" "$scratch/resumed"
+done
+cp "$scratch/good" "$scratch/other-mean"
+other_text "$scratch/other-mean" '"mean":"0\.' '"mean":"0.9'
+for how in eval resume; do
+    chapter 5 --data data --$how other-mean
+    check "--$how: a mean that is not the data's" one_line 'damaged.*: mean'
+done
+
+echo '-- images that show nothing'
+chapter 5 $small --save s
+check 'of images that differ there is no note' [ "$(grep -c '^note: all' "$scratch/out")" -eq 0 ]
+check 'nor of classes' [ "$(grep -c '^[0-9].* - *-$' "$scratch/out")" -eq 0 ]
+cp -R "$scratch/data" "$scratch/alike"
+for set in train-images-idx3:16:50176 train-labels-idx1:8:64 t10k-labels-idx1:8:24; do
+    bytes=${set#*:}
+    head -c "${bytes#*:}" /dev/zero | dd of="$scratch/alike/${set%%:*}-ubyte" bs=1 \
+        seek="${bytes%:*}" conv=notrunc 2>/dev/null
+done
+chapter 5 $small --data alike --save s
+check 'a run on black images' [ "$status" -eq 0 ]
+check 'says that they are' grep -q '^note: all pixels of the training images are the same' \
+    "$scratch/out"
+check 'and all of one class' grep -q '^note: all training images are of class 0:' "$scratch/out"
+check 'a class without an image has no accuracy' \
+    [ "$(grep -c '^[1-9]  *-  -$' "$scratch/out")" -eq 9 ]
 
 echo '-- a step after which no image has finite logits'
 # An epoch of one step of 64 images: its loss is finite, what it leaves is not.

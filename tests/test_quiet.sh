@@ -167,6 +167,7 @@ notes 'a patch of 28 is the whole image' $train --patch 28 --steps 1
 notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
+notes 'label smoothing 0\.99 leaves 1% of a label' $train --smoothing 0.99 --steps 1
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
@@ -273,6 +274,8 @@ refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter5 --dump m
 refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter2 --dump m
 refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter6 --emulate --dump m
 refuses 1 'dump: .*another kind, no "vit-course 1"' chapter5 $tiny --save dump
+refuses 2 'a head of 256 columns' chapter6 --emulate $tiny --dim 256 --heads 1
+refuses 2 'a head of 192 columns' chapter6 --emulate --dim 384
 refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
 refuses 1 'no such directory' chapter6 --emulate --data /none
 refuses 2 '--attention can.t be "fussed"' chapter6 --emulate --attention fussed

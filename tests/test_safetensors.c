@@ -263,7 +263,7 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "tensor a"},
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "tensor a"},
     {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor a"},
-    {"{" ENTRY("a", "F16", "[4]", "0", "8") "}", 8, "tensor a"},
+    {"{" ENTRY("a", "F16", "[4]", "0", "8") "}", 8, "tensor a|of type F16: only F32"},
     {"{" ENTRY("a", "F16", "[2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "I32", "[2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "f32", "[2]", "0", "8") "}", 8, "tensor a"},

@@ -37,12 +37,14 @@ static long read_bytes(Idx *idx, void *to, long bytes, Error *error) {
     int got = gzread(idx->file, to, (unsigned)bytes), status = Z_OK;
     const int error_number = errno;
     const char *why = gzerror(idx->file, &status);
+    const char *reason = strstr(why, ">: "); /* after "<fd:3>: " */
     if (got >= 0 && status == Z_OK) {
         return got;
     }
     error_set(error, "%s: damaged: %s", idx->path,
               status == Z_ERRNO       ? strerror(error_number)
               : status == Z_BUF_ERROR ? "the gzip stream ends early"
+              : reason                ? reason + strlen(">: ")
                                       : why);
     return -1;
 }
@@ -114,49 +116,46 @@ static bool check_size(const Idx *idx, Error *error) {
     return true;
 }
 
-/* Memory grows with what is there: the file may have changed since it was measured. */
+/* Memory grows with what is there: the file may have changed since it was measured.
+ * The last read asks for a byte more than is announced: it must not be there, and zlib
+ * looks for a gzip stream's end and checksum only as long as it has room. */
 static bool read_numbers(Idx *idx, Error *error) {
     const long chunk = 1 << 24, bytes = idx->data_bytes;
-    for (long done = 0; done < bytes;) {
-        const long next = bytes - done < chunk ? bytes - done : chunk;
+    long done = 0, next = 0, got = 0;
+    for (; done <= bytes && got == next; done += got) {
+        const long left = bytes + 1 - done;
+        next = left <= chunk + 1 ? left : chunk;
         unsigned char *longer = realloc(idx->data, (size_t)(done + next));
         if (!longer) {
             return error_set(error, "%s: no memory for its %ld bytes", idx->path,
                              bytes);
         }
         idx->data = longer;
-        const long got = read_bytes(idx, idx->data + done, next, error);
+        got = read_bytes(idx, idx->data + done, next, error);
         if (got < 0) {
             return false;
         }
-        done += got;
-        if (got < next) {
-            return error_set(error,
-                             "%s: truncated: its header announces %ld bytes of "
-                             "data, there are %ld",
-                             idx->path, bytes, done);
-        }
     }
-    return true;
+    if (done < bytes) {
+        return error_set(error,
+                         "%s: truncated: its header announces %ld bytes of data, there "
+                         "are %ld",
+                         idx->path, bytes, done);
+    }
+    return done == bytes ||
+           error_set(error,
+                     "%s: too long: more than the %ld bytes that its header "
+                     "announces",
+                     idx->path, bytes);
 }
 
 static bool idx_read(Idx *idx, Error *error) {
-    if (!check_size(idx, error) || !read_numbers(idx, error)) {
-        return false;
-    }
-    /* One more read: it must find the end; a gzip stream's checksum is compared. */
-    unsigned char extra;
-    const long after = read_bytes(idx, &extra, 1, error);
-    if (after > 0) {
-        error_set(error,
-                  "%s: too long: more than the %ld bytes that its header "
-                  "announces",
-                  idx->path, idx->data_bytes);
-    }
-    return after == 0;
+    return check_size(idx, error) && read_numbers(idx, error);
 }
 
-/* The file called `name` in the directory, with or without .gz. */
+/* The file called `name` in the directory, with or without .gz. A link that leads
+ * nowhere and what may not be looked at are found too: opening them tells why they
+ * can't be read. */
 static bool find_file(const char *directory, const char *name,
                       char path[FILE_PATH_BYTES]) {
     const char *ending[] = {"", ".gz"};
@@ -164,7 +163,7 @@ static bool find_file(const char *directory, const char *name,
         struct stat found;
         const int length =
             snprintf(path, FILE_PATH_BYTES, "%s/%s%s", directory, name, ending[i]);
-        if (length < FILE_PATH_BYTES && stat(path, &found) == 0) {
+        if (length < FILE_PATH_BYTES && (lstat(path, &found) == 0 || errno == EACCES)) {
             return true;
         }
     }
@@ -298,6 +297,9 @@ static const char *what_is_wrong(const char *line, int k) {
             return "a name has a control character or a quote";
         }
     }
+    if (k < DATASET_CLASSES && line[0] == '\0') {
+        return "a name is empty";
+    }
     return k == DATASET_CLASSES && line[0] != '\0' ? "more than 10 names" : NULL;
 }
 
@@ -305,11 +307,12 @@ static const char *what_is_wrong(const char *line, int k) {
  * mirrored, and another model is trained. */
 static bool name_classes(Dataset *dataset, const char *directory, Error *error) {
     char path[FILE_PATH_BYTES], line[256];
+    struct stat found;
     for (int k = 0; k < DATASET_CLASSES; k++) {
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%d", k);
     }
     const int length = snprintf(path, sizeof path, "%s/classes.txt", directory);
-    if (length < FILE_PATH_BYTES && access(path, F_OK) != 0 && errno == ENOENT) {
+    if (length < FILE_PATH_BYTES && lstat(path, &found) != 0 && errno == ENOENT) {
         return true;
     }
     FILE *file = regular_file_open(path, error);
@@ -335,8 +338,10 @@ static bool name_classes(Dataset *dataset, const char *directory, Error *error) 
 bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
     struct stat found;
     *dataset = (Dataset){0};
+    errno = 0;
     if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
-        return error_set(error, "%s: no such directory", directory);
+        return error_set(error, "%s: %s", directory,
+                         errno == EACCES ? strerror(errno) : "no such directory");
     }
     if (!set_load(&dataset->train, directory, "train", error)) {
         return false;

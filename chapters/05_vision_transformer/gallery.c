@@ -29,8 +29,12 @@ void gallery_classes(const Dataset *dataset, const Evaluation *e) {
         }
         const int other = most_confused(e, k);
         const long mistaken = e->confusion[k][other];
+        if (count == 0) { /* no image, no accuracy */
+            printf("%-14s %8s  -\n", dataset->class_name[k], "-");
+            continue;
+        }
         printf("%-14s %8.4f  ", dataset->class_name[k],
-               count > 0 ? (double)e->confusion[k][k] / (double)count : 0.0);
+               (double)e->confusion[k][k] / (double)count);
         if (mistaken > 0) {
             printf("%s (%ld of %ld)\n", dataset->class_name[other], mistaken, count);
         } else {

@@ -64,13 +64,17 @@ static bool load_data(Plan *p, const Options *o, Error *error) {
     return dataset_load(&p->dataset, p->directory, error);
 }
 
+static bool same_pixels(const CheckpointInfo *info, const Dataset *d) {
+    const double near = 1e-9; /* compilers round the mean in more ways than one */
+    return fabs(info->mean - d->mean) < near &&
+           fabs(info->deviation - d->deviation) < near;
+}
+
 /* The same training images as before? A file that has no checksum yet has their
  * mean. */
 static bool same_images(const CheckpointInfo *info, const Dataset *d) {
-    const double near = 1e-9; /* compilers round the mean in more ways than one */
     return info->checksum >= 0 ? info->checksum == (double)d->checksum
-                               : fabs(info->mean - d->mean) < near &&
-                                     fabs(info->deviation - d->deviation) < near;
+                               : same_pixels(info, d);
 }
 
 /* What --resume's or --eval's file needs of the data. */
@@ -89,6 +93,14 @@ static bool check_data(const Plan *p, const Options *o, Error *error) {
                          "%s was trained on %ld images, here are %d: give the "
                          "same --data",
                          o->resume, p->info.train_images, train->count);
+    }
+    if (p->info.checksum == (double)p->dataset.checksum &&
+        !same_pixels(&p->info, &p->dataset)) {
+        return error_set(error,
+                         "%s: damaged: mean %g and deviation %g aren't those of its "
+                         "images, %g and %g",
+                         p->from, p->info.mean, p->info.deviation, p->dataset.mean,
+                         p->dataset.deviation);
     }
     if (o->resume && !same_images(&p->info, &p->dataset)) {
         return error_set(error,

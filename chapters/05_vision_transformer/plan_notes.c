@@ -15,24 +15,6 @@ typedef struct {
     double loss, rate;
 } LogEnd;
 
-/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" as numbers. */
-static bool read_line(char *line, double field[7]) {
-    int count = 0;
-    if (!strchr(line, '\n')) {
-        return false; /* the end is missing */
-    }
-    for (char *at = line; at && count < 7; count++) {
-        char *end = at + strcspn(at, ",\n");
-        const bool last = *end != ',';
-        *end = '\0';
-        if (!number_read(at, &field[count])) {
-            return false;
-        }
-        at = last ? NULL : end + 1;
-    }
-    return count == 7;
-}
-
 static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     char line[256];
     *end = (LogEnd){0};
@@ -43,9 +25,9 @@ static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
     }
     const bool empty = !fgets(line, sizeof line, file);
     const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
-    double field[7];
+    double field[PROGRESS_FIELDS];
     while (ours && fgets(line, sizeof line, file)) {
-        if (read_line(line, field) && field[0] >= 1 && field[0] <= (double)upto) {
+        if (progress_read_line(line, field) && field[0] <= (double)upto) {
             *end = (LogEnd){end->lines + 1, (long)field[0], field[2], field[5]};
         }
     }
@@ -180,10 +162,27 @@ static void note_rate(const Trainer *t) {
     }
 }
 
+static void note_images(const Dataset *d) {
+    const ImageSet *train = &d->train;
+    int same = 1;
+    while (same < train->count && train->labels[same] == train->labels[0]) {
+        same++;
+    }
+    if (same == train->count) {
+        printf("note: all training images are of class %s: no other can be learned\n",
+               d->class_name[train->labels[0]]);
+    }
+    if (d->deviation == 1) { /* as dataset_load says of images that don't vary */
+        printf("note: all pixels of the training images are the same: they show "
+               "nothing\n");
+    }
+}
+
 static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     const Settings *s = &t->settings;
     const ImageSet *train = &p->dataset.train;
     const int left_over = train->count % s->batch;
+    note_images(&p->dataset);
     note_rate(t);
     if (o->max_steps > trainer_total_steps(t)) {
         printf("note: the run ends with step %ld: --steps %ld doesn't make it longer\n",
@@ -197,6 +196,10 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     if (s->dropout > 0.9) {
         printf("note: dropout %g leaves %.3g%% of what it is applied to\n", s->dropout,
                100 * (1 - s->dropout));
+    }
+    if (s->label_smoothing > 0.9) {
+        printf("note: label smoothing %g leaves %.3g%% of a label\n",
+               s->label_smoothing, 100 * (1 - s->label_smoothing));
     }
     if (2 * s->shift >= train->width || 2 * s->shift >= train->height) {
         printf("note: --shift %d leaves little of many images of %dx%d in sight\n",

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "file_lock.h"
+#include "number.h"
 #include "stopwatch.h"
 
 double wall_seconds(void) {
@@ -18,15 +19,26 @@ double wall_seconds(void) {
 
 static const char csv_header[] = "step,epoch,loss,accuracy,gradient_norm,lr,seconds\n";
 
-/* The step of a log's line; -1 if it isn't a whole one. */
-static long step_of(const char *line) {
-    long step, epoch;
-    double number[5];
-    char end = 0;
-    const int got =
-        sscanf(line, "%ld,%ld,%lf,%lf,%lf,%lf,%lf%c", &step, &epoch, &number[0],
-               &number[1], &number[2], &number[3], &number[4], &end);
-    return got == 8 && end == '\n' && step >= 1 ? step : -1;
+bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
+    const double most_steps = 1e15;
+    char *end = strchr(line, '\n');
+    int count = 0;
+    if (!end || line[strspn(line, "0123456789")] != ',') { /* a step is digits */
+        return false;
+    }
+    *end = '\0';
+    for (char *at = line, *comma = line; comma && count < PROGRESS_FIELDS; count++) {
+        comma = strchr(at, ',');
+        if (comma) {
+            *comma = '\0';
+        }
+        if (!number_read(at, &field[count]) ||
+            (comma && count == PROGRESS_FIELDS - 1)) {
+            return false;
+        }
+        at = comma ? comma + 1 : NULL;
+    }
+    return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= most_steps;
 }
 
 /* How long the header is: 0 in an empty file, or if a full disk let only a part of it
@@ -46,15 +58,18 @@ static long header_bytes(FILE *file) {
 }
 
 /* After the header: how many bytes of the log are kept, up to `step`. What isn't a line
- * may stand at the end only, where a run was killed: else -1 and an error. */
+ * may stand at the end only, where a run was killed, without a line's end: else -1 and
+ * an error. */
 static long kept_bytes(Progress *p, long step, Error *error) {
     char line[256];
     long kept = ftell(p->csv), last = 0;
     bool bad = false, more = false;
-    while (fgets(line, sizeof line, p->csv) && !more) {
-        const long at = step_of(line);
-        more = bad && at > 0;
+    while (!more && fgets(line, sizeof line, p->csv)) {
+        double field[PROGRESS_FIELDS];
+        const bool whole = strchr(line, '\n') != NULL;
+        const long at = progress_read_line(line, field) ? (long)field[0] : -1;
         bad = bad || at <= last;
+        more = bad && whole;
         last = bad ? last : at;
         kept = !bad && at <= step ? ftell(p->csv) : kept;
     }

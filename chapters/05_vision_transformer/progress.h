@@ -24,6 +24,13 @@ typedef struct {
     long summed;           /* over how many steps */
 } Progress;
 
+/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" */
+enum { PROGRESS_FIELDS = 7 };
+
+/* progress_read_line: the numbers of a log's line, which is written over; false if it
+ * isn't a whole one. */
+bool progress_read_line(char *line, double field[PROGRESS_FIELDS]);
+
 /* wall_seconds: a clock that only goes forward. */
 double wall_seconds(void);
 

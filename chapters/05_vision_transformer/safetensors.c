@@ -97,8 +97,16 @@ static bool check_places(const Safetensors *file, Error *error) {
         return false;
     }
     json_object_foreach((json_t *)file->header, name, entry) {
+        const char *dtype = json_string_value(json_object_get(entry, "dtype"));
         if (strcmp(name, "__metadata__") == 0) {
             continue;
+        }
+        if (dtype && !dtype_bytes(dtype)) {
+            free(places);
+            return error_set(error,
+                             "%s: tensor %.64s is of type %.16s: only F32 and F64 are "
+                             "read",
+                             file->path, name, dtype);
         }
         if (!read_place(entry, &places[count++])) {
             free(places);

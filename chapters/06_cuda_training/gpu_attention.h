@@ -43,8 +43,9 @@ void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
  *   qkv (B, n, 3D)   in
  *   O (B, q, D)      out; q = n, or 1: then only token 0 asks its query. Rows of O
  *                    may be ld apart (tensor_first_rows of (B, n, D)).
- * D_h = D / heads, at most 128.
+ * D_h = D / heads, at most ATTENTION_MOST_D.
  */
+enum { ATTENTION_MOST_D = 128 };
 void gpu_attention_forward(GpuStream stream, AttentionVersion version, int heads,
                            Tensor qkv, const AttentionKept *kept, Tensor O);
 

@@ -7,8 +7,6 @@
 
 #include "gpu.h"
 
-enum { ATTENTION_MOST_D = 128 }; /* D_h */
-
 /* lse (B, h, q, 2), delta (B, h, q) on the device. */
 void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
                              Tensor O);

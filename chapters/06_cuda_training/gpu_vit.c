@@ -16,7 +16,12 @@ bool gpu_vit_can(const VitConfig *config, Error *error) {
         return error_set(error, "there are kernels for --positions 1d and --pool class "
                                 "only: ./chapter5 trains the others");
     }
-    return true;
+    const int columns = config->block.D / config->block.heads;
+    return columns <= ATTENTION_MOST_D ||
+           error_set(error,
+                     "a head of %d columns: the kernels take %d at most: more --heads, "
+                     "or ./chapter5",
+                     columns, ATTENTION_MOST_D);
 }
 
 /* ---- memory --------------------------------------------------------------- */

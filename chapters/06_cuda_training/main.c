@@ -165,7 +165,8 @@ static int train(Options *options) {
         const char *twice = options->twice; /* by the user */
         Error error;
         device_options_put_small_run_first(&own);
-        if (!options_parse(options, own.argc, own.argv, &error)) {
+        if (!options_parse(options, own.argc, own.argv, &error) ||
+            !device_cuda_on_cpu.can_train(&options->settings.model, &error)) {
             return complain(&error, 2); /* his words don't fit the small model */
         }
         options->twice = twice;

@@ -9,6 +9,7 @@
  * are in double. Exit status: 0 all agree, 1 they don't, 2 wrong usage or a file that
  * can't be read.
  */
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,9 +34,12 @@ static json_t *entry(const Side *side, const char *name) {
 
 /* The tensor called `name`, its numbers allocated here; data NULL, and an error. */
 static Tensor read_tensor(Side *side, const char *name, Error *error) {
-    const json_t *shape = json_object_get(entry(side, name), "shape");
+    json_t *shape = json_object_get(entry(side, name), "shape");
+    if (json_array_size(shape) == 0) { /* a scalar: read as a vector of one */
+        json_array_append_new(shape, json_integer(1));
+    }
     const int dims = (int)json_array_size(shape);
-    Tensor T = {.ndim = dims > 0 ? dims : 1, .shape = {1}};
+    Tensor T = {.ndim = dims};
     if (dims > TENSOR_MAX_DIMS) {
         error_set(error, "%s: %s has %d dimensions, at most %d are read", side->path,
                   name, dims, TENSOR_MAX_DIMS);
@@ -107,7 +111,7 @@ static double factor_of(Tensor A, Tensor B, double tolerance) {
 /* How A and B differ, in words. */
 static void explain(Tensor A, Tensor B, double tolerance) {
     char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT];
-    const double room = tolerance * fmax(largest(B), 1e-30);
+    const double room = tolerance * largest(B);
     long where = 0;
     const bool same = tensor_same_shape(A, B);
     if (same && !(A.ndim == 2 && A.shape[0] == A.shape[1])) {
@@ -125,7 +129,7 @@ static void explain(Tensor A, Tensor B, double tolerance) {
     const double worst = off_by(A, B, 1, &where);
     printf("  worst at %s: mine %.8g, theirs %.8g; off by %.2e of the largest number\n",
            tensor_index_text(A, where, a), (double)A.data[where], (double)B.data[where],
-           worst / fmax(largest(B), 1e-30));
+           worst / fmax(largest(B), DBL_MIN));
     const double f = factor_of(A, B, room);
     if (f != 0) {
         printf("  mine is theirs times %.6g\n", f);
@@ -178,7 +182,7 @@ static bool compare_one(Comparison *c, const char *name, Error *error) {
     const bool ok = A.data && B.data;
     long where;
     if (ok && tensor_same_shape(A, B) &&
-        off_by(A, B, 1, &where) <= c->tolerance * fmax(largest(B), 1e-30)) {
+        off_by(A, B, 1, &where) <= c->tolerance * largest(B)) {
         c->agree++;
         snprintf(c->last_agreed, sizeof c->last_agreed, "%s", name);
     } else if (ok && c->differ++ == 0) {

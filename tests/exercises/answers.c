@@ -22,17 +22,20 @@ static int find_answer(char text[LINE], int *line) {
     if (!file) {
         return -1;
     }
-    int found = 0;
-    for (int number = 1; fgets(all, sizeof all, file); number++) {
+    int found = 0, number = 0;
+    bool begins = true; /* a longer line comes in pieces */
+    while (fgets(all, sizeof all, file)) {
         char id[8] = "";
         int at = 0;
-        if (sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
+        number += begins;
+        if (begins && sscanf(all, " %7[0-9.a-z] = %n", id, &at) == 1 && at > 0 &&
             strcmp(id, now.asked) == 0) {
             snprintf(text, LINE, "%s", all + at);
             text[strcspn(text, "\r\n#")] = '\0';
             *line = number;
             found++;
         }
+        begins = strchr(all, '\n') != NULL;
     }
     (void)fclose(file);
     return found;
