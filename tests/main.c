@@ -31,11 +31,11 @@ static Suite *(*const suites[])(void) = {
     mlp_suite,          encoder_block_suite, patch_embedding_suite,
     vit_suite,          vit_variants_suite,  cross_entropy_suite,
     adamw_suite,        schedule_suite,      dataset_suite,
-    safetensors_suite,  checkpoint_suite,    trainer_suite,
-    settings_suite,     options_suite,       inspect_suite,
-    other_layers_suite, dump_suite,          reference_suite,
-    workspace_suite,    number_suite,        output_suite,
-    regular_file_suite, extremes_suite,
+    augmentation_suite, safetensors_suite,   checkpoint_suite,
+    trainer_suite,      settings_suite,      options_suite,
+    inspect_suite,      other_layers_suite,  dump_suite,
+    reference_suite,    workspace_suite,     number_suite,
+    output_suite,       regular_file_suite,  extremes_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

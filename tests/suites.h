@@ -48,6 +48,7 @@ Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
+Suite *augmentation_suite(void);
 Suite *safetensors_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
