@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,42 +42,6 @@ int output_end(const char *program, int status) {
 }
 
 /* ---- files ------------------------------------------------------------------ */
-
-enum { PATH_BYTES = 4200 }; /* more than any system opens */
-
-/* The name of the folder that `path` is in. */
-static const char *folder_of(const char *path, char copy[PATH_BYTES]) {
-    snprintf(copy, PATH_BYTES, "%s", path);
-    return dirname(copy);
-}
-
-bool output_can_write(const char *path, Error *error) {
-    char copy[PATH_BYTES];
-    struct stat there;
-    if (strlen(path) >= PATH_BYTES) {
-        return error_set(error, "%s: can't be written: %s", path,
-                         strerror(ENAMETOOLONG));
-    }
-    if (stat(path, &there) == 0) {
-        errno = S_ISDIR(there.st_mode) ? EISDIR : 0;
-        return (errno == 0 && access(path, W_OK) == 0) ||
-               error_set(error, "%s: can't be written: %s", path, strerror(errno));
-    }
-    if (errno == ENOENT && path[0] != '\0' && path[strlen(path) - 1] == '/') {
-        errno = EISDIR;
-    }
-    if (errno != ENOENT) {
-        return error_set(error, "%s: can't be written: %s", path, strerror(errno));
-    }
-    const char *folder = folder_of(path, copy);
-    errno = 0;
-    if (stat(folder, &there) == 0 && !S_ISDIR(there.st_mode)) {
-        errno = ENOTDIR;
-    }
-    return (errno == 0 && access(folder, W_OK) == 0) ||
-           error_set(error, "%s: can't be written: folder %s: %s", path, folder,
-                     strerror(errno));
-}
 
 bool output_close(FILE *file, const char *path, Error *error) {
     struct stat there;

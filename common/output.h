@@ -21,10 +21,6 @@ bool output_begin(const char *program);
  * has not taken everything (the disk is full, the reader is gone). */
 int output_end(const char *program, int status);
 
-/* output_can_write: false, and why, if there is no writing a file of this name: asked
- * before the work, not after it. Nothing is opened. */
-bool output_can_write(const char *path, Error *error);
-
 /* output_close: close a file that was written; false, and why, if not all of it is in
  * the file, which is then removed. */
 bool output_close(FILE *file, const char *path, Error *error);

@@ -2,7 +2,6 @@
 #include "output.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "check_helpers.h"
 #include "scratch.h"
@@ -15,35 +14,6 @@ START_TEST(a_status_stays_where_all_is_written) {
     ck_assert_str_eq(capture_end(), "all of it\n");
     ck_assert_int_eq(good, 0);
     ck_assert_int_eq(bad, 2);
-}
-END_TEST
-
-START_TEST(a_place_that_can_be_written_is_known_without_a_file) {
-    Error error = {""};
-    ck_assert(output_can_write(in_scratch("new"), &error));
-    ck_assert(!file_exists(in_scratch("new")));
-    write_text(in_scratch("there"), "kept");
-    ck_assert(output_can_write(in_scratch("there"), &error));
-    ck_assert_uint_eq(read_bytes_of(in_scratch("there")).count, 4);
-}
-END_TEST
-
-START_TEST(a_place_that_can_not_is_named_with_the_reason) {
-    Error error = {""};
-    ck_assert(!output_can_write(in_scratch("no/file"), &error));
-    assert_error_line(error, "no/file: can't be written|No such file or directory");
-    ck_assert(!output_can_write(in_scratch("."), &error));
-    assert_error_line(error, "can't be written|Is a directory");
-    ck_assert(!output_can_write(in_scratch("name/"), &error));
-    assert_error_line(error, "name/: can't be written|Is a directory");
-    write_text(in_scratch("file"), "");
-    ck_assert(!output_can_write(in_scratch("file/in"), &error));
-    assert_error_line(error, "file/in: can't be written|Not a directory");
-    char longest[6000];
-    memset(longest, 'x', sizeof longest - 1);
-    longest[sizeof longest - 1] = '\0';
-    ck_assert(!output_can_write(longest, &error));
-    assert_error_line(error, "xxx...xxx|File name too long");
 }
 END_TEST
 
@@ -71,8 +41,6 @@ Suite *output_suite(void) {
     TCase *standard = add_case(suite, "standard output");
     tcase_add_test(standard, a_status_stays_where_all_is_written);
     TCase *files = add_scratch_case(suite, "files");
-    tcase_add_test(files, a_place_that_can_be_written_is_known_without_a_file);
-    tcase_add_test(files, a_place_that_can_not_is_named_with_the_reason);
     tcase_add_test(files, a_file_is_closed_whole_or_removed);
     return suite;
 }
