@@ -45,7 +45,6 @@ void plot_file_close(FILE *file, const char *name) {
         return;
     }
     if (!new_file_end(&current, &error)) {
-        remove(path); /* an older one: no picture is to be drawn of another run */
         report_check(false, "%s", error.text);
         return;
     }

@@ -2,8 +2,8 @@
  * plot_file.h: a chapter's data for gnuplot, plots/NAME.dat.
  *
  * Where there is no folder plots/ to write into (the program runs somewhere else)
- * nothing is written, and a line says so: that is no failure. An older file that can't
- * be replaced is one, and a file that can't be written to its end, which is removed.
+ * nothing is written, and a line says so: that is no failure. A file that can't be
+ * written to its end is one, and an older file that can't be replaced: it stays.
  */
 #ifndef PLOT_FILE_H
 #define PLOT_FILE_H
