@@ -90,7 +90,8 @@ bool dump_write(const Dump *dump, const char *path, Error *error) {
     SafetensorsText texts[1 + MOST_TEXTS + MOST] = {{"format", DUMP_FORMAT}};
     int count = 1;
     if (dump->failed) {
-        return error_set(error, "%.300s", dump->error.text);
+        *error = dump->error;
+        return false;
     }
     for (int i = 0; i < dump->about_count; i++) {
         texts[count++] = dump->about[i];

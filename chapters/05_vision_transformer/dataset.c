@@ -372,15 +372,18 @@ void dataset_free(Dataset *dataset) {
 
 static const char *sample_directory = "data/sample";
 
+enum { IDX_FILES = 4, ALL_FILES = 5 };
+static const char *const file_names[ALL_FILES] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte", "classes.txt"};
+
 const char *dataset_find(void) {
     const char *places[] = {"data/fashion-mnist", "/usr/share/datasets/fashion-mnist",
                             sample_directory};
-    const char *files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-    for (size_t i = 0; i < 4 * (sizeof places / sizeof places[0]); i++) {
+    for (size_t i = 0; i < IDX_FILES * (sizeof places / sizeof places[0]); i++) {
         char path[FILE_PATH_BYTES];
-        if (find_file(places[i / 4], files[i % 4], path)) {
-            return places[i / 4];
+        if (find_file(places[i / IDX_FILES], file_names[i % IDX_FILES], path)) {
+            return places[i / IDX_FILES];
         }
     }
     return NULL;
@@ -390,12 +393,8 @@ bool dataset_is_sample(const char *directory) {
     return strcmp(directory, sample_directory) == 0;
 }
 
-static const char *const file_names[] = {
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte", "classes.txt"};
-
 bool dataset_has_file(const char *directory, const char *path) {
-    for (size_t i = 0; i < sizeof file_names / sizeof file_names[0]; i++) {
+    for (int i = 0; i < ALL_FILES; i++) {
         char file[FILE_PATH_BYTES];
         if (find_file(directory, file_names[i], file) &&
             regular_file_same(file, path)) {
