@@ -1,5 +1,6 @@
 /* test_regular_file.c: files that are written whole or not at all (regular_file.h), and
  * by one process (file_lock.h). */
+#define _GNU_SOURCE 1 /* F_OFD_SETLK */
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -222,6 +223,25 @@ START_TEST(a_lock_is_one_processs_and_ends_with_it) {
 }
 END_TEST
 
+#ifdef F_OFD_SETLK
+/* A lock of an open file, or of a process in another container: whose it is isn't said. */
+START_TEST(a_holder_that_is_not_known_has_no_number) {
+    Error error = {""};
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    write_text(in_scratch("file"), "");
+    const int held = open(in_scratch("file"), O_RDWR);
+    const int wanted = open(in_scratch("file"), O_RDWR);
+    if (fcntl(held, F_OFD_SETLK, &all) == 0) { /* not every system knows it */
+        ck_assert(!file_lock_take(wanted, "file", &error));
+        ck_assert_str_eq(error.text, "file: another run is writing it: wait for it, or "
+                                     "give another name");
+    }
+    close(held);
+    close(wanted);
+}
+END_TEST
+#endif
+
 START_TEST(a_file_that_is_no_lock_is_left_alone) {
     FileLock lock;
     Error error = {""};
@@ -248,5 +268,8 @@ Suite *regular_file_suite(void) {
     TCase *locks = add_scratch_case(suite, "one writer");
     tcase_add_test(locks, a_lock_is_one_processs_and_ends_with_it);
     tcase_add_test(locks, a_file_that_is_no_lock_is_left_alone);
+#ifdef F_OFD_SETLK
+    tcase_add_test(locks, a_holder_that_is_not_known_has_no_number);
+#endif
     return suite;
 }

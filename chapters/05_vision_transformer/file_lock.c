@@ -12,13 +12,21 @@ bool file_lock_take(int fd, const char *path, Error *error) {
     if (fcntl(fd, F_SETLK, &lock) == 0 || (errno != EACCES && errno != EAGAIN)) {
         return true;
     }
+    /* Whose it is isn't known of a process in another container. */
+    char process[40] = "";
     lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    const bool known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) {
+        snprintf(process, sizeof process, ", process %ld,", (long)lock.l_pid);
+    }
     return error_set(
-        error,
-        "%s: another run, process %ld, is writing it: wait for it, or give "
-        "another name",
-        path, known ? (long)lock.l_pid : 0L);
+        error, "%s: another run%s is writing it: wait for it, or give another name",
+        path, process);
+}
+
+bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error) {
+    char target[FILE_PATH_BYTES];
+    return regular_file_target(path, target, error) &&
+           regular_file_beside(target, ".lock", name, error);
 }
 
 /* What file_lock_drop_at_signal removes; "" if there is nothing. */
@@ -38,10 +46,8 @@ static bool still_there(const FileLock *lock) {
 }
 
 bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
-    char target[FILE_PATH_BYTES];
     lock->fd = -1;
-    if (!regular_file_target(path, target, error) ||
-        !regular_file_beside(target, ".lock", lock->path, error)) {
+    if (!file_lock_name(path, lock->path, error)) {
         return false;
     }
     for (int tries = 0; tries < 100; tries++) {

@@ -18,6 +18,9 @@ typedef struct {
     char path[FILE_PATH_BYTES];
 } FileLock;
 
+/* file_lock_name: the name of that file. */
+bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error);
+
 /* file_lock_beside: false if another process writes the file that `path` means. */
 bool file_lock_beside(FileLock *lock, const char *path, Error *error);
 void file_lock_release(FileLock *lock);
