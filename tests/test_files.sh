@@ -232,6 +232,7 @@ done
 refused 2 'can.t be both' --steps 1 --save new --log new
 refused 2 'can.t be both' --steps 1 --save new --log ./far/../new
 refused 2 'can.t be both' --steps 1 --save also-new --log new
+refused 2 "both the checkpoint's lock and the log" --steps 1 --save also-new --log new.lock
 refused 2 "one of the data's files" --steps 1 --save data/train-images-idx3-ubyte --log l
 refused 2 "one of the data's files" --steps 1 --save new --log hard
 untouched
@@ -271,6 +272,10 @@ refused 1 'no log of a run' --steps 1 --save new --log binary
 printf 'step,epo' >begun.csv
 run --epochs 9 --steps 3 --save new --log begun.csv
 check 'a header cut short is written anew' steps_in begun.csv 3
+printf 'step,epo' >begun.csv
+cp whole part
+run --resume part --steps 9 --log begun.csv
+check 'also by a run that goes on' [ "$(grep -c '^[7-9],' begun.csv)" -eq 3 ]
 run --epochs 9 --steps 2 --save new --log begun.csv
 check 'a new run begins its log anew' steps_in begun.csv 2
 rm -f new

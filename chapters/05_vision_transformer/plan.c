@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "file_lock.h"
 #include "progress.h"
 
 static bool is_given(const Options *o, const char *setting) {
@@ -23,9 +24,11 @@ static bool is_data(const Options *o, const char *path) {
     return directory && dataset_has_file(directory, path);
 }
 
-/* A run's checkpoint and its log are two files, and neither is the data's. */
+/* A run's checkpoint, its lock and its log are three files, and none is the data's. */
 static bool check_names(const Options *o, Error *error) {
     const char *written[] = {o->save, o->log};
+    char lock[FILE_PATH_BYTES];
+    Error too_long; /* checkpoint_can_save will say it */
     for (int i = 0; i < 2; i++) {
         if (is_data(o, written[i])) {
             return error_set(error,
@@ -37,6 +40,11 @@ static bool check_names(const Options *o, Error *error) {
         (o->resume && regular_file_same(o->resume, o->log))) {
         return error_set(
             error, "%s can't be both the checkpoint and the log: give --log", o->log);
+    }
+    if (file_lock_name(o->save, lock, &too_long) && regular_file_same(lock, o->log)) {
+        return error_set(
+            error, "%s can't be both the checkpoint's lock and the log: give --log",
+            o->log);
     }
     return true;
 }
@@ -177,7 +185,7 @@ static bool check_steps(Plan *p, const Options *o, Error *error) {
                          o->max_steps, o->resume, done);
     }
     p->finished = done >= total || done == o->max_steps;
-    if (p->finished && strcmp(o->save, o->resume) != 0) {
+    if (p->finished && !regular_file_same(o->save, o->resume)) {
         return error_set(error,
                          "%s has all %ld steps behind it: there is nothing to train, "
                          "and to --save",

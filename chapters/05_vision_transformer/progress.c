@@ -162,17 +162,23 @@ bool progress_can_log(const char *path, Error *error) {
 }
 
 static bool open_log(Progress *p, long step, Error *error) {
+    const bool was_there = access(p->csv_path, F_OK) == 0;
     if (!progress_can_log(p->csv_path, error) ||
         !(p->csv = open_for_lines(p->csv_path, O_CREAT, error))) {
         return false;
     }
-    file_limit_is_an_error();
     if (is_device(p->csv_path)) {
         fputs(csv_header, p->csv);
         return progress_sync(p, error);
     }
-    return file_lock_take(fileno(p->csv), p->csv_path, error) &&
-           cut_log(p, step, error);
+    if (!file_lock_take(fileno(p->csv), p->csv_path, error)) {
+        return false; /* it is the other run's, also if it wasn't there before */
+    }
+    const bool ok = cut_log(p, step, error);
+    if (!ok && !was_there) {
+        remove(p->csv_path);
+    }
+    return ok;
 }
 
 bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *error) {
@@ -184,14 +190,10 @@ bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *
                     .epochs = t->settings.epochs,
                     .started_s = wall_seconds()};
     snprintf(p->csv_path, sizeof p->csv_path, "%s", csv_path);
-    const bool was_there = access(csv_path, F_OK) == 0;
     const bool ok = open_log(p, t->step, error);
     if (!ok && p->csv) {
         fclose(p->csv);
         p->csv = NULL;
-        if (!was_there) {
-            remove(csv_path);
-        }
     }
     return ok;
 }

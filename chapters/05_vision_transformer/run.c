@@ -286,13 +286,17 @@ static int complain(const Options *o, const Error *error, int status) {
 }
 
 /* Everything that may stand in the way of the run: an exit status. From here on no
- * other run can write the checkpoint, if this one will. */
+ * other run can write the checkpoint, if this one will: the lock comes first, for what
+ * is loaded has to be what will be replaced. */
 static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
     const Plan *p = r->plan;
+    const bool trains = !r->options->eval && !p->finished;
+    if (trains && !file_lock_beside(lock, r->options->save, error)) {
+        return 1;
+    }
     if (p->from && !checkpoint_load(p->from, t, error)) {
         return 1;
     }
-    const bool trains = !r->options->eval && !p->finished;
     if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
         t->settings.schedule == SCHEDULE_COSINE) {
         error_set(error, "a run of one step would learn nothing: the rate of the last "
@@ -300,9 +304,6 @@ static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
         return 2;
     }
     if (trains && t->step > 0 && !plan_check_log(p, r->options, t, error)) {
-        return 1;
-    }
-    if (trains && !file_lock_beside(lock, r->options->save, error)) {
         return 1;
     }
     if (r->engine->upload) {
@@ -352,7 +353,6 @@ static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
 int run(const Options *o, const Engine *engine, Lesson *lesson) {
     Plan plan;
     Error error;
-    file_limit_is_an_error();
     stop_watch();
     const int status = plan_make(&plan, o, &error);
     if (status != 0) {
