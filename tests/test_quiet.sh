@@ -168,17 +168,25 @@ notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
 notes 'label smoothing 0\.99 leaves 1% of a label' $train --smoothing 0.99 --steps 1
+ok 'once' [ "$(grep -c '^note: .*smoothing' "$out")" -eq 1 ]
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
 notes '--seed is given more than once' $train --seed 1 --seed 2 --steps 1
-notes '--smoothing 0.99 leaves 1% of' $train --smoothing 0.99 --steps 1
 notes 'a token of one element' $train --dim 1 --steps 1
 cp -R "$data" "$scratch/dull"
 { head_of 1 64; head -c 64 /dev/zero; } >"$scratch/dull/train-labels-idx1-ubyte"
-notes 'all training images have the label 0' chapter5 --data dull $model --save m --log m.csv --steps 1
-{ head_of 3 64; printf '\000\000\000\034\000\000\000\034'; head -c 50176 /dev/zero; } >"$scratch/dull/train-images-idx3-ubyte"
+notes 'all training images are of class 0' chapter5 --data dull $model --save m --log m.csv --steps 1
+ok 'once' [ "$(grep -c '^note: all' "$out")" -eq 1 ]
+unpacked train-images-idx3-ubyte 17 784 >"$scratch/one"
+for twice in 2 4 8 16 32 64; do
+    cat "$scratch/one" "$scratch/one" >"$scratch/$twice" && mv "$scratch/$twice" "$scratch/one"
+done
+{ head_of 3 64; printf '\000\000\000\034\000\000\000\034'; cat "$scratch/one"; } >"$scratch/dull/train-images-idx3-ubyte"
 notes 'all training images are the same' chapter5 --data dull $model --save m --log m.csv --steps 1
+{ head_of 3 64; printf '\000\000\000\034\000\000\000\034'; head -c 50176 /dev/zero; } >"$scratch/dull/train-images-idx3-ubyte"
+notes 'all pixels of the training images are the same' chapter5 --data dull $model --save m --log m.csv --steps 1
+ok 'and of the images no more' [ "$(grep -c '^note: all' "$out")" -eq 2 ]
 run $train --steps 6
 ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
 
@@ -212,6 +220,7 @@ refuses 2 '--gradcheck has no use for --dim' chapter5 --gradcheck --dim 8
 refuses 2 '--describe of a known model has no use for --dim' chapter5 --describe B/16 --dim 8
 refuses 2 '--dump has no use for --depth' chapter5 --dump d --depth 3
 refuses 2 '--dump and --gradcheck: one or the other' chapter5 --dump d --gradcheck
+refuses 2 '--check and --look: one or the other' chapter6 --check --look m
 refuses 2 '--resume and --describe' chapter5 --resume m --describe B/16
 refuses 2 '--check and --counts' chapter6 --emulate --check --counts
 refuses 2 '--check has no use for --dim' chapter6 --emulate --check --dim 8
@@ -344,6 +353,11 @@ if [ -w /dev/full ]; then
     ok 'says which file' says '^FAIL.*confusion_matrix.dat: can.t be written'
     rm -f "$scratch/plots/confusion_matrix.dat"
 fi
+rm -f "$scratch/plots"/*
+echo older >"$scratch/plots/patch_filters.dat"
+{ (ulimit -f 1 && cd "$scratch" && exec "$root/chapter5" --look kept --data "$data") 2>"$err"; } | cat >"$out"
+ok "a figure that grows too large fails" says '^FAIL.*patch_filters.dat: .*was there before is as it was'
+ok 'and it is' [ "$(cat "$scratch/plots/patch_filters.dat")" = older ]
 rm -f "$scratch/plots"/*
 mkdir "$scratch/plots/patch_filters.dat"
 run chapter5 --look kept --data "$data"

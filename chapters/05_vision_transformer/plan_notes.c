@@ -15,34 +15,28 @@ typedef struct {
     double loss, rate;
 } LogEnd;
 
-static bool read_log(const char *path, long upto, LogEnd *end, Error *error) {
+/* Of what progress_can_log has taken for a log. A new one, or a device, has no lines. */
+static LogEnd read_log(const char *path, long upto) {
     char line[256];
-    *end = (LogEnd){0};
+    double field[PROGRESS_FIELDS];
+    LogEnd end = {0};
     Error no_file;
     FILE *file = regular_file_open(path, &no_file);
-    if (!file) { /* a new one, or a device: a log without lines */
-        return progress_can_log(path, error);
-    }
-    const bool empty = !fgets(line, sizeof line, file);
-    const bool ours = empty || strncmp(line, "step,epoch,loss,", 16) == 0;
-    double field[PROGRESS_FIELDS];
-    while (ours && fgets(line, sizeof line, file)) {
+    while (file && fgets(line, sizeof line, file)) {
         if (progress_read_line(line, field) && field[0] <= (double)upto) {
-            *end = (LogEnd){end->lines + 1, (long)field[0], field[2], field[5]};
+            end = (LogEnd){end.lines + 1, (long)field[0], field[2], field[5]};
         }
     }
-    fclose(file);
-    return ours ||
-           error_set(error, "%s: no log of this program: give another --log", path);
+    if (file) {
+        fclose(file);
+    }
+    return end;
 }
 
 bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *error) {
     Trainer before = *t; /* as the checkpoint's run had it */
-    LogEnd end;
+    const LogEnd end = read_log(o->log, p->info.step);
     before.settings = p->info.settings;
-    if (!read_log(o->log, p->info.step, &end, error)) {
-        return false;
-    }
     if (end.lines == 0) {
         return true;
     }
@@ -101,9 +95,8 @@ static void note_changes(const Plan *p, const Trainer *t) {
 }
 
 static void note_log(const Options *o, const Trainer *t) {
-    LogEnd end;
-    Error ignored;
-    if (!read_log(o->log, t->step, &end, &ignored) || end.step == t->step) {
+    const LogEnd end = read_log(o->log, t->step);
+    if (end.step == t->step) {
         return;
     }
     if (end.lines == 0) {
@@ -162,19 +155,26 @@ static void note_rate(const Trainer *t) {
     }
 }
 
+/* Images from which nothing can be learned, or little. */
 static void note_images(const Dataset *d) {
     const ImageSet *train = &d->train;
-    int same = 1;
-    while (same < train->count && train->labels[same] == train->labels[0]) {
-        same++;
+    const size_t pixels = (size_t)train->height * (size_t)train->width;
+    bool one_label = true, one_image = true;
+    for (int i = 1; i < train->count && (one_label || one_image); i++) {
+        one_label = one_label && train->labels[i] == train->labels[0];
+        one_image = one_image && memcmp(train->pixels + (size_t)i * pixels,
+                                        train->pixels, pixels) == 0;
     }
-    if (same == train->count) {
+    if (one_label) {
         printf("note: all training images are of class %s: no other can be learned\n",
-               d->class_name[train->labels[0]]);
+               dataset_class(d, train->labels[0]));
     }
     if (d->deviation == 1) { /* as dataset_load says of images that don't vary */
         printf("note: all pixels of the training images are the same: they show "
                "nothing\n");
+    } else if (one_image) {
+        printf("note: all training images are the same: there is nothing to learn from "
+               "them\n");
     }
 }
 
@@ -211,35 +211,9 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
             "at\n",
             s->model.patch);
     }
-}
-
-/* Images and settings from which nothing can be learned, or little. */
-static void note_learning(const Plan *p) {
-    const Settings *s = &p->settings;
-    const ImageSet *train = &p->dataset.train;
-    const size_t pixels = (size_t)train->height * (size_t)train->width;
-    bool one_label = true, one_image = true;
-    for (int i = 1; i < train->count && (one_label || one_image); i++) {
-        one_label = one_label && train->labels[i] == train->labels[0];
-        one_image = one_image && memcmp(train->pixels + (size_t)i * pixels,
-                                        train->pixels, pixels) == 0;
-    }
-    if (one_label) {
-        printf("note: all training images have the label %s: there is nothing to tell "
-               "apart\n",
-               dataset_class(&p->dataset, train->labels[0]));
-    }
-    if (one_image) {
-        printf("note: all training images are the same: there is nothing to learn from "
-               "them\n");
-    }
     if (s->model.block.D == 1) {
         printf("note: layer norm makes a token of one element 0, whatever the image "
                "shows: --dim 2 or more can learn\n");
-    }
-    if (s->label_smoothing > 0.9) {
-        printf("note: --smoothing %.10g leaves %.3g%% of the target to the label\n",
-               s->label_smoothing, 100 * (1 - s->label_smoothing));
     }
 }
 
@@ -261,6 +235,5 @@ void plan_notes(const Plan *p, const Options *o, const Trainer *t) {
     }
     if (!o->eval && !p->finished) {
         note_settings(p, o, t);
-        note_learning(p);
     }
 }

@@ -114,9 +114,9 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
         bool given;
     } tasks[] = {{"--check", own->check},         {"--counts", own->counts},
                  {"--times", own->times},         {"--bench", own->bench != NULL},
-                 {"--resume", o->resume != NULL}, {"--eval", o->eval != NULL},
-                 {"--dump", o->dump != NULL},     {"--describe", o->describe != NULL},
-                 {"--gradcheck", o->gradcheck}};
+                 {"--resume", o->resume != NULL}, {"--eval", o->eval && !o->look},
+                 {"--look", o->look != NULL},     {"--dump", o->dump != NULL},
+                 {"--gradcheck", o->gradcheck},   {"--describe", o->describe != NULL}};
     const char *task = NULL;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         if (tasks[i].given && task) {
