@@ -13,7 +13,8 @@
 /*
  * output_begin: false, and a line on stderr, if standard output is closed. A file that
  * is opened then would get its number, and whatever is printed would end in that file.
- * From here on a file that grows beyond `ulimit -f` is an error, no signal.
+ * From here on a file that grows beyond `ulimit -f` is an error, no signal; and what
+ * Ctrl-C ends leaves no half file.
  */
 bool output_begin(const char *program);
 

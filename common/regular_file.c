@@ -192,6 +192,23 @@ void new_file_drop_at_signal(void) {
     }
 }
 
+static void drop_and_end(int number) {
+    new_file_drop_at_signal();
+    signal(number, SIG_DFL);
+    raise(number); /* comes when this handler has returned */
+}
+
+void new_file_watch(void) {
+    static const int ends[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+    struct sigaction action = {.sa_handler = drop_and_end}, old;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+            sigaction(ends[i], &action, NULL);
+        }
+    }
+}
+
 void file_limit_is_an_error(void) {
 #ifdef SIGXFSZ
     signal(SIGXFSZ, SIG_IGN);

@@ -365,6 +365,19 @@ ok '--look where a figure can not be written' exits 1
 rmdir "$scratch/plots/patch_filters.dat"
 run chapter5 --look kept --data "$data"
 ok '--look elsewhere' exits 0
+rm -f "$scratch/plots"/*
+(cd "$scratch" && exec "$root/chapter2") >"$out" 2>"$err" &
+child=$!
+tries=0
+while ! ls "$scratch"/plots/attention_cost.dat.*.tmp >/dev/null 2>&1 && [ "$tries" -lt 1000 ]; do
+    sleep 0.01 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+done
+kill -TERM "$child"
+wait "$child" 2>/dev/null
+status=$?
+ok 'a lesson that is ended' exits 143
+ok 'leaves no half figure' is_not_there "$scratch"/plots/*.tmp
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
