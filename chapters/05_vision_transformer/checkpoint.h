@@ -21,8 +21,7 @@ typedef struct {
     double mean, deviation;
     double checksum;  /* Dataset's; -1: the file is older than that */
     double last_loss; /* of step `step`; -1: the same */
-    char
-        unknown[40]; /* a text that this program doesn't know, of a later version; "" */
+    char unknown[40]; /* a text of a later version, which is left out here; or "" */
 } CheckpointInfo;
 
 /* checkpoint_can_save: false, and why, if there is no writing there: asked before a
