@@ -22,7 +22,6 @@ static void describe(const Trainer *t) {
 }
 
 const Engine engine_cpu = {
-    .program = "chapter5",
     .make = trainer_make,
     .free = trainer_free,
     .steps = one_step,

@@ -11,8 +11,6 @@
 #include "trainer.h"
 
 typedef struct {
-    const char *program; /* "chapter5": messages begin with it */
-
     /* A trainer with all its memory; weights initialised. */
     bool (*make)(Trainer *trainer, const Settings *settings, int images, Error *error);
     void (*free)(Trainer *trainer);

@@ -369,7 +369,6 @@ static void describe(const Trainer *t) {
 }
 
 const Engine gpu_engine = {
-    .program = "chapter6",
     .make = trainer_make_gpu,
     .free = trainer_free_gpu,
     .steps = train_steps,
