@@ -111,15 +111,16 @@ static bool check_finite(const char *path, const SafetensorsEntry *entry,
                      at);
 }
 
-/* "vit-course dump 2" is of the same kind as "vit-course dump 1". */
+/* "vit-course dump 2" is of the same kind as "vit-course dump 1". What doesn't say is
+ * somebody else's. */
 static bool same_kind(const char *header, const char *format) {
     const char *key = "\"format\":\"", *found = strstr(header, key);
-    const char *version = format ? strrchr(format, ' ') : NULL;
-    if (!found || !version) {
-        return true; /* it doesn't say */
+    const char *version = strrchr(format, ' ');
+    if (!found) {
+        return false;
     }
     found += strlen(key);
-    const size_t length = (size_t)(version + 1 - format);
+    const size_t length = version ? (size_t)(version + 1 - format) : strlen(format);
     return strncmp(found, format, length) == 0 &&
            strcspn(found + length, " ") > strcspn(found + length, "\"");
 }
@@ -137,7 +138,7 @@ bool safetensors_may_replace(const char *path, const char *format, Error *error)
                                    bytes[6] == 0 && bytes[7] == 0 && bytes[8] == '{');
     header[fread(header, 1, sizeof header - 1, file)] = '\0';
     fclose(file);
-    if (ours && !same_kind(header, format)) {
+    if (ours && got > 0 && format && !same_kind(header, format)) {
         return error_set(error,
                          "%s: can't be written: what is there is a safetensors file of "
                          "another kind, no \"%s\"; remove it, or give another name",

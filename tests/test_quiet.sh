@@ -283,6 +283,9 @@ refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter5 --dump m
 refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter2 --dump m
 refuses 1 'm: .*another kind, no "vit-course dump 2"' chapter6 --emulate --dump m
 refuses 1 'dump: .*another kind, no "vit-course 1"' chapter5 $tiny --save dump
+printf '\002\000\000\000\000\000\000\000{}' >"$scratch/silent" # it has no format: whose is it?
+refuses 1 'silent: .*another kind, no "vit-course 1"' chapter5 $tiny --save silent
+refuses 1 'silent: .*another kind, no "vit-course dump 2"' chapter5 --dump silent
 refuses 2 'a head of 256 columns' chapter6 --emulate $tiny --dim 256 --heads 1
 refuses 2 'a head of 192 columns' chapter6 --emulate --dim 384
 refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
