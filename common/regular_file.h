@@ -61,8 +61,8 @@ void new_file_drop(NewFile *new_file);
  * ended. For signal handlers. */
 void new_file_drop_at_signal(void);
 
-/* new_file_watch: from now on the signals that usually end a program (Ctrl-C, kill, ...)
- * do that. */
+/* new_file_watch: from now on the signals that usually end a program (Ctrl-C, kill,
+ * ...) do that. */
 void new_file_watch(void);
 
 /* new_file_sweep: remove the temporary files of this one that programs left which were

@@ -44,8 +44,8 @@ bool safetensors_put(FILE *file, const char *path, const SafetensorsEntry *entri
 long safetensors_not_finite(Tensor T);
 
 /* safetensors_may_replace: false if there is a file of another kind in that place: no
- * safetensors file, or one without `format` (NULL: any) as its text "format", whose last
- * word is a version. */
+ * safetensors file, or one without `format` (NULL: any) as its text "format", whose
+ * last word is a version. */
 bool safetensors_may_replace(const char *path, const char *format, Error *error);
 
 #endif

@@ -224,7 +224,8 @@ START_TEST(a_lock_is_one_processs_and_ends_with_it) {
 END_TEST
 
 #ifdef F_OFD_SETLK
-/* A lock of an open file, or of a process in another container: whose it is isn't said. */
+/* A lock of an open file, as one of a process in another container: whose it is isn't
+ * said. */
 START_TEST(a_holder_that_is_not_known_has_no_number) {
     Error error = {""};
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -15,7 +15,7 @@ typedef struct {
     double loss, rate;
 } LogEnd;
 
-/* Of what progress_can_log has taken for a log. A new one, or a device, has no lines. */
+/* Of what progress_can_log takes for a log. A new one, or a device, has no lines. */
 static LogEnd read_log(const char *path, long upto) {
     char line[256];
     double field[PROGRESS_FIELDS];
