@@ -272,7 +272,7 @@ static void call_backward(void *bench) {
 static void first_token_forward(void) {
     Bench b = make_bench(2, 4, 6, 2, 1);
     hint("All tokens together are right. Now use q: the first q rows of Q, A and O by "
-         "tensor_head, and asking(concat, q) before W_O.");
+         "tensor_first, and asking(concat, q) before W_O.");
     const bool stopped = stops(call_forward, &b);
     expect_true(!stopped, "It stops where Y is (2,1,6): \"%s\"", stopped_with());
     mistake_if("a layer for all tokens only: where Y has one row an image, the first "
@@ -461,7 +461,7 @@ static void backward_case(int B, int n, int D, int heads) {
 static void first_token_backward(void) {
     Bench b = make_bench(2, 4, 6, 2, 1);
     hint("All tokens together are right. Now use q: the first q rows of A and dS by "
-         "tensor_head, asking(concat, q) and asking(dconcat, q).");
+         "tensor_first, asking(concat, q) and asking(dconcat, q).");
     call_forward(&b);
     const bool stopped = stops(call_backward, &b);
     expect_true(!stopped, "It stops where dY is (2,1,6): \"%s\"", stopped_with());
