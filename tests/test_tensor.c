@@ -137,9 +137,9 @@ START_TEST(a_slice_of_some_columns_keeps_their_distance) {
 }
 END_TEST
 
-START_TEST(head_takes_the_first_slices_only) {
+START_TEST(first_takes_the_first_slices_only) {
     Tensor T = counting_tensor(SHAPE(3, 2));
-    assert_values(tensor_first(T, 2), 0, "[head]", 0, 1, 2, 3);
+    assert_values(tensor_first(T, 2), 0, "[first]", 0, 1, 2, 3);
     ck_assert_int_eq(tensor_count(tensor_first(T, 0)), 0);
 }
 END_TEST
@@ -288,7 +288,7 @@ Suite *tensor_suite(void) {
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, a_slice_is_one_step_along_the_first_dimension);
     tcase_add_test(values, a_slice_of_some_columns_keeps_their_distance);
-    tcase_add_test(values, head_takes_the_first_slices_only);
+    tcase_add_test(values, first_takes_the_first_slices_only);
     tcase_add_test(values, columns_are_a_view_into_the_wider_tensor);
     tcase_add_test(values, a_tensor_seen_as_a_matrix_keeps_its_numbers);
     tcase_add_test(values, whole_tensor_operations_by_hand);

@@ -56,10 +56,8 @@ static int place(const EncoderBlock *block, int which) {
 Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
                              EncoderBlockActivations *a, const Dropout *dropout) {
     const int B = z.shape[0];
-    Tensor x1 = tensor_first(a->x1, B);
-    Tensor z_prime = tensor_first(a->z_prime, B);
-    Tensor x2 = tensor_first(a->x2, B);
-    Tensor y = tensor_first(a->y, B);
+    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
+    Tensor x2 = tensor_first(a->x2, B), y = tensor_first(a->y, B);
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
 
@@ -98,9 +96,8 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
                             Tensor dz, EncoderBlockScratch *s) {
     expect_same_shape(dz, z);
     const int B = z.shape[0];
-    Tensor x1 = tensor_first(a->x1, B), dx = tensor_first(s->dx, B);
-    Tensor z_prime = tensor_first(a->z_prime, B);
-    Tensor x2 = tensor_first(a->x2, B);
+    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
+    Tensor x2 = tensor_first(a->x2, B), dx = tensor_first(s->dx, B);
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
 

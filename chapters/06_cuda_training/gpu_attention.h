@@ -24,8 +24,8 @@ typedef enum {
 #define ATTENTION_BEST ATTENTION_FUSED
 extern const char *const gpu_attention_names[ATTENTION_VERSIONS];
 
-/* What forward keeps for backward, and scratch; which of them a version needs gpu_attention_shapes
- * says. */
+/* What forward keeps for backward, and scratch; gpu_attention_shapes says which of
+ * them a version needs. */
 typedef struct {
     Tensor A;     /* (B, h, n, n)  materialised: the weights */
     Tensor lse;   /* (B, h, n, 2)  fused: of each row's scores the largest, and the log
@@ -34,7 +34,8 @@ typedef struct {
     Tensor delta; /* (B, h, n)     scratch of the fused backward: rowsum(dO o O) */
 } AttentionKept;
 
-/* gpu_attention_shapes: of A (or lse) and dA (or delta); of what a version doesn't need, none. */
+/* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
+ * has none. */
 void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
                           AttentionKept *shapes);
 

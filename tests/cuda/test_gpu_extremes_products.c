@@ -127,7 +127,7 @@ START_TEST(attention_forward_and_backward) {
     for (int kind = 0; kind < KINDS; kind++) {
         const int width = widths[(_i + kind) % (n < 31 ? WIDTHS : 3)];
         const int d = kind == NEAR_MINUS_10000 ? 64 : width;
-        /* A single key that overflows has no weight in float, and all of it in double. */
+        /* A single key that overflows has no weight in float, all of it in double. */
         if (n > 1 || kind != BEGIN_WITH_NONE) {
             attention_is_the_cpus((Kind)kind, n, d);
         }
