@@ -44,24 +44,13 @@ Tensor tensor_slice(Tensor T, int i) {
     return slice;
 }
 
-Tensor tensor_head(Tensor T, int count) {
+Tensor tensor_first(Tensor T, int count) {
     if (count < 0 || count > T.shape[0]) {
         char shape[TENSOR_SHAPE_TEXT];
-        bug("tensor_head: can't take %d slices of %s", count,
+        bug("tensor_first: can't take %d slices of %s", count,
             tensor_shape_text(T, shape));
     }
     T.shape[0] = count;
-    return T;
-}
-
-Tensor tensor_first_rows(Tensor T) {
-    if (T.ndim != 3) {
-        char shape[TENSOR_SHAPE_TEXT];
-        bug("tensor_first_rows: %s is not (slices, rows, columns)",
-            tensor_shape_text(T, shape));
-    }
-    T.ld *= T.shape[1];
-    T.shape[1] = 1;
     return T;
 }
 

@@ -56,15 +56,11 @@ Tensor tensor4(real *data, int n0, int n1, int n2, int n3);
 /* tensor_slice: T[i] along the first dimension: (B, n, D) gives (n, D). */
 Tensor tensor_slice(Tensor T, int i);
 
-/* tensor_head: the first `count` slices along the first dimension. */
-Tensor tensor_head(Tensor T, int count);
+/* tensor_first: the first `count` slices along the first dimension. */
+Tensor tensor_first(Tensor T, int count);
 
 /* tensor_columns: columns from..from+count-1 of every row: (rows, count). */
 Tensor tensor_columns(Tensor T, int from, int count);
-
-/* tensor_first_rows: row 0 of every slice: (B, n, D) gives (B, 1, D), whose rows are
- * n rows of T apart. */
-Tensor tensor_first_rows(Tensor T);
 
 /* tensor_matrix: the same numbers as (rows, cols): (B, n, D) gives (B*n, D). */
 Tensor tensor_matrix(Tensor T);

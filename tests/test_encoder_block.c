@@ -87,7 +87,7 @@ static const Dropout some_dropout = {.rate = 0.3, .seed = 4, .step = 6, .image =
 START_TEST(shapes_that_do_not_fit_stop) {
     Bench b = make_block(&vit), wrong = b;
     wrong.z = zero_tensor(SHAPE(3, 3, 6));
-    assert_stops("tensor_head: can't take 3 slices of (2,3,6)", forward(&wrong));
+    assert_stops("tensor_first: can't take 3 slices of (2,3,6)", forward(&wrong));
     wrong.z = zero_tensor(SHAPE(2, 3, 8));
     assert_stops("is (2,3,6), want (2,3,8)", forward(&wrong));
     wrong.z = zero_tensor(SHAPE(2, 2, 6));
@@ -339,10 +339,10 @@ START_TEST(images_of_a_batch_do_not_see_each_other) {
         Bench one = make_block_for(1, 1, configs[c], 0);
         both.dropout = one.dropout = (Dropout){.rate = 0.3, .seed = 4};
         Tensor y = forward(&both);
-        assert_tensor_close(forward(&one), tensor_head(y, 1), TOLERANCE, "[ViT eq.3]");
+        assert_tensor_close(forward(&one), tensor_first(y, 1), TOLERANCE, "[ViT eq.3]");
         backward(&both);
         backward(&one);
-        assert_tensor_close(one.dz, tensor_head(both.dz, 1), TOLERANCE, "[ViT eq.3]");
+        assert_tensor_close(one.dz, tensor_first(both.dz, 1), TOLERANCE, "[ViT eq.3]");
     }
 }
 END_TEST
@@ -415,32 +415,6 @@ START_TEST(blocks_of_a_stack_have_different_dropout_masks) {
     ck_assert(tensor_max_abs_difference(forward(&first), forward(&second)) > 1e-2);
     second.dropout.rate = first.dropout.rate = 0;
     assert_same_bits(forward(&first), forward(&second));
-}
-END_TEST
-
-/* dL/dy is 0 but for each image's first token: then nothing else of y is needed. */
-static void assert_first_equals_all(const BlockConfig *config) {
-    Bench all = make_block(config), first = make_block(config);
-    for (int b = 0; b < all.B; b++) {
-        Tensor dy = tensor_slice(all.dy, b);
-        tensor_fill(tensor2(tensor_row(dy, 1), all.n - 1, config->D), 0);
-    }
-    Tensor y = forward(&all);
-    backward(&all);
-    Tensor y_first =
-        encoder_block_forward_first(&first.block, first.z, &first.a, &first.dropout);
-    tensor_copy(first.dz, all.dy);
-    encoder_block_backward_first(&first.block, &first.d, first.z, &first.a,
-                                 &first.dropout, first.dz, &first.s);
-    expect_shape(y_first, NULL, all.B, 1, config->D);
-    assert_tensor_close(y_first, tensor_first_rows(y), TOLERANCE, "[ViT eq.4]");
-    assert_tensor_close(first.dz, all.dz, TOLERANCE, "[ViT eq.4]");
-    assert_tensor_close(first.gradients, all.gradients, TOLERANCE, "[ViT eq.4]");
-}
-
-START_TEST(the_first_token_alone_gives_what_it_gives_among_all) {
-    assert_first_equals_all(&vit);
-    assert_first_equals_all(&transformer);
 }
 END_TEST
 
@@ -598,7 +572,6 @@ Suite *encoder_block_suite(void) {
     tcase_add_test(properties,
                    post_norm_results_are_normalised_and_pre_norm_results_are_not);
     tcase_add_test(properties, blocks_of_a_stack_have_different_dropout_masks);
-    tcase_add_test(properties, the_first_token_alone_gives_what_it_gives_among_all);
     tcase_add_test(properties, forward_leaves_its_input_alone);
     add_checks_in_double(suite);
     TCase *planted = add_case(suite, "planted bugs");

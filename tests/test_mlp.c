@@ -72,7 +72,7 @@ START_TEST(shapes_that_do_not_fit_stop) {
     assert_stops("mlp_forward: pre is (2,3,7), want (2,5,7)|made for other sizes",
                  forward(&wrong));
     wrong.X = zero_tensor(SHAPE(3, 3, 4));
-    assert_stops("tensor_head: can't take 3 slices of (2,3,7)", forward(&wrong));
+    assert_stops("tensor_first: can't take 3 slices of (2,3,7)", forward(&wrong));
     wrong.X = zero_tensor(SHAPE(2, 3, 5));
     assert_stops("A is (2,3,5), B is (7,4)", forward(&wrong));
     wrong = m, wrong.Y = zero_tensor(SHAPE(2, 3, 5));

@@ -87,7 +87,7 @@ START_TEST(shapes_that_do_not_fit_stop) {
     assert_stops("qkv is (2,3,12), want (2,5,12)|made for other sizes",
                  forward(&wrong));
     wrong = m, wrong.z = wrong.Y = zero_tensor(SHAPE(3, 3, 4));
-    assert_stops("tensor_head: can't take 3 slices of (2,3,12)", forward(&wrong));
+    assert_stops("tensor_first: can't take 3 slices of (2,3,12)", forward(&wrong));
     forward(&m);
     wrong = m, wrong.dY = zero_tensor(SHAPE(2, 4, 4));
     assert_stops("multi_head_attention_backward: dY is (2,4,4)", backward(&wrong));
@@ -353,9 +353,9 @@ END_TEST
 START_TEST(a_gradient_of_one_image_of_two_fails_the_gradient_check) {
     Mha m = make_mha(2, 4, 6, 3), half = m;
     forward(&m);
-    half.z = tensor_head(m.z, 1);
-    half.dY = tensor_head(m.dY, 1);
-    half.dz = tensor_head(m.dz, 1);
+    half.z = tensor_first(m.z, 1);
+    half.dY = tensor_first(m.dY, 1);
+    half.dz = tensor_first(m.dz, 1);
     backward(&half);
     Gradcheck check = gradcheck(loss, &m, m.layer.b_O, m.d.b_O);
     ck_assert(!gradcheck_passed(&check));

@@ -92,8 +92,8 @@ START_TEST(views_outside_of_a_tensor_stop) {
     assert_stops("tensor_slice: no slice -1", tensor_slice(T, -1));
     assert_stops("tensor_slice: no slice 0 of (5)",
                  tensor_slice(zero_tensor(SHAPE(5)), 0));
-    assert_stops("tensor_head: can't take 4 slices of (3,4)", tensor_head(T, 4));
-    assert_stops("tensor_head", tensor_head(T, -1));
+    assert_stops("tensor_first: can't take 4 slices of (3,4)", tensor_first(T, 4));
+    assert_stops("tensor_first", tensor_first(T, -1));
     assert_stops("tensor_columns: no columns 2 to 4 in (3,4)", tensor_columns(T, 2, 3));
     assert_stops("tensor_columns", tensor_columns(T, -1, 2));
     assert_stops("tensor_columns", tensor_columns(T, 1, 0));
@@ -137,10 +137,10 @@ START_TEST(a_slice_of_some_columns_keeps_their_distance) {
 }
 END_TEST
 
-START_TEST(head_takes_the_first_slices_only) {
+START_TEST(first_takes_the_first_slices_only) {
     Tensor T = counting_tensor(SHAPE(3, 2));
-    assert_values(tensor_head(T, 2), 0, "[head]", 0, 1, 2, 3);
-    ck_assert_int_eq(tensor_count(tensor_head(T, 0)), 0);
+    assert_values(tensor_first(T, 2), 0, "[first]", 0, 1, 2, 3);
+    ck_assert_int_eq(tensor_count(tensor_first(T, 0)), 0);
 }
 END_TEST
 
@@ -152,20 +152,6 @@ START_TEST(columns_are_a_view_into_the_wider_tensor) {
     assert_values(tensor_columns(view, 1, 1), 0, "[columns]", 2, 6, 10, 14);
     tensor_row(view, 3)[1] = -1;
     ck_assert(T.data[14] == -1);
-}
-END_TEST
-
-START_TEST(first_rows_are_a_view_of_one_row_in_every_slice) {
-    Tensor T = random_tensor('T', SHAPE(4, 3, 5)), first = tensor_first_rows(T);
-    expect_shape(first, NULL, 4, 1, 5);
-    for (int b = 0; b < 4; b++) {
-        ck_assert_ptr_eq(tensor_row(first, b), tensor_row(tensor_slice(T, b), 0));
-        ck_assert_ptr_eq(tensor_slice(first, b).data, tensor_slice(T, b).data);
-    }
-    Tensor some = tensor_columns(first, 2, 2); /* a view of a view */
-    ck_assert_ptr_eq(tensor_row(some, 3), tensor_slice(T, 3).data + 2);
-    assert_stops("tensor_first_rows: (3,5) is not",
-                 tensor_first_rows(tensor_slice(T, 0)));
 }
 END_TEST
 
@@ -302,9 +288,8 @@ Suite *tensor_suite(void) {
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, a_slice_is_one_step_along_the_first_dimension);
     tcase_add_test(values, a_slice_of_some_columns_keeps_their_distance);
-    tcase_add_test(values, head_takes_the_first_slices_only);
+    tcase_add_test(values, first_takes_the_first_slices_only);
     tcase_add_test(values, columns_are_a_view_into_the_wider_tensor);
-    tcase_add_test(values, first_rows_are_a_view_of_one_row_in_every_slice);
     tcase_add_test(values, a_tensor_seen_as_a_matrix_keeps_its_numbers);
     tcase_add_test(values, whole_tensor_operations_by_hand);
     tcase_add_test(values, the_sum_of_rows_is_added_to_what_was_there);

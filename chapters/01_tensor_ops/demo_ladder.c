@@ -197,8 +197,8 @@ static const double first_rung_ms = 5000, other_rungs_ms = 300;
  * first_rung_ms. Its speed doesn't depend on their number. */
 static int rows_of_first(Tensor A, Tensor B, Tensor C) {
     const int rows = tensor_rows(A), few = rows < FEW_ROWS ? rows : FEW_ROWS;
-    const double ms = machine_product_ms(rungs[0].product, tensor_head(A, few), B,
-                                         tensor_head(C, few), 1, 0);
+    const double ms = machine_product_ms(rungs[0].product, tensor_first(A, few), B,
+                                         tensor_first(C, few), 1, 0);
     return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
 }
 
@@ -225,13 +225,13 @@ static void print_rung(const Climb *c, int i) {
 /* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
 static void climb(Climb *c, Tensor M[4]) {
     c->first_rows = rows_of_first(M[0], M[1], M[2]);
-    Tensor first = tensor_head(M[2], c->first_rows);
-    time_rung(c, 0, tensor_head(M[0], c->first_rows), M[1], first, &c->results[0]);
+    Tensor first = tensor_first(M[2], c->first_rows);
+    time_rung(c, 0, tensor_first(M[0], c->first_rows), M[1], first, &c->results[0]);
     print_rung(c, 0);
     for (int i = 1; i < c->count; i++) {
         time_rung(c, i, M[0], M[1], M[3], &c->results[i]);
         c->results[i].difference =
-            tensor_max_abs_difference(tensor_head(M[3], c->first_rows), first);
+            tensor_max_abs_difference(tensor_first(M[3], c->first_rows), first);
         print_rung(c, i);
     }
 }

@@ -140,7 +140,7 @@ static void check_rotation(Tensor PE, Tensor turned) {
         const int k = shifts[i], kept = tensor_rows(PE) - k;
         sinusoid_shift(PE, k, turned);
         const double worst = tensor_max_abs_difference(
-            tensor_head(turned, kept),
+            tensor_first(turned, kept),
             tensor2(tensor_row(PE, k), kept, tensor_cols(PE)));
         report_check(worst < 1e-5,
                      "PE(pos + %2d) = R PE(pos) for %2d positions: "

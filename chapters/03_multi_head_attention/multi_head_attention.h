@@ -54,18 +54,17 @@ void multi_head_attention_scratch(MultiHeadAttentionScratch *s, Arena *arena, in
                                   int n, int D);
 
 /*
- * multi_head_attention_forward: Y = MSA(z), for all tokens or for the first alone
+ * multi_head_attention_forward: Y = MSA(z)
  *
  *     [q, k, v] = z U_qkv                                    [ViT eq.5]
  *     A_i = softmax(q_i k_i^T / sqrt(D_h)),  SA_i = A_i v_i  [ViT eq.6, eq.7]
  *     MSA(z) = [SA_1; ...; SA_h] U_msa                       [ViT eq.8]
  *
  *   z (B, n, D)    in, kept by the caller for the backward pass
- *   Y (B, q, D)    out, must not alias z; q = n, or 1: then only token 0 asks its
- *                  query, and of every image's A only row 0 is written
+ *   Y (B, n, D)    out, must not alias z
  *
  * B may be less than what the activations were made for.
- * Cost: B (4 (n + q) D^2 + 4 q n D) flops.
+ * Cost: B (8 n D^2 + 4 n^2 D) flops.
  */
 void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
                                   MultiHeadAttentionActivations *a, Tensor Y);
@@ -73,9 +72,9 @@ void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
 /*
  * multi_head_attention_backward: the same lines, from the last to the first.
  *   z, a           in, as forward left them
- *   dY (B, q, D)   in, as forward's Y
+ *   dY (B, n, D)   in
  *   d              weights' gradients, added to (+=)
- *   dz (B, n, D)   out (written), may be dY, or hold it in its first rows
+ *   dz (B, n, D)   out (written), may be dY
  */
 void multi_head_attention_backward(const MultiHeadAttention *layer,
                                    MultiHeadAttention *d, Tensor z,

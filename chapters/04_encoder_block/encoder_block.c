@@ -52,21 +52,12 @@ static int place(const EncoderBlock *block, int which) {
 
 /* ---- forward ------------------------------------------------------------ */
 
-/* Whose results are wanted: every token's, or the first one's of each image. */
-typedef enum { ALL_TOKENS, FIRST_TOKEN } Wanted;
-
-static Tensor wanted_rows(Tensor T, Wanted wanted) {
-    return wanted == FIRST_TOKEN ? tensor_first_rows(T) : T;
-}
-
 /* [AIAYN fig.1]   left: one of the encoder's N equal layers */
-static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivations *a,
-                      const Dropout *dropout, Wanted wanted) {
+Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
+                             EncoderBlockActivations *a, const Dropout *dropout) {
     const int B = z.shape[0];
-    Tensor x1 = tensor_head(a->x1, B);
-    Tensor z_prime = wanted_rows(tensor_head(a->z_prime, B), wanted);
-    Tensor x2 = wanted_rows(tensor_head(a->x2, B), wanted);
-    Tensor y = wanted_rows(tensor_head(a->y, B), wanted);
+    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
+    Tensor x2 = tensor_first(a->x2, B), y = tensor_first(a->y, B);
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
 
@@ -76,7 +67,7 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
         layer_norm_forward(&block->norm1, z, &a->norm1, x1);
         multi_head_attention_forward(&block->attn, x1, &a->attn, z_prime);
         dropout_apply(dropout, p_attn, z_prime);
-        tensor_add(z_prime, wanted_rows(z, wanted));
+        tensor_add(z_prime, z);
         /* [ViT eq.3]   y = MLP(LN(z')) + z' */
         layer_norm_forward(&block->norm2, z_prime, &a->norm2, x2);
         mlp_forward(&block->mlp, x2, &a->mlp, dropout, p_in, y);
@@ -84,11 +75,10 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
         tensor_add(y, z_prime);
         /* end of exercise 4.4 */
     } else {
-        x1 = wanted_rows(x1, wanted);
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
         multi_head_attention_forward(&block->attn, z, &a->attn, x1);
         dropout_apply(dropout, p_attn, x1);
-        tensor_add(x1, wanted_rows(z, wanted));
+        tensor_add(x1, z);
         layer_norm_forward(&block->norm1, x1, &a->norm1, z_prime);
         /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
         mlp_forward(&block->mlp, z_prime, &a->mlp, dropout, p_in, x2);
@@ -99,78 +89,48 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
     return y;
 }
 
-Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
-                             EncoderBlockActivations *a, const Dropout *dropout) {
-    return forward(block, z, a, dropout, ALL_TOKENS);
-}
-
-Tensor encoder_block_forward_first(const EncoderBlock *block, Tensor z,
-                                   EncoderBlockActivations *a, const Dropout *dropout) {
-    return forward(block, z, a, dropout, FIRST_TOKEN);
-}
-
 /* ---- backward ------------------------------------------------------------ */
 
-/* dz: of all tokens. dw and dxw: of those wanted, the same memory. Of the others dz
- * is 0 at first: their results went nowhere. Attention brings them their share. */
-static void backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
-                     const EncoderBlockActivations *a, const Dropout *dropout,
-                     Tensor dz, EncoderBlockScratch *s, Wanted wanted) {
+void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
+                            const EncoderBlockActivations *a, const Dropout *dropout,
+                            Tensor dz, EncoderBlockScratch *s) {
+    expect_same_shape(dz, z);
     const int B = z.shape[0];
-    Tensor x1 = tensor_head(a->x1, B), dx = tensor_head(s->dx, B);
-    Tensor z_prime = wanted_rows(tensor_head(a->z_prime, B), wanted);
-    Tensor x2 = wanted_rows(tensor_head(a->x2, B), wanted);
-    Tensor dw = wanted_rows(dz, wanted), dxw = wanted_rows(dx, wanted);
+    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
+    Tensor x2 = tensor_first(a->x2, B), dx = tensor_first(s->dx, B);
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
         /* exercise 4.5 */
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
-        tensor_copy(dxw, dw);
-        dropout_apply(dropout, p_mlp, dxw);
-        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dxw, dxw,
-                     &s->mlp);
-        layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dxw, dxw);
-        tensor_add(dw, dxw);
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_mlp, dx);
+        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, &s->mlp);
+        layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dx, dx);
+        tensor_add(dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
-        tensor_copy(dxw, dw);
-        dropout_apply(dropout, p_attn, dxw);
-        multi_head_attention_backward(&block->attn, &d->attn, x1, &a->attn, dxw, dx,
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_attn, dx);
+        multi_head_attention_backward(&block->attn, &d->attn, x1, &a->attn, dx, dx,
                                       &s->attn);
         layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
         tensor_add(dz, dx);
         /* end of exercise 4.5 */
     } else {
-        x1 = wanted_rows(x1, wanted);
         /* y = LN(z' + MLP(z')) */
-        layer_norm_backward(&block->norm2, &d->norm2, x2, &a->norm2, dw, dw);
-        tensor_copy(dxw, dw);
-        dropout_apply(dropout, p_mlp, dxw);
-        mlp_backward(&block->mlp, &d->mlp, z_prime, &a->mlp, dropout, p_in, dxw, dxw,
+        layer_norm_backward(&block->norm2, &d->norm2, x2, &a->norm2, dz, dz);
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_mlp, dx);
+        mlp_backward(&block->mlp, &d->mlp, z_prime, &a->mlp, dropout, p_in, dx, dx,
                      &s->mlp);
-        tensor_add(dw, dxw);
+        tensor_add(dz, dx);
         /* z' = LN(z + MSA(z)) */
-        layer_norm_backward(&block->norm1, &d->norm1, x1, &a->norm1, dw, dw);
-        tensor_copy(dxw, dw);
-        dropout_apply(dropout, p_attn, dxw);
-        multi_head_attention_backward(&block->attn, &d->attn, z, &a->attn, dxw, dx,
+        layer_norm_backward(&block->norm1, &d->norm1, x1, &a->norm1, dz, dz);
+        tensor_copy(dx, dz);
+        dropout_apply(dropout, p_attn, dx);
+        multi_head_attention_backward(&block->attn, &d->attn, z, &a->attn, dx, dx,
                                       &s->attn);
         tensor_add(dz, dx);
     }
-}
-
-void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
-                            const EncoderBlockActivations *a, const Dropout *dropout,
-                            Tensor dz, EncoderBlockScratch *s) {
-    expect_same_shape(dz, z);
-    backward(block, d, z, a, dropout, dz, s, ALL_TOKENS);
-}
-
-void encoder_block_backward_first(const EncoderBlock *block, EncoderBlock *d, Tensor z,
-                                  const EncoderBlockActivations *a,
-                                  const Dropout *dropout, Tensor dz,
-                                  EncoderBlockScratch *s) {
-    expect_same_shape(dz, z);
-    backward(block, d, z, a, dropout, dz, s, FIRST_TOKEN);
 }

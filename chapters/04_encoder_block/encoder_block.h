@@ -79,18 +79,4 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
                             const EncoderBlockActivations *a, const Dropout *dropout,
                             Tensor dz, EncoderBlockScratch *s);
 
-/*
- * The same for each image's first token alone: y (B, 1, D), a view of a->y. A head that
- * reads only the class token [ViT eq.4] needs no more of the last block: the others'
- * keys and values, but not their queries, nor their way through the MLP.
- *   dz (B, n, D)   in: dL/dy in each image's first row, 0 elsewhere. out: dL/dz
- * Cost: B (4 n D^2 + 4 D^2 + 4 n D + 4 D M) flops.
- */
-Tensor encoder_block_forward_first(const EncoderBlock *block, Tensor z,
-                                   EncoderBlockActivations *a, const Dropout *dropout);
-void encoder_block_backward_first(const EncoderBlock *block, EncoderBlock *d, Tensor z,
-                                  const EncoderBlockActivations *a,
-                                  const Dropout *dropout, Tensor dz,
-                                  EncoderBlockScratch *s);
-
 #endif

@@ -22,16 +22,10 @@ void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M) {
     s->dhidden = arena_tensor3(arena, B, n, M);
 }
 
-/* Of T, made for (B, n, M): the rows that X (B, n, D) needs, or X (B, 1, D). */
-static Tensor rows_for(Tensor X, Tensor T) {
-    T = tensor_head(T, X.shape[0]);
-    return X.shape[1] == 1 ? tensor_first_rows(T) : T;
-}
-
 void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,
                  int place, Tensor Y) {
     const int B = X.shape[0];
-    Tensor pre = rows_for(X, a->pre), hidden = rows_for(X, a->hidden);
+    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
     expect_shape(pre, "The activations were made for other sizes.", B, X.shape[1],
                  tensor_rows(layer->W_1));
 
@@ -48,8 +42,9 @@ void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *d
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
                   const Dropout *dropout, int place, Tensor dY, Tensor dX,
                   MlpScratch *s) {
-    Tensor pre = rows_for(X, a->pre), hidden = rows_for(X, a->hidden);
-    Tensor dhidden = rows_for(X, s->dhidden), dpre = dhidden;
+    const int B = X.shape[0];
+    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
+    Tensor dhidden = tensor_first(s->dhidden, B), dpre = dhidden;
 
     /* Y = hidden W_2^T + b_2 */
     linear_backward(hidden, layer->W_2, dY, dhidden, d->W_2, d->b_2);

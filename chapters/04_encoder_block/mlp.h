@@ -40,7 +40,7 @@ void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M);
 
 /*
  * mlp_forward: Y = MLP(X)
- *   X, Y (B, n, D), or (B, 1, D); Y must not alias X. `place` is the number of the
+ *   X, Y (B, n, D); Y must not alias X. `place` is the number of the
  *   dropout after the nonlinearity.
  * Cost: 4 B n D M flops.
  */

@@ -70,9 +70,6 @@ static void run(DumpVit *pass) {
                                               1.0 / B, pass->dlogits) /
                                 B);
     vit_backward(&pass->vit, &pass->d, &pass->a, &none, pass->dlogits);
-    /* In vit_forward the last block has the class token's row only: here, all. */
-    encoder_block_forward(&pass->vit.blocks[L - 1], pass->a.blocks[L - 2].y,
-                          &pass->a.blocks[L - 1], &none);
 }
 
 /* ---- its tensors, in the order of computation ---------------------------- */

@@ -79,7 +79,7 @@ static void show_image(Trainer *t, const Dataset *dataset, int index,
     const VitConfig *c = &t->settings.model;
     const Augmentation none = {0};
     const Dropout off = {0};
-    Tensor image = tensor_head(worker->images, 1);
+    Tensor image = tensor_first(worker->images, 1);
     dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
     Tensor logits = vit_forward(&t->vit, image, &worker->activations, &off);
     (c->pool == POOL_CLASS ? vit_class_attention : vit_mean_attention)(

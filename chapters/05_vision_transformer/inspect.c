@@ -64,16 +64,6 @@ void inspect_positions(Tensor pos_embed, double *S) {
 
 /* ---- attention ------------------------------------------------------------- */
 
-Tensor inspect_forward(const Vit *vit, Tensor images, VitActivations *a) {
-    const Dropout off = {0};
-    const int B = images.shape[0], last = vit->config.depth - 1;
-    Tensor logits = vit_forward(vit, images, a, &off);
-    Tensor z = last > 0 ? a->blocks[last - 1].y : a->z_0;
-    encoder_block_forward(&vit->blocks[last], tensor_head(z, B), &a->blocks[last],
-                          &off);
-    return logits;
-}
-
 /* Between the centres of patches i and j, in patches. */
 static double between(int i, int j, int columns) {
     const int down = i / columns - j / columns, right = i % columns - j % columns;

@@ -38,12 +38,6 @@ void inspect_filters(Tensor E, double *scratch, double *variance, double *compon
 void inspect_positions(Tensor pos_embed, double *S);
 
 /*
- * inspect_forward: vit_forward, and all tokens' attention in the last block too, of
- * which vit_forward computes the class token's row alone. logits (B, K): a view.
- */
-Tensor inspect_forward(const Vit *vit, Tensor images, VitActivations *a);
-
-/*
  * inspect_distance: how far a head looks, in pixels [ViT fig.7]
  *
  *     mean over patches i of  sum_j A_ij |x_i - x_j| / sum_j A_ij

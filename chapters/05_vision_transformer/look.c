@@ -84,9 +84,10 @@ static bool look_at_positions(const Vit *vit, Error *error) {
 static Tensor forward(Trainer *t, const Dataset *dataset, int index) {
     Worker *worker = &t->workers[0];
     const Augmentation none = {0};
-    Tensor image = tensor_head(worker->images, 1);
+    const Dropout off = {0};
+    Tensor image = tensor_first(worker->images, 1);
     dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
-    return inspect_forward(&t->vit, image, &worker->activations);
+    return vit_forward(&t->vit, image, &worker->activations, &off);
 }
 
 /* mean[layer * heads + head], over the first images of the test set. */

@@ -170,7 +170,8 @@ static void add_positions_backward(PatchEmbedding *d, PatchEmbeddingActivations 
 void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
                              PatchEmbeddingActivations *a, Tensor z_0) {
     const int B = images.shape[0], first = class_tokens(layer), D = layer->E.shape[0];
-    Tensor patches = tensor_head(a->patches, B), embedded = tensor_head(a->embedded, B);
+    Tensor patches = tensor_first(a->patches, B),
+           embedded = tensor_first(a->embedded, B);
     const int N = patches.shape[1];
     expect_shape(z_0, "z_0 is (images, patches and class token, D).", B, first + N, D);
 
@@ -193,7 +194,7 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0) {
     const int B = dz_0.shape[0], first = class_tokens(layer), D = dz_0.shape[2];
-    Tensor patches = tensor_head(a->patches, B), dx = tensor_head(a->embedded, B);
+    Tensor patches = tensor_first(a->patches, B), dx = tensor_first(a->embedded, B);
     const int N = patches.shape[1];
     /* exercise 5.3 */
     add_positions_backward(d, a, dz_0);

@@ -172,7 +172,7 @@ static int image_of(const Batch *batch, int i) {
 static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch,
                             int from, int count, unsigned char *labels,
                             Dropout *dropout) {
-    Tensor images = tensor_head(worker->images, count);
+    Tensor images = tensor_first(worker->images, count);
     for (int i = 0; i < count; i++) {
         const int index = image_of(batch, from + i);
         dataset_image(batch->dataset, batch->set, index, &batch->augmentation,

@@ -202,13 +202,13 @@ static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) 
     if (vit->config.pool == POOL_CLASS) {
         /* exercise 5.4 */
         /* [ViT eq.4]   y = LN(z_L^0) */
-        Tensor cls = tensor_head(a->cls, B);
+        Tensor cls = tensor_first(a->cls, B);
         take_class_token(z, cls);
         layer_norm_forward(&vit->norm, cls, &a->norm, y);
         /* end of exercise 5.4 */
     } else {
         /* y = mean over p of LN(z_L^p) */
-        Tensor normed = tensor_head(a->normed, B);
+        Tensor normed = tensor_first(a->normed, B);
         layer_norm_forward(&vit->norm, z, &a->norm, normed);
         mean_of_tokens(normed, y);
     }
@@ -218,8 +218,8 @@ static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) 
 static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
                           Tensor dy, Tensor dz) {
     if (vit->config.pool == POOL_CLASS) {
-        /* y = LN(z_L^0): of the last layer only the class token's row is used */
-        Tensor cls = tensor_head(a->cls, dy.shape[0]);
+        /* y = LN(z_L^0): the head reads only the class token's row */
+        Tensor cls = tensor_first(a->cls, dy.shape[0]);
         layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dy, dy);
         put_class_token(dy, dz);
     } else {
@@ -231,11 +231,6 @@ static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
 
 enum { AFTER_POSITIONS = 0 }; /* the place of the first dropout */
 
-/* Of the last block [ViT eq.4] reads only the class token. */
-static bool only_first(const VitConfig *c, int l) {
-    return l == c->depth - 1 && c->pool == POOL_CLASS;
-}
-
 /* [ViT fig.1]   patches, E, the class token, positions, L blocks, the head */
 Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
                    const Dropout *dropout) {
@@ -243,8 +238,8 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    Tensor z_0 = tensor_head(a->z_0, B), y = tensor_head(a->y, B);
-    Tensor logits = tensor_head(a->logits, B);
+    Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
+    Tensor logits = tensor_first(a->logits, B);
 
     /* exercise 5.4 */
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
@@ -253,8 +248,7 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = z_0;
     for (int l = 0; l < c->depth; l++) {
-        z = (only_first(c, l) ? encoder_block_forward_first : encoder_block_forward)(
-            &vit->blocks[l], z, &a->blocks[l], dropout);
+        z = encoder_block_forward(&vit->blocks[l], z, &a->blocks[l], dropout);
     }
     /* [ViT eq.4]   y = LN(z_L^0), or the mean of all */
     pool_forward(vit, z, a, y);
@@ -270,10 +264,10 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     const VitConfig *c = &vit->config;
     const int B = dlogits.shape[0];
     expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
-    Tensor z_0 = tensor_head(a->z_0, B),
-           z_L = tensor_head(a->blocks[c->depth - 1].y, B);
-    Tensor y = tensor_head(a->y, B), dy = tensor_head(a->dy, B);
-    Tensor dz = tensor_head(a->dz, B);
+    Tensor z_0 = tensor_first(a->z_0, B),
+           z_L = tensor_first(a->blocks[c->depth - 1].y, B);
+    Tensor y = tensor_first(a->y, B), dy = tensor_first(a->dy, B);
+    Tensor dz = tensor_first(a->dz, B);
 
     /* logits = y W_head^T + b_head */
     linear_backward(y, vit->W_head, dlogits, dy, d->W_head, d->b_head);
@@ -281,10 +275,9 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     pool_backward(vit, d, z_L, a, dy, dz);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
-        Tensor z_before = l > 0 ? tensor_head(a->blocks[l - 1].y, B) : z_0;
-        (only_first(c, l) ? encoder_block_backward_first : encoder_block_backward)(
-            &vit->blocks[l], &d->blocks[l], z_before, &a->blocks[l], dropout, dz,
-            &a->scratch);
+        Tensor z_before = l > 0 ? tensor_first(a->blocks[l - 1].y, B) : z_0;
+        encoder_block_backward(&vit->blocks[l], &d->blocks[l], z_before, &a->blocks[l],
+                               dropout, dz, &a->scratch);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     dropout_apply(dropout, AFTER_POSITIONS, dz);

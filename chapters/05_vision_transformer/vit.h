@@ -84,8 +84,7 @@ void vit_parameters(ParameterBlock *block, void *vit);
  */
 long vit_parameter_formula(const VitConfig *config);
 
-/* vit_forward_flops: of one image, all tokens through all blocks; a multiply-add
- * counts as two. (vit_forward saves most of the last block: ViT eq.4 reads a token.) */
+/* vit_forward_flops: of one image; a multiply-add counts as two. */
 double vit_forward_flops(const VitConfig *config);
 
 /*

@@ -14,10 +14,8 @@ typedef struct {
     float *weights, *gradients, *images, *losses;
     unsigned char *labels;
     GpuStepResult *result;
-    Vit vit, d;             /* over weights and gradients */
-    GpuVitActivations a;    /* of the model */
-    Vit taller;             /* the model with one more block on top, */
-    GpuVitActivations tall; /* so that its own last block is computed for all tokens */
+    Vit vit, d; /* over weights and gradients */
+    GpuVitActivations a;
 } Device;
 
 static size_t bytes_of(Tensor T) {
@@ -29,8 +27,6 @@ static void lay_over(Device *v) {
     v->vit.config = v->d.config = v->host.vit.config;
     parameters_view(list, vit_parameters, &v->vit, v->weights);
     parameters_view(list, vit_parameters, &v->d, v->gradients);
-    v->taller = v->vit;
-    v->taller.blocks[v->taller.config.depth++] = v->vit.blocks[0]; /* any block */
 }
 
 static bool make(Device *v, GpuChoices choices, Error *error) {
@@ -51,14 +47,10 @@ static bool make(Device *v, GpuChoices choices, Error *error) {
         return false;
     }
     lay_over(v);
-    return gpu_vit_activations_make(&v->a, &v->vit.config, choices.attention, B,
-                                    error) &&
-           gpu_vit_activations_make(&v->tall, &v->taller.config, choices.attention, B,
-                                    error);
+    return gpu_vit_activations_make(&v->a, &v->vit.config, choices.attention, B, error);
 }
 
 static void unmake(Device *v) {
-    gpu_vit_activations_free(&v->tall);
     gpu_vit_activations_free(&v->a);
     gpu_free(v->result);
     gpu_free(v->losses);
@@ -102,14 +94,13 @@ static void forward(Device *v) {
     const VitConfig *c = &v->vit.config;
     DumpVit *h = &v->host;
     Tensor images = tensor4(v->images, B, c->channels, c->height, c->width);
-    gpu_vit_forward(&v->gpu, &v->taller, images, &v->tall, &none);
-    for (int l = 0; l < c->depth; l++) {
-        fetch_block(v, &h->a.blocks[l], &v->tall.blocks[l]);
-    }
     gpu_vit_forward(&v->gpu, &v->vit, images, &v->a, &none);
     fetch(v, h->patches, v->a.patches);
     fetch(v, h->embedded, v->a.embedded);
     fetch(v, h->a.z_0, v->a.z_0);
+    for (int l = 0; l < c->depth; l++) {
+        fetch_block(v, &h->a.blocks[l], &v->a.blocks[l]);
+    }
     fetch(v, h->a.y, v->a.y);
     fetch(v, h->a.logits, v->a.logits);
 }

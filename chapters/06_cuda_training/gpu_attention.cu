@@ -93,7 +93,7 @@ static __global__ void product(Heads A, Heads B, Heads C, int m, int n, int k,
 
 /* The sizes of a call, and its matrices head by head. */
 struct Attention {
-    int B, heads, n, q, d, D;
+    int B, heads, n, d, D;
     Heads Q, K, V, A, O;
 };
 
@@ -101,28 +101,22 @@ static Heads columns_of(Tensor T, int from, int d) {
     return {T.data + from, static_cast<long>(T.shape[1]) * T.ld, d, T.ld};
 }
 
-/* The heads' results: rows of O (B, q, D); with q = 1 an image's only row. */
-static Heads heads_of(Tensor O, int d) {
-    return {O.data, static_cast<long>(O.shape[1]) * O.ld, d, O.ld};
-}
-
-static Heads weights_of(Tensor A, int heads, int q, int n) {
-    return {A.data, static_cast<long>(heads) * q * n, static_cast<long>(q) * n, n};
+static Heads weights_of(Tensor A, int heads, int n) {
+    return {A.data, static_cast<long>(heads) * n * n, static_cast<long>(n) * n, n};
 }
 
 static Attention describe(int heads, Tensor qkv, const AttentionKept *kept, Tensor O) {
     Attention a = {};
     a.B = qkv.shape[0];
     a.n = qkv.shape[1];
-    a.q = O.shape[1];
     a.D = tensor_cols(O);
     a.heads = heads;
     a.d = a.D / heads;
     a.Q = columns_of(qkv, 0, a.d);
     a.K = columns_of(qkv, a.D, a.d);
     a.V = columns_of(qkv, 2 * a.D, a.d);
-    a.A = weights_of(kept->A, heads, a.q, a.n);
-    a.O = heads_of(O, a.d);
+    a.A = weights_of(kept->A, heads, a.n);
+    a.O = columns_of(O, 0, a.d);
     return a;
 }
 
@@ -136,9 +130,9 @@ static void launch(GpuStream stream, const Attention &a, Heads A, Heads B, Heads
            a.heads);
 }
 
-/* The first B heads q rows of n of a tensor made for as many or more. */
+/* The first B heads n rows of a tensor made for as many or more. */
 static Tensor rows_of(Tensor T, const Attention &a) {
-    return tensor2(T.data, a.B * a.heads * a.q, a.n);
+    return tensor2(T.data, a.B * a.heads * a.n, a.n);
 }
 
 static float scale_of(int d) {
@@ -148,25 +142,25 @@ static float scale_of(int d) {
 static void forward_materialised(GpuStream stream, const Attention &a,
                                  const AttentionKept *kept) {
     const Tensor A = rows_of(kept->A, a);
-    launch<NT>(stream, a, a.Q, a.K, a.A, a.q, a.n, a.d); /* S = q k^T        */
+    launch<NT>(stream, a, a.Q, a.K, a.A, a.n, a.n, a.d); /* S = q k^T        */
     gpu_softmax_forward(stream, SOFTMAX_BEST, scale_of(a.d), A,
                         A);                              /* [ViT eq.6]       */
-    launch<NN>(stream, a, a.A, a.V, a.O, a.q, a.d, a.n); /* O = A v [ViT eq.7] */
+    launch<NN>(stream, a, a.A, a.V, a.O, a.n, a.d, a.n); /* O = A v [ViT eq.7] */
 }
 
 static void backward_materialised(GpuStream stream, const Attention &a,
                                   const AttentionKept *kept, Tensor dO, Tensor dqkv) {
-    const Heads dOs = heads_of(dO, a.d);
+    const Heads dOs = columns_of(dO, 0, a.d);
     const Heads dQ = columns_of(dqkv, 0, a.d), dK = columns_of(dqkv, a.D, a.d);
     const Heads dV = columns_of(dqkv, 2 * a.D, a.d);
-    const Heads dA = weights_of(kept->dA, a.heads, a.q, a.n);
+    const Heads dA = weights_of(kept->dA, a.heads, a.n);
     const Tensor A = rows_of(kept->A, a), dA_rows = rows_of(kept->dA, a);
-    launch<TN>(stream, a, a.A, dOs, dV, a.n, a.d, a.q); /* dV = A^T dO */
-    launch<NT>(stream, a, dOs, a.V, dA, a.q, a.n, a.d); /* dA = dO v^T */
+    launch<TN>(stream, a, a.A, dOs, dV, a.n, a.d, a.n); /* dV = A^T dO */
+    launch<NT>(stream, a, dOs, a.V, dA, a.n, a.n, a.d); /* dA = dO v^T */
     /* dS = A o (dA - rowsum(dA o A)), with the 1 / sqrt(d) of dQ and dK */
     gpu_softmax_backward(stream, SOFTMAX_BEST, scale_of(a.d), A, dA_rows, dA_rows);
-    launch<NN>(stream, a, dA, a.K, dQ, a.q, a.d, a.n); /* dQ = dS k   */
-    launch<TN>(stream, a, dA, a.Q, dK, a.n, a.d, a.q); /* dK = dS^T q */
+    launch<NN>(stream, a, dA, a.K, dQ, a.n, a.d, a.n); /* dQ = dS k   */
+    launch<TN>(stream, a, dA, a.Q, dK, a.n, a.d, a.n); /* dK = dS^T q */
 }
 
 /* ---- the public functions -------------------------------------------------------- */
@@ -175,11 +169,8 @@ static void expect_sizes(int heads, Tensor qkv, Tensor O) {
     const int B = qkv.shape[0], n = qkv.shape[1], D = tensor_cols(qkv) / 3;
     expect_contiguous(qkv);
     expect_shape(qkv, "[q, k, v] of every token.", B, n, 3 * D);
-    if (O.shape[1] != 1) {
-        expect_shape(O, "One row for each token, or for the first one alone.", B, n, D);
-    } else {
-        expect_shape(O, "One row for each token, or for the first one alone.", B, 1, D);
-    }
+    expect_contiguous(O);
+    expect_shape(O, "One row for each token.", B, n, D);
     if (D % heads != 0 || D / heads > ATTENTION_MOST_D) {
         bug("gpu_attention: %d heads of %d columns: D_h must be whole and at most %d",
             heads, D, ATTENTION_MOST_D);
@@ -201,12 +192,9 @@ void gpu_attention_backward(GpuStream stream, AttentionVersion version, int head
                             Tensor dqkv) {
     expect_sizes(heads, qkv, O);
     expect_same_shape(dO, O);
+    expect_contiguous(dO);
     expect_same_shape(dqkv, qkv);
     expect_contiguous(dqkv);
-    if (O.shape[1] < qkv.shape[1]) { /* the other tokens' queries asked nothing */
-        gpu_zero(stream, dqkv.data,
-                 static_cast<size_t>(tensor_count(dqkv)) * sizeof(float));
-    }
     if (version == ATTENTION_FUSED) {
         attention_fused_backward(stream, heads, qkv, kept->lse.data, kept->delta.data,
                                  O, dO, dqkv);

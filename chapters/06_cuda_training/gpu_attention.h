@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 typedef enum {
-    ATTENTION_MATERIALISED, /* scores (B, h, q, n) in device memory, as on the CPU */
+    ATTENTION_MATERIALISED, /* scores (B, h, n, n) in device memory, as on the CPU */
     ATTENTION_FUSED,        /* one kernel: scores live in shared memory and registers,
                                softmax is online (Milakov, 2018; Dao, 2022) */
     ATTENTION_VERSIONS
@@ -24,25 +24,25 @@ typedef enum {
 #define ATTENTION_BEST ATTENTION_FUSED
 extern const char *const gpu_attention_names[ATTENTION_VERSIONS];
 
-/* What forward keeps for backward, and scratch; which of them a version needs is
- * given by gpu_attention_kept. */
+/* What forward keeps for backward, and scratch; gpu_attention_shapes says which of
+ * them a version needs. */
 typedef struct {
-    Tensor A;     /* (B, h, q, n)  materialised: the weights */
-    Tensor lse;   /* (B, h, q, 2)  fused: of each row's scores the largest, and the log
+    Tensor A;     /* (B, h, n, n)  materialised: the weights */
+    Tensor lse;   /* (B, h, n, 2)  fused: of each row's scores the largest, and the log
                      of the sum of exp(score - largest) */
-    Tensor dA;    /* (B, h, q, n)  scratch of the materialised backward */
-    Tensor delta; /* (B, h, q)     scratch of the fused backward: rowsum(dO o O) */
+    Tensor dA;    /* (B, h, n, n)  scratch of the materialised backward */
+    Tensor delta; /* (B, h, n)     scratch of the fused backward: rowsum(dO o O) */
 } AttentionKept;
 
-/* gpu_attention_numbers: how many floats A (or lse), and dA (or delta), have. */
+/* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
+ * has none. */
 void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
                           AttentionKept *shapes);
 
 /*
  * gpu_attention_forward:
  *   qkv (B, n, 3D)   in
- *   O (B, q, D)      out; q = n, or 1: then only token 0 asks its query. Rows of O
- *                    may be ld apart (tensor_first_rows of (B, n, D)).
+ *   O (B, n, D)      out
  * D_h = D / heads, at most ATTENTION_MOST_D.
  */
 enum { ATTENTION_MOST_D = 128 };
@@ -52,7 +52,7 @@ void gpu_attention_forward(GpuStream stream, AttentionVersion version, int heads
 /*
  * gpu_attention_backward:
  *   qkv, kept, O    in, as forward left them
- *   dO (B, q, D)    in
+ *   dO (B, n, D)    in
  *   dqkv (B, n, 3D) out (written, every element)
  */
 void gpu_attention_backward(GpuStream stream, AttentionVersion version, int heads,

@@ -50,15 +50,13 @@ enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
 
 /* What the kernels are told; rows are counted within an image. */
 struct Fused {
-    int heads, n, q, d, D;
+    int heads, n, d, D;
     float scale;
     const float *qkv; /* (B, n, 3D) */
-    float *O;         /* (B, q, D), or dO's place */
-    long O_per_image;
-    int O_ld;
-    float *lse;   /* (B, h, q, 2): most and log sum */
-    float *delta; /* (B, h, q) */
-    bool aligned; /* may 16 bytes be loaded and stored at once? */
+    float *O;         /* (B, n, D), or dO's place */
+    float *lse;       /* (B, h, n, 2): most and log sum */
+    float *delta;     /* (B, h, n) */
+    bool aligned;     /* may 16 bytes be loaded and stored at once? */
 };
 
 /* How a block's rows are shared out among its threads: 16 numbers each, 8 of a row of
@@ -98,12 +96,12 @@ static __forceinline__ __device__ long qkv_at(const Fused &f, const Here &h, int
 }
 
 static __forceinline__ __device__ long O_at(const Fused &f, const Here &h, int row) {
-    return h.image * f.O_per_image + static_cast<long>(row) * f.O_ld + h.head * f.d;
+    return (static_cast<long>(h.image) * f.n + row) * f.D + h.head * f.d;
 }
 
 /* Row `row` of all rows of queries: its place in delta; half its place in lse. */
 static __forceinline__ __device__ long query(const Fused &f, const Here &h, int row) {
-    return (static_cast<long>(h.image) * f.heads + h.head) * f.q + row;
+    return (static_cast<long>(h.image) * f.heads + h.head) * f.n + row;
 }
 
 /* Numbers j..j+3 of a row of d; zeros beyond its end. */
@@ -221,7 +219,7 @@ static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
 template <int PAD_D> static __global__ void forward(Fused f) {
     enum { AT_ONCE = 4 }; /* keys */
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
-    const Here h = here<PAD_D>(f.q);
+    const Here h = here<PAD_D>(f.n);
     const int row = h.mine ? h.row : 0; /* a thread without a query goes along */
     Part<PAD_D> q, o;
     q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
@@ -271,14 +269,13 @@ template <int PAD_D> static __global__ void forward(Fused f) {
 
 /* ---- backward -------------------------------------------------------------------- */
 
-/* delta (B, h, q) = rowsum(dO o O) */
-template <int PAD_D>
-static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
-    const Here h = here<PAD_D>(f.q);
+/* delta (B, h, n) = rowsum(dO o O). In all of backward, f.O is dO. */
+template <int PAD_D> static __global__ void make_delta(Fused f, const float *O) {
+    const Here h = here<PAD_D>(f.n);
     const int row = h.mine ? h.row : 0;
     Part<PAD_D> o, d_o;
-    o.load(f.O + O_at(f, h, row), h.part, f);
-    d_o.load(dO + O_at(of_dO, h, row), h.part, f);
+    o.load(O + O_at(f, h, row), h.part, f);
+    d_o.load(f.O + O_at(f, h, row), h.part, f);
     float delta = 0;
 #pragma unroll
     for (int c = 0; c < Part<PAD_D>::QUADS; c++) {
@@ -292,10 +289,9 @@ static __global__ void make_delta(Fused f, const float *dO, Fused of_dO) {
 
 enum { PAIR = 2 }; /* so many keys, or queries, at a time */
 
-/* f.O is dO here. */
 template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqkv) {
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
-    const Here h = here<PAD_D>(f.q);
+    const Here h = here<PAD_D>(f.n);
     const int row = h.mine ? h.row : 0;
     Part<PAD_D> q, d_o, dq;
     q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
@@ -340,18 +336,18 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
     value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
     dk.clear();
     dv.clear();
-    for (int i0 = 0; i0 < f.q; i0 += TILE) {
-        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.q, f, f.scale);
-        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.O_ld, i0, f.q, f);
+    for (int i0 = 0; i0 < f.n; i0 += TILE) {
+        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.n, f, f.scale);
+        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.D, i0, f.n, f);
         if (thread < TILE) {
-            const bool exists = i0 + thread < f.q;
+            const bool exists = i0 + thread < f.n;
             const long at = exists ? query(f, h, i0 + thread) : 0;
             most[thread] = exists ? f.lse[2 * at] : 0.0f;
             log_sum[thread] = exists ? f.lse[2 * at + 1] : 0.0f;
             delta[thread] = exists ? f.delta[at] : 0.0f;
         }
         __syncthreads();
-        const int count = h.any ? min(TILE, f.q - i0) : 0;
+        const int count = h.any ? min(TILE, f.n - i0) : 0;
         for (int i = 0; i < count; i += PAIR) {
             float p[PAIR], ds[PAIR];
 #pragma unroll
@@ -385,29 +381,25 @@ static Fused describe(int heads, Tensor qkv, float *lse, float *delta, Tensor O)
     Fused f = {};
     f.heads = heads;
     f.n = qkv.shape[1];
-    f.q = O.shape[1];
     f.D = tensor_cols(O);
     f.d = f.D / heads;
     f.scale = 1.0f / sqrtf(static_cast<float>(f.d));
     f.qkv = qkv.data;
     f.O = O.data;
-    f.O_per_image = static_cast<long>(O.shape[1]) * O.ld;
-    f.O_ld = O.ld;
     f.lse = lse;
     f.delta = delta;
-    f.aligned =
-        f.d % 4 == 0 && O.ld % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
+    f.aligned = f.d % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
     return f;
 }
 
-template <int PAD_D> static dim3 grid_of(const Fused &f, int rows, int images) {
-    return dim3(static_cast<unsigned>(pieces(rows, Way<PAD_D>::ROWS)),
+template <int PAD_D> static dim3 grid_of(const Fused &f, int images) {
+    return dim3(static_cast<unsigned>(pieces(f.n, Way<PAD_D>::ROWS)),
                 static_cast<unsigned>(f.heads), static_cast<unsigned>(images));
 }
 
 template <int PAD_D>
 static void launch_forward(GpuStream stream, const Fused &f, int B) {
-    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f, f.q, B), THREADS, 0, stream, f);
+    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f, B), THREADS, 0, stream, f);
 }
 
 void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
@@ -426,28 +418,27 @@ void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse
 }
 
 template <int PAD_D>
-static void launch_backward(GpuStream stream, const Fused &of_O, Fused f, float *dqkv,
-                            int B) {
-    const dim3 queries = grid_of<PAD_D>(f, f.q, B), keys = grid_of<PAD_D>(f, f.n, B);
-    LAUNCH(make_delta<PAD_D>, queries, THREADS, 0, stream, of_O, f.O, f);
-    LAUNCH(backward_queries<PAD_D>, queries, THREADS, 0, stream, f, dqkv);
-    LAUNCH(backward_keys<PAD_D>, keys, THREADS, 0, stream, f, dqkv);
+static void launch_backward(GpuStream stream, const float *O, const Fused &f,
+                            float *dqkv, int B) {
+    const dim3 grid = grid_of<PAD_D>(f, B);
+    LAUNCH(make_delta<PAD_D>, grid, THREADS, 0, stream, f, O);
+    LAUNCH(backward_queries<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
+    LAUNCH(backward_keys<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
 }
 
 void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,
                               float *delta, Tensor O, Tensor dO, Tensor dqkv) {
     float *known = const_cast<float *>(lse);
-    Fused of_O = describe(heads, qkv, known, delta, O);
     Fused f = describe(heads, qkv, known, delta, dO);
-    of_O.aligned = f.aligned = of_O.aligned && f.aligned && is_aligned(dqkv.data);
+    f.aligned = f.aligned && is_aligned(O.data) && is_aligned(dqkv.data);
     const int B = qkv.shape[0];
     if (f.d <= 16) {
-        launch_backward<16>(stream, of_O, f, dqkv.data, B);
+        launch_backward<16>(stream, O.data, f, dqkv.data, B);
     } else if (f.d <= 32) {
-        launch_backward<32>(stream, of_O, f, dqkv.data, B);
+        launch_backward<32>(stream, O.data, f, dqkv.data, B);
     } else if (f.d <= 64) {
-        launch_backward<64>(stream, of_O, f, dqkv.data, B);
+        launch_backward<64>(stream, O.data, f, dqkv.data, B);
     } else {
-        launch_backward<128>(stream, of_O, f, dqkv.data, B);
+        launch_backward<128>(stream, O.data, f, dqkv.data, B);
     }
 }

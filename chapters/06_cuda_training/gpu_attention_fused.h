@@ -7,7 +7,7 @@
 
 #include "gpu.h"
 
-/* lse (B, h, q, 2), delta (B, h, q) on the device. */
+/* lse (B, h, n, 2), delta (B, h, n) on the device. */
 void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
                              Tensor O);
 void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,

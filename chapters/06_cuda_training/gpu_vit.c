@@ -148,7 +148,7 @@ static void layer_norm_on(const Gpu *gpu, const LayerNorm *layer, Tensor X, Tens
                           Tensor rstd, Tensor Y) {
     const int rows = tensor_rows(X);
     gpu_layer_norm_forward(gpu->stream, gpu->layer_norm, X, layer->gamma, layer->beta,
-                           tensor_head(mean, rows), tensor_head(rstd, rows), Y);
+                           tensor_first(mean, rows), tensor_first(rstd, rows), Y);
 }
 
 /* dX may be dY */
@@ -157,20 +157,12 @@ static void layer_norm_back(const Gpu *gpu, const LayerNorm *layer, LayerNorm *d
                             Tensor partial) {
     const int rows = tensor_rows(X), D = tensor_cols(X);
     gpu_layer_norm_backward(gpu->stream, gpu->layer_norm, X, layer->gamma,
-                            tensor_head(mean, rows), tensor_head(rstd, rows), dY, dX,
+                            tensor_first(mean, rows), tensor_first(rstd, rows), dY, dX,
                             d->gamma, d->beta,
                             tensor3(partial.data, LAYER_NORM_PARTS, 2, D));
 }
 
 /* ---- an encoder block: names and order as in encoder_block.c ------------------ */
-
-typedef enum { ALL_TOKENS, FIRST_TOKEN } Wanted;
-
-/* Of the last block only the class token's row is wanted [ViT eq.4]. */
-static Tensor rows_of(Tensor T, int B, Wanted wanted) {
-    T = tensor_head(T, B);
-    return wanted == FIRST_TOKEN ? tensor_first_rows(T) : T;
-}
 
 enum {
     AFTER_POSITIONS = 0,
@@ -184,11 +176,11 @@ static int place(const EncoderBlock *block, int which) {
     return 1 + block->index * DROPOUTS_A_BLOCK + which;
 }
 
-/* [ViT eq.5] to [ViT eq.8]   Y = MSA(x), x (B, n, D), Y (B, q, D) */
+/* [ViT eq.5] to [ViT eq.8]   Y = MSA(x) */
 static void msa_forward(const Gpu *gpu, const MultiHeadAttention *layer, Tensor x,
-                        GpuBlockActivations *a, Wanted wanted, Tensor Y) {
+                        GpuBlockActivations *a, Tensor Y) {
     const int B = x.shape[0];
-    Tensor qkv = tensor_head(a->qkv, B), concat = rows_of(a->concat, B, wanted);
+    Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
     linear_forward_on(gpu, x, layer->W_qkv, layer->b_qkv, qkv);
     gpu_attention_forward(gpu->stream, gpu->attention, layer->heads, qkv, &a->kept,
                           concat);
@@ -210,30 +202,27 @@ static void mlp_forward_on(const Gpu *gpu, const Mlp *layer, Tensor x, Tensor pr
 }
 
 static Tensor block_forward(const Gpu *gpu, const EncoderBlock *block, Tensor z,
-                            GpuBlockActivations *a, const Dropout *dropout,
-                            Wanted wanted) {
+                            GpuBlockActivations *a, const Dropout *dropout) {
     const int B = z.shape[0];
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
-    Tensor zw = wanted == FIRST_TOKEN ? tensor_first_rows(z) : z;
-    Tensor z_prime = rows_of(a->z_prime, B, wanted), x2 = rows_of(a->x2, B, wanted);
-    Tensor pre = rows_of(a->pre, B, wanted), hidden = rows_of(a->hidden, B, wanted);
-    Tensor y = rows_of(a->y, B, wanted);
+    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B),
+           x2 = tensor_first(a->x2, B);
+    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
+    Tensor y = tensor_first(a->y, B);
     if (block->norm == PRE_NORM) {
         /* [ViT eq.2]   z' = MSA(LN(z)) + z */
-        Tensor x1 = tensor_head(a->x1, B);
         layer_norm_on(gpu, &block->norm1, z, a->mean1, a->rstd1, x1);
-        msa_forward(gpu, &block->attn, x1, a, wanted, z_prime);
-        gpu_dropout_add(gpu->stream, dropout, p_attn, z_prime, zw, z_prime);
+        msa_forward(gpu, &block->attn, x1, a, z_prime);
+        gpu_dropout_add(gpu->stream, dropout, p_attn, z_prime, z, z_prime);
         /* [ViT eq.3]   y = MLP(LN(z')) + z' */
         layer_norm_on(gpu, &block->norm2, z_prime, a->mean2, a->rstd2, x2);
         mlp_forward_on(gpu, &block->mlp, x2, pre, hidden, dropout, p_in, y);
         gpu_dropout_add(gpu->stream, dropout, p_mlp, y, z_prime, y);
     } else {
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
-        Tensor x1 = rows_of(a->x1, B, wanted);
-        msa_forward(gpu, &block->attn, z, a, wanted, x1);
-        gpu_dropout_add(gpu->stream, dropout, p_attn, x1, zw, x1);
+        msa_forward(gpu, &block->attn, z, a, x1);
+        gpu_dropout_add(gpu->stream, dropout, p_attn, x1, z, x1);
         layer_norm_on(gpu, &block->norm1, x1, a->mean1, a->rstd1, z_prime);
         /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
         mlp_forward_on(gpu, &block->mlp, z_prime, pre, hidden, dropout, p_in, x2);
@@ -243,24 +232,24 @@ static Tensor block_forward(const Gpu *gpu, const EncoderBlock *block, Tensor z,
     return y;
 }
 
-/* dw through a dropout: dw itself where there is none, else a masked copy in dxw. */
-static Tensor through_dropout(const Gpu *gpu, const Dropout *dropout, int p, Tensor dw,
-                              Tensor dxw) {
+/* dz through a dropout: dz itself where there is none, else a masked copy in dx. */
+static Tensor through_dropout(const Gpu *gpu, const Dropout *dropout, int p, Tensor dz,
+                              Tensor dx) {
     if (dropout->rate == 0) {
-        return dw;
+        return dz;
     }
-    gpu_tensor_copy(gpu->stream, dxw, dw);
-    gpu_dropout_apply(gpu->stream, dropout, p, dxw);
-    return dxw;
+    gpu_tensor_copy(gpu->stream, dx, dz);
+    gpu_dropout_apply(gpu->stream, dropout, p, dx);
+    return dx;
 }
 
-/* dX (B, n, D) from dY (B, q, D); dX may hold dY in its rows. */
+/* dX may be dY. */
 static void msa_backward(const Gpu *gpu, const MultiHeadAttention *layer,
                          MultiHeadAttention *d, Tensor x, GpuBlockActivations *a,
-                         GpuVitActivations *all, Wanted wanted, Tensor dY, Tensor dX) {
+                         GpuVitActivations *all, Tensor dY, Tensor dX) {
     const int B = x.shape[0];
-    Tensor qkv = tensor_head(a->qkv, B), concat = rows_of(a->concat, B, wanted);
-    Tensor dconcat = rows_of(all->dconcat, B, wanted), dqkv = tensor_head(all->dqkv, B);
+    Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
+    Tensor dconcat = tensor_first(all->dconcat, B), dqkv = tensor_first(all->dqkv, B);
     AttentionKept kept = a->kept;
     kept.dA = all->scratch.dA;
     kept.delta = all->scratch.delta;
@@ -288,43 +277,40 @@ static void mlp_backward_on(const Gpu *gpu, const Mlp *layer, Mlp *d, Tensor x,
 
 static void block_backward(const Gpu *gpu, const EncoderBlock *block, EncoderBlock *d,
                            Tensor z, GpuBlockActivations *a, GpuVitActivations *all,
-                           const Dropout *dropout, Tensor dz, Wanted wanted) {
+                           const Dropout *dropout, Tensor dz) {
     const int B = z.shape[0];
     const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
               p_mlp = place(block, AFTER_MLP);
-    Tensor dx = tensor_head(all->dx, B), dhidden = rows_of(all->dhidden, B, wanted);
-    Tensor z_prime = rows_of(a->z_prime, B, wanted), x2 = rows_of(a->x2, B, wanted);
-    Tensor pre = rows_of(a->pre, B, wanted), hidden = rows_of(a->hidden, B, wanted);
-    Tensor dw = wanted == FIRST_TOKEN ? tensor_first_rows(dz) : dz;
-    Tensor dxw = wanted == FIRST_TOKEN ? tensor_first_rows(dx) : dx, dY;
+    Tensor dx = tensor_first(all->dx, B), dhidden = tensor_first(all->dhidden, B);
+    Tensor z_prime = tensor_first(a->z_prime, B), x2 = tensor_first(a->x2, B);
+    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
+    Tensor x1 = tensor_first(a->x1, B), dY;
     if (block->norm == PRE_NORM) {
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
-        dY = through_dropout(gpu, dropout, p_mlp, dw, dxw);
+        dY = through_dropout(gpu, dropout, p_mlp, dz, dx);
         mlp_backward_on(gpu, &block->mlp, &d->mlp, x2, pre, hidden, dhidden,
-                        all->partial, dropout, p_in, dY, dxw);
-        layer_norm_back(gpu, &block->norm2, &d->norm2, z_prime, a->mean2, a->rstd2, dxw,
-                        dxw, all->partial);
-        gpu_tensor_add(gpu->stream, dw, dxw);
+                        all->partial, dropout, p_in, dY, dx);
+        layer_norm_back(gpu, &block->norm2, &d->norm2, z_prime, a->mean2, a->rstd2, dx,
+                        dx, all->partial);
+        gpu_tensor_add(gpu->stream, dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
-        dY = through_dropout(gpu, dropout, p_attn, dw, dxw);
-        msa_backward(gpu, &block->attn, &d->attn, tensor_head(a->x1, B), a, all, wanted,
-                     dY, dx);
+        dY = through_dropout(gpu, dropout, p_attn, dz, dx);
+        msa_backward(gpu, &block->attn, &d->attn, x1, a, all, dY, dx);
         layer_norm_back(gpu, &block->norm1, &d->norm1, z, a->mean1, a->rstd1, dx, dx,
                         all->partial);
     } else {
-        Tensor x1 = rows_of(a->x1, B, wanted);
         /* y = LN(z' + MLP(z')) */
-        layer_norm_back(gpu, &block->norm2, &d->norm2, x2, a->mean2, a->rstd2, dw, dw,
+        layer_norm_back(gpu, &block->norm2, &d->norm2, x2, a->mean2, a->rstd2, dz, dz,
                         all->partial);
-        dY = through_dropout(gpu, dropout, p_mlp, dw, dxw);
+        dY = through_dropout(gpu, dropout, p_mlp, dz, dx);
         mlp_backward_on(gpu, &block->mlp, &d->mlp, z_prime, pre, hidden, dhidden,
-                        all->partial, dropout, p_in, dY, dxw);
-        gpu_tensor_add(gpu->stream, dw, dxw);
+                        all->partial, dropout, p_in, dY, dx);
+        gpu_tensor_add(gpu->stream, dz, dx);
         /* z' = LN(z + MSA(z)) */
-        layer_norm_back(gpu, &block->norm1, &d->norm1, x1, a->mean1, a->rstd1, dw, dw,
+        layer_norm_back(gpu, &block->norm1, &d->norm1, x1, a->mean1, a->rstd1, dz, dz,
                         all->partial);
-        dY = through_dropout(gpu, dropout, p_attn, dw, dxw);
-        msa_backward(gpu, &block->attn, &d->attn, z, a, all, wanted, dY, dx);
+        dY = through_dropout(gpu, dropout, p_attn, dz, dx);
+        msa_backward(gpu, &block->attn, &d->attn, z, a, all, dY, dx);
     }
     gpu_tensor_add(gpu->stream, dz, dx);
 }
@@ -336,15 +322,22 @@ static Tensor as_matrix(Tensor E) {
     return tensor2(E.data, E.shape[0], (int)(tensor_count(E) / E.shape[0]));
 }
 
+/* Row 0 of each image of z (B, n, D), as a view (B, D). */
+static Tensor class_tokens(Tensor z) {
+    const int B = z.shape[0], n = z.shape[1], D = z.shape[2];
+    return tensor_columns(tensor2(z.data, B, n * D), 0, D);
+}
+
 Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
                        GpuVitActivations *a, const Dropout *dropout) {
     const VitConfig *c = &vit->config;
-    const int B = images.shape[0], last = c->depth - 1, D = c->block.D;
+    const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    Tensor patches = tensor_head(a->patches, B), embedded = tensor_head(a->embedded, B);
-    Tensor z_0 = tensor_head(a->z_0, B), y = tensor_head(a->y, B);
-    Tensor cls = tensor_head(a->cls, B), logits = tensor_head(a->logits, B);
+    Tensor patches = tensor_first(a->patches, B),
+           embedded = tensor_first(a->embedded, B);
+    Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
+    Tensor cls = tensor_first(a->cls, B), logits = tensor_first(a->logits, B);
 
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
     gpu_patches_from_images(gpu->stream, images, c->patch, patches);
@@ -355,12 +348,11 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
     gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, z_0);
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = z_0;
-    for (int l = 0; l <= last; l++) {
-        z = block_forward(gpu, &vit->blocks[l], z, &a->blocks[l], dropout,
-                          l == last ? FIRST_TOKEN : ALL_TOKENS);
+    for (int l = 0; l < c->depth; l++) {
+        z = block_forward(gpu, &vit->blocks[l], z, &a->blocks[l], dropout);
     }
     /* [ViT eq.4]   y = LN(z_L^0) */
-    gpu_tensor_copy(gpu->stream, tensor3(cls.data, B, 1, D), z);
+    gpu_tensor_copy(gpu->stream, cls, class_tokens(z));
     layer_norm_on(gpu, &vit->norm, cls, a->mean, a->rstd, y);
     linear_forward_on(gpu, y, vit->W_head, vit->b_head, logits);
     return logits;
@@ -369,31 +361,31 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
 void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations *a,
                       const Dropout *dropout, Tensor dlogits) {
     const VitConfig *c = &vit->config;
-    const int B = dlogits.shape[0], last = c->depth - 1, D = c->block.D;
+    const int B = dlogits.shape[0];
     expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
-    Tensor cls = tensor_head(a->cls, B), dcls = tensor_head(a->dcls, B);
-    Tensor dz = tensor_head(a->dz, B), dembedded = tensor_head(a->embedded, B);
+    Tensor cls = tensor_first(a->cls, B), dcls = tensor_first(a->dcls, B);
+    Tensor dz = tensor_first(a->dz, B), dembedded = tensor_first(a->embedded, B);
     const Tensor not_wanted = {.data = NULL};
 
     /* logits = y W_head^T + b_head */
-    linear_backward_on(gpu, tensor_head(a->y, B), vit->W_head, dlogits, dcls, d->W_head,
-                       d->b_head, a->partial);
-    /* y = LN(z_L^0): of the last layer only the class token's row is used */
+    linear_backward_on(gpu, tensor_first(a->y, B), vit->W_head, dlogits, dcls,
+                       d->W_head, d->b_head, a->partial);
+    /* y = LN(z_L^0): the head reads only the class token's row */
     layer_norm_back(gpu, &vit->norm, &d->norm, cls, a->mean, a->rstd, dcls, dcls,
                     a->partial);
     gpu_zero(gpu->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
-    gpu_tensor_copy(gpu->stream, tensor_first_rows(dz), tensor3(dcls.data, B, 1, D));
+    gpu_tensor_copy(gpu->stream, class_tokens(dz), dcls);
     /* z_l = block_l(z_{l-1}), from the last to the first */
-    for (int l = last; l >= 0; l--) {
-        Tensor z = tensor_head(l > 0 ? a->blocks[l - 1].y : a->z_0, B);
+    for (int l = c->depth - 1; l >= 0; l--) {
+        Tensor z = tensor_first(l > 0 ? a->blocks[l - 1].y : a->z_0, B);
         block_backward(gpu, &vit->blocks[l], &d->blocks[l], z, &a->blocks[l], a,
-                       dropout, dz, l == last ? FIRST_TOKEN : ALL_TOKENS);
+                       dropout, dz);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, dz);
     gpu_embed_backward(gpu->stream, dz, dembedded, d->embedding.cls_token,
                        d->embedding.pos_embed);
-    linear_backward_on(gpu, tensor_head(a->patches, B), as_matrix(vit->embedding.E),
+    linear_backward_on(gpu, tensor_first(a->patches, B), as_matrix(vit->embedding.E),
                        dembedded, not_wanted, as_matrix(d->embedding.E),
                        d->embedding.b_E, a->partial);
 }

@@ -30,11 +30,11 @@ void cpu_layer_norm_backward(int rows, int D, const double *X, const double *gam
                              double *mean, double *rstd, const double *dY, double *dX,
                              double *dgamma, double *dbeta);
 
-/* Every head of every image: qkv (B, n, 3 h d), A (B, h, q, n), O (B, q, h d); the
- * first q tokens ask. dqkv: rows of dq beyond q are left alone; dS (q, n) scratch. */
-void cpu_attention(int B, int heads, int n, int q, int d, const double *qkv, double *A,
+/* Every head of every image: qkv (B, n, 3 h d), A (B, h, n, n), O (B, n, h d);
+ * dS (n, n) scratch. */
+void cpu_attention(int B, int heads, int n, int d, const double *qkv, double *A,
                    double *O);
-void cpu_attention_backward(int B, int heads, int n, int q, int d, const double *qkv,
+void cpu_attention_backward(int B, int heads, int n, int d, const double *qkv,
                             double *A, const double *dO, double *dS, double *dqkv);
 
 /* z_0 (B, N+1, D) from images (B, C, H, W), patches of P; all of patch_embedding.h,

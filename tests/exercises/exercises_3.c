@@ -47,14 +47,14 @@ static void predict(void) {
 /* ---- a layer, and the same in double --------------------------------------------- */
 
 typedef struct {
-    int B, n, D, heads, q; /* q: how many tokens ask, n or 1 */
+    int B, n, D, heads;
     MultiHeadAttention layer, d;
     MultiHeadAttentionActivations a;
     MultiHeadAttentionScratch s;
     Tensor z, Y, dY, dz;
     NaiveMultiHeadAttention naive;
-    double *z_naive, *C;      /* C (B, q, D): dY */
-    double *qkv, *A, *concat; /* what forward should make, for all tokens */
+    double *z_naive, *C;      /* C (B, n, D): dY */
+    double *qkv, *A, *concat; /* what forward should make */
 } Bench;
 
 static void lay_out(Bench *b, Arena *arena) {
@@ -62,8 +62,8 @@ static void lay_out(Bench *b, Arena *arena) {
     multi_head_attention_scratch(&b->s, arena, b->B, b->n, b->D);
 }
 
-static Bench make_bench(int B, int n, int D, int heads, int q) {
-    Bench b = {.B = B, .n = n, .D = D, .heads = heads, .q = q};
+static Bench make_bench(int B, int n, int D, int heads) {
+    Bench b = {.B = B, .n = n, .D = D, .heads = heads};
     const int count = 4 * D * D + 4 * D;
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_scale(weights, (real)0.5);
@@ -76,7 +76,7 @@ static Bench make_bench(int B, int n, int D, int heads, int q) {
     Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, n, D));
-    b.dY = normal('C', SHAPE(B, q, D));
+    b.dY = normal('C', b.z);
     b.Y = unset(b.dY);
     b.dz = unset(b.z);
     b.naive = (NaiveMultiHeadAttention){.D = D,
@@ -89,25 +89,15 @@ static Bench make_bench(int B, int n, int D, int heads, int q) {
     b.C = doubles_of(b.dY);
     b.qkv = doubles((long)B * n * 3 * D);
     naive_linear(B * n, D, 3 * D, b.z_naive, b.naive.W_qkv, b.naive.b_qkv, b.qkv);
-    case_is("%d image%s, %d tokens, D = %d, %d head%s%s", B, B > 1 ? "s" : "", n, D,
-            heads, heads > 1 ? "s" : "", q < n ? ", the first token alone" : "");
+    case_is("%d image%s, %d tokens, D = %d, %d head%s", B, B > 1 ? "s" : "", n, D,
+            heads, heads > 1 ? "s" : "");
     return b;
-}
-
-/* The first q tokens of each image, of T (B, n, D) */
-static double *asked_of(const Bench *b, const double *T) {
-    double *some = doubles((long)b->B * b->q * b->D);
-    for (int i = 0; i < b->B * b->q * b->D; i++) {
-        const int row = i / b->D, image = row / b->q;
-        some[i] = T[(image * b->n + row % b->q) * b->D + i % b->D];
-    }
-    return some;
 }
 
 static double *naive_forward(const Bench *b) {
     double *Y = doubles((long)b->B * b->n * b->D);
     naive_multi_head_attention(&b->naive, b->B, b->n, b->z_naive, NULL, Y);
-    return asked_of(b, Y);
+    return Y;
 }
 
 /* ---- the heads, rightly and wrongly ---------------------------------------------- */
@@ -242,7 +232,7 @@ static void mistakes_of_output(const Bench *b) {
 }
 
 static void forward_case(int B, int n, int D, int heads) {
-    Bench b = make_bench(B, n, D, heads, n);
+    Bench b = make_bench(B, n, D, heads);
     b.A = doubles((long)B * heads * n * n);
     b.concat = heads_by(&b, right_places, b.A);
     multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
@@ -259,44 +249,17 @@ static void forward_case(int B, int n, int D, int heads) {
     mistake_unwritten();
 }
 
-static void call_forward(void *bench) {
-    Bench *b = bench;
-    multi_head_attention_forward(&b->layer, b->z, &b->a, b->Y);
-}
-
-static void call_backward(void *bench) {
-    Bench *b = bench;
-    multi_head_attention_backward(&b->layer, &b->d, b->z, &b->a, b->dY, b->dz, &b->s);
-}
-
-static void first_token_forward(void) {
-    Bench b = make_bench(2, 4, 6, 2, 1);
-    hint("All tokens together are right. Now use q: the first q rows of Q, A and O by "
-         "tensor_head, and asking(concat, q) before W_O.");
-    const bool stopped = stops(call_forward, &b);
-    expect_true(!stopped, "It stops where Y is (2,1,6): \"%s\"", stopped_with());
-    mistake_if("a layer for all tokens only: where Y has one row an image, the first "
-               "token asks alone (the lesson, \"The first token alone\")",
-               true);
-    if (stopped) {
-        return;
-    }
-    call_forward(&b);
-    expect("Y", b.Y, naive_forward(&b), TOLERANCE);
-}
-
 static void forward(void) {
     forward_case(2, 5, 6, 2);
     forward_case(1, 4, 12, 3);
     forward_case(3, 3, 4, 1);
-    first_token_forward();
 }
 
 /* ---- 3.3 ------------------------------------------------------------------------- */
 
 static double loss(void *bench) {
     const Bench *b = bench;
-    return dot((long)b->B * b->q * b->D, b->C, naive_forward(b));
+    return dot((long)b->B * b->n * b->D, b->C, naive_forward(b));
 }
 
 /* C (m, n) += A (rows, m)^T B (rows, n) */
@@ -424,21 +387,17 @@ static void expect_gradients(Bench *b, const double *dconcat) {
     const long DD = (long)D * D;
     expect("d->W_O", b->d.W_O, added(b, b->naive.W_O, DD), GRADIENT_TOLERANCE);
     mistake_nothing_added(ones(DD));
-    if (dconcat) {
-        mistake("a gradient written over: it is added (+=)",
-                add_product(doubles(DD), rows, D, D, b->C, b->concat));
-        mistake("concat^T dY: W_O is stored (out, in), so dW_O is dY^T concat",
-                add_product(ones(DD), rows, D, D, b->concat, b->C));
-        mistake("dY^T z: W_O was applied to concat",
-                add_product(ones(DD), rows, D, D, b->C, b->z_naive));
-    }
+    mistake("a gradient written over: it is added (+=)",
+            add_product(doubles(DD), rows, D, D, b->C, b->concat));
+    mistake("concat^T dY: W_O is stored (out, in), so dW_O is dY^T concat",
+            add_product(ones(DD), rows, D, D, b->concat, b->C));
+    mistake("dY^T z: W_O was applied to concat",
+            add_product(ones(DD), rows, D, D, b->C, b->z_naive));
     expect("d->b_O", b->d.b_O, added(b, b->naive.b_O, D), GRADIENT_TOLERANCE);
     mistake_nothing_added(ones(D));
     expect("d->W_qkv", b->d.W_qkv, added(b, b->naive.W_qkv, 3 * DD),
            GRADIENT_TOLERANCE);
-    if (dconcat) {
-        mistakes_of_loop(b, dconcat);
-    }
+    mistakes_of_loop(b, dconcat);
     mistake_unwritten();
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
@@ -446,40 +405,22 @@ static void expect_gradients(Bench *b, const double *dconcat) {
 }
 
 static void backward_case(int B, int n, int D, int heads) {
-    Bench b = make_bench(B, n, D, heads, n);
+    Bench b = make_bench(B, n, D, heads);
     b.A = doubles((long)B * heads * n * n);
     b.concat = heads_by(&b, right_places, b.A);
     double *dconcat = doubles((long)B * n * D);
     for (int r = 0; r < B * n; r++) { /* dconcat = dY W_O */
         add_product(dconcat + r * D, D, 1, D, b.C + r * D, b.naive.W_O);
     }
-    call_forward(&b);
-    call_backward(&b);
+    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
+    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dz, &b.s);
     expect_gradients(&b, dconcat);
-}
-
-static void first_token_backward(void) {
-    Bench b = make_bench(2, 4, 6, 2, 1);
-    hint("All tokens together are right. Now use q: the first q rows of A and dS by "
-         "tensor_head, asking(concat, q) and asking(dconcat, q).");
-    call_forward(&b);
-    const bool stopped = stops(call_backward, &b);
-    expect_true(!stopped, "It stops where dY is (2,1,6): \"%s\"", stopped_with());
-    mistake_if("a backward pass for all tokens only: where dY has one row an image, "
-               "the first token asked alone (the lesson, \"The first token alone\")",
-               true);
-    if (stopped) {
-        return;
-    }
-    call_backward(&b);
-    expect_gradients(&b, NULL);
 }
 
 static void backward(void) {
     needs("3.2");
     backward_case(2, 4, 6, 2);
     backward_case(1, 3, 6, 3);
-    first_token_backward();
 }
 
 /* ---- 3.6 ------------------------------------------------------------------------- */
@@ -521,8 +462,7 @@ const Exercise exercises[] = {
      "the lesson's symbols and worked example; notes/03, 1", predict},
     {"3.2", "multi_head_attention_forward",
      "multi_head_attention.c: head_of and concat_part as views (tensor_columns), then "
-     "each head of each image by attention_forward, then W_O. First for all tokens (q "
-     "is n), then for the first alone (q is 1).",
+     "each head of each image by attention_forward, then W_O.",
      "Views, no copies: Q, K, V are columns of qkv; a head's result is written into "
      "its "
      "columns of concat.",

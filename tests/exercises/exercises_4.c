@@ -391,17 +391,14 @@ const Exercise exercises[] = {
      "the lesson, \"The backward pass\"; notes/04, 2", norm_backward},
     {"4.4", "encoder_block_forward, pre-norm",
      "encoder_block.c: z' = MSA(LN(z)) + z, y = MLP(LN(z')) + z', each branch through "
-     "dropout_apply (places p_attn, p_in, p_mlp). The one function serves all tokens "
-     "and the first alone: z_prime, x2 and y have the wanted rows.",
-     "Norm z into x1, attention into z_prime, dropout (p_attn), add wanted_rows(z, "
-     "wanted); norm into x2, MLP (p_in) into y, dropout (p_mlp), add z_prime.",
+     "dropout_apply (places p_attn, p_in, p_mlp).",
+     "Norm z into x1, attention into z_prime, dropout (p_attn), add z; norm "
+     "into x2, MLP (p_in) into y, dropout (p_mlp), add z_prime.",
      "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward_grade},
     {"4.5", "encoder_block_backward, pre-norm",
      "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
      "residual lets it through unchanged, and adds what comes back through its branch.",
-     "Copy dw into dxw, take it back through the branch, add it to dw: twice. In "
-     "attention's half the first token's gradient reaches all: attention reads dxw and "
-     "writes dx, norm1 works on dx, the last line is tensor_add(dz, dx).",
+     "Copy dz into dx, take it back through the branch, add it to dz: twice.",
      "the lesson, \"The backward pass\"; notes/04, 4", block_backward_grade},
     {"4.6", "dropout_apply",
      "dropout.c: keep an element where bits[index % 4] 2^-32 >= rate, and divide it by "

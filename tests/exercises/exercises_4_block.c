@@ -236,23 +236,10 @@ static void forward_case(double rate) {
     expect_kept(&b);
 }
 
-/* The first token's rows of y (B, n, D). */
-static double *first_rows(const double *y) {
-    double *rows = doubles(B * D);
-    for (int i = 0; i < B * D; i++) {
-        rows[i] = y[i / D * TOKENS * D + i % D];
-    }
-    return rows;
-}
-
 void block_forward_grade(void) {
     needs("4.2");
     forward_case(0);
     forward_case(0.4);
-    Bench b = make_bench(0);
-    case_is("the class token alone (encoder_block_forward_first)");
-    Tensor y = encoder_block_forward_first(&b.block, b.z, &b.a, &b.dropout);
-    expect("y", y, first_rows(whole(&b, BEFORE, BEFORE)), TOLERANCE);
 }
 
 /* ---- 4.5: backward --------------------------------------------------------------- */
@@ -287,11 +274,11 @@ static const char *const slip_names[SLIPS] = {
     "the gradient without the way around attention: z' = ... + z has two terms",
     "the gradient without the way around the MLP: y = ... + z' has two terms",
     "dy, passed through unchanged",
-    "the gradient without what came back through the MLP: tensor_add(dw, dxw) is "
+    "the gradient without what came back through the MLP: its tensor_add(dz, dx) is "
     "missing",
-    "the gradient without what came back through attention: tensor_add(dz, dx) is "
+    "the gradient without what came back through attention: its tensor_add(dz, dx) is "
     "missing",
-    "attention's half without a fresh copy: dxw = dw once more, after the MLP's half",
+    "attention's half without a fresh copy: dx = dz once more, after the MLP's half",
     "a backward pass without its dropouts: each branch begins with dropout_apply",
     "a backward pass without the MLP's dropout (place p_mlp)",
     "a backward pass without attention's dropout (place p_attn)",
@@ -400,33 +387,10 @@ static void backward_case(double rate) {
     }
 }
 
-/* The last block of a model: the loss reads row 0 of each image, and only that is
- * computed; its gradient reaches all rows, through attention. */
-static void first_token_backward(void) {
-    Bench b = make_bench(0);
-    double *only_first = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        b.C[i] = i % (TOKENS * D) < D ? b.C[i] : 0;
-        b.dz.data[i] = (real)b.C[i];
-    }
-    case_is("the class token alone (encoder_block_backward_first)");
-    encoder_block_forward_first(&b.block, b.z, &b.a, &b.dropout);
-    encoder_block_backward_first(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
-    const double *right = gradient(block_loss, &b, b.z_naive, COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        only_first[i] = i % (TOKENS * D) < D ? right[i] : 0;
-    }
-    expect("dz", b.dz, right, GRADIENT_TOLERANCE);
-    mistake("the class token's gradient alone: attention's goes to every token, so the "
-            "last sum is tensor_add(dz, dx)",
-            only_first);
-}
-
 void block_backward_grade(void) {
     needs("4.2");
     needs("4.3");
     needs("4.4");
     backward_case(0);
     backward_case(0.4);
-    first_token_backward();
 }

@@ -325,7 +325,7 @@ typedef enum {
     ALL_READ_Z_0,
     ALL_ARE_THE_FIRST,
     NO_DROPOUT_OF_Z_0,
-    LAST_IS_WHOLE
+    ALL_KEEP_IN_THE_FIRST
 } Way;
 
 /* What vit_forward does, by the course's own layers: the logits, and what it keeps. */
@@ -342,10 +342,10 @@ static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
     }
     Tensor z = a->z_0;
     for (int l = 0; l < L; l++) {
-        z = (l == L - 1 && way != LAST_IS_WHOLE ? encoder_block_forward_first
-                                                : encoder_block_forward)(
-            &vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
-            way == ALL_READ_Z_0 ? a->z_0 : z, &a->blocks[l], dropout);
+        z = encoder_block_forward(&vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
+                                  way == ALL_READ_Z_0 ? a->z_0 : z,
+                                  &a->blocks[way == ALL_KEEP_IN_THE_FIRST ? 0 : l],
+                                  dropout);
     }
     for (int b = 0; b < B; b++) {
         tensor_copy(tensor_slice(a->cls, b), tensor_slice(tensor_slice(z, b), 0));
@@ -384,15 +384,14 @@ static void kept(Model *m, const Dropout *none) {
         cls[i] = (double)tensor_row(tensor_slice(m->z[L], i / width), 0)[i % width];
     }
     case_is("what is kept for backward");
-    hint("cls is z_L^0 as it is, y its norm; the last block is "
-         "encoder_block_forward_first, where only_first(c, l).");
+    hint("cls is z_L^0 as it is, y its norm; block l keeps what it needs in "
+         "a->blocks[l].");
     expect("a->cls", m->a.cls, cls, TOLERANCE);
     mistake_if("a->cls that isn't z_L^0: the norm goes from cls to y", true);
     expect("the gradients, of all weights in a row,", gradients_of(m, none, &m->a),
            gradients_by(m, none, RIGHT), TOLERANCE);
-    mistake("encoder_block_forward also for the last block, whose backward is that of "
-            "the class token alone",
-            gradients_by(m, none, LAST_IS_WHOLE));
+    mistake("one block's activations for all: block l keeps its own in a->blocks[l]",
+            gradients_by(m, none, ALL_KEEP_IN_THE_FIRST));
 }
 
 static void model(void) {

@@ -10,35 +10,32 @@ static Tensor part(const double *data, int image, int rows, int cols, int from, 
     return tensor_columns(tensor2((real *)at, rows, cols), from, d);
 }
 
-static Tensor weights(double *A, int image, int heads, int head, int q, int n) {
-    return tensor2(A + ((long)image * heads + head) * q * n, q, n);
+static Tensor weights(double *A, int image, int heads, int head, int n) {
+    return tensor2(A + ((long)image * heads + head) * n * n, n, n);
 }
 
-void cpu_attention(int B, int heads, int n, int q, int d, const double *qkv, double *A,
+void cpu_attention(int B, int heads, int n, int d, const double *qkv, double *A,
                    double *O) {
     const int D = heads * d;
     for (int i = 0; i < B * heads; i++) {
         const int b = i / heads, h = i % heads;
-        Tensor Q = part(qkv, b, n, 3 * D, h * d, d);
-        Q.shape[0] = q;
-        attention_forward(Q, part(qkv, b, n, 3 * D, D + h * d, d),
+        attention_forward(part(qkv, b, n, 3 * D, h * d, d),
+                          part(qkv, b, n, 3 * D, D + h * d, d),
                           part(qkv, b, n, 3 * D, 2 * D + h * d, d), NULL,
-                          weights(A, b, heads, h, q, n), part(O, b, q, D, h * d, d));
+                          weights(A, b, heads, h, n), part(O, b, n, D, h * d, d));
     }
 }
 
-void cpu_attention_backward(int B, int heads, int n, int q, int d, const double *qkv,
+void cpu_attention_backward(int B, int heads, int n, int d, const double *qkv,
                             double *A, const double *dO, double *dS, double *dqkv) {
     const int D = heads * d;
     for (int i = 0; i < B * heads; i++) {
         const int b = i / heads, h = i % heads;
-        Tensor Q = part(qkv, b, n, 3 * D, h * d, d),
-               dQ = part(dqkv, b, n, 3 * D, h * d, d);
-        Q.shape[0] = dQ.shape[0] = q;
         attention_backward(
-            Q, part(qkv, b, n, 3 * D, D + h * d, d),
-            part(qkv, b, n, 3 * D, 2 * D + h * d, d), weights(A, b, heads, h, q, n),
-            part(dO, b, q, D, h * d, d), dQ, part(dqkv, b, n, 3 * D, D + h * d, d),
-            part(dqkv, b, n, 3 * D, 2 * D + h * d, d), tensor2(dS, q, n));
+            part(qkv, b, n, 3 * D, h * d, d), part(qkv, b, n, 3 * D, D + h * d, d),
+            part(qkv, b, n, 3 * D, 2 * D + h * d, d), weights(A, b, heads, h, n),
+            part(dO, b, n, D, h * d, d), part(dqkv, b, n, 3 * D, h * d, d),
+            part(dqkv, b, n, 3 * D, D + h * d, d),
+            part(dqkv, b, n, 3 * D, 2 * D + h * d, d), tensor2(dS, n, n));
     }
 }
