@@ -69,7 +69,11 @@ enum { MC = 10 * MR, KC = 256, NC = 512 };
 /* Inlined with constant arguments, a loop of MR steps becomes MR instructions. */
 #define INLINE static inline __attribute__((always_inline))
 #define CALLED __attribute__((noinline)) /* or it would be in the way of registers */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* Where element (i, k) of an operand is: data[i * row + k * col]. */
 typedef struct {
