@@ -1,7 +1,7 @@
 /*
  * matmul_plain.h: matrix products as they are written on paper, in the three layouts of
  * matmul.h: n = as it is, t = transposed. Layers call matmul.h, which computes the same
- * some hundred times faster; a test holds the two equal.
+ * many times faster; a test holds the two equal.
  *
  *   A, B        matrices; may be views of some columns of wider tensors
  *   C (m, n)    out; must not alias A or B; may be a view too
