@@ -87,7 +87,7 @@ layers_of = $(filter-out $(call not_layers_of,$(1)),$(wildcard $(call dir_of,$(1
 upto = $(wordlist 1,$(1),1 2 3 4 5 6)
 # Calls of layers that a chapter's --dump looks into (demo_dump_*.c): the linker sends
 # them there first.
-SEEN_2 := softmax_forward softmax_backward
+SEEN_2 := softmax_fast_forward softmax_backward
 SEEN_4 := mlp_backward multi_head_attention_backward
 seen = $(addprefix -Wl$(comma)--wrap=,$(SEEN_$(1)))
 # What a chapter's program takes from its layers in double.

@@ -1,22 +1,24 @@
 /*
- * matmul.c: a matrix product close to what the machine can do, on one page.
+ * matmul.c: the products of matmul_plain.c, close to what the machine can do.
  *
  * Three ideas, each needed because of one fact about the machine:
  *
- * 1. Registers. A core can start two fused multiply-adds on whole vectors in
- *    each cycle, but can load only two vectors in it. So every number loaded must
- *    be used many times: the micro-kernel holds an MR x NR tile of C in
- *    registers, and for each k loads one row of B (NR numbers) and one column of
- *    A (MR numbers), MR + NR loads for MR * NR multiply-adds.
+ * 1. Registers. A core can start two multiply-adds of whole vectors in each cycle, but
+ *    can load only two vectors in it. So every element loaded must be used many times:
+ *    the micro-kernel holds an MR x NR tile of C in registers, MR rows of 2 vectors.
+ *    For each k it loads 2 vectors of B and MR elements of A, for 2 MR multiply-adds
+ *    of vectors. With MR = 12 that is 24 for 14 loads. And the 24 sums don't wait for
+ *    each other, as one sum after another would (some 4 cycles each).
  *
- * 2. Packing. The micro-kernel runs at full speed if it reads B's numbers one
- *    after the other. So B is copied into panels of NR columns, (k, NR) each,
- *    whatever its layout; one micro-kernel then serves all three layouts. Of A
- *    it needs single numbers, which may lie anywhere: A is copied, into panels of
- *    MR rows, only if each panel is read so often that it pays.
+ * 2. Packing. The micro-kernel runs at full speed if it reads B's elements one after
+ *    the other. So B is copied into panels of NR columns, (k, NR) each, whatever its
+ *    layout; one micro-kernel then serves all three layouts. Of A it needs single
+ *    elements, which may be anywhere: A is copied, into panels of MR rows, only if
+ *    each panel is read so often that it pays.
  *
- * 3. Blocks. Panels are used again and again, so they must stay in the cache:
- *    a KC x NC block of B, an MC x KC block of A, one KC x NR panel in L1.
+ * 3. Blocks. Panels are used again and again, so they must stay in the cache: a KC x NR
+ *    panel of B in the first one, an MC x KC block of A and a KC x NC block of B in the
+ *    second. An element of C comes and goes once for KC multiply-adds.
  *
  * The scheme is Goto and van de Geijn's ("Anatomy of High-Performance Matrix
  * Multiplication", ACM TOMS 2008), as refined by BLIS. The ladder of chapter 1
@@ -27,7 +29,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -59,17 +60,23 @@
 #endif
 #define NR (2 * LANES)
 
-/* A vector, and one that may lie anywhere in memory. */
+/* gcc's and clang's vectors: + and * work on all lanes at once. A loose one may be
+ * anywhere in memory. */
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef real loose_vector
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 enum { MC = 10 * MR, KC = 256, NC = 512 };
 
-/* Inlined with constant arguments, a loop of MR steps becomes MR instructions. */
+/* Inlined with constant arguments, a loop of MR steps becomes MR instructions: only then
+ * can an array of vectors be registers. Each compiler has its own word for that. */
 #define INLINE static inline __attribute__((always_inline))
 #define CALLED __attribute__((noinline)) /* or it would be in the way of registers */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* Where element (i, k) of an operand is: data[i * row + k * col]. */
 typedef struct {
@@ -87,17 +94,17 @@ INLINE int smaller(int a, int b) {
 
 /* ---- the micro-kernel -------------------------------------------------- */
 
-/* A tile of C: `rows` <= MR rows of `cols` <= NR numbers. */
+/* A tile of C: `rows` <= MR rows of `cols` <= NR elements. */
 typedef struct {
     int rows, cols;
     real *c;
     long ldc;
     bool add;          /* C += instead of C = */
-    const real *start; /* what each row's sums begin with (NR numbers), or NULL: 0 */
+    const real *start; /* what each row's sums begin with (NR of them), or NULL: 0 */
 } Tile;
 
-/* One row of the tile's last column of vectors, of which `count` < LANES numbers are
- * wanted: in pieces of 8, 4, 2 and 1, so that every copy's length is known. */
+/* One row of the tile's last column of vectors, of which `count` < LANES elements
+ * are wanted: in pieces of 8, 4, 2 and 1, so that every copy's length is known. */
 static CALLED void store_part(real *c, vector v, int count, bool add) {
     const real *from = (const real *)&v;
     UNROLL
@@ -168,7 +175,7 @@ INLINE void multiply_tile(int rows, int vectors, int kc, Operand A, const real *
     }
 }
 
-/* The same for A where it lies (a whole panel of MR rows, one of the strides 1), or
+/* The same for A where it is (a whole panel of MR rows, one of the strides 1), or
  * packed; for a packed one with fewer rows, a tile of a third or two thirds. */
 INLINE void multiply_panels(int vectors, int kc, Operand A, const real *b,
                             const Tile *tile) {
@@ -198,8 +205,8 @@ static CALLED void micro_kernel(int kc, Operand A, const real *b, const Tile *ti
 
 /* ---- packing ----------------------------------------------------------- */
 
-/* Two vectors' numbers in turn: a0 b0 a1 b1 ...; LOW of the first halves, HIGH of
- * the second. The numbers count through a and on through b. */
+/* Two vectors' elements in turn: a0 b0 a1 b1 ...; LOW of the first halves, HIGH of
+ * the second. The indices count through a and on through b. */
 #if LANES == 16
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -225,9 +232,9 @@ typedef int index_vector __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 
 /*
- * transpose: LANES vectors of LANES numbers, in registers. Number (i, j) has a place
- * of 2 log2(LANES) binary digits, first i's, then j's. Interleaving row i with row
- * i + LANES/2 moves all digits one place to the left and the first to the end. After
+ * transpose: LANES vectors of LANES elements, in registers. The index of element
+ * (i, j) has 2 log2(LANES) binary digits, first i's, then j's. Interleaving row i with
+ * row i + LANES/2 moves all digits one to the left and the first to the end. After
  * log2(LANES) rounds, i and j have changed places.
  */
 INLINE void transpose(vector x[LANES]) {
@@ -321,18 +328,18 @@ typedef struct {
     const real *bias; /* (n), for every row of C; or NULL */
 } Product;
 
-/* Each panel of A is read once for every panel of B. To copy a number takes about
- * as long as to use it in a tile; from this many panels on it is worth it. */
+/* Each panel of A is read once for every panel of B. To copy an element takes
+ * about as long as to use it in a tile; from this many panels on it is worth it. */
 enum { PANELS_WORTH_PACKING_A = 8 };
 
-/* The packed blocks of a product, some 650 KB. Each ends with LANES numbers more, for
- * a strip may write beyond it. */
+/* The packed blocks of a product, some 650 KB. Each ends with LANES elements more,
+ * for a strip may write beyond it. */
 typedef struct {
     _Alignas(64) real a[MC * KC + LANES];
     _Alignas(64) real b[KC * NC + LANES];
 } Blocks;
 
-/* The panels of rows i0.. of A, at k0: packed, or where they lie. */
+/* The panels of rows i0.. of A, at k0: packed, or where they are. */
 static void take_panels(const Product *p, int i0, int mc, int k0, int kc, real *block,
                         Operand *panels) {
     const bool worth_it = p->n > PANELS_WORTH_PACKING_A * NR;
@@ -397,7 +404,12 @@ static void multiply(const Product *p) {
 /* ---- threads ----------------------------------------------------------- */
 
 #ifdef _OPENMP
-/* Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. */
+/*
+ * Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. No
+ * two bands overlap: nothing waits but the end. T threads are less than T times as fast:
+ * each packs the whole other operand by itself, and they share memory's bandwidth. Bands
+ * are whole tiles, so that no thread but the last has an edge.
+ */
 static Product band(Product p, int t, int threads) {
     const bool by_rows = p.m >= p.n;
     const int length = by_rows ? p.m : p.n, unit = by_rows ? MR : NR;
@@ -426,8 +438,7 @@ static void multiply_on_threads(Product p) {
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++) {
             const Product mine = band(p, t, threads);
-            if (mine.m > 0 &&
-                mine.n > 0) { /* more threads than bands: some have none */
+            if (mine.m > 0 && mine.n > 0) { /* with few tiles, some have none */
                 multiply(&mine);
             }
         }
@@ -476,7 +487,7 @@ static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
                 tensor_cols(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
                 "A (m,k), B (n,k), C (m,n)", "");
     if (bias) {
-        tensor_expect(*bias, "bias", name, "It has one number for each column of C.", 1,
+        tensor_expect(*bias, "bias", name, "It has one element for each column of C.", 1,
                       &n);
     }
     multiply_on_threads((Product){m, n, k, as_is(A), as_is(B), C.data, C.ld, add,
@@ -520,9 +531,6 @@ void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C) {
     nt(__func__, A, B, C, false, &bias);
 }
 
-const char *matmul_describe(void) {
-    static char text[80];
-    snprintf(text, sizeof text, "tiles of %d x %d, %d " REAL_NAME "s a vector", MR, NR,
-             LANES);
-    return text;
+MatmulSizes matmul_sizes(void) {
+    return (MatmulSizes){MR, NR / LANES, LANES, KC, NC};
 }

@@ -21,9 +21,9 @@
 #include "tensor.h"
 
 /*
- * A result differs from three plain loops' by rounding alone: multiply and add are
- * rounded once instead of twice, and of k > 256 numbers every 256 are summed apart.
- * The largest difference (tested), as a part of sum_k |a_ik b_kj|:
+ * A result differs from that of the three loops (matmul_plain.h) by rounding alone: multiply and add are
+ * rounded once instead of twice, and where k > 256 every 256 products have a sum of
+ * their own. The largest difference (tested), as a part of sum_k |a_ik b_kj|:
  */
 #ifdef REAL_IS_DOUBLE
 #define MATMUL_DIFFERENCE 2e-15
@@ -45,7 +45,15 @@ void matmul_tn_add(Tensor A, Tensor B, Tensor C);
  */
 void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C);
 
-/* matmul_describe: the micro-kernel in words, e.g. "12 x 32, 16 floats a vector". */
-const char *matmul_describe(void);
+/*
+ * matmul_sizes: what the product is cut into on this machine. A tile of C in registers
+ * is tile_rows x (tile_vectors * lanes), a block of B in the cache block_k x block_n.
+ */
+typedef struct {
+    int tile_rows, tile_vectors, lanes;
+    int block_k, block_n;
+} MatmulSizes;
+
+MatmulSizes matmul_sizes(void);
 
 #endif

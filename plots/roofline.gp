@@ -32,8 +32,8 @@ set grid lt 1 lc rgb "#d0d0d0"
 set key top left Left reverse
 
 # Numbers beside the points: of two on one spot, one goes to the left.
-to_left(number, count) = number eq "4" || number eq "6" || (number eq "7" && count == 1)
-beside(left, number, count, y) = to_left(number, count) == left ? y : NaN
+to_left(number) = number eq "4" || number eq "6"
+beside(left, number, y) = to_left(number) == left ? y : NaN
 # And what they mean, as a list in the empty corner.
 list_y(row) = 9 / 1.53**row
 name(number, what, count) = sprintf("%s  %s%s", number, what, \
@@ -51,9 +51,9 @@ plot lower(ALL_PEAK_max, ALL_NEAR_max*x) with lines lw 2 dt 2 lc rgb "#808080" \
          lc rgb "#000000" title "a rung on 1 thread", \
      ARG1 index 0 using 1:($3 > 1 ? $2 : NaN) with points pt 4 ps 1.5 lw 2 \
          lc rgb "#606060" title (last > 0 ? sprintf("on %d threads", threads) : ""), \
-     ARG1 index 0 using 1:(beside(1, strcol(4), $3, $2)):4 with labels right \
+     ARG1 index 0 using 1:(beside(1, strcol(4), $2)):4 with labels right \
          offset -0.9,-0.3 notitle, \
-     ARG1 index 0 using 1:(beside(0, strcol(4), $3, $2)):4 with labels left \
+     ARG1 index 0 using 1:(beside(0, strcol(4), $2)):4 with labels left \
          offset 0.9,-0.3 notitle, \
      ARG1 index 0 using (8):(list_y($0)):(name(strcol(4), strcol(5), $3)) \
          with labels left notitle

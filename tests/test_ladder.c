@@ -1,32 +1,28 @@
 /*
- * test_ladder.c: every rung against a triple loop, at sizes around every block and
- * tile (chapters/01_tensor_ops/ladder.h); and what machine_speed.h measures is no
- * nonsense.
+ * test_ladder.c: the rungs below matmul_nn (test_matmul.c) against a triple loop, at
+ * sizes around every block (common/matmul_plain.h, chapters/01_tensor_ops/ladder.h);
+ * and what machine_speed.h measures is no nonsense.
  */
 #include "ladder.h"
 
 #include <math.h>
 #include <stdio.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "check_helpers.h"
 #include "machine_speed.h"
+#include "matmul_plain.h"
 #include "suites.h"
 
-enum { RUNGS = 6 };
+enum { RUNGS = 4 };
 
 static const struct {
     const char *name;
     LadderRung *product;
 } rungs[RUNGS] = {
-    {"ladder_by_definition", ladder_by_definition},
+    {"matmul_plain_nn", matmul_plain_nn},
     {"ladder_loop_order", ladder_loop_order},
     {"ladder_blocked", ladder_blocked},
     {"ladder_packed", ladder_packed},
-    {"ladder_micro_kernel", ladder_micro_kernel},
-    {"ladder_threads", ladder_threads},
 };
 
 /* ---- one product on every rung ------------------------------------------- */
@@ -107,51 +103,21 @@ START_TEST(every_rung_agrees_at_prime_sizes) {
 }
 END_TEST
 
-START_TEST(every_rung_agrees_at_sizes_around_the_tile) {
-    const LadderSizes s = ladder_sizes();
-    const int MR = s.tile_rows, NR = s.tile_vectors * s.lanes;
-    const int ms[] = {MR - 1, MR, MR + 1, 2 * MR + 3};
-    const int ns[] = {s.lanes - 1, s.lanes + 1, NR - 1, NR, NR + 1, 2 * NR + 3};
-    for (int i = 0; i < 4; i++) {
-        for (int j = 0; j < 6; j++) {
-            assert_every_rung(ms[i], ns[j], 9);
-        }
-    }
-}
-END_TEST
-
-/* One beyond each block, in k and in n, and one short of it. */
-static void assert_around(LadderBlock block) {
+START_TEST(every_rung_agrees_at_sizes_around_and_beyond_the_block) {
+    const LadderBlock block = ladder_block();
     for (int more = -1; more <= 1; more++) {
         assert_every_rung(5, 7, block.k + more);
         assert_every_rung(5, block.n + more, 7);
     }
     assert_every_rung(3, 2 * block.n + 5, 2 * block.k + 3);
 }
-
-START_TEST(every_rung_agrees_at_sizes_around_and_beyond_the_blocks) {
-    const LadderSizes s = ladder_sizes();
-    assert_around(s.cache);
-    assert_around(s.packed);
-}
-END_TEST
-
-START_TEST(every_rung_agrees_when_m_crosses_its_block) {
-    const int MC = 10 * ladder_sizes().tile_rows;
-    for (int more = -1; more <= 1; more++) {
-        assert_every_rung(MC + more, 6, 11);
-    }
-    assert_every_rung(2 * MC + 5, 3, ladder_sizes().packed.k + 2);
-}
 END_TEST
 
 START_TEST(every_rung_agrees_on_views_and_touches_nothing_beside_them) {
-    const LadderSizes s = ladder_sizes();
-    const int sizes[][3] = {{1, 1, 1},
-                            {s.tile_rows, s.tile_vectors * s.lanes, 5},
-                            {2 * s.tile_rows + 1, s.lanes + 1, s.cache.k + 1},
-                            {s.tile_rows - 1, s.cache.n + 3, s.packed.k + 5}};
-    for (int i = 0; i < 4; i++) {
+    const LadderBlock block = ladder_block();
+    const int sizes[][3] = {
+        {1, 1, 1}, {25, 17, block.k + 1}, {11, block.n + 3, 2 * block.k + 5}};
+    for (int i = 0; i < 3; i++) {
         const Case c = make_case(sizes[i][0], sizes[i][1], sizes[i][2]);
         Tensor A = wide_view(c.A), B = wide_view(c.B);
         tensor_copy(A, c.A);
@@ -173,23 +139,6 @@ START_TEST(what_c_held_before_does_not_matter) {
         rungs[r].product(c.A, c.B, C);
         rungs[r].product(c.A, c.B, C);
         assert_close_to_naive(C, c.product, TOLERANCE, rungs[r].name);
-    }
-}
-END_TEST
-
-/* ---- threads ------------------------------------------------------------- */
-
-START_TEST(the_rung_with_threads_has_the_same_bits_on_any_number_of_them) {
-    const Case c = make_case(131, 67, 300);
-    Tensor alone = unset_tensor(SHAPE(131, 67));
-    ladder_micro_kernel(c.A, c.B, alone);
-    for (int threads = 1; threads <= 17; threads += 4) {
-#ifdef _OPENMP
-        omp_set_num_threads(threads);
-#endif
-        Tensor C = unset_tensor(SHAPE(131, 67));
-        ladder_threads(c.A, c.B, C);
-        assert_same_bits(C, alone);
     }
 }
 END_TEST
@@ -226,14 +175,9 @@ Suite *ladder_suite(void) {
     TCase *naive = add_case(suite, "against the triple loop");
     tcase_add_test(naive, every_rung_agrees_when_sizes_are_one);
     tcase_add_test(naive, every_rung_agrees_at_prime_sizes);
-    tcase_add_test(naive, every_rung_agrees_at_sizes_around_the_tile);
-    tcase_add_test(naive, every_rung_agrees_at_sizes_around_and_beyond_the_blocks);
-    tcase_add_test(naive, every_rung_agrees_when_m_crosses_its_block);
+    tcase_add_test(naive, every_rung_agrees_at_sizes_around_and_beyond_the_block);
     tcase_add_test(naive, every_rung_agrees_on_views_and_touches_nothing_beside_them);
     tcase_add_test(naive, what_c_held_before_does_not_matter);
-    TCase *threads = add_case(suite, "threads");
-    tcase_add_test(threads,
-                   the_rung_with_threads_has_the_same_bits_on_any_number_of_them);
     TCase *speed = add_case(suite, "the machine's speed");
     tcase_add_test(speed, the_machine_has_a_peak_and_a_bandwidth);
     tcase_add_test(speed, a_product_is_timed_and_computed);

@@ -12,6 +12,7 @@
 #endif
 
 #include "check_helpers.h"
+#include "matmul_plain.h"
 #include "suites.h"
 
 #define TAG "[matmul]"
@@ -98,19 +99,14 @@ static void assert_all_forms(int m, int n, int k) {
     }
 }
 
-/* The micro-kernel's tile, as matmul_describe() tells it. */
+/* The micro-kernel's tile. */
 typedef struct {
     int MR, NR, lanes;
 } Tile;
 
 static Tile tile(void) {
-    Tile t = {0};
-    char unit[16];
-    int read = sscanf(matmul_describe(), "tiles of %d x %d, %d %15s a vector", &t.MR,
-                      &t.NR, &t.lanes, unit);
-    ck_assert_int_eq(read, 4);
-    ck_assert_str_eq(unit, REAL_NAME "s");
-    return t;
+    const MatmulSizes s = matmul_sizes();
+    return (Tile){s.tile_rows, s.tile_vectors * s.lanes, s.lanes};
 }
 
 /* The cache blocks of matmul.c; the sizes below go beyond them. */
@@ -397,39 +393,57 @@ START_TEST(a_bias_of_another_length_stops) {
 }
 END_TEST
 
-/* ---- against the plain path ------------------------------------------------ */
+/* ---- against the three loops ----------------------------------------------- */
 
-/* The three loops, in real: what a product would be without any of the speed. */
-static double plain(const Case *c, int i, int j, double *size) {
-    real sum = 0;
-    *size = 0;
-    for (int l = 0; l < tensor_cols(c->A); l++) {
-        const real product = tensor_row(c->A, i)[l] * tensor_row(c->B, l)[j];
-        sum += product;
-        *size += fabs((double)product);
+static Tensor absolute(Tensor T) {
+    Tensor size = copy_of(T);
+    for (long i = 0; i < tensor_count(T); i++) {
+        size.data[i] = T.data[i] < 0 ? -T.data[i] : T.data[i];
     }
-    return (double)sum;
+    return size;
 }
 
-START_TEST(the_difference_from_three_plain_loops_is_as_stated) {
+/* The largest difference of the two forms, as a part of sum_k |a_ik b_kj|. */
+static double assert_equal_forms(const Case *c, const Form *fast, Matmul *plain) {
+    Tensor A = fast->transpose_A ? transpose_of(c->A) : c->A;
+    Tensor B = fast->transpose_B ? transpose_of(c->B) : c->B;
+    Tensor C = unset_tensor(c->before), P = unset_tensor(C), size = unset_tensor(C);
+    double worst = 0;
+    fast->multiply(A, B, C);
+    plain(A, B, P);
+    plain(absolute(A), absolute(B), size);
+    for (long i = 0; i < tensor_count(C); i++) {
+        double difference = fabs((double)C.data[i] - (double)P.data[i]);
+        difference /= (double)size.data[i];
+        ck_assert_msg(difference <= MATMUL_DIFFERENCE, "%s, k = %d: C[%ld] off by %.2e",
+                      fast->name, tensor_cols(c->A), i, difference);
+        worst = fmax(worst, difference);
+    }
+    return worst;
+}
+
+START_TEST(every_layout_differs_from_three_plain_loops_as_stated) {
     const int sizes[][3] = {{50, 50, 16}, {400, 192, 64}, {100, 64, 1024}, {12, 32, 1}};
+    Matmul *const plain[3] = {matmul_plain_nn, matmul_plain_nt, matmul_plain_tn};
     double worst = 0;
     for (int s = 0; s < 4; s++) {
-        Case c = make_case(sizes[s][0], sizes[s][1], sizes[s][2]);
-        Tensor C = copy_of(c.before);
-        matmul_nn(c.A, c.B, C);
-        for (int i = 0; i < sizes[s][0]; i++) {
-            for (int j = 0; j < sizes[s][1]; j++) {
-                double size, want = plain(&c, i, j, &size);
-                double difference = fabs((double)tensor_row(C, i)[j] - want) / size;
-                ck_assert_msg(difference <= MATMUL_DIFFERENCE,
-                              "C[%d,%d], k = %d: off by %.2e", i, j, sizes[s][2],
-                              difference);
-                worst = fmax(worst, difference);
-            }
+        const Case c = make_case(sizes[s][0], sizes[s][1], sizes[s][2]);
+        for (int f = 0; f < 3; f++) {
+            worst = fmax(worst, assert_equal_forms(&c, &forms[f], plain[f]));
         }
     }
     ck_assert_msg(worst > MATMUL_DIFFERENCE / 10, "%.2e: the bound is idle", worst);
+}
+END_TEST
+
+START_TEST(plain_sizes_that_do_not_fit_stop) {
+    Tensor A = SHAPE(3, 4), C = SHAPE(3, 2);
+    assert_stops("matmul_plain_nn: B is (5,2), want (4,2)",
+                 matmul_plain_nn(A, SHAPE(5, 2), C));
+    assert_stops("matmul_plain_nt: B is (2,5), want (2,4)",
+                 matmul_plain_nt(A, SHAPE(2, 5), C));
+    assert_stops("matmul_plain_tn: C is (3,2), want (4,2)",
+                 matmul_plain_tn(A, SHAPE(3, 2), C));
 }
 END_TEST
 
@@ -440,6 +454,7 @@ Suite *matmul_suite(void) {
     tcase_add_test(errors, a_transpose_that_would_fit_is_asked_for);
     tcase_add_test(errors, a_result_of_another_shape_stops);
     tcase_add_test(errors, a_bias_of_another_length_stops);
+    tcase_add_test(errors, plain_sizes_that_do_not_fit_stop);
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, a_small_product_by_hand);
     tcase_add_test(values, the_identity_changes_nothing);
@@ -453,7 +468,7 @@ Suite *matmul_suite(void) {
     tcase_add_test(naive,
                    views_of_wider_tensors_work_and_nothing_beside_them_is_touched);
     tcase_add_test(naive, the_bias_is_added_to_every_row_once);
-    tcase_add_test(naive, the_difference_from_three_plain_loops_is_as_stated);
+    tcase_add_test(naive, every_layout_differs_from_three_plain_loops_as_stated);
     TCase *properties = add_case(suite, "properties");
     tcase_add_test(properties, a_nan_stays_in_its_row_and_its_column);
     tcase_add_test(properties, the_same_product_twice_has_the_same_bits);

@@ -1,10 +1,12 @@
-/* test_softmax.c: forward and backward (common/softmax.h). */
+/* test_softmax.c: forward and backward (common/softmax.h), and forward's fast form
+ * (common/softmax_fast.h). */
 #include "softmax.h"
 
 #include <math.h>
 
 #include "check_helpers.h"
 #include "naive_layers.h"
+#include "softmax_fast.h"
 #include "suites.h"
 
 #define TAG "[softmax]"
@@ -193,6 +195,68 @@ START_TEST(the_gradient_of_scores_sums_to_zero_in_each_row) {
 }
 END_TEST
 
+/* ---- the fast form ------------------------------------------------------- */
+
+/* Both forms of softmax of S, in place of a copy in a wider tensor too. */
+static void assert_equal_forms(Tensor S) {
+    Tensor A = unset_tensor(S), fast = unset_tensor(S), view = wide_view(S);
+    softmax_forward(S, A);
+    softmax_fast_forward(S, fast);
+    assert_tensor_close(fast, A, TOLERANCE, TAG);
+    tensor_copy(view, S);
+    softmax_fast_forward(view, view);
+    assert_tensor_close(view, A, TOLERANCE, TAG);
+    ck_assert(canaries_live(view));
+    softmax_fast_forward(S, S);
+    assert_same_bits(S, fast);
+}
+
+START_TEST(the_fast_form_is_equal_at_every_length_and_beyond_its_groups) {
+    for (int cols = 1; cols <= 70; cols++) {
+        Tensor S = random_tensor('S', SHAPE(3, cols));
+        tensor_scale(S, 4);
+        assert_equal_forms(S);
+    }
+    const int sizes[][2] = {{1000, 10}, {100, 90}, {7, 3000}, {3, 5000}};
+    for (int s = 0; s < 4; s++) {
+        assert_equal_forms(random_tensor('S', SHAPE(sizes[s][0], sizes[s][1])));
+    }
+}
+END_TEST
+
+START_TEST(the_fast_form_finds_the_maximum_wherever_it_is) {
+    for (int j = 0; j < 21; j++) { /* two groups of eight, and a rest */
+        Tensor S = zero_tensor(SHAPE(2, 21)), A = unset_tensor(S);
+        tensor_row(S, 0)[j] = 2000;
+        softmax_fast_forward(S, A);
+        for (int i = 0; i < 21; i++) {
+            assert_number_close((double)tensor_row(A, 0)[i], i == j, TOLERANCE, TAG);
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_fast_form_hides_no_nan_and_allows_minus_infinity) {
+    for (int j = 0; j < 21; j++) {
+        Tensor S = zero_tensor(SHAPE(2, 21)), A = unset_tensor(S);
+        tensor_row(S, 0)[j] = (real)NAN;
+        softmax_fast_forward(S, A);
+        for (int i = 0; i < 21; i++) {
+            ck_assert(isnan(tensor_row(A, 0)[i]));
+            assert_number_close((double)tensor_row(A, 1)[i], 1.0 / 21, TOLERANCE, TAG);
+        }
+        tensor_row(S, 0)[j] = (real)-INFINITY;
+        assert_equal_forms(S);
+    }
+}
+END_TEST
+
+START_TEST(shapes_that_differ_stop_the_fast_form) {
+    assert_stops("softmax_fast_forward: A is (3,2), want (2,3)",
+                 softmax_fast_forward(SHAPE(2, 3), SHAPE(3, 2)));
+}
+END_TEST
+
 /* ---- gradients ----------------------------------------------------------- */
 
 #ifdef REAL_IS_DOUBLE
@@ -234,6 +298,7 @@ Suite *softmax_suite(void) {
     Suite *suite = suite_create("softmax");
     TCase *errors = add_case(suite, "shapes and errors");
     tcase_add_test(errors, shapes_that_differ_stop);
+    tcase_add_test(errors, shapes_that_differ_stop_the_fast_form);
     TCase *values = add_case(suite, "hand-computed values");
     tcase_add_test(values, one_two_three_by_hand);
     tcase_add_test(values, each_row_is_normalised_not_each_column);
@@ -251,6 +316,10 @@ Suite *softmax_suite(void) {
     tcase_add_test(properties, results_may_overwrite_inputs);
     tcase_add_test(properties, a_view_is_worked_on_alone);
     tcase_add_test(properties, the_gradient_of_scores_sums_to_zero_in_each_row);
+    TCase *fast = add_case(suite, "the fast form");
+    tcase_add_test(fast, the_fast_form_is_equal_at_every_length_and_beyond_its_groups);
+    tcase_add_test(fast, the_fast_form_finds_the_maximum_wherever_it_is);
+    tcase_add_test(fast, the_fast_form_hides_no_nan_and_allows_minus_infinity);
 #ifdef REAL_IS_DOUBLE
     TCase *gradients = add_case(suite, "gradients");
     tcase_add_test(gradients, every_element_passes_the_gradient_check);

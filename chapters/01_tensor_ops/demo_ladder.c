@@ -1,6 +1,6 @@
 /*
  * demo_ladder.c: ./chapter1 --ladder [N]. Each rung of ladder.h on (N, N) matrices,
- * beside what the machine can do at most; and the roofline, which explains them
+ * compared with what the machine can do at most; and the roofline, which explains them
  * (Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance
  * Model for Multicore Architectures", CACM 2009).
  *
@@ -14,6 +14,7 @@
 #include "ladder.h"
 #include "machine_speed.h"
 #include "matmul.h"
+#include "matmul_plain.h"
 #include "plot_file.h"
 #include "random.h"
 #include "report.h"
@@ -36,17 +37,15 @@ typedef struct {
     int below; /* the rung that its gain is measured from; -1: none */
 } Rung;
 
-enum { RUNGS = 8 };
+enum { RUNGS = 6 };
 
 static const Rung rungs[RUNGS] = {
-    {"1", "by_definition", "as on paper", ladder_by_definition, 0, -1},
+    {"1", "plain", "as on paper", matmul_plain_nn, 0, -1},
     {"2", "loop_order", "in memory's order", ladder_loop_order, 0, 0},
     {"3", "blocked", "stay in the cache", ladder_blocked, 0, 1},
-    {"4", "packed", "lie in one piece", ladder_packed, 0, 2},
-    {"5", "micro_kernel", "C in registers", ladder_micro_kernel, 0, 3},
-    {"6", "threads", "a band per thread", ladder_threads, 1, 4},
-    {"7", "matmul_nn", "common/matmul.c", matmul_nn, 0, 4},
-    {"7", "matmul_nn", "on all threads", matmul_nn, 1, 5},
+    {"4", "packed", "be in one piece", ladder_packed, 0, 2},
+    {"5", "matmul_nn", "C in registers", matmul_nn, 0, 3},
+    {"6", "matmul_nn", "on all threads", matmul_nn, 1, 4},
 };
 
 typedef struct {
@@ -83,7 +82,7 @@ static void print_threads(const Machine *m) {
     printf("\n");
 }
 
-/* Each thread reads `count` numbers of its own. */
+/* Each thread reads `count` elements of its own. */
 static void print_cache(const Machine *m, const real *data, long limit, long count,
                         const char *what) {
     double speed[2];
@@ -94,7 +93,7 @@ static void print_cache(const Machine *m, const real *data, long limit, long cou
     print_speeds(m, what, speed, "GB/s");
 }
 
-/* The threads together read `count` numbers. */
+/* The threads together read `count` elements. */
 static void read_together(const Machine *m, const real *data, long count,
                           double speed[2], const char *what) {
     for (int w = 0; w < m->ways; w++) {
@@ -103,7 +102,7 @@ static void read_together(const Machine *m, const real *data, long count,
     print_speeds(m, what, speed, "GB/s");
 }
 
-/* From the nearest to the farthest; `count` numbers lie at `data`. */
+/* From the nearest to the farthest; `count` elements are at `data`. */
 static void measure(Machine *m, real *data, long count, long matrices) {
     const long kib = 1024 / (long)sizeof(real);
     double triad[2], balance[2];
@@ -154,33 +153,33 @@ static bool measure_machine(Machine *m, int N) {
 
 /*
  * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n)
- * stays there while `rows` rows of A and C pass. So a number of B serves `rows`
- * multiply-adds, one of A serves block_n, and one of C comes and goes for block_k.
+ * stays there while `rows` rows of A and C pass. So an element of B serves
+ * `rows` multiply-adds, one of A serves block_n, one of C comes and goes for block_k.
  */
 static double intensity(double rows, double block_k, double block_n) {
-    const double numbers = 1 / rows + 1 / block_n + 2 / block_k;
-    return 2 / (numbers * sizeof(real));
+    const double elements = 1 / rows + 1 / block_n + 2 / block_k;
+    return 2 / (elements * sizeof(real));
 }
 
-static double intensity_of_block(double rows, LadderBlock block, int N) {
-    return intensity(rows, fmin(block.k, N), fmin(block.n, N));
+static double intensity_of_block(double rows, int block_k, int block_n, int N) {
+    return intensity(rows, fmin(block_k, N), fmin(block_n, N));
 }
 
 /* Multiply-adds of vectors for each load, when a tile of C is in registers. */
-static double in_registers(LadderSizes s) {
+static double in_registers(MatmulSizes s) {
     return (double)s.tile_rows * s.tile_vectors / (s.tile_rows + s.tile_vectors);
 }
 
 static void count_accesses(Climb *c) {
-    const LadderSizes s = ladder_sizes();
+    const LadderBlock b = ladder_block();
+    const MatmulSizes s = matmul_sizes();
     const double line_bytes = 64; /* one for each step down a column of B */
     const double band = (double)c->N / c->machine.threads[1], tile = in_registers(s);
     const double whole = intensity(1, c->N, c->N);
-    const double block = intensity_of_block(c->N, s.cache, c->N);
-    const double tiles = intensity_of_block(c->N, s.packed, c->N);
-    const double bands = intensity_of_block(band, s.packed, c->N);
-    const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block,
-                                    tiles,          bands, tiles, bands};
+    const double block = intensity_of_block(c->N, b.k, b.n, c->N);
+    const double tiles = intensity_of_block(c->N, s.block_k, s.block_n, c->N);
+    const double bands = intensity_of_block(band, s.block_k, s.block_n, c->N);
+    const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block, tiles, bands};
     const double in_core[RUNGS] = {1.0 / 2, 1.0 / 3, 1.0 / 3, 1.0 / 3, tile, tile};
     for (int i = 0; i < RUNGS; i++) {
         c->results[i].intensity = per_byte[i];
@@ -238,7 +237,7 @@ static void climb(Climb *c, Tensor M[4]) {
 
 static void explain_table(const Climb *c) {
     printf(
-        "\nThe gain is over the rung before; 7's over 5, and on all threads over 6.\n"
+        "\nThe gain is over the rung before.\n"
         "The peak is that of as many threads.\n");
     if (c->first_rows < c->N) {
         printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
@@ -304,7 +303,8 @@ static void print_roofline(const Climb *c) {
 }
 
 static void print_reading(void) {
-    const LadderSizes s = ladder_sizes();
+    const LadderBlock b = ladder_block();
+    const MatmulSizes s = matmul_sizes();
     printf(
         "\n1     2 flops for a line of 64 bytes, the worst case: no line of B's\n"
         "      column stays until the next column needs it. Besides, each sum waits\n"
@@ -316,10 +316,10 @@ static void print_reading(void) {
         "      stores.\n"
         "5     a tile of C, %d x %d, stays in registers: %.1f multiply-adds for a\n"
         "      load. Only the peak is left as a limit.\n"
-        "6, 7  the same on all threads, and matmul_nn, counted like 5 and 6.\n"
+        "6     the same on all threads, a band of C for each.\n"
         "\nWhere A, B and C are so small that a core's own cache holds them, nothing\n"
         "comes from beyond: the true flop/byte is higher than counted.\n",
-        s.cache.k, s.cache.n, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
+        b.k, b.n, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
 }
 
 static void write_plot_data(const Climb *c) {

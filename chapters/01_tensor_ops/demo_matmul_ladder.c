@@ -1,5 +1,5 @@
 /*
- * demo_matmul_ladder.c: three rungs of ladder.h, in short. The same 2 m n k operations,
+ * demo_matmul_ladder.c: three rungs of the ladder, in short. The same 2 m n k operations,
  * in another order, are many times faster. demo_ladder.c shows every rung.
  */
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "ladder.h"
 #include "machine_speed.h"
 #include "matmul.h"
+#include "matmul_plain.h"
 #include "random.h"
 #include "report.h"
 #include "tensor_ops_demos.h"
@@ -29,7 +30,7 @@ static void print_rung(const char *name, double ms) {
 /* A B on each rung: M[0] M[1] into M[2], M[3] and M[4]. */
 static void climb(Tensor M[5]) {
     print_rung("for i, for j, for k: the definition",
-               fastest_ms(ladder_by_definition, M[0], M[1], M[2]));
+               fastest_ms(matmul_plain_nn, M[0], M[1], M[2]));
     print_rung("for i, for k, for j: in memory's order",
                fastest_ms(ladder_loop_order, M[0], M[1], M[3]));
     const int threads = threads_limit(1);
@@ -52,6 +53,7 @@ void matmul_ladder_demo(void) {
         report_check(false, "%s", error.text);
         return;
     }
+    const MatmulSizes s = matmul_sizes();
     Tensor M[5];
     for (int t = 0; t < 5; t++) {
         M[t] = tensor2(block + t * count, N, N);
@@ -64,8 +66,8 @@ void matmul_ladder_demo(void) {
            N, N, N, N, (double)N * N * N / 1e6);
     climb(M);
     printf("\nHow matmul_nn does it: common/matmul.c, one page. On this machine:\n"
-           "%s.\n\n",
-           matmul_describe());
+           "tiles of %d x %d, %d " REAL_NAME "s a vector.\n\n",
+           s.tile_rows, s.tile_vectors * s.lanes, s.lanes);
     /* Sums of N products of about 1: about sqrt(N) = 20 each, a few N roundings. */
     const double allowed = 1e-3;
     double second = tensor_max_abs_difference(M[3], M[2]);

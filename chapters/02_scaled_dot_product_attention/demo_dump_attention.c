@@ -21,10 +21,10 @@ static const char *of_case; /* "" or "causal." */
 /*
  * S and dA pass through the layer's memory for a moment: the softmax overwrites them.
  * So the layer's calls of the softmax are sent here, by the linker (the Makefile's
- * --wrap=softmax_forward), and from here to the function that they meant.
+ * --wrap=softmax_fast_forward), and from here to the function that they meant.
  */
-void softmax_forward_seen(Tensor S, Tensor A) __asm__("__wrap_softmax_forward");
-void softmax_forward_itself(Tensor S, Tensor A) __asm__("__real_softmax_forward");
+void softmax_forward_seen(Tensor S, Tensor A) __asm__("__wrap_softmax_fast_forward");
+void softmax_forward_itself(Tensor S, Tensor A) __asm__("__real_softmax_fast_forward");
 void softmax_backward_seen(Tensor A, Tensor dA,
                            Tensor dS) __asm__("__wrap_softmax_backward");
 void softmax_backward_itself(Tensor A, Tensor dA,

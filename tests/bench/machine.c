@@ -87,7 +87,9 @@ void machine_print(void) {
     printf("compiler  gcc %s\n", __VERSION__);
 #endif
     printf("flags     %s\n", BENCH_FLAGS);
-    printf("ours      %s%s\n", matmul_describe(),
+    const MatmulSizes s = matmul_sizes();
+    printf("ours      tiles of %d x %d, %d " REAL_NAME "s a vector%s\n", s.tile_rows,
+           s.tile_vectors * s.lanes, s.lanes,
 #ifdef _OPENMP
            ", OpenMP"
 #else

@@ -51,12 +51,12 @@ static double *softmax_of_columns(int rows, int cols, const double *S) {
 static double *softmax_mixed(int rows, int cols, const double *S) {
     double *shifted = doubles((long)rows * cols);
     for (int i = 0; i < rows; i++) {
-        double most = -(double)INFINITY;
+        double max = -(double)INFINITY;
         for (int j = 0; j < cols; j++) {
-            most = fmax(most, S[i * cols + j]);
+            max = fmax(max, S[i * cols + j]);
         }
         for (int j = 0; j < cols; j++) {
-            shifted[i * cols + j] = S[i * cols + j] - most;
+            shifted[i * cols + j] = S[i * cols + j] - max;
         }
     }
     return softmax_of_columns(rows, cols, shifted);
@@ -102,17 +102,17 @@ static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
     }
     for (int i = 0; i < rows; i++) {
         const double *s = S + i * cols;
-        double *a = A + i * cols, most = slip == FROM_0 ? 0 : s[0], least = s[0];
+        double *a = A + i * cols, max = slip == FROM_0 ? 0 : s[0], min = s[0];
         for (int j = 0; j < cols; j++) {
-            most = fmax(most, s[j]);
-            least = fmin(least, s[j]);
+            max = fmax(max, s[j]);
+            min = fmin(min, s[j]);
         }
-        most = slip == OF_ALL ? of_all : slip == MINIMUM ? least : most;
+        max = slip == OF_ALL ? of_all : slip == MINIMUM ? min : max;
         sum = slip == SUM_GOES_ON ? sum : 0;
         for (int j = 0; j < cols; j++) {
-            a[j] = exp(s[j] - most);
+            a[j] = exp(s[j] - max);
             sum = slip == LAST_ALONE   ? a[j]
-                  : slip == READ_AGAIN ? sum + exp(a[j] - most)
+                  : slip == READ_AGAIN ? sum + exp(a[j] - max)
                                        : sum + a[j];
             a[j] /= slip == RUNNING_SUM ? sum : 1;
         }
