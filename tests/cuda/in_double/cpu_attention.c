@@ -32,13 +32,16 @@ void cpu_attention_backward(int B, int heads, int n, int q, int d, const double 
     const int D = heads * d;
     for (int i = 0; i < B * heads; i++) {
         const int b = i / heads, h = i % heads;
-        Tensor Q = part(qkv, b, n, 3 * D, h * d, d),
-               dQ = part(dqkv, b, n, 3 * D, h * d, d);
-        Q.shape[0] = dQ.shape[0] = q;
-        attention_backward(
-            Q, part(qkv, b, n, 3 * D, D + h * d, d),
-            part(qkv, b, n, 3 * D, 2 * D + h * d, d), weights(A, b, heads, h, q, n),
-            part(dO, b, q, D, h * d, d), dQ, part(dqkv, b, n, 3 * D, D + h * d, d),
-            part(dqkv, b, n, 3 * D, 2 * D + h * d, d), tensor2(dS, q, n));
+        Tensor Q = part(qkv, b, n, 3 * D, h * d, d);
+        AttentionGradients into = {.dQ = part(dqkv, b, n, 3 * D, h * d, d),
+                                   .dK = part(dqkv, b, n, 3 * D, D + h * d, d),
+                                   .dV = part(dqkv, b, n, 3 * D, 2 * D + h * d, d),
+                                   .dA = tensor2(dS, q, n),
+                                   .dS = tensor2(dS, q, n)};
+        Q.shape[0] = into.dQ.shape[0] = q;
+        attention_backward(Q, part(qkv, b, n, 3 * D, D + h * d, d),
+                           part(qkv, b, n, 3 * D, 2 * D + h * d, d),
+                           weights(A, b, heads, h, q, n), part(dO, b, q, D, h * d, d),
+                           into);
     }
 }
