@@ -250,8 +250,7 @@ SETUPS := $(filter setup setup-%,$(MAKECMDGOALS))
 ifneq ($(SETUPS),)
 need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
-need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
-       sh common/scripts/need.sh
+need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) sh common/scripts/need.sh
 need-compiler:
 	$(need) compiler $(call no_list,$(ALL_CFLAGS) $(LDFLAGS))
 need-cxx: | need-compiler
