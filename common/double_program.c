@@ -2,6 +2,7 @@
 #include "double_program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -90,12 +91,31 @@ static void end_to_pass_on(const struct sigaction before[PASSED_ON]) {
     }
 }
 
+/* Start it. What was printed here comes before what it prints there; where printing
+ * fails, it prints nowhere: this program will say so at its end. */
+static int start(char *const *argv, pid_t *pid) {
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed != 0) {
+        return failed;
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
+                                                  O_WRONLY, 0);
+    }
+    if (failed == 0) {
+        failed = posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
 /* The child's status as waitpid tells it; an error number where there is none. */
-static int spawn_and_wait(char *const *argv, int *status) {
+static int start_and_wait(char *const *argv, int *status) {
     struct sigaction before[PASSED_ON];
     pid_t pid;
     begin_to_pass_on(before);
-    int failed = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+    int failed = start(argv, &pid);
     if (failed == 0) {
         child = (sig_atomic_t)pid;
         if (received != 0) {
@@ -131,8 +151,7 @@ int double_program_run(const char *program, const char *self,
     for (int i = 0; i < MAX_WORDS && words[i]; i++) {
         argv[i + 1] = (char *)words[i]; /* posix_spawn only reads them */
     }
-    fflush(stdout); /* what is printed there comes after what was printed here */
-    const int failed = spawn_and_wait(argv, &status);
+    const int failed = start_and_wait(argv, &status);
     if (failed == ENOENT) {
         fprintf(stderr, "%s: %s is missing: make %s\n", program, path, program);
         return -1;

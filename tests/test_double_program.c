@@ -123,6 +123,18 @@ START_TEST(one_that_may_not_be_run_is_named_in_a_line) {
 }
 END_TEST
 
+START_TEST(it_runs_where_nothing_can_be_printed) {
+    const char *const words[] = {NULL};
+    const char *self = programs_in("folder", "echo words || exit 8; exit 5");
+    if (access("/dev/full", W_OK) == 0) {
+        ck_assert_ptr_nonnull(freopen("/dev/full", "w", stdout));
+        printf("lost");
+        ck_assert_int_eq(double_program_run("x", self, words), 5);
+        ck_assert(ferror(stdout));
+    }
+}
+END_TEST
+
 START_TEST(one_that_crashes_is_named_with_its_signal) {
     ck_assert_int_eq(run(programs_in("folder", "kill -SEGV $$"), "w"), -1);
     assert_said("x: |/folder/x_double was ended by signal 11");
@@ -180,6 +192,7 @@ Suite *double_program_suite(void) {
     Suite *s = suite_create("double_program");
     TCase *found = add_scratch_case(s, "found");
     tcase_add_test(found, it_gets_the_words_and_its_status_comes_back);
+    tcase_add_test(found, it_runs_where_nothing_can_be_printed);
     tcase_add_test(found, it_is_looked_for_where_a_symbolic_link_leads);
     tcase_add_test(found, a_command_without_a_slash_is_found_in_PATH);
     tcase_add_test(found, an_empty_folder_in_PATH_is_the_current_one);
