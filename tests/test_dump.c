@@ -91,7 +91,7 @@ static bool a_dump(const char *path, Error *error) {
     return strcmp(path, "bad") != 0 || error_set(error, "a bad file");
 }
 
-/* The program in double is a script, which says what it is asked for and ends with 3. */
+/* The program in double is a script that says what it is asked for and ends with 3. */
 static bool asks(int argc, const char *a, const char *b, const char *c, int *status) {
     char program[200], words[3][16];
     const char *given[] = {a, b, c};

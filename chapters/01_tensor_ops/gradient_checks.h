@@ -1,4 +1,4 @@
-/* gradient_checks.h: chapter 1's gradients against differences, for the program in double. */
+/* gradient_checks.h: chapter 1's gradients against differences, in double. */
 #ifndef CHAPTER1_GRADIENT_CHECKS_H
 #define CHAPTER1_GRADIENT_CHECKS_H
 

@@ -1,4 +1,4 @@
-/* gradient_checks.h: chapter 2's gradients against differences, for the program in double. */
+/* gradient_checks.h: chapter 2's gradients against differences, in double. */
 #ifndef CHAPTER2_GRADIENT_CHECKS_H
 #define CHAPTER2_GRADIENT_CHECKS_H
 

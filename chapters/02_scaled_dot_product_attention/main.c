@@ -1,8 +1,8 @@
 /*
  * Chapter 2: scaled dot-product attention [AIAYN eq.1], forward and backward.
  *
- * The layer is attention.h and attention.c; the other files print the lesson. ./chapter2
- * computes in float, as in training; its gradients are checked in double, by
+ * The layer is attention.h and attention.c; the other files print the lesson.
+ * ./chapter2 computes in float, as in training; its gradients are checked in double, by
  * ./chapter2_double (double_program.h).
  * Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
  */

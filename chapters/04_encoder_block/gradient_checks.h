@@ -1,4 +1,4 @@
-/* gradient_checks.h: chapter 4's gradients against differences, for the program in double. */
+/* gradient_checks.h: chapter 4's gradients against differences, in double. */
 #ifndef CHAPTER4_GRADIENT_CHECKS_H
 #define CHAPTER4_GRADIENT_CHECKS_H
 

@@ -1,4 +1,4 @@
-/* gradient_checks.h: chapter 5's gradients against differences, for the program in double. */
+/* gradient_checks.h: chapter 5's gradients against differences, in double. */
 #ifndef CHAPTER5_GRADIENT_CHECKS_H
 #define CHAPTER5_GRADIENT_CHECKS_H
 
