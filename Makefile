@@ -14,6 +14,7 @@
 #                              LDFLAGS and LDLIBS; EXTRA for C and C++
 
 CHAPTERS := 1 2 3 4 5 6
+IN_DOUBLE := 1 2 3 4 5
 MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -78,21 +79,15 @@ FLAGS_asan-double := $(SANITIZE) -O1 -DREAL_IS_DOUBLE
 # ---- what there is ----------------------------------------------------------
 
 # A chapter's folder holds main.c (the program), demo_*.c (what it shows),
-# gradient_checks.c (its part in double), and the layers it teaches, which later
+# gradient_checks.c (what it checks in double), and the layers it teaches, which later
 # chapters use.
 dir_of = $(wildcard chapters/0$(1)_*)
 demos_of = $(wildcard $(call dir_of,$(1))/demo_*.c)
 not_layers_of = $(addprefix $(call dir_of,$(1))/,main.c gradient_checks.c) $(call demos_of,$(1))
 layers_of = $(filter-out $(call not_layers_of,$(1)),$(wildcard $(call dir_of,$(1))/*.c))
 upto = $(wordlist 1,$(1),1 2 3 4 5 6)
-# Calls of layers that a chapter's --dump looks into (demo_dump_*.c): the linker sends
-# them there first.
-SEEN_2 := softmax_fast_forward softmax_backward
-SEEN_4 := mlp_backward multi_head_attention_backward
-seen = $(addprefix -Wl$(comma)--wrap=,$(SEEN_$(1)))
-# What a chapter's program takes from its layers in double.
-IN_DOUBLE_OF = $(foreach name,gradient_checks dump_in_double,--keep-global-symbol=chapter$(1)_$(name))
 sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
+program_of = $(call not_layers_of,$(1)) $(call sources_for,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
 
@@ -219,7 +214,7 @@ mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(MAKE) --no-print-directory mine-tests
 
 clean: ## remove what was built; never what you wrote
-	rm -rf build $(CHAPTERS:%=chapter%)
+	rm -rf build $(CHAPTERS:%=chapter%) $(IN_DOUBLE:%=chapter%_double)
 
 .PHONY: run-tests need-compiler need-libraries need-cxx need-check need-sanitizers need-patch need-gnuplot
 CUDA_FLAVOURS := float asan-float watched
@@ -255,8 +250,7 @@ SETUPS := $(filter setup setup-%,$(MAKECMDGOALS))
 ifneq ($(SETUPS),)
 need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS)
 endif
-need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) OBJCOPY='$(OBJCOPY)' \
-       sh common/scripts/need.sh
+need = @CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) sh common/scripts/need.sh
 need-compiler:
 	$(need) compiler $(call no_list,$(ALL_CFLAGS) $(LDFLAGS))
 need-cxx: | need-compiler
@@ -305,7 +299,7 @@ $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 CUDA_TESTS := $(wildcard tests/cuda/*.c)
 TEST_HELPERS := $(addprefix tests/,check_helpers.c scratch.c small_run.c)
 CUDA_TEST_KERNELS := $(wildcard tests/cuda/*.cu)
-IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
+CPU_IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
 define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
@@ -328,7 +322,7 @@ KERNEL_FLAGS_watched = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),
 $(foreach flavour,float asan-float watched,$(eval $(call cuda_flavour_rules,$(flavour))))
 $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 
-$(BUILD)/double/cpu_in_double.o: $(call objects,double,$(IN_DOUBLE) $(call sources_for,5))
+$(BUILD)/double/cpu_in_double.o: $(call objects,double,$(CPU_IN_DOUBLE) $(call sources_for,5))
 	$(call say,join,$@)
 	$(Q)$(JOIN) $^ $(call joined,--wildcard --keep-global-symbol='cpu_*')
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
@@ -345,22 +339,20 @@ include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
 
 # ---- programs ---------------------------------------------------------------
 
-# chapterN in float; and, in one more object, its gradient checks: the same layers
-# compiled in double, joined, with every name hidden but one. Each compiler links a
-# program of its own; ./chapterN is a copy of the one that was asked for.
+# Two programs of the same sources: ./chapterN computes in float; ./chapterN_double
+# computes in double, and is what ./chapterN runs where it checks gradients. Each
+# compiler links programs of its own; those here are copies of the ones asked for.
 put = @cmp -s $< $@ || { cp $< $<.$$$$ && mv -f $<.$$$$ $@; }
-define chapter_rules
-chapter$(1): $(BUILD)/chapter$(1) FORCE | found $(if $(filter 5,$(1)),data)
+define program_rules
+$(2): $(BUILD)/$(2) FORCE | found $(if $(filter 5,$(1)),data)
 	$$(put)
-$(BUILD)/chapter$(1): $(call objects,float,$(call dir_of,$(1))/main.c $(call demos_of,$(1)) $(call sources_for,$(1))) \
-             $(BUILD)/double/chapter$(1)_gradient_checks.o $(if $(filter 5,$(1)),| need-libraries)
+$(BUILD)/$(2): $(call objects,$(3),$(call program_of,$(1))) | $(if $(filter 5,$(1)),need-libraries)
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$^ $(call seen,$(1)) $(call libraries_for,$(1)) $$(LINK_LIBS) $$(whole)
-$(BUILD)/double/chapter$(1)_gradient_checks.o: $(call objects,double,$(call dir_of,$(1))/gradient_checks.c $(call demos_of,$(1)) $(call sources_for,$(1)))
-	$$(call say,join,$$@)
-	$$(Q)$$(JOIN) $(call seen,$(1)) $$^ $$(call joined,$(call IN_DOUBLE_OF,$(1)))
+	$$(Q)$$(LINK) $$^ $(call libraries_for,$(1)) $$(LINK_LIBS) $$(whole)
 endef
-$(foreach n,1 2 3 4 5,$(eval $(call chapter_rules,$(n))))
+$(foreach n,$(IN_DOUBLE),$(eval $(call program_rules,$(n),chapter$(n),float)))
+$(foreach n,$(IN_DOUBLE),$(eval $(call program_rules,$(n),chapter$(n)_double,double)))
+$(foreach n,$(IN_DOUBLE),$(eval chapter$(n): | chapter$(n)_double))
 chapter%:
 	@echo "make: there is no $@: chapters are $(CHAPTERS)" >&2; exit 2
 
@@ -383,6 +375,7 @@ mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 APART = $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
 graded = $(call mine,$(filter-out $(APART),$(1))) $(APART)
 GRADED_APART = $(if $(APART),$(BUILD)/double/$(MINE)/dropout_graded.o)
+MINE_CHAPTER = $(MINE)/chapter$(N)
 # A call at a function's end stays a call: crash.c finds the line.
 MINE_FLAGS := -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
@@ -398,24 +391,23 @@ ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 PARTS := $(BUILD)/$(MINE)/parts
 $(PARTS): FORCE | need-compiler
 	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
-$(MINE)/chapter$(N): $(BUILD)/$(MINE)/chapter$(N) FORCE $(if $(filter 5 6,$(N)),| data)
+$(MINE_CHAPTER) $(MINE_CHAPTER)_double: %: $(BUILD)/% FORCE $(if $(filter 5 6,$(N)),| data)
 	$(put)
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 ifneq ($(N),6)
-$(BUILD)/double/$(MINE)/dropout_graded.o: $(call objects,double,$(call mine,$(APART))) $(PARTS)
+$(MINE_CHAPTER): | $(MINE_CHAPTER)_double
+$(BUILD)/double/$(MINE)/dropout_graded.o: $(call mine,$(APART)) $(PARTS) $(BUILD)/flags | need-compiler
 	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY) --redefine-sym dropout_apply=dropout_apply_graded $< $@.$$$$ && mv -f $@.$$$$ $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(MINE_FLAGS) -Ddropout_apply=dropout_apply_graded -c $< $(compiled)
 $(GRADE): $(PARTS) $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) $(whole)
-$(BUILD)/$(MINE)/chapter$(N): $(PARTS) $(call objects,float,$(call mine,$(call dir_of,$(N))/main.c $(call demos_of,$(N)) $(call sources_for,$(N)))) \
-             $(BUILD)/double/$(MINE)/gradient_checks.joined.o | $(if $(filter 5,$(N)),need-libraries)
+$(BUILD)/$(MINE_CHAPTER): $(call objects,float,$(call mine,$(call program_of,$(N))))
+$(BUILD)/$(MINE_CHAPTER)_double: $(call objects,double,$(call mine,$(call program_of,$(N))))
+$(BUILD)/$(MINE_CHAPTER) $(BUILD)/$(MINE_CHAPTER)_double: $(PARTS) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(call seen,$(N)) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) $(whole)
-$(BUILD)/double/$(MINE)/gradient_checks.joined.o: $(PARTS) $(call objects,double,$(call mine,$(call dir_of,$(N))/gradient_checks.c $(call demos_of,$(N)) $(call sources_for,$(N))))
-	@mkdir -p $(@D)
-	$(Q)$(JOIN) $(call seen,$(N)) $(filter %.o,$^) $(call joined,$(call IN_DOUBLE_OF,$(N)))
+	$(Q)$(LINK) $(filter %.o,$^) $(call libraries_for,$(N)) $(LINK_LIBS) $(whole)
 $(BUILD)/double/$(MINE)/tests: $(PARTS) $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
 	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
@@ -445,7 +437,7 @@ $(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HE
 	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
 endif
 .PHONY: mine-tests
-mine-tests: $(MINE)/chapter$(N) $(MINE_TESTS)
+mine-tests: $(MINE_CHAPTER) $(MINE_TESTS)
 	@echo 'chapter $(N) of what you wrote, to run: ./$(MINE)/chapter$(N)'
 	@echo 'the tests of the course:'
 	@sh tests/exercises/mine_tests.sh $(MINE_TESTS) $(SUITES_$(N))

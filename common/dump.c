@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "double_program.h"
 #include "output.h"
 #include "safetensors_write.h"
 
@@ -114,17 +115,31 @@ int dump_run(const char *program, const char *path, DumpFunction *function) {
     return output_end(program, 0);
 }
 
-bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_float,
-                DumpFunction *in_double, int *status) {
-    const bool twice = argc == 4 && strcmp(argv[3], "--double") == 0;
+int dump_run_in_double(const char *program, const char *self, const char *path,
+                       DumpFunction *function) {
+    const char *const words[] = {"--dump", path, NULL};
+    if (IN_DOUBLE) {
+        return dump_run(program, path, function);
+    }
+    const int status = double_program_run(program, self, words);
+    return status < 0 ? 1 : status;
+}
+
+bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
+                int *status) {
+    const bool in_double = argc == 4 && strcmp(argv[3], "--double") == 0;
     if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
         return false;
     }
-    if (!(argc == 3 || twice) || !*argv[2]) {
+    if (!(argc == 3 || in_double) || !*argv[2]) {
         fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
         *status = 2;
         return true;
     }
-    *status = dump_run(program, argv[2], twice ? in_double : in_float);
+    if (in_double) {
+        *status = dump_run_in_double(program, argv[0], argv[2], function);
+    } else {
+        *status = dump_run(program, argv[2], function);
+    }
     return true;
 }

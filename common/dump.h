@@ -37,26 +37,21 @@ void dump_about(Dump *dump, const char *key, const char *text);
  * memory for a tensor. */
 bool dump_write(const Dump *dump, const char *path, Error *error);
 
-/*
- * A chapter's dump is one function, compiled twice, as its gradient checks are: in
- * float under its own name, in double under name_in_double; its program has both.
- */
+/* A chapter's pass, as a file. */
 typedef bool DumpFunction(const char *path, Error *error);
-#ifdef REAL_IS_DOUBLE
-#define DUMP_IN_THIS_REAL(name) name##_in_double
-#else
-#define DUMP_IN_THIS_REAL(name) name
-#endif
 
 /*
  * dump_asked: does the command line begin with --dump? Then *status is the program's
- * exit status: --dump FILE or --dump FILE --double was done by one of the two, or a
- * line says why not.
+ * exit status: --dump FILE was done by `function`, or --dump FILE --double by the
+ * program in double (double_program.h), or a line says why not.
  */
-bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_float,
-                DumpFunction *in_double, int *status);
+bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
+                int *status);
 
-/* dump_run: write it with this function and say so; the exit status, 0 or 1. */
+/* dump_run: write it with this function and say so; the exit status, 0 or 1.
+ * dump_run_in_double: the same by the program in double; self: argv[0]. */
 int dump_run(const char *program, const char *path, DumpFunction *function);
+int dump_run_in_double(const char *program, const char *self, const char *path,
+                       DumpFunction *function);
 
 #endif

@@ -1,10 +1,6 @@
 /*
  * report.h: how the chapters print: equations with their tags, matrices, and
  * verdicts. A program's exit status is the sum of its verdicts.
- *
- * Nothing here is kept between programs; the count of verdicts is one per
- * process (so the float and the double part of a chapter add to it by returning
- * their own).
  */
 #ifndef COMMON_REPORT_H
 #define COMMON_REPORT_H
@@ -41,11 +37,11 @@ bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *
 /* report_gradcheck: one line for one tensor's gradient. */
 bool report_gradcheck(const char *name, const Gradcheck *check);
 
-/* report_failures: how many checks of this build (float or double) have failed. */
+/* report_failures: how many checks of this program have failed. */
 int report_failures(void);
 
-/* report_verdict: the closing line; returns the exit status, 0 or 1. `failures`
- * are those of other parts of the program. */
-int report_verdict(const char *program, int failures);
+/* report_verdict: the closing line; returns the exit status, 0 or 1. `other_status` is
+ * that of checks which another program made (double_program.h), or 0. */
+int report_verdict(const char *program, int other_status);
 
 #endif

@@ -16,7 +16,7 @@
 /* n queries, m keys; everything forward and backward touch. */
 typedef struct {
     int n, m, d_k, d_v;
-    Tensor Q, K, V, A, O, dO, dQ, dK, dV, dS;
+    Tensor Q, K, V, A, O, dO, dQ, dK, dV, dA, dS;
     const Tensor *mask;
 } Attention;
 
@@ -35,6 +35,7 @@ static Attention make_attention(int n, int m, int d_k, int d_v) {
         .dQ = unset_tensor(SHAPE(n, d_k)),
         .dK = unset_tensor(SHAPE(m, d_k)),
         .dV = unset_tensor(SHAPE(m, d_v)),
+        .dA = unset_tensor(SHAPE(n, m)),
         .dS = unset_tensor(SHAPE(n, m)),
     };
 }
@@ -44,7 +45,8 @@ static void forward(Attention *a) {
 }
 
 static void backward(Attention *a) {
-    attention_backward(a->Q, a->K, a->V, a->A, a->dO, a->dQ, a->dK, a->dV, a->dS);
+    attention_backward(a->Q, a->K, a->V, a->A, a->dO,
+                       (AttentionGradients){a->dQ, a->dK, a->dV, a->dA, a->dS});
 }
 
 /* Query i may look at keys 0..i. */
@@ -80,13 +82,15 @@ START_TEST(shapes_that_do_not_fit_stop_backward) {
     Attention a = make_attention(3, 5, 4, 2), wrong = a;
     forward(&a);
     wrong.dQ = a.dK;
-    assert_stops("attention_backward: dQ is (5,4), want (3,4)", backward(&wrong));
+    assert_stops("attention_backward: d.dQ is (5,4), want (3,4)", backward(&wrong));
     wrong = a, wrong.dK = a.dQ;
-    assert_stops("attention_backward: dK is (3,4), want (5,4)", backward(&wrong));
+    assert_stops("attention_backward: d.dK is (3,4), want (5,4)", backward(&wrong));
     wrong = a, wrong.dV = a.dO;
-    assert_stops("attention_backward: dV is (3,2), want (5,2)", backward(&wrong));
+    assert_stops("attention_backward: d.dV is (3,2), want (5,2)", backward(&wrong));
+    wrong = a, wrong.dA = a.dV;
+    assert_stops("attention_backward: d.dA is (5,2), want (3,5)", backward(&wrong));
     wrong = a, wrong.dS = a.dV;
-    assert_stops("attention_backward: dS is (5,2), want (3,5)", backward(&wrong));
+    assert_stops("attention_backward: d.dS is (5,2), want (3,5)", backward(&wrong));
     wrong = a, wrong.dO = a.dV;
     assert_stops("attention_backward: dO is (5,2), want (3,2)", backward(&wrong));
 }

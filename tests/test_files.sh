@@ -382,6 +382,7 @@ signalled 'TERM TERM'
 check 'SIGTERM twice, as timeout sends it' exited 143
 check 'and the run is saved' goes_on
 cp "$chapter5" "my own"
+cp "${chapter5}_double" chapter5_double
 ./my\ own --data data $small --epochs 1000000 --save "it's mine" --log 'my log.csv' \
     >"$out" 2>"$err" &
 running=$!

@@ -151,6 +151,9 @@ START_TEST(paths_and_flags_are_taken) {
     o = parsed("--describe B/16");
     ck_assert_str_eq(o.describe, "B/16");
     ck_assert(parsed("--gradcheck").gradcheck);
+    ck_assert(!parsed("--gradcheck").brief);
+    ck_assert(parsed("--gradcheck --brief").brief);
+    assert_refused("--brief", "--brief is for --gradcheck");
     ck_assert(parsed("--help").help);
     ck_assert(parsed("-h").help);
 }

@@ -221,6 +221,8 @@ refuses 2 '--describe of a known model has no use for --dim' chapter5 --describe
 refuses 2 '--dump has no use for --depth' chapter5 --dump d --depth 3
 refuses 2 '--dump and --gradcheck: one or the other' chapter5 --dump d --gradcheck
 refuses 2 '--check and --look: one or the other' chapter6 --check --look m
+refuses 2 '--brief is for --gradcheck' chapter5 --brief
+refuses 2 '--brief is for ./chapter5 --gradcheck' chapter6 --gradcheck --brief
 refuses 2 '--resume and --describe' chapter5 --resume m --describe B/16
 refuses 2 '--check and --counts' chapter6 --emulate --check --counts
 refuses 2 '--check has no use for --dim' chapter6 --emulate --check --dim 8
@@ -313,11 +315,34 @@ cp -R "$data" "$scratch/$long/$long/$long/data"
 run chapter5 --eval kept --data "$long/$long/$long/data"
 ok 'data in a folder with a long name' exits 0
 refuses 1 '\.\.\..*no such directory' chapter5 --eval kept --data "$long/$long/$long/none"
+cp "$root/chapter5_double" "$scratch"
 cp "$root/chapter5" "$scratch/$(echo "$long" | head -c 120)"
 (cd "$scratch" && exec "./$(echo "$long" | head -c 120)" $tiny --steps 1) >"$out" 2>"$err"
 status=$?
 ok "a program's long name" exits 0
 ok 'is whole in its files' [ -s "$scratch/$(echo "$long" | head -c 120).safetensors" ]
+
+# ---- what another program does for it ---------------------------------------------------------------
+
+mkdir "$scratch/bin" "$scratch/alone"
+ln -s "$root/chapter2" "$root/chapter5" "$scratch/bin"
+for words in 'chapter2 --gradcheck' 'chapter2 --dump d --double' 'chapter5 --gradcheck'; do
+    program=${words%% *}
+    (cd "$scratch" && PATH=$scratch/bin:$PATH && exec $words) >"$out" 2>"$err"
+    status=$?
+    ok "by PATH and a link: $words" exits 0
+    cp "$root/$program" "$scratch/alone"
+    (cd "$scratch" && exec alone/$words) >"$out" 2>"$err"
+    status=$?
+    ok "without the program in double: $words" one_line 1 "/alone/${program}_double is missing: make $program\$"
+done
+(cd "$scratch" && exec alone/chapter5 $tiny --steps 1 --save untouched) >"$out" 2>"$err"
+status=$?
+: >"$out"
+ok 'no training without it' one_line 1 '/alone/chapter5_double is missing: make chapter5$'
+ok 'and nothing is left' is_not_there "$scratch/untouched"
+run chapter5_double --gradcheck --brief
+ok 'the program in double checks by itself' says '^PASS  gradients of all 32 tensors'
 
 # ---- a status of 0 is for what was written ---------------------------------------------------------
 

@@ -175,7 +175,7 @@ static void check_attention(const char *name, int n, int m, int d_k, int d_v,
     Tensor A = unset_tensor(scores), O = unset_tensor(o), dS = unset_tensor(scores);
     Tensor dQ = unset_tensor(q), dK = unset_tensor(k), dV = unset_tensor(v);
     attention_forward(Q, K, V, mask, A, O);
-    attention_backward(Q, K, V, A, dO, dQ, dK, dV, dS);
+    attention_backward(Q, K, V, A, dO, (AttentionGradients){dQ, dK, dV, dS, dS});
     assert_tensor_close(A, wanted(&file, "A", scores), TOLERANCE, tag);
     assert_tensor_close(O, wanted(&file, "O", o), TOLERANCE, tag);
     assert_tensor_close(dQ, wanted(&file, "dQ", q), TOLERANCE, tag);

@@ -112,19 +112,18 @@ START_TEST(a_gradient_check_is_reported_with_where_it_went_wrong) {
 }
 END_TEST
 
-START_TEST(the_verdict_is_the_exit_status_and_counts_every_part) {
+START_TEST(the_verdict_is_the_exit_status_and_knows_of_the_other_program) {
     capture_begin();
     int already = report_failures();
     int clean = already ? 1 : report_verdict("chapter9", 0);
-    int other_part = report_verdict("chapter9", 2 - already);
+    int other_program = report_verdict("chapter9", 1);
     report_check(false, "planted");
-    int own = report_verdict("chapter9", -already);
+    int own = report_verdict("chapter9", 0);
     printed = capture_end();
     ck_assert_int_eq(clean, already ? 1 : 0);
-    ck_assert_int_eq(other_part, 1);
+    ck_assert_int_eq(other_program, 1);
     ck_assert_int_eq(own, 1);
-    ck_assert_ptr_nonnull(strstr(printed, "chapter9: FAIL: 2 checks failed"));
-    ck_assert_ptr_nonnull(strstr(printed, "chapter9: FAIL: 1 check failed"));
+    ck_assert_ptr_nonnull(strstr(printed, "chapter9: FAIL: see the lines"));
     if (already == 0) {
         ck_assert_ptr_nonnull(strstr(printed, "chapter9: PASS: every check holds"));
     }
@@ -143,6 +142,7 @@ Suite *report_suite(void) {
     tcase_add_test(verdicts, a_close_number_passes_a_distant_one_and_nan_fail);
     tcase_add_test(verdicts, a_matrix_fails_for_one_wrong_element_and_for_one_nan);
     tcase_add_test(verdicts, a_gradient_check_is_reported_with_where_it_went_wrong);
-    tcase_add_test(verdicts, the_verdict_is_the_exit_status_and_counts_every_part);
+    tcase_add_test(verdicts,
+                   the_verdict_is_the_exit_status_and_knows_of_the_other_program);
     return suite;
 }

@@ -170,7 +170,7 @@ static void check_the_check(void) {
                  wrong.index);
 }
 
-int chapter1_gradient_checks(void) {
+void chapter1_gradient_checks(void) {
     report_section("1.8 Gradient checks, in double");
     printf(
         "\nFor each operation L = sum(C o Y), C random. Each element of each input\n"
@@ -181,5 +181,4 @@ int chapter1_gradient_checks(void) {
     check_bias();
     printf("\nA check that can't fail proves nothing. Two wrong gradients:\n\n");
     check_the_check();
-    return report_failures();
 }

@@ -6,12 +6,14 @@
  *   linear       the dense layers of [AIAYN eq.2]: x W + b
  *   GELU, ReLU   the nonlinearities of [ViT eq.3] and [AIAYN eq.2]
  *
- * The numbers here are float, as in training; gradient_checks.c is compiled in
- * double. Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
+ * ./chapter1 computes in float, as in training; its gradients are checked in double, by
+ * ./chapter1_double (double_program.h).
+ * Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "double_program.h"
 #include "gradient_checks.h"
 #include "number.h"
 #include "output.h"
@@ -23,6 +25,7 @@ enum { LADDER_MIN = 16, LADDER_MAX = 4096, LADDER_DEFAULT = 1024 };
 static void print_help(void) {
     printf("usage: ./chapter1                  the lesson\n"
            "       ./chapter1 --ladder [N]     the matrix product, rung by rung\n"
+           "       ./chapter1 --gradcheck      only the gradient checks\n"
            "\n"
            "Chapter 1 of the course: shapes and views, matrix product, bias, softmax,\n"
            "GELU, and how a gradient is checked. Prints the lesson and its checks.\n"
@@ -45,8 +48,8 @@ static void print_equations(void) {
     report_equation("[ViT eq.3]", "GELU(x) = x Phi(x)   the Vision Transformer's");
 }
 
-/* The lesson, section by section; returns the exit status. */
-static int lesson(void) {
+/* The lesson, section by section; returns the exit status. self: argv[0]. */
+static int lesson(const char *self) {
     report_title("Chapter 1: tensor ops");
     print_equations();
     shapes_demo();
@@ -56,7 +59,7 @@ static int lesson(void) {
     softmax_demo();
     gelu_demo();
     gradcheck_curve_demo();
-    return report_verdict("chapter1", chapter1_gradient_checks());
+    return double_program_verdict("chapter1", self, chapter1_gradient_checks);
 }
 
 /* --ladder, with N in `text`, or NULL; returns the exit status. */
@@ -78,11 +81,14 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (argc == 1) {
-        return lesson();
+        return lesson(argv[0]);
     }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_help();
         return output_end("chapter1", 0);
+    }
+    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
+        return double_program_gradcheck("chapter1", argv[0], chapter1_gradient_checks);
     }
     if (argc <= 3 && strcmp(argv[1], "--ladder") == 0) {
         return ladder(argc == 3 ? argv[2] : NULL);

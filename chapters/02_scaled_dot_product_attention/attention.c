@@ -1,6 +1,6 @@
 /*
  * attention.c: scaled dot-product attention [AIAYN eq.1].
- * See attention.h for shapes; every line below is one line of the equation.
+ * See attention.h for shapes.
  */
 #include "attention.h"
 
@@ -60,24 +60,25 @@ void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor 
     /* end of exercise 2.2 */
 }
 
-void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tensor dQ,
-                        Tensor dK, Tensor dV, Tensor dS) {
-    expect_same_shape(dQ, Q);
-    expect_same_shape(dK, K);
-    expect_same_shape(dV, V);
-    expect_same_shape(dS, A);
+void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO,
+                        AttentionGradients d) {
+    expect_same_shape(d.dQ, Q);
+    expect_same_shape(d.dK, K);
+    expect_same_shape(d.dV, V);
+    expect_same_shape(d.dA, A);
+    expect_same_shape(d.dS, A);
     expect_shape(dO, "dO has the shape of O.", tensor_rows(Q), tensor_cols(V));
-    Tensor dA = dS; /* one buffer, first for dA, then for dS */
 
     /* exercise 2.4 */
     /* O = A V */
-    matmul_tn(A, dO, dV);
-    matmul_nt(dO, V, dA);
+    matmul_tn(A, dO, d.dV);
+    matmul_nt(dO, V, d.dA);
     /* A = softmax(S), row by row */
-    softmax_backward(A, dA, dS);
+    softmax_backward(A, d.dA, d.dS);
     /* S = Q K^T / sqrt(d_k) */
-    tensor_scale(dS, one_over_sqrt_d_k(Q));
-    matmul_nn(dS, K, dQ);
-    matmul_tn(dS, Q, dK);
+    matmul_nn(d.dS, K, d.dQ);
+    tensor_scale(d.dQ, one_over_sqrt_d_k(Q));
+    matmul_tn(d.dS, Q, d.dK);
+    tensor_scale(d.dK, one_over_sqrt_d_k(Q));
     /* end of exercise 2.4 */
 }

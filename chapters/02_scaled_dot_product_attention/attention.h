@@ -29,6 +29,12 @@
 void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor A,
                        Tensor O);
 
+/* What attention_backward writes: gradients of its inputs and of what lies between. */
+typedef struct {
+    Tensor dQ, dK, dV; /* shaped as Q, K, V */
+    Tensor dA, dS;     /* (n, m); may be one and the same */
+} AttentionGradients;
+
 /*
  * attention_backward: from dO = dL/dO to the gradients of the three inputs
  *
@@ -40,12 +46,11 @@ void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor 
  *   Q, K, V, A            in, as forward left them. The mask is not needed: where
  *                         it forbids, A is 0, and so is dS.
  *   dO (n, d_v)           in
- *   dQ, dK, dV            out (written, not added to), shaped as Q, K, V
- *   dS (n, m)             scratch
+ *   d                     out: all five are written (=), not added to
  *
  * Cost: 4 n m (d_k + d_v) flops, twice the forward pass.
  */
-void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO, Tensor dQ,
-                        Tensor dK, Tensor dV, Tensor dS);
+void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO,
+                        AttentionGradients d);
 
 #endif

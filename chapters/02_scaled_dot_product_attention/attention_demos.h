@@ -18,8 +18,7 @@ void layers_cost_demo(void);          /* beside a recurrence and a convolution *
 /* worked_example_inputs: views of the worked example's numbers. */
 void worked_example_inputs(Tensor *Q, Tensor *K, Tensor *V, Tensor *dO);
 
-/* Every tensor of one pass into a file (dump.h); in float, and in double. */
+/* Every tensor of one pass into a file (dump.h). */
 bool chapter2_dump(const char *path, Error *error);
-bool chapter2_dump_in_double(const char *path, Error *error);
 
 #endif

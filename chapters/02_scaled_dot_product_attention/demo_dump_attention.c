@@ -11,71 +11,38 @@
 #include "random.h"
 #include "real_math.h"
 
-enum { MOST = 5 * 5 }; /* numbers in one tensor, at most */
+enum { MAX_ELEMENTS = 5 * 5 }; /* of one tensor */
 
-static Dump *dump;          /* the one that is being made; else NULL */
-static const char *of_case; /* "" or "causal." */
-
-/* ---- inside the layer ---------------------------------------------------- */
-
-/*
- * S and dA pass through the layer's memory for a moment: the softmax overwrites them.
- * So the layer's calls of the softmax are sent here, by the linker (the Makefile's
- * --wrap=softmax_fast_forward), and from here to the function that they meant.
- */
-void softmax_forward_seen(Tensor S, Tensor A) __asm__("__wrap_softmax_fast_forward");
-void softmax_forward_itself(Tensor S, Tensor A) __asm__("__real_softmax_fast_forward");
-void softmax_backward_seen(Tensor A, Tensor dA,
-                           Tensor dS) __asm__("__wrap_softmax_backward");
-void softmax_backward_itself(Tensor A, Tensor dA,
-                             Tensor dS) __asm__("__real_softmax_backward");
-
-void softmax_forward_seen(Tensor S, Tensor A) {
-    if (dump && *of_case == '\0') { /* masked scores are -inf: no number for a file */
-        dump_made(dump, S, "[AIAYN eq.1] S = Q K^T / sqrt(d_k)", "notes/02", "S");
-    }
-    softmax_forward_itself(S, A);
-}
-
-void softmax_backward_seen(Tensor A, Tensor dA, Tensor dS) {
-    if (dump) {
-        dump_made(dump, dA, "dA = dO V^T", "notes/02", "%sdA", of_case);
-    }
-    softmax_backward_itself(A, dA, dS);
-    if (dump) {
-        dump_made(dump, dS, "dS = A o (dA - rowsum(dA o A))", "notes/01 and 02", "%sdS",
-                  of_case);
-    }
-}
-
-/* ---- a pass -------------------------------------------------------------- */
-
-/* dO: of the shape of O. mask (n, m), or NULL. */
-static void pass(const char *name, Tensor Q, Tensor K, Tensor V, Tensor dO,
+/* dO: of the shape of O. mask (n, m), or NULL. Names begin with `prefix`. */
+static void pass(Dump *dump, const char *prefix, const Tensor in[4],
                  const Tensor *mask) {
+    Tensor Q = in[0], K = in[1], V = in[2], dO = in[3];
     const int n = tensor_rows(Q), m = tensor_rows(K);
-    real a[MOST], o[MOST], dq[MOST], dk[MOST], dv[MOST], ds[MOST];
-    Tensor A = tensor2(a, n, m), O = tensor2(o, n, tensor_cols(V)), dQ = Q, dK = K,
-           dV = V;
-    dQ.data = dq, dK.data = dk, dV.data = dv;
-    of_case = name;
-    dump_input(dump, Q, "%sQ", name);
-    dump_input(dump, K, "%sK", name);
-    dump_input(dump, V, "%sV", name);
+    real a[MAX_ELEMENTS], o[MAX_ELEMENTS], g[5][MAX_ELEMENTS];
+    Tensor A = tensor2(a, n, m), O = tensor2(o, n, tensor_cols(V));
+    AttentionGradients d = {Q, K, V, A, A}; /* the shapes */
+    d.dQ.data = g[0], d.dK.data = g[1], d.dV.data = g[2];
+    d.dA.data = g[3], d.dS.data = g[4];
+    dump_input(dump, Q, "%sQ", prefix);
+    dump_input(dump, K, "%sK", prefix);
+    dump_input(dump, V, "%sV", prefix);
     attention_forward(Q, K, V, mask, A, O);
     dump_made(dump, A,
               mask ? "[AIAYN eq.1] A = softmax(S), S = Q K^T / sqrt(d_k) + mask"
-                   : "[AIAYN eq.1] A = softmax(S), row by row: over the keys",
-              "notes/01 and 02", "%sA", name);
-    dump_made(dump, O, "[AIAYN eq.1] O = A V", "notes/02", "%sO", name);
-    dump_input(dump, dO, "%sdO", name);
-    attention_backward(Q, K, V, A, dO, dQ, dK, dV, tensor2(ds, n, m));
-    dump_made(dump, dV, "dV = A^T dO", "notes/02", "%sdV", name);
-    dump_made(dump, dQ, "dQ = dS K / sqrt(d_k)", "notes/02", "%sdQ", name);
-    dump_made(dump, dK, "dK = dS^T Q / sqrt(d_k)", "notes/02", "%sdK", name);
+                   : "[AIAYN eq.1] A = softmax(S) over the keys, S = Q K^T / sqrt(d_k)",
+              "notes/01 and 02", "%sA", prefix);
+    dump_made(dump, O, "[AIAYN eq.1] O = A V", "notes/02", "%sO", prefix);
+    dump_input(dump, dO, "%sdO", prefix);
+    attention_backward(Q, K, V, A, dO, d);
+    dump_made(dump, d.dV, "dV = A^T dO", "notes/02", "%sdV", prefix);
+    dump_made(dump, d.dA, "dA = dO V^T", "notes/02", "%sdA", prefix);
+    dump_made(dump, d.dS, "dS = A o (dA - rowsum(dA o A))", "notes/01 and 02", "%sdS",
+              prefix);
+    dump_made(dump, d.dQ, "dQ = dS K / sqrt(d_k)", "notes/02", "%sdQ", prefix);
+    dump_made(dump, d.dK, "dK = dS^T Q / sqrt(d_k)", "notes/02", "%sdK", prefix);
 }
 
-static void causal_pass(void) {
+static void causal_pass(Dump *dump) {
     enum { N = 5, D_K = 4, D_V = 3 };
     real q[N * D_K], k[N * D_K], v[N * D_V], d_o[N * D_V], forbid[N * N], allow[N * N];
     Tensor in[] = {tensor2(q, N, D_K), tensor2(k, N, D_K), tensor2(v, N, D_V),
@@ -89,20 +56,19 @@ static void causal_pass(void) {
         forbid[i] = allow[i] > 0 ? 0 : -R(INFINITY);
     }
     dump_input(dump, allowed, "causal.allowed");
-    pass("causal.", in[0], in[1], in[2], in[3], &mask);
+    pass(dump, "causal.", in, &mask);
 }
 
-bool DUMP_IN_THIS_REAL(chapter2_dump)(const char *path, Error *error) {
-    Tensor Q, K, V, dO;
-    dump = dump_new(error);
+bool chapter2_dump(const char *path, Error *error) {
+    Tensor in[4];
+    Dump *dump = dump_new(error);
     if (!dump) {
         return false;
     }
-    worked_example_inputs(&Q, &K, &V, &dO);
-    pass("", Q, K, V, dO, NULL);
-    causal_pass();
+    worked_example_inputs(&in[0], &in[1], &in[2], &in[3]);
+    pass(dump, "", in, NULL);
+    causal_pass(dump);
     const bool ok = dump_write(dump, path, error);
     dump_free(dump);
-    dump = NULL;
     return ok;
 }

@@ -85,20 +85,23 @@ static void check_future(Masked *x) {
 static void check_backward(const Masked *x) {
     real d_o[TOKENS * D_V], dq[TOKENS * D_K], dk[TOKENS * D_K], dv[TOKENS * D_V];
     real ds[TOKENS * TOKENS];
-    Tensor dK = tensor2(dk, TOKENS, D_K), dV = tensor2(dv, TOKENS, D_V);
+    AttentionGradients d = {.dQ = tensor2(dq, TOKENS, D_K),
+                            .dK = tensor2(dk, TOKENS, D_K),
+                            .dV = tensor2(dv, TOKENS, D_V),
+                            .dA = tensor2(ds, TOKENS, TOKENS),
+                            .dS = tensor2(ds, TOKENS, TOKENS)};
     bool silent = true;
     for (int i = 0; i < TOKENS; i++) {
         Tensor dO = tensor2(d_o, TOKENS, D_V);
         tensor_fill(dO, 0);
         tensor_fill(tensor_slice(dO, i), 1);
-        attention_backward(x->Q, x->K, x->V, x->A, dO, tensor2(dq, TOKENS, D_K), dK, dV,
-                           tensor2(ds, TOKENS, TOKENS));
+        attention_backward(x->Q, x->K, x->V, x->A, dO, d);
         for (int j = i + 1; j < TOKENS; j++) {
             for (int c = 0; c < D_K; c++) {
-                silent = silent && tensor_row(dK, j)[c] == 0;
+                silent = silent && tensor_row(d.dK, j)[c] == 0;
             }
             for (int c = 0; c < D_V; c++) {
-                silent = silent && tensor_row(dV, j)[c] == 0;
+                silent = silent && tensor_row(d.dV, j)[c] == 0;
             }
         }
     }

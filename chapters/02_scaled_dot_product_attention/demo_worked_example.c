@@ -112,17 +112,20 @@ static void check_the_layer(Tensor Q, Tensor K, Tensor V, Tensor dO) {
     real a[QUERIES * KEYS], o[QUERIES * D_V], ds[QUERIES * KEYS];
     real dq[QUERIES * D_K], dk[KEYS * D_K], dv[KEYS * D_V];
     Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
-    Tensor dQ = tensor2(dq, QUERIES, D_K), dK = tensor2(dk, KEYS, D_K);
-    Tensor dV = tensor2(dv, KEYS, D_V);
+    AttentionGradients d = {.dQ = tensor2(dq, QUERIES, D_K),
+                            .dK = tensor2(dk, KEYS, D_K),
+                            .dV = tensor2(dv, KEYS, D_V),
+                            .dA = tensor2(ds, QUERIES, KEYS),
+                            .dS = tensor2(ds, QUERIES, KEYS)};
 
     printf("\nThe same by the layer that all later chapters call (attention.c):\n\n");
     attention_forward(Q, K, V, NULL, A, O);
     by_hand(A, hand_A, HAND_TOLERANCE, "attention_forward: A");
     by_hand(O, hand_O, HAND_TOLERANCE, "attention_forward: O");
-    attention_backward(Q, K, V, A, dO, dQ, dK, dV, tensor2(ds, QUERIES, KEYS));
-    by_hand(dQ, hand_dQ, HAND_TOLERANCE, "attention_backward: dQ");
-    by_hand(dK, hand_dK, HAND_TOLERANCE, "attention_backward: dK");
-    by_hand(dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
+    attention_backward(Q, K, V, A, dO, d);
+    by_hand(d.dQ, hand_dQ, HAND_TOLERANCE, "attention_backward: dQ");
+    by_hand(d.dK, hand_dK, HAND_TOLERANCE, "attention_backward: dK");
+    by_hand(d.dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
 }
 
 void worked_example_inputs(Tensor *Q, Tensor *K, Tensor *V, Tensor *dO) {

@@ -1,8 +1,8 @@
-/* gradient_checks.h: the part of chapter 2's program that is compiled in double. */
+/* gradient_checks.h: chapter 2's gradients against differences, in double. */
 #ifndef CHAPTER2_GRADIENT_CHECKS_H
 #define CHAPTER2_GRADIENT_CHECKS_H
 
-/* chapter2_gradient_checks: prints a line for each gradient; how many failed. */
-int chapter2_gradient_checks(void);
+/* chapter2_gradient_checks: a section, with a line for each gradient (report.h). */
+void chapter2_gradient_checks(void);
 
 #endif

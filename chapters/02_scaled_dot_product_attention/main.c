@@ -1,30 +1,32 @@
 /*
  * Chapter 2: scaled dot-product attention [AIAYN eq.1], forward and backward.
  *
- * The layer is attention.h and attention.c; the other files print the lesson. The
- * numbers here are float, as in training; gradient_checks.c is compiled in double.
+ * The layer is attention.h and attention.c; the other files print the lesson.
+ * ./chapter2 computes in float, as in training; its gradients are checked in double, by
+ * ./chapter2_double (double_program.h).
  * Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "attention_demos.h"
+#include "double_program.h"
 #include "dump.h"
 #include "gradient_checks.h"
 #include "output.h"
 #include "report.h"
 
 static void print_help(void) {
-    printf("usage: ./chapter2 [--dump FILE [--double]]\n"
-           "\n"
-           "Chapter 2 of the course: scaled dot-product attention, forward and\n"
-           "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
-           "checks. --dump FILE writes every tensor of a small pass for make compare,\n"
-           "with --double in double, and nothing else. Run in the course's folder, it "
-           "also writes\n"
-           "its measurements into plots/*.dat. Exit status: 0 when every check holds, "
-           "else 1.\n"
-           "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
+    printf(
+        "usage: ./chapter2 [--gradcheck | --dump FILE [--double]]\n"
+        "\n"
+        "Chapter 2 of the course: scaled dot-product attention, forward and\n"
+        "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
+        "checks. --gradcheck prints the gradient checks only. --dump FILE writes\n"
+        "every tensor of a small pass for make compare, with --double in double, and\n"
+        "nothing else. Run in the course's folder, it also writes its measurements\n"
+        "into plots/*.dat. Exit status: 0 when every check holds, else 1.\n"
+        "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
 }
 
 static void print_equations(void) {
@@ -45,9 +47,11 @@ int main(int argc, char **argv) {
         print_help();
         return output_end("chapter2", 0);
     }
+    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
+        return double_program_gradcheck("chapter2", argv[0], chapter2_gradient_checks);
+    }
     int status;
-    if (dump_asked(argc, argv, "chapter2", chapter2_dump, chapter2_dump_in_double,
-                   &status)) {
+    if (dump_asked(argc, argv, "chapter2", chapter2_dump, &status)) {
         return status;
     }
     if (argc > 1) {
@@ -64,5 +68,5 @@ int main(int argc, char **argv) {
     attention_properties_demo();
     attention_cost_demo();
     layers_cost_demo();
-    return report_verdict("chapter2", chapter2_gradient_checks());
+    return double_program_verdict("chapter2", argv[0], chapter2_gradient_checks);
 }

@@ -46,7 +46,7 @@ static void backward(Dump *dump, MsaInstance *msa) {
               "d.E_pos");
 }
 
-bool DUMP_IN_THIS_REAL(chapter3_dump)(const char *path, Error *error) {
+bool chapter3_dump(const char *path, Error *error) {
     MsaInstance msa;
     Dump *dump = dump_new(error);
     bool ok = dump && msa_instance_make(&msa, B, N, D, HEADS, error);

@@ -8,6 +8,5 @@
 #include "error.h"
 
 bool chapter3_dump(const char *path, Error *error);
-bool chapter3_dump_in_double(const char *path, Error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "double_program.h"
 #include "gradient_checks.h"
 #include "demo_dump_msa.h"
 #include "demo_heads_cost.h"
@@ -133,17 +134,19 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: ./chapter3 [--dump FILE [--double]]\n"
+        printf("usage: ./chapter3 [--gradcheck | --dump FILE [--double]]\n"
                "Multi-head attention and position encodings: prints the lesson's "
                "numbers and checks\nthem; writes plots/positional_encoding.dat. Exit "
                "status 0 when every check holds.\n--dump FILE writes every tensor of a "
                "small pass for make compare, with --double in\ndouble, and nothing "
-               "else.\n");
+               "else. --gradcheck prints the gradient checks only.\n");
         return output_end("chapter3", 0);
     }
+    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
+        return double_program_gradcheck("chapter3", argv[0], chapter3_gradient_checks);
+    }
     int status;
-    if (dump_asked(argc, argv, "chapter3", chapter3_dump, chapter3_dump_in_double,
-                   &status)) {
+    if (dump_asked(argc, argv, "chapter3", chapter3_dump, &status)) {
         return status;
     }
     if (argc > 1) {
@@ -159,5 +162,5 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter3: %s\n", error.text);
         return 1;
     }
-    return report_verdict("chapter3", chapter3_gradient_checks());
+    return double_program_verdict("chapter3", argv[0], chapter3_gradient_checks);
 }

@@ -111,9 +111,9 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
              * writes its own columns of dqkv; together they fill it. */
             Head head = head_of(tensor_slice(qkv, b), i, h);
             Head dhead = head_of(tensor_slice(dqkv, b), i, h);
+            AttentionGradients d_i = {dhead.Q, dhead.K, dhead.V, s->dS, s->dS};
             attention_backward(head.Q, head.K, head.V, tensor_slice(A_b, i),
-                               concat_part(tensor_slice(dconcat, b), i, h), dhead.Q,
-                               dhead.K, dhead.V, s->dS);
+                               concat_part(tensor_slice(dconcat, b), i, h), d_i);
         }
     }
     /* end of exercise 3.3 */

@@ -43,7 +43,7 @@ typedef struct {
 typedef struct {
     Tensor dqkv;    /* (B, n, 3D) */
     Tensor dconcat; /* (B, n, D)  */
-    Tensor dS;      /* (n, n)     */
+    Tensor dS;      /* (n, n), dA at first */
 } MultiHeadAttentionScratch;
 
 void multi_head_attention_parameters(MultiHeadAttention *layer, ParameterBlock *block,

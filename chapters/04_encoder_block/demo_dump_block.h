@@ -9,6 +9,5 @@
 #include "error.h"
 
 bool chapter4_dump(const char *path, Error *error);
-bool chapter4_dump_in_double(const char *path, Error *error);
 
 #endif

@@ -92,7 +92,7 @@ static void check_all(const char *name, NormPlace norm, Activation act, double r
     block_stack_free(&stack);
 }
 
-int chapter4_gradient_checks(void) {
+void chapter4_gradient_checks(void) {
     report_section("4.7 Gradient checks");
     printf("In " REAL_NAME ", every element by central differences: L = %d blocks, "
            "B = %d, n = %d, D = %d,\nh = %d, M = %d. Pre-norm, GELU, dropout 0.2:\n",
@@ -106,5 +106,4 @@ int chapter4_gradient_checks(void) {
     check_all("pre-norm, ReLU, no dropout", PRE_NORM, ACTIVATION_RELU, 0);
     check_all("post-norm, GELU, no dropout", POST_NORM, ACTIVATION_GELU, 0);
     check_all("post-norm, ReLU, no dropout", POST_NORM, ACTIVATION_RELU, 0);
-    return report_failures();
 }

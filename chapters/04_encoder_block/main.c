@@ -14,6 +14,7 @@
 
 #include "demo_block_steps.h"
 #include "demo_dump_block.h"
+#include "double_program.h"
 #include "dump.h"
 #include "encoder_block.h"
 #include "demo_encoder_pieces.h"
@@ -111,21 +112,24 @@ static bool lesson(NormPlace norm, Error *error) {
 }
 
 static const char usage[] =
-    "usage: ./chapter4 [--norm pre|post] | --dump FILE [--double]\n"
+    "usage: ./chapter4 [--norm pre|post] | --gradcheck | --dump FILE [--double]\n"
     "The encoder block: prints the lesson's numbers and checks them; writes\n"
     "plots/gradient_norms_by_depth.dat. --norm says which block section 4.4 takes\n"
     "apart (default: pre). Exit status 0 when every check holds.\n"
     "--dump FILE writes every tensor of one pass through a small pre-norm block for\n"
-    "make compare, with --double in double, and nothing else.\n";
+    "make compare, with --double in double, and nothing else. --gradcheck prints the\n"
+    "gradient checks only.\n";
 
 int main(int argc, char **argv) {
     if (!output_begin("chapter4")) {
         return 1;
     }
     NormPlace norm = PRE_NORM;
+    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
+        return double_program_gradcheck("chapter4", argv[0], chapter4_gradient_checks);
+    }
     int status;
-    if (dump_asked(argc, argv, "chapter4", chapter4_dump, chapter4_dump_in_double,
-                   &status)) {
+    if (dump_asked(argc, argv, "chapter4", chapter4_dump, &status)) {
         return status;
     }
     for (int i = 1; i < argc; i += 2) {
@@ -161,5 +165,5 @@ int main(int argc, char **argv) {
         fprintf(stderr, "chapter4: %s\n", error.text);
         return 1;
     }
-    return report_verdict("chapter4", chapter4_gradient_checks());
+    return double_program_verdict("chapter4", argv[0], chapter4_gradient_checks);
 }

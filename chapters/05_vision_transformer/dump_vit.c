@@ -138,7 +138,7 @@ bool dump_vit_write(const DumpVit *pass, const char *path, Error *error) {
     return ok;
 }
 
-bool DUMP_IN_THIS_REAL(chapter5_dump)(const char *path, Error *error) {
+bool chapter5_dump(const char *path, Error *error) {
     DumpVit *pass = allocate(sizeof *pass, "a dump", error);
     bool ok = pass && dump_vit_make(pass, error);
     if (ok) {

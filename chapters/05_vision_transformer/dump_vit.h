@@ -37,8 +37,7 @@ void dump_vit_free(DumpVit *pass);
 /* dump_vit_write: inputs, a, loss and gradients, as a file. */
 bool dump_vit_write(const DumpVit *pass, const char *path, Error *error);
 
-/* The pass on the CPU, in float and in double. */
+/* chapter5_dump: the pass on the CPU, as a file. */
 bool chapter5_dump(const char *path, Error *error);
-bool chapter5_dump_in_double(const char *path, Error *error);
 
 #endif

@@ -1,14 +1,13 @@
-/* gradient_checks.h: chapter 5's part that is compiled in double. */
+/* gradient_checks.h: chapter 5's gradients against differences, in double. */
 #ifndef CHAPTER5_GRADIENT_CHECKS_H
 #define CHAPTER5_GRADIENT_CHECKS_H
 
 #include "vit.h"
 
 /*
- * chapter5_gradient_checks: every parameter of a small ViT; returns how many of
- * its tensors failed. every_tensor 1: a line for each; 0: one line for all. The
- * positions and the pooling are those of `chosen`.
+ * chapter5_gradient_checks: every parameter of a small ViT, with the positions and the
+ * pooling of `chosen`. every_tensor 1: a line for each; 0: one line for all.
  */
-int chapter5_gradient_checks(int every_tensor, const VitConfig *chosen);
+void chapter5_gradient_checks(int every_tensor, const VitConfig *chosen);
 
 #endif

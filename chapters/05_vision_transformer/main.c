@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "describe.h"
+#include "double_program.h"
 #include "dump_vit.h"
 #include "gradient_checks.h"
 #include "options.h"
@@ -28,14 +29,38 @@ static void print_equations(void) {
     printf("\n");
 }
 
+/* --gradcheck: with a line for each tensor, or (brief) one for all; by the program in
+ * double. Returns the exit status, or -1 as double_program_run. */
+static int check_gradients(const Options *options, bool brief) {
+    const VitConfig *model = &options->settings.model;
+    const char *const words[] = {"--gradcheck",
+                                 "--positions",
+                                 options_word("positions", (int)model->positions),
+                                 "--pool",
+                                 options_word("pool", (int)model->pool),
+                                 brief ? "--brief" : NULL,
+                                 NULL};
+    if (!IN_DOUBLE) {
+        return double_program_run("chapter5", options->command, words);
+    }
+    if (!brief) {
+        print_equations();
+    }
+    chapter5_gradient_checks(!brief, model);
+    return brief ? report_failures() > 0 : report_verdict("chapter5", 0);
+}
+
 /* What comes before a run; 0, or an exit status. */
 static int lesson(const Options *options) {
     if (options->eval) {
         return 0;
     }
     print_equations();
-    const int failures = chapter5_gradient_checks(0, &options->settings.model);
-    return failures > 0 ? report_verdict("chapter5", failures) : 0;
+    const int status = check_gradients(options, true);
+    if (status < 0) {
+        return 1;
+    }
+    return status == 1 ? report_verdict("chapter5", status) : status;
 }
 
 int main(int argc, char **argv) {
@@ -55,14 +80,15 @@ int main(int argc, char **argv) {
     if (options.describe) {
         return describe_run("chapter5", options.describe, &options.settings);
     }
+    if (options.dump && options.in_double) {
+        return dump_run_in_double("chapter5", argv[0], options.dump, chapter5_dump);
+    }
     if (options.dump) {
-        return dump_run("chapter5", options.dump,
-                        options.in_double ? chapter5_dump_in_double : chapter5_dump);
+        return dump_run("chapter5", options.dump, chapter5_dump);
     }
     if (options.gradcheck) {
-        print_equations();
-        return report_verdict("chapter5",
-                              chapter5_gradient_checks(1, &options.settings.model));
+        const int status = check_gradients(&options, options.brief);
+        return status < 0 ? 1 : output_end("chapter5", status);
     }
     return run(&options, &engine_cpu, lesson);
 }

@@ -67,6 +67,7 @@ static const char *path_help[] = {
     "  --dump FILE            one small pass, every tensor of it (for make compare)",
     "  --double               that pass in double (chapter 5)",
     "  --gradcheck            only check every gradient, in double",
+    "  --brief                with one line for all of them (chapter 5)",
     "  --help                 this text",
 };
 
@@ -214,6 +215,9 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     if (strcmp(word, "--gradcheck") == 0) {
         return o->gradcheck = true;
     }
+    if (strcmp(word, "--brief") == 0) {
+        return o->brief = true;
+    }
     if (strcmp(word, "--double") == 0) {
         return o->in_double = true;
     }
@@ -289,6 +293,7 @@ static int all_cores(void) {
 static bool name_files(Options *o, const char *command, Error *error) {
     static char save[300], log[300];
     const char *slash = strrchr(command, '/');
+    o->command = command;
     o->program = slash ? slash + 1 : command;
     o->own_save = save;
     o->own_log = log;

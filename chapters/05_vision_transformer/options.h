@@ -8,6 +8,7 @@
 #include "settings.h"
 
 typedef struct {
+    const char *command;  /* argv[0], "./chapter5" */
     const char *program;  /* "chapter5" */
     const char *own_save; /* "chapter5.safetensors" */
     const char *own_log;  /* "chapter5.csv" */
@@ -22,6 +23,7 @@ typedef struct {
     const char *dump;     /* --dump, or NULL */
     const char *describe; /* --describe, or NULL */
     bool in_double;       /* --double: the dump */
+    bool brief;           /* --brief: the gradient check */
     bool gradcheck, help;
     long max_steps;    /* --steps: stop after this many, -1: don't */
     const char *twice; /* an option that was given more than once, or NULL */

@@ -65,6 +65,9 @@ bool options_agree(const Options *o, Error *error) {
     if (o->in_double && !o->dump) {
         return error_set(error, "--double is for --dump FILE: training is in float");
     }
+    if (o->brief && !o->gradcheck) {
+        return error_set(error, "--brief is for --gradcheck");
+    }
     if (!one_task(o, error) || !all_used(o, error)) {
         return false;
     }

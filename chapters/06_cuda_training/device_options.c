@@ -127,6 +127,9 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     if (o->in_double) {
         return error_set(error, "kernels compute in float: ./chapter5 has --double");
     }
+    if (o->brief) {
+        return error_set(error, "--brief is for ./chapter5 --gradcheck");
+    }
     if (own->csv && !own->times && !own->bench) {
         return error_set(error, "--csv is for --times and --bench");
     }

@@ -1,13 +1,13 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
 # check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a compiler's
-# errors. CC, COMPILER (the word of CC that compiles), CXX and OBJCOPY come from make.
-# Nothing is installed.
+# errors. CC, COMPILER (the word of CC that compiles) and CXX come from make. Nothing is
+# installed.
 # shellcheck disable=SC2086 # CC and CXX may be several words
 set -u
 what=$1
 shift
-: "${CC:=cc}" "${COMPILER:=${CC##* }}" "${CXX:=c++}" "${OBJCOPY:=objcopy}"
+: "${CC:=cc}" "${COMPILER:=${CC##* }}" "${CXX:=c++}"
 scratch=build/.need.$$
 trap 'rm -f "$scratch" "$scratch".*' EXIT
 
@@ -107,9 +107,6 @@ compiler)
         say "CC='$CC' refuses these flags: $said"
     fi
     [ -s "$scratch" ] || say "CC='$CC' is not a C compiler: it makes nothing"
-    there "$OBJCOPY" || [ "$(uname)" != Darwin ] || say "objcopy is missing, and macOS has" \
-        "none that joins its objects: build in a Linux container (notes/containers.md)"
-    there "$OBJCOPY" || fail objcopy binutils
     ;;
 cxx)
     [ "$CXX" != "$CC" ] || say "which C++ compiler belongs to CC=$CC? make CXX=... names it (chapter 6)"

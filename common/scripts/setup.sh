@@ -27,7 +27,7 @@ for group in "$@"; do
         want 'command -v gcc || command -v clang' gcc
         want 'command -v g++ || { ! command -v gcc && command -v clang++; }' g++
         want 'command -v make' make
-        want 'command -v objcopy' binutils
+        want 'command -v as' binutils
         want "$(header stdio.h)" libc6-dev
         want "$(header zlib.h)" zlib1g-dev
         want "$(header jansson.h)" libjansson-dev

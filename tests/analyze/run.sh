@@ -68,7 +68,7 @@ race() {
     fi
     folder=build/tsan
     built CC="$clang" BUILD=$folder EXTRA='-fsanitize=thread -O1' $folder/chapter5 \
-        $folder/float/tests/run || return
+        $folder/chapter5_double $folder/float/tests/run || return
     runs $folder/chapter5 >"$out/race" 2>&1
     status=$?
     for suite in matmul adamw workspace; do
@@ -99,7 +99,7 @@ memory() {
     folder=build/valgrind
     case $(uname -m) in x86_64) arch=x86-64-v3 ;; *) arch=native ;; esac
     built CC="$cc" BUILD=$folder ARCH=$arch EXTRA=-O1 $folder/chapter5 \
-        $folder/float/tests/run || return
+        $folder/chapter5_double $folder/float/tests/run || return
     runs "$@" $folder/chapter5 >"$out/memory" 2>&1
     status=$?
     for suite in safetensors checkpoint dataset options settings dump; do

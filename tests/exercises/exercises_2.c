@@ -437,7 +437,8 @@ static void backward_case(int n, int m, int d_k, int d_v) {
     Tensor A = wide(values(SHAPE(n, m), a)), dS = wide(unset(SHAPE(n, m)));
     Tensor dQ = wide(unset(SHAPE(n, d_k))), dK = wide(unset(SHAPE(m, d_k))),
            dV = wide(unset(SHAPE(m, d_v)));
-    attention_backward(c.Q, c.K, c.V, A, c.dO, dQ, dK, dV, dS);
+    attention_backward(c.Q, c.K, c.V, A, c.dO,
+                       (AttentionGradients){dQ, dK, dV, dS, dS});
 
     expect("dV", dV, product(m, d_v, n, 1, a, 1, m, c.g, d_v, 1), TOLERANCE);
     if (n == m) {
@@ -556,7 +557,8 @@ const Exercise exercises[] = {
      "1",
      mask},
     {"2.4", "attention_backward",
-     "attention.c: from dO to dV, dA, dS, dQ, dK. One buffer serves dA and then dS.",
+     "attention.c: from dO to d.dV, d.dA, d.dS, d.dQ, d.dK. One buffer may serve d.dA "
+     "and then d.dS: chapter 3 does so.",
      "Read the forward lines from the last to the first; each product gives two.",
      "the lesson, \"The backward pass\"; notes/02, 2", backward},
     {"2.5", "Answers: break it, and see who notices",

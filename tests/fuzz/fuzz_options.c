@@ -154,7 +154,7 @@ void fuzz_seeds(void) {
         "--look\nl",
         "--dump\nd\n--double",
         "--describe\nB/16",
-        "--describe\nthis\n--gradcheck\n--help"};
+        "--describe\nthis\n--gradcheck\n--brief\n--help"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         seed('0', lines[i]);
     }

@@ -31,11 +31,14 @@ void cpu_attention_backward(int B, int heads, int n, int d, const double *qkv,
     const int D = heads * d;
     for (int i = 0; i < B * heads; i++) {
         const int b = i / heads, h = i % heads;
-        attention_backward(
-            part(qkv, b, n, 3 * D, h * d, d), part(qkv, b, n, 3 * D, D + h * d, d),
-            part(qkv, b, n, 3 * D, 2 * D + h * d, d), weights(A, b, heads, h, n),
-            part(dO, b, n, D, h * d, d), part(dqkv, b, n, 3 * D, h * d, d),
-            part(dqkv, b, n, 3 * D, D + h * d, d),
-            part(dqkv, b, n, 3 * D, 2 * D + h * d, d), tensor2(dS, n, n));
+        attention_backward(part(qkv, b, n, 3 * D, h * d, d),
+                           part(qkv, b, n, 3 * D, D + h * d, d),
+                           part(qkv, b, n, 3 * D, 2 * D + h * d, d),
+                           weights(A, b, heads, h, n), part(dO, b, n, D, h * d, d),
+                           (AttentionGradients){.dQ = part(dqkv, b, n, 3 * D, h * d, d),
+                                                .dK = part(dqkv, b, n, 3 * D, D + h * d, d),
+                                                .dV = part(dqkv, b, n, 3 * D, 2 * D + h * d, d),
+                                                .dA = tensor2(dS, n, n),
+                                                .dS = tensor2(dS, n, n)});
     }
 }
