@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "output.h"
-#include "safetensors_write.h"
+#include "safetensors_file.h"
 
 enum { MOST = 160, MOST_TEXTS = 8, LONGEST = 192 };
 

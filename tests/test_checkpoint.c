@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "check_helpers.h"
-#include "checkpoint.h"
+#include "checkpoint_file.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "small_run.h"
 #include "suites.h"

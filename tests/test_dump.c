@@ -4,7 +4,7 @@
 
 #include "check_helpers.h"
 #include "dump.h"
-#include "safetensors.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "suites.h"
 

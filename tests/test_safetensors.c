@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "check_helpers.h"
-#include "safetensors.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "suites.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint.h"
+#include "checkpoint_file.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_parity.h"
