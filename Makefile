@@ -341,7 +341,7 @@ $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-li
 	$(call say,link,$@)
 	$(Q)$(LINK) $^ -lz -ldl $(LINK_LIBS) $(whole)
 
-include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
+include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk common/make/wasm.mk
 
 # ---- programs ---------------------------------------------------------------
 

@@ -81,10 +81,10 @@ static char *put_utf8(char *to, uint32_t code) {
 
 /* Unescaped it is no longer than escaped, quotes included: it has room for its 0. */
 static bool read_string(Reader *r, const char **text) {
-    char *to = r->at + 1;
-    if (*r->at++ != '"') {
+    if (*r->at != '"') {
         return wrong(r, "a string was expected");
     }
+    char *to = ++r->at;
     *text = to;
     while (*r->at != '"') {
         uint32_t code;
