@@ -35,7 +35,8 @@ static Suite *(*const suites[])(void) = {
     trainer_suite,      settings_suite,      options_suite,
     inspect_suite,      other_layers_suite,  dump_suite,
     reference_suite,    workspace_suite,     number_suite,
-    output_suite,       regular_file_suite,  extremes_suite,
+    json_suite,         output_suite,        regular_file_suite,
+    extremes_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */
