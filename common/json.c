@@ -175,8 +175,13 @@ static bool read_value(Reader *r, const JsonValue *parent, const char *key, int 
            read_number(r, value);
 }
 
+typedef struct {
+    const JsonValue *parent;
+    const char *key;
+} Name;
+
 static int by_parent_and_key(const void *a, const void *b) {
-    const JsonValue *x = *(JsonValue *const *)a, *y = *(JsonValue *const *)b;
+    const Name *x = a, *y = b;
     if (x->parent != y->parent) {
         return x->parent > y->parent ? 1 : -1;
     }
@@ -187,21 +192,20 @@ static int by_parent_and_key(const void *a, const void *b) {
 static bool check_names(Reader *r, Error *error) {
     size_t count = 0;
     bool ok = true;
-    JsonValue **named =
-        allocate((size_t)r->count * sizeof *named, "a header's names", error);
-    if (!named) {
+    Name *names = allocate((size_t)r->count * sizeof *names, "a header's names", error);
+    if (!names) {
         return false;
     }
     for (int i = 0; i < r->count; i++) {
-        named[count] = &r->values[i];
-        count += named[count]->key != NULL;
+        names[count] = (Name){r->values[i].parent, r->values[i].key};
+        count += names[count].key != NULL;
     }
-    qsort(named, count, sizeof *named, by_parent_and_key);
+    qsort(names, count, sizeof *names, by_parent_and_key);
     for (size_t i = 1; ok && i < count; i++) {
-        ok = by_parent_and_key(&named[i - 1], &named[i]) != 0 ||
-             error_set(error, "the name \"%.64s\" is there twice", named[i]->key);
+        ok = by_parent_and_key(&names[i - 1], &names[i]) != 0 ||
+             error_set(error, "the name \"%.64s\" is there twice", names[i].key);
     }
-    free(named);
+    free(names);
     return ok;
 }
 

@@ -231,27 +231,24 @@ static bool read_tensor(const JsonValue *entry, SafetensorsTensor *tensor) {
 }
 
 static int by_begin(const void *a, const void *b) {
-    const SafetensorsTensor *x = *(SafetensorsTensor *const *)a;
-    const SafetensorsTensor *y = *(SafetensorsTensor *const *)b;
+    const SafetensorsTensor *x = a, *y = b;
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
 /* In the order of their places, each tensor begins where the last one ended. */
-static bool check_order(const Safetensors *file, SafetensorsTensor **places,
+static bool check_order(const Safetensors *file, SafetensorsTensor *places,
                         Error *error) {
     int64_t end = 0;
-    for (int i = 0; i < file->count; i++) {
-        places[i] = &file->tensors[i];
-    }
+    memcpy(places, file->tensors, (size_t)file->count * sizeof *places);
     qsort(places, (size_t)file->count, sizeof *places, by_begin);
     for (int i = 0; i < file->count; i++) {
-        if (places[i]->begin != end) {
+        if (places[i].begin != end) {
             return error_set(error,
                              "%s: damaged: tensors overlap, or leave a gap, at "
                              "byte %" PRId64 " of the data",
                              file->name, end);
         }
-        end = places[i]->end;
+        end = places[i].end;
     }
     if (end > file->data_bytes) {
         return error_set(error,
@@ -288,7 +285,7 @@ static bool read_tensors(Safetensors *file, Error *error) {
                              file->name, entry->key);
         }
     }
-    SafetensorsTensor **places =
+    SafetensorsTensor *places =
         allocate((size_t)file->count * sizeof *places, "a list of tensors", error);
     const bool ok = places && check_order(file, places, error);
     free(places);

@@ -43,7 +43,7 @@ typedef struct {
     void *to;
 } SafetensorsSink;
 
-/* safetensors_into: a sink of memory that grows: {0} at first; bytes are to be freed. */
+/* safetensors_into: a sink of memory that grows; {0} at first; free its bytes. */
 typedef struct {
     unsigned char *bytes;
     size_t count, room;

@@ -16,10 +16,10 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error);
 bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
                        const SafetensorsText *texts, int text_count, Error *error);
 
-/* safetensors_into_file: a sink: the file that is being written, from its beginning. */
+/* safetensors_into_file: a sink: a file that is being written, from its beginning. */
 SafetensorsSink safetensors_into_file(NewFile *file);
 
-/* safetensors_give_up: drop it, and say in the error that nothing has changed. False. */
+/* safetensors_into_file: a sink: a file that is written, from its beginning on. */
 bool safetensors_give_up(NewFile *file, Error *error);
 
 /* safetensors_may_replace: false if there is a file of another kind in that place: no

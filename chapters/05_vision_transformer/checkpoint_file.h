@@ -16,7 +16,7 @@ bool checkpoint_can_save(const char *path, Error *error);
 bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
                      Error *error);
 
-/* checkpoint_info, checkpoint_load: checkpoint_read_info and checkpoint_read of a file. */
+/* checkpoint_info, checkpoint_load: checkpoint_read_info, checkpoint_read of a file. */
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error);
 bool checkpoint_load(const char *path, Trainer *trainer, Error *error);
 

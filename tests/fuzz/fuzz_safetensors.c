@@ -59,8 +59,8 @@ static void read_all(const Safetensors *file, Tensors *t) {
             t->all = false;
             continue;
         }
-        for (long i = 0; i < tensor_count(e->T); i++) {
-            fuzz_must(isfinite(e->T.data[i]), "what was read is finite");
+        for (long k = 0; k < tensor_count(e->T); k++) {
+            fuzz_must(isfinite(e->T.data[k]), "what was read is finite");
         }
         snprintf(e->name, sizeof e->name, "%s", name);
         t->used += tensor_count(e->T);
