@@ -16,10 +16,10 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error);
 bool safetensors_write(const char *path, const SafetensorsEntry *entries, int count,
                        const SafetensorsText *texts, int text_count, Error *error);
 
-/* safetensors_into_file: a sink: a file that is being written, from its beginning. */
+/* safetensors_into_file: a sink: a file that is written, from its beginning on. */
 SafetensorsSink safetensors_into_file(NewFile *file);
 
-/* safetensors_into_file: a sink: a file that is written, from its beginning on. */
+/* safetensors_give_up: drop it; the error says that nothing has changed. False. */
 bool safetensors_give_up(NewFile *file, Error *error);
 
 /* safetensors_may_replace: false if there is a file of another kind in that place: no
