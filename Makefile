@@ -89,7 +89,7 @@ upto = $(wordlist 1,$(1),1 2 3 4 5 6)
 sources_for = $(wildcard common/*.c) $(foreach n,$(call upto,$(1)),$(call layers_of,$(n)))
 program_of = $(call not_layers_of,$(1)) $(call sources_for,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
-libraries_for = $(if $(filter 5,$(1)),-ljansson -lz)
+libraries_for = $(if $(filter 5,$(1)),-lz)
 
 # Chapter 6's kernels and the machine that they run on without a GPU.
 CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
@@ -175,7 +175,7 @@ compare: $(BUILD)/double/tests/compare/compare ## A=mine B=theirs: the first ten
 	@$< $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL)))
 $(BUILD)/double/tests/compare/compare: $(call objects,double,tests/compare/main.c $(call sources_for,5)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ -ljansson -lz $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $^ -lz $(LINK_LIBS) $(whole)
 
 format: ## clang-format every source (version 14)
 	@sh common/scripts/lint.sh format
@@ -290,7 +290,7 @@ $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(if $$(filter tests/%,$$<),$$(TEST_FLAGS)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
 $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) $$(whole)
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -lz $$(LINK_LIBS) $$(whole)
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
@@ -313,7 +313,7 @@ $(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,
     $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
-	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -ljansson -lz $$(LINK_LIBS) $$(whole)
+	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -lz $$(LINK_LIBS) $$(whole)
 endef
 # clang's check of function types needs a C++ runtime that C programs don't link.
 CXX_ONLY_asan-float = $(if $(filter clang,$(KIND)),-fno-sanitize=function)
@@ -333,9 +333,9 @@ $(BUILD)/float/tests/bench/machine.o: FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) 
 $(call objects,float,$(wildcard tests/bench/*.c)): | need-libraries
 $(BUILD)/float/tests/bench/run: $(call objects,float,$(BENCH_SOURCES)) | need-libraries
 	$(call say,link,$@)
-	$(Q)$(LINK) $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $^ -lz -ldl $(LINK_LIBS) $(whole)
 
-include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk
+include common/make/fuzz.mk common/make/faults.mk common/make/analyze.mk common/make/wasm.mk
 
 # ---- programs ---------------------------------------------------------------
 
@@ -402,7 +402,7 @@ $(BUILD)/double/$(MINE)/dropout_graded.o: $(call mine,$(APART)) $(PARTS) $(BUILD
 $(GRADE): $(PARTS) $(call objects,double,$(call graded,$(call sources_for,$(N))) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(GRADED_APART) | $(if $(filter 5,$(N)),need-libraries)
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-ljansson -lz) $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(filter %.o,$^) $(if $(filter 5,$(N)),-lz) $(LINK_LIBS) $(whole)
 $(BUILD)/$(MINE_CHAPTER): $(call objects,float,$(call mine,$(call program_of,$(N))))
 $(BUILD)/$(MINE_CHAPTER)_double: $(call objects,double,$(call mine,$(call program_of,$(N))))
 $(BUILD)/$(MINE_CHAPTER) $(BUILD)/$(MINE_CHAPTER)_double: $(PARTS) | $(if $(filter 5,$(N)),need-libraries)
@@ -410,7 +410,7 @@ $(BUILD)/$(MINE_CHAPTER) $(BUILD)/$(MINE_CHAPTER)_double: $(PARTS) | $(if $(filt
 	$(Q)$(LINK) $(filter %.o,$^) $(call libraries_for,$(N)) $(LINK_LIBS) $(whole)
 $(BUILD)/double/$(MINE)/tests: $(PARTS) $(call objects,double,$(call mine,$(call sources_for,5)) $(wildcard tests/*.c)) | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -lz $(LINK_LIBS) $(whole)
 MINE_TESTS := $(BUILD)/double/$(MINE)/tests
 else
 MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
@@ -418,7 +418,7 @@ mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
 $(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(filter %.o,$^) -lz $(LINK_LIBS) $(whole)
 define mine_on_cpu_rules
 $(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
 	@mkdir -p $$(@D)
@@ -429,12 +429,12 @@ $(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched
 $(BUILD)/$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
                   $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries need-cxx
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) $(whole)
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -lz $(LINK_LIBS) $(whole)
 MINE_TESTS := $(BUILD)/float/$(MINE)/tests
 $(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
     $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
 	$(call say,link,$@)
-	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -ljansson -lz $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -lz $(LINK_LIBS) $(whole)
 endif
 .PHONY: mine-tests
 mine-tests: $(MINE_CHAPTER) $(MINE_TESTS)

@@ -8,7 +8,7 @@
 
 #include "double_program.h"
 #include "output.h"
-#include "safetensors_write.h"
+#include "safetensors_file.h"
 
 enum { MOST = 160, MOST_TEXTS = 8, LONGEST = 192 };
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A text of any length into error->text: what is too long loses its middle, not the
  * end, which says what is wrong. */
@@ -70,5 +69,5 @@ void bug(const char *format, ...) {
 void not_written(const char *exercise, const char *file, int line) {
     fflush(stdout);
     fprintf(stderr, "exercise %s is not written yet: %s:%d\n", exercise, file, line);
-    _exit(NOT_WRITTEN_STATUS); /* from any thread, and from a kernel's fiber */
+    _Exit(NOT_WRITTEN_STATUS); /* from any thread, and from a kernel's fiber */
 }

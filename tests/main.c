@@ -61,6 +61,7 @@ static Suite *(*const suites[])(void) = {
     reference_suite,
     workspace_suite,
     number_suite,
+    json_suite,
     output_suite,
     regular_file_suite,
     extremes_suite,

@@ -26,6 +26,8 @@ Suite *double_program_suite(void);
 Suite *number_suite(void);
 Suite *output_suite(void);
 Suite *regular_file_suite(void);
+Suite *json_suite(void);
+Suite *safetensors_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
@@ -50,7 +52,6 @@ Suite *adamw_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
 Suite *augmentation_suite(void);
-Suite *safetensors_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
 Suite *extremes_suite(void);

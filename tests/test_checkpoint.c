@@ -1,10 +1,12 @@
 /* test_checkpoint.c: a run saved, resumed and damaged (checkpoint.h). */
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_helpers.h"
-#include "checkpoint.h"
+#include "checkpoint_file.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "small_run.h"
 #include "suites.h"
@@ -49,6 +51,37 @@ START_TEST(what_is_saved_is_loaded_bit_for_bit) {
     assert_same_run(&back, &t);
     ck_assert_double_gt(gradient_norm(back.m, back.list.total), 0);
     ck_assert_double_gt(gradient_norm(back.v, back.list.total), 0);
+    trainer_free(&t);
+    trainer_free(&back);
+    dataset_free(&data);
+}
+END_TEST
+
+START_TEST(memory_has_the_same_bytes_and_loads_as_a_file_does) {
+    Dataset data = small_dataset(20, 10);
+    const Settings s = small_settings();
+    Trainer t = new_trainer(&s, &data), back = new_trainer(&s, &data);
+    SafetensorsBuffer buffer = {0};
+    Safetensors file;
+    CheckpointInfo info;
+    Error error = {""};
+    train_to(&t, &data, 3);
+    ck_assert(
+        checkpoint_encode(&t, &data, "memory", safetensors_into(&buffer), &error));
+    const Bytes bytes = {.bytes = buffer.bytes, .count = buffer.count};
+    ck_assert(same_bytes(read_bytes_of(saved(&t, &data, "run")), bytes));
+    ck_assert(safetensors_decode(&file, safetensors_from(buffer.bytes, buffer.count),
+                                 "memory", &error));
+    ck_assert_msg(checkpoint_read_info(&file, &info, &error), "%s", error.text);
+    ck_assert_msg(checkpoint_read(&file, &back, &error), "%s", error.text);
+    safetensors_close(&file);
+    ck_assert_int_eq(info.step, 3);
+    assert_same_run(&back, &t);
+    t.m[0] = (real)INFINITY;
+    ck_assert(
+        !checkpoint_encode(&t, &data, "memory", safetensors_into(&buffer), &error));
+    assert_error_line(error, "memory: not saved: after step 3|infinity");
+    free(buffer.bytes);
     trainer_free(&t);
     trainer_free(&back);
     dataset_free(&data);
@@ -392,6 +425,7 @@ Suite *checkpoint_suite(void) {
     Suite *suite = suite_create("checkpoint");
     TCase *saving = add_scratch_case(suite, "saving and loading");
     tcase_add_test(saving, what_is_saved_is_loaded_bit_for_bit);
+    tcase_add_test(saving, memory_has_the_same_bytes_and_loads_as_a_file_does);
     tcase_add_test(saving, a_checkpoint_says_everything_that_decides_a_run);
     tcase_add_test(saving,
                    a_checkpoint_knows_its_data_and_its_last_loss_an_older_one_does_not);

@@ -1,4 +1,4 @@
-/* test_dataset.c: IDX files, whole and damaged (dataset.h). */
+/* test_dataset.c: IDX files, whole and damaged (dataset_file.h). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "check_helpers.h"
-#include "dataset.h"
+#include "dataset_file.h"
 #include "scratch.h"
 #include "suites.h"
 

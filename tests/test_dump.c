@@ -6,7 +6,7 @@
 #include "check_helpers.h"
 #include "double_program.h"
 #include "dump.h"
-#include "safetensors.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "suites.h"
 

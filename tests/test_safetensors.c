@@ -1,11 +1,12 @@
 /* test_safetensors.c: tensors in files, whole and damaged (safetensors.h). */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "check_helpers.h"
-#include "safetensors.h"
+#include "safetensors_file.h"
 #include "scratch.h"
 #include "suites.h"
 
@@ -112,6 +113,34 @@ START_TEST(the_file_is_what_the_format_says) {
     snprintf(text, sizeof text, "%.*s", (int)length, (const char *)b.bytes + 8);
     ck_assert_ptr_nonnull(strstr(text, sizeof(real) == 4 ? "\"F32\"" : "\"F64\""));
     ck_assert_ptr_nonnull(strstr(text, "\"shape\":[2,3]"));
+}
+END_TEST
+
+START_TEST(memory_has_the_same_bytes_as_a_file) {
+    const Bytes file = read_bytes_of(write_good("good"));
+    const SafetensorsEntry entries[2] = {
+        {"first.weight", random_tensor('a', SHAPE(2, 3))},
+        {"second", random_tensor('b', SHAPE(1, 2, 1, 2))}};
+    const SafetensorsText texts[2] = {{"step", "7"}, {"note", "\"quoted\"\n"}};
+    const SafetensorsContent content = {entries, 2, texts, 2};
+    SafetensorsBuffer buffer = {0};
+    Error error = {""};
+    ck_assert(
+        safetensors_encode(&content, "memory", safetensors_into(&buffer), &error));
+    ck_assert(same_bytes(file, (Bytes){.bytes = buffer.bytes, .count = buffer.count}));
+    Safetensors read;
+    ck_assert(safetensors_decode(&read, safetensors_from(buffer.bytes, buffer.count),
+                                 "memory", &error));
+    Tensor a = unset_tensor(SHAPE(2, 3));
+    ck_assert(safetensors_read(&read, "first.weight", a, &error));
+    assert_same_bits(a, entries[0].T);
+    ck_assert(!safetensors_read(&read, "third", a, &error));
+    assert_error_line(error, "memory: there is no tensor third");
+    safetensors_close(&read);
+    ck_assert(!safetensors_decode(
+        &read, safetensors_from(buffer.bytes, buffer.count - 1), "memory", &error));
+    assert_error_line(error, "memory: truncated");
+    free(buffer.bytes);
 }
 END_TEST
 
@@ -278,6 +307,9 @@ static const struct {
     {"{" ENTRY("a", "F32", "[1,1,1,1,2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[65536,65536,65536,65536]", "0", "0") "}", 0, "tensor a"},
     {"{" ENTRY("a", "F32", "[4294967296,4294967296]", "0", "0") "}", 0, "tensor a"},
+    {"{" ENTRY("a", "F32", "[2e0]", "0", "8") "}", 8, "tensor a"},
+    {"{" ENTRY("a", "F32", "[2]", "0", "8,\"x\"") "}", 8, "tensor a"},
+    {"{" ENTRY("a", "F32", "[2]", "0", "8],\"shape\":[2") "}", 8, "damaged header"},
     {"{" ENTRY("a", "F32", "[2]", "8", "0") "}", 8, "tensor a"}, /* backwards */
     {"{" ENTRY("a", "F32", "[2]", "-8", "0") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[2]", "0", "8,9") "}", 8, "tensor a"},
@@ -434,6 +466,7 @@ Suite *safetensors_suite(void) {
     TCase *good = add_scratch_case(suite, "whole files");
     tcase_add_test(good, what_is_written_is_read_back_bit_for_bit);
     tcase_add_test(good, the_file_is_what_the_format_says);
+    tcase_add_test(good, memory_has_the_same_bytes_as_a_file);
     tcase_add_test(good, numbers_are_written_lowest_byte_first_on_every_machine);
     tcase_add_test(good, many_numbers_are_written_as_few_are);
     tcase_add_test(good, names_and_texts_may_hold_any_character);

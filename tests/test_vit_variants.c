@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "check_helpers.h"
-#include "checkpoint.h"
+#include "checkpoint_file.h"
 #include "cross_entropy.h"
 #include "naive_vit.h"
 #include "positions.h"

@@ -3,12 +3,11 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "number.h"
-
-#define FORMAT "vit-course 1"
 
 /* The three blocks of a run, and what stands before their tensors' names. */
 static const char *prefix[3] = {"", "adamw.m.", "adamw.v."};
@@ -37,7 +36,7 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
     snprintf(values[n++], SETTINGS_TEXT, "%d", dataset->train.count);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->mean);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", dataset->deviation);
-    snprintf(values[n++], SETTINGS_TEXT, "%s", FORMAT);
+    snprintf(values[n++], SETTINGS_TEXT, "%s", CHECKPOINT_FORMAT);
     snprintf(values[n++], SETTINGS_TEXT, "%lu", (unsigned long)dataset->checksum);
     snprintf(values[n++], SETTINGS_TEXT, "%.17g", t->last_loss);
     for (int i = 0; i < OTHER_TEXTS; i++) {
@@ -46,14 +45,9 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
     return n;
 }
 
-bool checkpoint_can_save(const char *path, Error *error) {
-    return new_file_possible(path, error) &&
-           safetensors_may_replace(path, FORMAT, error);
-}
-
 /* The tensors of all three blocks, each of which must be finite: a run that diverges
  * leaves infinities in the moments before the loss shows any. */
-static bool make_entries(const char *path, const Trainer *t, SafetensorsEntry *entries,
+static bool make_entries(const char *name, const Trainer *t, SafetensorsEntry *entries,
                          Error *error) {
     for (int i = 0; i < 3 * t->list.count; i++) {
         const Parameter *p = &t->list.list[i % t->list.count];
@@ -66,44 +60,16 @@ static bool make_entries(const char *path, const Trainer *t, SafetensorsEntry *e
             return error_set(
                 error,
                 "%s: not saved: after step %ld %s has %s at [%ld]: the run "
-                "diverges, try a lower --lr or a --clip; what was there "
-                "before is as it was",
-                path, t->step, entries[i].name,
+                "diverges, try a lower --lr or a --clip",
+                name, t->step, entries[i].name,
                 isnan(entries[i].T.data[at]) ? "NaN" : "infinity", at);
         }
     }
     return true;
 }
 
-/* Is the file, which is not under its name yet, what checkpoint_info takes? */
-static bool check_new(NewFile *file, Error *error) {
-    CheckpointInfo info;
-    Error why;
-    if (!checkpoint_info(file->temporary, &info, &why)) {
-        return error_set(error,
-                         "%s: not saved, for it could not be read again: %s; what was "
-                         "there before is as it was",
-                         file->path, why.text);
-    }
-    return true;
-}
-
-static bool write_new(const char *path, const SafetensorsEntry *entries, int count,
-                      const SafetensorsText *texts, int text_count, Error *error) {
-    NewFile file;
-    if (!checkpoint_can_save(path, error) || !new_file_begin(&file, path, error)) {
-        return false;
-    }
-    if (!safetensors_put(file.file, path, entries, count, texts, text_count, error) ||
-        !check_new(&file, error)) {
-        new_file_drop(&file);
-        return false;
-    }
-    return new_file_end(&file, error);
-}
-
-bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
-                     Error *error) {
+bool checkpoint_encode(const Trainer *t, const Dataset *dataset, const char *name,
+                       SafetensorsSink sink, Error *error) {
     const int count = 3 * t->list.count, texts_wanted = settings_count() + OTHER_TEXTS;
     SafetensorsEntry *entries =
         allocate((size_t)count * sizeof *entries, "a checkpoint's list", error);
@@ -111,10 +77,11 @@ bool checkpoint_save(const char *path, const Trainer *t, const Dataset *dataset,
         allocate((size_t)texts_wanted * sizeof *texts, "a checkpoint's texts", error);
     char(*values)[SETTINGS_TEXT] =
         allocate((size_t)texts_wanted * SETTINGS_TEXT, "a checkpoint's texts", error);
-    bool ok = entries && texts && values && make_entries(path, t, entries, error);
+    bool ok = entries && texts && values && make_entries(name, t, entries, error);
     if (ok) {
         const int n = make_texts(t, dataset, texts, values);
-        ok = write_new(path, entries, count, texts, n, error);
+        const SafetensorsContent content = {entries, count, texts, n};
+        ok = safetensors_encode(&content, name, sink, error);
     }
     free(entries);
     free(texts);
@@ -142,12 +109,12 @@ static bool read_number(const Safetensors *file, const Number *n, double *value,
     const char *text = safetensors_metadata(file, n->key);
     if (!text) {
         return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
-                         file->path, n->key);
+                         file->name, n->key);
     }
     if (!number_read(text, value) || !(*value >= n->least && *value <= n->most) ||
         (n->whole && *value != floor(*value))) {
         *value = n->least;
-        return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path, n->key,
+        return error_set(error, "%s: damaged: %s is \"%.40s\"", file->name, n->key,
                          text);
     }
     return true;
@@ -156,11 +123,11 @@ static bool read_number(const Safetensors *file, const Number *n, double *value,
 static bool read_settings(const Safetensors *file, Settings *settings, Error *error) {
     *settings = settings_default();
     const char *format = safetensors_metadata(file, "format");
-    if (!format || strcmp(format, FORMAT) != 0) {
+    if (!format || strcmp(format, CHECKPOINT_FORMAT) != 0) {
         return error_set(error,
                          "%s: no checkpoint of this course (its format is not "
-                         "\"" FORMAT "\")",
-                         file->path);
+                         "\"" CHECKPOINT_FORMAT "\")",
+                         file->name);
     }
     for (int i = 0; i < settings_count(); i++) {
         const char *text = safetensors_metadata(file, settings_name(i));
@@ -169,10 +136,10 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
         }
         if (!text) {
             return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
-                             file->path, settings_name(i));
+                             file->name, settings_name(i));
         }
         if (!settings_set(settings, i, text)) {
-            return error_set(error, "%s: damaged: %s is \"%.40s\"", file->path,
+            return error_set(error, "%s: damaged: %s is \"%.40s\"", file->name,
                              settings_name(i), text);
         }
     }
@@ -180,12 +147,12 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
         return error_set(error,
                          "%s: a model of %d classes and %d channels; the data here has "
                          "%d and 1",
-                         file->path, settings->model.classes, settings->model.channels,
+                         file->name, settings->model.classes, settings->model.channels,
                          DATASET_CLASSES);
     }
     Error why;
     if (!settings_check(settings, &why)) {
-        return error_set(error, "%s: damaged: %.200s", file->path, why.text);
+        return error_set(error, "%s: damaged: %.200s", file->name, why.text);
     }
     return true;
 }
@@ -199,7 +166,7 @@ static bool check_size(const Safetensors *file, const VitConfig *model, Error *e
                error,
                "%s: damaged: a model of its settings has %ld parameters, the file "
                "is too short for them",
-               file->path, parameters);
+               file->name, parameters);
 }
 
 /* What files of earlier versions lack: then it is -1. */
@@ -234,62 +201,52 @@ static void find_unknown(const Safetensors *file, char unknown[40]) {
     }
 }
 
-bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error) {
-    Safetensors file;
+bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *error) {
     double step = 0, images = 0;
-    if (!safetensors_open(&file, path, error)) {
-        return false;
-    }
-    bool ok = read_settings(&file, &info->settings, error) &&
-              check_size(&file, &info->settings.model, error) &&
-              read_number(&file, &step_is, &step, error) &&
-              read_number(&file, &images_is, &images, error) &&
-              read_number(&file, &mean_is, &info->mean, error) &&
-              read_number(&file, &deviation_is, &info->deviation, error) &&
-              read_newer(&file, &checksum_is, &info->checksum, error) &&
-              read_newer(&file, &last_loss_is, &info->last_loss, error);
-    find_unknown(&file, info->unknown);
-    safetensors_close(&file);
+    const bool ok = read_settings(file, &info->settings, error) &&
+                    check_size(file, &info->settings.model, error) &&
+                    read_number(file, &step_is, &step, error) &&
+                    read_number(file, &images_is, &images, error) &&
+                    read_number(file, &mean_is, &info->mean, error) &&
+                    read_number(file, &deviation_is, &info->deviation, error) &&
+                    read_newer(file, &checksum_is, &info->checksum, error) &&
+                    read_newer(file, &last_loss_is, &info->last_loss, error);
+    find_unknown(file, info->unknown);
     info->step = (long)step;
     info->train_images = (long)images;
     return ok;
 }
 
 /* A mean of squares below 0 would be a NaN some steps later. */
-static bool check_squares(const char *path, const char *name, Tensor v, Error *error) {
+static bool check_squares(const char *file, const char *name, Tensor v, Error *error) {
     for (long i = 0; i < tensor_count(v); i++) {
         if (v.data[i] < 0) {
             return error_set(error,
-                             "%s: damaged: %s has %g at [%ld], a mean of squares", path,
+                             "%s: damaged: %s has %g at [%ld], a mean of squares", file,
                              name, (double)v.data[i], i);
         }
     }
     return true;
 }
 
-bool checkpoint_load(const char *path, Trainer *t, Error *error) {
-    Safetensors file;
+bool checkpoint_read(const Safetensors *file, Trainer *t, Error *error) {
+    const int wanted = 3 * t->list.count;
     double step = 0;
-    if (!safetensors_open(&file, path, error)) {
-        return false;
-    }
-    const int count = safetensors_count(&file);
-    bool ok = read_number(&file, &step_is, &step, error);
-    for (int i = 0; ok && i < 3 * t->list.count; i++) {
+    bool ok = read_number(file, &step_is, &step, error);
+    for (int i = 0; ok && i < wanted; i++) {
         const Parameter *p = &t->list.list[i % t->list.count];
         const int which = i / t->list.count;
         char name[96];
         snprintf(name, sizeof name, "%s%s", prefix[which], p->name);
         const Tensor T = parameter_in(p, block_of(t, which));
-        ok = safetensors_read(&file, name, T, error) &&
-             (which < 2 || check_squares(path, name, T, error));
+        ok = safetensors_read(file, name, T, error) &&
+             (which < 2 || check_squares(file->name, name, T, error));
     }
-    safetensors_close(&file);
-    if (ok && count != 3 * t->list.count) {
+    if (ok && file->count != wanted) {
         ok = error_set(error,
                        "%s: of another model: it has %d tensors, the model of its "
                        "settings %d",
-                       path, count, 3 * t->list.count);
+                       file->name, file->count, wanted);
     }
     if (ok) {
         t->step = (long)step;

@@ -1,17 +1,20 @@
 /*
- * checkpoint.h: a run in a file: weights, AdamW's two moments, the step, all
+ * checkpoint.h: a run as bytes: weights, AdamW's two moments, the step, all
  * settings, and what the pixels were normalised with. Resuming continues the run
  * bit for bit, because every random number is a function of the seed and its
  * place (random.h).
  *
- * The file is in safetensors' format (safetensors.h). Weights have timm's names;
- * the moments are "adamw.m." and "adamw.v." before the same names.
+ * They are in safetensors' format (safetensors.h). Weights have timm's names; the
+ * moments are "adamw.m." and "adamw.v." before the same names. checkpoint_file.h has
+ * them in a file.
  */
 #ifndef CHECKPOINT_H
 #define CHECKPOINT_H
 
 #include "safetensors.h"
 #include "trainer.h"
+
+#define CHECKPOINT_FORMAT "vit-course 1"
 
 /* What a checkpoint says of itself, read before the weights are. */
 typedef struct {
@@ -24,25 +27,18 @@ typedef struct {
     char unknown[40]; /* a text of a later version, which is left out here; or "" */
 } CheckpointInfo;
 
-/* checkpoint_can_save: false, and why, if there is no writing there: asked before a
- * run begins, not after its first epoch. */
-bool checkpoint_can_save(const char *path, Error *error);
+/* checkpoint_encode: all of the run; errors begin with `name`. It is one if a run
+ * diverges, and has infinite moments. */
+bool checkpoint_encode(const Trainer *trainer, const Dataset *dataset, const char *name,
+                       SafetensorsSink sink, Error *error);
+
+/* checkpoint_read_info: the settings and the rest; false if they are damaged. */
+bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *error);
 
 /*
- * checkpoint_save: written beside its place, read again as checkpoint_info would, then
- * renamed (regular_file.h). If anything is wrong, as with the infinite moments of a run
- * that diverges, what was there before is as it was.
- */
-bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
-                     Error *error);
-
-/* checkpoint_info: the settings and the rest; false if the file is damaged. */
-bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error);
-
-/*
- * checkpoint_load: weights, moments and step into a trainer that was made with the
+ * checkpoint_read: weights, moments and step into a trainer that was made with the
  * checkpoint's settings. On failure the trainer's numbers are undefined.
  */
-bool checkpoint_load(const char *path, Trainer *trainer, Error *error);
+bool checkpoint_read(const Safetensors *file, Trainer *trainer, Error *error);
 
 #endif

@@ -1,15 +1,6 @@
 /*
- * dataset.h: images and labels from files in the IDX format of MNIST, plain or
- * gzip, and the small random changes that training makes to the images.
- *
- * A directory holds four files, each with or without .gz:
- *     train-images-idx3-ubyte   train-labels-idx1-ubyte
- *     t10k-images-idx3-ubyte    t10k-labels-idx1-ubyte
- * and may hold classes.txt, one class name a line. Without it classes are called
- * by their digits, as MNIST's are, and images are not flipped in training.
- *
- * An IDX file, its numbers big-endian: the bytes 0, 0, 8 (unsigned byte), and the
- * number of dimensions; each dimension in 4 bytes; then the data.
+ * dataset.h: images and their labels, and the small random changes that training makes
+ * to the images. dataset_file.h reads them from files.
  */
 #ifndef DATASET_H
 #define DATASET_H
@@ -17,7 +8,6 @@
 #include <stdint.h>
 
 #include "error.h"
-#include "regular_file.h"
 #include "tensor.h"
 
 #define DATASET_CLASSES 10
@@ -36,24 +26,8 @@ typedef struct {
     bool has_class_names;
 } Dataset;
 
-/*
- * dataset_load: all four files of `directory`, checked: magic numbers, sizes,
- * counts that agree, labels below 10, no byte too few or too many. On failure
- * nothing stays allocated and the error names the file.
- */
-bool dataset_load(Dataset *dataset, const char *directory, Error *error);
+/* dataset_free: the pixels and labels of both sets. */
 void dataset_free(Dataset *dataset);
-
-/*
- * dataset_find: the first directory, of data/fashion-mnist, the Debian package's
- * and data/sample, that has any of the files: where some are missing, the data aren't
- * quietly another directory's. NULL if none has one.
- */
-const char *dataset_find(void);
-bool dataset_is_sample(const char *directory);
-
-/* dataset_has_file: is `path` one of the files of the data in this directory? */
-bool dataset_has_file(const char *directory, const char *path);
 
 /* dataset_class: the name of class k; -1 is none (argmax_row). */
 static inline const char *dataset_class(const Dataset *dataset, int k) {

@@ -5,8 +5,8 @@
 #ifndef PLAN_H
 #define PLAN_H
 
-#include "checkpoint.h"
-#include "dataset.h"
+#include "checkpoint_file.h"
+#include "dataset_file.h"
 #include "options.h"
 
 typedef struct {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checkpoint.h"
+#include "checkpoint_file.h"
 #include "file_lock.h"
 #include "gallery.h"
 #include "look.h"

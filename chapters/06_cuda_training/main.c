@@ -20,7 +20,7 @@
 #include "regular_file.h"
 #include "report.h"
 #include "run.h"
-#include "safetensors_write.h"
+#include "safetensors_file.h"
 
 /* The device that this program was built for: what it has, --help lists. */
 static const Device *built_for(void) {

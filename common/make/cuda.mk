@@ -45,7 +45,7 @@ $(BUILD)/cuda/tests/main.o: tests/cuda/main.c $(BUILD)/flags
 $(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.c,$(CUDA_TESTS)) $(DEVICE_C) $(TEST_HELPERS) $(CHAPTER6_C)) \
     $(BUILD)/cuda/tests/main.o $(call gpu_objects,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $^ $(CHECK_FLAGS) -ljansson -lz $(CUDA_LIBS) $(LINK_LIBS) $(whole)
+	$(Q)$(CXX_LINK) $^ $(CHECK_FLAGS) -lz $(CUDA_LIBS) $(LINK_LIBS) $(whole)
 
 # Templates' functions come in groups of which a linker keeps one for a whole program:
 # --force-group-allocation makes them each copy's own.
@@ -71,4 +71,4 @@ $(BUILD)/cuda-for: FORCE | need-nvcc
 $(BUILD)/chapter6: $(BUILD)/cuda-for $$(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
           $(BUILD)/watched/cuda_on_cpu.o $$(CHAPTER6_GPU) | need-libraries need-cxx need-nvcc
 	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) $(whole)
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) $(whole)

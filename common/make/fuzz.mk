@@ -15,7 +15,7 @@ $(FUZZ_PLAIN)/readers.a: $(call objects,asan-float,$(FUZZ_SOURCES))
 	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
 $(FUZZ_PLAIN)/fuzz_%: $(FUZZ_PLAIN)/fuzz_%.o $(FUZZ_PLAIN)/fuzz.o $(FUZZ_PLAIN)/standalone.o $(FUZZ_PLAIN)/readers.a
 	$(call say,link,$@)
-	$(Q)$(LINK) $(FLAGS_asan-float) $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(FLAGS_asan-float) $^ -lz -ldl $(LINK_LIBS) $(whole)
 
 # The tests read the seeds, tests/fuzz/corpus and a few changed ones.
 run-tests: $(FUZZ_READERS:%=$(FUZZ_PLAIN)/fuzz_%)
@@ -44,7 +44,7 @@ $(FUZZER_DIR)/readers.a: $(call fuzzer_objects,$(FUZZ_SOURCES))
 	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
 $(FUZZER_DIR)/fuzz_%: $(FUZZER_DIR)/tests/fuzz/fuzz_%.o $(FUZZER_DIR)/tests/fuzz/fuzz.o $(FUZZER_DIR)/readers.a
 	$(call say,link,$@)
-	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ -ljansson -lz -ldl $(LINK_LIBS) $(whole)
+	$(Q)$(FUZZER_CC) $(FUZZER_FLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ -lz -ldl $(LINK_LIBS) $(whole)
 $(FUZZER_DIR)/flags: FORCE | need-compiler
 	@mkdir -p $(@D)
 	@echo '$(FUZZER_CC) $(FUZZER_FLAGS)' | cmp -s - $@ || echo '$(FUZZER_CC) $(FUZZER_FLAGS)' >$@

@@ -68,8 +68,7 @@ if there cppcheck; then
         --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
         --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
         --suppress=invalidFunctionArg:chapters/05_vision_transformer/cross_entropy.c \
-        --suppress=uninitvar:chapters/05_vision_transformer/safetensors.c \
-        --suppress=uninitvar:common/safetensors_write.c \
+        --suppress=uninitvar:common/safetensors.c \
         --suppress=uninitvar:tests/fuzz/fuzz_options.c --suppress=deallocuse:tests/scratch.c \
         --suppress=nullPointerOutOfMemory --suppress=nullPointerOutOfResources \
         --suppress=ctunullpointerOutOfMemory --suppress=ctunullpointerOutOfResources \

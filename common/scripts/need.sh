@@ -120,7 +120,6 @@ cxx)
     ;;
 libraries)
     library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz
-    library "jansson (it reads checkpoints' JSON)" libjansson-dev jansson.h "$@" -ljansson
     ;;
 check)
     case "$*" in

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh [GROUP...]: install what is missing of build, test, plots, lint and faults;
+# setup.sh [GROUP...]: install what is missing of build, test, plots, lint, faults and wasm;
 # without a name, of the first three. This and `make setup`, which runs it, are all that
 # installs packages.
 #
@@ -30,7 +30,6 @@ for group in "$@"; do
         want 'command -v as' binutils
         want "$(header stdio.h)" libc6-dev
         want "$(header zlib.h)" zlib1g-dev
-        want "$(header jansson.h)" libjansson-dev
         ;;
     test)
         want 'command -v pkg-config' pkg-config
@@ -51,8 +50,13 @@ for group in "$@"; do
         done
         want "CC=clang sh '$(dirname "$0")/try.sh' -fopenmp" libomp-dev
         ;;
+    wasm) # what make test-wasm uses
+        want "CC=clang sh '$(dirname "$0")/try.sh' --target=wasm32-wasi" \
+            clang lld wasi-libc libclang-rt-dev-wasm32
+        want 'command -v node' nodejs
+        ;;
     *)
-        echo "setup: unknown group $group: it is build, test, plots, lint or faults" >&2
+        echo "setup: unknown group $group: it is build, test, plots, lint, faults or wasm" >&2
         exit 2
         ;;
     esac

@@ -10,7 +10,6 @@
  * can't be read.
  */
 #include <float.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "dump.h"
 #include "number.h"
 #include "output.h"
-#include "safetensors.h"
+#include "safetensors_file.h"
 
 typedef struct {
     Safetensors file;
@@ -28,26 +27,14 @@ typedef struct {
 
 /* ---- reading --------------------------------------------------------------------- */
 
-static json_t *entry(const Side *side, const char *name) {
-    return json_object_get(side->file.header, name);
-}
-
 /* The tensor called `name`, its numbers allocated here; data NULL, and an error. */
 static Tensor read_tensor(Side *side, const char *name, Error *error) {
-    json_t *shape = json_object_get(entry(side, name), "shape");
-    if (json_array_size(shape) == 0) { /* a scalar: read as a vector of one */
-        json_array_append_new(shape, json_integer(1));
+    SafetensorsTensor *there = safetensors_find(&side->file, name);
+    if (there->ndim == 0) { /* a scalar: read as a vector of one */
+        there->shape[there->ndim++] = 1;
     }
-    const int dims = (int)json_array_size(shape);
-    Tensor T = {.ndim = dims};
-    if (dims > TENSOR_MAX_DIMS) {
-        error_set(error, "%s: %s has %d dimensions, at most %d are read", side->path,
-                  name, dims, TENSOR_MAX_DIMS);
-        return (Tensor){.data = NULL};
-    }
-    for (int d = 0; d < dims; d++) {
-        T.shape[d] = (int)json_integer_value(json_array_get(shape, (size_t)d));
-    }
+    Tensor T = {.ndim = there->ndim};
+    memcpy(T.shape, there->shape, sizeof T.shape);
     T.ld = tensor_cols(T);
     T.data = allocate((size_t)tensor_count(T) * sizeof(real), name, error);
     if (T.data && !safetensors_read(&side->file, name, T, error)) {
@@ -173,7 +160,8 @@ static void tell_difference(const Comparison *c, const char *name, Tensor A, Ten
 
 /* One tensor; the first that differs is explained. */
 static bool compare_one(Comparison *c, const char *name, Error *error) {
-    if (!entry(&c->mine, name) || !entry(&c->theirs, name)) {
+    if (!safetensors_find(&c->mine.file, name) ||
+        !safetensors_find(&c->theirs.file, name)) {
         c->one_sided++;
         return true;
     }
@@ -198,15 +186,13 @@ static bool compare_one(Comparison *c, const char *name, Error *error) {
 /* Tensors of `first` in its order, then those that only `second` has. */
 static bool compare(Comparison *c, const Side *first, const Side *second,
                     Error *error) {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)first->file.header, name, value) {
-        if (strcmp(name, "__metadata__") != 0 && !compare_one(c, name, error)) {
+    for (int i = 0; i < first->file.count; i++) {
+        if (!compare_one(c, first->file.tensors[i].name, error)) {
             return false;
         }
     }
-    json_object_foreach((json_t *)second->file.header, name, value) {
-        c->one_sided += strcmp(name, "__metadata__") != 0 && !entry(first, name);
+    for (int i = 0; i < second->file.count; i++) {
+        c->one_sided += !safetensors_find(&first->file, second->file.tensors[i].name);
     }
     return true;
 }
@@ -217,15 +203,11 @@ static bool of_the_course(const Side *side) {
 }
 
 static bool in_double(const Side *side) {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)side->file.header, name, value) {
-        const char *dtype = json_string_value(json_object_get(value, "dtype"));
-        if (dtype && strcmp(dtype, "F64") != 0) {
-            return false;
-        }
+    bool all = true;
+    for (int i = 0; i < side->file.count; i++) {
+        all = all && strcmp(side->file.tensors[i].dtype, "F64") == 0;
     }
-    return true;
+    return all;
 }
 
 static bool compare_files(Comparison *c, Error *error) {

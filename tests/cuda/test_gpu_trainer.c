@@ -2,11 +2,12 @@
  * test_gpu_trainer.c: the model and the training of chapter 6 beside chapter 5's: the
  * same settings, seed and images.
  */
+#include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint.h"
+#include "checkpoint_file.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_parity.h"

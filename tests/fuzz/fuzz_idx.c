@@ -8,7 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "dataset.h"
+#include "dataset_file.h"
 #include "fuzz.h"
 
 enum { FILES = 5, CLASSES = 4, PACKED = 8, COUNT = 3, SIDE = 2, MOST = 1 << 16 };

@@ -37,7 +37,7 @@ run_tests() { # run_tests [SUITE]: that one, or all
 likely() { # likely PATCH
     file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
     {
-        basename "$file" | sed 's/\..*//'
+        basename "$file" | sed 's/\..*//; s/_file$//'
         case $file in *.cu | *.h) echo "gpu_gelu gpu_rows gpu_attention gpu_loss" ;; esac
     } | tr ' ' '\n' | grep -xF -f "$(suites)"
 }

@@ -7,7 +7,8 @@
 #                        and by an ordinary user, who is told the line that an
 #                        administrator has to type
 #   arm64                chapters 1 to 5 and the plain tests, cross-built, run by qemu
-#   musl                 chapters 1 to 4 and a grade, with another C library, no OpenMP
+#   musl                 chapters 1 to 4, a grade, and what chapter 5 trains with, with another
+#                        C library, no OpenMP
 #
 # Run by `make test-systems` as root, in the repository's root. Everything is made below
 # build/systems: a tarball for each release, which the next run takes again, the
@@ -206,7 +207,7 @@ arm64() {
     system arm64 trixie || { not_made arm64 "$place/logs/trixie"; return; }
     chroot "$root" dpkg --add-architecture arm64
     install make gcc-aarch64-linux-gnu g++-aarch64-linux-gnu pkg-config qemu-user \
-        libgomp1:arm64 zlib1g-dev:arm64 libjansson-dev:arm64 check:arm64 || {
+        libgomp1:arm64 zlib1g-dev:arm64 check:arm64 || {
         not_made arm64 "$place/logs/packages"
         return
     }
@@ -226,6 +227,7 @@ musl() {
     keep_packages bookworm
     as student musl musl_chapters || :
     as student musl musl_grade || :
+    as student musl musl_core || :
 }
 
 for system in "$@"; do
