@@ -155,7 +155,6 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
     expect_same_shape(dz, z);
     Tensor qkv = tensor_head(a->qkv, B), concat = tensor_head(a->concat, B);
     Tensor dqkv = tensor_head(s->dqkv, B), dconcat = tensor_head(s->dconcat, B);
-    Tensor dS = tensor_head(s->dS, q);
 
     /* exercise 3.3 */
     /* Y = concat W_O^T + b_O */
@@ -168,6 +167,7 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
              * writes its own columns of dqkv; together they fill it. */
             Head head = head_of(tensor_slice(qkv, b), q, i, h);
             Head dhead = head_of(tensor_slice(dqkv, b), q, i, h);
+            Tensor dS = tensor_head(s->dS, q);
             AttentionGradients d_i = {dhead.Q, dhead.K, dhead.V, dS, dS};
             attention_backward(head.Q, head.K, head.V,
                                tensor_head(tensor_slice(A_b, i), q),
