@@ -167,12 +167,12 @@ notes 'a patch of 28 is the whole image' $train --patch 28 --steps 1
 notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
-notes 'label smoothing 0\.99 leaves 1% of a label' $train --smoothing 0.99 --steps 1
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
 notes '--seed is given more than once' $train --seed 1 --seed 2 --steps 1
 notes '--smoothing 0.99 leaves 1% of' $train --smoothing 0.99 --steps 1
+ok 'and says it once' [ "$(grep -c 'leaves 1%' "$out")" -eq 1 ]
 notes 'a token of one element' $train --dim 1 --steps 1
 cp -R "$data" "$scratch/dull"
 { head_of 1 64; head -c 64 /dev/zero; } >"$scratch/dull/train-labels-idx1-ubyte"
@@ -185,7 +185,7 @@ ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
 # The words that go on are a shell's; the second Ctrl-C would end it at once.
 mkdir "$scratch/it's a folder"
 (cd "$scratch" && exec "$root/chapter6" --emulate --attention materialised $tiny --epochs 100000 \
-    --save "it's a folder/m" --log z.csv) >"$out" 2>"$err" &
+    --save "it's a folder/m" --log z.csv --steps 99999) >"$out" 2>"$err" &
 child=$!
 tries=0
 while [ ! -s "$scratch/it's a folder/m" ] && [ "$tries" -lt 100 ]; do
@@ -197,7 +197,7 @@ wait "$child"
 status=$?
 ok 'a stopped run' exits 143
 again=$(sed -n 's/^ *\.\/chapter6 \(--resume .*\)/\1/p' "$out")
-ok 'goes on with its kernels' says " --emulate --attention materialised\$"
+ok 'goes on with its kernels, to its last step' says " --steps 99999 --emulate --attention materialised\$"
 (cd "$scratch" && eval "exec \"$root/chapter6\" $again --steps 1") >"$out" 2>"$err"
 status=$?
 program=chapter6
@@ -232,6 +232,17 @@ refuses 2 '64 heads don.t divide the width of 32' chapter6 --emulate --heads 64
 refuses 2 '--norm is given twice' chapter4 --norm pre --norm post
 run chapter6 --describe S/16
 ok 'chapter 6 describes models too' says 'published 22050664'
+
+# A word that was forgotten: the next option is no name of a file.
+refuses 2 '--save needs a value, not an option' chapter5 --save --gradcheck
+refuses 2 '--log needs a value, not an option' chapter5 --log --steps
+refuses 2 '--csv wants a value, not the option --emulate' chapter6 --times --csv --emulate
+for n in 2 3 4; do
+    refuses 2 'it is --dump FILE' chapter$n --dump --double
+done
+(cd "$root" && exec ./chapter5 --eval "$scratch/kept" --data ./data/sample/) >"$out" 2>"$err"
+status=$?
+ok 'the sample by another name is the sample' says 'THIS IS THE SMALL SAMPLE'
 
 # ---- numbers are read whole ---------------------------------------------------------------
 
@@ -279,6 +290,11 @@ refuses 2 'a head of 192 columns' chapter6 --emulate --dim 384
 refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
 refuses 1 'no such directory' chapter6 --emulate --data /none
 refuses 2 '--attention can.t be "fussed"' chapter6 --emulate --attention fussed
+if [ -d /proc/self ]; then # which root may write, but where no file can be made
+    refuses 1 '/proc/m: can.t be written' chapter5 $tiny --save /proc/m
+    refuses 1 '/proc/m.csv: can.t be written' chapter5 $tiny --log /proc/m.csv
+    refuses 1 '/proc/t: can.t be written' chapter6 --emulate --times --csv /proc/t
+fi
 head -c 5000 "$scratch/kept" >"$scratch/half"
 refuses 1 'half: ' chapter5 --eval half --data "$data"
 mkdir "$scratch/odd"

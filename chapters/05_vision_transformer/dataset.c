@@ -387,7 +387,7 @@ const char *dataset_find(void) {
 }
 
 bool dataset_is_sample(const char *directory) {
-    return strcmp(directory, sample_directory) == 0;
+    return regular_file_same(directory, sample_directory);
 }
 
 static const char *const file_names[] = {

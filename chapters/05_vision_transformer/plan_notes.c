@@ -162,27 +162,10 @@ static void note_rate(const Trainer *t) {
     }
 }
 
-static void note_images(const Dataset *d) {
-    const ImageSet *train = &d->train;
-    int same = 1;
-    while (same < train->count && train->labels[same] == train->labels[0]) {
-        same++;
-    }
-    if (same == train->count) {
-        printf("note: all training images are of class %s: no other can be learned\n",
-               d->class_name[train->labels[0]]);
-    }
-    if (d->deviation == 1) { /* as dataset_load says of images that don't vary */
-        printf("note: all pixels of the training images are the same: they show "
-               "nothing\n");
-    }
-}
-
 static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     const Settings *s = &t->settings;
     const ImageSet *train = &p->dataset.train;
     const int left_over = train->count % s->batch;
-    note_images(&p->dataset);
     note_rate(t);
     if (o->max_steps > trainer_total_steps(t)) {
         printf("note: the run ends with step %ld: --steps %ld doesn't make it longer\n",
@@ -196,10 +179,6 @@ static void note_settings(const Plan *p, const Options *o, const Trainer *t) {
     if (s->dropout > 0.9) {
         printf("note: dropout %g leaves %.3g%% of what it is applied to\n", s->dropout,
                100 * (1 - s->dropout));
-    }
-    if (s->label_smoothing > 0.9) {
-        printf("note: label smoothing %g leaves %.3g%% of a label\n",
-               s->label_smoothing, 100 * (1 - s->label_smoothing));
     }
     if (2 * s->shift >= train->width || 2 * s->shift >= train->height) {
         printf("note: --shift %d leaves little of many images of %dx%d in sight\n",
