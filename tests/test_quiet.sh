@@ -260,7 +260,7 @@ for number in 1,5 1e 0x1p-3 inf nan '1e-5 ' ''; do
     status=$?
     ok "compare's tolerance is not \"$number\"" exits 2
 done
-for variable in CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
+for variable in CUDA_ON_CPU_ORDERS=yes CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
     'CUDA_ON_CPU_FAIL=launch 3 700 x'; do
     (cd "$root" && env "$variable" ./chapter6 --emulate --check) >"$out" 2>"$err"
     status=$?
@@ -275,6 +275,10 @@ refuses 1 'nowhere: No such file' chapter5 --look nowhere --data "$data"
 refuses 1 'no/m: ' chapter5 $tiny --save no/m
 refuses 1 'no/m.csv: ' chapter5 $tiny --log no/m.csv
 refuses 1 'data: can.t be written' chapter5 $tiny --log data
+refuses 2 'classes.txt: can.t be written: it is one of the data' chapter5 $tiny --save data/classes.txt
+refuses 2 '\.gz: can.t be written: it is one of the data' chapter5 $tiny --log data/train-labels-idx1-ubyte.gz
+sed 's/\./,/g' "$scratch/kept.csv" >"$scratch/commas.csv"
+refuses 1 'commas.csv: damaged: after step 0' chapter5 --resume kept --data "$data" --log commas.csv
 refuses 1 'new/: can.t be written' chapter5 $tiny --log new/
 refuses 2 'both the checkpoint and the log' chapter5 $tiny --save x --log "$scratch/x"
 refuses 1 'no/d: ' chapter6 --emulate --dump no/d

@@ -396,10 +396,13 @@ static const char *const file_names[] = {
 
 bool dataset_has_file(const char *directory, const char *path) {
     for (size_t i = 0; i < sizeof file_names / sizeof file_names[0]; i++) {
-        char file[FILE_PATH_BYTES];
-        if (find_file(directory, file_names[i], file) &&
-            regular_file_same(file, path)) {
-            return true;
+        for (int gzip = 0; gzip < 2; gzip++) {
+            char file[FILE_PATH_BYTES];
+            const int length = snprintf(file, sizeof file, "%s/%s%s", directory,
+                                        file_names[i], gzip ? ".gz" : "");
+            if (length < FILE_PATH_BYTES && regular_file_same(file, path)) {
+                return true;
+            }
         }
     }
     return false;

@@ -40,7 +40,8 @@ bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *er
     Trainer before = *t; /* as the checkpoint's run had it */
     LogEnd end;
     before.settings = p->info.settings;
-    if (!read_log(o->log, p->info.step, &end, error)) {
+    if (!read_log(o->log, p->info.step, &end, error) ||
+        !progress_check_lines(o->log, p->info.step, error)) {
         return false;
     }
     if (end.lines == 0) {
