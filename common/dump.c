@@ -120,7 +120,7 @@ bool dump_asked(int argc, char **argv, const char *program, DumpFunction *in_flo
     if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
         return false;
     }
-    if (!(argc == 3 || twice) || !*argv[2]) {
+    if (!(argc == 3 || twice) || !*argv[2] || strncmp(argv[2], "--", 2) == 0) {
         fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
         *status = 2;
         return true;

@@ -52,7 +52,8 @@ void dataset_free(Dataset *dataset);
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
 
-/* dataset_has_file: is `path` one of the files of the data in this directory? */
+/* dataset_has_file: is `path` one of the files of the data in this directory, or would it
+ * become one? */
 bool dataset_has_file(const char *directory, const char *path);
 
 /* dataset_class: the name of class k; -1 is none (argmax_row). */
