@@ -22,6 +22,7 @@ MODULE_DIRS := common $(sort $(wildcard chapters/0*))
 SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 DRY := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules
+unexport DEPENDENCIES_OUTPUT SUNPRO_DEPENDENCIES # gcc would write headers there, not to .d
 Q := $(if $(filter-out 0,$(V)),,@)
 say = $(if $(Q),@$(if $(SILENT),:,printf '  %-5s %s\n' $(1) '$(2)'))
 
@@ -159,7 +160,7 @@ pages: ## write the notes' tables of equations anew, after lines have moved
 	@sh common/scripts/refresh_pages.sh
 
 studies: chapter5 ## train the variants of notes/studies.md, half an hour: notes/studies.csv; RUNS=norm: some
-	@COMPILER="$$($(COMPILER) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(RUNS)
+	@COMPILER="$$($(COMPILER) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS)))
 
 plots: need-gnuplot $(CHAPTERS:%=chapter%) $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures
 	@sh plots/make_plots.sh plots/pictures $(BUILD)/float/tests/pictures/check
@@ -368,7 +369,9 @@ override N := $(strip $(N))
 MINE = $(WORK)/chapter$(N)
 GRADE = $(BUILD)/$(if $(filter 6,$(N)),watched,double)/$(MINE)/grade
 need_n = case $(call quote,$(N)) in [1-6]) ;; *) echo "which chapter? make $@ N=1 ... N=6"; exit 2;; esac
-need_mine = [ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }
+# A file that isn't there would be the course's own, solved.
+need_mine = [ -d $(MINE) ] || { echo "there is no $(MINE): make start N=$(N)"; exit 1; }; \
+            sh common/scripts/start.sh --lacks $(N) $(MINE)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 # What 4.4 and 4.5 are graded with is the course's own dropout, so that 4.6 may come after
 # them; 4.6 grades the student's, whose name ends in _graded there.

@@ -131,7 +131,7 @@ bool dump_asked(int argc, char **argv, const char *program, DumpFunction *functi
     if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
         return false;
     }
-    if (!(argc == 3 || in_double) || !*argv[2]) {
+    if (!(argc == 3 || in_double) || !*argv[2] || strncmp(argv[2], "--", 2) == 0) {
         fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
         *status = 2;
         return true;

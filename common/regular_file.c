@@ -175,12 +175,6 @@ static bool look_at(const char *path, char target[FILE_PATH_BYTES], struct stat 
     return true;
 }
 
-bool new_file_possible(const char *path, Error *error) {
-    char target[FILE_PATH_BYTES];
-    struct stat there;
-    return look_at(path, target, &there, error);
-}
-
 /* ---- writing ---------------------------------------------------------------- */
 
 /* What new_file_drop_at_signal removes; "" if there is nothing. */
@@ -315,6 +309,17 @@ void new_file_drop(NewFile *f) {
     }
     remove(f->temporary);
     at_signal[0] = '\0';
+}
+
+/* Rights alone don't tell: /proc takes no file of root's, nor does a disk without
+ * inodes. */
+bool new_file_possible(const char *path, Error *error) {
+    NewFile f;
+    if (!new_file_begin(&f, path, error)) {
+        return false;
+    }
+    new_file_drop(&f);
+    return true;
 }
 
 /* ---- leftovers --------------------------------------------------------------- */

@@ -46,7 +46,8 @@ typedef struct {
     char temporary[FILE_PATH_BYTES]; /* the name until it is whole */
 } NewFile;
 
-/* new_file_possible: everything that can be known before: false, and why not. */
+/* new_file_possible: everything that can be known before, with a temporary file that is
+ * made and removed: false, and why not. */
 bool new_file_possible(const char *path, Error *error);
 bool new_file_begin(NewFile *new_file, const char *path, Error *error);
 

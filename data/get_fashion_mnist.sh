@@ -5,7 +5,7 @@
 # Looked for in this order: already there; Debian's package dataset-fashion-mnist,
 # installed; the same package downloaded and unpacked here, without root; the
 # project's published address. When none works, the chapters run on the bundled
-# sample in data/sample, so this always ends with exit status 0. To fetch nothing:
+# sample in data/sample, so this ends with exit status 0, whatever fails. To fetch nothing:
 #     make FETCH=no chapter5
 #
 # Nothing that is in data/ already is deleted or written over: a folder that lacks files
@@ -48,10 +48,25 @@ ready() { # ready FOLDER: all that it needs, so that a build has nothing to do
 }
 
 the_sample() {
+    for f in $files; do # the chapters would take them, and miss the others
+        [ ! -e "$place/$f" ] || {
+            echo "data: $1: data/$place lacks files; 'make data' tries again;" \
+                "--data data/sample is for the sample"
+            exit 0
+        }
+    done
     echo "data: $1: the chapters run on the sample in data/sample" \
         "(2000 + 500 images). 'make data' tries again."
     exit 0
 }
+
+case ${FETCH:-yes} in
+yes | no) ;;
+*)
+    echo "data: FETCH is yes or no, not \"$FETCH\"" >&2
+    exit 2
+    ;;
+esac
 
 # ---- what is there -----------------------------------------------------------
 
@@ -77,10 +92,13 @@ if [ -e "$place" ]; then
     [ -r "$place" ] && [ -x "$place" ] || as_it_is "can't be read"
     for f in $files; do
         [ ! -f "$place/$f" ] || [ -r "$place/$f" ] || as_it_is "has a $f that can't be read"
-        [ ! -e "$place/$f" ] || right "$place/$f" "$f" ||
+        [ ! -e "$place/$f" ] && [ ! -h "$place/$f" ] || right "$place/$f" "$f" ||
             as_it_is "has another $f than the published one"
         [ ! -e "$place/${f%.gz}" ] || as_it_is "has an unpacked ${f%.gz}"
     done
+    [ -f "$place/classes.txt" ] ||
+        { [ ! -e "$place/classes.txt" ] && [ ! -h "$place/classes.txt" ]; } ||
+        as_it_is "has a classes.txt that is no file"
     [ -w "$place" ] || as_it_is "lacks files, and can't be written"
 fi
 
@@ -148,13 +166,16 @@ from_published_address() {
     take_from "$own/got" "$base"
 }
 
-if [ -d "$installed" ]; then
+if has_all "$place"; then # all but classes.txt
     own_folder
+    take_from "$place" "data/$place, which lacked classes.txt" && exit 0
+fi
+if [ -d "$installed" ]; then
+    [ -n "$own" ] || own_folder
     take_from "$installed" "Debian's package dataset-fashion-mnist" && exit 0
 fi
 if [ "${FETCH:-yes}" = no ]; then
-    echo "data: FETCH=no: the chapters run on the sample in data/sample"
-    exit 0
+    the_sample "FETCH=no"
 fi
 [ -n "$own" ] || own_folder
 echo "data: getting Fashion-MNIST (31 MB) ..."

@@ -130,8 +130,9 @@ whole() { # whole PICTURE: an SVG has its end; what a PNG shows is looked at bel
     [ -s "$1" ] && case $1 in *.svg) tail -n 3 "$1" | grep -q '</svg>' ;; esac
 }
 draw() { # draw NAME DATA COMMAND: which writes the data
-    if ! grep -q '^[^#]' "$2" 2>/dev/null; then
-        left_out "$1" "there is no $2; $3 writes it"
+    if ! grep -v '^[a-z_]*,[a-z_,]*$' "$2" 2>/dev/null | grep -q '^[^#]'; then
+        [ -s "$2" ] && why="there are no numbers in $2" || why="there is no $2"
+        left_out "$1" "$why; $3 writes it"
         return
     fi
     for format in png svg; do

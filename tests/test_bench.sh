@@ -159,6 +159,12 @@ ok "the table is written" $?
 [ -z "$(find "$scratch" -name '*.tmp*')" ]
 ok "nothing temporary is left" $?
 
+mkdir -p "$scratch/in_the_way/plots/bench_matmul.csv"
+(cd "$scratch/in_the_way" && PYTHON=false "$bench" --quick --only matmul) >"$scratch/in_the_way/out" 2>&1
+[ $? -eq 1 ] && grep -q "bench_matmul.csv: can't be written: it is no regular file" "$scratch/in_the_way/out" &&
+    ! grep -q GFLOP "$scratch/in_the_way/out"
+ok "what stands in its place is said before anything is measured" $?
+
 # ---- a run that is stopped ends whom it has started --------------------------------------
 
 PYTHON=$root/tests/bench/stand_ins/python.sh STAND_IN=hangs OPENBLAS=

@@ -292,6 +292,23 @@ ok "make -n test runs no test" $?
 run_with PATH="$PATH" CFLAGS=-ffast-math chapter1
 refused 'not for this course'
 ok "-ffast-math" $?
+run_with PATH="$PATH" CFLAGS=-fsingle-precision-constant chapter1
+refused '-fsingle-precision-constant is not for this course'
+ok "constants in float" $?
+if echo | gcc -fassociative-math -fno-signed-zeros -fno-trapping-math -dM -E - 2>/dev/null | grep -q ASSOCIATIVE; then
+    run_with PATH="$PATH" CC=gcc CFLAGS='-fassociative-math -fno-signed-zeros' chapter1
+    refused 'not for this course'
+    ok "a part of -ffast-math" $?
+fi
+script "$bin/asked-gcc" <<'END'
+case "${DEPENDENCIES_OUTPUT:-} $*" in
+headers*' -c '*) echo "error: headers go elsewhere" >&2; exit 1 ;;
+esac
+exec gcc "$@"
+END
+run_with DEPENDENCIES_OUTPUT=headers CC=asked-gcc chapter1
+[ "$status" -eq 0 ]
+ok "DEPENDENCIES_OUTPUT of the environment" $?
 run_with PATH="$PATH" ARCH=nonesuch chapter1
 refused 'nonesuch'
 ok "an ARCH that the compiler doesn't know" $?

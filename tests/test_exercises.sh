@@ -182,6 +182,11 @@ chapter() { # chapter N
     "$grader" "$mine" | grep -q "answers.txt can't be read"
     report $? "chapter $n: a pipe of answers isn't waited for"
     rm -f "$mine/answers.txt"
+    lost=$(basename "$(find "$mine" -name '*.[ch]*' | sort | head -n 1)")
+    mv "$mine/$lost" "$root/$n/lost"
+    run_make "$n" grade | grep -q "has no $lost: make start N=$n"
+    report $? "chapter $n: a file that is gone is not the course's"
+    mv "$root/$n/lost" "$mine/$lost"
     { "$grader" --answers; printf '# %01000d %s.1a = 5\n' 0 "$n"; } >"$mine/answers.txt"
     ! "$grader" "$mine" | grep -q 'more than one'
     report $? "chapter $n: a long line is one line"

@@ -378,6 +378,11 @@ for signal in TERM:143 HUP:129 XCPU:152 INT:130; do
     check "SIG${signal%:*} stops the run with ${signal#*:}" exited ${signal#*:}
     check 'it is saved, and goes on' goes_on
 done
+for signal in USR1 USR2; do # Slurm's and others': the time is nearly up
+    signalled $signal
+    check "SIG$signal stops the run" [ "$(kill -l "$status")" = "$signal" ]
+    check 'and it is saved, and goes on' goes_on
+done
 signalled 'TERM TERM'
 check 'SIGTERM twice, as timeout sends it' exited 143
 check 'and the run is saved' goes_on
@@ -481,6 +486,22 @@ fi
 chmod 644 fashion-mnist/train-images-idx3-ubyte.gz
 mv fashion-mnist/train-images-idx3-ubyte.gz fashion-mnist/t10k-labels-idx1-ubyte
 as_it_was 'an unpacked file of mine'
+rm fashion-mnist/*
+mkdir fashion-mnist/classes.txt
+as_it_was 'a folder in place of the names'
+rmdir fashion-mnist/classes.txt
+for file in classes.txt train-labels-idx1-ubyte.gz; do
+    ln -s nowhere "fashion-mnist/$file"
+    as_it_was "a link to nothing, $file,"
+    rm "fashion-mnist/$file"
+done
+echo mine >fashion-mnist/notes
+get
+check 'a folder without data is no reason against the sample' says 'run on the sample'
+FETCH=No sh get_fashion_mnist.sh >"$out" 2>"$err"
+status=$?
+check 'FETCH is yes or no' exited 2
+check 'and a line says so' grep -q '^data: FETCH is yes or no, not "No"$' "$err"
 mv fashion-mnist elsewhere
 ln -s elsewhere fashion-mnist
 as_it_was 'a link'
@@ -502,8 +523,13 @@ if [ "$installed" != "$scratch/empty" ]; then
     check 'what is installed is taken' [ -f fashion-mnist/classes.txt ]
     rm fashion-mnist/train-labels-idx1-ubyte.gz
     echo mine >fashion-mnist/notes
+    FETCH=no INSTALLED=$scratch/empty sh get_fashion_mnist.sh >"$out" 2>"$err"
+    check 'without it the sample is not what is read' says 'data/fashion-mnist lacks files'
     get
     check 'a file that lacks is added' [ -f fashion-mnist/train-labels-idx1-ubyte.gz ]
+    rm fashion-mnist/classes.txt
+    FETCH=no INSTALLED=$scratch/empty sh get_fashion_mnist.sh >"$out" 2>"$err"
+    check 'what lacks the names alone gets them' [ -f fashion-mnist/classes.txt ]
     check 'and mine stays' [ "$(cat fashion-mnist/notes)" = mine ]
     rm -r fashion-mnist
     get &

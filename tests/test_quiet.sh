@@ -193,7 +193,7 @@ ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
 # The words that go on are a shell's; the second Ctrl-C would end it at once.
 mkdir "$scratch/it's a folder"
 (cd "$scratch" && exec "$root/chapter6" --emulate --attention materialised $tiny --epochs 100000 \
-    --save "it's a folder/m" --log z.csv) >"$out" 2>"$err" &
+    --save "it's a folder/m" --log z.csv --steps 99999) >"$out" 2>"$err" &
 child=$!
 tries=0
 while [ ! -s "$scratch/it's a folder/m" ] && [ "$tries" -lt 100 ]; do
@@ -205,7 +205,7 @@ wait "$child"
 status=$?
 ok 'a stopped run' exits 143
 again=$(sed -n 's/^ *\.\/chapter6 \(--resume .*\)/\1/p' "$out")
-ok 'goes on with its kernels' says " --emulate --attention materialised\$"
+ok 'goes on with its kernels, to its last step' says " --steps 99999 --emulate --attention materialised\$"
 (cd "$scratch" && eval "exec \"$root/chapter6\" $again --steps 1") >"$out" 2>"$err"
 status=$?
 program=chapter6
@@ -244,6 +244,17 @@ refuses 2 '--norm is given twice' chapter4 --norm pre --norm post
 run chapter6 --describe S/16
 ok 'chapter 6 describes models too' says 'published 22050664'
 
+# A word that was forgotten: the next option is no name of a file.
+refuses 2 '--save needs a value, not an option' chapter5 --save --gradcheck
+refuses 2 '--log needs a value, not an option' chapter5 --log --steps
+refuses 2 '--csv wants a value, not the option --emulate' chapter6 --times --csv --emulate
+for n in 2 3 4; do
+    refuses 2 'it is --dump FILE' chapter$n --dump --double
+done
+(cd "$root" && exec ./chapter5 --eval "$scratch/kept" --data ./data/sample/) >"$out" 2>"$err"
+status=$?
+ok 'the sample by another name is the sample' says 'THIS IS THE SMALL SAMPLE'
+
 # ---- numbers are read whole ---------------------------------------------------------------
 
 for number in 1,5 1e 0x10 inf nan 1e400 12abc ' 12' '12 ' '٣' '' 1.5.2 --1; do
@@ -260,7 +271,7 @@ for number in 1,5 1e 0x1p-3 inf nan '1e-5 ' ''; do
     status=$?
     ok "compare's tolerance is not \"$number\"" exits 2
 done
-for variable in CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
+for variable in CUDA_ON_CPU_ORDERS=yes CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
     'CUDA_ON_CPU_FAIL=launch 3 700 x'; do
     (cd "$root" && env "$variable" ./chapter6 --emulate --check) >"$out" 2>"$err"
     status=$?
@@ -275,6 +286,10 @@ refuses 1 'nowhere: No such file' chapter5 --look nowhere --data "$data"
 refuses 1 'no/m: ' chapter5 $tiny --save no/m
 refuses 1 'no/m.csv: ' chapter5 $tiny --log no/m.csv
 refuses 1 'data: can.t be written' chapter5 $tiny --log data
+refuses 2 'classes.txt: can.t be written: it is one of the data' chapter5 $tiny --save data/classes.txt
+refuses 2 '\.gz: can.t be written: it is one of the data' chapter5 $tiny --log data/train-labels-idx1-ubyte.gz
+sed 's/\./,/g' "$scratch/kept.csv" >"$scratch/commas.csv"
+refuses 1 'commas.csv: damaged: after step 0' chapter5 --resume kept --data "$data" --log commas.csv
 refuses 1 'new/: can.t be written' chapter5 $tiny --log new/
 refuses 2 'both the checkpoint and the log' chapter5 $tiny --save x --log "$scratch/x"
 refuses 1 'no/d: ' chapter6 --emulate --dump no/d
@@ -293,6 +308,11 @@ refuses 2 'a head of 192 columns' chapter6 --emulate --dim 384
 refuses 2 'patch of 5' chapter6 --emulate $tiny --patch 5
 refuses 1 'no such directory' chapter6 --emulate --data /none
 refuses 2 '--attention can.t be "fussed"' chapter6 --emulate --attention fussed
+if [ -d /proc/self ]; then # which root may write, but where no file can be made
+    refuses 1 '/proc/m: can.t be written' chapter5 $tiny --save /proc/m
+    refuses 1 '/proc/m.csv: can.t be written' chapter5 $tiny --log /proc/m.csv
+    refuses 1 '/proc/t: can.t be written' chapter6 --emulate --times --csv /proc/t
+fi
 head -c 5000 "$scratch/kept" >"$scratch/half"
 refuses 1 'half: ' chapter5 --eval half --data "$data"
 mkdir "$scratch/odd"

@@ -259,6 +259,40 @@ if [ "$(id -u)" != 0 ]; then
     ok "test-systems: who isn't root is told in a line" $?
 fi
 
+# ---- what else is refused -----------------------------------------------------------------
+
+echo "-- refusals"
+refused() { # refused STATUS PATTERN COMMAND...: in one line
+    wanted=$1
+    pattern=$2
+    shift 2
+    "$@" >"$scratch/out" 2>&1
+    status=$?
+    [ "$status" -eq "$wanted" ] && [ "$(grep -c '' "$scratch/out")" -eq 1 ] && grep -q -e "$pattern" "$scratch/out" || {
+        echo "      exit status $status"
+        sed 's/^/      /' "$scratch/out"
+        false
+    }
+    ok "refused: $pattern" $?
+}
+studies="sh common/scripts/studies.sh $scratch/studies.csv"
+refused 2 'no regular expression: \[$' $studies '['
+refused 2 'no run fits nope|nix$' $studies 'nope|nix'
+refused 2 'CORES and SEEDS are whole numbers' env CORES=0 $studies nope
+refused 2 'CORES and SEEDS are whole numbers' env SEEDS='1 x' $studies nope
+make -n -s NVCC= studies RUNS='norm:pre seed 1|depth8' 2>/dev/null |
+    grep -qF "studies.sh notes/studies.csv 'norm:pre seed 1|depth8'"
+ok "RUNS of several words is one expression" $?
+refused 1 'no file .*none that can be read' sh common/scripts/studies_table.sh "$scratch/none"
+echo 'norm,pre,1,4,0.003,0.8x,1,100' >"$scratch/studies.csv"
+refused 1 'line 1: "0.8x" is no number' sh common/scripts/studies_table.sh "$scratch/studies.csv"
+refused 2 'SECONDS and RUNS are whole numbers from 1' sh tests/fuzz/run.sh make build csv 0
+refused 2 'FUZZ names no reader' sh tests/fuzz/run.sh make build ' ' '' 10
+mkdir "$scratch/work"
+touch "$scratch/work/linear.c"
+refused 1 'work has no gelu.c: make start N=1' sh common/scripts/start.sh --lacks 1 "$scratch/work"
+refused 1 "linear.c can't be made" sh common/scripts/start.sh 1 "$scratch/work/linear.c"
+
 # ---- make plots --------------------------------------------------------------------------
 
 echo "-- plots"
@@ -286,10 +320,13 @@ stand_in chapter3 'echo words; exit 3'
 draws 1 '^make plots: ./chapter3 failed: what it printed is in build/plots/chapter3.txt$'
 ok "a chapter that fails is named" $?
 stand_in chapter3 'echo "# head only" >plots/positional_encoding.dat'
-draws 0 '^left out: positional_encoding: there is no plots/positional_encoding.dat'
+draws 0 '^left out: positional_encoding: there are no numbers in plots/positional_encoding.dat'
 ok "data without a line are left out" $?
 draws 0 'positional_encoding.*is from an earlier run$'
 ok "and the picture that is there is said to be old" $?
+echo 'step,epoch,loss,accuracy,gradient_norm,lr,seconds' >"$there/chapter5.csv"
+draws 0 '^left out: training_curves: there are no numbers in chapter5.csv'
+ok "a log without steps is left out" $?
 rm -f "$there/plots/roofline.dat"
 mkdir "$there/plots/roofline.dat"
 draws 1 "^make plots: plots/roofline.dat can't be written"

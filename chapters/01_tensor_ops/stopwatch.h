@@ -6,9 +6,9 @@
 
 /* stopwatch_ms: milliseconds since some fixed moment; subtract two of them. */
 static inline double stopwatch_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    return 1e3 * (double)moment.tv_sec + 1e-6 * (double)moment.tv_nsec;
 }
 
 #endif

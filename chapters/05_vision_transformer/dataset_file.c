@@ -379,14 +379,15 @@ const char *dataset_find(void) {
 }
 
 bool dataset_is_sample(const char *directory) {
-    return strcmp(directory, sample_directory) == 0;
+    return regular_file_same(directory, sample_directory);
 }
 
 bool dataset_has_file(const char *directory, const char *path) {
-    for (int i = 0; i < ALL_FILES; i++) {
+    for (int i = 0; i < 2 * ALL_FILES; i++) {
         char file[FILE_PATH_BYTES];
-        if (find_file(directory, file_names[i], file) &&
-            regular_file_same(file, path)) {
+        const int length = snprintf(file, sizeof file, "%s/%s%s", directory,
+                                    file_names[i / 2], i % 2 ? ".gz" : "");
+        if (length < FILE_PATH_BYTES && regular_file_same(file, path)) {
             return true;
         }
     }

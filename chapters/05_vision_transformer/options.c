@@ -236,6 +236,12 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     if (!value || (path >= 0 && *value == '\0')) {
         return error_set(error, "%s needs a value", word);
     }
+    if (path >= 0 && strncmp(value, "--", 2) == 0) {
+        return error_set(error,
+                         "%s needs a value, not an option: a file of that name is "
+                         "./%.60s",
+                         word, value);
+    }
     *used = 2;
     const bool again = path >= 0     ? *paths[path].to != NULL
                        : setting < 0 ? o->max_steps > 0

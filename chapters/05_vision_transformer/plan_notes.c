@@ -35,8 +35,11 @@ static LogEnd read_log(const char *path, long upto) {
 
 bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *error) {
     Trainer before = *t; /* as the checkpoint's run had it */
-    const LogEnd end = read_log(o->log, p->info.step);
     before.settings = p->info.settings;
+    if (!progress_check_lines(o->log, p->info.step, error)) {
+        return false;
+    }
+    const LogEnd end = read_log(o->log, p->info.step);
     if (end.lines == 0) {
         return true;
     }

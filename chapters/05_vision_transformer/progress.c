@@ -161,6 +161,21 @@ bool progress_can_log(const char *path, Error *error) {
     return ok;
 }
 
+bool progress_check_lines(const char *path, long step, Error *error) {
+    Progress p = {.csv = NULL};
+    if (is_device(path) || access(path, F_OK) != 0) {
+        return true;
+    }
+    snprintf(p.csv_path, sizeof p.csv_path, "%s", path);
+    p.csv = open_for_lines(path, 0, error);
+    const bool ok =
+        p.csv && (header_bytes(p.csv) <= 0 || kept_bytes(&p, step, error) >= 0);
+    if (p.csv) {
+        fclose(p.csv);
+    }
+    return ok;
+}
+
 static bool open_log(Progress *p, long step, Error *error) {
     const bool was_there = access(p->csv_path, F_OK) == 0;
     if (!progress_can_log(p->csv_path, error) ||

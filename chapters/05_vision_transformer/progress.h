@@ -38,6 +38,10 @@ double wall_seconds(void);
  * another kind, a log that another process writes. A device like /dev/null can. */
 bool progress_can_log(const char *csv_path, Error *error);
 
+/* progress_check_lines: false if lines up to `step` are none of a log: a run that goes on
+ * there would refuse it. */
+bool progress_check_lines(const char *csv_path, long step, Error *error);
+
 /*
  * progress_begin: open the log, which no other process may write. A new run begins it
  * anew. A resumed run's lines are added to it: lines of later steps than the

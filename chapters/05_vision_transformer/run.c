@@ -275,6 +275,9 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
     if (strcmp(o->log, o->own_log) != 0) {
         print_word(" --log ", o->log);
     }
+    if (o->max_steps > 0) {
+        printf(" --steps %ld", o->max_steps);
+    }
     printf("%s\n", o->again ? o->again : "");
 }
 

@@ -6,7 +6,8 @@
 
 #include "file_lock.h"
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
+static const int watched[] = {SIGINT,  SIGTERM, SIGHUP, SIGPIPE,
+                              SIGXCPU, SIGUSR1, SIGUSR2};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
 static volatile sig_atomic_t later, asked;

@@ -1,8 +1,8 @@
 /*
  * stop.h: signals that ask a run to stop: Ctrl-C (SIGINT), kill (SIGTERM), a terminal
  * that is closed (SIGHUP), a reader of the output that has gone (SIGPIPE), no time left
- * (SIGXCPU). The run finishes its step and saves. What the program was started to
- * ignore, as by nohup, stays ignored.
+ * (SIGXCPU), a cluster's warning of that (SIGUSR1, SIGUSR2). The run finishes its step
+ * and saves. What the program was started to ignore, as by nohup, stays ignored.
  */
 #ifndef STOP_H
 #define STOP_H

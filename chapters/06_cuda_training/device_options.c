@@ -69,6 +69,10 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
             if (*value == '\0') {
                 return error_set(error, "%s wants a value: --help", argv[i]);
             }
+            if (strncmp(value, "--", 2) == 0) {
+                return error_set(error, "%s wants a value, not the option %.60s",
+                                 argv[i], value);
+            }
             const char **to = strcmp(argv[i], "--bench") == 0 ? &own->bench : &own->csv;
             own->twice = *to ? argv[i] : own->twice;
             *to = value;

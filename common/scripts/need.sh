@@ -88,12 +88,16 @@ compiler)
     esac
     if ! printf '%s\n' '#include <stdio.h>' '#include <math.h>' \
         '#if __FAST_MATH__ || __FINITE_MATH_ONLY__' '#error no -ffast-math' '#endif' \
+        '#if __ASSOCIATIVE_MATH__' '#error no -ffast-math' '#endif' \
+        '_Static_assert(sizeof 1.0 == sizeof(double), "constants");' \
         '#if !defined __GNUC__ || defined __TINYC__' '#error other' '#endif' \
         'int main(void) { return 0; }' | build c "$@" -lm; then
         said=$(complaint)
         case $said in
         *'error other'*) say "CC=$CC is neither gcc nor clang: the course needs one of them" ;;
-        *'no -ffast-math'*) say "-ffast-math and -Ofast are not for this course: they change" \
+        *failed*constants*) say "-fsingle-precision-constant is not for this course: it checks" \
+            "gradients in double" ;;
+        *'no -ffast-math'*) say "-ffast-math, its parts and -Ofast are not for this course: they change" \
             "sums, and checks for NaN and infinity" ;;
         esac
         case $said in

@@ -81,6 +81,14 @@ fi
 
 results=${1:?usage: studies.sh RESULTS [RUNS]}
 wanted=${2:-.}
+case "$CORES:$SEEDS" in
+*[!0-9\ :]* | 0:*)
+    echo "studies: CORES and SEEDS are whole numbers, not \"$CORES\" and \"$SEEDS\"" >&2
+    exit 2
+    ;;
+esac
+echo | grep -qE -e "$wanted" 2>/dev/null
+[ $? -le 1 ] || { echo "studies: RUNS is no regular expression: $wanted" >&2; exit 2; }
 [ -x ./chapter5 ] || { echo "studies: there is no ./chapter5: make chapter5" >&2; exit 1; }
 [ -f "$DATA/train-images-idx3-ubyte.gz" ] || [ -f "$DATA/train-images-idx3-ubyte" ] || {
     echo "studies: there is no $DATA: make data" >&2

@@ -5,10 +5,20 @@
 # study's first variant, with the standard error of that difference. Exit status 1 if
 # there are no runs, or if a variant's runs aren't alike. Run in the repository's root.
 set -u
+results=${1:-notes/studies.csv}
+[ -f "$results" ] && [ -r "$results" ] || {
+    echo "studies_table: there is no file $results that can be read" >&2
+    exit 1
+}
 LC_ALL=C awk -F, '
     /^#/ || $1 == "study" || NF == 0 { next }
     NF != 8 { print "studies_table: line " FNR " has " NF " fields, not 8"; exit bad = 1 }
     {
+        for (i = 3; i <= 8; i++)
+            if ($i !~ /^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$/ && !(i > 5 && i < 8 && $i == "nan")) {
+                print "studies_table: line " FNR ": \"" $i "\" is no number"
+                exit bad = 1
+            }
         key = $1 "," $2
         if (!(key in n)) {
             order[++keys] = key
@@ -63,4 +73,4 @@ LC_ALL=C awk -F, '
             if (j > 1) print ""
             for (i = 1; i <= keys; i++) if (study[order[i]] == name[j]) show(order[i])
         }
-    }' "${1:-notes/studies.csv}"
+    }' "$results"

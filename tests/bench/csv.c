@@ -7,12 +7,16 @@
 #include <sys/stat.h>
 
 bool csv_open(Csv *csv, const char *path, const char *header, Error *error) {
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return error_set(error, "%s: can't be written: it is no regular file", path);
+    }
     snprintf(csv->path, sizeof csv->path, "%s", path);
     snprintf(csv->temporary, sizeof csv->temporary, "%s.tmp.XXXXXX", path);
     const int fd = mkstemp(csv->temporary); /* a name that nobody has planted */
     csv->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!csv->file) {
-        return error_set(error, "%s: %s", csv->temporary, strerror(errno));
+        return error_set(error, "%s: can't be written: %s", path, strerror(errno));
     }
     const mode_t mask = umask(0);
     umask(mask);

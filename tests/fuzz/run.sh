@@ -13,12 +13,16 @@ seconds=${4:-}
 runs=${5:-}
 for number in "$seconds" "$runs"; do
     case $number in
-    *[!0-9]*)
-        echo "make fuzz: SECONDS and RUNS are whole numbers, not \"$number\"" >&2
+    *[!0-9]* | 0)
+        echo "make fuzz: SECONDS and RUNS are whole numbers from 1, not \"$number\"" >&2
         exit 2
         ;;
     esac
 done
+[ -n "$(printf %s "$readers" | tr -d ' ')" ] || {
+    echo "make fuzz: FUZZ names no reader: leave it out, or see tests/fuzz/fuzz_*.c" >&2
+    exit 2
+}
 for reader in $readers; do
     if ! [ -f "tests/fuzz/fuzz_$reader.c" ]; then
         echo "make fuzz: there is no reader \"$reader\": see tests/fuzz/fuzz_*.c" >&2

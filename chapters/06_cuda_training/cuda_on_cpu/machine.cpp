@@ -483,7 +483,7 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     if (!cuda_on_cpu_launch_is_possible(grid, block, shared_bytes)) {
         return;
     }
-    const char *orders = getenv("CUDA_ON_CPU_ORDERS");
+    const bool all_orders = cuda_on_cpu_is_on("CUDA_ON_CPU_ORDERS");
     char *shared = static_cast<char *>(malloc(shared_bytes ? shared_bytes : 1));
     cuda_on_cpu_now = {kernel, shared, shared_bytes};
     kernel_body = body;
@@ -494,7 +494,7 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     if (!shared) {
         no_memory_for("a block's shared memory");
     }
-    if (orders && strcmp(orders, "1") == 0) {
+    if (all_orders) {
         cuda_on_cpu_run_in_all_orders();
     } else {
         cuda_on_cpu_run_grid(ORDER_FORWARD);

@@ -57,6 +57,12 @@ void cuda_on_cpu_run_grid(CudaOnCpuOrder order);
 /* cuda_on_cpu_run_in_all_orders: stops if memory ends up different in one of them. */
 void cuda_on_cpu_run_in_all_orders(void);
 
+/* ---- runtime.cpp ----------------------------------------------------------------- */
+
+/* cuda_on_cpu_is_on: is this variable of the environment 1? What is neither 1 nor 0 ends
+ * the program. */
+bool cuda_on_cpu_is_on(const char *variable);
+
 /* ---- watch.cpp: does nothing unless the kernels were compiled to be watched ------ */
 
 void cuda_on_cpu_watch_launch(void);       /* a launch begins */

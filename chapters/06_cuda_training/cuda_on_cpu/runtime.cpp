@@ -34,6 +34,14 @@ static unsigned long long number_in(const char *variable,
     return strtoull(text, NULL, 10);
 }
 
+bool cuda_on_cpu_is_on(const char *variable) {
+    const char *text = getenv(variable);
+    if (text && strcmp(text, "0") != 0 && strcmp(text, "1") != 0) {
+        not_understood(variable, text, "1 or 0");
+    }
+    return text && text[0] == '1';
+}
+
 /* Is this the call that CUDA_ON_CPU_FAIL names? "FUNCTION NUMBER ERROR" */
 static cudaError_t planned_failure(const char *function) {
     static int calls;

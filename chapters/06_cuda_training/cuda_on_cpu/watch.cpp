@@ -489,8 +489,7 @@ void cuda_on_cpu_watch_launch(void) {
         return;
     }
     fixed = cuda_on_cpu_static_shared();
-    const char *wanted = getenv("CUDA_ON_CPU_COUNTS");
-    if (!prints && wanted && strcmp(wanted, "1") == 0) {
+    if (!prints && cuda_on_cpu_is_on("CUDA_ON_CPU_COUNTS")) {
         prints = atexit(print_counts) == 0;
     }
     counts = counts_of(cuda_on_cpu_now.kernel);
