@@ -14,6 +14,7 @@
 
 #include "cuda_suites.h"
 #include "device_helpers.h"
+#include "gpu_counts.h"
 #include "planted_kernels.h"
 #include "scratch.h"
 

@@ -14,6 +14,7 @@
 #include "gpu.h"
 #include "gpu_adamw.h"
 #include "gpu_attention.h"
+#include "gpu_counts.h"
 #include "gpu_gelu.h"
 #include "gpu_matmul.h"
 #include "gpu_softmax.h"

@@ -87,6 +87,10 @@ bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
     return is_watched && reports_all;
 }
 
+bool cuda_on_cpu_is_watched(void) {
+    return is_watched;
+}
+
 bool cuda_on_cpu_counts_clear(void) {
     kernel_count = 0;
     counts = NULL;
