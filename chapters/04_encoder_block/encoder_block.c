@@ -42,14 +42,6 @@ void encoder_block_scratch(EncoderBlockScratch *s, Arena *arena, int B, int n,
     s->dx = arena_tensor3(arena, B, n, config->D);
 }
 
-/* The dropouts of a block: after W_O, inside the MLP, after W_2. */
-enum { AFTER_ATTENTION, INSIDE_MLP, AFTER_MLP, DROPOUTS_A_BLOCK };
-
-/* Place 0 of the model is the one after the position embeddings. */
-static int place(const EncoderBlock *block, int which) {
-    return 1 + block->index * DROPOUTS_A_BLOCK + which;
-}
-
 /* ---- forward ------------------------------------------------------------ */
 
 /* Whose results are wanted: every token's, or the first one's of each image. */
@@ -67,8 +59,9 @@ static Tensor forward(const EncoderBlock *block, Tensor z, EncoderBlockActivatio
     Tensor z_prime = wanted_rows(tensor_head(a->z_prime, B), wanted);
     Tensor x2 = wanted_rows(tensor_head(a->x2, B), wanted);
     Tensor y = wanted_rows(tensor_head(a->y, B), wanted);
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
+    const int p_attn = dropout_place(block, AFTER_ATTENTION);
+    const int p_in = dropout_place(block, INSIDE_MLP);
+    const int p_mlp = dropout_place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
         /* exercise 4.4 */
@@ -121,8 +114,9 @@ static void backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
     Tensor z_prime = wanted_rows(tensor_head(a->z_prime, B), wanted);
     Tensor x2 = wanted_rows(tensor_head(a->x2, B), wanted);
     Tensor dw = wanted_rows(dz, wanted), dxw = wanted_rows(dx, wanted);
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
+    const int p_attn = dropout_place(block, AFTER_ATTENTION);
+    const int p_in = dropout_place(block, INSIDE_MLP);
+    const int p_mlp = dropout_place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
         /* exercise 4.5 */

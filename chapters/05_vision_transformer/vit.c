@@ -229,8 +229,6 @@ static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
     }
 }
 
-enum { AFTER_POSITIONS = 0 }; /* the place of the first dropout */
-
 /* Of the last block [ViT eq.4] reads only the class token. */
 static bool only_first(const VitConfig *c, int l) {
     return l == c->depth - 1 && c->pool == POOL_CLASS;

@@ -22,7 +22,8 @@ START_TEST(every_version_is_the_cpus_and_so_is_its_gradient) {
     Tensor dO = random_tensor('O', SHAPE(B, q, D));
     double *O = test_doubles((long)B * q * D),
            *dqkv = test_doubles((long)B * n * 3 * D);
-    naive_heads(&(NaiveHeads){B, heads, n, q, d, doubles_of(qkv), doubles_of(dO), O, dqkv});
+    naive_heads(
+        &(NaiveHeads){B, heads, n, q, d, doubles_of(qkv), doubles_of(dO), O, dqkv});
 
     AttentionKept kept;
     gpu_attention_shapes(version, B, heads, n, &kept);

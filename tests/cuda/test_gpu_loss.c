@@ -77,8 +77,8 @@ START_TEST(each_images_loss_is_its_own) {
     Tensor got = from_device(losses);
     double *logits = doubles_of(x.logits), *d = test_doubles(x.K);
     for (int b = 0; b < x.B; b++) {
-        const double want = naive_loss(
-            &(NaiveLoss){x.K, x.labels[b], (double)0.1f, 1}, logits + b * x.K, d);
+        const double want = naive_loss(&(NaiveLoss){x.K, x.labels[b], (double)0.1f, 1},
+                                       logits + b * x.K, d);
         assert_number_close((double)got.data[b], want, 2e-6, "loss of one image");
     }
 }

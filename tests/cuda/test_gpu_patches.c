@@ -48,9 +48,16 @@ START_TEST(tokens_and_their_gradients_are_the_cpus) {
     Tensor pos_embed = random_tensor('p', SHAPE(1, n, D));
     Tensor E = random_tensor('E', SHAPE(D, pixels)), b_E = random_tensor('b', SHAPE(D));
     Tensor dz_0 = random_tensor('z', SHAPE(B, n, D));
-    const NaiveEmbedding naive = {
-        B, C, H, W, P, D, doubles_of(cls_token), doubles_of(pos_embed), doubles_of(E),
-        doubles_of(b_E)};
+    const NaiveEmbedding naive = {B,
+                                  C,
+                                  H,
+                                  W,
+                                  P,
+                                  D,
+                                  doubles_of(cls_token),
+                                  doubles_of(pos_embed),
+                                  doubles_of(E),
+                                  doubles_of(b_E)};
     double *want = test_doubles(tensor_count(dz_0)), *dz = doubles_of(dz_0);
     naive_embedding(&naive, doubles_of(images), want);
     /* gradients are added to: here to the weights themselves */
