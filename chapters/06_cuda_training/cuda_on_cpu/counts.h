@@ -1,6 +1,6 @@
 /*
- * counts.h: what kernels access, counted by a cuda_on_cpu whose kernels were compiled
- * for it (the Makefile's flavour `watched`; watch.cpp says how).
+ * counts.h: what kernels access, counted where kernels were compiled for it
+ * (README.md and watch.cpp say how).
  *
  * Counted are the accesses that the source asks for, by a thread; and what they cost
  * by a warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,

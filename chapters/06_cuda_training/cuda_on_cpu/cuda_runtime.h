@@ -1,14 +1,14 @@
 /*
  * cuda_runtime.h of cuda_on_cpu: CUDA's execution model on one CPU thread, so that
- * the kernels of this chapter run, are tested and can be stepped through (gdb) on
- * a machine that has no GPU. A .cu file includes <cuda_runtime.h> as always; which
+ * kernels run, are tested and can be stepped through (gdb) on a machine that has no
+ * GPU. A .cu file includes <cuda_runtime.h> as always; which
  * of the two it gets is decided by the compiler's include path.
  *
- * Only what this chapter uses, with CUDA's names and meanings (CUDA C++
+ * Only what the course's kernels use, with CUDA's names and meanings (CUDA C++
  * Programming Guide; CUDA Runtime API). What differs:
  *
- *   a kernel is launched with LAUNCH (gpu_kernel.h), since <<< >>> is no C++;
- *   dynamic shared memory is declared with DYNAMIC_SHARED (gpu_kernel.h);
+ *   a kernel is launched with cuda_on_cpu_launch, since <<< >>> is no C++;
+ *   dynamic shared memory is cuda_on_cpu_dynamic_shared();
  *   a launch has finished when it returns, streams and events are always done.
  *
  * Blocks run one after another. The threads of a block are fibers: each has a stack
