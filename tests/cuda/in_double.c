@@ -75,7 +75,7 @@ void naive_norm(const NaiveNorm *o) {
     }
 }
 
-/* Query i of a head whose queries, keys and values begin in column c of the model's; its
+/* Query i of a head whose queries, keys and values begin in the model's column c. Its
  * attention weights are a (n). */
 static void one_query(const NaiveHeads *s, int image, int c, int i) {
     const int n = s->n, d = s->d, D = s->heads * d, step = 3 * D;

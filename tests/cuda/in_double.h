@@ -1,7 +1,7 @@
 /*
- * in_double.h: what the kernels are held against, beside naive_layers.h and naive_vit.h:
- * gradients written out by hand, and the forward passes that those two have not. Plain
- * loops over plain arrays of double, row by row, without gaps.
+ * in_double.h: what the kernels are compared with, together with naive_layers.h and
+ * naive_vit.h: gradients written out by hand, and the forward passes that those two
+ * have not. Plain loops over plain arrays of double, row by row, without gaps.
  */
 #ifndef IN_DOUBLE_H
 #define IN_DOUBLE_H
@@ -33,7 +33,7 @@ typedef struct {
 } NaiveHeads;
 void naive_heads(const NaiveHeads *pass);
 
-/* The loss of one image with smoothing eps; dlogits (K) = scale (softmax(logits) - q). */
+/* The loss of one image with smoothing eps; dlogits (K) = scale (softmax - q). */
 typedef struct {
     int K, label;
     double eps, scale;

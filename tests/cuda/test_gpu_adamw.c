@@ -88,8 +88,10 @@ START_TEST(a_step_is_the_cpus) {
     }
     const GpuStepResult clipped = {.clip_scale = scale};
     const Block on = {on_device(b.w), on_device(b.g), on_device(b.m), on_device(b.v)};
-    gpu_adamw_step(NULL, &adamw, 0.01, t, count, device_bytes(sizeof runs, runs), RUNS,
-                   on.w.data, on.g.data, on.m.data, on.v.data,
+    const GpuUpdate update = {count,     on.w.data, on.m.data,
+                              on.v.data, on.g.data, device_bytes(sizeof runs, runs),
+                              RUNS};
+    gpu_adamw_step(NULL, &adamw, 0.01, t, &update,
                    device_bytes(sizeof clipped, &clipped));
     assert_close_to_naive(from_device(on.m), m, 1e-6, "m");
     assert_close_to_naive(from_device(on.v), v, 1e-6, "v");

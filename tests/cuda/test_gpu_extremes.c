@@ -165,9 +165,14 @@ START_TEST(the_loss_and_its_gradient) {
     Tensor right = device_unset(loss);
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
     int *predictions = device_bytes(sizeof classes, NULL);
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(sizeof labels, labels),
-                      (float)smoothing, 0.5f, dlogits, loss, right, predictions,
-                      result);
+    const GpuLoss o = {device_bytes(sizeof labels, labels),
+                       (float)smoothing,
+                       0.5f,
+                       loss,
+                       right,
+                       predictions,
+                       result};
+    gpu_cross_entropy(NULL, &o, on_device(logits), dlogits);
     bytes_from_device(classes, predictions, sizeof classes);
     bytes_from_device(&got, result, sizeof got);
     Tensor each = from_device(loss);
@@ -192,8 +197,9 @@ START_TEST(a_label_that_is_no_class_makes_the_loss_nan) {
     Tensor logits = random_tensor('l', SHAPE(3, K[_i])), dlogits = device_unset(logits);
     Tensor losses = device_unset(SHAPE(3)), right = device_unset(SHAPE(3));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(3, labels[_i]), 0.1f, 1,
-                      dlogits, losses, right, NULL, result);
+    const GpuLoss loss = {
+        device_bytes(3, labels[_i]), 0.1f, 1, losses, right, NULL, result};
+    gpu_cross_entropy(NULL, &loss, on_device(logits), dlogits);
     bytes_from_device(&got, result, sizeof got);
     losses = from_device(losses);
     dlogits = from_device(dlogits);

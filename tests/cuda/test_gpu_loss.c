@@ -46,8 +46,9 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     int *predictions = device_bytes(MOST_IMAGES * sizeof(int), NULL),
         classes[MOST_IMAGES];
     const unsigned char *labels = device_bytes(sizeof x.labels, x.labels);
-    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, dlogits, losses,
-                      right, predictions, result);
+    GpuLoss loss = {labels, (float)smoothing, (float)scale, losses,
+                    right,  predictions,      result};
+    gpu_cross_entropy(NULL, &loss, on, dlogits);
     bytes_from_device(&got, result, sizeof got);
     bytes_from_device(classes, predictions, sizeof classes);
     assert_close_to_naive(from_device(dlogits), want, 1e-5, "scale (softmax - q)");
@@ -61,8 +62,8 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     ck_assert_int_gt(correct, 0);
 
     /* in place; and without what isn't wanted */
-    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, on, losses,
-                      right, NULL, result);
+    loss.predictions = NULL;
+    gpu_cross_entropy(NULL, &loss, on, on);
     assert_same_bits(from_device(on), from_device(dlogits));
 }
 END_TEST
@@ -71,9 +72,9 @@ START_TEST(each_images_loss_is_its_own) {
     Images x = make_images(sizes[4]);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
-    gpu_cross_entropy(NULL, on_device(x.logits),
-                      device_bytes(sizeof x.labels, x.labels), 0.1f, 1, (Tensor){0},
-                      losses, right, NULL, result);
+    const GpuLoss loss = {
+        device_bytes(sizeof x.labels, x.labels), 0.1f, 1, losses, right, NULL, result};
+    gpu_cross_entropy(NULL, &loss, on_device(x.logits), (Tensor){0});
     Tensor got = from_device(losses);
     double *logits = doubles_of(x.logits), *d = test_doubles(x.K);
     for (int b = 0; b < x.B; b++) {
@@ -97,8 +98,9 @@ START_TEST(the_first_of_equal_logits_is_the_prediction) {
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
     const unsigned char label = 3;
     int *prediction = device_bytes(sizeof(int), NULL), got;
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(1, &label), 0, 1,
-                      (Tensor){0}, losses, right, prediction, result);
+    const GpuLoss loss = {
+        device_bytes(1, &label), 0, 1, losses, right, prediction, result};
+    gpu_cross_entropy(NULL, &loss, on_device(logits), (Tensor){0});
     bytes_from_device(&got, prediction, sizeof got);
     ck_assert_int_eq(got, first[_i]);
     ck_assert_int_eq((int)from_device(right).data[0], first[_i] == label);
