@@ -95,11 +95,6 @@ libraries_for = $(if $(filter 5,$(1)),-lz)
 # Chapter 6's kernels and the machine that they run on without a GPU.
 CUDA_SOURCES := $(wildcard $(CUDA_DIR)/*.cu)
 CUDA_ON_CPU := $(wildcard $(CUDA_DIR)/cuda_on_cpu/*.cpp)
-# C that is compiled once and linked with the kernels of each device; and what is there
-# once, for all of them.
-ONCE_C := $(addprefix $(CUDA_DIR)/,main.c device_options.c made_up_run.c)
-DEVICE_C := $(filter-out $(ONCE_C) $(CUDA_DIR)/device.c,$(wildcard $(CUDA_DIR)/*.c))
-CHAPTER6_C := $(foreach n,1 2 3 4 5,$(call layers_of,$(n))) $(wildcard common/*.c)
 gpu_objects = $(patsubst %.cu,$(BUILD)/cuda/%.cu.o,$(CUDA_SOURCES) $(1))
 cpu_objects = $(patsubst %.cu,$(BUILD)/$(1)/%.cu.o,$(patsubst %.cpp,$(BUILD)/$(1)/%.cpp.o,$(CUDA_SOURCES) $(CUDA_ON_CPU) $(2)))
 
@@ -215,7 +210,7 @@ mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 	@$(MAKE) --no-print-directory mine-tests
 
 clean: ## remove what was built; never what you wrote
-	rm -rf build $(CHAPTERS:%=chapter%) $(IN_DOUBLE:%=chapter%_double)
+	rm -rf build $(CHAPTERS:%=chapter%) $(CHAPTER6_PROGRAMS)
 
 .PHONY: run-tests need-compiler need-libraries need-cxx need-check need-sanitizers need-patch need-gnuplot
 CUDA_FLAVOURS := float asan-float watched
@@ -295,12 +290,9 @@ $(BUILD)/$(1)/tests/run: $$(call objects,$(1),$$(TEST_SOURCES)) | need-check
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 
-# The same for kernels on the CPU; and their tests. What the CPU's layers compute in
-# double (tests/cuda/in_double/) is joined into one object that shows cpu_* only.
-CUDA_TESTS := $(wildcard tests/cuda/*.c)
-TEST_HELPERS := $(addprefix tests/,check_helpers.c scratch.c small_run.c)
+# The same for kernels on the CPU; and their tests.
+CUDA_TESTS := $(wildcard tests/cuda/*.c) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
 CUDA_TEST_KERNELS := $(wildcard tests/cuda/*.cu)
-CPU_IN_DOUBLE := $(wildcard tests/cuda/in_double/*.c)
 define cuda_flavour_rules
 $(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
@@ -310,8 +302,8 @@ $(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
 	$$(Q)$(if $(filter watched,$(1)),$$(WATCHED_CXX),$$(CXX)) $$(ALL_CXXFLAGS) $$(FLAGS_$(1)) $$(CXX_ONLY_$(1)) -c $$< $$(compiled)
-$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,$(1)),$$(CUDA_TESTS) $$(DEVICE_C) $$(TEST_HELPERS) $$(call sources_for,5)) \
-    $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
+$(BUILD)/$(1)/tests/cuda_run: $$(call objects,$(if $(filter watched,$(1)),float,$(1)),$$(CUDA_TESTS) $$(call sources_for,6)) \
+    $$(call cpu_objects,$(1),$$(CUDA_TEST_KERNELS)) | need-check
 	@mkdir -p $$(@D)
 	$$(call say,link,$$@)
 	$$(Q)$$(LINK) $$(FLAGS_$(1)) $$^ $$(CHECK_FLAGS) -lz $$(LINK_LIBS) $$(whole)
@@ -323,9 +315,6 @@ KERNEL_FLAGS_watched = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),
 $(foreach flavour,float asan-float watched,$(eval $(call cuda_flavour_rules,$(flavour))))
 $(foreach f,float asan-float,$(call objects,$(f),$(CUDA_TESTS))): | need-check
 
-$(BUILD)/double/cpu_in_double.o: $(call objects,double,$(CPU_IN_DOUBLE) $(call sources_for,5))
-	$(call say,join,$@)
-	$(Q)$(JOIN) $^ $(call joined,--wildcard --keep-global-symbol='cpu_*')
 $(call objects,float,$(call layers_of,5)) $(call objects,double,$(call layers_of,5)): | need-libraries
 $(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/naive_%.c,$(wildcard tests/*.c)))): | need-check
 
@@ -418,24 +407,20 @@ MINE_TESTS := $(BUILD)/double/$(MINE)/tests
 else
 MINE_KERNELS = $(call mine,$(CUDA_SOURCES))
 mine_kernels = $(patsubst %,$(BUILD)/$(1)/%.o,$(MINE_KERNELS) $(CUDA_ON_CPU))
-$(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(DEVICE_C) $(CHAPTER6_C)) $(call mine_kernels,watched) | need-libraries
+$(GRADE): $(PARTS) $(call objects,float,$(GRADER) $(call sources_for,6)) $(call mine_kernels,watched) | need-libraries
 	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o,$^) -lz $(LINK_LIBS) $(whole)
-define mine_on_cpu_rules
-$(BUILD)/$(1)/$(MINE)/cuda_on_cpu.o: $(PARTS) $(call objects,float,$(DEVICE_C)) $(2) $(call mine_kernels,$(1))
-	@mkdir -p $$(@D)
-	$$(Q)$$(JOIN) $$(filter %.o,$$^) $$(call joined,--keep-global-symbol=$(3))
-endef
-$(eval $(call mine_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
-$(eval $(call mine_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
-$(BUILD)/$(MINE)/chapter6: $(call objects,float,$(ONCE_C) $(CHAPTER6_C)) $(BUILD)/float/$(MINE)/cuda_on_cpu.o \
-                  $(BUILD)/watched/$(MINE)/cuda_on_cpu.o | need-libraries need-cxx
-	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -lz $(LINK_LIBS) $(whole)
+	$(Q)$(LINK) $(filter %.o,$^) -ljansson -lz $(LINK_LIBS) $(whole)
+$(BUILD)/$(MINE)/chapter6: $(PARTS) $(CHAPTER6_C_OBJECTS) $(call mine_kernels,float) | need-libraries need-cxx
+	$(link_chapter6)
+$(BUILD)/$(MINE)/chapter6_watched: $(PARTS) $(CHAPTER6_C_OBJECTS) $(call mine_kernels,watched) | need-libraries need-cxx
+	$(link_chapter6)
+$(MINE)/chapter6_watched: $(BUILD)/$(MINE)/chapter6_watched FORCE
+	$(put)
+mine-tests: $(MINE)/chapter6_watched
 MINE_TESTS := $(BUILD)/float/$(MINE)/tests
-$(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(DEVICE_C) $(TEST_HELPERS) $(call sources_for,5)) \
-    $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o | need-check
+$(MINE_TESTS): $(PARTS) $(call objects,float,$(CUDA_TESTS) $(call sources_for,6)) \
+    $(call mine_kernels,float) $(patsubst %,$(BUILD)/float/%.o,$(CUDA_TEST_KERNELS)) | need-check
 	$(call say,link,$@)
 	$(Q)$(LINK) $(filter %.o,$^) $(CHECK_FLAGS) -lz $(LINK_LIBS) $(whole)
 endif

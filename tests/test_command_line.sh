@@ -608,6 +608,22 @@ check 'a missing name is refused' one_line 2 "--attention can't be \"\""
 chapter6 --bacth 3
 check 'a mistyped option is refused' one_line 2 '--bacth'
 
+# A program finds the others beside itself, from any folder, through PATH; or says which
+# is missing.
+beside=$(cd "$(dirname "$CHAPTER6")" && pwd)
+mkdir "$scratch/alone"
+cp "$CHAPTER6" "$scratch/alone/chapter6"
+(cd "$scratch/alone" && ./chapter6 --counts) >"$out" 2>"$err"
+status=$?
+check 'without its second program it says which is missing' one_line 1 \
+    './chapter6_watched is missing: make chapter6'
+(cd "$scratch/alone" && env PATH="$beside:$PATH" chapter6 --emulate --counts) >"$out" 2>"$err"
+status=$?
+check 'found beside the program, through PATH' says '^  naive +4194 k'
+(cd "$scratch/alone" && "$beside/chapter6_on_cpu" --emulate --describe this) >"$out" 2>"$err"
+status=$?
+check 'the program for cuda_on_cpu takes the same words' exited 0
+
 saved=$scratch/six.safetensors
 tiny="--data data/sample --dim 16 --depth 1 --heads 2 --mlp 32 --patch 7 --batch 32"
 tiny="$tiny --threads 2 --save $saved --log $log"

@@ -42,14 +42,6 @@ void encoder_block_scratch(EncoderBlockScratch *s, Arena *arena, int B, int n,
     s->dx = arena_tensor3(arena, B, n, config->D);
 }
 
-/* The dropouts of a block: after W_O, inside the MLP, after W_2. */
-enum { AFTER_ATTENTION, INSIDE_MLP, AFTER_MLP, DROPOUTS_A_BLOCK };
-
-/* Place 0 of the model is the one after the position embeddings. */
-static int place(const EncoderBlock *block, int which) {
-    return 1 + block->index * DROPOUTS_A_BLOCK + which;
-}
-
 /* ---- forward ------------------------------------------------------------ */
 
 /* [AIAYN fig.1]   left: one of the encoder's N equal layers */
@@ -58,8 +50,9 @@ Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
     const int B = z.shape[0];
     Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
     Tensor x2 = tensor_first(a->x2, B), y = tensor_first(a->y, B);
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
+    const int p_attn = dropout_place(block, AFTER_ATTENTION);
+    const int p_in = dropout_place(block, INSIDE_MLP);
+    const int p_mlp = dropout_place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
         /* exercise 4.4 */
@@ -98,8 +91,9 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
     const int B = z.shape[0];
     Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
     Tensor x2 = tensor_first(a->x2, B), dx = tensor_first(s->dx, B);
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
+    const int p_attn = dropout_place(block, AFTER_ATTENTION);
+    const int p_in = dropout_place(block, INSIDE_MLP);
+    const int p_mlp = dropout_place(block, AFTER_MLP);
 
     if (block->norm == PRE_NORM) {
         /* exercise 4.5 */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gpu_attention.h"
+#include "gpu_counts.h"
 #include "gpu_gelu.h"
 #include "gpu_layer_norm.h"
 #include "gpu_matmul.h"

@@ -14,7 +14,7 @@ static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--dep
                             "1",       "--steps",     "24"};
 enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
 
-void device_options_help(const Device *device) {
+void device_options_help(void) {
     printf(
         "\nThe device\n"
         "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
@@ -30,13 +30,13 @@ void device_options_help(const Device *device) {
         "  --csv FILE             --times writes it, --bench adds a line to it\n"
         "  --matmul NAME         ");
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
-        if (device->matmul_available((MatmulVersion)i)) {
-            printf(" %s", device->matmul_names[i]);
+        if (gpu_matmul_available((MatmulVersion)i)) {
+            printf(" %s", gpu_matmul_names[i]);
         }
     }
     printf("\n  --attention NAME      ");
     for (int i = 0; i < ATTENTION_VERSIONS; i++) {
-        printf(" %s", device->attention_names[i]);
+        printf(" %s", gpu_attention_names[i]);
     }
     printf("\n");
 }
@@ -50,8 +50,7 @@ static int index_of(const char *word, const char *const *names, int count) {
     return -1;
 }
 
-bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **argv,
-                         Error *error) {
+bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error) {
     *own = (DeviceOptions){.choices = gpu_choices_default()};
     own->argv = allocate(((size_t)argc + SMALL_WORDS + 1) * sizeof own->argv[0],
                          "the command line", error);
@@ -78,8 +77,8 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
             *to = value;
             i++;
         } else if (strcmp(argv[i], "--matmul") == 0) {
-            const int v = index_of(value, d->matmul_names, MATMUL_VERSIONS);
-            if (v < 0 || !d->matmul_available((MatmulVersion)v)) {
+            const int v = index_of(value, gpu_matmul_names, MATMUL_VERSIONS);
+            if (v < 0 || !gpu_matmul_available((MatmulVersion)v)) {
                 return error_set(
                     error, "--matmul can't be \"%.60s\": --help lists them", value);
             }
@@ -88,7 +87,7 @@ bool device_options_take(DeviceOptions *own, const Device *d, int argc, char **a
             own->matmul_given = true;
             i++;
         } else if (strcmp(argv[i], "--attention") == 0) {
-            const int v = index_of(value, d->attention_names, ATTENTION_VERSIONS);
+            const int v = index_of(value, gpu_attention_names, ATTENTION_VERSIONS);
             if (v < 0) {
                 return error_set(
                     error, "--attention can't be \"%.60s\": --help lists them", value);

@@ -5,7 +5,7 @@
 #ifndef DEVICE_OPTIONS_H
 #define DEVICE_OPTIONS_H
 
-#include "device.h"
+#include "gpu_trainer.h"
 #include "options.h"
 
 typedef struct {
@@ -18,9 +18,8 @@ typedef struct {
 } DeviceOptions;
 
 /* device_options_take: takes this chapter's words out; false, and an error, if one of
- * them is wrong, or if `device` hasn't what is asked for. */
-bool device_options_take(DeviceOptions *own, const Device *device, int argc,
-                         char **argv, Error *error);
+ * them is wrong, or if this program hasn't what is asked for. */
+bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error);
 
 /* device_options_agree: false, and an error, if two of both kinds of options contradict
  * each other, or one would be ignored. */
@@ -31,8 +30,8 @@ bool device_options_agree(const DeviceOptions *own, const Options *options,
  * anything is printed. */
 bool device_options_can_write(const DeviceOptions *own, Error *error);
 
-/* device_options_help: prints them, with what `device` has. */
-void device_options_help(const Device *device);
+/* device_options_help: prints them, with what this program has. */
+void device_options_help(void);
 
 /* device_options_put_small_run_first: what ./chapter6 trains on the emulator where
  * nothing else is said: words before the user's own, of two the later one counts; and

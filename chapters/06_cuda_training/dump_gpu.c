@@ -111,9 +111,14 @@ static void loss_and_backward(Device *v) {
     DumpVit *h = &v->host;
     GpuStepResult result;
     Tensor logits = v->a.logits;
-    gpu_cross_entropy(stream, logits, v->labels, (float)h->smoothing, 1.0f / B, logits,
-                      tensor1(v->losses, B), tensor1(v->losses + B, B), NULL,
-                      v->result);
+    const GpuLoss loss = {v->labels,
+                          (float)h->smoothing,
+                          1.0f / B,
+                          tensor1(v->losses, B),
+                          tensor1(v->losses + B, B),
+                          NULL,
+                          v->result};
+    gpu_cross_entropy(stream, &loss, logits, logits);
     fetch(v, h->dlogits, logits);
     gpu_vit_backward(&v->gpu, &v->vit, &v->d, &v->a, &none, logits);
     fetch(v, h->gradients, tensor1(v->gradients, (int)h->list.total));

@@ -85,32 +85,13 @@ bool gpu_open(GpuInfo *info, Error *error) {
     return true;
 }
 
+bool gpu_is_emulated(void) {
 #ifdef CUDA_ON_CPU
-bool gpu_is_emulated(void) {
     return true;
-}
-
-bool gpu_counts_clear(void) {
-    return cuda_on_cpu_counts_clear();
-}
-
-bool gpu_counts(CudaOnCpuCounts *counts) {
-    return cuda_on_cpu_counts(counts);
-}
 #else
-bool gpu_is_emulated(void) {
     return false;
-}
-
-bool gpu_counts_clear(void) {
-    return false;
-}
-
-bool gpu_counts(CudaOnCpuCounts *counts) {
-    *counts = {};
-    return false;
-}
 #endif
+}
 
 /* ---- memory --------------------------------------------------------------------- */
 
@@ -173,10 +154,6 @@ void gpu_upload(GpuStream stream, void *device, const void *host, size_t bytes) 
 
 void gpu_download(GpuStream stream, void *host, const void *device, size_t bytes) {
     CUDA_MUST(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream));
-}
-
-void gpu_copy(GpuStream stream, void *to, const void *from, size_t bytes) {
-    CUDA_MUST(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream));
 }
 
 void gpu_zero(GpuStream stream, void *device, size_t bytes) {

@@ -19,7 +19,6 @@
 
 #include <stddef.h>
 
-#include "cuda_on_cpu/counts.h"
 #include "error.h"
 #include "tensor.h"
 
@@ -46,11 +45,6 @@ bool gpu_open(GpuInfo *info, Error *error);
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */
 bool gpu_is_emulated(void);
 
-/* gpu_counts_clear, gpu_counts: what the kernels since then have accessed; false where
- * nobody counts: on a GPU, and on a cuda_on_cpu that was built for speed. */
-bool gpu_counts_clear(void);
-bool gpu_counts(CudaOnCpuCounts *counts);
-
 /* ---- memory ---------------------------------------------------------------- */
 
 /* gpu_allocate: bytes on the device; NULL and an error that names `what`. */
@@ -70,7 +64,6 @@ void gpu_stream_free(GpuStream stream);
 /* Each is put into the stream and done later, in the stream's order. */
 void gpu_upload(GpuStream stream, void *device, const void *host, size_t bytes);
 void gpu_download(GpuStream stream, void *host, const void *device, size_t bytes);
-void gpu_copy(GpuStream stream, void *to, const void *from, size_t bytes);
 void gpu_zero(GpuStream stream, void *device, size_t bytes);
 
 /* gpu_wait: the host waits until everything in the stream is done. */

@@ -61,9 +61,8 @@ void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
 /* The constants of a step, computed on the host in double. */
 struct Step {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float rate; /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
-    float
-        root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat), vhat = v / (1 - beta2^t) */
+    float rate;      /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
+    float root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat) = sqrt(v / (1 - ...)) */
     float epsilon;
     double lr;
 };
@@ -84,12 +83,13 @@ static __forceinline__ __device__ float kept_share(const DecayRun *runs, int cou
     return static_cast<float>(1.0 - lr * static_cast<double>(runs[low].lambda));
 }
 
-static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs,
-                                    int run_count, float *weights,
-                                    const float *gradients, float *m, float *v,
-                                    const GpuStepResult *result) {
+static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *result) {
+    float *weights = u.weights, *m = u.m, *v = u.v;
+    const float *gradients = u.gradients;
+    const DecayRun *runs = u.runs;
+    const int run_count = u.run_count;
     const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
-    if (i >= count) {
+    if (i >= u.count) {
         return;
     }
     /* exercise 6.6 */
@@ -104,10 +104,8 @@ static __global__ void adamw_kernel(Step s, long count, const DecayRun *runs,
     /* end of exercise 6.6 */
 }
 
-void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, long count,
-                    const DecayRun *runs, int run_count, float *weights,
-                    const float *gradients, float *m, float *v,
-                    const GpuStepResult *result) {
+void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
+                    const GpuUpdate *update, const GpuStepResult *result) {
     const double b1 = adamw->beta1, b2 = adamw->beta2;
     const Step step = {
         static_cast<float>(b1),
@@ -118,6 +116,6 @@ void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, lon
         static_cast<float>(1 / sqrt(1 - pow(b2, static_cast<double>(t)))),
         static_cast<float>(adamw->epsilon),
         lr};
-    LAUNCH(adamw_kernel, pieces(count, THREADS), THREADS, 0, stream, step, count, runs,
-           run_count, weights, gradients, m, v, result);
+    LAUNCH(adamw_kernel, pieces(update->count, THREADS), THREADS, 0, stream, step,
+           *update, result);
 }

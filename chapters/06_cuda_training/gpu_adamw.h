@@ -29,15 +29,18 @@ typedef struct {
     float lambda; /* their weight decay */
 } DecayRun;
 
-/*
- * gpu_adamw_step: adamw_step of adamw.h, on gradients times result->clip_scale.
- *   weights, gradients, m, v   count numbers each, on the device
- *   runs   `run_count` of them, sorted, on the device
- */
-void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t, long count,
-                    const DecayRun *runs, int run_count, float *weights,
-                    const float *gradients, float *m, float *v,
-                    const GpuStepResult *result);
+/* What a step changes, all of it on the device. */
+typedef struct {
+    long count;
+    float *weights, *m, *v; /* (count) each */
+    const float *gradients; /* (count) */
+    const DecayRun *runs;   /* sorted */
+    int run_count;
+} GpuUpdate;
+
+/* gpu_adamw_step: step t of adamw.h, on gradients times result->clip_scale. */
+void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
+                    const GpuUpdate *update, const GpuStepResult *result);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,7 @@
  *       extern __shared__ type name[]: the shared memory that the launch asked for.
  *   CUDA_MUST(call)
  *       a runtime function that has to succeed: else one line, and exit status 1.
- *   warp_sum, warp_max, block_sum, block_max
+ *   warp_sum, warp_max, block_sum
  *       the same number for every thread, of all threads' numbers.
  */
 #ifndef GPU_KERNEL_H
@@ -86,18 +86,6 @@ static __forceinline__ __device__ float block_sum(float x, float *shared) {
     }
     __syncthreads();
     x = warp_sum(thread % 32 < warps ? shared[thread % 32] : 0.0f);
-    __syncthreads();
-    return x;
-}
-
-static __forceinline__ __device__ float block_max(float x, float *shared) {
-    const int thread = threadIdx.x, warps = blockDim.x / 32;
-    x = warp_max(x);
-    if (thread % 32 == 0) {
-        shared[thread / 32] = x;
-    }
-    __syncthreads();
-    x = warp_max(thread % 32 < warps ? shared[thread % 32] : -INFINITY);
     __syncthreads();
     return x;
 }

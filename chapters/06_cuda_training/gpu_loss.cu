@@ -26,17 +26,16 @@ static __forceinline__ __device__ int warp_argmax(float value, int at) {
     return at;
 }
 
-static __global__ void cross_entropy(const float *logits, const unsigned char *labels,
-                                     float smoothing, float scale, float *dlogits,
-                                     float *losses, float *right, int *predictions,
-                                     int B, int K, int ld) {
+static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
+    const int B = logits.shape[0], K = logits.shape[1], ld = logits.ld;
+    const float smoothing = o.smoothing, scale = o.scale;
     const int b = static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
     const int lane = static_cast<int>(threadIdx.x % 32);
     if (b >= B) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *row = logits + static_cast<long>(b) * ld;
-    const int label = labels[b];
+    const float *row = logits.data + static_cast<long>(b) * ld;
+    const int label = o.labels[b];
     float most = -INFINITY;
     int at = K;
     for (int k = lane; k < K; k += 32) {
@@ -70,10 +69,10 @@ static __global__ void cross_entropy(const float *logits, const unsigned char *l
     }
     if (lane == 0) {
         const float of_all = rest > 0 ? rest * logits_sum : 0.0f; /* not 0 * inf */
-        losses[b] = log_sum - (1.0f - smoothing) * of_label - of_all;
-        right[b] = at == label ? 1.0f : 0.0f;
-        if (predictions) {
-            predictions[b] = at;
+        o.losses.data[b] = log_sum - (1.0f - smoothing) * of_label - of_all;
+        o.right.data[b] = at == label ? 1.0f : 0.0f;
+        if (o.predictions) {
+            o.predictions[b] = at;
         }
     }
 }
@@ -95,19 +94,18 @@ static __global__ void sum_images(const float *losses, const float *right, int B
     }
 }
 
-void gpu_cross_entropy(GpuStream stream, Tensor logits, const unsigned char *labels,
-                       float smoothing, float scale, Tensor dlogits, Tensor losses,
-                       Tensor right, int *predictions, GpuStepResult *result) {
-    const int B = logits.shape[0], K = logits.shape[1];
-    expect_shape(losses, "One loss for each image.", B);
-    expect_shape(right, "One number for each image.", B);
+void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
+                       Tensor dlogits) {
+    const int B = logits.shape[0];
+    expect_shape(loss->losses, "One loss for each image.", B);
+    expect_shape(loss->right, "One number for each image.", B);
     if (dlogits.data) {
         expect_same_shape(dlogits, logits);
         expect_contiguous(dlogits);
     }
     expect_contiguous(logits);
-    LAUNCH(cross_entropy, pieces(B, WARPS), WARPS * 32, 0, stream, logits.data, labels,
-           smoothing, scale, dlogits.data, losses.data, right.data, predictions, B, K,
-           logits.ld);
-    LAUNCH(sum_images, 1, 256, 0, stream, losses.data, right.data, B, result);
+    LAUNCH(cross_entropy, pieces(B, WARPS), WARPS * 32, 0, stream, *loss, logits,
+           dlogits.data);
+    LAUNCH(sum_images, 1, 256, 0, stream, loss->losses.data, loss->right.data, B,
+           loss->result);
 }

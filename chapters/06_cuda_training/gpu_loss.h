@@ -22,17 +22,20 @@ typedef struct {
 /*
  * gpu_cross_entropy: for each image b, with q = (1 - eps) onehot(label) + eps / K:
  *     loss_b = - sum_k q_k log softmax(logits)_k,   dlogits = scale (softmax - q)
- *   logits (B, K)   in      labels (B)   in, on the device; one that is no class makes
- *                           its image's loss and dlogits NaN
+ *   logits (B, K)   in
  *   dlogits (B, K)  out, may be logits; or data NULL: not wanted
- *   losses, right (B)   out: each image's loss, and 1 or 0
- *   predictions (B)     out, or NULL: as argmax_row: the largest logit's class, of
- *                       equals the first; -1 where the logits have no softmax
- * The two sums over the images go to result->loss and result->correct (in order).
  */
-void gpu_cross_entropy(GpuStream stream, Tensor logits, const unsigned char *labels,
-                       float smoothing, float scale, Tensor dlogits, Tensor losses,
-                       Tensor right, int *predictions, GpuStepResult *result);
+typedef struct {
+    const unsigned char *labels; /* (B)  in; one that is no class makes its image's loss
+                                    and dlogits NaN */
+    float smoothing, scale;      /* eps, and a factor of dlogits */
+    Tensor losses, right;        /* (B)  out: each image's loss, and 1 or 0 */
+    int *predictions; /* (B)  out, or NULL: as argmax_row: the largest logit's class, of
+                         equals the first; -1 where the logits have no softmax */
+    GpuStepResult *result; /* loss and correct: the sums over the images, in order */
+} GpuLoss;
+void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
+                       Tensor dlogits);
 
 #ifdef __cplusplus
 }

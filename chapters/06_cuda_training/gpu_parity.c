@@ -134,9 +134,14 @@ static double on_device(Pair *p, const Dropout *dropout, float *logits) {
     Tensor out = gpu_vit_forward(&p->gpu, &p->gpu_vit, images_at(p, p->gpu_images),
                                  &p->gpu_activations, dropout);
     gpu_download(stream, logits, out.data, (size_t)tensor_count(out) * sizeof(float));
-    gpu_cross_entropy(stream, out, p->gpu_labels, 0.1f, 1.0f / IMAGES, out,
-                      tensor1(p->scratch, IMAGES), tensor1(p->scratch + IMAGES, IMAGES),
-                      NULL, p->gpu_result);
+    const GpuLoss loss = {p->gpu_labels,
+                          0.1f,
+                          1.0f / IMAGES,
+                          tensor1(p->scratch, IMAGES),
+                          tensor1(p->scratch + IMAGES, IMAGES),
+                          NULL,
+                          p->gpu_result};
+    gpu_cross_entropy(stream, &loss, out, out);
     gpu_vit_backward(&p->gpu, &p->gpu_vit, &p->gpu_d, &p->gpu_activations, dropout,
                      out);
     gpu_download(stream, p->got, p->gpu_gradients, bytes);

@@ -244,18 +244,26 @@ static Tensor images_in(const VitConfig *c, float *data, int count) {
     return tensor4(data, count, c->channels, c->height, c->width);
 }
 
-/* Images into pinned memory, and on their way. indices NULL: from `first` on. */
-static void send_batch(GpuRun *r, const Trainer *t, const Dataset *dataset,
-                       const ImageSet *set, const int *indices, int first, int count,
-                       const Augmentation *augmentation, BatchBuffer *b) {
-    const VitConfig *c = &t->settings.model;
+/* `count` images of the set: those of the indices; NULL: from `first` on. */
+typedef struct {
+    const ImageSet *set;
+    const int *indices;
+    int first, count;
+    Augmentation augmentation;
+} Batch;
+
+/* Images into pinned memory, and on their way. */
+static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
+                       const Batch *batch, BatchBuffer *b) {
+    const int count = batch->count;
     gpu_event_wait(b->uploaded); /* the last batch has left this memory */
     Tensor images = images_in(c, b->host_images, count);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; i++) {
-        const int index = indices ? indices[i] : first + i;
-        dataset_image(dataset, set, index, augmentation, tensor_slice(images, i));
-        b->host_labels[i] = set->labels[index];
+        const int index = batch->indices ? batch->indices[i] : batch->first + i;
+        dataset_image(dataset, batch->set, index, &batch->augmentation,
+                      tensor_slice(images, i));
+        b->host_labels[i] = batch->set->labels[index];
     }
     gpu_stream_wait(r->copies, b->consumed); /* and nobody reads the device's copy */
     gpu_upload(r->copies, b->images, b->host_images,
@@ -271,13 +279,13 @@ static void send_batch(GpuRun *r, const Trainer *t, const Dataset *dataset,
 static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
                        GpuStepResult *result) {
     const Settings *s = &t->settings;
-    const Augmentation augmentation = trainer_augmentation(t, dataset);
     const Dropout dropout = {
         .rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step};
     const int B = s->batch;
     BatchBuffer *b = &r->buffers[t->step % BUFFERS];
-    send_batch(r, t, dataset, &dataset->train, trainer_batch(t), 0, B, &augmentation,
-               b);
+    const Batch batch = {&dataset->train, trainer_batch(t), 0, B,
+                         trainer_augmentation(t, dataset)};
+    send_batch(r, &s->model, dataset, &batch, b);
 
     const GpuStream stream = r->gpu.stream;
     gpu_zero(stream, r->gradients, (size_t)t->list.total * sizeof(float));
@@ -285,16 +293,23 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
         gpu_vit_forward(&r->gpu, &r->vit, images_in(&s->model, b->images, B),
                         &r->activations, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
-    gpu_cross_entropy(stream, logits, b->labels, (float)s->label_smoothing,
-                      1.0f / (float)B, dlogits, tensor1(r->losses, B),
-                      tensor1(r->right, B), NULL, result);
+    const GpuLoss loss = {b->labels,
+                          (float)s->label_smoothing,
+                          1.0f / (float)B,
+                          tensor1(r->losses, B),
+                          tensor1(r->right, B),
+                          NULL,
+                          result};
+    gpu_cross_entropy(stream, &loss, logits, dlogits);
     gpu_event_record(b->consumed, stream);
     gpu_vit_backward(&r->gpu, &r->vit, &r->d, &r->activations, &dropout, dlogits);
     gpu_gradient_norm(stream, r->gradients, t->list.total, s->clip, r->norm_parts,
                       result);
     t->step++;
-    gpu_adamw_step(stream, &s->adamw, trainer_rate(t, t->step), t->step, t->list.total,
-                   r->runs, r->run_count, r->weights, r->gradients, r->m, r->v, result);
+    const GpuUpdate update = {t->list.total, r->weights, r->m,        r->v,
+                              r->gradients,  r->runs,    r->run_count};
+    gpu_adamw_step(stream, &s->adamw, trainer_rate(t, t->step), t->step, &update,
+                   result);
 }
 
 static int train_steps(Trainer *t, const Dataset *dataset, int most,
@@ -324,7 +339,6 @@ static int train_steps(Trainer *t, const Dataset *dataset, int most,
 static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                      Evaluation *result) {
     GpuRun *r = t->engine_data;
-    const Augmentation none = {0};
     const Dropout off = {0};
     const Tensor not_wanted = {.data = NULL};
     const GpuStream stream = r->gpu.stream;
@@ -333,13 +347,19 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         const int left = set->count - at;
         const int count = left < t->settings.batch ? left : t->settings.batch;
         BatchBuffer *b = &r->buffers[at / t->settings.batch % BUFFERS];
-        send_batch(r, t, dataset, set, NULL, at, count, &none, b);
+        const Batch batch = {.set = set, .first = at, .count = count};
+        send_batch(r, &t->settings.model, dataset, &batch, b);
         Tensor logits = gpu_vit_forward(&r->gpu, &r->vit,
                                         images_in(&t->settings.model, b->images, count),
                                         &r->activations, &off);
-        gpu_cross_entropy(stream, logits, b->labels, 0, 1, not_wanted,
-                          tensor1(r->losses, count), tensor1(r->right, count),
-                          r->predictions, &r->results[0]);
+        const GpuLoss loss = {b->labels,
+                              0,
+                              1,
+                              tensor1(r->losses, count),
+                              tensor1(r->right, count),
+                              r->predictions,
+                              &r->results[0]};
+        gpu_cross_entropy(stream, &loss, logits, not_wanted);
         gpu_event_record(b->consumed, stream);
         gpu_download(stream, r->host_predictions, r->predictions,
                      (size_t)count * sizeof(int));

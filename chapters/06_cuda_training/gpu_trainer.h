@@ -30,7 +30,7 @@ static inline GpuChoices gpu_choices_default(void) {
 }
 void gpu_trainer_choose(GpuChoices choices);
 
-/* The engine of whatever this is linked with: a GPU, or cuda_on_cpu (device.h). */
+/* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */
 extern const Engine gpu_engine;
 
 /* gpu_trainer_bytes: device memory that training with batches of B images takes. */

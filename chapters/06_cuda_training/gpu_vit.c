@@ -43,8 +43,8 @@ static void block_activations(GpuBlockActivations *a, Arena *arena,
     AttentionKept shapes;
     gpu_attention_shapes(attention, B, c->heads, n, &shapes);
     a->x1 = arena_tensor3(arena, B, n, c->D);
-    a->mean1 = arena_tensor1(arena, B * n);
-    a->rstd1 = arena_tensor1(arena, B * n);
+    layer_norm_activations(&a->norm1, arena, B * n);
+    layer_norm_activations(&a->norm2, arena, B * n);
     a->qkv = arena_tensor3(arena, B, n, 3 * c->D);
     a->kept = shapes;
     a->kept.A = arena_like(arena, shapes.A);
@@ -52,8 +52,6 @@ static void block_activations(GpuBlockActivations *a, Arena *arena,
     a->concat = arena_tensor3(arena, B, n, c->D);
     a->z_prime = arena_tensor3(arena, B, n, c->D);
     a->x2 = arena_tensor3(arena, B, n, c->D);
-    a->mean2 = arena_tensor1(arena, B * n);
-    a->rstd2 = arena_tensor1(arena, B * n);
     a->pre = arena_tensor3(arena, B, n, c->M);
     a->hidden = arena_tensor3(arena, B, n, c->M);
     a->y = arena_tensor3(arena, B, n, c->D);
@@ -71,7 +69,6 @@ static void activations(GpuVitActivations *a, Arena *arena, const VitConfig *c,
     const int n = vit_tokens(c), D = c->block.D, M = c->block.M;
     AttentionKept shapes;
     gpu_attention_shapes(attention, B, c->block.heads, n, &shapes);
-    a->heads = c->block.heads;
     a->patches = arena_tensor3(arena, B, n - 1, c->channels * c->patch * c->patch);
     a->embedded = arena_tensor3(arena, B, n - 1, D);
     a->z_0 = arena_tensor3(arena, B, n, D);
@@ -79,8 +76,7 @@ static void activations(GpuVitActivations *a, Arena *arena, const VitConfig *c,
         block_activations(&a->blocks[l], arena, &c->block, attention, B, n);
     }
     a->cls = arena_tensor2(arena, B, D);
-    a->mean = arena_tensor1(arena, B);
-    a->rstd = arena_tensor1(arena, B);
+    layer_norm_activations(&a->norm, arena, B);
     a->y = arena_tensor2(arena, B, D);
     a->logits = arena_tensor2(arena, B, c->classes);
     a->dcls = arena_tensor2(arena, B, D);
@@ -124,195 +120,205 @@ void gpu_vit_activations_free(GpuVitActivations *a) {
     *a = (GpuVitActivations){0};
 }
 
-/* ---- dense layers ------------------------------------------------------------ */
+/* ---- a pass, and its layers --------------------------------------------------- */
+
+/* A pass over B images: what every line of it needs. */
+typedef struct {
+    const Gpu *gpu;
+    GpuVitActivations *a;
+    const Dropout *dropout;
+    int B;
+} Pass;
 
 /* Y = X W^T + b; b.data NULL: no bias (a later kernel adds it) */
-static void linear_forward_on(const Gpu *gpu, Tensor X, Tensor W, Tensor b, Tensor Y) {
+static void linear_forward_on(const Pass *p, Tensor X, Tensor W, Tensor b, Tensor Y) {
     const MatmulEnd end = {.bias = b.data};
-    gpu_matmul(gpu->stream, gpu->matmul, MATMUL_NT, X, W, end, Y);
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_NT, X, W, end, Y);
 }
 
-/* dX = dY W;   dW += dY^T X;   db += sum of dY over its rows */
-static void linear_backward_on(const Gpu *gpu, Tensor X, Tensor W, Tensor dY, Tensor dX,
-                               Tensor dW, Tensor db, Tensor partial) {
-    const MatmulEnd write = {0}, add = {.accumulate = true};
-    gpu_matmul(gpu->stream, gpu->matmul, MATMUL_TN, dY, X, add, dW);
-    gpu_sum_rows_add(gpu->stream, dY, db,
-                     tensor2(partial.data, SUM_ROWS_PARTS, tensor_cols(dY)));
-    if (dX.data) {
-        gpu_matmul(gpu->stream, gpu->matmul, MATMUL_NN, dY, W, write, dX);
-    }
+/* dW += dY^T X;   db += sum of dY over its rows */
+static void linear_backward_weights(const Pass *p, Tensor X, Tensor dY, Tensor dW,
+                                    Tensor db) {
+    const MatmulEnd add = {.accumulate = true};
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_TN, dY, X, add, dW);
+    gpu_sum_rows_add(p->gpu->stream, dY, db,
+                     tensor2(p->a->partial.data, SUM_ROWS_PARTS, tensor_cols(dY)));
 }
 
-static void layer_norm_on(const Gpu *gpu, const LayerNorm *layer, Tensor X, Tensor mean,
-                          Tensor rstd, Tensor Y) {
+/* dX = dY W */
+static void linear_backward_input(const Pass *p, Tensor dY, Tensor W, Tensor dX) {
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_NN, dY, W, (MatmulEnd){0}, dX);
+}
+
+static void norm_forward(const Pass *p, const LayerNorm *layer, Tensor X,
+                         const LayerNormActivations *a, Tensor Y) {
     const int rows = tensor_rows(X);
-    gpu_layer_norm_forward(gpu->stream, gpu->layer_norm, X, layer->gamma, layer->beta,
-                           tensor_first(mean, rows), tensor_first(rstd, rows), Y);
+    gpu_layer_norm_forward(p->gpu->stream, p->gpu->layer_norm, X, layer->gamma,
+                           layer->beta, tensor_first(a->mean, rows),
+                           tensor_first(a->rstd, rows), Y);
 }
 
-/* dX may be dY */
-static void layer_norm_back(const Gpu *gpu, const LayerNorm *layer, LayerNorm *d,
-                            Tensor X, Tensor mean, Tensor rstd, Tensor dY, Tensor dX,
-                            Tensor partial) {
+/* dX: in, as dL/dY, and out */
+static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d, Tensor X,
+                          const LayerNormActivations *a, Tensor dX) {
     const int rows = tensor_rows(X), D = tensor_cols(X);
-    gpu_layer_norm_backward(gpu->stream, gpu->layer_norm, X, layer->gamma,
-                            tensor_first(mean, rows), tensor_first(rstd, rows), dY, dX,
-                            d->gamma, d->beta,
-                            tensor3(partial.data, LAYER_NORM_PARTS, 2, D));
+    gpu_layer_norm_backward(p->gpu->stream, p->gpu->layer_norm, X, layer->gamma,
+                            tensor_first(a->mean, rows), tensor_first(a->rstd, rows), dX,
+                            dX, d->gamma, d->beta,
+                            tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, D));
 }
 
 /* ---- an encoder block: names and order as in encoder_block.c ------------------ */
 
-enum {
-    AFTER_POSITIONS = 0,
-    AFTER_ATTENTION = 0,
-    INSIDE_MLP,
-    AFTER_MLP,
-    DROPOUTS_A_BLOCK
-};
+/* A block of the model, what its forward pass keeps, and in backward its gradients. */
+typedef struct {
+    const EncoderBlock *layer;
+    GpuBlockActivations *a;
+    EncoderBlock *d;
+} Block;
 
-static int place(const EncoderBlock *block, int which) {
-    return 1 + block->index * DROPOUTS_A_BLOCK + which;
-}
-
-/* [ViT eq.5] to [ViT eq.8]   Y = MSA(x) */
-static void msa_forward(const Gpu *gpu, const MultiHeadAttention *layer, Tensor x,
-                        GpuBlockActivations *a, Tensor Y) {
-    const int B = x.shape[0];
-    Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
-    linear_forward_on(gpu, x, layer->W_qkv, layer->b_qkv, qkv);
-    gpu_attention_forward(gpu->stream, gpu->attention, layer->heads, qkv, &a->kept,
-                          concat);
-    linear_forward_on(gpu, concat, layer->W_O, layer->b_O, Y);
+/* [ViT eq.5] to [ViT eq.8]   Y = MSA(x), x and Y (B, n, D) */
+static void msa_forward(const Pass *p, const Block *block, Tensor x, Tensor Y) {
+    const MultiHeadAttention *layer = &block->layer->attn;
+    Tensor qkv = tensor_first(block->a->qkv, p->B);
+    Tensor concat = tensor_first(block->a->concat, p->B);
+    linear_forward_on(p, x, layer->W_qkv, layer->b_qkv, qkv);
+    gpu_attention_forward(p->gpu->stream, p->gpu->attention, layer->heads, qkv,
+                          &block->a->kept, concat);
+    linear_forward_on(p, concat, layer->W_O, layer->b_O, Y);
 }
 
 /* [ViT eq.3]   Y = W_2 GELU(W_1 x + b_1) + b_2 */
-static void mlp_forward_on(const Gpu *gpu, const Mlp *layer, Tensor x, Tensor pre,
-                           Tensor hidden, const Dropout *dropout, int p, Tensor Y) {
+static void mlp_forward_on(const Pass *p, const Block *block, Tensor x, Tensor Y) {
+    const Mlp *layer = &block->layer->mlp;
     const Tensor no_bias = {.data = NULL};
-    linear_forward_on(gpu, x, layer->W_1, no_bias, pre);
+    Tensor pre = tensor_first(block->a->pre, p->B);
+    Tensor hidden = tensor_first(block->a->hidden, p->B);
+    linear_forward_on(p, x, layer->W_1, no_bias, pre);
     if (layer->activation == ACTIVATION_GELU) {
-        gpu_bias_gelu_forward(gpu->stream, gpu->gelu, pre, layer->b_1, hidden);
+        gpu_bias_gelu_forward(p->gpu->stream, p->gpu->gelu, pre, layer->b_1, hidden);
     } else {
-        gpu_bias_relu_forward(gpu->stream, pre, layer->b_1, hidden);
+        gpu_bias_relu_forward(p->gpu->stream, pre, layer->b_1, hidden);
     }
-    gpu_dropout_apply(gpu->stream, dropout, p, hidden);
-    linear_forward_on(gpu, hidden, layer->W_2, layer->b_2, Y);
+    gpu_dropout_apply(p->gpu->stream, p->dropout,
+                      dropout_place(block->layer, INSIDE_MLP), hidden);
+    linear_forward_on(p, hidden, layer->W_2, layer->b_2, Y);
 }
 
-static Tensor block_forward(const Gpu *gpu, const EncoderBlock *block, Tensor z,
-                            GpuBlockActivations *a, const Dropout *dropout) {
-    const int B = z.shape[0];
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
-    Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B),
-           x2 = tensor_first(a->x2, B);
-    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
-    Tensor y = tensor_first(a->y, B);
-    if (block->norm == PRE_NORM) {
+/* Y = dropout(X) + R */
+static void residual(const Pass *p, const Block *block, int which, Tensor X, Tensor R,
+                     Tensor Y) {
+    gpu_dropout_add(p->gpu->stream, p->dropout, dropout_place(block->layer, which), X,
+                    R, Y);
+}
+
+static Tensor block_forward(const Pass *p, const Block *block, Tensor z) {
+    const EncoderBlock *layer = block->layer;
+    GpuBlockActivations *a = block->a;
+    Tensor x1 = tensor_first(a->x1, p->B), z_prime = tensor_first(a->z_prime, p->B);
+    Tensor x2 = tensor_first(a->x2, p->B), y = tensor_first(a->y, p->B);
+    if (layer->norm == PRE_NORM) {
         /* [ViT eq.2]   z' = MSA(LN(z)) + z */
-        layer_norm_on(gpu, &block->norm1, z, a->mean1, a->rstd1, x1);
-        msa_forward(gpu, &block->attn, x1, a, z_prime);
-        gpu_dropout_add(gpu->stream, dropout, p_attn, z_prime, z, z_prime);
+        norm_forward(p, &layer->norm1, z, &a->norm1, x1);
+        msa_forward(p, block, x1, z_prime);
+        residual(p, block, AFTER_ATTENTION, z_prime, z, z_prime);
         /* [ViT eq.3]   y = MLP(LN(z')) + z' */
-        layer_norm_on(gpu, &block->norm2, z_prime, a->mean2, a->rstd2, x2);
-        mlp_forward_on(gpu, &block->mlp, x2, pre, hidden, dropout, p_in, y);
-        gpu_dropout_add(gpu->stream, dropout, p_mlp, y, z_prime, y);
+        norm_forward(p, &layer->norm2, z_prime, &a->norm2, x2);
+        mlp_forward_on(p, block, x2, y);
+        residual(p, block, AFTER_MLP, y, z_prime, y);
     } else {
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
-        msa_forward(gpu, &block->attn, z, a, x1);
-        gpu_dropout_add(gpu->stream, dropout, p_attn, x1, z, x1);
-        layer_norm_on(gpu, &block->norm1, x1, a->mean1, a->rstd1, z_prime);
+        msa_forward(p, block, z, x1);
+        residual(p, block, AFTER_ATTENTION, x1, z, x1);
+        norm_forward(p, &layer->norm1, x1, &a->norm1, z_prime);
         /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
-        mlp_forward_on(gpu, &block->mlp, z_prime, pre, hidden, dropout, p_in, x2);
-        gpu_dropout_add(gpu->stream, dropout, p_mlp, x2, z_prime, x2);
-        layer_norm_on(gpu, &block->norm2, x2, a->mean2, a->rstd2, y);
+        mlp_forward_on(p, block, z_prime, x2);
+        residual(p, block, AFTER_MLP, x2, z_prime, x2);
+        norm_forward(p, &layer->norm2, x2, &a->norm2, y);
     }
     return y;
 }
 
 /* dz through a dropout: dz itself where there is none, else a masked copy in dx. */
-static Tensor through_dropout(const Gpu *gpu, const Dropout *dropout, int p, Tensor dz,
+static Tensor through_dropout(const Pass *p, const Block *block, int which, Tensor dz,
                               Tensor dx) {
-    if (dropout->rate == 0) {
+    if (p->dropout->rate == 0) {
         return dz;
     }
-    gpu_tensor_copy(gpu->stream, dx, dz);
-    gpu_dropout_apply(gpu->stream, dropout, p, dx);
+    gpu_tensor_copy(p->gpu->stream, dx, dz);
+    gpu_dropout_apply(p->gpu->stream, p->dropout, dropout_place(block->layer, which),
+                      dx);
     return dx;
 }
 
-/* dX may be dY. */
-static void msa_backward(const Gpu *gpu, const MultiHeadAttention *layer,
-                         MultiHeadAttention *d, Tensor x, GpuBlockActivations *a,
-                         GpuVitActivations *all, Tensor dY, Tensor dX) {
-    const int B = x.shape[0];
-    Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
-    Tensor dconcat = tensor_first(all->dconcat, B), dqkv = tensor_first(all->dqkv, B);
-    AttentionKept kept = a->kept;
-    kept.dA = all->scratch.dA;
-    kept.delta = all->scratch.delta;
-    linear_backward_on(gpu, concat, layer->W_O, dY, dconcat, d->W_O, d->b_O,
-                       all->partial);
-    gpu_attention_backward(gpu->stream, gpu->attention, layer->heads, qkv, &kept,
+/* dX from dY, both (B, n, D); they may be the same memory. */
+static void msa_backward(const Pass *p, const Block *block, Tensor x, Tensor dY,
+                         Tensor dX) {
+    const MultiHeadAttention *layer = &block->layer->attn;
+    MultiHeadAttention *d = &block->d->attn;
+    Tensor qkv = tensor_first(block->a->qkv, p->B), dqkv = tensor_first(p->a->dqkv, p->B);
+    Tensor concat = tensor_first(block->a->concat, p->B);
+    Tensor dconcat = tensor_first(p->a->dconcat, p->B);
+    AttentionKept kept = block->a->kept;
+    kept.dA = p->a->scratch.dA;
+    kept.delta = p->a->scratch.delta;
+    linear_backward_weights(p, concat, dY, d->W_O, d->b_O);
+    linear_backward_input(p, dY, layer->W_O, dconcat);
+    gpu_attention_backward(p->gpu->stream, p->gpu->attention, layer->heads, qkv, &kept,
                            concat, dconcat, dqkv);
-    linear_backward_on(gpu, x, layer->W_qkv, dqkv, dX, d->W_qkv, d->b_qkv,
-                       all->partial);
+    linear_backward_weights(p, x, dqkv, d->W_qkv, d->b_qkv);
+    linear_backward_input(p, dqkv, layer->W_qkv, dX);
 }
 
-static void mlp_backward_on(const Gpu *gpu, const Mlp *layer, Mlp *d, Tensor x,
-                            Tensor pre, Tensor hidden, Tensor dhidden, Tensor partial,
-                            const Dropout *dropout, int p, Tensor dY, Tensor dX) {
-    Tensor dpre = dhidden;
-    linear_backward_on(gpu, hidden, layer->W_2, dY, dhidden, d->W_2, d->b_2, partial);
-    gpu_dropout_apply(gpu->stream, dropout, p, dhidden);
+static void mlp_backward_on(const Pass *p, const Block *block, Tensor x, Tensor dY,
+                            Tensor dX) {
+    const Mlp *layer = &block->layer->mlp;
+    Mlp *d = &block->d->mlp;
+    Tensor pre = tensor_first(block->a->pre, p->B);
+    Tensor hidden = tensor_first(block->a->hidden, p->B);
+    Tensor dhidden = tensor_first(p->a->dhidden, p->B), dpre = dhidden;
+    linear_backward_weights(p, hidden, dY, d->W_2, d->b_2);
+    linear_backward_input(p, dY, layer->W_2, dhidden);
+    gpu_dropout_apply(p->gpu->stream, p->dropout,
+                      dropout_place(block->layer, INSIDE_MLP), dhidden);
     if (layer->activation == ACTIVATION_GELU) {
-        gpu_gelu_backward(gpu->stream, gpu->gelu, pre, dhidden, dpre);
+        gpu_gelu_backward(p->gpu->stream, p->gpu->gelu, pre, dhidden, dpre);
     } else {
-        gpu_relu_backward(gpu->stream, pre, dhidden, dpre);
+        gpu_relu_backward(p->gpu->stream, pre, dhidden, dpre);
     }
-    linear_backward_on(gpu, x, layer->W_1, dpre, dX, d->W_1, d->b_1, partial);
+    linear_backward_weights(p, x, dpre, d->W_1, d->b_1);
+    linear_backward_input(p, dpre, layer->W_1, dX);
 }
 
-static void block_backward(const Gpu *gpu, const EncoderBlock *block, EncoderBlock *d,
-                           Tensor z, GpuBlockActivations *a, GpuVitActivations *all,
-                           const Dropout *dropout, Tensor dz) {
-    const int B = z.shape[0];
-    const int p_attn = place(block, AFTER_ATTENTION), p_in = place(block, INSIDE_MLP),
-              p_mlp = place(block, AFTER_MLP);
-    Tensor dx = tensor_first(all->dx, B), dhidden = tensor_first(all->dhidden, B);
-    Tensor z_prime = tensor_first(a->z_prime, B), x2 = tensor_first(a->x2, B);
-    Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
-    Tensor x1 = tensor_first(a->x1, B), dY;
-    if (block->norm == PRE_NORM) {
+static void block_backward(const Pass *p, const Block *block, Tensor z, Tensor dz) {
+    const EncoderBlock *layer = block->layer;
+    EncoderBlock *d = block->d;
+    const GpuBlockActivations *a = block->a;
+    const GpuStream stream = p->gpu->stream;
+    Tensor z_prime = tensor_first(a->z_prime, p->B), x2 = tensor_first(a->x2, p->B);
+    Tensor x1 = tensor_first(a->x1, p->B), dx = tensor_first(p->a->dx, p->B), dY;
+    if (layer->norm == PRE_NORM) {
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
-        dY = through_dropout(gpu, dropout, p_mlp, dz, dx);
-        mlp_backward_on(gpu, &block->mlp, &d->mlp, x2, pre, hidden, dhidden,
-                        all->partial, dropout, p_in, dY, dx);
-        layer_norm_back(gpu, &block->norm2, &d->norm2, z_prime, a->mean2, a->rstd2, dx,
-                        dx, all->partial);
-        gpu_tensor_add(gpu->stream, dz, dx);
+        dY = through_dropout(p, block, AFTER_MLP, dz, dx);
+        mlp_backward_on(p, block, x2, dY, dx);
+        norm_backward(p, &layer->norm2, &d->norm2, z_prime, &a->norm2, dx);
+        gpu_tensor_add(stream, dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
-        dY = through_dropout(gpu, dropout, p_attn, dz, dx);
-        msa_backward(gpu, &block->attn, &d->attn, x1, a, all, dY, dx);
-        layer_norm_back(gpu, &block->norm1, &d->norm1, z, a->mean1, a->rstd1, dx, dx,
-                        all->partial);
+        dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
+        msa_backward(p, block, x1, dY, dx);
+        norm_backward(p, &layer->norm1, &d->norm1, z, &a->norm1, dx);
     } else {
         /* y = LN(z' + MLP(z')) */
-        layer_norm_back(gpu, &block->norm2, &d->norm2, x2, a->mean2, a->rstd2, dz, dz,
-                        all->partial);
-        dY = through_dropout(gpu, dropout, p_mlp, dz, dx);
-        mlp_backward_on(gpu, &block->mlp, &d->mlp, z_prime, pre, hidden, dhidden,
-                        all->partial, dropout, p_in, dY, dx);
-        gpu_tensor_add(gpu->stream, dz, dx);
+        norm_backward(p, &layer->norm2, &d->norm2, x2, &a->norm2, dz);
+        dY = through_dropout(p, block, AFTER_MLP, dz, dx);
+        mlp_backward_on(p, block, z_prime, dY, dx);
+        gpu_tensor_add(stream, dz, dx);
         /* z' = LN(z + MSA(z)) */
-        layer_norm_back(gpu, &block->norm1, &d->norm1, x1, a->mean1, a->rstd1, dz, dz,
-                        all->partial);
-        dY = through_dropout(gpu, dropout, p_attn, dz, dx);
-        msa_backward(gpu, &block->attn, &d->attn, z, a, all, dY, dx);
+        norm_backward(p, &layer->norm1, &d->norm1, x1, &a->norm1, dz);
+        dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
+        msa_backward(p, block, z, dY, dx);
     }
-    gpu_tensor_add(gpu->stream, dz, dx);
+    gpu_tensor_add(stream, dz, dx);
 }
 
 /* ---- the model ------------------------------------------------------------------ */
@@ -334,14 +340,14 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    Tensor patches = tensor_first(a->patches, B),
-           embedded = tensor_first(a->embedded, B);
+    const Pass p = {gpu, a, dropout, B};
+    Tensor patches = tensor_first(a->patches, B), embedded = tensor_first(a->embedded, B);
     Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
     Tensor cls = tensor_first(a->cls, B), logits = tensor_first(a->logits, B);
 
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
     gpu_patches_from_images(gpu->stream, images, c->patch, patches);
-    linear_forward_on(gpu, patches, as_matrix(vit->embedding.E), vit->embedding.b_E,
+    linear_forward_on(&p, patches, as_matrix(vit->embedding.E), vit->embedding.b_E,
                       embedded);
     gpu_embed_forward(gpu->stream, embedded, vit->embedding.cls_token,
                       vit->embedding.pos_embed, z_0);
@@ -349,12 +355,13 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = z_0;
     for (int l = 0; l < c->depth; l++) {
-        z = block_forward(gpu, &vit->blocks[l], z, &a->blocks[l], dropout);
+        const Block block = {&vit->blocks[l], &a->blocks[l], NULL};
+        z = block_forward(&p, &block, z);
     }
     /* [ViT eq.4]   y = LN(z_L^0) */
     gpu_tensor_copy(gpu->stream, cls, class_tokens(z));
-    layer_norm_on(gpu, &vit->norm, cls, a->mean, a->rstd, y);
-    linear_forward_on(gpu, y, vit->W_head, vit->b_head, logits);
+    norm_forward(&p, &vit->norm, cls, &a->norm, y);
+    linear_forward_on(&p, y, vit->W_head, vit->b_head, logits);
     return logits;
 }
 
@@ -363,29 +370,27 @@ void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations 
     const VitConfig *c = &vit->config;
     const int B = dlogits.shape[0];
     expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
+    const Pass p = {gpu, a, dropout, B};
     Tensor cls = tensor_first(a->cls, B), dcls = tensor_first(a->dcls, B);
     Tensor dz = tensor_first(a->dz, B), dembedded = tensor_first(a->embedded, B);
-    const Tensor not_wanted = {.data = NULL};
 
     /* logits = y W_head^T + b_head */
-    linear_backward_on(gpu, tensor_first(a->y, B), vit->W_head, dlogits, dcls,
-                       d->W_head, d->b_head, a->partial);
+    linear_backward_weights(&p, tensor_first(a->y, B), dlogits, d->W_head, d->b_head);
+    linear_backward_input(&p, dlogits, vit->W_head, dcls);
     /* y = LN(z_L^0): the head reads only the class token's row */
-    layer_norm_back(gpu, &vit->norm, &d->norm, cls, a->mean, a->rstd, dcls, dcls,
-                    a->partial);
+    norm_backward(&p, &vit->norm, &d->norm, cls, &a->norm, dcls);
     gpu_zero(gpu->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
     gpu_tensor_copy(gpu->stream, class_tokens(dz), dcls);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
         Tensor z = tensor_first(l > 0 ? a->blocks[l - 1].y : a->z_0, B);
-        block_backward(gpu, &vit->blocks[l], &d->blocks[l], z, &a->blocks[l], a,
-                       dropout, dz);
+        const Block block = {&vit->blocks[l], &a->blocks[l], &d->blocks[l]};
+        block_backward(&p, &block, z, dz);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, dz);
     gpu_embed_backward(gpu->stream, dz, dembedded, d->embedding.cls_token,
                        d->embedding.pos_embed);
-    linear_backward_on(gpu, tensor_first(a->patches, B), as_matrix(vit->embedding.E),
-                       dembedded, not_wanted, as_matrix(d->embedding.E),
-                       d->embedding.b_E, a->partial);
+    linear_backward_weights(&p, tensor_first(a->patches, B), dembedded,
+                            as_matrix(d->embedding.E), d->embedding.b_E);
 }

@@ -36,26 +36,26 @@ Gpu gpu_best(GpuStream stream);
 
 /* What a block's forward pass keeps, for up to B images of n tokens. */
 typedef struct {
-    Tensor x1, mean1, rstd1; /* (B, n, D), (B n), (B n)   LN(z), or z + MSA(z) */
-    Tensor qkv;              /* (B, n, 3D) */
+    LayerNormActivations norm1, norm2;
+    Tensor x1;  /* (B, n, D)  LN(z), or z + MSA(z) */
+    Tensor qkv; /* (B, n, 3D) */
     AttentionKept kept;
-    Tensor concat;           /* (B, n, D)  the heads' results, side by side */
-    Tensor z_prime;          /* (B, n, D) */
-    Tensor x2, mean2, rstd2; /* (B, n, D), (B n), (B n) */
-    Tensor pre, hidden;      /* (B, n, M)  before and after the nonlinearity */
-    Tensor y;                /* (B, n, D) */
+    Tensor concat;      /* (B, n, D)  the heads' results, side by side */
+    Tensor z_prime, x2; /* (B, n, D) */
+    Tensor pre, hidden; /* (B, n, M)  before and after the nonlinearity */
+    Tensor y;           /* (B, n, D) */
 } GpuBlockActivations;
 
 /* Everything that a pass over B images needs; all on the device. */
 typedef struct {
-    Arena arena; /* its block is device memory, owned; the tensors below lie in it */
-    int heads;
-    Tensor patches;  /* (B, N, C P P) */
+    Arena arena;    /* its block is device memory, owned; the tensors below lie in it */
+    Tensor patches; /* (B, N, C P P) */
     Tensor embedded; /* (B, N, D)  in backward its gradient */
     Tensor z_0;      /* (B, n, D) */
     GpuBlockActivations blocks[VIT_MAX_DEPTH];
-    Tensor cls, mean, rstd; /* (B, D), (B), (B)  z_L^0 and its norm */
-    Tensor y, logits;       /* (B, D), (B, K) */
+    Tensor cls; /* (B, D)  z_L^0 */
+    LayerNormActivations norm;
+    Tensor y, logits; /* (B, D), (B, K) */
     /* backward's scratch, shared by all blocks; dlogits takes the place of logits */
     Tensor dcls;            /* (B, D) */
     Tensor dz, dx, dconcat; /* (B, n, D) */

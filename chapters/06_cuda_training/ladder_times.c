@@ -341,8 +341,10 @@ static void run_adamw(GpuStream stream, int version, const void *what) {
     static const AdamW adamw = {0.9, 0.99, 1e-8, 0.05};
     const Update *u = what;
     (void)version;
-    gpu_adamw_step(stream, &adamw, 1e-3, 10, u->count, (const DecayRun *)u->runs.data,
-                   1, u->w.data, u->g.data, u->m.data, u->v.data,
+    const GpuUpdate update = {u->count,  u->w.data, u->m.data,
+                              u->v.data, u->g.data, (const DecayRun *)u->runs.data,
+                              1};
+    gpu_adamw_step(stream, &adamw, 1e-3, 10, &update,
                    (const GpuStepResult *)u->result.data);
 }
 

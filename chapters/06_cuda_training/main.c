@@ -10,10 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access_counts.h"
 #include "describe.h"
-#include "device.h"
 #include "device_options.h"
 #include "dump.h"
+#include "dump_gpu.h"
+#include "gpu_counts.h"
+#include "gpu_parity.h"
+#include "gpu_trainer.h"
+#include "ladder_times.h"
 #include "made_up_run.h"
 #include "options.h"
 #include "output.h"
@@ -21,44 +26,83 @@
 #include "report.h"
 #include "run.h"
 #include "safetensors_file.h"
+#include "second_program.h"
 
-/* The device that this program was built for: what it has, --help lists. */
-static const Device *built_for(void) {
-#ifdef HAVE_CUDA
-    return &device_cuda;
-#else
-    return &device_cuda_on_cpu;
-#endif
+/* This chapter's words of the command line, and what the lesson says of the device. */
+static DeviceOptions own;
+static char about[400];
+
+static int complain(const Error *error, int status) {
+    fflush(stdout);
+    fprintf(stderr, "chapter6: %s\n", error->text);
+    return status;
 }
 
-/* The device, and what is to be said of it. */
-static const Device *choose_device(bool emulate, char *about, size_t bytes) {
-    const Device *device = &device_cuda_on_cpu;
+/* ---- the device ------------------------------------------------------------------ */
+
+/*
+ * A program has one device: ./chapter6 a GPU, if it was built where there is CUDA;
+ * ./chapter6_on_cpu and ./chapter6_watched cuda_on_cpu. Each runs another where that is
+ * wanted, with the same words.
+ */
+static bool open_device(Error *error) {
     GpuInfo info;
-    Error error;
-#ifdef HAVE_CUDA
-    if (emulate) {
-        snprintf(about, bytes, "device: cuda_on_cpu, as asked\n");
-    } else if (device_cuda.open(&info, &error)) {
-        snprintf(about, bytes, "device: %s, compute capability %d.%d, CUDA %d.%d\n",
-                 info.name, info.major, info.minor, info.runtime_version / 1000,
-                 info.runtime_version % 1000 / 10);
-        device = &device_cuda;
-    } else {
-        snprintf(about, bytes,
-                 "device: %s\n        cuda_on_cpu runs the same kernels instead.\n",
-                 error.text);
+    if (gpu_is_emulated()) {
+        snprintf(about, sizeof about, "device: %s\n",
+                 own.emulate ? "cuda_on_cpu, as asked"
+                             : "this program was built without nvcc;\n"
+                               "        cuda_on_cpu runs the same kernels instead.");
+        return true;
     }
-#else
-    (void)emulate;
-    (void)info;
-    (void)error;
-    snprintf(about, bytes,
-             "device: this program was built without nvcc;\n"
-             "        cuda_on_cpu runs the same kernels instead.\n");
-#endif
-    return device;
+    if (gpu_open(&info, error)) {
+        snprintf(about, sizeof about,
+                 "device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name,
+                 info.major, info.minor, info.runtime_version / 1000,
+                 info.runtime_version % 1000 / 10);
+        return true;
+    }
+    return false;
 }
+
+/* The program that does what is wanted, where this one can't; or NULL. */
+static const char *other_program(void) {
+    Error error;
+    if (own.counts && !gpu_is_watched()) {
+        return "chapter6_watched";
+    }
+    if (own.emulate && !gpu_is_emulated()) {
+        return "chapter6_on_cpu";
+    }
+    if (open_device(&error)) {
+        return NULL;
+    }
+    printf("device: %s\n        chapter6_on_cpu runs the same kernels instead.\n",
+           error.text);
+    return "chapter6_on_cpu";
+}
+
+static int run_instead(const char *name, char **argv) {
+    Error error;
+    second_program_instead(argv[0], name, argv, &error);
+    return complain(&error, 1);
+}
+
+/* The table of counts, by the program that counts; 0, or an exit status. */
+static int print_counts(void) {
+    char words[] = "--counts", *argv[] = {NULL, words, NULL};
+    Error error;
+    if (gpu_is_watched()) {
+        access_counts_print();
+        return 0;
+    }
+    const int status = second_program(own.argv[0], "chapter6_watched", argv, &error);
+    if (status < 0) {
+        return complain(&error, 1);
+    }
+    return status > 1 ? status : 0; /* 1: compiled by clang, nothing is counted */
+}
+
+/* ---- other tasks than a run ------------------------------------------------------ */
 
 /* The number after --batch, or 0: the model's usual one. */
 static int batch_given(const Options *o) {
@@ -71,9 +115,9 @@ static int batch_given(const Options *o) {
 }
 
 /* --times and --bench. */
-static int measure(const Device *device, const DeviceOptions *given, const Options *o) {
-    const bool emulated = device == &device_cuda_on_cpu;
-    const MadeUpRun made_up = {given->bench, batch_given(o), o->max_steps, given->csv};
+static int measure(const Options *o) {
+    const bool emulated = gpu_is_emulated();
+    const MadeUpRun made_up = {own.bench, batch_given(o), o->max_steps, own.csv};
     Error error;
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);
@@ -81,45 +125,38 @@ static int measure(const Device *device, const DeviceOptions *given, const Optio
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    const bool ok = given->times
-                        ? device->print_ladder_times(given->csv, emulated, &error)
-                        : made_up_run(device->engine, &o->settings, &made_up, &error);
-    if (!ok) {
-        fflush(stdout);
-        fprintf(stderr, "chapter6: %s\n", error.text);
+    bool ok;
+    if (own.times) {
+        ok = ladder_times(own.csv, emulated, &error);
+    } else {
+        ok = made_up_run(&gpu_engine, &o->settings, &made_up, &error);
     }
-    return output_end("chapter6", ok ? 0 : 1);
+    return ok ? output_end("chapter6", 0) : complain(&error, 1);
 }
 
 /* Attention that is materialised, unless it was asked for: the fused keeps no A. */
-static int dump(const Device *device, const DeviceOptions *given, const char *path) {
-    GpuChoices choices = given->choices;
+static int dump(const char *path) {
+    GpuChoices choices = own.choices;
     Error error;
-    if (!given->attention_given) {
+    if (!own.attention_given) {
         choices.attention = ATTENTION_MATERIALISED;
     }
-    printf("matmul %s, attention %s\n", device->matmul_names[choices.matmul],
-           device->attention_names[choices.attention]);
-    if (!device->dump(path, choices, &error)) {
-        fflush(stdout);
-        fprintf(stderr, "chapter6: %s\n", error.text);
-        return 1;
+    printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
+           gpu_attention_names[choices.attention]);
+    if (!dump_gpu(path, choices, &error)) {
+        return complain(&error, 1);
     }
     printf("every tensor of one pass: %s\n", path);
     return output_end("chapter6", 0);
 }
 
-static int check(const Device *device) {
+static int check(void) {
     report_title("The device beside chapter 5's CPU code: a small ViT, every gradient");
-    return device->check_against_cpu();
+    return gpu_parity();
 }
 
 /* ---- the run --------------------------------------------------------------------- */
 
-/* What the lesson needs to know. */
-static DeviceOptions own;
-static const Device *chosen;
-static char about[800];
 static bool small_run;
 
 static void print_device(void) {
@@ -131,21 +168,19 @@ static void print_device(void) {
 static int lesson(const Options *options) {
     (void)options;
     print_device();
-    if (check(chosen) > 0) {
+    if (check() > 0) {
         return report_verdict("chapter6", 0);
     }
     printf("\n");
     if (small_run) {
-        device_watched.print_access_counts();
+        const int status = print_counts();
+        if (status != 0) {
+            return status;
+        }
         printf("\n");
         device_options_say_small_run(&own);
     }
     return 0;
-}
-
-static int complain(const Error *error, int status) {
-    fprintf(stderr, "chapter6: %s\n", error->text);
-    return status;
 }
 
 /* This chapter's words that a run goes on with. */
@@ -153,35 +188,35 @@ static const char *words_again(void) {
     static char words[120];
     snprintf(words, sizeof words, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
              own.matmul_given ? " --matmul " : "",
-             own.matmul_given ? chosen->matmul_names[own.choices.matmul] : "",
+             own.matmul_given ? gpu_matmul_names[own.choices.matmul] : "",
              own.attention_given ? " --attention " : "",
-             own.attention_given ? chosen->attention_names[own.choices.attention] : "");
+             own.attention_given ? gpu_attention_names[own.choices.attention] : "");
     return words;
 }
 
 static int train(Options *options) {
-    small_run = chosen == &device_cuda_on_cpu && !options->resume && !options->eval;
+    small_run = gpu_is_emulated() && !options->resume && !options->eval;
     if (small_run) {
         const char *twice = options->twice; /* by the user */
         Error error;
         device_options_put_small_run_first(&own);
         if (!options_parse(options, own.argc, own.argv, &error) ||
-            !device_cuda_on_cpu.can_train(&options->settings.model, &error)) {
+            !gpu_vit_can(&options->settings.model, &error)) {
             return complain(&error, 2); /* his words don't fit the small model */
         }
         options->twice = twice;
     }
     options->again = words_again();
-    return run(options, chosen->engine, lesson);
+    return run(options, &gpu_engine, lesson);
 }
 
 /* ---- the command line ------------------------------------------------------------ */
 
 static bool parse(int argc, char **argv, Options *options, Error *error) {
-    return device_options_take(&own, built_for(), argc, argv, error) &&
+    return device_options_take(&own, argc, argv, error) &&
            options_parse(options, own.argc, own.argv, error) &&
            device_options_agree(&own, options, error) &&
-           device_cuda_on_cpu.can_train(&options->settings.model, error);
+           gpu_vit_can(&options->settings.model, error);
 }
 
 /* The other files that it writes: asked before anything is printed. */
@@ -204,7 +239,7 @@ int main(int argc, char **argv) {
     options.twice = own.twice ? own.twice : options.twice;
     if (options.help) {
         options_help("chapter6");
-        device_options_help(built_for());
+        device_options_help();
         return output_end("chapter6", 0);
     }
     if (options.describe) {
@@ -213,28 +248,25 @@ int main(int argc, char **argv) {
     if (!can_write(&options, &error)) {
         return complain(&error, 1);
     }
+    const char *other = other_program();
+    if (other) {
+        return run_instead(other, argv);
+    }
     if (own.counts) {
-        report_title("Chapter 6: training in CUDA");
-        return output_end("chapter6", device_watched.print_access_counts() > 0 ? 0 : 1);
+        return output_end("chapter6", access_counts_print() > 0 ? 0 : 1);
     }
-    chosen = choose_device(own.emulate, about, sizeof about);
-    if (!chosen->matmul_available(own.choices.matmul)) {
-        error_set(&error, "--matmul %s is not there on cuda_on_cpu",
-                  chosen->matmul_names[own.choices.matmul]);
-        return complain(&error, 2);
-    }
-    chosen->choose(own.choices);
+    gpu_trainer_choose(own.choices);
     const bool checks = own.check || options.gradcheck;
     if (!options.dump && !own.times && !own.bench && !checks) {
         return train(&options);
     }
     print_device();
     if (options.dump) {
-        return dump(chosen, &own, options.dump);
+        return dump(options.dump);
     }
     if (!checks) {
-        return measure(chosen, &own, &options);
+        return measure(&options);
     }
-    check(chosen);
+    check();
     return report_verdict("chapter6", 0);
 }

@@ -18,57 +18,38 @@ NVCCFLAGS = -std=c++17 -O3 -lineinfo $(gencode) \
 CUDA_LIBS = -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart_static \
             $(if $(CUBLASLT),-lcublasLt) -lrt -ldl -lpthread
 
-# chapter 6 holds its kernels for cuda_on_cpu twice, plain and watched, each joined into
-# an object that hides every name but one; and, where there is nvcc, for a GPU.
-$(BUILD)/float/%/device.o: FLAGS_float = -DDEVICE=device_cuda_on_cpu
-$(BUILD)/watched/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
+# Three programs of the same sources: ./chapter6_on_cpu on cuda_on_cpu; ./chapter6_watched
+# on a cuda_on_cpu that sees every access; and ./chapter6 on a GPU, or, without CUDA, a copy
+# of the first.
+CHAPTER6_PROGRAMS := chapter6_on_cpu chapter6_watched
+CHAPTER6_C_OBJECTS = $(call objects,float,$(CUDA_DIR)/main.c $(call sources_for,6))
+define link_chapter6
+	$(call say,link,$@)
 	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_watched -c $< $(compiled)
-$(BUILD)/cuda/device.o: $(CUDA_DIR)/device.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DDEVICE=device_cuda -c $< $(compiled)
-$(BUILD)/cuda/main.o: $(CUDA_DIR)/main.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DHAVE_CUDA -c $< $(compiled)
+	$(Q)$(CXX_LINK) $(filter %.o,$^) -ljansson -lz $(1) $(LINK_LIBS) $(whole)
+endef
+$(BUILD)/chapter6_on_cpu: $(CHAPTER6_C_OBJECTS) $(call cpu_objects,float) | need-libraries need-cxx
+	$(link_chapter6)
+$(BUILD)/chapter6_watched: $(CHAPTER6_C_OBJECTS) $(call cpu_objects,watched) | need-libraries need-cxx
+	$(link_chapter6)
+$(CHAPTER6_PROGRAMS): %: $(BUILD)/% FORCE
+	$(put)
+
+.PHONY: need-nvcc
+need-nvcc: | need-compiler
+	$(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(need) nvcc '$(NVCC)' $(ARCHES),@:)
 $(BUILD)/cuda/flags: FORCE | need-cxx need-nvcc
 	$(call stamp,$(NVCC) $(NVCCFLAGS))
 $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
 	$(call say,nvcc,$@ ($(CUDA_FOR)))
 	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
-$(BUILD)/cuda/tests/main.o: tests/cuda/main.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -DON_A_GPU -Itests -Itests/cuda -c $< $(compiled)
-$(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(filter-out tests/cuda/main.c,$(CUDA_TESTS)) $(DEVICE_C) $(TEST_HELPERS) $(CHAPTER6_C)) \
-    $(BUILD)/cuda/tests/main.o $(call gpu_objects,$(CUDA_TEST_KERNELS)) $(BUILD)/double/cpu_in_double.o
-	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $^ $(CHECK_FLAGS) -lz $(CUDA_LIBS) $(LINK_LIBS) $(whole)
+$(BUILD)/cuda/chapter6: $(CHAPTER6_C_OBJECTS) $(call gpu_objects) | need-libraries need-cxx
+	$(call link_chapter6,$(CUDA_LIBS))
+$(BUILD)/cuda/tests/cuda_run: $(call objects,float,$(CUDA_TESTS) $(call sources_for,6)) $(call gpu_objects,$(CUDA_TEST_KERNELS))
+	$(call link_chapter6,$(CHECK_FLAGS) $(CUDA_LIBS))
 
-# Templates' functions come in groups of which a linker keeps one for a whole program:
-# --force-group-allocation makes them each copy's own.
-define cuda_on_cpu_rules
-$(BUILD)/$(1)/cuda_on_cpu.o: $(call objects,float,$(DEVICE_C)) $(2) $(call cpu_objects,$(1))
-	$$(call say,join,$$@)
-	$$(Q)$$(JOIN) $$^ $$(call joined,--keep-global-symbol=$(3))
-endef
-$(eval $(call cuda_on_cpu_rules,float,$(call objects,float,$(CUDA_DIR)/device.c),device_cuda_on_cpu))
-$(eval $(call cuda_on_cpu_rules,watched,$(BUILD)/watched/device.o,device_watched))
-CHAPTER6_MAIN = $(if $(CUDA),$(BUILD)/cuda/main.o,$(call objects,float,$(CUDA_DIR)/main.c)) \
-                $(call objects,float,$(filter-out %/main.c,$(ONCE_C)))
-CHAPTER6_GPU = $(if $(CUDA),$(call objects,float,$(DEVICE_C)) $(BUILD)/cuda/device.o $(call gpu_objects))
-.PHONY: need-nvcc
-need-nvcc: | need-compiler
-	$(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(need) nvcc '$(NVCC)' $(ARCHES),@:)
-chapter6: $(BUILD)/chapter6 FORCE | found data
-	$(put)
-$(BUILD)/cuda-for: FORCE | need-nvcc
-	$(call stamp,$(CUDA_FOR))
 # Asked when chapter 6 is built, not before: is there a card?
 .SECONDEXPANSION:
-$(BUILD)/chapter6: $(BUILD)/cuda-for $$(CHAPTER6_MAIN) $(call objects,float,$(CHAPTER6_C)) $(BUILD)/float/cuda_on_cpu.o \
-          $(BUILD)/watched/cuda_on_cpu.o $$(CHAPTER6_GPU) | need-libraries need-cxx need-nvcc
-	$(call say,link,$@)
-	$(Q)$(CXX_LINK) $(filter %.o,$^) -lz $(if $(CUDA),$(CUDA_LIBS)) $(LINK_LIBS) $(whole)
+chapter6: $(BUILD)/$$(if $$(CUDA),cuda/chapter6,chapter6_on_cpu) $(CHAPTER6_PROGRAMS) FORCE | found data need-nvcc
+	$(put)

@@ -60,11 +60,11 @@ done
 if there cppcheck; then
     # What it can't know: a vector of numbers may be read one by one; the sum of exp is
     # at least exp(0); a union or a buffer is filled byte by byte; ck_assert ends a test;
-    # in tests/cuda/in_double real is double; a declaration of functions by macro has
+    # a declaration of functions by macro has
     # commas; an Error is there to be written (ctuuninitvar).
     # shellcheck disable=SC2086 # options are to be split
     sources '\.c$' | xargs cppcheck -q --std=c11 --enable=warning,performance,portability \
-        --error-exitcode=1 -DDEVICE=device_cuda_on_cpu \
+        --error-exitcode=1 \
         --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
         --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
         --suppress=invalidFunctionArg:chapters/05_vision_transformer/cross_entropy.c \
@@ -72,7 +72,6 @@ if there cppcheck; then
         --suppress=uninitvar:tests/fuzz/fuzz_options.c --suppress=deallocuse:tests/scratch.c \
         --suppress=nullPointerOutOfMemory --suppress=nullPointerOutOfResources \
         --suppress=ctunullpointerOutOfMemory --suppress=ctunullpointerOutOfResources \
-        --suppress=invalidPointerCast:tests/cuda/in_double/* \
         --suppress=constStatement:tests/bench/blas.c \
         --suppress=syntaxError:chapters/06_cuda_training/cuda_on_cpu/cuda_runtime.h \
         $INCLUDES
@@ -94,7 +93,7 @@ if there clang-tidy; then
     # shellcheck disable=SC2086
     sources '^(common|chapters)/.*\.c$' | xargs -P "$(cores)" -I FILE \
         clang-tidy --quiet --warnings-as-errors='*' -checks="$checks" FILE -- -std=c11 \
-        -D_XOPEN_SOURCE=700 -DDEVICE=device_cuda_on_cpu $INCLUDES 2>/dev/null
+        -D_XOPEN_SOURCE=700 $INCLUDES 2>/dev/null
     found clang-tidy $?
 fi
 if there shellcheck; then

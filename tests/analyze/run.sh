@@ -114,7 +114,7 @@ memory() {
 
 # ---- reading ------------------------------------------------------------------------
 
-flags="-std=c11 -D_XOPEN_SOURCE=700 -DDEVICE=device_cuda_on_cpu -fopenmp-simd -I."
+flags="-std=c11 -D_XOPEN_SOURCE=700 -fopenmp-simd -I."
 for folder in common tests tests/cuda chapters/0*; do
     flags="$flags -I$folder"
 done

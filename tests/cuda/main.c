@@ -23,9 +23,9 @@ int main(void) {
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
         srunner_add_suite(runner, suites[i]());
     }
-#ifdef ON_A_GPU
-    srunner_set_fork_status(runner, CK_NOFORK);
-#endif
+    if (!gpu_is_emulated()) {
+        srunner_set_fork_status(runner, CK_NOFORK);
+    }
     srunner_run_all(runner, CK_NORMAL);
     const int ran = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -22,7 +22,6 @@ typedef enum {
     SHARED_PADDED,      /* the same with rows of 33 */
     VOTES,              /* to[i] = how many of the warp's from are positive */
     COORDINATES,        /* 2 x 3 x 2 blocks of 4 x 2 x 2: to[its number] = its number */
-    BF16_ROUND_TRIP,    /* to[i] = from[i] as bfloat16 */
     /* with a bug */
     NO_BARRIER,           /* REVERSE, its barrier forgotten */
     NO_SECOND_BARRIER,    /* shared memory is written again while others read it */

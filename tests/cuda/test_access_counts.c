@@ -9,6 +9,7 @@
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_attention.h"
+#include "gpu_counts.h"
 #include "gpu_gelu.h"
 #include "gpu_layer_norm.h"
 #include "gpu_matmul.h"

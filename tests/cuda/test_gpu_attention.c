@@ -1,8 +1,8 @@
-/* test_gpu_attention.c: gpu_attention.h against the CPU's attention in double. */
-#include "cpu_in_double.h"
+/* test_gpu_attention.c: gpu_attention.h against attention in double. */
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_attention.h"
+#include "in_double.h"
 
 /* B, heads, n, d: no n but 64 is a multiple of a tile; d 24 and 6 are padded. */
 static const int sizes[][4] = {{2, 2, 17, 16},  {1, 3, 50, 24}, {1, 2, 65, 32},
@@ -20,12 +20,10 @@ START_TEST(every_version_is_the_cpus_and_so_is_its_gradient) {
     const int B = size[0], heads = size[1], n = size[2], d = size[3], D = heads * d;
     Tensor qkv = random_tensor('q', SHAPE(B, n, 3 * D));
     Tensor dO = random_tensor('O', SHAPE(B, n, D));
-    double *A = test_doubles((long)B * heads * n * n), *dS = test_doubles((long)n * n);
     double *O = test_doubles((long)B * n * D),
            *dqkv = test_doubles((long)B * n * 3 * D);
-    const double *in = doubles_of(qkv);
-    cpu_attention(B, heads, n, d, in, A, O);
-    cpu_attention_backward(B, heads, n, d, in, A, doubles_of(dO), dS, dqkv);
+    naive_heads(
+        &(NaiveHeads){B, heads, n, d, doubles_of(qkv), doubles_of(dO), O, dqkv});
 
     AttentionKept kept;
     gpu_attention_shapes(version, B, heads, n, &kept);
@@ -47,8 +45,8 @@ START_TEST(large_scores_do_not_overflow) {
     const AttentionVersion version = _i;
     Tensor qkv = random_tensor('q', SHAPE(1, 50, 48));
     tensor_scale(qkv, 30);
-    double *A = test_doubles(50 * 50), *O = test_doubles(50 * 16);
-    cpu_attention(1, 1, 50, 16, doubles_of(qkv), A, O);
+    double *O = test_doubles(50 * 16);
+    naive_heads(&(NaiveHeads){1, 1, 50, 16, doubles_of(qkv), NULL, O, NULL});
     AttentionKept kept;
     gpu_attention_shapes(version, 1, 1, 50, &kept);
     kept.A = on_device_like(kept.A);

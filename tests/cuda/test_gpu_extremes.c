@@ -1,14 +1,13 @@
 /*
  * test_gpu_extremes.c: kernels that work by rows or by elements, with numbers at the
  * ends of float: scores near 200, 10000 and 3e38, infinity, NaN; at sizes around a
- * warp's and a block's. Each is finite where the CPU's layer in double is, and there
+ * warp's and a block's. Each is finite where the same in double is, and there
  * close to it; a NaN comes out as NaN, and stays in its row.
  */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "cpu_in_double.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "extremes.h"
@@ -18,6 +17,8 @@
 #include "gpu_layer_norm.h"
 #include "gpu_loss.h"
 #include "gpu_softmax.h"
+#include "in_double.h"
+#include "naive_layers.h"
 
 const int extreme_sizes[EXTREME_SIZES] = {1,  2,  15, 16,  17,  31,  32, 33,
                                           63, 64, 65, 127, 128, 129, 197};
@@ -102,11 +103,11 @@ START_TEST(softmax_forward_and_backward) {
     const int n = extreme_sizes[_i];
     Tensor S = scores(n), dA = random_tensor('d', S), A = zero_tensor(S);
     double *want = test_doubles(tensor_count(S)), *dS = test_doubles(tensor_count(S));
-    cpu_softmax(KINDS, n, doubles_of(S), want);
+    naive_softmax(KINDS, n, doubles_of(S), want);
     for (long i = 0; i < tensor_count(S); i++) {
         A.data[i] = (float)want[i];
     }
-    cpu_softmax_backward(KINDS, n, want, doubles_of(dA), dS);
+    naive_softmax_backward(KINDS, n, want, doubles_of(dA), dS);
     for (int version = 0; version < SOFTMAX_VERSIONS; version++) {
         Tensor got = device_unset_wide(S), on_dA = on_device_wide(dA);
         gpu_softmax_forward(NULL, version, 1, on_device_wide(S), got);
@@ -153,9 +154,9 @@ START_TEST(the_loss_and_its_gradient) {
     int undecided = 0, classes[KINDS];
     for (int b = 0; b < KINDS; b++) {
         labels[b] = (unsigned char)(b == EVERY_OTHER_NONE ? (K > 1) : K - 1);
-        losses[b] = cpu_cross_entropy(1, K, z + (long)b * K, labels + b, smoothing, 0.5,
-                                      d + (long)b * K);
-        undecided += cpu_argmax(K, z, b) < 0;
+        losses[b] = naive_loss(&(NaiveLoss){K, labels[b], smoothing, 0.5}, z + b * K,
+                               d + b * K);
+        undecided += naive_argmax(K, z + b * K) < 0;
     }
     ck_assert_int_ge(undecided, ALL_NAN - ALL_NONE + 1);
     Tensor dlogits = device_unset(logits), loss = device_unset(SHAPE(KINDS, 1));
@@ -164,9 +165,14 @@ START_TEST(the_loss_and_its_gradient) {
     Tensor right = device_unset(loss);
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
     int *predictions = device_bytes(sizeof classes, NULL);
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(sizeof labels, labels),
-                      (float)smoothing, 0.5f, dlogits, loss, right, predictions,
-                      result);
+    const GpuLoss o = {device_bytes(sizeof labels, labels),
+                       (float)smoothing,
+                       0.5f,
+                       loss,
+                       right,
+                       predictions,
+                       result};
+    gpu_cross_entropy(NULL, &o, on_device(logits), dlogits);
     bytes_from_device(classes, predictions, sizeof classes);
     bytes_from_device(&got, result, sizeof got);
     Tensor each = from_device(loss);
@@ -175,7 +181,7 @@ START_TEST(the_loss_and_its_gradient) {
         const bool fits = fabs(losses[b]) < (double)FLT_MAX;
         ck_assert_msg(fits ? fabs(l - losses[b]) <= room : !isfinite(l),
                       "row %d of %d: loss %g, should be %g", b, K, l, losses[b]);
-        ck_assert_int_eq(classes[b], cpu_argmax(K, z, b));
+        ck_assert_int_eq(classes[b], naive_argmax(K, z + b * K));
     }
     assert_no_message(extreme_difference(from_device(dlogits), d, 1e-5, 0, "dlogits"));
     ck_assert(isnan(got.loss));
@@ -191,8 +197,9 @@ START_TEST(a_label_that_is_no_class_makes_the_loss_nan) {
     Tensor logits = random_tensor('l', SHAPE(3, K[_i])), dlogits = device_unset(logits);
     Tensor losses = device_unset(SHAPE(3)), right = device_unset(SHAPE(3));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(3, labels[_i]), 0.1f, 1,
-                      dlogits, losses, right, NULL, result);
+    const GpuLoss loss = {
+        device_bytes(3, labels[_i]), 0.1f, 1, losses, right, NULL, result};
+    gpu_cross_entropy(NULL, &loss, on_device(logits), dlogits);
     bytes_from_device(&got, result, sizeof got);
     losses = from_device(losses);
     dlogits = from_device(dlogits);
@@ -256,10 +263,9 @@ START_TEST(layer_norm_forward_and_backward) {
     double mean[NORM_ROWS], rstd[NORM_ROWS], *Y = test_doubles(tensor_count(X)),
                                              *dX = test_doubles(tensor_count(X));
     double *dgamma = test_doubles(D), *dbeta = test_doubles(D);
-    cpu_layer_norm(NORM_ROWS, D, doubles_of(X), doubles_of(gamma), doubles_of(beta),
-                   mean, rstd, Y);
-    cpu_layer_norm_backward(NORM_ROWS, D, doubles_of(X), doubles_of(gamma), mean, rstd,
-                            doubles_of(dY), dX, dgamma, dbeta);
+    naive_norm(&(NaiveNorm){NORM_ROWS, D, doubles_of(X), doubles_of(gamma),
+                            doubles_of(beta), doubles_of(dY), mean, rstd, Y, dX, dgamma,
+                            dbeta});
     for (int version = 0; version < LAYER_NORM_VERSIONS; version++) {
         Tensor on_X = on_device_wide(X), on_gamma = on_device(gamma);
         Tensor got = device_unset_wide(X), dx = on_device_wide(dY);
@@ -300,9 +306,9 @@ START_TEST(gelu_and_relu) {
         const double x = (double)X.data[i], dy = (double)dY.data[i];
         relu[i] = x < 0 ? 0 : x;
         drelu[i] = isnan(x) ? x : x > 0 ? dy : 0;
+        y[i] = naive_gelu(x);
+        dx[i] = dy * naive_gelu_derivative(x);
     }
-    cpu_gelu((int)tensor_count(X), doubles_of(X), y);
-    cpu_gelu_backward((int)tensor_count(X), doubles_of(X), doubles_of(dY), dx);
     const Tensor b = on_device(zero_tensor(SHAPE(cols)));
     for (int version = 0; version <= GELU_VERSIONS; version++) {
         const bool is_relu = version == GELU_VERSIONS;

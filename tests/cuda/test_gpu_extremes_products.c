@@ -1,16 +1,16 @@
 /*
  * test_gpu_extremes_products.c: see extremes.h: attention's two versions and the
- * ladder of products, against the CPU's layers in double.
+ * ladder of products, against plain loops in double.
  */
 #include <math.h>
 #include <stdio.h>
 
-#include "cpu_in_double.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "extremes.h"
 #include "gpu_attention.h"
 #include "gpu_matmul.h"
+#include "in_double.h"
 
 /* ---- attention ------------------------------------------------------------------- */
 
@@ -105,10 +105,8 @@ static void by_device(AttentionVersion version, Tensor qkv, Tensor dO, Tensor *O
 static void attention_is_the_cpus(Kind kind, int n, int d) {
     const double tolerance = kind == NEAR_MINUS_10000 ? 2e-2 : 2e-3;
     Tensor qkv = make_qkv(kind, n, d), dO = random_tensor('O', SHAPE(1, n, d));
-    double *A = test_doubles((long)n * n), *dS = test_doubles((long)n * n);
     double *O = test_doubles((long)n * d), *dqkv = test_doubles((long)n * 3 * d);
-    cpu_attention(1, 1, n, d, doubles_of(qkv), A, O);
-    cpu_attention_backward(1, 1, n, d, doubles_of(qkv), A, doubles_of(dO), dS, dqkv);
+    naive_heads(&(NaiveHeads){1, 1, n, d, doubles_of(qkv), doubles_of(dO), O, dqkv});
     for (int version = 0; version < ATTENTION_VERSIONS; version++) {
         Tensor got, got_dqkv;
         char name[100];
@@ -209,10 +207,7 @@ START_TEST(a_nan_stays_in_its_row_and_its_column) {
                                           : k - 1)[layout == MATMUL_NT ? 0 : n / 2] =
             INFINITY;
         double *C = test_doubles((long)m * n);
-        (layout == MATMUL_NT ? cpu_matmul_nt
-         : layout == MATMUL_NN
-             ? cpu_matmul_nn
-             : cpu_matmul_tn)(m, n, k, doubles_of(A), doubles_of(B), C);
+        naive_product(layout, sizes[_i], doubles_of(A), doubles_of(B), C);
         for (int version = 0; version <= MATMUL_BEST; version++) {
             Tensor got = device_unset_wide(SHAPE(m, n));
             gpu_matmul(NULL, version, layout, on_device_wide(A), on_device(B),

@@ -1,10 +1,10 @@
-/* test_gpu_loss.c: gpu_loss.h against cross_entropy.h. */
+/* test_gpu_loss.c: gpu_loss.h against the loss in double. */
 #include <stdlib.h>
 
-#include "cpu_in_double.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_loss.h"
+#include "in_double.h"
 
 /* B images (4 to a block, 256 to a step of the sum), K classes (32 to a step). */
 static const int sizes[][2] = {{1, 1},  {3, 10},   {5, 32},  {130, 10},
@@ -35,31 +35,35 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     Images x = make_images(sizes[_i / 2]);
     const double smoothing = _i % 2 ? 0.1 : 0, scale = 1.0 / x.B;
     double *want = test_doubles(tensor_count(x.logits)), *logits = doubles_of(x.logits);
-    const double total =
-        cpu_cross_entropy(x.B, x.K, logits, x.labels, smoothing, scale, want);
+    double total = 0;
+    for (int b = 0; b < x.B; b++) {
+        total += naive_loss(&(NaiveLoss){x.K, x.labels[b], smoothing, scale},
+                            logits + b * x.K, want + b * x.K);
+    }
     Tensor on = on_device(x.logits), dlogits = device_unset(x.logits);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
     int *predictions = device_bytes(MOST_IMAGES * sizeof(int), NULL),
         classes[MOST_IMAGES];
     const unsigned char *labels = device_bytes(sizeof x.labels, x.labels);
-    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, dlogits, losses,
-                      right, predictions, result);
+    GpuLoss loss = {labels, (float)smoothing, (float)scale, losses,
+                    right,  predictions,      result};
+    gpu_cross_entropy(NULL, &loss, on, dlogits);
     bytes_from_device(&got, result, sizeof got);
     bytes_from_device(classes, predictions, sizeof classes);
     assert_close_to_naive(from_device(dlogits), want, 1e-5, "scale (softmax - q)");
     assert_number_close((double)got.loss, total, 2e-6, "- sum q log p");
     int correct = 0;
     for (int b = 0; b < x.B; b++) {
-        ck_assert_int_eq(classes[b], cpu_argmax(x.K, logits, b));
+        ck_assert_int_eq(classes[b], naive_argmax(x.K, logits + b * x.K));
         correct += classes[b] == x.labels[b];
     }
     ck_assert_int_eq((int)got.correct, correct);
     ck_assert_int_gt(correct, 0);
 
     /* in place; and without what isn't wanted */
-    gpu_cross_entropy(NULL, on, labels, (float)smoothing, (float)scale, on, losses,
-                      right, NULL, result);
+    loss.predictions = NULL;
+    gpu_cross_entropy(NULL, &loss, on, on);
     assert_same_bits(from_device(on), from_device(dlogits));
 }
 END_TEST
@@ -68,14 +72,14 @@ START_TEST(each_images_loss_is_its_own) {
     Images x = make_images(sizes[4]);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
-    gpu_cross_entropy(NULL, on_device(x.logits),
-                      device_bytes(sizeof x.labels, x.labels), 0.1f, 1, (Tensor){0},
-                      losses, right, NULL, result);
+    const GpuLoss loss = {
+        device_bytes(sizeof x.labels, x.labels), 0.1f, 1, losses, right, NULL, result};
+    gpu_cross_entropy(NULL, &loss, on_device(x.logits), (Tensor){0});
     Tensor got = from_device(losses);
     double *logits = doubles_of(x.logits), *d = test_doubles(x.K);
     for (int b = 0; b < x.B; b++) {
-        const double want = cpu_cross_entropy(1, x.K, logits + (long)b * x.K,
-                                              x.labels + b, (double)0.1f, 1, d);
+        const double want = naive_loss(&(NaiveLoss){x.K, x.labels[b], (double)0.1f, 1},
+                                       logits + b * x.K, d);
         assert_number_close((double)got.data[b], want, 2e-6, "loss of one image");
     }
 }
@@ -94,8 +98,9 @@ START_TEST(the_first_of_equal_logits_is_the_prediction) {
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
     const unsigned char label = 3;
     int *prediction = device_bytes(sizeof(int), NULL), got;
-    gpu_cross_entropy(NULL, on_device(logits), device_bytes(1, &label), 0, 1,
-                      (Tensor){0}, losses, right, prediction, result);
+    const GpuLoss loss = {
+        device_bytes(1, &label), 0, 1, losses, right, prediction, result};
+    gpu_cross_entropy(NULL, &loss, on_device(logits), (Tensor){0});
     bytes_from_device(&got, prediction, sizeof got);
     ck_assert_int_eq(got, first[_i]);
     ck_assert_int_eq((int)from_device(right).data[0], first[_i] == label);

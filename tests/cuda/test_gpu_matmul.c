@@ -1,14 +1,14 @@
 /*
- * test_gpu_matmul.c: gpu_matmul.h against the CPU's products in double: all rungs of
+ * test_gpu_matmul.c: gpu_matmul.h against products in double: all rungs of
  * the ladder, three layouts, at sizes around the tiles' edges.
  */
 #include <stdio.h>
 
-#include "cpu_in_double.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_matmul.h"
 #include "gpu_matmul_parts.h"
+#include "in_double.h"
 
 /* Up to 300 products of N(0, 1), summed in float: each sum's rounding is 6e-8 of what
  * it has reached. TF32 rounds each factor to 5e-4. */
@@ -34,12 +34,8 @@ static Case make_case(MatmulLayout layout, int m, int n, int k) {
     c.before = random_tensor('C', SHAPE(m, n));
     c.bias = random_tensor('b', SHAPE(n));
     c.product = test_doubles((long)m * n);
-    const double *A = doubles_of(c.A), *B = doubles_of(c.B);
-    switch (layout) {
-    case MATMUL_NT: cpu_matmul_nt(m, n, k, A, B, c.product); break;
-    case MATMUL_NN: cpu_matmul_nn(m, n, k, A, B, c.product); break;
-    default: cpu_matmul_tn(m, n, k, A, B, c.product);
-    }
+    naive_product(layout, (const int[]){m, n, k}, doubles_of(c.A), doubles_of(c.B),
+                  c.product);
     return c;
 }
 
@@ -221,7 +217,6 @@ START_TEST(what_was_not_built_in_says_so) {
                    gpu_matmul_names[v]);
         }
     }
-#ifndef ON_A_GPU /* a child process has no GPU */
     if (!gpu_matmul_available(MATMUL_CUBLAS)) {
         Tensor X = on_device(random_tensor('X', SHAPE(2, 2)));
         Tensor C = device_unset(SHAPE(2, 2));
@@ -229,7 +224,6 @@ START_TEST(what_was_not_built_in_says_so) {
             "cuBLASLt|gpu_matmul_available",
             gpu_matmul(NULL, MATMUL_CUBLAS, MATMUL_NN, X, X, (MatmulEnd){0}, C));
     }
-#endif
 }
 END_TEST
 
@@ -354,7 +348,6 @@ END_TEST
 /* ---- mistakes -------------------------------------------------------------------- */
 
 START_TEST(sizes_that_do_not_fit_stop) {
-#ifndef ON_A_GPU
     Tensor A = on_device(random_tensor('A', SHAPE(3, 4)));
     Tensor B = on_device(random_tensor('B', SHAPE(5, 4)));
     Tensor C = device_unset(SHAPE(3, 5));
@@ -369,7 +362,6 @@ START_TEST(sizes_that_do_not_fit_stop) {
     assert_stops(
         "gpu_matmul|C lies where A lies",
         gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, C, tensor2(B.data, 5, 5), end, C));
-#endif
 }
 END_TEST
 

@@ -1,10 +1,10 @@
-/* test_gpu_patches.c: gpu_patches.h against patch_embedding.h. */
-#include "cpu_in_double.h"
+/* test_gpu_patches.c: gpu_patches.h against [ViT eq.1] in double. */
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "gpu_elementwise.h"
 #include "gpu_matmul.h"
 #include "gpu_patches.h"
+#include "naive_vit.h"
 
 /* B, C, H, W, P, D: higher than wide, wider than high, one patch, many. */
 static const int sizes[][6] = {
@@ -13,12 +13,26 @@ static const int sizes[][6] = {
 };
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
+/* Patch t of image b, row by row of each channel: (B, N, C P P). */
+static double *patches_of(const int *s, const double *images) {
+    const int B = s[0], C = s[1], H = s[2], W = s[3], P = s[4];
+    double *patches = test_doubles(B * C * H * W), *to = patches;
+    for (int t = 0; t < B * (H / P) * (W / P); t++) {
+        const int b = t / (W / P) / (H / P);
+        const int row = t / (W / P) % (H / P) * P, column = t % (W / P) * P;
+        for (int i = 0; i < C * P * P; i++) {
+            const int c = i / P / P, y = row + i / P % P, x = column + i % P;
+            *to++ = images[((b * C + c) * H + y) * W + x];
+        }
+    }
+    return patches;
+}
+
 START_TEST(patches_are_the_cpus_to_the_bit) {
     const int *s = sizes[_i], B = s[0], C = s[1], H = s[2], W = s[3], P = s[4];
     Tensor images = random_tensor('I', SHAPE(B, C, H, W));
     Tensor patches = device_unset(SHAPE(B, H / P * (W / P), C * P * P));
-    double *want = test_doubles(tensor_count(images));
-    cpu_patches(B, C, H, W, P, doubles_of(images), want);
+    double *want = patches_of(s, doubles_of(images));
     gpu_patches_from_images(NULL, on_device(images), P, patches);
     assert_close_to_naive(from_device(patches), want, 0, "[ViT 3.1]");
 }
@@ -34,16 +48,34 @@ START_TEST(tokens_and_their_gradients_are_the_cpus) {
     Tensor pos_embed = random_tensor('p', SHAPE(1, n, D));
     Tensor E = random_tensor('E', SHAPE(D, pixels)), b_E = random_tensor('b', SHAPE(D));
     Tensor dz_0 = random_tensor('z', SHAPE(B, n, D));
-    const CpuEmbedding cpu = {
-        B, C, H, W, P, D, .images = doubles_of(images),
-        .cls_token = doubles_of(cls_token), .pos_embed = doubles_of(pos_embed),
-        .E = doubles_of(E), .b_E = doubles_of(b_E),
-        /* gradients are added to: here to the weights themselves */
-        .dcls_token = doubles_of(cls_token), .dpos_embed = doubles_of(pos_embed),
-        .dE = doubles_of(E), .db_E = doubles_of(b_E)};
-    double *want = test_doubles(tensor_count(dz_0));
-    cpu_embedding(&cpu, want);
-    cpu_embedding_backward(&cpu, doubles_of(dz_0));
+    const NaiveEmbedding naive = {B,
+                                  C,
+                                  H,
+                                  W,
+                                  P,
+                                  D,
+                                  doubles_of(cls_token),
+                                  doubles_of(pos_embed),
+                                  doubles_of(E),
+                                  doubles_of(b_E)};
+    double *want = test_doubles(tensor_count(dz_0)), *dz = doubles_of(dz_0);
+    naive_embedding(&naive, doubles_of(images), want);
+    /* gradients are added to: here to the weights themselves */
+    double *want_dcls = doubles_of(cls_token), *want_dpos = doubles_of(pos_embed);
+    double *want_dE = doubles_of(E), *want_db_E = doubles_of(b_E);
+    const double *x = patches_of(s, doubles_of(images));
+    for (int i = 0; i < B * n * D; i++) {
+        const int b = i / D / n, token = i / D % n, d = i % D;
+        want_dpos[token * D + d] += dz[i];
+        if (token == 0) {
+            want_dcls[d] += dz[i];
+        } else {
+            want_db_E[d] += dz[i];
+            for (int p = 0; p < pixels; p++) {
+                want_dE[d * pixels + p] += dz[i] * x[(b * N + token - 1) * pixels + p];
+            }
+        }
+    }
 
     Tensor patches = device_unset(SHAPE(B, N, pixels));
     Tensor embedded = device_unset(SHAPE(B, N, D)), z_0 = device_unset(SHAPE(B, n, D));
@@ -60,10 +92,10 @@ START_TEST(tokens_and_their_gradients_are_the_cpus) {
     gpu_matmul(NULL, MATMUL_BEST, MATMUL_TN, dembedded, patches,
                (MatmulEnd){.accumulate = true}, dE);
     gpu_sum_rows_add(NULL, dembedded, db_E, device_unset(SHAPE(SUM_ROWS_PARTS, D)));
-    assert_close_to_naive(from_device(dcls), cpu.dcls_token, 1e-6, "dx_class");
-    assert_close_to_naive(from_device(dpos), cpu.dpos_embed, 1e-6, "dE_pos");
-    assert_close_to_naive(from_device(dE), cpu.dE, 1e-5, "dE");
-    assert_close_to_naive(from_device(db_E), cpu.db_E, 1e-5, "db_E");
+    assert_close_to_naive(from_device(dcls), want_dcls, 1e-6, "dx_class");
+    assert_close_to_naive(from_device(dpos), want_dpos, 1e-6, "dE_pos");
+    assert_close_to_naive(from_device(dE), want_dE, 1e-5, "dE");
+    assert_close_to_naive(from_device(db_E), want_db_E, 1e-5, "db_E");
 }
 END_TEST
 

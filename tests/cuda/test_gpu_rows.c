@@ -1,12 +1,13 @@
 /* test_gpu_rows.c: gpu_softmax.h, gpu_layer_norm.h and gpu_elementwise.h against the
  * CPU's layers. */
-#include "cpu_in_double.h"
 #include "cuda_suites.h"
 #include "device_helpers.h"
 #include "dropout.h"
 #include "gpu_elementwise.h"
 #include "gpu_layer_norm.h"
 #include "gpu_softmax.h"
+#include "in_double.h"
+#include "naive_layers.h"
 
 static const int sizes[][2] = {{1, 1}, {3, 17}, {5, 50}, {33, 65}, {7, 197}, {2, 1200}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
@@ -23,7 +24,7 @@ static void softmax_is_the_cpus(const int *size, SoftmaxVersion version, real mi
     for (long i = 0; i < tensor_count(S); i++) {
         scaled[i] *= 0.25;
     }
-    cpu_softmax(size[0], size[1], scaled, want);
+    naive_softmax(size[0], size[1], scaled, want);
     Tensor A = device_unset_wide(S);
     gpu_softmax_forward(NULL, version, 0.25f, on_device_wide(S), A);
     assert_close_to_naive(from_device(A), want, 1e-5, "[AIAYN eq.1]");
@@ -46,7 +47,7 @@ START_TEST(every_softmax_passes_the_gradient_back) {
     const SoftmaxVersion version = _i % SOFTMAX_VERSIONS;
     Tensor A = random_tensor('A', SHAPE(size[0], size[1])), dA = random_tensor('d', A);
     double *want = test_doubles(tensor_count(A));
-    cpu_softmax_backward(size[0], size[1], doubles_of(A), doubles_of(dA), want);
+    naive_softmax_backward(size[0], size[1], doubles_of(A), doubles_of(dA), want);
     for (long i = 0; i < tensor_count(A); i++) {
         want[i] *= 0.5;
     }
@@ -84,9 +85,8 @@ static Norm make_norm(int rows, int D) {
         n.dgamma[j] = n.dbeta[j] = 1; /* they are added to */
     }
     const double *X = doubles_of(n.X), *gamma = doubles_of(n.gamma);
-    cpu_layer_norm(rows, D, X, gamma, doubles_of(n.beta), n.mean, n.rstd, n.Y);
-    cpu_layer_norm_backward(rows, D, X, gamma, n.mean, n.rstd, doubles_of(n.dY), n.dX,
-                            n.dgamma, n.dbeta);
+    naive_norm(&(NaiveNorm){rows, D, X, gamma, doubles_of(n.beta), doubles_of(n.dY),
+                            n.mean, n.rstd, n.Y, n.dX, n.dgamma, n.dbeta});
     return n;
 }
 
@@ -126,8 +126,8 @@ START_TEST(epsilon_counts_where_numbers_are_nearly_equal) {
     tensor_scale(X, 1e-3f);
     double mean[ROWS], rstd[ROWS], *Y = test_doubles(ROWS * D);
     Tensor zero = zero_tensor(SHAPE(D)), all_one = from_device(one);
-    cpu_layer_norm(ROWS, D, doubles_of(X), doubles_of(all_one), doubles_of(zero), mean,
-                   rstd, Y);
+    naive_norm(&(NaiveNorm){ROWS, D, doubles_of(X), doubles_of(all_one),
+                            doubles_of(zero), .mean = mean, .rstd = rstd, .Y = Y});
     Tensor got_mean = device_unset(SHAPE(ROWS)), got_rstd = device_unset(SHAPE(ROWS));
     Tensor got = device_unset(X);
     gpu_layer_norm_forward(NULL, _i, on_device(X), one, on_device(zero), got_mean,

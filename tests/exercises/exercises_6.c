@@ -14,6 +14,7 @@
 #include "gpu.h"
 #include "gpu_adamw.h"
 #include "gpu_attention.h"
+#include "gpu_counts.h"
 #include "gpu_gelu.h"
 #include "gpu_matmul.h"
 #include "gpu_softmax.h"
@@ -551,8 +552,9 @@ static void adamw(void) {
     case_is("%d numbers, step 3, clip_scale %.2f; the first %d decay", COUNT, s.clip,
             DECAYED);
     gpu_counts_clear();
-    gpu_adamw_step(NULL, &s.o, s.lr, 3, COUNT, device_runs, 2, D[0].data, D[1].data,
-                   D[2].data, D[3].data, device_result);
+    const GpuUpdate update = {COUNT,     D[0].data,   D[2].data, D[3].data,
+                              D[1].data, device_runs, 2};
+    gpu_adamw_step(NULL, &s.o, s.lr, 3, &update, device_result);
     expect("w", from_device(D[0]), adamw_by(&s, (Wrong){.no_decay = false}), TOLERANCE);
     adamw_mistakes(&s);
     expect("m", from_device(D[2]), m_want, TOLERANCE);

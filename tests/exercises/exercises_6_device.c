@@ -7,6 +7,7 @@
 #include "error.h"
 #include "exercise.h"
 #include "gpu.h"
+#include "gpu_counts.h"
 
 void *device_bytes(const void *host, size_t bytes) {
     Error error;

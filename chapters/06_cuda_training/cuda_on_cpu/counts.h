@@ -1,6 +1,6 @@
 /*
- * counts.h: what kernels access, counted by a cuda_on_cpu whose kernels were compiled
- * for it (the Makefile's flavour `watched`; watch.cpp says how).
+ * counts.h: what kernels access, counted where kernels were compiled for it
+ * (README.md and watch.cpp say how).
  *
  * Counted are the accesses that the source asks for, by a thread; and what they cost
  * by a warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,
@@ -39,8 +39,11 @@ typedef struct {
     uint64_t meetings; /* shuffles, votes, __syncwarp: of warps */
 } CudaOnCpuCounts;
 
-/* cuda_on_cpu_counts_clear: count from 0; false if this program's kernels were not
- * compiled to be counted. */
+/* cuda_on_cpu_is_watched: were this program's kernels compiled so that their accesses
+ * are seen? With clang races are found, and nothing is counted. */
+bool cuda_on_cpu_is_watched(void);
+
+/* cuda_on_cpu_counts_clear: count from 0; false if nothing is counted. */
 bool cuda_on_cpu_counts_clear(void);
 
 /* cuda_on_cpu_counts: of all launches since then; false if nothing is counted. */

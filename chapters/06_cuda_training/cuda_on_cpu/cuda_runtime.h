@@ -1,14 +1,14 @@
 /*
  * cuda_runtime.h of cuda_on_cpu: CUDA's execution model on one CPU thread, so that
- * the kernels of this chapter run, are tested and can be stepped through (gdb) on
- * a machine that has no GPU. A .cu file includes <cuda_runtime.h> as always; which
+ * kernels run, are tested and can be stepped through (gdb) on a machine that has no
+ * GPU. A .cu file includes <cuda_runtime.h> as always; which
  * of the two it gets is decided by the compiler's include path.
  *
- * Only what this chapter uses, with CUDA's names and meanings (CUDA C++
+ * Only what the course's kernels use, with CUDA's names and meanings (CUDA C++
  * Programming Guide; CUDA Runtime API). What differs:
  *
- *   a kernel is launched with LAUNCH (gpu_kernel.h), since <<< >>> is no C++;
- *   dynamic shared memory is declared with DYNAMIC_SHARED (gpu_kernel.h);
+ *   a kernel is launched with cuda_on_cpu_launch, since <<< >>> is no C++;
+ *   dynamic shared memory is cuda_on_cpu_dynamic_shared();
  *   a launch has finished when it returns, streams and events are always done.
  *
  * Blocks run one after another. The threads of a block are fibers: each has a stack
@@ -42,8 +42,6 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __constant__ static
-#define __grid_constant__
 /* One copy is enough: one block runs at a time. Among the variables that each thread of
  * the host has for itself, so that the machine knows shared memory when it sees it (a
  * section by name would leave out what is in templates: gcc ignores it there).
@@ -64,20 +62,8 @@ struct dim3 {
     dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {
     }
 };
-struct alignas(8) float2 {
-    float x, y;
-};
-struct float3 {
-    float x, y, z;
-};
 struct alignas(16) float4 {
     float x, y, z, w;
-};
-struct alignas(8) int2 {
-    int x, y;
-};
-struct alignas(16) int4 {
-    int x, y, z, w;
 };
 struct alignas(8) uint2 {
     unsigned x, y;
@@ -85,19 +71,7 @@ struct alignas(8) uint2 {
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
-static inline float2 make_float2(float x, float y) {
-    return {x, y};
-}
-static inline float3 make_float3(float x, float y, float z) {
-    return {x, y, z};
-}
 static inline float4 make_float4(float x, float y, float z, float w) {
-    return {x, y, z, w};
-}
-static inline int2 make_int2(int x, int y) {
-    return {x, y};
-}
-static inline int4 make_int4(int x, int y, int z, int w) {
     return {x, y, z, w};
 }
 static inline uint2 make_uint2(unsigned x, unsigned y) {
@@ -112,7 +86,6 @@ static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
 /* Set by the machine before it lets a thread go on. */
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
-static const int warpSize = 32;
 
 /* ---- threads waiting for each other -------------------------------------------- */
 
@@ -121,11 +94,7 @@ static const int warpSize = 32;
 #define __syncwarp(...) (CudaOnCpuPlace{__FILE__, __LINE__}).sync_warp(__VA_ARGS__)
 #define __shfl_sync(...) cuda_on_cpu_shfl(__FILE__, __LINE__, __VA_ARGS__)
 #define __shfl_xor_sync(...) cuda_on_cpu_shfl_xor(__FILE__, __LINE__, __VA_ARGS__)
-#define __shfl_down_sync(...) cuda_on_cpu_shfl_down(__FILE__, __LINE__, __VA_ARGS__)
-#define __shfl_up_sync(...) cuda_on_cpu_shfl_up(__FILE__, __LINE__, __VA_ARGS__)
 #define __ballot_sync(mask, p) cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p)
-#define __any_sync(mask, p) (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p) != 0)
-#define __all_sync(mask, p) (cuda_on_cpu_ballot(__FILE__, __LINE__, mask, !(p)) == 0)
 
 void cuda_on_cpu_barrier(const char *file, int line);
 
@@ -178,23 +147,6 @@ T cuda_on_cpu_shfl_xor(const char *file, int line, unsigned mask, T value, int b
     return cuda_on_cpu_exchange("__shfl_xor_sync", file, line, mask, value,
                                 source < group + width ? source : lane);
 }
-template <class T>
-T cuda_on_cpu_shfl_down(const char *file, int line, unsigned mask, T value, unsigned by,
-                        int width = 32) {
-    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
-    const int source = lane + (int)by;
-    return cuda_on_cpu_exchange("__shfl_down_sync", file, line, mask, value,
-                                source < group + width ? source : lane);
-}
-template <class T>
-T cuda_on_cpu_shfl_up(const char *file, int line, unsigned mask, T value, unsigned by,
-                      int width = 32) {
-    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
-    const int source = lane - (int)by;
-    return cuda_on_cpu_exchange("__shfl_up_sync", file, line, mask, value,
-                                source >= group ? source : lane);
-}
-
 /* ---- atomics: threads of one CPU thread can't interrupt each other --------------- */
 
 /* Not watched as ordinary accesses are (watch.cpp): atomics don't race. */
@@ -207,63 +159,15 @@ CUDA_ON_CPU_ATOMIC T atomicAdd(T *at, typename std::common_type<T>::type value) 
     cuda_on_cpu_atomic();
     return old;
 }
-CUDA_ON_CPU_ATOMIC T atomicMax(T *at, typename std::common_type<T>::type value) {
-    T old = *at;
-    *at = old > value ? old : value;
-    cuda_on_cpu_atomic();
-    return old;
-}
-CUDA_ON_CPU_ATOMIC T atomicExch(T *at, typename std::common_type<T>::type value) {
-    T old = *at;
-    *at = value;
-    cuda_on_cpu_atomic();
-    return old;
-}
-CUDA_ON_CPU_ATOMIC T atomicCAS(T *at, typename std::common_type<T>::type compare,
-                               typename std::common_type<T>::type value) {
-    T old = *at;
-    *at = old == compare ? value : old;
-    cuda_on_cpu_atomic();
-    return old;
-}
-static inline void __threadfence(void) {
-}
-
 /* ---- arithmetic ------------------------------------------------------------------ */
 
-static inline float __fmaf_rn(float a, float b, float c) {
-    return fmaf(a, b, c);
-}
 static inline float __fmul_rn(float a, float b) {
     float product = a * b;
     __asm__("" : "+m"(product)); /* no part of a multiply-add */
     return product;
 }
-static inline float rsqrtf(float x) {
-    return 1.0f / sqrtf(x);
-}
-#define __expf(x) cuda_on_cpu_expf(x) /* glibc has another __expf */
-static inline float cuda_on_cpu_expf(float x) {
-    return expf(x);
-}
-static inline float __fdividef(float x, float y) {
-    return x / y;
-}
 static inline unsigned __umulhi(unsigned a, unsigned b) {
     return (unsigned)((uint64_t)a * b >> 32);
-}
-static inline int __float_as_int(float x) {
-    int i;
-    memcpy(&i, &x, sizeof i);
-    return i;
-}
-static inline float __int_as_float(int i) {
-    float x;
-    memcpy(&x, &i, sizeof x);
-    return x;
-}
-template <class T> T __ldg(const T *at) {
-    return *at;
 }
 static inline int min(int a, int b) {
     return a < b ? a : b;
@@ -309,32 +213,23 @@ typedef enum cudaError {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorIllegalAddress = 700,
-    cudaErrorLaunchFailure = 719,
-    cudaErrorNotReady = 600,
-    cudaErrorUnknown = 999
+    cudaErrorLaunchFailure = 719
 } cudaError_t;
 
 typedef enum cudaMemcpyKind {
-    cudaMemcpyHostToHost,
-    cudaMemcpyHostToDevice,
+    cudaMemcpyHostToDevice = 1,
     cudaMemcpyDeviceToHost,
-    cudaMemcpyDeviceToDevice,
-    cudaMemcpyDefault
+    cudaMemcpyDeviceToDevice
 } cudaMemcpyKind;
-
-typedef enum cudaFuncAttribute {
-    cudaFuncAttributeMaxDynamicSharedMemorySize = 8
-} cudaFuncAttribute;
 
 struct cudaDeviceProp {
     char name[256];
-    size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin;
-    int major, minor, multiProcessorCount, warpSize, maxThreadsPerBlock, l2CacheSize;
+    int major, minor, multiProcessorCount;
 };
 
 typedef struct CUevent_st *cudaEvent_t;
 
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+enum { cudaStreamNonBlocking = 1 };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
@@ -356,7 +251,6 @@ template <class T> cudaError_t cudaMallocHost(T **at, size_t bytes) {
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
                             cudaMemcpyKind kind, cudaStream_t stream);
-cudaError_t cudaMemset(void *at, int value, size_t bytes);
 cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t stream);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
@@ -367,23 +261,13 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
 cudaError_t cudaDeviceSynchronize(void);
 
 cudaError_t cudaEventCreate(cudaEvent_t *event);
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream = NULL);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 
 cudaError_t cudaGetLastError(void);
-cudaError_t cudaPeekAtLastError(void);
 const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
-
-cudaError_t cuda_on_cpu_func_set(const void *kernel, cudaFuncAttribute attribute,
-                                 int value);
-template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel *kernel, cudaFuncAttribute attribute,
-                                 int value) {
-    return cuda_on_cpu_func_set((const void *)kernel, attribute, value);
-}
 
 #endif

@@ -9,7 +9,7 @@
  * Asked for with environment variables:
  *
  *   CUDA_ON_CPU_ORDERS=1      run every launch in several orders
- *   CUDA_ON_CPU_COUNTS=1      print each kernel's accesses at the end (`watched` only)
+ *   CUDA_ON_CPU_COUNTS=1      print each kernel's accesses at the end (if watched)
  *   CUDA_ON_CPU_MEMORY=BYTES  the device's memory (default: 8 GiB)
  *   CUDA_ON_CPU_DRIVER=12040  the driver knows CUDA 12.4 (default: the runtime's)
  *   CUDA_ON_CPU_FAIL="cudaMemcpyAsync 40 719"   the 40th call of this function

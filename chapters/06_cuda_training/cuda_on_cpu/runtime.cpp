@@ -60,7 +60,7 @@ static cudaError_t planned_failure(const char *function) {
 
 static cudaError_t result_of(const char *function, cudaError_t error) {
     const cudaError_t planned = planned_failure(function);
-    if (planned > cudaErrorNotReady) {
+    if (planned > 600) { /* an error of the device, not of the call */
         lasting_error = planned;
     }
     error = planned != cudaSuccess ? planned : error;
@@ -73,10 +73,6 @@ static cudaError_t result_of(const char *function, cudaError_t error) {
 #define result(error) result_of(__func__, (error))
 
 /* ---- errors ------------------------------------------------------------------ */
-
-cudaError_t cudaPeekAtLastError(void) {
-    return last_error;
-}
 
 cudaError_t cudaGetLastError(void) {
     const cudaError_t error = last_error;
@@ -96,7 +92,6 @@ static const struct {
     {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
      "CUDA driver version is insufficient for CUDA runtime version"},
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
-    {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
     {cudaErrorIllegalAddress, "cudaErrorIllegalAddress",
      "an illegal memory access was encountered"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
@@ -122,7 +117,7 @@ const char *cudaGetErrorString(cudaError_t error) {
 
 /* ---- the device --------------------------------------------------------------- */
 
-enum { SHARED_BYTES = 48 * 1024, SHARED_BYTES_OPT_IN = 96 * 1024, VERSION = 13000 };
+enum { SHARED_BYTES = 48 * 1024, VERSION = 13000 };
 static size_t used_bytes;
 
 static size_t total_bytes_of_device(void) {
@@ -158,12 +153,7 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
     *p = {};
     snprintf(p->name, sizeof p->name, "cuda_on_cpu");
-    p->totalGlobalMem = total_bytes_of_device();
-    p->sharedMemPerBlock = SHARED_BYTES;
-    p->sharedMemPerBlockOptin = SHARED_BYTES_OPT_IN;
     p->multiProcessorCount = 1;
-    p->warpSize = 32;
-    p->maxThreadsPerBlock = 1024;
     return result(cudaSuccess);
 }
 
@@ -173,16 +163,12 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
     return result(cudaSuccess);
 }
 
-cudaError_t cuda_on_cpu_func_set(const void *, cudaFuncAttribute, int value) {
-    return result(value <= SHARED_BYTES_OPT_IN ? cudaSuccess : cudaErrorInvalidValue);
-}
-
 bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes) {
     const bool ok = block.x >= 1 && block.y >= 1 && block.z >= 1 &&
                     (uint64_t)block.x * block.y * block.z <= 1024 && block.z <= 64 &&
                     grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
                     grid.x <= 2147483647u && grid.y <= 65535 && grid.z <= 65535 &&
-                    shared_bytes <= SHARED_BYTES_OPT_IN;
+                    shared_bytes <= SHARED_BYTES;
     const cudaError_t error = ok ? cudaSuccess : cudaErrorInvalidConfiguration;
     return result_of("launch", error) == cudaSuccess;
 }
@@ -319,10 +305,6 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
     return result(copy(to, from, bytes, kind));
 }
 
-cudaError_t cudaMemset(void *at, int value, size_t bytes) {
-    return result(set(at, value, bytes));
-}
-
 cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
     return result(set(at, value, bytes));
 }
@@ -369,17 +351,13 @@ static double now_ms(void) {
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+cudaError_t cudaEventCreate(cudaEvent_t *event) {
     *event = (cudaEvent_t)malloc(sizeof **event);
     if (!*event) {
         return result(cudaErrorMemoryAllocation);
     }
     (*event)->ms = -1;
     return result(cudaSuccess);
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t *event) {
-    return cudaEventCreateWithFlags(event, 0);
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {

@@ -2,9 +2,9 @@
  * watch.cpp: sees every access that a kernel makes, counts it, and finds races.
  *
  * Compilers can call a function before each load and store: ThreadSanitizer works so.
- * The Makefile compiles the kernels of the flavour `watched` with -fsanitize=thread and
- * links them not with ThreadSanitizer but with the functions below. The kernels'
- * sources know nothing of it. In other flavours nobody calls them.
+ * Kernels that are compiled with -fsanitize=thread are linked not with ThreadSanitizer
+ * but with the functions below. Their sources know nothing of it. Where kernels are
+ * compiled without, nobody calls these functions.
  *
  * Counting (counts.h). A thread's accesses between two barriers are written down; at
  * the barrier the k-th execution of an instruction by each lane of a warp is put
@@ -85,6 +85,10 @@ bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
         }
     }
     return is_watched && reports_all;
+}
+
+bool cuda_on_cpu_is_watched(void) {
+    return is_watched;
 }
 
 bool cuda_on_cpu_counts_clear(void) {

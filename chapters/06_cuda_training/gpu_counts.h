@@ -1,0 +1,26 @@
+/*
+ * gpu_counts.h: what kernels access, where somebody counts: in a program for
+ * cuda_on_cpu whose kernels were compiled to be watched.
+ */
+#ifndef GPU_COUNTS_H
+#define GPU_COUNTS_H
+
+#include "cuda_on_cpu/counts.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* gpu_is_watched: were these kernels compiled so that cuda_on_cpu sees every access? */
+bool gpu_is_watched(void);
+
+/* gpu_counts_clear, gpu_counts: what the kernels since then have accessed; false where
+ * nobody counts. */
+bool gpu_counts_clear(void);
+bool gpu_counts(CudaOnCpuCounts *counts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
