@@ -18,8 +18,8 @@
 
 #include <stdbool.h>
 
-#include "error.h"
-#include "tensor.h"
+#include "common/error.h"
+#include "common/tensor.h"
 
 typedef struct {
     real *block;   /* NULL: this arena only counts */

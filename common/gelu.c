@@ -1,7 +1,7 @@
 /* gelu.c: see gelu.h. */
-#include "gelu.h"
+#include "common/gelu.h"
 
-#include "real_math.h"
+#include "common/real_math.h"
 
 void gelu_forward(Tensor X, Tensor Y) {
     expect_same_shape(Y, X);

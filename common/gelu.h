@@ -10,7 +10,7 @@
 #ifndef COMMON_GELU_H
 #define COMMON_GELU_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /* gelu_forward: Y = GELU(X), element by element; Y may be X. */
 void gelu_forward(Tensor X, Tensor Y);

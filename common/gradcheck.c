@@ -1,5 +1,5 @@
 /* gradcheck.c: see gradcheck.h. */
-#include "gradcheck.h"
+#include "common/gradcheck.h"
 
 #include <math.h>
 

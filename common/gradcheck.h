@@ -19,7 +19,7 @@
 
 #include <stdbool.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 #define GRADCHECK_STEP 1e-3
 #define GRADCHECK_TOLERANCE 1e-6

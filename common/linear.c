@@ -1,9 +1,9 @@
 /* linear.c: see linear.h. */
-#include "linear.h"
+#include "common/linear.h"
 
 #include <stddef.h>
 
-#include "matmul.h"
+#include "common/matmul.h"
 
 void linear_forward(Tensor X, Tensor W, Tensor b, Tensor Y) {
     expect_shape(b, "A bias has one number for each row of W.", tensor_rows(W));

@@ -7,7 +7,7 @@
 #ifndef COMMON_LINEAR_H
 #define COMMON_LINEAR_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * linear_forward: Y = X W^T + b

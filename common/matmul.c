@@ -24,7 +24,7 @@
  * Multiplication", ACM TOMS 2008), as refined by BLIS. The ladder of chapter 1
  * climbs to it one idea at a time.
  */
-#include "matmul.h"
+#include "common/matmul.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,8 +34,8 @@
 #include <omp.h>
 #endif
 
-#include "error.h"
-#include "workspace.h"
+#include "common/error.h"
+#include "common/workspace.h"
 
 /* ---- what the machine has ---------------------------------------------- */
 

@@ -18,7 +18,7 @@
 #ifndef COMMON_MATMUL_H
 #define COMMON_MATMUL_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * A result differs from that of the three loops (matmul_plain.h) by rounding alone: multiply and add are

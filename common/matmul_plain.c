@@ -14,7 +14,7 @@
  *    could start two whole vectors in each cycle. The compiler may not change this:
  *    another order of additions rounds in another way.
  */
-#include "matmul_plain.h"
+#include "common/matmul_plain.h"
 
 void matmul_plain_nn(Tensor A, Tensor B, Tensor C) {
     const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);

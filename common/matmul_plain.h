@@ -11,7 +11,7 @@
 #ifndef COMMON_MATMUL_PLAIN_H
 #define COMMON_MATMUL_PLAIN_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 void matmul_plain_nn(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(k,n)    */
 void matmul_plain_nt(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(n,k)^T  */

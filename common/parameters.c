@@ -1,5 +1,5 @@
 /* parameters.c: see parameters.h. */
-#include "parameters.h"
+#include "common/parameters.h"
 
 #include <stdarg.h>
 #include <stdio.h>

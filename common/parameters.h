@@ -17,8 +17,8 @@
 
 #include <stdbool.h>
 
-#include "error.h"
-#include "tensor.h"
+#include "common/error.h"
+#include "common/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /* R(0.5): a constant of type real, so that float code never widens to double. */
 #define R(x) ((real)(x))

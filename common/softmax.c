@@ -1,7 +1,7 @@
 /* softmax.c: see softmax.h. Layers call forward's fast form, softmax_fast.h. */
-#include "softmax.h"
+#include "common/softmax.h"
 
-#include "real_math.h"
+#include "common/real_math.h"
 
 void softmax_forward(Tensor S, Tensor A) {
     expect_same_shape(A, S);

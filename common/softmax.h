@@ -9,7 +9,7 @@
 #ifndef COMMON_SOFTMAX_H
 #define COMMON_SOFTMAX_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * softmax_forward: A = softmax of each row of S.

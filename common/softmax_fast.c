@@ -6,9 +6,9 @@
  * 50, two elements alone take as long as the other 48. So the exponentials of many rows
  * are one loop, with one such end.
  */
-#include "softmax_fast.h"
+#include "common/softmax_fast.h"
 
-#include "real_math.h"
+#include "common/real_math.h"
 
 /* The maximum of n elements. Eight maxima don't wait for each other, as one would, and
  * clang makes vectors of them alone. */

@@ -5,7 +5,7 @@
 #ifndef COMMON_SOFTMAX_FAST_H
 #define COMMON_SOFTMAX_FAST_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * softmax_fast_forward: A = softmax of each row of S; shapes, aliasing, infinities and

@@ -1,11 +1,11 @@
 /* tensor.c: see tensor.h. */
-#include "tensor.h"
+#include "common/tensor.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
+#include "common/error.h"
 
 /* ---- making views ------------------------------------------------------ */
 

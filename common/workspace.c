@@ -1,5 +1,5 @@
 /* workspace.c: see workspace.h. */
-#include "workspace.h"
+#include "common/workspace.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <omp.h>
 #endif
 
-#include "error.h"
+#include "common/error.h"
 
 /* What stands before the memory that is handed out: a cache line. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* check_helpers.c: see check_helpers.h. */
-#include "check_helpers.h"
+#include "tests/check_helpers.h"
 
 #include <errno.h>
 #include <math.h>

@@ -18,11 +18,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "arena.h"
-#include "gradcheck.h"
-#include "parameters.h"
-#include "random.h"
-#include "tensor.h"
+#include "common/arena.h"
+#include "common/gradcheck.h"
+#include "common/parameters.h"
+#include "common/random.h"
+#include "common/tensor.h"
 
 #ifdef REAL_IS_DOUBLE
 #define TOLERANCE 1e-9          /* a few thousand roundings of 1e-16 */

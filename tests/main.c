@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "suites.h"
-#include "tensor.h"
+#include "tests/suites.h"
+#include "common/tensor.h"
 
 /* Fewer than this means that something was left out. With new tests, raise them. */
 #ifdef REAL_IS_DOUBLE

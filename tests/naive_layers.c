@@ -1,5 +1,5 @@
 /* naive_layers.c: see naive_layers.h. */
-#include "naive_layers.h"
+#include "tests/naive_layers.h"
 
 #include <math.h>
 #include <stdlib.h>

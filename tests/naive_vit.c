@@ -1,12 +1,12 @@
 /* naive_vit.c: see naive_vit.h. */
-#include "naive_vit.h"
+#include "tests/naive_vit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "naive_layers.h"
+#include "tests/naive_layers.h"
 
 /* Column `d` of x_p E + b_E, of patch (row, column) of an image (C, H, W). */
 static double project(const NaiveEmbedding *e, const double *image, int row, int column,

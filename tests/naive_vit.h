@@ -6,8 +6,8 @@
 #ifndef NAIVE_VIT_H
 #define NAIVE_VIT_H
 
-#include "parameters.h"
-#include "vit.h"
+#include "common/parameters.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /*
  * naive_embedding: z_0 (B, n, D) [ViT eq.1]

@@ -1,5 +1,5 @@
 /* scratch.c: see scratch.h. */
-#include "scratch.h"
+#include "tests/scratch.h"
 
 #include <dirent.h>
 #include <ftw.h>

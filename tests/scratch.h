@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "check_helpers.h"
-#include "error.h"
+#include "tests/check_helpers.h"
+#include "common/error.h"
 
 /* add_scratch_case: add_case, whose tests each begin in an empty scratch directory
  * that is removed when they end. */

@@ -1,11 +1,11 @@
 /* small_run.c: see small_run.h. */
-#include "small_run.h"
+#include "tests/small_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "check_helpers.h"
-#include "random.h"
+#include "tests/check_helpers.h"
+#include "common/random.h"
 
 static ImageSet small_set(int count, uint32_t sequence) {
     const Random random = {.seed = 3, .use = RANDOM_DEMO, .sequence = sequence};

@@ -5,8 +5,8 @@
 #ifndef SMALL_RUN_H
 #define SMALL_RUN_H
 
-#include "dataset.h"
-#include "trainer.h"
+#include "chapters/05_vision_transformer/training/dataset.h"
+#include "chapters/05_vision_transformer/training/trainer.h"
 
 enum { SMALL_SIDE = 8 };
 

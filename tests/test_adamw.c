@@ -1,9 +1,9 @@
 /* test_adamw.c: the optimiser and clipping (adamw.h). */
 #include <math.h>
 
-#include "adamw.h"
-#include "check_helpers.h"
-#include "suites.h"
+#include "chapters/05_vision_transformer/training/adamw.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 /* Four numbers that decay, then three that don't. */
 enum { DECAYING = 4, NOT_DECAYING = 3, COUNT = DECAYING + NOT_DECAYING };

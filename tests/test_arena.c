@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 typedef struct {
     Tensor a, b, c, d;

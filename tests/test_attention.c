@@ -3,13 +3,13 @@
  * [ViT eq.6, eq.7]
  * (chapter 2).
  */
-#include "attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[AIAYN eq.1]"
 

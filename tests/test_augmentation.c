@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "dataset.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/training/dataset.h"
+#include "tests/suites.h"
 
 enum { HEIGHT = 4, WIDTH = 6, PIXELS = HEIGHT * WIDTH };
 

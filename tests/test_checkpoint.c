@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "checkpoint_file.h"
-#include "safetensors_file.h"
-#include "scratch.h"
-#include "small_run.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "common/files/safetensors_file.h"
+#include "tests/scratch.h"
+#include "tests/small_run.h"
+#include "tests/suites.h"
 
 static Tensor block_of(const Trainer *t, real *block) {
     return tensor1(block, (int)t->list.total);

@@ -1,10 +1,10 @@
 /* test_cross_entropy.c: the loss and its gradient (cross_entropy.h). */
 #include <math.h>
 
-#include "check_helpers.h"
-#include "cross_entropy.h"
-#include "naive_vit.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "tests/naive_vit.h"
+#include "tests/suites.h"
 
 static const Tensor not_wanted = {.data = NULL};
 

@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "check_helpers.h"
-#include "double_program.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/lesson/double_program.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 static void script(const char *path, const char *commands) {
     char text[300];

@@ -1,10 +1,10 @@
 /* test_dropout.c: a mask that is a function of its place (chapter 4, dropout.h). */
-#include "dropout.h"
+#include "chapters/04_encoder_block/dropout.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 #define TAG "[AIAYN 5.4]"
 

@@ -3,12 +3,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "check_helpers.h"
-#include "double_program.h"
-#include "dump.h"
-#include "safetensors_file.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/lesson/double_program.h"
+#include "common/files/dump.h"
+#include "common/files/safetensors_file.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 static Dump *made(void) {
     Error error;

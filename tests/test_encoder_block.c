@@ -2,14 +2,14 @@
  * test_encoder_block.c: one layer of the encoder [AIAYN fig.1], pre-norm [ViT eq.2]
  * [ViT eq.3] and post-norm [AIAYN 3.1] (chapter 4).
  */
-#include "encoder_block.h"
+#include "chapters/04_encoder_block/encoder_block.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 /* ---- a block with everything it needs ------------------------------------ */
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "error.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/error.h"
+#include "tests/suites.h"
 
 START_TEST(error_set_formats_the_text_and_returns_false) {
     Error error;

@@ -6,15 +6,15 @@
 #include <float.h>
 #include <math.h>
 
-#include "attention.h"
-#include "cross_entropy.h"
-#include "gelu.h"
-#include "layer_norm.h"
-#include "naive_layers.h"
-#include "scratch.h"
-#include "small_run.h"
-#include "softmax.h"
-#include "suites.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "common/gelu.h"
+#include "chapters/04_encoder_block/layer_norm.h"
+#include "tests/naive_layers.h"
+#include "tests/scratch.h"
+#include "tests/small_run.h"
+#include "common/softmax.h"
+#include "tests/suites.h"
 
 #ifdef REAL_IS_DOUBLE
 #define LARGEST DBL_MAX

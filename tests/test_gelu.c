@@ -1,11 +1,11 @@
 /* test_gelu.c: GELU, its derivative, and ReLU (common/gelu.h). */
-#include "gelu.h"
+#include "common/gelu.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[ViT eq.3]"
 #define RELU_TAG "[AIAYN eq.2]"

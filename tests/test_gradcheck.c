@@ -2,13 +2,13 @@
  * test_gradcheck.c: the judge is judged: right gradients pass, planted wrong ones
  * don't (common/gradcheck.h). In float only large mistakes can be told from rounding.
  */
-#include "gradcheck.h"
+#include "common/gradcheck.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 /* L(x) = sum_i (sin(x_i) + x_i x_{i+1}), around the end:
  * dL/dx_i = cos(x_i) + x_{i+1} + x_{i-1}. */

@@ -2,13 +2,13 @@
  * and the eigenvectors that they need (eigen.h). */
 #include <math.h>
 
-#include "check_helpers.h"
-#include "eigen.h"
-#include "inspect.h"
-#include "naive_layers.h"
-#include "real_math.h"
-#include "small_run.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/looking_inside/eigen.h"
+#include "chapters/05_vision_transformer/looking_inside/inspect.h"
+#include "tests/naive_layers.h"
+#include "common/real_math.h"
+#include "tests/small_run.h"
+#include "tests/suites.h"
 
 /* ---- eigenvectors -------------------------------------------------------- */
 

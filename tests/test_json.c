@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "json.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/files/json.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 static char text[4096];
 

@@ -3,15 +3,15 @@
  * sizes around every block (common/matmul_plain.h, chapters/01_tensor_ops/ladder.h);
  * and what machine_speed.h measures is no nonsense.
  */
-#include "ladder.h"
+#include "chapters/01_tensor_ops/ladder.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "check_helpers.h"
-#include "machine_speed.h"
-#include "matmul_plain.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/lesson/machine_speed.h"
+#include "common/matmul_plain.h"
+#include "tests/suites.h"
 
 enum { RUNGS = 4 };
 

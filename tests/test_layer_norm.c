@@ -1,11 +1,11 @@
 /* test_layer_norm.c: forward and backward (chapter 4, layer_norm.h). */
-#include "layer_norm.h"
+#include "chapters/04_encoder_block/layer_norm.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[layer norm]"
 

@@ -1,9 +1,9 @@
 /* test_linear.c: the dense layer, forward and backward (common/linear.h). */
-#include "linear.h"
+#include "common/linear.h"
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[linear]"
 

@@ -2,7 +2,7 @@
  * test_matmul.c: three layouts, with and without +=, against a triple loop in long
  * double, at sizes around every block of the kernel (common/matmul.h).
  */
-#include "matmul.h"
+#include "common/matmul.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include <omp.h>
 #endif
 
-#include "check_helpers.h"
-#include "matmul_plain.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/matmul_plain.h"
+#include "tests/suites.h"
 
 #define TAG "[matmul]"
 

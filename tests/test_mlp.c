@@ -1,13 +1,13 @@
 /*
  * test_mlp.c: two dense layers and a nonlinearity [ViT eq.3] [AIAYN eq.2] (chapter 4).
  */
-#include "mlp.h"
+#include "chapters/04_encoder_block/mlp.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[ViT eq.3]"
 

@@ -2,14 +2,14 @@
  * test_multi_head_attention.c: h attentions side by side and their projections
  * [AIAYN 3.2.2] [ViT eq.5] to [ViT eq.8] (chapter 3).
  */
-#include "multi_head_attention.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
 #include <math.h>
 
-#include "attention.h"
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "suites.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "tests/suites.h"
 
 #define TAG "[AIAYN 3.2.2]"
 

@@ -1,10 +1,10 @@
-/* test_number.c: numbers are read whole, or not at all (common/number.h). */
+/* test_number.c: numbers are read whole, or not at all (common/files/number.h). */
 #include <limits.h>
 #include <stdio.h>
 
-#include "check_helpers.h"
-#include "number.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/files/number.h"
+#include "tests/suites.h"
 
 START_TEST(a_number_is_read) {
     const struct {

@@ -5,10 +5,10 @@
 #include <omp.h>
 #endif
 
-#include "check_helpers.h"
-#include "options.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/program/options.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 /* options_parse of "chapter5" and these words, which blanks part. The options point
  * into `line`, which the next call overwrites. */

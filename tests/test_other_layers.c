@@ -2,9 +2,9 @@
  * with (other_layers.h). */
 #include <math.h>
 
-#include "check_helpers.h"
-#include "other_layers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/02_scaled_dot_product_attention/other_layers.h"
+#include "tests/suites.h"
 
 /* ---- recurrence [AIAYN T.1] ------------------------------------------------- */
 

@@ -1,11 +1,11 @@
-/* test_output.c: what is written, and what is said if it isn't (common/output.h). */
-#include "output.h"
+/* test_output.c: what is written, and what is said if it isn't (common/lesson/output.h). */
+#include "common/lesson/output.h"
 
 #include <stdio.h>
 
-#include "check_helpers.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 START_TEST(a_status_stays_where_all_is_written) {
     capture_begin();

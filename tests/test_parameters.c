@@ -1,10 +1,10 @@
 /* test_parameters.c: one block, named views into it (common/parameters.h). */
-#include "parameters.h"
+#include "common/parameters.h"
 
 #include <string.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 typedef struct {
     Tensor W, b, kernel;

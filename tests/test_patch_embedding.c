@@ -1,8 +1,8 @@
 /* test_patch_embedding.c: patches, class token, positions (patch_embedding.h). */
-#include "check_helpers.h"
-#include "naive_vit.h"
-#include "patch_embedding.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_vit.h"
+#include "chapters/05_vision_transformer/model/patch_embedding.h"
+#include "tests/suites.h"
 
 typedef struct {
     int B, C, H, W, P, D, N;

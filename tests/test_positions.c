@@ -2,12 +2,12 @@
  * test_positions.c: where a token stands: sinusoids [AIAYN 3.5] and learned positions
  * [ViT eq.1] (chapter 3).
  */
-#include "positions.h"
+#include "chapters/03_multi_head_attention/positions.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 #define TAG "[AIAYN 3.5]"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 static const Random demo = {.seed = 42, .use = RANDOM_DEMO, .sequence = 7};
 

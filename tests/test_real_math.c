@@ -3,10 +3,10 @@
  * over the whole range of float (common/real_math.h). The float versions are compiled
  * into the double build too, so these tests are the same in both.
  */
-#include "real_math.h"
+#include "common/real_math.h"
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 /* The bounds that real_math.h states. */
 #define EXP_BOUND 2e-7

@@ -13,18 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adamw.h"
-#include "attention.h"
-#include "check_helpers.h"
-#include "cross_entropy.h"
-#include "encoder_block.h"
-#include "gelu.h"
-#include "layer_norm.h"
-#include "multi_head_attention.h"
-#include "safetensors_file.h"
-#include "softmax.h"
-#include "suites.h"
-#include "vit.h"
+#include "chapters/05_vision_transformer/training/adamw.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "chapters/04_encoder_block/encoder_block.h"
+#include "common/gelu.h"
+#include "chapters/04_encoder_block/layer_norm.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
+#include "common/files/safetensors_file.h"
+#include "common/softmax.h"
+#include "tests/suites.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /* ---- reading the vectors ------------------------------------------------- */
 

@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "check_helpers.h"
-#include "file_lock.h"
-#include "regular_file.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/program/file_lock.h"
+#include "common/files/regular_file.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 static void write_new(const char *path, const char *text) {
     NewFile file;

@@ -1,11 +1,11 @@
-/* test_report.c: what the chapters print, and what they count (common/report.h). */
-#include "report.h"
+/* test_report.c: what the chapters print, and what they count (common/lesson/report.h). */
+#include "common/lesson/report.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 /* The failures that an expression adds; what it prints is left in `printed`. */
 static const char *printed;

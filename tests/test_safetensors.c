@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "check_helpers.h"
-#include "safetensors_file.h"
-#include "scratch.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "common/files/safetensors_file.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
 
 /* ---- files --------------------------------------------------------------- */
 

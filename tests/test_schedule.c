@@ -1,9 +1,9 @@
 /* test_schedule.c: the learning rate of each step (schedule.h). */
 #include <math.h>
 
-#include "check_helpers.h"
-#include "schedule.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/training/schedule.h"
+#include "tests/suites.h"
 
 static const Schedule cosine = {
     .kind = SCHEDULE_COSINE, .peak = 0.004, .warmup = 100, .total_steps = 1100};

@@ -1,10 +1,10 @@
 /* test_settings.c: settings as text, and their ranges (settings.h). */
 #include <string.h>
 
-#include "check_helpers.h"
-#include "scratch.h"
-#include "settings.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/scratch.h"
+#include "chapters/05_vision_transformer/training/settings.h"
+#include "tests/suites.h"
 
 static int index_of(const char *name) {
     for (int i = 0; i < settings_count(); i++) {

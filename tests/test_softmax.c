@@ -1,13 +1,13 @@
 /* test_softmax.c: forward and backward (common/softmax.h), and forward's fast form
  * (common/softmax_fast.h). */
-#include "softmax.h"
+#include "common/softmax.h"
 
 #include <math.h>
 
-#include "check_helpers.h"
-#include "naive_layers.h"
-#include "softmax_fast.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/naive_layers.h"
+#include "common/softmax_fast.h"
+#include "tests/suites.h"
 
 #define TAG "[softmax]"
 

@@ -1,8 +1,8 @@
 /* test_tensor.c: views, shapes, whole-tensor operations (common/tensor.h). */
 #include <math.h>
 
-#include "check_helpers.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
 
 /* 0, 1, 2, ...: element i of the block. */
 static Tensor counting_tensor(Tensor shape) {

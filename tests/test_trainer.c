@@ -10,10 +10,10 @@
 #include <omp.h>
 #endif
 
-#include "check_helpers.h"
-#include "cross_entropy.h"
-#include "small_run.h"
-#include "suites.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "tests/small_run.h"
+#include "tests/suites.h"
 
 /* No chance, no clipping, no decay: what a step does can be worked out beside it. A
  * large epsilon keeps AdamW's first step in proportion to the gradient, instead of

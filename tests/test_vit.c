@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "cross_entropy.h"
-#include "naive_vit.h"
-#include "random.h"
-#include "scratch.h"
-#include "suites.h"
-#include "vit.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "tests/naive_vit.h"
+#include "common/random.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /* 3 x 2 patches of 2 x 2 pixels in 2 channels. */
 static VitConfig small_config(void) {

@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check_helpers.h"
-#include "checkpoint_file.h"
-#include "cross_entropy.h"
-#include "naive_vit.h"
-#include "positions.h"
-#include "random.h"
-#include "scratch.h"
-#include "small_run.h"
-#include "suites.h"
-#include "vit.h"
+#include "tests/check_helpers.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "tests/naive_vit.h"
+#include "chapters/03_multi_head_attention/positions.h"
+#include "common/random.h"
+#include "tests/scratch.h"
+#include "tests/small_run.h"
+#include "tests/suites.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 enum { KINDS = 4, VARIANTS = 2 * KINDS, IMAGES = 2, DOWN = 3, ACROSS = 2, D = 4 };
 enum { PATCHES = DOWN * ACROSS };

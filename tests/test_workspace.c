@@ -8,9 +8,9 @@
 #include <omp.h>
 #endif
 
-#include "check_helpers.h"
-#include "suites.h"
-#include "workspace.h"
+#include "tests/check_helpers.h"
+#include "tests/suites.h"
+#include "common/workspace.h"
 
 START_TEST(it_is_aligned_and_all_of_it_may_be_written) {
     const size_t sizes[] = {1, 63, 64, 65, 5000, 700000, 10};

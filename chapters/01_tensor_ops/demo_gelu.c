@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "gelu.h"
-#include "real_math.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
+#include "common/gelu.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 /* The definition [ViT eq.3]. erfc(-u) = 1 + erf(u), without the cancellation that
  * 1 + erf(u) suffers where erf(u) is near -1. */

@@ -14,11 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plot_file.h"
-#include "random.h"
-#include "real_math.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
+#include "common/lesson/plot_file.h"
+#include "common/random.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 /* The error is a root mean square over this many x: at one x, rounding may happen
  * to cancel, and the curve would jump. */

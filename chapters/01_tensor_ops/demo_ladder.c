@@ -10,16 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "error.h"
-#include "ladder.h"
-#include "machine_speed.h"
-#include "matmul.h"
-#include "matmul_plain.h"
-#include "plot_file.h"
-#include "random.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
-#include "threads.h"
+#include "common/error.h"
+#include "chapters/01_tensor_ops/ladder.h"
+#include "common/lesson/machine_speed.h"
+#include "common/matmul.h"
+#include "common/matmul_plain.h"
+#include "common/lesson/plot_file.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
+#include "common/lesson/threads.h"
 
 /* What the machine can do: [0] on one thread, [1] on all. */
 typedef struct {

@@ -4,11 +4,11 @@
  */
 #include <stdio.h>
 
-#include "by_hand.h"
-#include "linear.h"
-#include "matmul.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
+#include "common/lesson/by_hand.h"
+#include "common/linear.h"
+#include "common/matmul.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 static real a[] = {1, 2, 3, 4, 5, 6};   /* A (2,3) */
 static real at[] = {1, 4, 2, 5, 3, 6};  /* the same numbers as A^T (3,2) */

@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "error.h"
-#include "ladder.h"
-#include "machine_speed.h"
-#include "matmul.h"
-#include "matmul_plain.h"
-#include "random.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
-#include "threads.h"
+#include "common/error.h"
+#include "chapters/01_tensor_ops/ladder.h"
+#include "common/lesson/machine_speed.h"
+#include "common/matmul.h"
+#include "common/matmul_plain.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
+#include "common/lesson/threads.h"
 
 enum { N = 384 };
 

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "matmul.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
+#include "common/matmul.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 /* In the child: Q (3,4) times K (5,4), where Q times K^T was meant. */
 static void make_the_mistake(int message) {

@@ -4,10 +4,10 @@
  */
 #include <stdio.h>
 
-#include "by_hand.h"
-#include "report.h"
-#include "tensor.h"
-#include "tensor_ops_demos.h"
+#include "common/lesson/by_hand.h"
+#include "common/lesson/report.h"
+#include "common/tensor.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 static void show_slices(Tensor T) {
     printf("\nThe numbers 0 to 23, one after the other in memory, seen as T (2,3,4):\n"

@@ -5,11 +5,11 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "by_hand.h"
-#include "real_math.h"
-#include "report.h"
-#include "softmax.h"
-#include "tensor_ops_demos.h"
+#include "common/lesson/by_hand.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
+#include "common/softmax.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 /* softmax as the formula stands, without the maximum: DON'T. */
 static void softmax_naive(Tensor S, Tensor A) {

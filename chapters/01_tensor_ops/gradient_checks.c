@@ -4,16 +4,16 @@
  *
  *     L = sum of C o Y,   C random and fixed,   so that   dL/dY = C.
  */
-#include "gradient_checks.h"
+#include "chapters/01_tensor_ops/gradient_checks.h"
 
 #include <stdio.h>
 
-#include "gelu.h"
-#include "linear.h"
-#include "matmul.h"
-#include "random.h"
-#include "report.h"
-#include "softmax.h"
+#include "common/gelu.h"
+#include "common/linear.h"
+#include "common/matmul.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "common/softmax.h"
 
 enum { ROWS = 5, INNER = 4, COLS = 3 };
 

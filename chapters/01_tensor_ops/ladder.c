@@ -7,9 +7,9 @@
  * elements, so each could be used 2n/3 times. The ladder is about really using it
  * again while it is near. Arithmetic: notes/01_tensor_ops.md.
  */
-#include "ladder.h"
+#include "chapters/01_tensor_ops/ladder.h"
 
-#include "workspace.h"
+#include "common/workspace.h"
 
 /* ---- shapes and parts ---------------------------------------------------- */
 

@@ -18,7 +18,7 @@
 #ifndef LADDER_H
 #define LADDER_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 typedef void LadderRung(Tensor A, Tensor B, Tensor C);
 

@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "double_program.h"
-#include "gradient_checks.h"
-#include "number.h"
-#include "output.h"
-#include "report.h"
-#include "tensor_ops_demos.h"
+#include "common/lesson/double_program.h"
+#include "chapters/01_tensor_ops/gradient_checks.h"
+#include "common/files/number.h"
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 enum { LADDER_MIN = 16, LADDER_MAX = 4096, LADDER_DEFAULT = 1024 };
 

@@ -2,13 +2,13 @@
  * attention.c: scaled dot-product attention [AIAYN eq.1].
  * See attention.h for shapes.
  */
-#include "attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
 
-#include "error.h"
-#include "matmul.h"
-#include "real_math.h"
-#include "softmax.h"
-#include "softmax_fast.h"
+#include "common/error.h"
+#include "common/matmul.h"
+#include "common/real_math.h"
+#include "common/softmax.h"
+#include "common/softmax_fast.h"
 
 /* exercise 2.2, cut: */
 /* [AIAYN fn.4]: q.k is a sum of d_k products, so its variance is d_k. */

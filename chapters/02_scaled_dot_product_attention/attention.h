@@ -10,7 +10,7 @@
 #ifndef ATTENTION_H
 #define ATTENTION_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * attention_forward: scaled dot-product attention [AIAYN eq.1] [ViT eq.6, eq.7]

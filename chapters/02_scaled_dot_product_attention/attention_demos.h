@@ -5,8 +5,8 @@
 #ifndef ATTENTION_DEMOS_H
 #define ATTENTION_DEMOS_H
 
-#include "error.h"
-#include "tensor.h"
+#include "common/error.h"
+#include "common/tensor.h"
 
 void worked_example_demo(void);       /* forward and backward beside paper and pencil */
 void why_scale_demo(void);            /* what 1/sqrt(d_k) is for, measured */

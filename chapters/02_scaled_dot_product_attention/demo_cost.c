@@ -6,14 +6,14 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "arena.h"
-#include "attention.h"
-#include "attention_demos.h"
-#include "plot_file.h"
-#include "random.h"
-#include "report.h"
-#include "stopwatch.h"
-#include "threads.h"
+#include "common/arena.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/lesson/plot_file.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
 
 /* n doubles from line to line; d_k = d_v = 64, as in both papers. */
 enum { FIRST_N = 16, LAST_N = 1024, WIDTH = 64 };

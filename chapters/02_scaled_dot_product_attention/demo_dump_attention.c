@@ -5,11 +5,11 @@
  */
 #include <math.h>
 
-#include "attention.h"
-#include "attention_demos.h"
-#include "dump.h"
-#include "random.h"
-#include "real_math.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/files/dump.h"
+#include "common/random.h"
+#include "common/real_math.h"
 
 enum { MAX_ELEMENTS = 5 * 5 }; /* of one tensor */
 

@@ -6,15 +6,15 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "arena.h"
-#include "attention.h"
-#include "attention_demos.h"
-#include "other_layers.h"
-#include "plot_file.h"
-#include "random.h"
-#include "report.h"
-#include "stopwatch.h"
-#include "threads.h"
+#include "common/arena.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "chapters/02_scaled_dot_product_attention/other_layers.h"
+#include "common/lesson/plot_file.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
 
 enum { FIRST_N = 64, LAST_N = 2048, WIDTH = 256, KERNEL = 3 };
 enum { ATTENTION, RECURRENCE, CONVOLUTION, LAYERS };

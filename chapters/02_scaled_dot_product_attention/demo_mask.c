@@ -6,11 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "attention.h"
-#include "attention_demos.h"
-#include "random.h"
-#include "real_math.h"
-#include "report.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/random.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
 
 enum { TOKENS = 5, D_K = 4, D_V = 3 };
 

@@ -6,11 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "attention.h"
-#include "attention_demos.h"
-#include "matmul.h"
-#include "random.h"
-#include "report.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/matmul.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
 
 enum { QUERIES = 7, KEYS = 11, D_K = 4, D_V = 3 };
 

@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "attention_demos.h"
-#include "error.h"
-#include "matmul.h"
-#include "plot_file.h"
-#include "random.h"
-#include "real_math.h"
-#include "report.h"
-#include "softmax.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/error.h"
+#include "common/matmul.h"
+#include "common/lesson/plot_file.h"
+#include "common/random.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
+#include "common/softmax.h"
 
 enum { FIRST_D_K = 4, LAST_D_K = 1024, SIZES = 9, PAIRS = 4096 };
 enum { QUERIES = 256, KEYS = 64 };

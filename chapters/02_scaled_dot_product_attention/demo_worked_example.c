@@ -6,12 +6,12 @@
  */
 #include <stdio.h>
 
-#include "attention.h"
-#include "attention_demos.h"
-#include "by_hand.h"
-#include "matmul.h"
-#include "report.h"
-#include "softmax.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/lesson/by_hand.h"
+#include "common/matmul.h"
+#include "common/lesson/report.h"
+#include "common/softmax.h"
 
 enum { QUERIES = 2, KEYS = 3, D_K = 4, D_V = 2 };
 

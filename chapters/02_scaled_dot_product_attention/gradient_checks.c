@@ -4,14 +4,14 @@
  *
  *     L = sum of C o O,   C random and fixed,   so that   dL/dO = C.
  */
-#include "gradient_checks.h"
+#include "chapters/02_scaled_dot_product_attention/gradient_checks.h"
 
 #include <stdio.h>
 
-#include "attention.h"
-#include "random.h"
-#include "real_math.h"
-#include "report.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "common/random.h"
+#include "common/real_math.h"
+#include "common/lesson/report.h"
 
 enum { MOST = 8, WIDE = 3 * MOST }; /* no size below is larger than MOST */
 

@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attention_demos.h"
-#include "double_program.h"
-#include "dump.h"
-#include "gradient_checks.h"
-#include "output.h"
-#include "report.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "common/lesson/double_program.h"
+#include "common/files/dump.h"
+#include "chapters/02_scaled_dot_product_attention/gradient_checks.h"
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
 
 static void print_help(void) {
     printf(

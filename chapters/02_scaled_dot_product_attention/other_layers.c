@@ -1,9 +1,9 @@
 /* other_layers.c: see other_layers.h. */
-#include "other_layers.h"
+#include "chapters/02_scaled_dot_product_attention/other_layers.h"
 
-#include "error.h"
-#include "matmul.h"
-#include "real_math.h"
+#include "common/error.h"
+#include "common/matmul.h"
+#include "common/real_math.h"
 
 /* h += W_h before */
 static void add_past(Tensor W_hT, const real *before, real *restrict h) {

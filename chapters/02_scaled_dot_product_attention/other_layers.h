@@ -10,7 +10,7 @@
 #ifndef OTHER_LAYERS_H
 #define OTHER_LAYERS_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * recurrence_forward: h_t = tanh(W_x x_t + W_h h_{t-1}) [AIAYN T.1]

@@ -1,10 +1,10 @@
 /* demo_dump_msa.c: see demo_dump_msa.h. */
-#include "demo_dump_msa.h"
+#include "chapters/03_multi_head_attention/demo_dump_msa.h"
 
-#include "demo_msa_instance.h"
-#include "dump_msa.h"
-#include "positions.h"
-#include "random.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/dump_msa.h"
+#include "chapters/03_multi_head_attention/positions.h"
+#include "common/random.h"
 
 enum { B = 2, N = 5, D = 8, HEADS = 2 };
 

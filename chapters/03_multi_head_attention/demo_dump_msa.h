@@ -5,7 +5,7 @@
 #ifndef DEMO_DUMP_MSA_H
 #define DEMO_DUMP_MSA_H
 
-#include "error.h"
+#include "common/error.h"
 
 bool chapter3_dump(const char *path, Error *error);
 

@@ -1,14 +1,14 @@
 /* demo_heads_cost.c: see demo_heads_cost.h. */
-#include "demo_heads_cost.h"
+#include "chapters/03_multi_head_attention/demo_heads_cost.h"
 
 #include <stdio.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-#include "demo_msa_instance.h"
-#include "report.h"
-#include "stopwatch.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "common/lesson/report.h"
+#include "common/lesson/stopwatch.h"
 
 /* ---- flops, from the shapes of the tensors that the layer works on ------- */
 

@@ -9,7 +9,7 @@
 #ifndef HEADS_COST_H
 #define HEADS_COST_H
 
-#include "error.h"
+#include "common/error.h"
 
 /* heads_cost_counts: tables for the papers' base models, with their checks. */
 bool heads_cost_counts(Error *error);

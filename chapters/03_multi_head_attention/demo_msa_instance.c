@@ -1,10 +1,10 @@
 /* demo_msa_instance.c: see demo_msa_instance.h. */
-#include "demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "random.h"
+#include "common/random.h"
 
 /* ---- layout ------------------------------------------------------------ */
 

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "multi_head_attention.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
 typedef struct {
     int B, n, D, heads;

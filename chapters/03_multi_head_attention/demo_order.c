@@ -1,14 +1,14 @@
 /* demo_order.c: see demo_order.h. */
-#include "demo_order.h"
+#include "chapters/03_multi_head_attention/demo_order.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "demo_msa_instance.h"
-#include "plot_file.h"
-#include "positions.h"
-#include "random.h"
-#include "report.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "common/lesson/plot_file.h"
+#include "chapters/03_multi_head_attention/positions.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
 
 /* ---- permutation --------------------------------------------------------- */
 

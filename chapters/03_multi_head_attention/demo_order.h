@@ -4,7 +4,7 @@
 #ifndef ORDER_DEMO_H
 #define ORDER_DEMO_H
 
-#include "error.h"
+#include "common/error.h"
 
 /* order_demo_permutation: MSA(P z) = P MSA(z), until positions are added. */
 bool order_demo_permutation(Error *error);

@@ -1,9 +1,9 @@
 /* demo_separate_heads.c: [AIAYN 3.2.2] to the letter. See demo_separate_heads.h. */
-#include "demo_separate_heads.h"
+#include "chapters/03_multi_head_attention/demo_separate_heads.h"
 
-#include "attention.h"
-#include "linear.h"
-#include "matmul.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "common/linear.h"
+#include "common/matmul.h"
 
 /* One head's own weights and results: nothing is shared, nothing is a view. */
 typedef struct {

@@ -8,8 +8,8 @@
 #ifndef SEPARATE_HEADS_H
 #define SEPARATE_HEADS_H
 
-#include "error.h"
-#include "multi_head_attention.h"
+#include "common/error.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
 /* The two ways to write the last step; they are the same sum. */
 typedef enum {

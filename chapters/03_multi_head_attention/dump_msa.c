@@ -1,5 +1,5 @@
 /* dump_msa.c: see dump_msa.h. */
-#include "dump_msa.h"
+#include "chapters/03_multi_head_attention/dump_msa.h"
 
 void dump_msa(Dump *dump, const MultiHeadAttentionActivations *a, const char *prefix) {
     dump_made(dump, a->qkv, "[ViT eq.5] [q, k, v] = x W_qkv^T + b_qkv", "notes/03",

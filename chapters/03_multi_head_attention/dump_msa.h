@@ -6,8 +6,8 @@
 #ifndef DUMP_MSA_H
 #define DUMP_MSA_H
 
-#include "dump.h"
-#include "multi_head_attention.h"
+#include "common/files/dump.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
 /* dump_msa: qkv, A and the concatenation. */
 void dump_msa(Dump *dump, const MultiHeadAttentionActivations *a, const char *prefix);

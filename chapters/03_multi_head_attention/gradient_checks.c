@@ -2,15 +2,15 @@
  * gradient_checks.c: every gradient of chapter 3 against central differences, in
  * double. The loss is L = sum of C o Y with random C, so that dL/dY = C.
  */
-#include "gradient_checks.h"
+#include "chapters/03_multi_head_attention/gradient_checks.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "demo_msa_instance.h"
-#include "positions.h"
-#include "random.h"
-#include "report.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/positions.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
 
 /* L = sum of C o Y, Y as forward left it. */
 static double dot(Tensor C, Tensor Y) {

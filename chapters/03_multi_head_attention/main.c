@@ -9,16 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "double_program.h"
-#include "gradient_checks.h"
-#include "demo_dump_msa.h"
-#include "demo_heads_cost.h"
-#include "demo_msa_instance.h"
-#include "demo_order.h"
-#include "dump.h"
-#include "output.h"
-#include "report.h"
-#include "demo_separate_heads.h"
+#include "common/lesson/double_program.h"
+#include "chapters/03_multi_head_attention/gradient_checks.h"
+#include "chapters/03_multi_head_attention/demo_dump_msa.h"
+#include "chapters/03_multi_head_attention/demo_heads_cost.h"
+#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/demo_order.h"
+#include "common/files/dump.h"
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
+#include "chapters/03_multi_head_attention/demo_separate_heads.h"
 
 static void equations(void) {
     report_title("Chapter 3: multi-head attention and position encodings");

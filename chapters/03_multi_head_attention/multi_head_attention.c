@@ -2,11 +2,11 @@
  * multi_head_attention.c: [AIAYN 3.2.2], [ViT eq.5] to [ViT eq.8].
  * See multi_head_attention.h for shapes.
  */
-#include "multi_head_attention.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
-#include "attention.h"
-#include "error.h"
-#include "linear.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "common/error.h"
+#include "common/linear.h"
 
 /* ---- layout ------------------------------------------------------------ */
 

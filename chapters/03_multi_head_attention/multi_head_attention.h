@@ -19,9 +19,9 @@
 #ifndef MULTI_HEAD_ATTENTION_H
 #define MULTI_HEAD_ATTENTION_H
 
-#include "arena.h"
-#include "parameters.h"
-#include "tensor.h"
+#include "common/arena.h"
+#include "common/parameters.h"
+#include "common/tensor.h"
 
 /* The layer's weights; or, laid over a block of gradients, their gradients. */
 typedef struct {

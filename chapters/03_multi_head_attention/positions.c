@@ -1,9 +1,9 @@
 /* positions.c: [AIAYN 3.5], [ViT eq.1]. See positions.h. */
-#include "positions.h"
+#include "chapters/03_multi_head_attention/positions.h"
 
 #include <math.h>
 
-#include "error.h"
+#include "common/error.h"
 
 /* Pair i's angle from one position to the next: 1 / 10000^(2i/D). It falls from 1
  * (a full turn in 6.28 positions) to nearly 1/10000 (in nearly 62832). */

@@ -14,7 +14,7 @@
 #ifndef POSITIONS_H
 #define POSITIONS_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /*
  * sinusoid_positions: row pos of PE is the encoding of position pos

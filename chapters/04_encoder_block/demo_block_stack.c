@@ -1,11 +1,11 @@
 /* demo_block_stack.c: see demo_block_stack.h. */
-#include "demo_block_stack.h"
+#include "chapters/04_encoder_block/demo_block_stack.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "random.h"
+#include "common/random.h"
 
 /* ---- layout ------------------------------------------------------------ */
 

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "encoder_block.h"
+#include "chapters/04_encoder_block/encoder_block.h"
 
 #define BLOCK_STACK_MAX 32
 

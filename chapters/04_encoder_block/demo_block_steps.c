@@ -1,11 +1,11 @@
 /* demo_block_steps.c: see demo_block_steps.h. */
-#include "demo_block_steps.h"
+#include "chapters/04_encoder_block/demo_block_steps.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "demo_block_stack.h"
-#include "report.h"
+#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "common/lesson/report.h"
 
 enum { N = 5, D = 64, HEADS = 4, M = 256 };
 

@@ -5,7 +5,7 @@
 #ifndef BLOCK_STEPS_H
 #define BLOCK_STEPS_H
 
-#include "encoder_block.h"
+#include "chapters/04_encoder_block/encoder_block.h"
 
 /* block_steps_show: mean and size of a token after each step, the same result as
  * the block's, and what the block is when its sublayers give 0. */

@@ -1,10 +1,10 @@
 /* demo_dump_block.c: see demo_dump_block.h. */
-#include "demo_dump_block.h"
+#include "chapters/04_encoder_block/demo_dump_block.h"
 
 #include <string.h>
 
-#include "demo_block_stack.h"
-#include "dump_block.h"
+#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "chapters/04_encoder_block/dump_block.h"
 
 static const BlockConfig config = {
     .D = 8, .heads = 2, .M = 12, .norm = PRE_NORM, .activation = ACTIVATION_GELU};

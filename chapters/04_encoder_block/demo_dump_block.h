@@ -6,7 +6,7 @@
 #ifndef DEMO_DUMP_BLOCK_H
 #define DEMO_DUMP_BLOCK_H
 
-#include "error.h"
+#include "common/error.h"
 
 bool chapter4_dump(const char *path, Error *error);
 

@@ -1,14 +1,14 @@
 /* demo_encoder_pieces.c: see demo_encoder_pieces.h. */
-#include "demo_encoder_pieces.h"
+#include "chapters/04_encoder_block/demo_encoder_pieces.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "gelu.h"
-#include "layer_norm.h"
-#include "mlp.h"
-#include "random.h"
-#include "report.h"
+#include "common/gelu.h"
+#include "chapters/04_encoder_block/layer_norm.h"
+#include "chapters/04_encoder_block/mlp.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
 
 /* ---- layer norm ---------------------------------------------------------- */
 

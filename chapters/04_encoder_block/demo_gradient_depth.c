@@ -1,12 +1,12 @@
 /* demo_gradient_depth.c: see demo_gradient_depth.h. */
-#include "demo_gradient_depth.h"
+#include "chapters/04_encoder_block/demo_gradient_depth.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "demo_block_stack.h"
-#include "plot_file.h"
-#include "report.h"
+#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "common/lesson/plot_file.h"
+#include "common/lesson/report.h"
 
 enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4, DEEPEST = 24 };
 

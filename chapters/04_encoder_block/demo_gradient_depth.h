@@ -6,7 +6,7 @@
 #ifndef GRADIENT_DEPTH_H
 #define GRADIENT_DEPTH_H
 
-#include "error.h"
+#include "common/error.h"
 
 /* gradient_depth_show: the tables, their checks, plots/gradient_norms_by_depth.dat. */
 bool gradient_depth_show(Error *error);

@@ -1,8 +1,8 @@
 /* dropout.c: see dropout.h. */
-#include "dropout.h"
+#include "chapters/04_encoder_block/dropout.h"
 
-#include "random.h"
-#include "real_math.h"
+#include "common/random.h"
+#include "common/real_math.h"
 
 void dropout_apply(const Dropout *dropout, int place, Tensor X) {
     if (dropout->rate == 0) {

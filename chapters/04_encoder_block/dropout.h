@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

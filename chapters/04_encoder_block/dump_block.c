@@ -1,9 +1,9 @@
 /* dump_block.c: see dump_block.h. */
-#include "dump_block.h"
+#include "chapters/04_encoder_block/dump_block.h"
 
 #include <stdio.h>
 
-#include "dump_msa.h"
+#include "chapters/03_multi_head_attention/dump_msa.h"
 
 void dump_block(Dump *dump, const EncoderBlockActivations *a, int index) {
     char attention[32];

@@ -6,8 +6,8 @@
 #ifndef DUMP_BLOCK_H
 #define DUMP_BLOCK_H
 
-#include "dump.h"
-#include "encoder_block.h"
+#include "common/files/dump.h"
+#include "chapters/04_encoder_block/encoder_block.h"
 
 /* dump_block: in the order of computation, from LN(z) to y. */
 void dump_block(Dump *dump, const EncoderBlockActivations *a, int index);

@@ -1,5 +1,5 @@
 /* encoder_block.c: [ViT eq.2], [ViT eq.3], [AIAYN 3.1]. See encoder_block.h. */
-#include "encoder_block.h"
+#include "chapters/04_encoder_block/encoder_block.h"
 
 #include <stdio.h>
 

@@ -13,10 +13,10 @@
 #ifndef ENCODER_BLOCK_H
 #define ENCODER_BLOCK_H
 
-#include "dropout.h"
-#include "layer_norm.h"
-#include "mlp.h"
-#include "multi_head_attention.h"
+#include "chapters/04_encoder_block/dropout.h"
+#include "chapters/04_encoder_block/layer_norm.h"
+#include "chapters/04_encoder_block/mlp.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
 
 typedef enum { PRE_NORM, POST_NORM } NormPlace;
 

@@ -4,14 +4,14 @@
  * L = sum of C o y with random C, so that dL/dy = C. Dropout's mask is a function of
  * the element's place, so forward can be asked again and again with the same one.
  */
-#include "gradient_checks.h"
+#include "chapters/04_encoder_block/gradient_checks.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "demo_block_stack.h"
-#include "report.h"
+#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "common/lesson/report.h"
 
 enum { L = 2, B = 2, N = 3, D = 6, HEADS = 2, M = 10, PARTS = 12 };
 

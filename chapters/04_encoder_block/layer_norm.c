@@ -1,8 +1,8 @@
 /* layer_norm.c: see layer_norm.h. */
-#include "layer_norm.h"
+#include "chapters/04_encoder_block/layer_norm.h"
 
-#include "error.h"
-#include "real_math.h"
+#include "common/error.h"
+#include "common/real_math.h"
 
 void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
                            const char *name) {

@@ -12,9 +12,9 @@
 #ifndef LAYER_NORM_H
 #define LAYER_NORM_H
 
-#include "arena.h"
-#include "parameters.h"
-#include "tensor.h"
+#include "common/arena.h"
+#include "common/parameters.h"
+#include "common/tensor.h"
 
 #define LAYER_NORM_EPSILON 1e-6
 

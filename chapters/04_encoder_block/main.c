@@ -12,16 +12,16 @@
 #include <omp.h>
 #endif
 
-#include "demo_block_steps.h"
-#include "demo_dump_block.h"
-#include "double_program.h"
-#include "dump.h"
-#include "encoder_block.h"
-#include "demo_encoder_pieces.h"
-#include "gradient_checks.h"
-#include "demo_gradient_depth.h"
-#include "output.h"
-#include "report.h"
+#include "chapters/04_encoder_block/demo_block_steps.h"
+#include "chapters/04_encoder_block/demo_dump_block.h"
+#include "common/lesson/double_program.h"
+#include "common/files/dump.h"
+#include "chapters/04_encoder_block/encoder_block.h"
+#include "chapters/04_encoder_block/demo_encoder_pieces.h"
+#include "chapters/04_encoder_block/gradient_checks.h"
+#include "chapters/04_encoder_block/demo_gradient_depth.h"
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
 
 /* ---- counts -------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* mlp.c: see mlp.h. */
-#include "mlp.h"
+#include "chapters/04_encoder_block/mlp.h"
 
-#include "gelu.h"
-#include "linear.h"
+#include "common/gelu.h"
+#include "common/linear.h"
 
 void mlp_parameters(Mlp *layer, ParameterBlock *block, int D, int M, Activation act,
                     const char *name) {

@@ -8,10 +8,10 @@
 #ifndef MLP_H
 #define MLP_H
 
-#include "arena.h"
-#include "dropout.h"
-#include "parameters.h"
-#include "tensor.h"
+#include "common/arena.h"
+#include "chapters/04_encoder_block/dropout.h"
+#include "common/parameters.h"
+#include "common/tensor.h"
 
 typedef enum { ACTIVATION_GELU, ACTIVATION_RELU } Activation;
 

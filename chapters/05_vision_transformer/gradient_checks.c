@@ -3,14 +3,14 @@
  * analytic gradient against central differences. Label smoothing and dropout are
  * on, so that their derivatives are part of it.
  */
-#include "gradient_checks.h"
+#include "chapters/05_vision_transformer/gradient_checks.h"
 
 #include <stdio.h>
 
-#include "cross_entropy.h"
-#include "random.h"
-#include "report.h"
-#include "vit.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "common/random.h"
+#include "common/lesson/report.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 enum { B = 2 };
 

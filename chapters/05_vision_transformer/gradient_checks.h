@@ -2,7 +2,7 @@
 #ifndef CHAPTER5_GRADIENT_CHECKS_H
 #define CHAPTER5_GRADIENT_CHECKS_H
 
-#include "vit.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /*
  * chapter5_gradient_checks: every parameter of a small ViT, with the positions and the

@@ -7,14 +7,14 @@
  */
 #include <stdio.h>
 
-#include "describe.h"
-#include "double_program.h"
-#include "dump_vit.h"
-#include "gradient_checks.h"
-#include "options.h"
-#include "output.h"
-#include "report.h"
-#include "run.h"
+#include "chapters/05_vision_transformer/program/describe.h"
+#include "common/lesson/double_program.h"
+#include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
+#include "chapters/05_vision_transformer/gradient_checks.h"
+#include "chapters/05_vision_transformer/program/options.h"
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
+#include "chapters/05_vision_transformer/program/run.h"
 
 static void print_equations(void) {
     report_title("Chapter 5: the Vision Transformer");

@@ -1,11 +1,11 @@
 /* device_options.c: see device_options.h. */
-#include "device_options.h"
+#include "chapters/06_cuda_training/device_options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "made_up_run.h"
-#include "regular_file.h"
+#include "chapters/06_cuda_training/measuring/made_up_run.h"
+#include "common/files/regular_file.h"
 
 /* What ./chapter6 trains on the emulator where its options say nothing else. */
 static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",

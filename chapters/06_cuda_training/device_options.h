@@ -5,8 +5,8 @@
 #ifndef DEVICE_OPTIONS_H
 #define DEVICE_OPTIONS_H
 
-#include "gpu_trainer.h"
-#include "options.h"
+#include "chapters/06_cuda_training/gpu_trainer.h"
+#include "chapters/05_vision_transformer/program/options.h"
 
 typedef struct {
     GpuChoices choices; /* --matmul, --attention */

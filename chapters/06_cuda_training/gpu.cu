@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gpu_kernel.h"
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 /* ---- errors ------------------------------------------------------------------ */
 

@@ -19,8 +19,8 @@
 
 #include <stddef.h>
 
-#include "error.h"
-#include "tensor.h"
+#include "common/error.h"
+#include "common/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

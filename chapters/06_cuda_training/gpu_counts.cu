@@ -1,5 +1,5 @@
 /* gpu_counts.cu: see gpu_counts.h. */
-#include "gpu_counts.h"
+#include "chapters/06_cuda_training/gpu_counts.h"
 
 #include <cuda_runtime.h>
 

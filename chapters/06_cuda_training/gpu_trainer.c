@@ -1,12 +1,12 @@
 /* gpu_trainer.c: see gpu_trainer.h. */
-#include "gpu_trainer.h"
+#include "chapters/06_cuda_training/gpu_trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu_adamw.h"
-#include "gpu_loss.h"
+#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
+#include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
 enum { BUFFERS = 2, MOST_STEPS = 64 };
 

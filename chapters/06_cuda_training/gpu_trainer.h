@@ -17,8 +17,8 @@
 #ifndef GPU_TRAINER_H
 #define GPU_TRAINER_H
 
-#include "engine.h"
-#include "gpu_vit.h"
+#include "chapters/05_vision_transformer/training/engine.h"
+#include "chapters/06_cuda_training/gpu_vit.h"
 
 /* What the command line chooses beside chapter 5's options; set before a run. */
 typedef struct {

@@ -1,7 +1,7 @@
 /* gpu_vit.c: see gpu_vit.h. Beside vit.c and encoder_block.c, line for line. */
-#include "gpu_vit.h"
+#include "chapters/06_cuda_training/gpu_vit.h"
 
-#include "gpu_patches.h"
+#include "chapters/06_cuda_training/kernels/gpu_patches.h"
 
 Gpu gpu_best(GpuStream stream) {
     return (Gpu){.stream = stream,

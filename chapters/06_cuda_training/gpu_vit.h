@@ -14,13 +14,13 @@
 #ifndef GPU_VIT_H
 #define GPU_VIT_H
 
-#include "gpu.h"
-#include "gpu_attention.h"
-#include "gpu_elementwise.h"
-#include "gpu_gelu.h"
-#include "gpu_layer_norm.h"
-#include "gpu_matmul.h"
-#include "vit.h"
+#include "chapters/06_cuda_training/gpu.h"
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
+#include "chapters/06_cuda_training/kernels/gpu_gelu.h"
+#include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /* Where launches go, and which version of each ladder they take. */
 typedef struct {

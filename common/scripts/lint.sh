@@ -67,8 +67,8 @@ if there cppcheck; then
         --error-exitcode=1 \
         --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
         --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
-        --suppress=invalidFunctionArg:chapters/05_vision_transformer/cross_entropy.c \
-        --suppress=uninitvar:common/safetensors.c \
+        --suppress=invalidFunctionArg:chapters/05_vision_transformer/model/cross_entropy.c \
+        --suppress=uninitvar:common/files/safetensors.c \
         --suppress=uninitvar:tests/fuzz/fuzz_options.c --suppress=deallocuse:tests/scratch.c \
         --suppress=nullPointerOutOfMemory --suppress=nullPointerOutOfResources \
         --suppress=ctunullpointerOutOfMemory --suppress=ctunullpointerOutOfResources \

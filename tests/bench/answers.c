@@ -1,5 +1,5 @@
 /* answers.c: see answers.h. */
-#include "answers.h"
+#include "tests/bench/answers.h"
 
 #include <dirent.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "models.h"
+#include "tests/bench/models.h"
 
 typedef enum {
     PART_MATMUL = 1,

@@ -1,11 +1,11 @@
 /* bench_options.c: see bench_options.h. */
-#include "bench_options.h"
+#include "tests/bench/bench_options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "number.h"
-#include "peer.h"
+#include "common/files/number.h"
+#include "tests/bench/peer.h"
 
 static const struct {
     const char *name;

@@ -2,7 +2,7 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
-#include "bench.h"
+#include "tests/bench/bench.h"
 
 /* bench_options_parse: false and an error for what isn't an option. */
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error);

@@ -1,5 +1,5 @@
 /* blas.c: see blas.h. */
-#include "blas.h"
+#include "tests/bench/blas.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

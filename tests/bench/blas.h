@@ -5,7 +5,7 @@
 #ifndef BLAS_H
 #define BLAS_H
 
-#include "matmul_shapes.h"
+#include "tests/bench/matmul_shapes.h"
 
 /* cblas_sgemm, with the numbers of its enumerations. */
 typedef void Sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k,

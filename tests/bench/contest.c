@@ -1,12 +1,12 @@
 /* contest.c: see contest.h. */
-#include "contest.h"
+#include "tests/bench/contest.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
+#include "tests/bench/statistics.h"
 
 static const char peer_program[] = "tests/bench/pytorch_peer.py";
 static const char *flavour_names[FLAVOURS] = {"eager", "compile"};

@@ -6,8 +6,8 @@
 #ifndef CONTEST_H
 #define CONTEST_H
 
-#include "bench.h"
-#include "peer.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/peer.h"
 
 enum { MAX_ENTRIES = 8, CHECKS = 3 };
 

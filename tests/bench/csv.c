@@ -1,5 +1,5 @@
 /* csv.c: see csv.h. */
-#include "csv.h"
+#include "tests/bench/csv.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "common/error.h"
 
 typedef struct {
     FILE *file; /* NULL: not open */

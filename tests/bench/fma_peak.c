@@ -5,10 +5,10 @@
  * cycles; so there are CHAINS of them side by side. The empty asm says that it
  * changes the register that it names; so the compiler can't do without a step.
  */
-#include "fma_peak.h"
+#include "tests/bench/fma_peak.h"
 
-#include "stopwatch.h"
-#include "tensor.h"
+#include "common/lesson/stopwatch.h"
+#include "common/tensor.h"
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64

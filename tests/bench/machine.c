@@ -1,5 +1,5 @@
 /* machine.c: see machine.h. */
-#include "machine.h"
+#include "tests/bench/machine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include <omp.h>
 #endif
 
-#include "matmul.h"
+#include "common/matmul.h"
 
 #ifndef BENCH_FLAGS
 #define BENCH_FLAGS "unknown"

@@ -1,5 +1,5 @@
 /* made_up.c: see made_up.h. */
-#include "made_up.h"
+#include "tests/bench/made_up.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "parameters.h"
+#include "common/parameters.h"
 
 /* made_up: 32 bits that look random: element `index` of what is called `name`. */
 uint32_t made_up(const char *name, long index);

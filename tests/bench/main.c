@@ -12,16 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench_options.h"
-#include "contest.h"
-#include "machine.h"
-#include "matmul_bench.h"
-#include "ours.h"
-#include "output.h"
-#include "peer.h"
-#include "products.h"
-#include "sweep_bench.h"
-#include "vit_bench.h"
+#include "tests/bench/bench_options.h"
+#include "tests/bench/contest.h"
+#include "tests/bench/machine.h"
+#include "tests/bench/matmul_bench.h"
+#include "tests/bench/ours.h"
+#include "common/lesson/output.h"
+#include "tests/bench/peer.h"
+#include "tests/bench/products.h"
+#include "tests/bench/sweep_bench.h"
+#include "tests/bench/vit_bench.h"
 
 static const unsigned beside_pytorch =
     PART_TRAIN | PART_INFER | PART_MEMORY | PART_BATCH | PART_TOKENS;

@@ -1,14 +1,14 @@
 /* matmul_bench.c: see matmul_bench.h. */
-#include "matmul_bench.h"
+#include "tests/bench/matmul_bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv.h"
-#include "matmul_shapes.h"
-#include "peer.h"
-#include "statistics.h"
+#include "tests/bench/csv.h"
+#include "tests/bench/matmul_shapes.h"
+#include "tests/bench/peer.h"
+#include "tests/bench/statistics.h"
 
 enum { OURS, OPENBLAS, BLIS, LIBRARIES, MAX_SHAPES = BENCH_MODELS * MODEL_SHAPES };
 

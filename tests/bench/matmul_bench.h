@@ -2,7 +2,7 @@
 #ifndef MATMUL_BENCH_H
 #define MATMUL_BENCH_H
 
-#include "bench.h"
+#include "tests/bench/bench.h"
 
 /* matmul_bench: prints the table and writes plots/bench_matmul.csv. */
 bool matmul_bench(Bench *bench, Error *error);

@@ -1,12 +1,12 @@
 /* matmul_shapes.c: see matmul_shapes.h. */
-#include "matmul_shapes.h"
+#include "tests/bench/matmul_shapes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "matmul.h"
-#include "random.h"
-#include "trainer.h"
+#include "common/matmul.h"
+#include "common/random.h"
+#include "chapters/05_vision_transformer/training/trainer.h"
 
 /* ---- shapes -------------------------------------------------------------- */
 

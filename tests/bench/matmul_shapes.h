@@ -2,8 +2,8 @@
 #ifndef MATMUL_SHAPES_H
 #define MATMUL_SHAPES_H
 
-#include "models.h"
-#include "tensor.h"
+#include "tests/bench/models.h"
+#include "common/tensor.h"
 
 typedef enum { NN, NT, TN, TN_ADD } Layout;
 

@@ -1,5 +1,5 @@
 /* memory.c: see memory.h. */
-#include "memory.h"
+#include "tests/bench/memory.h"
 
 #include <stdio.h>
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 /* models.c: see models.h. */
-#include "models.h"
+#include "tests/bench/models.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef MODELS_H
 #define MODELS_H
 
-#include "vit.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 typedef struct {
     const char *name;

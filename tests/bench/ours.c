@@ -1,5 +1,5 @@
 /* ours.c: see ours.h. */
-#include "ours.h"
+#include "tests/bench/ours.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answers.h"
-#include "made_up.h"
-#include "memory.h"
-#include "models.h"
-#include "stopwatch.h"
-#include "threads.h"
-#include "trainer.h"
+#include "tests/bench/answers.h"
+#include "tests/bench/made_up.h"
+#include "tests/bench/memory.h"
+#include "tests/bench/models.h"
+#include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
+#include "chapters/05_vision_transformer/training/trainer.h"
 
 enum { IMAGES = 1024, INFER_IMAGES = 16, IMAGE_BYTES = 1 << 24 };
 

@@ -1,5 +1,5 @@
 /* peer.c: see peer.h. */
-#include "peer.h"
+#include "tests/bench/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stopwatch.h"
+#include "common/lesson/stopwatch.h"
 
 double peer_patience_s = 600;
 

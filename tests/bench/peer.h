@@ -23,7 +23,7 @@
 
 #include <sys/types.h>
 
-#include "error.h"
+#include "common/error.h"
 
 extern double peer_patience_s;
 

@@ -1,16 +1,16 @@
 /* products.c: see products.h. */
-#include "products.h"
+#include "tests/bench/products.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "answers.h"
-#include "blas.h"
-#include "fma_peak.h"
-#include "stopwatch.h"
-#include "threads.h"
+#include "tests/bench/answers.h"
+#include "tests/bench/blas.h"
+#include "tests/bench/fma_peak.h"
+#include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
 
 typedef struct {
     Blas blas; /* without a handle: ours */

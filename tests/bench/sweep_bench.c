@@ -1,11 +1,11 @@
 /* sweep_bench.c: see sweep_bench.h. */
-#include "sweep_bench.h"
+#include "tests/bench/sweep_bench.h"
 
 #include <stdio.h>
 
-#include "contest.h"
-#include "csv.h"
-#include "statistics.h"
+#include "tests/bench/contest.h"
+#include "tests/bench/csv.h"
+#include "tests/bench/statistics.h"
 
 typedef struct {
     Bench *bench;

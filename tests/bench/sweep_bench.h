@@ -2,7 +2,7 @@
 #ifndef SWEEP_BENCH_H
 #define SWEEP_BENCH_H
 
-#include "bench.h"
+#include "tests/bench/bench.h"
 
 /* sweep_bench: prints the tables and writes plots/bench_sweeps.csv. */
 bool sweep_bench(Bench *bench, Error *error);

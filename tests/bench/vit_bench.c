@@ -1,11 +1,11 @@
 /* vit_bench.c: see vit_bench.h. */
-#include "vit_bench.h"
+#include "tests/bench/vit_bench.h"
 
 #include <stdio.h>
 
-#include "contest.h"
-#include "csv.h"
-#include "statistics.h"
+#include "tests/bench/contest.h"
+#include "tests/bench/csv.h"
+#include "tests/bench/statistics.h"
 
 typedef struct {
     Bench *bench;

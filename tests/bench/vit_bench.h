@@ -3,7 +3,7 @@
 #ifndef VIT_BENCH_H
 #define VIT_BENCH_H
 
-#include "bench.h"
+#include "tests/bench/bench.h"
 
 /* vit_bench: prints the tables and writes plots/bench_models.csv. */
 bool vit_bench(Bench *bench, Error *error);

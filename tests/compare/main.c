@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dump.h"
-#include "number.h"
-#include "output.h"
-#include "safetensors_file.h"
+#include "common/files/dump.h"
+#include "common/files/number.h"
+#include "common/lesson/output.h"
+#include "common/files/safetensors_file.h"
 
 typedef struct {
     Safetensors file;

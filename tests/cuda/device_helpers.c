@@ -1,5 +1,5 @@
 /* device_helpers.c: see device_helpers.h. */
-#include "device_helpers.h"
+#include "tests/cuda/device_helpers.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef DEVICE_HELPERS_H
 #define DEVICE_HELPERS_H
 
-#include "check_helpers.h"
-#include "gpu.h"
+#include "tests/check_helpers.h"
+#include "chapters/06_cuda_training/gpu.h"
 
 /* device_case: a test case of this suite, for tests that use the device. */
 TCase *device_case(Suite *suite, const char *name);

@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /* Around multiples of a quad, a tile, a warp, a block. */
 enum { EXTREME_SIZES = 15 };

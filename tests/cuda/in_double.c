@@ -1,10 +1,10 @@
 /* in_double.c: see in_double.h. */
-#include "in_double.h"
+#include "tests/cuda/in_double.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "gpu_matmul.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
 void naive_product(int layout, const int size[3], const double *A, const double *B,
                    double *C) {

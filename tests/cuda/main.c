@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cuda_suites.h"
-#include "gpu.h"
+#include "tests/cuda/cuda_suites.h"
+#include "chapters/06_cuda_training/gpu.h"
 
 enum { MINIMUM_TESTS = 640 };
 

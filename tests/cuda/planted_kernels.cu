@@ -1,7 +1,7 @@
 /* planted_kernels.cu: see planted_kernels.h. */
-#include "planted_kernels.h"
+#include "tests/cuda/planted_kernels.h"
 
-#include "gpu_kernel.h"
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 static __forceinline__ __device__ int me(void) {
     return static_cast<int>(threadIdx.x);

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access_counts.h"
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_attention.h"
-#include "gpu_counts.h"
-#include "gpu_gelu.h"
-#include "gpu_layer_norm.h"
-#include "gpu_matmul.h"
-#include "gpu_softmax.h"
+#include "chapters/06_cuda_training/measuring/access_counts.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/kernels/gpu_gelu.h"
+#include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/06_cuda_training/kernels/gpu_softmax.h"
 
 static bool counting(void) {
     unsetenv("CUDA_ON_CPU_ORDERS"); /* every order would be counted */

@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_counts.h"
-#include "planted_kernels.h"
-#include "scratch.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/gpu_counts.h"
+#include "tests/cuda/planted_kernels.h"
+#include "tests/scratch.h"
 
 enum { N = 64 };
 

@@ -1,10 +1,10 @@
 /* test_gpu_adamw.c: gpu_adamw.h against AdamW in double. */
 #include <math.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_adamw.h"
-#include "in_double.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
+#include "tests/cuda/in_double.h"
 
 /* ---- the norm ------------------------------------------------------------------- */
 

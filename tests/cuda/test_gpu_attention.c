@@ -1,8 +1,8 @@
 /* test_gpu_attention.c: gpu_attention.h against attention in double. */
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_attention.h"
-#include "in_double.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "tests/cuda/in_double.h"
 
 /* B, heads, n, d: no n but 64 is a multiple of a tile; d 24 and 6 are padded. */
 static const int sizes[][4] = {{2, 2, 17, 16},  {1, 3, 50, 24}, {1, 2, 65, 32},

@@ -8,17 +8,17 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "extremes.h"
-#include "gpu_adamw.h"
-#include "gpu_elementwise.h"
-#include "gpu_gelu.h"
-#include "gpu_layer_norm.h"
-#include "gpu_loss.h"
-#include "gpu_softmax.h"
-#include "in_double.h"
-#include "naive_layers.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "tests/cuda/extremes.h"
+#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
+#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
+#include "chapters/06_cuda_training/kernels/gpu_gelu.h"
+#include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
+#include "chapters/06_cuda_training/kernels/gpu_loss.h"
+#include "chapters/06_cuda_training/kernels/gpu_softmax.h"
+#include "tests/cuda/in_double.h"
+#include "tests/naive_layers.h"
 
 const int extreme_sizes[EXTREME_SIZES] = {1,  2,  15, 16,  17,  31,  32, 33,
                                           63, 64, 65, 127, 128, 129, 197};

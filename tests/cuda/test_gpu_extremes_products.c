@@ -5,12 +5,12 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "extremes.h"
-#include "gpu_attention.h"
-#include "gpu_matmul.h"
-#include "in_double.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "tests/cuda/extremes.h"
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "tests/cuda/in_double.h"
 
 /* ---- attention ------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* test_gpu_gelu.c: gpu_gelu.h against GELU in double. */
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_gelu.h"
-#include "naive_layers.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_gelu.h"
+#include "tests/naive_layers.h"
 
 static const int sizes[][2] = {{1, 1}, {3, 17}, {5, 64}, {50, 65}, {7, 197}};
 enum { SIZES = sizeof sizes / sizeof sizes[0], RUNS = SIZES * GELU_VERSIONS };

@@ -1,10 +1,10 @@
 /* test_gpu_loss.c: gpu_loss.h against the loss in double. */
 #include <stdlib.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_loss.h"
-#include "in_double.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_loss.h"
+#include "tests/cuda/in_double.h"
 
 /* B images (4 to a block, 256 to a step of the sum), K classes (32 to a step). */
 static const int sizes[][2] = {{1, 1},  {3, 10},   {5, 32},  {130, 10},

@@ -4,11 +4,11 @@
  */
 #include <stdio.h>
 
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_matmul.h"
-#include "gpu_matmul_parts.h"
-#include "in_double.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul_parts.h"
+#include "tests/cuda/in_double.h"
 
 /* Up to 300 products of N(0, 1), summed in float: each sum's rounding is 6e-8 of what
  * it has reached. TF32 rounds each factor to 5e-4. */

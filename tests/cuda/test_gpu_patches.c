@@ -1,10 +1,10 @@
 /* test_gpu_patches.c: gpu_patches.h against [ViT eq.1] in double. */
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_elementwise.h"
-#include "gpu_matmul.h"
-#include "gpu_patches.h"
-#include "naive_vit.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/06_cuda_training/kernels/gpu_patches.h"
+#include "tests/naive_vit.h"
 
 /* B, C, H, W, P, D: higher than wide, wider than high, one patch, many. */
 static const int sizes[][6] = {

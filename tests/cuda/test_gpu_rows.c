@@ -1,13 +1,13 @@
 /* test_gpu_rows.c: gpu_softmax.h, gpu_layer_norm.h and gpu_elementwise.h against the
  * CPU's layers. */
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "dropout.h"
-#include "gpu_elementwise.h"
-#include "gpu_layer_norm.h"
-#include "gpu_softmax.h"
-#include "in_double.h"
-#include "naive_layers.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/04_encoder_block/dropout.h"
+#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
+#include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
+#include "chapters/06_cuda_training/kernels/gpu_softmax.h"
+#include "tests/cuda/in_double.h"
+#include "tests/naive_layers.h"
 
 static const int sizes[][2] = {{1, 1}, {3, 17}, {5, 50}, {33, 65}, {7, 197}, {2, 1200}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint_file.h"
-#include "cuda_suites.h"
-#include "device_helpers.h"
-#include "gpu_parity.h"
-#include "gpu_trainer.h"
-#include "scratch.h"
-#include "small_run.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "tests/cuda/cuda_suites.h"
+#include "tests/cuda/device_helpers.h"
+#include "chapters/06_cuda_training/measuring/gpu_parity.h"
+#include "chapters/06_cuda_training/gpu_trainer.h"
+#include "tests/scratch.h"
+#include "tests/small_run.h"
 
 START_TEST(logits_loss_and_every_gradient_are_the_cpus) {
     capture_begin();

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "exercise.h"
-#include "grading.h"
-#include "number.h"
-#include "regular_file.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/grading.h"
+#include "common/files/number.h"
+#include "common/files/regular_file.h"
 
 /* The lines "2.1a = ..." of answers.txt: how many there are, the text after '=', and
  * which line it is; -1: the file can't be read. */

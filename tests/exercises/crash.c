@@ -19,7 +19,7 @@ static void backtrace_symbols_fd(void *const *frames, int count, int file) {
 }
 #endif
 
-#include "exercise.h"
+#include "tests/exercises/exercise.h"
 
 static const char mark[] = "\nframes:\n";
 enum { FRAMES = 32, PATH = 512 };

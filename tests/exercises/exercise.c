@@ -1,5 +1,5 @@
 /* exercise.c: see exercise.h: results, and the mistakes that they may come from. */
-#include "exercise.h"
+#include "tests/exercises/exercise.h"
 
 #include <math.h>
 #include <poll.h>
@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "grading.h"
-#include "stopwatch.h"
+#include "common/error.h"
+#include "tests/exercises/grading.h"
+#include "common/lesson/stopwatch.h"
 
 Grading now;
 

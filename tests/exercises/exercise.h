@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 typedef struct {
     const char *id;    /* "2.3" */

@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "exercise.h"
-#include "exercises_1.h"
-#include "gelu.h"
-#include "linear.h"
-#include "naive_layers.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_1.h"
+#include "common/gelu.h"
+#include "common/linear.h"
+#include "tests/naive_layers.h"
 
 const int chapter_number = 1;
 const char chapter_title[] = "tensor operations";

@@ -2,7 +2,7 @@
 #ifndef EXERCISES_1_H
 #define EXERCISES_1_H
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 void softmax_grade(void);
 void softmax_backward_grade(void);

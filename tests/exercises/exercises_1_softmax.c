@@ -1,12 +1,12 @@
 /* exercises_1_softmax.c: chapter 1's exercises 1.2 and 1.3. See exercise.h. */
-#include "exercises_1.h"
+#include "tests/exercises/exercises_1.h"
 
 #include <math.h>
 #include <stddef.h>
 
-#include "exercise.h"
-#include "naive_layers.h"
-#include "softmax.h"
+#include "tests/exercises/exercise.h"
+#include "tests/naive_layers.h"
+#include "common/softmax.h"
 
 #define TOLERANCE 1e-12
 

@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "attention.h"
-#include "exercise.h"
-#include "naive_layers.h"
+#include "chapters/02_scaled_dot_product_attention/attention.h"
+#include "tests/exercises/exercise.h"
+#include "tests/naive_layers.h"
 
 const int chapter_number = 2;
 const char chapter_title[] = "scaled dot-product attention";

@@ -2,12 +2,12 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "arena.h"
-#include "exercise.h"
-#include "exercises_3.h"
-#include "multi_head_attention.h"
-#include "naive_layers.h"
-#include "parameters.h"
+#include "common/arena.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_3.h"
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
+#include "tests/naive_layers.h"
+#include "common/parameters.h"
 
 const int chapter_number = 3;
 const char chapter_title[] = "multi-head attention and positions";

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "exercise.h"
-#include "exercises_3.h"
-#include "positions.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_3.h"
+#include "chapters/03_multi_head_attention/positions.h"
 
 #define TOLERANCE 1e-11
 

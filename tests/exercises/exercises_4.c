@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "dropout.h"
-#include "exercise.h"
-#include "exercises_4.h"
-#include "layer_norm.h"
-#include "random.h"
+#include "chapters/04_encoder_block/dropout.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_4.h"
+#include "chapters/04_encoder_block/layer_norm.h"
+#include "common/random.h"
 
 const int chapter_number = 4;
 const char chapter_title[] = "the encoder block";

@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "arena.h"
-#include "encoder_block.h"
-#include "exercise.h"
-#include "exercises_4.h"
-#include "naive_layers.h"
+#include "common/arena.h"
+#include "chapters/04_encoder_block/encoder_block.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_4.h"
+#include "tests/naive_layers.h"
 
 #define TOLERANCE 1e-11
 #define GRADIENT_TOLERANCE 1e-7 /* of differences */

@@ -2,15 +2,15 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "arena.h"
-#include "error.h"
-#include "exercise.h"
-#include "exercises_5.h"
-#include "linear.h"
-#include "naive_layers.h"
-#include "naive_vit.h"
-#include "patch_embedding.h"
-#include "vit.h"
+#include "common/arena.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_5.h"
+#include "common/linear.h"
+#include "tests/naive_layers.h"
+#include "tests/naive_vit.h"
+#include "chapters/05_vision_transformer/model/patch_embedding.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 const int chapter_number = 5;
 const char chapter_title[] = "the Vision Transformer";

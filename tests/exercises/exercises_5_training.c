@@ -2,13 +2,13 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "adamw.h"
-#include "cross_entropy.h"
-#include "error.h"
-#include "exercise.h"
-#include "exercises_5.h"
-#include "naive_layers.h"
-#include "schedule.h"
+#include "chapters/05_vision_transformer/training/adamw.h"
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_5.h"
+#include "tests/naive_layers.h"
+#include "chapters/05_vision_transformer/training/schedule.h"
 
 #define TOLERANCE 1e-11
 

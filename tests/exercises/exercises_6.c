@@ -8,17 +8,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "error.h"
-#include "exercise.h"
-#include "exercises_6.h"
-#include "gpu.h"
-#include "gpu_adamw.h"
-#include "gpu_attention.h"
-#include "gpu_counts.h"
-#include "gpu_gelu.h"
-#include "gpu_matmul.h"
-#include "gpu_softmax.h"
-#include "naive_layers.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_6.h"
+#include "chapters/06_cuda_training/gpu.h"
+#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/kernels/gpu_gelu.h"
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/06_cuda_training/kernels/gpu_softmax.h"
+#include "tests/naive_layers.h"
 
 const int chapter_number = 6;
 const char chapter_title[] = "CUDA kernels";

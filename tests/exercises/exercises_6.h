@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "tensor.h"
+#include "common/tensor.h"
 
 /* begin_device: opens cuda_on_cpu; its counts begin at 0. */
 void begin_device(void);

@@ -1,13 +1,13 @@
 /* exercises_6_device.c: see exercises_6.h. */
-#include "exercises_6.h"
+#include "tests/exercises/exercises_6.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "error.h"
-#include "exercise.h"
-#include "gpu.h"
-#include "gpu_counts.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "chapters/06_cuda_training/gpu.h"
+#include "chapters/06_cuda_training/gpu_counts.h"
 
 void *device_bytes(const void *host, size_t bytes) {
     Error error;

@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "exercise.h"
-#include "grading.h"
-#include "output.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/grading.h"
+#include "common/lesson/output.h"
 
 /* ---- printing -------------------------------------------------------------------- */
 

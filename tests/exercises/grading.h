@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "exercise.h"
+#include "tests/exercises/exercise.h"
 
 /* PASSED: not 0, with which a function of the student's may end the program. */
 enum { PASSED = 83, WRONG = 1, SECONDS = 5, LINE = 512 };

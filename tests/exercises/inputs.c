@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "error.h"
-#include "exercise.h"
-#include "random.h"
+#include "common/error.h"
+#include "tests/exercises/exercise.h"
+#include "common/random.h"
 
 static void *memory(size_t bytes) {
     Error error;

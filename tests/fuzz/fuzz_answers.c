@@ -12,7 +12,7 @@ static _Noreturn void end_of_grading(int status);
 #include "../exercises/answers.c"
 #undef _exit
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 Grading now;
 static jmp_buf end;

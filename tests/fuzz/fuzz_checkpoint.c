@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint_file.h"
-#include "fuzz.h"
-#include "safetensors_file.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "common/files/safetensors_file.h"
 
 enum { SIDE = 2, ROUND_TRIPS = 8 };
 

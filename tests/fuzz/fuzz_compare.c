@@ -6,7 +6,7 @@
 #include "../compare/main.c"
 #undef main
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char *input, *right;
 

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "bench/csv.h"
-#include "fuzz.h"
-#include "plan.h"
-#include "progress.h"
+#include "tests/fuzz/fuzz.h"
+#include "chapters/05_vision_transformer/program/plan.h"
+#include "chapters/05_vision_transformer/program/progress.h"
 
 enum { MOST = 1 << 17 };
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "dataset_file.h"
-#include "fuzz.h"
+#include "chapters/05_vision_transformer/training/dataset_file.h"
+#include "tests/fuzz/fuzz.h"
 
 enum { FILES = 5, CLASSES = 4, PACKED = 8, COUNT = 3, SIDE = 2, MOST = 1 << 16 };
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "bench/bench_options.h"
-#include "describe.h"
-#include "device_options.h"
-#include "fuzz.h"
-#include "options.h"
+#include "chapters/05_vision_transformer/program/describe.h"
+#include "chapters/06_cuda_training/device_options.h"
+#include "tests/fuzz/fuzz.h"
+#include "chapters/05_vision_transformer/program/options.h"
 
 enum { WORDS = 400 };
 

@@ -24,7 +24,7 @@ static int no_wait(int pid, int *status, int options) {
 
 #include <stdlib.h>
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 void fuzz_setup(void) {
 }

@@ -3,7 +3,7 @@
 #include "../pictures/main.c"
 #undef main
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char *input;
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz.h"
-#include "safetensors_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "common/files/safetensors_file.h"
 
 enum { MOST_TENSORS = 6, MOST_NUMBERS = 4096, ROUND_TRIPS = 8 };
 

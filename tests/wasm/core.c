@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint.h"
+#include "chapters/05_vision_transformer/training/checkpoint.h"
 
 enum { IMAGES = 20, SIDE = 8, STEPS = 60 };
 

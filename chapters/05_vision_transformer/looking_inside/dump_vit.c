@@ -1,0 +1,151 @@
+/* dump_vit.c: see dump_vit.h. */
+#include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
+
+#include <stdlib.h>
+
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "chapters/04_encoder_block/dump_block.h"
+#include "common/random.h"
+
+enum { B = DUMP_VIT_IMAGES, L = 2 };
+static const VitConfig config = {.height = 8,
+                                 .width = 6,
+                                 .channels = 2,
+                                 .patch = 2,
+                                 .depth = L,
+                                 .block = {.D = 8,
+                                           .heads = 2,
+                                           .M = 12,
+                                           .norm = PRE_NORM,
+                                           .activation = ACTIVATION_GELU},
+                                 .classes = 3};
+
+/* ---- the instance -------------------------------------------------------- */
+
+static void lay_out(DumpVit *pass, Arena *arena) {
+    const VitConfig *c = &config;
+    const int N = vit_patches(c);
+    pass->weights = arena_tensor1(arena, (int)pass->list.total);
+    pass->gradients = arena_tensor1(arena, (int)pass->list.total);
+    pass->images = arena_tensor4(arena, B, c->channels, c->height, c->width);
+    pass->patches = arena_tensor3(arena, B, N, c->channels * c->patch * c->patch);
+    pass->embedded = arena_tensor3(arena, B, N, c->block.D);
+    pass->loss = arena_tensor1(arena, 1);
+    pass->dlogits = arena_tensor2(arena, B, c->classes);
+}
+
+bool dump_vit_make(DumpVit *pass, Error *error) {
+    Arena plan = {.block = NULL};
+    *pass = (DumpVit){.labels = {2, 0}, .smoothing = 0.1};
+    pass->vit.config = pass->d.config = config;
+    if (!parameters_list(&pass->list, vit_parameters, &pass->vit, error)) {
+        return false;
+    }
+    lay_out(pass, &plan);
+    if (!arena_make(&pass->arena, &plan, "a dump", error) ||
+        !vit_activations_make(&pass->a, &config, B, error)) {
+        dump_vit_free(pass);
+        return false;
+    }
+    lay_out(pass, &pass->arena);
+    parameters_view(&pass->list, vit_parameters, &pass->vit, pass->weights.data);
+    parameters_view(&pass->list, vit_parameters, &pass->d, pass->gradients.data);
+    random_fill_normal((Random){9, RANDOM_DEMO, 0}, pass->weights, 0.3);
+    random_fill_normal((Random){9, RANDOM_DEMO, 1}, pass->images, 1.0);
+    return true;
+}
+
+void dump_vit_free(DumpVit *pass) {
+    vit_activations_free(&pass->a);
+    arena_free(&pass->arena);
+    parameters_list_free(&pass->list);
+}
+
+static void run(DumpVit *pass) {
+    const Dropout none = {.rate = 0};
+    Tensor logits = vit_forward(&pass->vit, pass->images, &pass->a, &none);
+    tensor_copy(pass->patches, pass->a.embedding.patches);
+    tensor_copy(pass->embedded, pass->a.embedding.embedded);
+    pass->loss.data[0] = (real)(cross_entropy(logits, pass->labels, pass->smoothing,
+                                              1.0 / B, pass->dlogits) /
+                                B);
+    vit_backward(&pass->vit, &pass->d, &pass->a, &none, pass->dlogits);
+}
+
+/* ---- its tensors, in the order of computation ---------------------------- */
+
+static void add_inputs(Dump *dump, const DumpVit *pass) {
+    dump_about(dump, "labels", "2 0");
+    dump_about(dump, "label_smoothing", "0.1");
+    dump_about(dump, "heads", "2");
+    dump_about(dump, "patch", "2");
+    for (int i = 0; i < pass->list.count; i++) {
+        const Parameter *p = &pass->list.list[i];
+        dump_input(dump, parameter_in(p, pass->weights.data), "%s", p->name);
+    }
+    dump_input(dump, pass->images, "images");
+}
+
+static void add_forward(Dump *dump, const DumpVit *pass) {
+    const VitActivations *a = &pass->a;
+    dump_made(dump, pass->patches,
+              "[ViT 3.1] x -> x_p, patches row by row, each (C, P, P)", "notes/05",
+              "patches");
+    dump_made(dump, pass->embedded, "[ViT eq.1] x_p E + b_E", "notes/05", "embedded");
+    dump_made(dump, a->z_0, "[ViT eq.1] [x_class; x_p E] + E_pos", "notes/05", "z_0");
+    for (int l = 0; l < L; l++) {
+        dump_block(dump, &a->blocks[l], l);
+    }
+    dump_made(dump, a->y, "[ViT eq.4] y = LN(z_L^0)", "notes/04", "y");
+    dump_made(dump, a->logits, "logits = y W_head^T + b_head", "notes/05", "logits");
+    dump_made(dump, pass->loss, "[AIAYN 5.4] mean over images of - sum_k q_k log p_k",
+              "notes/05", "loss");
+}
+
+static void add_backward(Dump *dump, const DumpVit *pass) {
+    const Vit *d = &pass->d;
+    dump_made(dump, pass->dlogits, "dlogits = (p - q) / B", "notes/05", "d.logits");
+    dump_made(dump, d->W_head, "dW = dlogits^T y", "notes/01", "d.head.weight");
+    dump_made(dump, d->b_head, "db = sum of dlogits over images", "notes/01",
+              "d.head.bias");
+    dump_made(dump, d->norm.gamma, "dgamma = sum of dy o xhat", "notes/04",
+              "d.norm.weight");
+    dump_made(dump, d->norm.beta, "dbeta = sum of dy", "notes/04", "d.norm.bias");
+    for (int l = L - 1; l >= 0; l--) {
+        dump_block_gradients(dump, &d->blocks[l]);
+    }
+    const PatchEmbedding *e = &d->embedding;
+    dump_made(dump, e->pos_embed, "[ViT eq.1] dE_pos = dz_0 summed over images",
+              "notes/05", "d.pos_embed");
+    dump_made(dump, e->cls_token, "[ViT eq.1] row 0 of dz_0, summed over images",
+              "notes/05", "d.cls_token");
+    dump_made(dump, e->E, "[ViT eq.1] dE = dx^T patches", "notes/05",
+              "d.patch_embed.proj.weight");
+    dump_made(dump, e->b_E, "[ViT eq.1] db_E = sum of dx over patches", "notes/05",
+              "d.patch_embed.proj.bias");
+}
+
+bool dump_vit_write(const DumpVit *pass, const char *path, Error *error) {
+    Dump *dump = dump_new(error);
+    if (!dump) {
+        return false;
+    }
+    add_inputs(dump, pass);
+    add_forward(dump, pass);
+    add_backward(dump, pass);
+    const bool ok = dump_write(dump, path, error);
+    dump_free(dump);
+    return ok;
+}
+
+bool chapter5_dump(const char *path, Error *error) {
+    DumpVit *pass = allocate(sizeof *pass, "a dump", error);
+    bool ok = pass && dump_vit_make(pass, error);
+    if (ok) {
+        run(pass);
+        ok = dump_vit_write(pass, path, error);
+        dump_vit_free(pass);
+    }
+    free(pass);
+    return ok;
+}

@@ -1,0 +1,43 @@
+/*
+ * dump_vit.h: every tensor of one forward and backward pass of a small ViT, in the
+ * order in which they are computed, with the equation that makes each: for comparing
+ * one's own program with the course's (./chapter5 --dump FILE, make compare).
+ *
+ * The instance is always the same: 2 images of 8 x 6 x 2, P = 2, D = 8, 2 heads,
+ * M = 12, L = 2, 3 classes, pre-norm, GELU, label smoothing 0.1, no dropout; weights
+ * N(0, 0.3^2) and pixels N(0, 1), from the course's own generator. They are in the file
+ * too, so that another program can read them.
+ */
+#ifndef DUMP_VIT_H
+#define DUMP_VIT_H
+
+#include "common/files/dump.h"
+#include "chapters/05_vision_transformer/model/vit.h"
+
+enum { DUMP_VIT_IMAGES = 2 };
+
+/* The instance, and what a pass computes: on the CPU here, on a GPU in chapter 6. */
+typedef struct {
+    Vit vit, d;
+    ParameterList list;
+    VitActivations a;
+    Arena arena;               /* of the tensors below; owned, as list and a are */
+    Tensor weights, gradients; /* whole blocks */
+    Tensor images;             /* (B, C, H, W) */
+    Tensor patches, embedded;  /* (B, N, C P P), (B, N, D): backward reuses a's */
+    Tensor loss, dlogits;      /* (1), (B, K) */
+    unsigned char labels[DUMP_VIT_IMAGES];
+    double smoothing;
+} DumpVit;
+
+/* dump_vit_make: weights and images are there, gradients 0. */
+bool dump_vit_make(DumpVit *pass, Error *error);
+void dump_vit_free(DumpVit *pass);
+
+/* dump_vit_write: inputs, a, loss and gradients, as a file. */
+bool dump_vit_write(const DumpVit *pass, const char *path, Error *error);
+
+/* chapter5_dump: the pass on the CPU, as a file. */
+bool chapter5_dump(const char *path, Error *error);
+
+#endif

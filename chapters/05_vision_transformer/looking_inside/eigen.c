@@ -1,0 +1,123 @@
+/* eigen.c: see eigen.h. */
+#include "chapters/05_vision_transformer/looking_inside/eigen.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/error.h"
+
+enum { MOST_SWEEPS = 60 };
+
+static double sum_of_squares(const double *A, int n) {
+    double sum = 0;
+    for (int i = 0; i < n * n; i++) {
+        sum += A[i] * A[i];
+    }
+    return sum;
+}
+
+static double beside_the_diagonal(const double *A, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < i; j++) {
+            sum += 2 * A[i * n + j] * A[i * n + j];
+        }
+    }
+    return sum;
+}
+
+/* Rows p and q of M become c p - s q and s p + c q: `step` numbers apart. */
+static void rotate(double *M, int n, int p, int q, int row, int step, double c,
+                   double s) {
+    for (int i = 0; i < n; i++) {
+        const double x = M[p * row + i * step], y = M[q * row + i * step];
+        M[p * row + i * step] = c * x - s * y;
+        M[q * row + i * step] = s * x + c * y;
+    }
+}
+
+/*
+ * The rotation by phi with cot 2 phi = (a_qq - a_pp) / (2 a_pq) makes a_pq zero. Of the
+ * two angles the smaller one: t = tan phi is the smaller root of t^2 + 2 t cot = 1.
+ */
+static void make_zero(double *A, double *V, int n, int p, int q) {
+    const double a = A[p * n + q];
+    if (a == 0) {
+        return;
+    }
+    const double cotangent = (A[q * n + q] - A[p * n + p]) / (2 * a);
+    const double t =
+        (cotangent < 0 ? -1 : 1) / (fabs(cotangent) + sqrt(cotangent * cotangent + 1));
+    const double c = 1 / sqrt(t * t + 1), s = t * c;
+    rotate(A, n, p, q, n, 1, c, s);
+    rotate(A, n, p, q, 1, n, c, s); /* and the columns */
+    A[p * n + q] = A[q * n + p] = 0;
+    rotate(V, n, p, q, n, 1, c, s);
+}
+
+static void swap(double *a, double *b, int n) {
+    for (int i = 0; i < n; i++) {
+        const double kept = a[i];
+        a[i] = b[i];
+        b[i] = kept;
+    }
+}
+
+static void sort(double *values, double *V, int n) {
+    for (int i = 0; i < n; i++) {
+        int most = i;
+        for (int j = i + 1; j < n; j++) {
+            most = values[j] > values[most] ? j : most;
+        }
+        swap(&values[i], &values[most], 1);
+        if (most != i) {
+            swap(V + i * n, V + most * n, n);
+        }
+    }
+}
+
+/* An eigenvector's sign is free: the component of largest size is made positive. */
+static void choose_sign(double *v, int n) {
+    int most = 0;
+    for (int i = 1; i < n; i++) {
+        most = fabs(v[i]) > fabs(v[most]) ? i : most;
+    }
+    const double sign = v[most] < 0 ? -1 : 1;
+    for (int i = 0; i < n; i++) {
+        v[i] *= sign;
+    }
+}
+
+void eigen_symmetric(double *A, int n, double *values, double *V) {
+    const double all = sum_of_squares(A, n);
+    memset(V, 0, sizeof(double) * (size_t)n * (size_t)n);
+    for (int i = 0; i < n; i++) {
+        V[i * n + i] = 1;
+    }
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < i; j++) {
+            if (!(fabs(A[i * n + j] - A[j * n + i]) <= 1e-9 * sqrt(all))) {
+                bug("eigen_symmetric: A is not symmetric: element (%d,%d) is %g, its "
+                    "mirror %g",
+                    i, j, A[i * n + j], A[j * n + i]);
+            }
+        }
+    }
+    for (int sweep = 0; beside_the_diagonal(A, n) > 1e-30 * all; sweep++) {
+        if (sweep == MOST_SWEEPS) {
+            bug("eigen_symmetric: %d sweeps were not enough", MOST_SWEEPS);
+        }
+        for (int p = 0; p < n; p++) {
+            for (int q = p + 1; q < n; q++) {
+                make_zero(A, V, n, p, q);
+            }
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        values[i] = A[i * n + i];
+    }
+    sort(values, V, n);
+    for (int i = 0; i < n; i++) {
+        choose_sign(V + i * n, n);
+    }
+}

@@ -1,0 +1,129 @@
+/* gallery.c: see gallery.h. */
+#include "chapters/05_vision_transformer/looking_inside/gallery.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "common/real_math.h"
+
+/* ---- classes ---------------------------------------------------------------- */
+
+/* The class, other than its own, that images of class k are most often taken for. */
+static int most_confused(const Evaluation *e, int k) {
+    int worst = k == 0 ? 1 : 0;
+    for (int j = 0; j < DATASET_CLASSES; j++) {
+        if (j != k && e->confusion[k][j] > e->confusion[k][worst]) {
+            worst = j;
+        }
+    }
+    return worst;
+}
+
+void gallery_classes(const Dataset *dataset, const Evaluation *e) {
+    printf("\n%-14s %8s  %s\n", "class", "accuracy", "most often taken for");
+    for (int k = 0; k < DATASET_CLASSES; k++) {
+        long count = 0;
+        for (int j = 0; j < DATASET_CLASSES; j++) {
+            count += e->confusion[k][j];
+        }
+        const int other = most_confused(e, k);
+        const long mistaken = e->confusion[k][other];
+        if (count == 0) { /* no image, no accuracy */
+            printf("%-14s %8s  -\n", dataset->class_name[k], "-");
+            continue;
+        }
+        printf("%-14s %8.4f  ", dataset->class_name[k],
+               (double)e->confusion[k][k] / (double)count);
+        if (mistaken > 0) {
+            printf("%s (%ld of %ld)\n", dataset->class_name[other], mistaken, count);
+        } else {
+            printf("-\n");
+        }
+    }
+}
+
+/* ---- images ----------------------------------------------------------------- */
+
+static char shade(double value, double most) {
+    static const char ramp[] = " .:-=+*#%@";
+    /* fmax passes over a NaN: no NaN becomes an index */
+    return ramp[(int)fmin(fmax(most > 0 ? value / most * 9.999 : 0, 0), 9)];
+}
+
+/* A character is about twice as high as wide: one stands for two rows of pixels. */
+static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
+    const unsigned char *pixels = set->pixels + (long)index * set->height * set->width;
+    double most = 0;
+    for (int i = 0; i < tensor_cols(attention); i++) {
+        most = fmax(most, (double)attention.data[i]);
+    }
+    for (int y = 0; y + 1 < set->height; y += 2) {
+        printf("    ");
+        for (int x = 0; x < set->width; x++) {
+            const unsigned char *p = pixels + y * set->width + x;
+            putchar(shade((p[0] + p[set->width]) / 2.0, 255));
+        }
+        printf("   |");
+        for (int x = 0; x < set->width; x++) {
+            int at = y / patch * (set->width / patch) + x / patch;
+            putchar(shade((double)attention.data[at], most));
+        }
+        printf("|\n");
+    }
+}
+
+static void show_image(Trainer *t, const Dataset *dataset, int index,
+                       Tensor attention) {
+    Worker *worker = &t->workers[0];
+    const VitConfig *c = &t->settings.model;
+    const Augmentation none = {0};
+    const Dropout off = {0};
+    Tensor image = tensor_first(worker->images, 1);
+    dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
+    Tensor logits = vit_forward(&t->vit, image, &worker->activations, &off);
+    (c->pool == POOL_CLASS ? vit_class_attention : vit_mean_attention)(
+        &worker->activations, c->depth - 1, 0, attention);
+
+    const int prediction = argmax_row(logits, 0), label = dataset->test.labels[index];
+    double sum = 0;
+    for (int k = 0; prediction >= 0 && k < tensor_cols(logits); k++) {
+        sum += exp((double)(logits.data[k] - logits.data[prediction]));
+    }
+    printf("\ntest image %d: %s; the model says %s (%.0f%%): %s\n", index,
+           dataset->class_name[label], dataset_class(dataset, prediction),
+           sum > 0 ? 100 / sum : 0, prediction == label ? "right" : "WRONG");
+    draw(&dataset->test, index, attention, c->patch);
+}
+
+/* The first image of class k in the test set, -1 if there is none. */
+static int first_of(const ImageSet *set, int k) {
+    for (int i = 0; i < set->count; i++) {
+        if (set->labels[i] == k) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool gallery_images(Trainer *t, const Dataset *dataset, Error *error) {
+    static const int classes[] = {0, 6, 8, 9};
+    Arena plan = {0}, arena;
+    const int N = vit_patches(&t->settings.model);
+    arena_tensor1(&plan, N);
+    if (!arena_make(&arena, &plan, "an attention map", error)) {
+        return false;
+    }
+    Tensor attention = arena_tensor1(&arena, N);
+    printf("\nTest images (left) and where %s in the last layer (right)\n",
+           t->settings.model.pool == POOL_CLASS ? "the class token looks"
+                                                : "the patches look on average");
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        int index = first_of(&dataset->test, classes[i]);
+        if (index >= 0) {
+            show_image(t, dataset, index, attention);
+        }
+    }
+    arena_free(&arena);
+    return true;
+}

@@ -1,0 +1,21 @@
+/*
+ * gallery.h: how well a trained model does, shown in the terminal: the accuracy of
+ * each class, and a few test images with what the model says they are and where
+ * its class token looks.
+ */
+#ifndef GALLERY_H
+#define GALLERY_H
+
+#include "chapters/05_vision_transformer/training/trainer.h"
+
+/* gallery_classes: a line for each class: accuracy, and what it is taken for. */
+void gallery_classes(const Dataset *dataset, const Evaluation *evaluation);
+
+/*
+ * gallery_images: the first test image of some classes, its prediction, and the
+ * class token's attention to the patches in the last layer (mean over heads),
+ * drawn beside it in characters from ' ' (least) to '@' (most). False: no memory.
+ */
+bool gallery_images(Trainer *trainer, const Dataset *dataset, Error *error);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * cross_entropy.h: how surprised the model is by the right answer.
+ *
+ *     p = softmax(logits)
+ *     q = (1 - eps) onehot(label) + eps / K        label smoothing [AIAYN 5.4]
+ *     loss = - sum_k q_k log p_k                   of one image
+ *     dloss/dlogits = p - q
+ *
+ * Derivation: notes/05_vision_transformer.md.
+ */
+#ifndef CROSS_ENTROPY_H
+#define CROSS_ENTROPY_H
+
+#include "common/tensor.h"
+
+/*
+ * cross_entropy: the sum of the images' losses, and the gradient of
+ * scale * that sum (scale = 1 / batch gives the mean's).
+ *   logits (B, K)    in
+ *   labels           B numbers from 0 to K-1
+ *   smoothing        eps, 0 for none
+ *   dlogits (B, K)   out; may be logits; data NULL: not wanted
+ */
+double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
+                     double scale, Tensor dlogits);
+
+/* argmax_row: the most likely class of row i, of equals the first; -1 where there is no
+ * softmax to compare: with a NaN in the row, or infinity as its largest number. */
+int argmax_row(Tensor logits, int i);
+
+#endif

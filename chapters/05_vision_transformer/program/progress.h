@@ -1,0 +1,70 @@
+/*
+ * progress.h: what a training run shows while it goes: a line in the terminal that
+ * is written over, or plain lines when the output is a file; and a CSV log.
+ */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stdio.h>
+
+#include "common/files/regular_file.h"
+#include "chapters/05_vision_transformer/training/trainer.h"
+
+typedef struct {
+    bool terminal; /* write over the line */
+    FILE *csv;     /* the log */
+    int csv_errno; /* why its first line failed that couldn't be written */
+    char csv_path[FILE_PATH_BYTES];
+    long first_step; /* where this process began: not 0 after --resume */
+    long total_steps, steps_per_epoch;
+    int batch, epochs;
+    double started_s;      /* the clock when it began */
+    double shown_s;        /* when the line was last shown */
+    double loss, accuracy; /* sums over the epoch so far, as this process saw it */
+    long summed;           /* over how many steps */
+} Progress;
+
+/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" */
+enum { PROGRESS_FIELDS = 7 };
+
+/* progress_read_line: the numbers of a log's line, which is written over; false if it
+ * isn't a whole one. */
+bool progress_read_line(char *line, double field[PROGRESS_FIELDS]);
+
+/* wall_seconds: a clock that only goes forward. */
+double wall_seconds(void);
+
+/* progress_can_log: false if the log can't be written: a folder, a pipe, a file of
+ * another kind, a log that another process writes. A device like /dev/null can. */
+bool progress_can_log(const char *csv_path, Error *error);
+
+/* progress_check_lines: false if lines up to `step` are none of a log: a run that goes on
+ * there would refuse it. */
+bool progress_check_lines(const char *csv_path, long step, Error *error);
+
+/*
+ * progress_begin: open the log, which no other process may write. A new run begins it
+ * anew. A resumed run's lines are added to it: lines of later steps than the
+ * checkpoint's are cut off, and so is a last line that isn't whole; nothing else of it
+ * is written again. False if it can't be opened, or isn't the log of a run.
+ */
+bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
+                    Error *error);
+
+/* progress_step: one line of CSV; now and then the terminal's line, if this is the
+ * newest of the steps that are done (a GPU is asked for several at once). */
+bool progress_step(Progress *progress, const StepResult *result, bool newest,
+                   Error *error);
+
+/* progress_epoch: the epoch's line, which stays, with the test accuracy. */
+void progress_epoch(Progress *progress, const Trainer *trainer,
+                    const Evaluation *evaluation);
+
+/* progress_sync: all lines onto the disk, as before a checkpoint that follows them.
+ * False if they can't be written. */
+bool progress_sync(Progress *progress, Error *error);
+
+/* progress_end: close the log. False if not all of it could be written. */
+bool progress_end(Progress *progress, Error *error);
+
+#endif

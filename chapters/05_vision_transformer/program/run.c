@@ -1,0 +1,367 @@
+/* run.c: see run.h. */
+#include "chapters/05_vision_transformer/program/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "chapters/05_vision_transformer/program/file_lock.h"
+#include "chapters/05_vision_transformer/looking_inside/gallery.h"
+#include "chapters/05_vision_transformer/looking_inside/look.h"
+#include "common/lesson/output.h"
+#include "chapters/05_vision_transformer/program/plan.h"
+#include "chapters/05_vision_transformer/program/progress.h"
+#include "common/lesson/report.h"
+#include "chapters/05_vision_transformer/program/stop.h"
+
+/* ---- getting ready ----------------------------------------------------------- */
+
+static void print_data(const Plan *p) {
+    const Dataset *d = &p->dataset;
+    printf("data: %s: %d training and %d test images of %dx%d\n", p->directory,
+           d->train.count, d->test.count, d->train.height, d->train.width);
+    if (dataset_is_sample(p->directory)) {
+        printf(
+            "      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
+            "to learn well.\n      `make data` gets the whole of Fashion-MNIST.\n");
+    }
+}
+
+static void print_run(const Trainer *t, const Engine *engine) {
+    const Settings *s = &t->settings;
+    const VitConfig *c = &s->model;
+    const long formula = vit_parameter_formula(c);
+    report_check(t->list.total == formula, "%ld parameters, by the formula %ld",
+                 t->list.total, formula);
+    printf("model: patch %d, %d tokens, D %d, depth %d, heads %d, MLP %d: %ld "
+           "parameters, %.1f MFLOP an image\n",
+           c->patch, vit_tokens(c), c->block.D, c->depth, c->block.heads, c->block.M,
+           t->list.total, vit_forward_flops(c) / 1e6);
+    if (c->positions != POSITIONS_1D || c->pool != POOL_CLASS) {
+        printf("       positions %s, pool %s\n",
+               options_word("positions", (int)c->positions),
+               options_word("pool", (int)c->pool));
+    }
+    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ",
+           s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
+           (unsigned long long)s->seed);
+    engine->describe(t);
+}
+
+/* ---- training ---------------------------------------------------------------- */
+
+typedef struct {
+    const Options *options;
+    const Engine *engine;
+    const Plan *plan;
+    const Dataset *dataset; /* the plan's */
+} Run;
+
+/* RUN_UNLOGGED: the log can't be written; the weights are good. */
+typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
+
+/* The log first, so that no checkpoint is ahead of it. A log that can't be written must
+ * not cost the weights: they are saved all the same. */
+static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    Error log_error;
+    const bool logged = progress_sync(progress, &log_error);
+    if (r->engine->download) {
+        r->engine->download(t);
+    }
+    if (!checkpoint_save(r->options->save, t, r->dataset, error)) {
+        return RUN_FAILED;
+    }
+    if (!logged) {
+        *error = log_error;
+    }
+    return logged ? RUN_DONE : RUN_UNLOGGED;
+}
+
+/* What is saved must be worth testing. */
+static bool check_logits(const Trainer *t, const Evaluation *e, Error *error) {
+    Error why;
+    return evaluation_check(e, &why) ||
+           error_set(error,
+                     "after step %ld: %.300s; nothing was saved since the last epoch",
+                     t->step, why.text);
+}
+
+/* The same by a few images, for a run that stops between two epochs. */
+static bool check_few(const Run *r, Trainer *t, Error *error) {
+    ImageSet few = r->dataset->test;
+    Evaluation evaluation;
+    few.count = few.count < t->settings.batch ? few.count : t->settings.batch;
+    r->engine->evaluate(t, r->dataset, &few, &evaluation);
+    return check_logits(t, &evaluation, error);
+}
+
+/* After each epoch: test, tell, save. */
+static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    Evaluation evaluation;
+    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!check_logits(t, &evaluation, error)) {
+        return RUN_FAILED;
+    }
+    progress_epoch(progress, t, &evaluation);
+    return save(r, t, progress, error);
+}
+
+static RunEnd log_steps(Progress *progress, const StepResult *results, int count,
+                        Error *error) {
+    for (int i = 0; i < count; i++) {
+        const StepResult *s = &results[i];
+        if (!isfinite(s->loss) || !isfinite(s->gradient_norm)) {
+            error_set(error,
+                      "step %ld: the loss is %g, its gradient's norm %g: try a "
+                      "lower --lr; nothing was saved since the last epoch",
+                      s->step, fabs(s->loss), fabs(s->gradient_norm));
+            return RUN_FAILED;
+        }
+        if (!progress_step(progress, s, i == count - 1, error)) {
+            return RUN_UNLOGGED;
+        }
+    }
+    return RUN_DONE;
+}
+
+/* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
+enum { STEPS_AT_ONCE = 16 };
+
+static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *error) {
+    const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
+    const long most = r->options->max_steps;
+    const long last = most > 0 && most < total ? most : total;
+    while (t->step < last) {
+        StepResult results[STEPS_AT_ONCE];
+        const long epoch_end = (t->step / per_epoch + 1) * per_epoch;
+        const long wanted = (epoch_end < last ? epoch_end : last) - t->step;
+        const int count = r->engine->steps(
+            t, r->dataset, wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE,
+            results);
+        t->last_loss = results[count - 1].loss;
+        RunEnd end = log_steps(progress, results, count, error);
+        if (end == RUN_DONE && t->step % per_epoch == 0) {
+            end = end_epoch(r, t, progress, error);
+        }
+        if (end != RUN_DONE) {
+            return end;
+        }
+        if (stop_asked()) {
+            return RUN_STOPPED;
+        }
+    }
+    return RUN_DONE;
+}
+
+/* Whatever ended the steps, but numbers that are none: what they made is saved. */
+static RunEnd end_run(const Run *r, Trainer *t, Progress *progress, RunEnd end,
+                      Error *error) {
+    Error why;
+    if (end != RUN_FAILED && !check_few(r, t, error)) {
+        end = RUN_FAILED;
+    }
+    if (end != RUN_FAILED) {
+        const RunEnd saved = save(r, t, progress, &why);
+        if (saved != RUN_DONE) {
+            *error = why;
+            end = saved;
+        }
+    }
+    if (!progress_end(progress, &why) && (end == RUN_DONE || end == RUN_STOPPED)) {
+        *error = why;
+        end = RUN_UNLOGGED;
+    }
+    return end;
+}
+
+static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
+    const Options *o = r->options;
+    Progress progress;
+    printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
+           o->save);
+    stop_later(true);
+    if (!progress_begin(&progress, t, o->log, error)) {
+        stop_later(false);
+        return false;
+    }
+    RunEnd end = train_steps(r, t, &progress, error);
+    end = end_run(r, t, &progress, end, error);
+    stop_later(false);
+    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked() != 0);
+    return end == RUN_DONE || end == RUN_STOPPED;
+}
+
+/* ---- the whole ---------------------------------------------------------------- */
+
+/* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
+static bool report(const Run *r, Trainer *t, Error *error) {
+    Evaluation evaluation;
+    Error why;
+    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
+    if (!evaluation_check(&evaluation, &why)) {
+        return error_set(error, "%.150s: %.300s",
+                         r->options->eval ? r->options->eval : r->options->save,
+                         why.text);
+    }
+    gallery_classes(r->dataset, &evaluation);
+    if (r->engine->download) {
+        r->engine->download(t);
+    }
+    if (r->options->look) {
+        printf("\n");
+        if (!look(t, r->dataset, &evaluation, error)) {
+            return false;
+        }
+    } else if (!gallery_images(t, r->dataset, error)) {
+        return false;
+    }
+    printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
+           evaluation.count, evaluation.loss);
+    printf("test accuracy: %.4f\n",
+           (double)evaluation.correct / (double)evaluation.count);
+    return true;
+}
+
+/* With a trainer that is ready. */
+static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
+    const Options *o = r->options;
+    const Plan *p = r->plan;
+    print_data(p);
+    if (p->from) {
+        printf("checkpoint: %s, after step %ld\n", p->from, t->step);
+    }
+    if (!o->eval) {
+        print_run(t, r->engine);
+    }
+    plan_notes(p, o, t);
+    if (!o->eval && !p->finished && !train(r, t, stopped, error)) {
+        return false;
+    }
+    return *stopped || report(r, t, error);
+}
+
+/* A word as a shell takes it: a path may have blanks or a quote. */
+static void print_word(const char *before, const char *word) {
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "_./-+,:@%=~";
+    printf("%s", before);
+    if (word[0] != '~' && word[strspn(word, plain)] == '\0') {
+        printf("%s", word);
+        return;
+    }
+    putchar('\'');
+    for (; *word; word++) {
+        if (*word == '\'') {
+            printf("'\\\''");
+        } else {
+            putchar(*word);
+        }
+    }
+    putchar('\'');
+}
+
+/* The words to go on with: the files that this run was given or has made. */
+static void say_how_to_resume(const Options *o, const Trainer *t) {
+    char program[FILE_PATH_BYTES];
+    snprintf(program, sizeof program, "./%s", o->program);
+    printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n", t->step,
+           trainer_total_steps(t), o->save);
+    print_word("    ", program);
+    print_word(" --resume ", o->save);
+    if (o->data) {
+        print_word(" --data ", o->data);
+    }
+    if (strcmp(o->log, o->own_log) != 0) {
+        print_word(" --log ", o->log);
+    }
+    if (o->max_steps > 0) {
+        printf(" --steps %ld", o->max_steps);
+    }
+    printf("%s\n", o->again ? o->again : "");
+}
+
+/* Exit statuses: 1 the world's fault, 2 the command line's. */
+static int complain(const Options *o, const Error *error, int status) {
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", o->program, error->text);
+    return status;
+}
+
+/* Everything that may stand in the way of the run: an exit status. From here on no
+ * other run can write the checkpoint, if this one will: the lock comes first, for what
+ * is loaded has to be what will be replaced. */
+static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
+    const Plan *p = r->plan;
+    const bool trains = !r->options->eval && !p->finished;
+    if (trains && !file_lock_beside(lock, r->options->save, error)) {
+        return 1;
+    }
+    if (p->from && !checkpoint_load(p->from, t, error)) {
+        return 1;
+    }
+    if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
+        t->settings.schedule == SCHEDULE_COSINE) {
+        error_set(error, "a run of one step would learn nothing: the rate of the last "
+                         "step is 0; more --epochs, or a smaller --batch");
+        return 2;
+    }
+    if (trains && t->step > 0 && !plan_check_log(p, r->options, t, error)) {
+        return 1;
+    }
+    if (r->engine->upload) {
+        r->engine->upload(t);
+    }
+    return 0;
+}
+
+/* The exit status where nothing else went wrong. */
+static int failed_checks(const Options *o) {
+    Error error;
+    if (report_failures() == 0) {
+        return 0;
+    }
+    error_set(&error, "what the lines that begin with FAIL say went wrong");
+    return complain(o, &error, 1);
+}
+
+static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
+                       Lesson *lesson) {
+    static Trainer trainer;
+    const Run r = {o, engine, plan, &plan->dataset};
+    FileLock lock = {.fd = -1};
+    Error error;
+    bool stopped = false;
+    if (!engine->make(&trainer, &plan->settings, plan->dataset.train.count, &error)) {
+        return complain(o, &error, 1);
+    }
+    int status = get_ready(&r, &trainer, &lock, &error);
+    if (status != 0) {
+        complain(o, &error, status);
+    } else if ((status = lesson(o)) != 0) {
+        /* it has said so */
+    } else if (!run_trainer(&r, &trainer, &stopped, &error)) {
+        status = complain(o, &error, 1);
+    } else if (stopped) {
+        say_how_to_resume(o, &trainer);
+        status = 128 + stop_asked();
+    } else {
+        status = failed_checks(o);
+    }
+    file_lock_release(&lock);
+    engine->free(&trainer);
+    return status;
+}
+
+int run(const Options *o, const Engine *engine, Lesson *lesson) {
+    Plan plan;
+    Error error;
+    stop_watch();
+    const int status = plan_make(&plan, o, &error);
+    if (status != 0) {
+        return complain(o, &error, status);
+    }
+    const int end = run_planned(o, engine, &plan, lesson);
+    plan_free(&plan);
+    return output_end(o->program, end);
+}

@@ -1,0 +1,90 @@
+/* adamw.c: see adamw.h. */
+#include "chapters/05_vision_transformer/training/adamw.h"
+
+#include "common/real_math.h"
+
+/* [AIAYN 5.3]   Adam, and with it the decay of [ViT T.3] */
+static void update(const AdamW *o, double lr, long t, double decay, long count,
+                   real *restrict w, const real *restrict g, real *restrict m,
+                   real *restrict v) {
+    /* exercise 5.6 */
+    const real b1 = (real)o->beta1, b2 = (real)o->beta2, eps = (real)o->epsilon;
+    /* 1 - b2 in double: in float 1 - 0.999 would be wrong in its fifth digit. */
+    const real g1 = (real)(1.0 - o->beta1), g2 = (real)(1.0 - o->beta2);
+    const real keep = (real)(1.0 - lr * decay);
+    /* mhat / (sqrt(vhat) + eps), with the two corrections taken out of the loop */
+    const real step = (real)(lr / (1.0 - pow(o->beta1, (double)t)));
+    const real scale = (real)(1.0 / sqrt(1.0 - pow(o->beta2, (double)t)));
+#pragma omp simd
+    for (long i = 0; i < count; i++) {
+        m[i] = b1 * m[i] + g1 * g[i];
+        v[i] = b2 * v[i] + g2 * g[i] * g[i];
+        w[i] = keep * w[i] - step * m[i] / (real_sqrt(v[i]) * scale + eps);
+    }
+    /* end of exercise 5.6 */
+}
+
+/*
+ * Blocks are cut into parts, whose number doesn't depend on the threads': so a sum
+ * over them has the same bits whoever adds them up.
+ */
+enum { PARTS = 64, WORTH_THREADS = 50000 };
+
+static long part_begin(long count, int part) {
+    return count * part / PARTS;
+}
+
+/* What of parameter p lies in the numbers from..to-1 of the block. */
+static void update_part(const AdamW *adamw, const Parameter *p, double lr, long t,
+                        long from, long to, real *weights, const real *gradients,
+                        real *m, real *v) {
+    const long end = p->offset + tensor_count(p->at);
+    from = from > p->offset ? from : p->offset;
+    to = to < end ? to : end;
+    if (from < to) {
+        update(adamw, lr, t, p->decay == DECAY ? adamw->weight_decay : 0.0, to - from,
+               weights + from, gradients + from, m + from, v + from);
+    }
+}
+
+void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t,
+                real *weights, const real *gradients, real *m, real *v) {
+#pragma omp parallel for schedule(static) if (list->total > WORTH_THREADS)
+    for (int part = 0; part < PARTS; part++) {
+        for (int i = 0; i < list->count; i++) {
+            update_part(adamw, &list->list[i], lr, t, part_begin(list->total, part),
+                        part_begin(list->total, part + 1), weights, gradients, m, v);
+        }
+    }
+}
+
+double gradient_norm(const real *gradients, long count) {
+    double sums[PARTS], sum = 0;
+#pragma omp parallel for schedule(static) if (count > WORTH_THREADS)
+    for (int part = 0; part < PARTS; part++) {
+        double squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (long i = part_begin(count, part); i < part_begin(count, part + 1); i++) {
+            squares += (double)gradients[i] * (double)gradients[i];
+        }
+        sums[part] = squares;
+    }
+    for (int part = 0; part < PARTS; part++) {
+        sum += sums[part];
+    }
+    return sqrt(sum);
+}
+
+double gradient_clip(real *gradients, long count, double most) {
+    /* exercise 5.6 */
+    const double norm = gradient_norm(gradients, count);
+    if (most > 0 && norm > most) {
+        const real scale = (real)(most / norm);
+#pragma omp parallel for simd schedule(static) if (count > WORTH_THREADS)
+        for (long i = 0; i < count; i++) {
+            gradients[i] *= scale;
+        }
+    }
+    return norm;
+    /* end of exercise 5.6 */
+}

@@ -1,0 +1,47 @@
+/*
+ * adamw.h: Adam with decoupled weight decay (Kingma and Ba, 2015; Loshchilov and
+ * Hutter, 2019), and clipping by the global norm [ViT T.3]. With lambda = 0 it is the
+ * Adam of [AIAYN 5.3].
+ *
+ *     m = b1 m + (1 - b1) g          v = b2 v + (1 - b2) g^2
+ *     mhat = m / (1 - b1^t)          vhat = v / (1 - b2^t)
+ *     w = w - lr (mhat / (sqrt(vhat) + eps) + lambda w)
+ *
+ * t counts from 1. lambda is 0 for parameters that are NO_DECAY.
+ * Derivation of the bias correction: notes/05_vision_transformer.md.
+ */
+#ifndef ADAMW_H
+#define ADAMW_H
+
+#include "common/parameters.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    double beta1, beta2, epsilon;
+    double weight_decay; /* lambda */
+} AdamW;
+
+/* adamw_step: one step t >= 1 over blocks of list->total numbers each. */
+void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t,
+                real *weights, const real *gradients, real *m, real *v);
+
+/*
+ * gradient_norm: the square root of the sum of squares of `count` numbers; summed
+ * in double, in a fixed order, whatever the number of threads.
+ */
+double gradient_norm(const real *gradients, long count);
+
+/*
+ * gradient_clip: when the global norm exceeds `most`, scale all gradients so that
+ * it equals it. Returns the norm before. most = 0: never clip.
+ */
+double gradient_clip(real *gradients, long count, double most);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+/* checkpoint_file.h: a checkpoint (checkpoint.h) in a file. */
+#ifndef CHECKPOINT_FILE_H
+#define CHECKPOINT_FILE_H
+
+#include "chapters/05_vision_transformer/training/checkpoint.h"
+
+/* checkpoint_can_save: false, and why, if there is no writing there: asked before a
+ * run begins, not after its first epoch. */
+bool checkpoint_can_save(const char *path, Error *error);
+
+/*
+ * checkpoint_save: written beside its place, read again as checkpoint_info would, then
+ * renamed (regular_file.h). If anything is wrong, as with the infinite moments of a run
+ * that diverges, what was there before is as it was.
+ */
+bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
+                     Error *error);
+
+/* checkpoint_info, checkpoint_load: checkpoint_read_info, checkpoint_read of a file. */
+bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error);
+bool checkpoint_load(const char *path, Trainer *trainer, Error *error);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * engine.h: what does a run's work: the CPU (trainer.c), or, in chapter 6, a GPU. The
+ * command line, checkpoints, logs, progress and Ctrl-C are the same for both: run.c.
+ *
+ * A Trainer always has the weights and AdamW's moments in the host's memory. An engine
+ * with a memory of its own keeps its copy behind Trainer's `engine_data`.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "chapters/05_vision_transformer/training/trainer.h"
+
+typedef struct {
+    /* A trainer with all its memory; weights initialised. */
+    bool (*make)(Trainer *trainer, const Settings *settings, int images, Error *error);
+    void (*free)(Trainer *trainer);
+
+    /* At least one and at most `most` steps of the optimiser; returns how many, each
+     * with its result. */
+    int (*steps)(Trainer *trainer, const Dataset *dataset, int most,
+                 StepResult *results);
+    void (*evaluate)(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
+                     Evaluation *result);
+
+    /* The host's weights and moments have changed (a checkpoint was loaded), or are
+     * about to be read (saved, looked at). NULL: there is no other copy. */
+    void (*upload)(Trainer *trainer);
+    void (*download)(Trainer *trainer);
+
+    /* One line about where the work is done and the memory that it takes. */
+    void (*describe)(const Trainer *trainer);
+} Engine;
+
+extern const Engine engine_cpu;
+
+#endif

@@ -1,0 +1,329 @@
+/* trainer.c: see trainer.h. */
+#include "chapters/05_vision_transformer/training/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "common/random.h"
+#include "common/lesson/threads.h"
+
+/* ---- making and freeing ------------------------------------------------- */
+
+static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
+    const VitConfig *c = &t->settings.model;
+    const size_t bytes = (size_t)t->list.total * sizeof(real);
+    worker->gradients = allocate(bytes, "gradients", error);
+    if (!worker->gradients) {
+        return false;
+    }
+    worker->d.config = *c;
+    parameters_view(&t->list, vit_parameters, &worker->d, worker->gradients);
+    Arena plan = {0};
+    arena_tensor4(&plan, t->slice, c->channels, c->height, c->width);
+    if (!arena_make(&worker->arena, &plan, "a slice of images", error)) {
+        return false;
+    }
+    worker->images =
+        arena_tensor4(&worker->arena, t->slice, c->channels, c->height, c->width);
+    return vit_activations_make(&worker->activations, c, t->slice, error);
+}
+
+static void worker_free(Worker *worker) {
+    free(worker->gradients);
+    arena_free(&worker->arena);
+    vit_activations_free(&worker->activations);
+}
+
+static bool make_blocks(Trainer *t, Error *error) {
+    const size_t bytes = (size_t)t->list.total * sizeof(real);
+    return (t->weights = allocate(bytes, "weights", error)) != NULL &&
+           (t->m = allocate(bytes, "AdamW's m", error)) != NULL &&
+           (t->v = allocate(bytes, "AdamW's v", error)) != NULL;
+}
+
+static bool make(Trainer *t, const Settings *settings, int images, int workers,
+                 int slice, Error *error) {
+    *t = (Trainer){.settings = *settings,
+                   .worker_count = workers,
+                   .slice = slice,
+                   .order_epoch = -1,
+                   .order_count = images};
+    if (settings->batch > images) {
+        bug("trainer_make: a batch of %d images is more than the %d there are",
+            settings->batch, images);
+    }
+    t->vit.config = settings->model;
+    bool ok = parameters_list(&t->list, vit_parameters, &t->vit, error) &&
+              make_blocks(t, error);
+    if (ok) {
+        t->order = allocate((size_t)images * sizeof(int), "the images' order", error);
+        t->workers = allocate((size_t)workers * sizeof(Worker), "workers", error);
+        ok = t->order && t->workers;
+    }
+    for (int w = 0; ok && w < workers; w++) {
+        ok = worker_make(&t->workers[w], t, error);
+    }
+    if (!ok) {
+        trainer_free(t);
+        return false;
+    }
+    parameters_view(&t->list, vit_parameters, &t->vit, t->weights);
+    vit_initialise(&t->list, t->weights, settings->seed);
+    return true;
+}
+
+bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
+    const int share = (settings->batch + settings->threads - 1) / settings->threads;
+    const int slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
+    return make(t, settings, images, settings->threads, slice, error);
+}
+
+bool trainer_make_small(Trainer *t, const Settings *settings, int images,
+                        Error *error) {
+    return make(t, settings, images, 1, 1, error);
+}
+
+void trainer_free(Trainer *t) {
+    for (int w = 0; t->workers && w < t->worker_count; w++) {
+        worker_free(&t->workers[w]);
+    }
+    free(t->workers);
+    free(t->order);
+    free(t->weights);
+    free(t->m);
+    free(t->v);
+    parameters_list_free(&t->list);
+    *t = (Trainer){0};
+}
+
+double trainer_bytes(const Trainer *t) {
+    double numbers = (3 + (double)t->worker_count) * (double)t->list.total;
+    for (int w = 0; w < t->worker_count; w++) {
+        numbers += (double)t->workers[w].activations.arena.capacity +
+                   (double)t->workers[w].arena.capacity;
+    }
+    return numbers * sizeof(real) + (double)t->order_count * sizeof(int);
+}
+
+/* ---- steps and epochs --------------------------------------------------- */
+
+long trainer_steps_per_epoch(const Trainer *t) {
+    return t->order_count / t->settings.batch; /* what doesn't fill a batch waits */
+}
+
+long trainer_total_steps(const Trainer *t) {
+    return trainer_steps_per_epoch(t) * t->settings.epochs;
+}
+
+long trainer_warmup(const Trainer *t) {
+    const long tenth = trainer_total_steps(t) / 10;
+    return t->settings.warmup >= 0 ? t->settings.warmup : tenth < 1000 ? tenth : 1000;
+}
+
+static Schedule schedule_of(const Trainer *t) {
+    return (Schedule){.kind = t->settings.schedule,
+                      .peak = t->settings.lr,
+                      .warmup = trainer_warmup(t),
+                      .total_steps = trainer_total_steps(t),
+                      .D = t->settings.model.block.D};
+}
+
+/* The batch of step t->step: its images' numbers. */
+const int *trainer_batch(Trainer *t) {
+    const long steps = trainer_steps_per_epoch(t), epoch = t->step / steps;
+    if (t->order_epoch != epoch) {
+        Random random = {t->settings.seed, RANDOM_SHUFFLE, (uint32_t)epoch};
+        random_permutation(random, t->order, t->order_count);
+        t->order_epoch = epoch;
+    }
+    return t->order + t->step % steps * t->settings.batch;
+}
+
+double trainer_rate(const Trainer *t, long step) {
+    const Schedule schedule = schedule_of(t);
+    return schedule_rate(&schedule, step);
+}
+
+Augmentation trainer_augmentation(const Trainer *t, const Dataset *dataset) {
+    const Settings *s = &t->settings;
+    return (Augmentation){.shift = s->shift,
+                          .flip = s->flip < 0 ? dataset->has_class_names : s->flip > 0,
+                          .seed = s->seed,
+                          .epoch = (uint32_t)(t->step / trainer_steps_per_epoch(t))};
+}
+
+/* ---- one worker's share -------------------------------------------------- */
+
+typedef struct {
+    const Dataset *dataset;
+    const ImageSet *set;
+    const int *indices; /* NULL: first, first + 1, ... */
+    Augmentation augmentation;
+    Dropout dropout;
+} Batch;
+
+static int image_of(const Batch *batch, int i) {
+    return batch->indices ? batch->indices[i] : i;
+}
+
+/* Logits of images from..from+count-1 of the batch, and their labels. */
+static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch,
+                            int from, int count, unsigned char *labels,
+                            Dropout *dropout) {
+    Tensor images = tensor_first(worker->images, count);
+    for (int i = 0; i < count; i++) {
+        const int index = image_of(batch, from + i);
+        dataset_image(batch->dataset, batch->set, index, &batch->augmentation,
+                      tensor_slice(images, i));
+        labels[i] = batch->set->labels[index];
+    }
+    *dropout = batch->dropout;
+    dropout->image = from;
+    return vit_forward(vit, images, &worker->activations, dropout);
+}
+
+/* Forward and backward of images from..to-1 of the batch, a slice at a time. */
+static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from,
+                        int to) {
+    const double scale = 1.0 / t->settings.batch;
+    worker->loss = 0;
+    worker->correct = 0;
+    memset(worker->gradients, 0, (size_t)t->list.total * sizeof(real));
+    for (int at = from; at < to; at += t->slice) {
+        unsigned char labels[SLICE_IMAGES];
+        Dropout dropout;
+        const int count = to - at < t->slice ? to - at : t->slice;
+        Tensor logits =
+            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
+        for (int i = 0; i < count; i++) {
+            worker->correct += argmax_row(logits, i) == labels[i];
+        }
+        Tensor dlogits = logits; /* written over: logits are not needed any more */
+        worker->loss +=
+            cross_entropy(logits, labels, t->settings.label_smoothing, scale, dlogits);
+        vit_backward(&t->vit, &worker->d, &worker->activations, &dropout, dlogits);
+    }
+}
+
+/* ---- a step -------------------------------------------------------------- */
+
+/* Worker 0's gradients += all others', in order. */
+static void sum_gradients(Trainer *t) {
+    real *sum = t->workers[0].gradients;
+    for (int w = 1; w < t->settings.threads; w++) {
+        const real *other = t->workers[w].gradients;
+#pragma omp parallel for simd schedule(static) if (t->list.total > 100000)
+        for (long i = 0; i < t->list.total; i++) {
+            sum[i] += other[i];
+        }
+    }
+}
+
+StepResult trainer_step(Trainer *t, const Dataset *dataset) {
+    const Settings *s = &t->settings;
+    const Batch batch = {
+        .dataset = dataset,
+        .set = &dataset->train,
+        .indices = trainer_batch(t),
+        .augmentation = trainer_augmentation(t, dataset),
+        .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
+    };
+    const int threads_before = threads_limit(s->threads);
+#pragma omp parallel for schedule(static, 1)
+    for (int w = 0; w < s->threads; w++) {
+        train_share(t, &t->workers[w], &batch, (int)((long)s->batch * w / s->threads),
+                    (int)((long)s->batch * (w + 1) / s->threads));
+    }
+    sum_gradients(t);
+    StepResult result = {0};
+    for (int w = 0; w < s->threads; w++) {
+        result.loss += t->workers[w].loss / s->batch;
+        result.accuracy += (double)t->workers[w].correct / s->batch;
+    }
+    result.step = ++t->step;
+    result.lr = trainer_rate(t, t->step);
+    result.gradient_norm =
+        gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
+    adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
+               t->workers[0].gradients, t->m, t->v);
+    threads_limit(threads_before);
+    return result;
+}
+
+/* ---- evaluation ---------------------------------------------------------- */
+
+void evaluation_add(Evaluation *e, int label, int prediction) {
+    if (label >= DATASET_CLASSES || prediction >= DATASET_CLASSES) {
+        bug("evaluation_add: label %d, prediction %d: the data have %d classes", label,
+            prediction, DATASET_CLASSES);
+    }
+    e->count++;
+    e->correct += prediction == label;
+    if (prediction < 0) {
+        e->undecided++;
+    } else {
+        e->confusion[label][prediction]++;
+    }
+}
+
+bool evaluation_check(const Evaluation *e, Error *error) {
+    if (e->undecided > 0) {
+        return error_set(error,
+                         "%ld of %ld test images have no finite logits: the weights "
+                         "are too large, train with a lower --lr",
+                         e->undecided, e->count);
+    }
+    if (!isfinite(e->loss)) {
+        return error_set(error,
+                         "the mean loss of %ld test images is %g: the weights are too "
+                         "large, train with a lower --lr",
+                         e->count, fabs(e->loss)); /* a NaN without its sign */
+    }
+    return true;
+}
+
+static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int from,
+                           int to, Evaluation *result) {
+    for (int at = from; at < to; at += t->slice) {
+        unsigned char labels[SLICE_IMAGES];
+        Dropout dropout;
+        const int count = to - at < t->slice ? to - at : t->slice;
+        Tensor logits =
+            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
+        for (int i = 0; i < count; i++) {
+            evaluation_add(result, labels[i], argmax_row(logits, i));
+        }
+        const Tensor not_wanted = {.data = NULL};
+        result->loss += cross_entropy(logits, labels, 0, 1, not_wanted);
+    }
+}
+
+static void add_evaluation(Evaluation *sum, const Evaluation *part) {
+    sum->count += part->count;
+    sum->correct += part->correct;
+    sum->undecided += part->undecided;
+    sum->loss += part->loss;
+    for (int i = 0; i < DATASET_CLASSES; i++) {
+        for (int j = 0; j < DATASET_CLASSES; j++) {
+            sum->confusion[i][j] += part->confusion[i][j];
+        }
+    }
+}
+
+void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                      Evaluation *result) {
+    const Batch batch = {.dataset = dataset, .set = set};
+    const int threads = t->settings.threads;
+    *result = (Evaluation){0};
+#pragma omp parallel for schedule(static, 1) num_threads(threads) ordered
+    for (int w = 0; w < threads; w++) {
+        Evaluation share = {0};
+        evaluate_share(t, &t->workers[w], &batch, (int)((long)set->count * w / threads),
+                       (int)((long)set->count * (w + 1) / threads), &share);
+#pragma omp ordered
+        add_evaluation(result, &share);
+    }
+    result->loss /= (double)set->count;
+}

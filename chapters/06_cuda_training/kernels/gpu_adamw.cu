@@ -1,0 +1,121 @@
+/*
+ * gpu_adamw.cu: see gpu_adamw.h.
+ *
+ * Both go through the block of parameters once, a thread an element, neighbours beside
+ * each other: the norm reads 4 bytes for each, AdamW reads 16 and writes 12. Memory
+ * limits them; how fast can be told from bytes / bandwidth alone.
+ */
+#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
+
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+
+enum { THREADS = 256 };
+
+/* ---- the norm -------------------------------------------------------------------- */
+
+/* partial[block] = sum of squares of the elements that are its own, in double. */
+static __global__ void squares(const float *gradients, long count, double *partial) {
+    __shared__ double sums[THREADS];
+    double sum = 0;
+    const long stride = static_cast<long>(gridDim.x) * THREADS;
+    for (long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x; i < count;
+         i += stride) {
+        const double g = static_cast<double>(gradients[i]);
+        sum += g * g;
+    }
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) {
+            sums[threadIdx.x] += sums[threadIdx.x + half];
+        }
+        __syncthreads();
+    }
+    if (threadIdx.x == 0) {
+        partial[blockIdx.x] = sums[0];
+    }
+}
+
+static __global__ void finish_norm(const double *partial, double most,
+                                   GpuStepResult *result) {
+    if (threadIdx.x == 0) {
+        double sum = 0;
+        for (int part = 0; part < NORM_PARTS; part++) {
+            sum += partial[part];
+        }
+        const double norm = sqrt(sum);
+        result->gradient_norm = static_cast<float>(norm);
+        result->clip_scale =
+            most > 0 && norm > most ? static_cast<float>(most / norm) : 1.0f;
+    }
+}
+
+void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
+                       double most, double *partial, GpuStepResult *result) {
+    LAUNCH(squares, NORM_PARTS, THREADS, 0, stream, gradients, count, partial);
+    LAUNCH(finish_norm, 1, 32, 0, stream, partial, most, result);
+}
+
+/* ---- AdamW ----------------------------------------------------------------------- */
+
+/* The constants of a step, computed on the host in double. */
+struct Step {
+    float beta1, one_minus_beta1, beta2, one_minus_beta2;
+    float rate;      /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
+    float root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat) = sqrt(v / (1 - ...)) */
+    float epsilon;
+    double lr;
+};
+
+/* 1 - lr lambda of parameter i: runs are sorted, its own is the first to end after it.
+ * In double, as on the CPU: 1 - 1e-4 has few digits of 1e-4 left in float. */
+static __forceinline__ __device__ float kept_share(const DecayRun *runs, int count,
+                                                   long i, double lr) {
+    int low = 0, high = count - 1;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (runs[middle].end > i) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return static_cast<float>(1.0 - lr * static_cast<double>(runs[low].lambda));
+}
+
+static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *result) {
+    float *weights = u.weights, *m = u.m, *v = u.v;
+    const float *gradients = u.gradients;
+    const DecayRun *runs = u.runs;
+    const int run_count = u.run_count;
+    const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
+    if (i >= u.count) {
+        return;
+    }
+    /* exercise 6.6 */
+    const float g = gradients[i] * result->clip_scale;
+    const float new_m = s.beta1 * m[i] + s.one_minus_beta1 * g;
+    const float new_v = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
+    m[i] = new_m;
+    v[i] = new_v;
+    const float keep = kept_share(runs, run_count, i, s.lr);
+    weights[i] =
+        keep * weights[i] - s.rate * new_m / (sqrtf(new_v) * s.root_of_v + s.epsilon);
+    /* end of exercise 6.6 */
+}
+
+void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
+                    const GpuUpdate *update, const GpuStepResult *result) {
+    const double b1 = adamw->beta1, b2 = adamw->beta2;
+    const Step step = {
+        static_cast<float>(b1),
+        static_cast<float>(1 - b1),
+        static_cast<float>(b2),
+        static_cast<float>(1 - b2),
+        static_cast<float>(lr / (1 - pow(b1, static_cast<double>(t)))),
+        static_cast<float>(1 / sqrt(1 - pow(b2, static_cast<double>(t)))),
+        static_cast<float>(adamw->epsilon),
+        lr};
+    LAUNCH(adamw_kernel, pieces(update->count, THREADS), THREADS, 0, stream, step,
+           *update, result);
+}

@@ -1,0 +1,66 @@
+/*
+ * gpu_attention.h: all heads' attention of all images, on the device.
+ *
+ *     A_i = softmax(q_i k_i^T / sqrt(D_h)),   O_i = A_i v_i        [ViT eq.6, eq.7]
+ *
+ * q, k and v are columns of qkv (B, n, 3D); head i's are D_h columns of each. Heads'
+ * results stand side by side in O [ViT eq.8].
+ */
+#ifndef GPU_ATTENTION_H
+#define GPU_ATTENTION_H
+
+#include "chapters/06_cuda_training/gpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    ATTENTION_MATERIALISED, /* scores (B, h, n, n) in device memory, as on the CPU */
+    ATTENTION_FUSED,        /* one kernel: scores live in shared memory and registers,
+                               softmax is online (Milakov, 2018; Dao, 2022) */
+    ATTENTION_VERSIONS
+} AttentionVersion;
+#define ATTENTION_BEST ATTENTION_FUSED
+extern const char *const gpu_attention_names[ATTENTION_VERSIONS];
+
+/* What forward keeps for backward, and scratch; gpu_attention_shapes says which of
+ * them a version needs. */
+typedef struct {
+    Tensor A;     /* (B, h, n, n)  materialised: the weights */
+    Tensor lse;   /* (B, h, n, 2)  fused: of each row's scores the largest, and the log
+                     of the sum of exp(score - largest) */
+    Tensor dA;    /* (B, h, n, n)  scratch of the materialised backward */
+    Tensor delta; /* (B, h, n)     scratch of the fused backward: rowsum(dO o O) */
+} AttentionKept;
+
+/* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
+ * has none. */
+void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
+                          AttentionKept *shapes);
+
+/*
+ * gpu_attention_forward:
+ *   qkv (B, n, 3D)   in
+ *   O (B, n, D)      out
+ * D_h = D / heads, at most ATTENTION_MOST_D.
+ */
+enum { ATTENTION_MOST_D = 128 };
+void gpu_attention_forward(GpuStream stream, AttentionVersion version, int heads,
+                           Tensor qkv, const AttentionKept *kept, Tensor O);
+
+/*
+ * gpu_attention_backward:
+ *   qkv, kept, O    in, as forward left them
+ *   dO (B, n, D)    in
+ *   dqkv (B, n, 3D) out (written, every element)
+ */
+void gpu_attention_backward(GpuStream stream, AttentionVersion version, int heads,
+                            Tensor qkv, const AttentionKept *kept, Tensor O, Tensor dO,
+                            Tensor dqkv);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

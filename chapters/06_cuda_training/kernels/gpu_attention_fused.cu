@@ -1,0 +1,444 @@
+/*
+ * gpu_attention_fused.cu: attention in one kernel (Dao et al., 2022, with the online
+ * softmax of Milakov and Gimelshein, 2018).
+ *
+ * A block has queries of one head of one image; keys and values come through shared
+ * memory, 32 at a time. SHARE threads hold a query, each a part of its d numbers in
+ * registers. They are a warp's lanes 32 / SHARE apart, so that neighbours want the same
+ * 16 bytes of a key (shared memory answers a warp in two goes). A dot product is a part
+ * each, and a shuffle or two.
+ *
+ *     for each key j:
+ *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
+ *         if s > most:  shrink sum and O by exp(most - s), most = s
+ *         p = exp(s - most),   sum += p,   O += p v_j                 [ViT eq.7]
+ *     O /= sum,   lse = most + log sum
+ *
+ * Keys are taken four at a time: four sums that don't wait for each other, and one
+ * look at the maximum. It begins at the lowest float: with -infinity, scores of
+ * -infinity before any other would make exp(-inf - -inf), which is NaN.
+ *
+ * Bytes: q, k, v read and O written, 16 n d for a head (k and v once for every block,
+ * from the L2 cache after the first); the scores' 16 n^2 are saved.
+ *
+ * Backward computes p again, as exp(s - lse), in two kernels without atomics: one has
+ * queries and goes through the keys (dQ), the other has keys and goes through the
+ * queries (dK, dV):
+ *
+ *     delta_i = dO_i . O_i          (= rowsum(dA o A): O is A v)
+ *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
+ *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
+ *
+ * lse is kept as the two numbers that it is the sum of: added, scores near 10000 would
+ * leave log sum three digits. And all three kernels scale q before it meets k, so that
+ * they have the same s to the last bit.
+ *
+ * Behind the last key, or query, tiles have zeros, whose score of 0 may lie far above
+ * lse: they get no p, since exp(s - lse) would be infinite there, and inf * 0 is NaN.
+ *
+ * Limits: a shared load of 16 bytes feeds 4 multiply-adds, so that shared memory can
+ * feed half of the arithmetic at most; and registers (66 to 155 a thread at d = 64)
+ * leave few warps to hide each other's waiting. d is padded to 16, 32, 64 or 128.
+ */
+#include "chapters/06_cuda_training/kernels/gpu_attention_fused.h"
+
+#include <float.h>
+
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+
+enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
+
+/* What the kernels are told; rows are counted within an image. */
+struct Fused {
+    int heads, n, d, D;
+    float scale;
+    const float *qkv; /* (B, n, 3D) */
+    float *O;         /* (B, n, D), or dO's place */
+    float *lse;       /* (B, h, n, 2): most and log sum */
+    float *delta;     /* (B, h, n) */
+    bool aligned;     /* may 16 bytes be loaded and stored at once? */
+};
+
+/* How a block's rows are shared out among its threads: 16 numbers each, 8 of a row of
+ * 16. Fewer numbers mean more shuffles, more mean more registers and fewer warps. */
+template <int PAD_D> struct Way {
+    static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
+    static constexpr int QUADS = PAD_D / SHARE / 4; /* a thread's part of a row */
+    static constexpr int APART = 32 / SHARE;        /* lanes that hold one row */
+    static constexpr int ROWS = THREADS / SHARE;    /* of a block */
+};
+
+struct Here { /* of a thread */
+    int row, part, head, image;
+    bool mine; /* is there such a row? */
+    bool any;  /* has the warp any? */
+};
+
+template <int PAD_D> static __forceinline__ __device__ Here here(int rows) {
+    enum { APART = Way<PAD_D>::APART };
+    const int warp = static_cast<int>(threadIdx.x / 32);
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    const int first = static_cast<int>(blockIdx.x) * Way<PAD_D>::ROWS + warp * APART;
+    const int row = first + lane % APART;
+    return {row,
+            lane / APART,
+            static_cast<int>(blockIdx.y),
+            static_cast<int>(blockIdx.z),
+            row < rows,
+            first < rows};
+}
+
+/* Row `row` of the head's q (which = 0), k (1) or v (2). */
+static __forceinline__ __device__ long qkv_at(const Fused &f, const Here &h, int which,
+                                              int row) {
+    return (static_cast<long>(h.image) * f.n + row) * 3 * f.D + which * f.D +
+           h.head * f.d;
+}
+
+static __forceinline__ __device__ long O_at(const Fused &f, const Here &h, int row) {
+    return (static_cast<long>(h.image) * f.n + row) * f.D + h.head * f.d;
+}
+
+/* Row `row` of all rows of queries: its place in delta; half its place in lse. */
+static __forceinline__ __device__ long query(const Fused &f, const Here &h, int row) {
+    return (static_cast<long>(h.image) * f.heads + h.head) * f.n + row;
+}
+
+/* Numbers j..j+3 of a row of d; zeros beyond its end. */
+static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
+                                                 bool aligned) {
+    if (aligned && j + 3 < d) {
+        return *reinterpret_cast<const float4 *>(row + j);
+    }
+    return make_float4(j < d ? row[j] : 0.0f, j + 1 < d ? row[j + 1] : 0.0f,
+                       j + 2 < d ? row[j + 2] : 0.0f, j + 3 < d ? row[j + 3] : 0.0f);
+}
+
+static __forceinline__ __device__ void store4(float *row, int j, int d, bool aligned,
+                                              float4 quad) {
+    if (aligned && j + 3 < d) {
+        *reinterpret_cast<float4 *>(row + j) = quad;
+        return;
+    }
+    const float numbers[4] = {quad.x, quad.y, quad.z, quad.w};
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        if (j + k < d) {
+            row[j + k] = numbers[k];
+        }
+    }
+}
+
+static __forceinline__ __device__ float dot4(float4 a, float4 b) {
+    return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+/* A thread's part of a row: of every 4 SHARE neighbours, four. */
+template <int PAD_D> struct Part {
+    static constexpr int QUADS = Way<PAD_D>::QUADS;
+    float4 x[QUADS];
+
+    static __forceinline__ __device__ int column(int c, int part) {
+        return 4 * (c * Way<PAD_D>::SHARE + part);
+    }
+    __forceinline__ __device__ void clear(void) {
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            x[c] = make_float4(0, 0, 0, 0);
+        }
+    }
+    __forceinline__ __device__ void load(const float *row, int part, const Fused &f) {
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            x[c] = four_of(row, column(c, part), f.d, f.aligned);
+        }
+    }
+    __forceinline__ __device__ void store(float *row, int part, const Fused &f) const {
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            store4(row, column(c, part), f.d, f.aligned, x[c]);
+        }
+    }
+    __forceinline__ __device__ void scale(float by) {
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            x[c].x *= by;
+            x[c].y *= by;
+            x[c].z *= by;
+            x[c].w *= by;
+        }
+    }
+    /* this += factor * row; the row (PAD_D) is in shared memory. */
+    __forceinline__ __device__ void add(float factor, const float *row, int part) {
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            const float4 quad =
+                *reinterpret_cast<const float4 *>(row + column(c, part));
+            x[c].x += factor * quad.x;
+            x[c].y += factor * quad.y;
+            x[c].z += factor * quad.z;
+            x[c].w += factor * quad.w;
+        }
+    }
+    /* The whole rows' dot product, for each of the row's threads. */
+    __forceinline__ __device__ float dot(const float *row, int part) const {
+        float sum = 0;
+#pragma unroll
+        for (int c = 0; c < QUADS; c++) {
+            sum += dot4(x[c], *reinterpret_cast<const float4 *>(row + column(c, part)));
+        }
+        return sum_of_parts(sum);
+    }
+    static __forceinline__ __device__ float sum_of_parts(float sum) {
+#pragma unroll
+        for (int bit = Way<PAD_D>::APART; bit < 32; bit *= 2) {
+            sum += __shfl_xor_sync(FULL_WARP, sum, bit);
+        }
+        return sum;
+    }
+};
+
+/* Rows first .. of a matrix, ld apart, times `by`, into a tile: zeros from row `end`
+ * on. */
+template <int PAD_D>
+static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
+                                                 const float *from, long ld, int first,
+                                                 int end, const Fused &f,
+                                                 float by = 1.0f) {
+    for (int e = static_cast<int>(threadIdx.x); e < TILE * PAD_D / 4; e += THREADS) {
+        const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
+        const float4 quad = first + r < end ? four_of(from + r * ld, j, f.d, f.aligned)
+                                            : make_float4(0, 0, 0, 0);
+        *reinterpret_cast<float4 *>(&tile[r][j]) =
+            make_float4(quad.x * by, quad.y * by, quad.z * by, quad.w * by);
+    }
+}
+
+/* ---- forward --------------------------------------------------------------------- */
+
+template <int PAD_D> static __global__ void forward(Fused f) {
+    enum { AT_ONCE = 4 }; /* keys */
+    __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
+    const Here h = here<PAD_D>(f.n);
+    const int row = h.mine ? h.row : 0; /* a thread without a query goes along */
+    Part<PAD_D> q, o;
+    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
+    q.scale(f.scale);
+    o.clear();
+    float most = -FLT_MAX, sum = 0;
+    for (int j0 = 0; j0 < f.n; j0 += TILE) {
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
+        __syncthreads();
+        const int count = h.any ? min(TILE, f.n - j0) : 0;
+        for (int j = 0; j < count; j += AT_ONCE) {
+            float s[AT_ONCE], larger = most;
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                s[k] = q.dot(K[j + k], h.part);
+                s[k] = j + k < count ? s[k] : -INFINITY;
+                larger = fmaxf(larger, s[k]);
+            }
+            /* exercise 6.5 */
+            if (larger > most) { /* the row's threads agree */
+                const float shrink = expf(most - larger);
+                sum *= shrink;
+                o.scale(shrink);
+                most = larger;
+            }
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                const float p = expf(s[k] - most);
+                sum += p;
+                o.add(p, V[j + k], h.part);
+            }
+            /* end of exercise 6.5 */
+        }
+        __syncthreads();
+    }
+    if (h.mine) {
+        o.scale(1.0f / sum);
+        o.store(f.O + O_at(f, h, row), h.part, f);
+        if (h.part == 0) {
+            float *lse = f.lse + 2 * query(f, h, row);
+            lse[0] = most;
+            lse[1] = logf(sum);
+        }
+    }
+}
+
+/* ---- backward -------------------------------------------------------------------- */
+
+/* delta (B, h, n) = rowsum(dO o O). In all of backward, f.O is dO. */
+template <int PAD_D> static __global__ void make_delta(Fused f, const float *O) {
+    const Here h = here<PAD_D>(f.n);
+    const int row = h.mine ? h.row : 0;
+    Part<PAD_D> o, d_o;
+    o.load(O + O_at(f, h, row), h.part, f);
+    d_o.load(f.O + O_at(f, h, row), h.part, f);
+    float delta = 0;
+#pragma unroll
+    for (int c = 0; c < Part<PAD_D>::QUADS; c++) {
+        delta += dot4(o.x[c], d_o.x[c]);
+    }
+    delta = Part<PAD_D>::sum_of_parts(delta);
+    if (h.mine && h.part == 0) {
+        f.delta[query(f, h, row)] = delta;
+    }
+}
+
+enum { PAIR = 2 }; /* so many keys, or queries, at a time */
+
+template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqkv) {
+    __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
+    const Here h = here<PAD_D>(f.n);
+    const int row = h.mine ? h.row : 0;
+    Part<PAD_D> q, d_o, dq;
+    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
+    q.scale(f.scale);
+    d_o.load(f.O + O_at(f, h, row), h.part, f);
+    dq.clear();
+    const float *lse = f.lse + 2 * query(f, h, row);
+    const float most = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, row)];
+    for (int j0 = 0; j0 < f.n; j0 += TILE) {
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
+        __syncthreads();
+        const int count = h.any ? min(TILE, f.n - j0) : 0;
+        for (int j = 0; j < count; j += PAIR) {
+            float ds[PAIR];
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                const float p = expf(q.dot(K[j + k], h.part) - most - log_sum);
+                const float dp = d_o.dot(V[j + k], h.part);
+                ds[k] = j + k < count ? p * (dp - delta) : 0.0f;
+            }
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                dq.add(ds[k], K[j + k], h.part);
+            }
+        }
+        __syncthreads();
+    }
+    if (h.mine) {
+        dq.scale(f.scale);
+        dq.store(dqkv + qkv_at(f, h, 0, row), h.part, f);
+    }
+}
+
+template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) {
+    __shared__ __align__(16) float Q[TILE][PAD_D], dO[TILE][PAD_D];
+    __shared__ float most[TILE], log_sum[TILE], delta[TILE];
+    const Here h = here<PAD_D>(f.n);
+    const int row = h.mine ? h.row : 0, thread = static_cast<int>(threadIdx.x);
+    Part<PAD_D> key, value, dk, dv;
+    key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f);
+    value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
+    dk.clear();
+    dv.clear();
+    for (int i0 = 0; i0 < f.n; i0 += TILE) {
+        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.n, f, f.scale);
+        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.D, i0, f.n, f);
+        if (thread < TILE) {
+            const bool exists = i0 + thread < f.n;
+            const long at = exists ? query(f, h, i0 + thread) : 0;
+            most[thread] = exists ? f.lse[2 * at] : 0.0f;
+            log_sum[thread] = exists ? f.lse[2 * at + 1] : 0.0f;
+            delta[thread] = exists ? f.delta[at] : 0.0f;
+        }
+        __syncthreads();
+        const int count = h.any ? min(TILE, f.n - i0) : 0;
+        for (int i = 0; i < count; i += PAIR) {
+            float p[PAIR], ds[PAIR];
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                const float s = key.dot(Q[i + k], h.part);
+                const float dp = value.dot(dO[i + k], h.part);
+                p[k] = i + k < count ? expf(s - most[i + k] - log_sum[i + k]) : 0.0f;
+                ds[k] = i + k < count ? p[k] * (dp - delta[i + k]) : 0.0f;
+            }
+#pragma unroll
+            for (int k = 0; k < PAIR; k++) {
+                dv.add(p[k], dO[i + k], h.part);
+                dk.add(ds[k], Q[i + k], h.part);
+            }
+        }
+        __syncthreads();
+    }
+    if (h.mine) { /* dk has the scale: Q's rows had it */
+        dk.store(dqkv + qkv_at(f, h, 1, row), h.part, f);
+        dv.store(dqkv + qkv_at(f, h, 2, row), h.part, f);
+    }
+}
+
+/* ---- launches -------------------------------------------------------------------- */
+
+static bool is_aligned(const float *at) {
+    return reinterpret_cast<uintptr_t>(at) % 16 == 0;
+}
+
+static Fused describe(int heads, Tensor qkv, float *lse, float *delta, Tensor O) {
+    Fused f = {};
+    f.heads = heads;
+    f.n = qkv.shape[1];
+    f.D = tensor_cols(O);
+    f.d = f.D / heads;
+    f.scale = 1.0f / sqrtf(static_cast<float>(f.d));
+    f.qkv = qkv.data;
+    f.O = O.data;
+    f.lse = lse;
+    f.delta = delta;
+    f.aligned = f.d % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
+    return f;
+}
+
+template <int PAD_D> static dim3 grid_of(const Fused &f, int images) {
+    return dim3(static_cast<unsigned>(pieces(f.n, Way<PAD_D>::ROWS)),
+                static_cast<unsigned>(f.heads), static_cast<unsigned>(images));
+}
+
+template <int PAD_D>
+static void launch_forward(GpuStream stream, const Fused &f, int B) {
+    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f, B), THREADS, 0, stream, f);
+}
+
+void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
+                             Tensor O) {
+    const Fused f = describe(heads, qkv, lse, NULL, O);
+    const int B = qkv.shape[0];
+    if (f.d <= 16) {
+        launch_forward<16>(stream, f, B);
+    } else if (f.d <= 32) {
+        launch_forward<32>(stream, f, B);
+    } else if (f.d <= 64) {
+        launch_forward<64>(stream, f, B);
+    } else {
+        launch_forward<128>(stream, f, B);
+    }
+}
+
+template <int PAD_D>
+static void launch_backward(GpuStream stream, const float *O, const Fused &f,
+                            float *dqkv, int B) {
+    const dim3 grid = grid_of<PAD_D>(f, B);
+    LAUNCH(make_delta<PAD_D>, grid, THREADS, 0, stream, f, O);
+    LAUNCH(backward_queries<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
+    LAUNCH(backward_keys<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
+}
+
+void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,
+                              float *delta, Tensor O, Tensor dO, Tensor dqkv) {
+    float *known = const_cast<float *>(lse);
+    Fused f = describe(heads, qkv, known, delta, dO);
+    f.aligned = f.aligned && is_aligned(O.data) && is_aligned(dqkv.data);
+    const int B = qkv.shape[0];
+    if (f.d <= 16) {
+        launch_backward<16>(stream, O.data, f, dqkv.data, B);
+    } else if (f.d <= 32) {
+        launch_backward<32>(stream, O.data, f, dqkv.data, B);
+    } else if (f.d <= 64) {
+        launch_backward<64>(stream, O.data, f, dqkv.data, B);
+    } else {
+        launch_backward<128>(stream, O.data, f, dqkv.data, B);
+    }
+}

@@ -1,0 +1,120 @@
+/*
+ * gpu_kernel.h: what every .cu file of this chapter begins with.
+ *
+ *   LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
+ *       kernel<<<grid, block, shared_bytes, stream>>>(arguments...), and its errors
+ *       checked. A template's name with a comma goes in parentheses.
+ *   DYNAMIC_SHARED(type, name)
+ *       extern __shared__ type name[]: the shared memory that the launch asked for.
+ *   CUDA_MUST(call)
+ *       a runtime function that has to succeed: else one line, and exit status 1.
+ *   warp_sum, warp_max, block_sum
+ *       the same number for every thread, of all threads' numbers.
+ */
+#ifndef GPU_KERNEL_H
+#define GPU_KERNEL_H
+
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+#include "chapters/06_cuda_training/gpu.h"
+
+#ifdef CUDA_ON_CPU
+#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
+    do {                                                                               \
+        cuda_on_cpu_launch(#kernel, (grid), (block), (shared_bytes), (stream), kernel, \
+                           __VA_ARGS__);                                               \
+        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
+    } while (0)
+#define DYNAMIC_SHARED(type, name)                                                     \
+    type *name = static_cast<type *>(cuda_on_cpu_dynamic_shared())
+#else
+#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
+    do {                                                                               \
+        kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__);            \
+        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
+    } while (0)
+#define DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+#endif
+
+#define CUDA_MUST(call) gpu_must((call), #call, __FILE__, __LINE__)
+void gpu_must(cudaError_t error, const char *what, const char *file, int line);
+
+#define FULL_WARP 0xffffffffu
+
+/* How many pieces of `piece` cover `whole`. */
+static inline __host__ __device__ int pieces(long whole, int piece) {
+    return static_cast<int>((whole + piece - 1) / piece);
+}
+
+/* Can rows of `cols` floats, ld apart, be read and written four at a time? */
+static inline bool in_fours(const float *at, int cols, int ld) {
+    return reinterpret_cast<uintptr_t>(at) % sizeof(float4) == 0 && cols % 4 == 0 &&
+           ld % 4 == 0;
+}
+
+/*
+ * A sum over a warp in 5 steps: in each, every lane adds the number of the lane whose
+ * number differs from its own in one bit. At the end all lanes have the sum.
+ */
+static __forceinline__ __device__ float warp_sum(float x) {
+#pragma unroll
+    for (int bit = 16; bit > 0; bit /= 2) {
+        x += __shfl_xor_sync(FULL_WARP, x, bit);
+    }
+    return x;
+}
+
+static __forceinline__ __device__ float warp_max(float x) {
+#pragma unroll
+    for (int bit = 16; bit > 0; bit /= 2) {
+        x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, bit));
+    }
+    return x;
+}
+
+/*
+ * The same over a block of whole warps (32 at most): a number for each warp in shared
+ * memory, which every warp then sums by itself.
+ *   shared   32 numbers of the caller's shared memory; free again on return
+ */
+static __forceinline__ __device__ float block_sum(float x, float *shared) {
+    const int thread = threadIdx.x, warps = blockDim.x / 32;
+    x = warp_sum(x);
+    if (thread % 32 == 0) {
+        shared[thread / 32] = x;
+    }
+    __syncthreads();
+    x = warp_sum(thread % 32 < warps ? shared[thread % 32] : 0.0f);
+    __syncthreads();
+    return x;
+}
+
+/*
+ * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads:
+ * lane threadIdx.y sums every LANES-th row, lane 0 adds the lanes' sums, in order. For
+ * col < 0: nothing. Valid in lane 0.
+ *   shared   LANES x 32 numbers; free again after the next barrier
+ */
+template <int LANES>
+static __forceinline__ __device__ float column_sum(const float *at, int col, int rows,
+                                                   long ld, float (*shared)[32]) {
+    float sum = 0;
+    if (col >= 0) {
+        for (int i = static_cast<int>(threadIdx.y); i < rows; i += LANES) {
+            sum += at[i * ld + col];
+        }
+    }
+    shared[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    sum = 0;
+    if (threadIdx.y == 0) {
+#pragma unroll
+        for (int lane = 0; lane < LANES; lane++) {
+            sum += shared[lane][threadIdx.x];
+        }
+    }
+    return sum;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * gpu_loss.cu: see gpu_loss.h.
+ *
+ * A warp an image: its lanes go through the K classes in strides of 32, and shuffles
+ * bring maximum, sum and the largest logit's place together. K is 10 or 1000: these
+ * are tiny kernels, limited by how long a launch takes. The sums over the images are a
+ * second one of a single block, in a fixed order.
+ */
+#include "chapters/06_cuda_training/kernels/gpu_loss.h"
+
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+
+enum { WARPS = 4 };
+
+/* The first place of the largest of all lanes' numbers. */
+static __forceinline__ __device__ int warp_argmax(float value, int at) {
+#pragma unroll
+    for (int bit = 16; bit > 0; bit /= 2) {
+        const float other = __shfl_xor_sync(FULL_WARP, value, bit);
+        const int other_at = __shfl_xor_sync(FULL_WARP, at, bit);
+        if (other > value || (other == value && other_at < at)) {
+            value = other;
+            at = other_at;
+        }
+    }
+    return at;
+}
+
+static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
+    const int B = logits.shape[0], K = logits.shape[1], ld = logits.ld;
+    const float smoothing = o.smoothing, scale = o.scale;
+    const int b = static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    if (b >= B) {
+        return; /* the whole warp; no barrier follows */
+    }
+    const float *row = logits.data + static_cast<long>(b) * ld;
+    const int label = o.labels[b];
+    float most = -INFINITY;
+    int at = K;
+    for (int k = lane; k < K; k += 32) {
+        if (row[k] > most) {
+            most = row[k];
+            at = k;
+        }
+    }
+    at = warp_argmax(most, at);
+    most = warp_max(most);
+    float sum = 0, logits_sum = 0;
+    for (int k = lane; k < K; k += 32) {
+        sum += expf(row[k] - most);
+        logits_sum += row[k] - most;
+    }
+    /* A label that is none: every result is NaN, so that it can't be missed. */
+    sum = label < K ? warp_sum(sum) : NAN;
+    logits_sum = warp_sum(logits_sum);
+    /* log softmax_k = logit_k - most - log sum; q sums to 1   [AIAYN 5.4] */
+    const float log_sum = logf(sum), of_label = label < K ? row[label] - most : NAN;
+    __syncwarp(); /* dlogits may be logits: all have read before one writes */
+    const float rest = smoothing / static_cast<float>(K);
+    /* With a NaN among the logits, or infinity as the largest, sum is NaN. */
+    at = sum > 0 ? at : -1;
+    if (dlogits) {
+        for (int k = lane; k < K; k += 32) {
+            const float q = rest + (k == label ? 1.0f - smoothing : 0.0f);
+            const float p = expf(row[k] - most) / sum;
+            dlogits[static_cast<long>(b) * ld + k] = scale * (p - q);
+        }
+    }
+    if (lane == 0) {
+        const float of_all = rest > 0 ? rest * logits_sum : 0.0f; /* not 0 * inf */
+        o.losses.data[b] = log_sum - (1.0f - smoothing) * of_label - of_all;
+        o.right.data[b] = at == label ? 1.0f : 0.0f;
+        if (o.predictions) {
+            o.predictions[b] = at;
+        }
+    }
+}
+
+static __global__ void sum_images(const float *losses, const float *right, int B,
+                                  GpuStepResult *result) {
+    __shared__ float shared[32];
+    float loss = 0, correct = 0;
+    for (int b = static_cast<int>(threadIdx.x); b < B;
+         b += static_cast<int>(blockDim.x)) {
+        loss += losses[b];
+        correct += right[b];
+    }
+    loss = block_sum(loss, shared);
+    correct = block_sum(correct, shared);
+    if (threadIdx.x == 0) {
+        result->loss = loss;
+        result->correct = correct;
+    }
+}
+
+void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
+                       Tensor dlogits) {
+    const int B = logits.shape[0];
+    expect_shape(loss->losses, "One loss for each image.", B);
+    expect_shape(loss->right, "One number for each image.", B);
+    if (dlogits.data) {
+        expect_same_shape(dlogits, logits);
+        expect_contiguous(dlogits);
+    }
+    expect_contiguous(logits);
+    LAUNCH(cross_entropy, pieces(B, WARPS), WARPS * 32, 0, stream, *loss, logits,
+           dlogits.data);
+    LAUNCH(sum_images, 1, 256, 0, stream, loss->losses.data, loss->right.data, B,
+           loss->result);
+}

@@ -1,0 +1,69 @@
+/*
+ * gpu_matmul.h: matrix products on the device, a ladder from the naive one to one
+ * that keeps the arithmetic units busy; and cuBLASLt's beside them.
+ *
+ * The three layouts that a dense layer needs [ViT eq.5, eq.8, eq.3]:
+ *
+ *     MATMUL_NT   C = A B^T    Y = X W^T        A (m, k)   B (n, k)
+ *     MATMUL_NN   C = A B      dX = dY W        A (m, k)   B (k, n)
+ *     MATMUL_TN   C = A^T B    dW = dY^T X      A (k, m)   B (k, n)
+ *
+ * Rows of A, B and C may be further apart than they are long (ld).
+ */
+#ifndef GPU_MATMUL_H
+#define GPU_MATMUL_H
+
+#include "chapters/06_cuda_training/gpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { MATMUL_NT, MATMUL_NN, MATMUL_TN, MATMUL_LAYOUTS } MatmulLayout;
+
+typedef enum {
+    MATMUL_NAIVE,       /* a thread an element; neighbours walk down a column */
+    MATMUL_COALESCED,   /* neighbours walk along a row: whole lines are used */
+    MATMUL_SHARED,      /* a block keeps tiles of A and B in shared memory */
+    MATMUL_REGISTERS,   /* a thread makes several by several elements of C */
+    MATMUL_VECTORISED,  /* 16 bytes a load, the next tile fetched meanwhile */
+    MATMUL_CUBLAS,      /* cuBLASLt in fp32 (TF32 off) */
+    MATMUL_CUBLAS_TF32, /* cuBLASLt, products of 10 bits of mantissa */
+    MATMUL_VERSIONS
+} MatmulVersion;
+#define MATMUL_BEST MATMUL_VECTORISED
+extern const char *const gpu_matmul_names[MATMUL_VERSIONS];
+
+/* gpu_matmul_available: false for cuBLASLt where it was not built in. */
+bool gpu_matmul_available(MatmulVersion version);
+
+/* What happens to the product before it is written. */
+typedef struct {
+    bool accumulate;   /* C += instead of C = */
+    const float *bias; /* (n) added to every row, or NULL */
+} MatmulEnd;
+
+/*
+ * gpu_matmul: C (m, n) from A and B as the layout says; C must not alias an input.
+ * Cost: 2 m n k flops. Sums are in fp32, in an order that depends on the sizes and on
+ * the version, never on the run: the same bits every time.
+ */
+void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Tensor A,
+                Tensor B, MatmulEnd end, Tensor C);
+
+/*
+ * gpu_matmul_make_workspace: device memory that some versions need; made once, before
+ * the first step. False if there is none. The vectorised version works without it, but
+ * shares no k among blocks then: other bits, and slow where C is small and k long;
+ * cuBLASLt doesn't. There is one workspace: products go through one stream at a time.
+ * It is freed when it was freed as often as it was made.
+ */
+bool gpu_matmul_make_workspace(Error *error);
+void gpu_matmul_free_workspace(void);
+size_t gpu_matmul_workspace_bytes(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * gpu_matmul_parts.h: what the two files of the ladder (gpu_matmul.cu: from naive to
+ * registers, gpu_matmul_vectorised.cu: the last rung) and their tests share.
+ */
+#ifndef GPU_MATMUL_PARTS_H
+#define GPU_MATMUL_PARTS_H
+
+#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a kernel is told; passed by value. A, B and their sizes: as the layout says. */
+typedef struct {
+    int m, n, k;
+    const float *A, *B, *bias; /* bias (n) or NULL */
+    float *C;                  /* (m, n) */
+    int ld_A, ld_B, ld_C;
+    bool accumulate;
+} MatmulProduct;
+
+/* ---- the last rung: which tile, and into how many parts k is cut ----------------- */
+
+enum { MATMUL_TILES = 4, MATMUL_MOST_PARTS = 64 };
+extern const int matmul_tile_rows[MATMUL_TILES], matmul_tile_cols[MATMUL_TILES];
+
+typedef struct {
+    int tile;   /* of MATMUL_TILES, the largest first */
+    int parts;  /* 1: no block shares its sums with another */
+    int k_part; /* of k for each part, the last may have less */
+} MatmulPlan;
+
+/*
+ * matmul_plan: the tile and the parts that should take the shortest time on a large
+ * card. It depends on the sizes alone, so that the order of the sums, and with it every
+ * bit, is the same on every card.
+ *   workspace_floats   room for the parts' sums (parts, m, n); 0: one part
+ */
+MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats);
+
+/* matmul_plan_with: this tile and, if k is long enough, this many parts. */
+MatmulPlan matmul_plan_with(int tile, int parts, int k);
+
+/*
+ * matmul_vectorised: the product, as planned.
+ *   workspace (parts, m, n)   used if there is more than one part; aligned to 16 bytes
+ */
+void matmul_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct product,
+                       MatmulPlan plan, float *workspace);
+
+#ifdef __cplusplus
+}
+
+/* ---- for the kernels ------------------------------------------------------------- */
+
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+
+/* put: an element of C, with what happens to it before it is written. */
+static __forceinline__ __device__ void put(const MatmulProduct &p, int i, int j,
+                                           float sum) {
+    if (i < p.m && j < p.n) {
+        float *at = p.C + static_cast<long>(i) * p.ld_C + j;
+        sum += p.bias ? p.bias[j] : 0.0f;
+        *at = p.accumulate ? *at + sum : sum;
+    }
+}
+#endif
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * gpu_softmax.cu: see gpu_softmax.h.
+ *
+ *   naive    A thread a row. The 32 threads of a warp read 32 rows at the same column:
+ *            32 lines of 128 bytes for 128 bytes wanted. Three passes (maximum, sum,
+ *            write), 16 bytes an element if nothing is found in cache, 8 flops.
+ *   warp     A warp a row, its lanes beside each other: every line is used whole. The
+ *            same three passes; the second and third find a short row in cache.
+ *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
+ *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes an
+ *            element instead of 16; two exp an element instead of one. The maximum
+ *            begins at the lowest float, not at -infinity: where a row begins with a
+ *            score of -infinity, exp(-inf - -inf) would be NaN.
+ *
+ * All are limited by memory. Backward reads A and dA twice (the second time from
+ * cache), writes dS: 12 bytes an element.
+ */
+#include "chapters/06_cuda_training/kernels/gpu_softmax.h"
+
+#include <float.h>
+
+#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+
+const char *const gpu_softmax_names[SOFTMAX_VERSIONS] = {"naive", "warp", "online"};
+
+enum { THREADS = 128, WARPS = THREADS / 32 };
+
+/* ---- forward ------------------------------------------------------------------ */
+
+/* scale s_j, always rounded to the same number. In scale * s[j] - most the compiler
+ * would make one multiply-add, which keeps digits that the maximum has lost: near 10000
+ * weights would be wrong by 1e-3, near 1e8 by a factor. */
+static __forceinline__ __device__ float scaled(float scale, float s_j) {
+    return __fmul_rn(scale, s_j);
+}
+
+static __global__ void forward_naive(float scale, const float *S, float *A, int rows,
+                                     int cols, int ld_S, int ld_A) {
+    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+    if (i >= rows) {
+        return;
+    }
+    const float *s = S + static_cast<long>(i) * ld_S;
+    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    for (int j = 0; j < cols; j++) {
+        most = fmaxf(most, scaled(scale, s[j]));
+    }
+    for (int j = 0; j < cols; j++) {
+        sum += expf(scaled(scale, s[j]) - most);
+    }
+    for (int j = 0; j < cols; j++) {
+        a[j] = expf(scaled(scale, s[j]) - most) / sum;
+    }
+}
+
+/* Which row this warp has; rows or more: none. */
+static __forceinline__ __device__ int my_row(void) {
+    return static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
+}
+
+static __global__ void forward_warp(float scale, const float *S, float *A, int rows,
+                                    int cols, int ld_S, int ld_A) {
+    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+    if (i >= rows) {
+        return; /* the whole warp; no barrier follows */
+    }
+    const float *s = S + static_cast<long>(i) * ld_S;
+    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    for (int j = lane; j < cols; j += 32) {
+        most = fmaxf(most, scaled(scale, s[j]));
+    }
+    most = warp_max(most);
+    for (int j = lane; j < cols; j += 32) {
+        sum += expf(scaled(scale, s[j]) - most);
+    }
+    const float inverse = 1.0f / warp_sum(sum);
+    for (int j = lane; j < cols; j += 32) {
+        a[j] = expf(scaled(scale, s[j]) - most) * inverse;
+    }
+}
+
+static __global__ void forward_online(float scale, const float *S, float *A, int rows,
+                                      int cols, int ld_S, int ld_A) {
+    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+    if (i >= rows) {
+        return;
+    }
+    /* exercise 6.3 */
+    const float *s = S + static_cast<long>(i) * ld_S;
+    float *a = A + static_cast<long>(i) * ld_A, most = -FLT_MAX, sum = 0;
+    for (int j = lane; j < cols; j += 32) {
+        const float x = scaled(scale, s[j]), larger = fmaxf(most, x);
+        sum = sum * expf(most - larger) + expf(x - larger);
+        most = larger;
+    }
+    /* Each lane has a maximum and a sum relative to it: bring them to one maximum. A
+     * lane that had no column has the lowest float and 0: nothing is added. */
+    const float all = warp_max(most);
+    const float inverse = 1.0f / warp_sum(sum * expf(most - all));
+    for (int j = lane; j < cols; j += 32) {
+        a[j] = expf(scaled(scale, s[j]) - all) * inverse;
+    }
+    /* end of exercise 6.3 */
+}
+
+void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
+                         Tensor S, Tensor A) {
+    const int rows = tensor_rows(S), cols = tensor_cols(S);
+    expect_same_shape(A, S);
+    switch (version) {
+    case SOFTMAX_NAIVE:
+        LAUNCH(forward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, S.data,
+               A.data, rows, cols, S.ld, A.ld);
+        break;
+    case SOFTMAX_WARP:
+        LAUNCH(forward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, S.data,
+               A.data, rows, cols, S.ld, A.ld);
+        break;
+    default:
+        LAUNCH(forward_online, pieces(rows, WARPS), THREADS, 0, stream, scale, S.data,
+               A.data, rows, cols, S.ld, A.ld);
+    }
+}
+
+/* ---- backward: dS = scale A o (dA - rowsum(dA o A)) ------------------------------ */
+
+static __global__ void backward_naive(float scale, const float *A, const float *dA,
+                                      float *dS, int rows, int cols, int ld_A,
+                                      int ld_dA, int ld_dS) {
+    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+    if (i >= rows) {
+        return;
+    }
+    const float *a = A + static_cast<long>(i) * ld_A;
+    const float *da = dA + static_cast<long>(i) * ld_dA;
+    float *ds = dS + static_cast<long>(i) * ld_dS, dot = 0;
+    for (int j = 0; j < cols; j++) {
+        dot += a[j] * da[j];
+    }
+    for (int j = 0; j < cols; j++) {
+        ds[j] = scale * a[j] * (da[j] - dot);
+    }
+}
+
+static __global__ void backward_warp(float scale, const float *A, const float *dA,
+                                     float *dS, int rows, int cols, int ld_A, int ld_dA,
+                                     int ld_dS) {
+    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+    if (i >= rows) {
+        return;
+    }
+    const float *a = A + static_cast<long>(i) * ld_A;
+    const float *da = dA + static_cast<long>(i) * ld_dA;
+    float *ds = dS + static_cast<long>(i) * ld_dS, dot = 0;
+    for (int j = lane; j < cols; j += 32) {
+        dot += a[j] * da[j];
+    }
+    dot = warp_sum(dot);
+    for (int j = lane; j < cols; j += 32) {
+        ds[j] = scale * a[j] * (da[j] - dot);
+    }
+}
+
+void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
+                          Tensor A, Tensor dA, Tensor dS) {
+    const int rows = tensor_rows(A), cols = tensor_cols(A);
+    expect_same_shape(dA, A);
+    expect_same_shape(dS, A);
+    if (version == SOFTMAX_NAIVE) {
+        LAUNCH(backward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, A.data,
+               dA.data, dS.data, rows, cols, A.ld, dA.ld, dS.ld);
+    } else {
+        LAUNCH(backward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, A.data,
+               dA.data, dS.data, rows, cols, A.ld, dA.ld, dS.ld);
+    }
+}

@@ -1,0 +1,37 @@
+/*
+ * gpu_softmax.h: softmax of each row, on the device.
+ *
+ *     A_ij = exp(S_ij - max_j) / sum_j exp(S_ij - max_j)           [AIAYN eq.1]
+ *     dS   = A o (dA - rowsum(dA o A))
+ */
+#ifndef GPU_SOFTMAX_H
+#define GPU_SOFTMAX_H
+
+#include "chapters/06_cuda_training/gpu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SOFTMAX_NAIVE,  /* a thread a row: neighbours read far apart */
+    SOFTMAX_WARP,   /* a warp a row: shuffles, three passes over the row */
+    SOFTMAX_ONLINE, /* a warp a row: maximum and sum in one pass (Milakov, 2018) */
+    SOFTMAX_VERSIONS
+} SoftmaxVersion;
+#define SOFTMAX_BEST SOFTMAX_ONLINE
+extern const char *const gpu_softmax_names[SOFTMAX_VERSIONS];
+
+/* gpu_softmax_forward: A = softmax(scale S) row by row; A may be S. (rows, cols) */
+void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
+                         Tensor S, Tensor A);
+
+/* gpu_softmax_backward: dS = scale A o (dA - rowsum(dA o A)); dS may be dA. */
+void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
+                          Tensor A, Tensor dA, Tensor dS);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * dump.h: what a forward and a backward pass computed, each tensor under its name and
+ * with the equation that made it, in the order of computation, as a safetensors file:
+ * ./chapterN --dump FILE. `make compare` lays two of them side by side.
+ *
+ * The file's metadata has for each tensor that was computed, under its name,
+ * "EQUATION; read WHERE". An input (a weight, an image) has no such line.
+ */
+#ifndef COMMON_DUMP_H
+#define COMMON_DUMP_H
+
+#include "common/error.h"
+#include "common/tensor.h"
+
+#define DUMP_FORMAT "vit-course dump 2"
+
+typedef struct Dump Dump;
+
+/* dump_new: an empty one; NULL and an error if there is no memory. */
+Dump *dump_new(Error *error);
+void dump_free(Dump *dump);
+
+/*
+ * dump_input, dump_made: the next tensor; its numbers are copied now, so that the layer
+ * may go on to use the memory. printf's format gives its name. equation and read must
+ * live as long as the dump: "[AIAYN eq.1] O = A V", "notes/02".
+ */
+void dump_input(Dump *dump, Tensor T, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* dump_about: a text that another program needs: "heads", "2". Both must live on. */
+void dump_about(Dump *dump, const char *key, const char *text);
+
+/* dump_write: the file; false and an error if it can't be written, or there was no
+ * memory for a tensor. */
+bool dump_write(const Dump *dump, const char *path, Error *error);
+
+/* A chapter's pass, as a file. */
+typedef bool DumpFunction(const char *path, Error *error);
+
+/*
+ * dump_asked: does the command line begin with --dump? Then *status is the program's
+ * exit status: --dump FILE was done by `function`, or --dump FILE --double by the
+ * program in double (double_program.h), or a line says why not.
+ */
+bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
+                int *status);
+
+/* dump_run: write it with this function and say so; the exit status, 0 or 1.
+ * dump_run_in_double: the same by the program in double; self: argv[0]. */
+int dump_run(const char *program, const char *path, DumpFunction *function);
+int dump_run_in_double(const char *program, const char *self, const char *path,
+                       DumpFunction *function);
+
+#endif

@@ -1,0 +1,192 @@
+/* double_program.c: see double_program.h. */
+#include "common/lesson/double_program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/lesson/output.h"
+#include "common/lesson/report.h"
+
+enum { PATH_BYTES = 4200, MAX_WORDS = 12 };
+
+extern char **environ;
+
+/* ---- where it is ------------------------------------------------------------- */
+
+static bool is_program(const char *path) {
+    struct stat there;
+    return stat(path, &there) == 0 && S_ISREG(there.st_mode) && access(path, X_OK) == 0;
+}
+
+/* The first program of this name in PATH, where an empty folder is the current one. */
+static bool find_in_PATH(const char *name, char path[PATH_BYTES]) {
+    const char *folder = getenv("PATH");
+    while (folder) {
+        const int length = (int)strcspn(folder, ":");
+        const int bytes = snprintf(path, PATH_BYTES, "%.*s/%s", length,
+                                   length > 0 ? folder : ".", name);
+        if (bytes < PATH_BYTES && is_program(path)) {
+            return true;
+        }
+        folder = folder[length] == ':' ? folder + length + 1 : NULL;
+    }
+    return false;
+}
+
+/* PROGRAM_double in the folder of the program that was started as `self`. */
+static void find_beside(const char *self, const char *program, char path[PATH_BYTES]) {
+    char found[PATH_BYTES];
+    if (!strchr(self, '/') && find_in_PATH(self, found)) {
+        self = found;
+    }
+    char *real_path = realpath(self, NULL); /* symbolic links followed */
+    const char *slash = real_path ? strrchr(real_path, '/') : NULL;
+    snprintf(path, PATH_BYTES, "%.*s/%s_double", slash ? (int)(slash - real_path) : 1,
+             slash ? real_path : ".", program);
+    free(real_path);
+}
+
+/* ---- running it -------------------------------------------------------------- */
+
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
+enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
+
+static volatile sig_atomic_t child, received; /* 0: none yet */
+
+static void pass_on(int signal_number) {
+    received = signal_number;
+    if (child > 0) {
+        kill((pid_t)child, signal_number);
+    }
+}
+
+/* Until the child has ended, what asks this program to end asks the child. What this
+ * program was started to ignore, both ignore. */
+static void begin_to_pass_on(struct sigaction before[PASSED_ON]) {
+    struct sigaction action = {.sa_handler = pass_on};
+    sigemptyset(&action.sa_mask);
+    child = received = 0;
+    for (int i = 0; i < PASSED_ON; i++) {
+        sigaction(passed_on[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN) {
+            sigaction(passed_on[i], &action, NULL);
+        }
+    }
+}
+
+static void end_to_pass_on(const struct sigaction before[PASSED_ON]) {
+    for (int i = 0; i < PASSED_ON; i++) {
+        sigaction(passed_on[i], &before[i], NULL);
+    }
+    if (received != 0) {
+        raise(received); /* now for this program, in its own way */
+    }
+}
+
+/* Start it. What was printed here comes before what it prints there; where printing
+ * fails, it prints nowhere: this program will say so at its end. */
+static int start(char *const *argv, pid_t *pid) {
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed != 0) {
+        return failed;
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
+                                                  O_WRONLY, 0);
+    }
+    if (failed == 0) {
+        failed = posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* The child's status as waitpid tells it; an error number where there is none. */
+static int start_and_wait(char *const *argv, int *status) {
+    struct sigaction before[PASSED_ON];
+    pid_t pid;
+    begin_to_pass_on(before);
+    int failed = start(argv, &pid);
+    if (failed == 0) {
+        child = (sig_atomic_t)pid;
+        if (received != 0) {
+            kill(pid, received); /* it came before the child was known */
+        }
+        while (waitpid(pid, status, 0) == -1 && failed == 0) {
+            failed = errno == EINTR ? 0 : errno;
+        }
+    }
+    child = 0;
+    end_to_pass_on(before);
+    return failed;
+}
+
+/* The child was ended by this signal. */
+static int ended_by(int signal_number, const char *program, const char *path) {
+    if (signal_number == SIGPIPE) {
+        raise(SIGPIPE); /* nobody reads: what this program's own printing would find */
+    }
+    if (received == 0) {
+        fprintf(stderr, "%s: %s was ended by signal %d (%s)\n", program, path,
+                signal_number, strsignal(signal_number));
+    }
+    return -1;
+}
+
+int double_program_run(const char *program, const char *self,
+                       const char *const *words) {
+    char path[PATH_BYTES];
+    char *argv[MAX_WORDS + 2] = {path};
+    int status = 0;
+    find_beside(self, program, path);
+    for (int i = 0; i < MAX_WORDS && words[i]; i++) {
+        argv[i + 1] = (char *)words[i]; /* posix_spawn only reads them */
+    }
+    const int failed = start_and_wait(argv, &status);
+    if (failed == ENOENT) {
+        fprintf(stderr, "%s: %s is missing: make %s\n", program, path, program);
+        return -1;
+    }
+    if (failed != 0) {
+        fprintf(stderr, "%s: %s can't be run: %s: make %s\n", program, path,
+                strerror(failed), program);
+        return -1;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status)
+                             : ended_by(WTERMSIG(status), program, path);
+}
+
+/* ---- gradient checks --------------------------------------------------------- */
+
+static int run_checks(const char *program, const char *self, void (*checks)(void)) {
+    const char *const words[] = {"--gradcheck", NULL};
+    if (!IN_DOUBLE) {
+        return double_program_run(program, self, words);
+    }
+    checks();
+    return report_failures() > 0;
+}
+
+int double_program_gradcheck(const char *program, const char *self,
+                             void (*checks)(void)) {
+    const int status = run_checks(program, self, checks);
+    return status < 0 ? 1 : output_end(program, status);
+}
+
+int double_program_verdict(const char *program, const char *self,
+                           void (*checks)(void)) {
+    const int status = run_checks(program, self, checks);
+    if (status < 0) {
+        return 1;
+    }
+    return status > 1 ? status : report_verdict(program, status);
+}

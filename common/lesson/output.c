@@ -1,0 +1,61 @@
+/* output.c: see output.h. */
+#include "common/lesson/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/files/regular_file.h"
+
+/* ---- standard output ------------------------------------------------------- */
+
+static bool is_closed(int descriptor) {
+    return fcntl(descriptor, F_GETFD) == -1 && errno == EBADF;
+}
+
+bool output_begin(const char *program) {
+    file_limit_is_an_error(); /* of stdout too */
+    new_file_watch();
+    /* open() takes the lowest free number: 0 first. */
+    if (is_closed(STDIN_FILENO)) {
+        (void)!open("/dev/null", O_RDONLY);
+    }
+    if (is_closed(STDOUT_FILENO)) {
+        fprintf(stderr, "%s: its output is closed: there is nowhere to print\n",
+                program);
+        return false;
+    }
+    return !is_closed(STDERR_FILENO) || open("/dev/null", O_WRONLY) == STDERR_FILENO;
+}
+
+int output_end(const char *program, int status) {
+    errno = 0;
+    const bool failed_before = ferror(stdout) != 0;
+    const bool failed = fflush(stdout) != 0 || failed_before;
+    if (!failed || status != 0) {
+        return status;
+    }
+    fprintf(stderr, "%s: its output can't be written: %s\n", program,
+            errno != 0 ? strerror(errno) : "an earlier write failed");
+    return 1;
+}
+
+/* ---- files ------------------------------------------------------------------ */
+
+bool output_close(FILE *file, const char *path, Error *error) {
+    struct stat there;
+    errno = 0;
+    const bool failed_before = ferror(file) != 0;
+    const bool failed = fclose(file) != 0 || failed_before;
+    if (!failed) {
+        return true;
+    }
+    error_set(error, "%s: can't be written: %s", path,
+              errno != 0 ? strerror(errno) : "an earlier write failed");
+    if (lstat(path, &there) == 0 && S_ISREG(there.st_mode)) {
+        remove(path); /* no half file; and never a device */
+    }
+    return false;
+}

@@ -1,0 +1,29 @@
+/*
+ * output.h: a program's exit status is 0 only if all that it printed was written.
+ * Every main begins with output_begin and ends with output_end.
+ */
+#ifndef COMMON_OUTPUT_H
+#define COMMON_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/error.h"
+
+/*
+ * output_begin: false, and a line on stderr, if standard output is closed. A file that
+ * is opened then would get its number, and whatever is printed would end in that file.
+ * From here on a file that grows beyond `ulimit -f` is an error, no signal; and what
+ * Ctrl-C ends leaves no half file.
+ */
+bool output_begin(const char *program);
+
+/* output_end: `status`; but 1, and a line on stderr, where it is 0 and standard output
+ * has not taken everything (the disk is full, the reader is gone). */
+int output_end(const char *program, int status);
+
+/* output_close: close a file that was written; false, and why, if not all of it is in
+ * the file, which is then removed. */
+bool output_close(FILE *file, const char *path, Error *error);
+
+#endif

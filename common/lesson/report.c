@@ -1,0 +1,94 @@
+/* report.c: see report.h. */
+#include "common/lesson/report.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/lesson/output.h"
+
+static int failures_so_far;
+
+void report_title(const char *title) {
+    printf("%s\n", title);
+    for (size_t i = 0; i < strlen(title); i++) {
+        putchar('=');
+    }
+    printf("\n");
+}
+
+void report_section(const char *heading) {
+    printf("\n%s\n", heading);
+    for (size_t i = 0; i < strlen(heading); i++) {
+        putchar('-');
+    }
+    printf("\n");
+}
+
+void report_equation(const char *tag, const char *equation) {
+    printf("    %-16s %s\n", tag, equation);
+}
+
+void report_matrix(const char *name, Tensor T, int digits) {
+    char shape[TENSOR_SHAPE_TEXT];
+    printf("%s %s =\n", name, tensor_shape_text(T, shape));
+    for (int i = 0; i < tensor_rows(T); i++) {
+        printf("   ");
+        for (int j = 0; j < tensor_cols(T); j++) {
+            printf(" %*.*f", digits + 4, digits, (double)tensor_row(T, i)[j]);
+        }
+        printf("\n");
+    }
+}
+
+bool report_check(bool ok, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%s  ", ok ? "PASS" : "FAIL");
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+    failures_so_far += !ok;
+    return ok;
+}
+
+bool report_close(double got, double want, double tolerance, const char *what) {
+    return report_check(fabs(got - want) <= tolerance,
+                        "%-34s got %.7g, want %.7g (within %.0e)", what, got, want,
+                        tolerance);
+}
+
+bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what) {
+    double worst = tensor_max_abs_difference(got, want);
+    return report_check(worst <= tolerance,
+                        "%-40s largest difference %.1e (within %.0e)", what, worst,
+                        tolerance);
+}
+
+bool report_gradcheck(const char *name, const Gradcheck *check) {
+    bool ok = gradcheck_passed(check);
+    if (ok) {
+        return report_check(ok, "%-34s %6ld elements, worst relative error %.1e", name,
+                            check->elements, check->worst);
+    }
+    return report_check(ok,
+                        "%-34s %6ld elements, worst relative error %.1e at [%ld]: "
+                        "backward says %.9g, differences say %.9g",
+                        name, check->elements, check->worst, check->index,
+                        check->analytic, check->numeric);
+}
+
+int report_failures(void) {
+    return failures_so_far;
+}
+
+int report_verdict(const char *program, int other_status) {
+    if (other_status == 0 && failures_so_far == 0) {
+        printf("\n%s: PASS: every check holds\n", program);
+        return output_end(program, 0);
+    }
+    printf("\n%s: FAIL: see the lines that begin with FAIL\n", program);
+    (void)output_end(program, 0); /* what failed has to be readable */
+    return 1;
+}

@@ -1,0 +1,47 @@
+/*
+ * report.h: how the chapters print: equations with their tags, matrices, and
+ * verdicts. A program's exit status is the sum of its verdicts.
+ */
+#ifndef COMMON_REPORT_H
+#define COMMON_REPORT_H
+
+#include <stdbool.h>
+
+#include "common/gradcheck.h"
+#include "common/tensor.h"
+
+/* report_title: the chapter's name, underlined. */
+void report_title(const char *title);
+
+/* report_section: a heading within a chapter: "2.1 Scores". */
+void report_section(const char *heading);
+
+/* report_equation: "    [AIAYN eq.1]   Attention(Q, K, V) = ...". */
+void report_equation(const char *tag, const char *equation);
+
+/* report_matrix: "Q (3,2) =" and its rows, `digits` after the point. */
+void report_matrix(const char *name, Tensor T, int digits);
+
+/*
+ * report_check: one line "PASS  ..." or "FAIL  ..." (printf's format); returns ok.
+ */
+bool report_check(bool ok, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* report_close: PASS when |got - want| is at most tolerance (NaN fails). */
+bool report_close(double got, double want, double tolerance, const char *what);
+
+/* report_matrix_close: PASS when every |got - want| is at most tolerance. */
+bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what);
+
+/* report_gradcheck: one line for one tensor's gradient. */
+bool report_gradcheck(const char *name, const Gradcheck *check);
+
+/* report_failures: how many checks of this program have failed. */
+int report_failures(void);
+
+/* report_verdict: the closing line; returns the exit status, 0 or 1. `other_status` is
+ * that of checks which another program made (double_program.h), or 0. */
+int report_verdict(const char *program, int other_status);
+
+#endif
