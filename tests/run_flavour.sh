@@ -1,6 +1,7 @@
 #!/bin/sh
 # run_flavour.sh FLAVOUR BINARY: run the tests of one flavour under a heading that
-# names it. Exits as they do.
+# names it. Exits as they do; the last lines then say which suites failed, of which chapter,
+# and how to run one alone. ONLY=layer_norm: that suite.
 set -u
 
 if [ $# -ne 2 ]; then
@@ -34,5 +35,17 @@ export OMP_NUM_THREADS OMP_WAIT_POLICY TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 trap 'exit 1' HUP INT TERM
 
-echo "== tests in $name"
-"$2"
+echo "== tests in $name${ONLY:+: $ONLY}"
+[ -z "${ONLY:-}" ] || export CK_RUN_SUITE="$ONLY"
+"$2" >"$TMPDIR/log" 2>&1
+status=$?
+cat "$TMPDIR/log"
+[ "$status" -ne 0 ] || exit 0
+chapter_of() { # chapter_of SUITE: the heading that it has in the list of suites
+    awk -v suite="$1_suite(void)" '/^\/\* / { heading = $0; gsub(/\/\* | \*\//, "", heading) }
+        index($0, suite) { print heading }' tests/suites.h tests/cuda/cuda_suites.h
+}
+for suite in $(sed -n 's|^tests/.*test_\([a-z_]*\)\.c:[0-9]*:[FE]:.*|\1|p' "$TMPDIR/log" | sort -u); do
+    echo "FAILED: suite $suite in $name ($(chapter_of "$suite")); alone: make test ONLY=$suite"
+done
+exit "$status"

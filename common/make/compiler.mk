@@ -41,15 +41,21 @@ MACHINE = $(if $(filter native,$(ARCH)),$(NATIVE),$(ARCH:%=-march=%))
 OPENMP = $(call once,OPENMP,$(call try,-fopenmp) || echo -fopenmp-simd)
 CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/null)
 
-# Objects are joined into one (ld -r) by GNU ld where it is, whatever else links; objcopy
-# then hides names: the compiler's own, which knows the machine that it compiles for.
-JOIN = $(CC) -r -nostdlib -Wl,--force-group-allocation $(JOIN_WITH)
-JOIN_WITH = $(call once,JOIN_WITH,$(call try,-fuse-ld=bfd))
-OBJCOPY = $(call once,OBJCOPY,$(CC) -print-prog-name=objcopy 2>/dev/null)
-
 # Watched kernels are compiled by g++ where there is one for this machine: clang leaves
 # out accesses that can't be half of a race, so that nothing could be counted.
 WATCHED_CXX = $(call once,WATCHED_CXX,if [ '$(KIND) $(words $(COMPILER_WORDS))' = 'clang 1' ] && \
     [ "$$(g++ -dumpmachine 2>/dev/null | cut -d- -f1)" = "$$($(CC) -dumpmachine | cut -d- -f1)" ] && \
     ! echo __clang__ | g++ -E -P -x c++ - | grep -qx 1; then echo g++; else echo '$(CXX)'; fi)
 WATCHED_KIND = $(if $(filter g++,$(WATCHED_CXX)),$(if $(filter g++,$(CXX)),$(KIND),gcc),$(KIND))
+
+# A float is computed as a float. That has to be asked for where gcc would otherwise take
+# 80 bits (32-bit x86) or a double (s390x) in between.
+TYPES = $(call once,TYPES,$(call try,-Werror -mfpmath=sse -msse2) >/dev/null && echo -mfpmath=sse -msse2; \
+    $(call try,-Werror -fexcess-precision=fast) >/dev/null && echo -fexcess-precision=fast)
+
+# Accesses beyond an object are AddressSanitizer's to find: UBSan's object-size would
+# find some of them before it, in other words, as each compiler can tell.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer
+FLAGS_fuzzer := -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+                -fno-omit-frame-pointer -O2

@@ -150,6 +150,7 @@ sanitizers)
 nvcc)
     nvcc=$1
     shift
+    [ -n "$nvcc$*" ] || exit 0
     [ -n "$nvcc" ] || say "CUDA_ARCH is given, but there is no nvcc: without it, chapter 6 runs on the emulator"
     there "$nvcc" || say "NVCC=$nvcc is missing: make NVCC=... names another; NVCC= is for none"
     for arch in "$@"; do

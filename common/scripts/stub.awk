@@ -24,10 +24,10 @@
     next
 }
 /\/\* (exercise|end of exercise) [0-9]/ { fail("a mark that isn't one") }
-inside == "" && included && /^#include "error.h"$/ { next }
+inside == "" && included && /^#include "common\/error.h"$/ { next }
 inside == "" { put($0) }
 inside == "" && /^#include "/ && !included {
-    put("#include \"error.h\" /* NOT_WRITTEN, bug */")
+    put("#include \"common/error.h\" /* NOT_WRITTEN, bug */")
     included = 1
 }
 END { if (!failed && inside != "") fail("exercise " inside " has no end") }

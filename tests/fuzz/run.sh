@@ -1,16 +1,16 @@
 #!/bin/sh
-# run.sh MAKE FOLDER READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
+# run.sh MAKE READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
 # seeds, the inputs of tests/fuzz/corpus/READER, and what earlier runs found; then new
-# inputs, for so many seconds or so many times. FOLDER is where the targets are built. An
+# inputs, for so many seconds or so many times. They are
+# built with clang's libFuzzer where CC or clang has it (FUZZ_FLAVOUR=asan-float: never). An
 # input that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
 make=$1
-folder=$2
-readers=$3
-seconds=${4:-}
-runs=${5:-}
+readers=$2
+seconds=${3:-}
+runs=${4:-}
 for number in "$seconds" "$runs"; do
     case $number in
     *[!0-9]* | 0)
@@ -35,11 +35,24 @@ if [ -n "$runs" ]; then
 else
     limit="-max_total_time=${seconds:-60}"
 fi
-case $folder in
-*libfuzzer) echo "fuzz: with clang's libFuzzer" ;;
-*) echo "fuzz: without clang's libFuzzer (make setup-faults): our own driver changes the seeds blindly" ;;
-esac
-"$make" --no-print-directory -s FUZZ="$readers" FUZZ_FOLDER="$folder" fuzz-programs || exit 1
+flavour=asan-float
+main='int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }'
+for compiler in $([ -n "${FUZZ_FLAVOUR:-}" ] || echo "$CC" clang); do
+    if CC=$compiler MAIN=$main sh common/scripts/try.sh -fsanitize=fuzzer,address >/dev/null; then
+        flavour=fuzzer
+        break
+    fi
+done
+if [ "$flavour" = fuzzer ]; then
+    echo "fuzz: with clang's libFuzzer"
+    set -- CC="$compiler" BUILD=build/fuzz OPENMP=-fopenmp-simd # nothing here computes
+    folder=build/fuzz/fuzzer/tests/fuzz
+else
+    echo "fuzz: without clang's libFuzzer (make setup-faults): our own driver changes the seeds blindly"
+    set -- CC="$CC"
+    folder=$BUILD/asan-float/tests/fuzz
+fi
+"$make" --no-print-directory -s "$@" FUZZ="$readers" FUZZ_FLAVOUR="$flavour" fuzz-programs || exit 1
 
 # In memory, where the system has a folder that is.
 FUZZ_SCRATCH=$(mktemp -d /dev/shm/fuzz.XXXXXX 2>/dev/null || new_scratch) || exit 1
@@ -62,7 +75,7 @@ for reader in $readers; do
     mkdir -p "$found" "$seeds"
     "$program" --seeds "$seeds" || { bad=1; continue; }
     set -- "$seeds"
-    case $folder in *libfuzzer) set -- "$found" "$@" ;; esac # it writes into the first
+    case $flavour in fuzzer) set -- "$found" "$@" ;; esac # it writes into the first
     [ -d "tests/fuzz/corpus/$reader" ] && set -- "$@" "tests/fuzz/corpus/$reader"
     # shellcheck disable=SC2086 # one or two words
     "$program" $limit -timeout=60 -rss_limit_mb=512 -malloc_limit_mb=256 -print_final_stats=0 \
@@ -77,6 +90,6 @@ for reader in $readers; do
     printf 'FAIL  %-12s status %s\n' "$reader" "$status"
     grep -E 'ERROR|runtime error|fuzz: |bug: |SUMMARY' "$log" | head -n 4 | sed 's/^/      /'
     kept=$(sed -n 's/.*Test unit written to //p; s/.*the input is kept: [^ ]* //p' "$log" | tail -n 1)
-    [ -z "$kept" ] || echo "      again: make $program && $program $kept"
+    [ -z "$kept" ] || echo "      again: $program $kept"
 done
 exit $bad

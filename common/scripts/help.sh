@@ -1,0 +1,10 @@
+#!/bin/sh
+# help.sh MAKEFILE...: what there is to make: the chapters, and each target that has a line.
+echo "make TARGET, where TARGET is"
+for page in chapters/0*/README.md; do
+    chapter=${page#chapters/0}
+    printf '  %-22s %s\n' "chapter${chapter%%_*}" \
+        "build ./chapter${chapter%%_*}: $(sed -n '1s/^# *//p' "$page")"
+done
+sed -n 's/^\([a-z][a-z_.-]*\):.*## \(.*\)/\1|\2/p' "$@" |
+    while IFS='|' read -r name text; do printf '  %-22s %s\n' "$name" "$text"; done
