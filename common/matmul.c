@@ -68,8 +68,8 @@ typedef real loose_vector
 
 enum { MC = 10 * MR, KC = 256, NC = 512 };
 
-/* Inlined with constant arguments, a loop of MR steps becomes MR instructions: only then
- * can an array of vectors be registers. Each compiler has its own word for that. */
+/* Inlined with constant arguments, a loop of MR steps becomes MR instructions: only
+ * then can an array of vectors be registers. Each compiler has its own word for it. */
 #define INLINE static inline __attribute__((always_inline))
 #define CALLED __attribute__((noinline)) /* or it would be in the way of registers */
 #ifdef __clang__
@@ -405,10 +405,10 @@ static void multiply(const Product *p) {
 
 #ifdef _OPENMP
 /*
- * Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. No
- * two bands overlap: nothing waits but the end. T threads are less than T times as fast:
- * each packs the whole other operand by itself, and they share memory's bandwidth. Bands
- * are whole tiles, so that no thread but the last has an edge.
+ * Thread t's band of C, of `threads`: rows, or columns, of whichever there are more.
+ * No two bands overlap: nothing waits but the end. T threads are less than T times as
+ * fast: each packs the whole other operand by itself, and they share memory's
+ * bandwidth. Bands are whole tiles, so that no thread but the last has an edge.
  */
 static Product band(Product p, int t, int threads) {
     const bool by_rows = p.m >= p.n;
@@ -487,8 +487,8 @@ static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
                 tensor_cols(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
                 "A (m,k), B (n,k), C (m,n)", "");
     if (bias) {
-        tensor_expect(*bias, "bias", name, "It has one element for each column of C.", 1,
-                      &n);
+        tensor_expect(*bias, "bias", name, "It has one element for each column of C.",
+                      1, &n);
     }
     multiply_on_threads((Product){m, n, k, as_is(A), as_is(B), C.data, C.ld, add,
                                   bias ? bias->data : NULL});

@@ -21,9 +21,10 @@
 #include "common/tensor.h"
 
 /*
- * A result differs from that of the three loops (matmul_plain.h) by rounding alone: multiply and add are
- * rounded once instead of twice, and where k > 256 every 256 products have a sum of
- * their own. The largest difference (tested), as a part of sum_k |a_ik b_kj|:
+ * A result differs from that of the three loops (matmul_plain.h) by rounding alone:
+ * multiply and add are rounded once instead of twice, and where k > 256 every 256
+ * products have a sum of their own. The largest difference (tested), as a part of
+ * sum_k |a_ik b_kj|:
  */
 #ifdef REAL_IS_DOUBLE
 #define MATMUL_DIFFERENCE 2e-15

@@ -1,6 +1,6 @@
 /*
- * softmax_fast.h: softmax_forward (softmax.h), computed so that short rows are fast too.
- * Layers call it; a test holds the two equal.
+ * softmax_fast.h: softmax_forward (softmax.h), computed so that short rows are fast
+ * too. Layers call it; a test holds the two equal.
  */
 #ifndef COMMON_SOFTMAX_FAST_H
 #define COMMON_SOFTMAX_FAST_H

@@ -236,9 +236,8 @@ static void climb(Climb *c, Tensor M[4]) {
 }
 
 static void explain_table(const Climb *c) {
-    printf(
-        "\nThe gain is over the rung before.\n"
-        "The peak is that of as many threads.\n");
+    printf("\nThe gain is over the rung before.\n"
+           "The peak is that of as many threads.\n");
     if (c->first_rows < c->N) {
         printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
                "are compared on these.\n",

@@ -1,6 +1,6 @@
 /*
- * demo_matmul_ladder.c: three rungs of the ladder, in short. The same 2 m n k operations,
- * in another order, are many times faster. demo_ladder.c shows every rung.
+ * demo_matmul_ladder.c: three rungs of the ladder, in short. The same 2 m n k
+ * operations, in another order, are many times faster. demo_ladder.c shows every rung.
  */
 #include <stdio.h>
 #include <stdlib.h>
