@@ -1,7 +1,7 @@
 #!/bin/sh
 # run_scripts.sh NAME...: tests/test_NAME.sh, one after the other, for several run programs
 # in the root with their default files. The last lines say which of them failed, and how to
-# run it alone. The environment has MAKE, CC, and the tools that they use.
+# run it alone. The environment is words.sh's.
 set -u
 failed=
 for name in "$@"; do

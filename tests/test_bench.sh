@@ -1,24 +1,16 @@
 #!/bin/sh
-# test_bench.sh BENCH: the benchmark (make bench) with stand-ins for OpenBLAS and PyTorch
+# test_bench.sh: the benchmark (make bench) with stand-ins for OpenBLAS and PyTorch
 # that are right, absent, or wrong in some way; then with the real ones, where they are.
 # No time that it measures decides a test. Run from the repository's root.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-bench=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-root=$(pwd)
-scratch=$(new_scratch) || exit 1
+# shellcheck source=tests/words.sh
+. tests/words.sh
+case $bench in /*) ;; *) bench=$root/$bench ;; esac
 children=
 # shellcheck disable=SC2086 # a list of numbers
 trap '[ -z "$children" ] || kill $children 2>/dev/null; rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
 BENCH=$bench
 export BENCH
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
 
 # start NAME OPTIONS...: the benchmark in a folder of its own, beside the others;
 # PYTHON, OPENBLAS, BLIS and STAND_IN are the caller's.
@@ -261,5 +253,4 @@ END
     ok "pytorch_vit.py --bf16 --compile trains" $?
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

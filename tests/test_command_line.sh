@@ -3,75 +3,29 @@
 # their users meet them: the options, what the program says and exits with, the files
 # that it leaves. Run from the repository's root. No test needs the full data set, a
 # GPU, or more than sh, dd, od, gzip and the like.
-#
-#   CHAPTER5=./chapter5   the programs; when one isn't given, it is built with CC
-#   CHAPTER1=./chapter1
-#   CHAPTER6=./chapter6
 # shellcheck disable=SC2086,SC2059,SC2100 # lists of options are to be split
 set -u
-
-if [ -z "${CHAPTER5:-}" ]; then
-    CHAPTER5=./chapter5
-    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter5 \
-        >/dev/null || exit 1
-fi
-if [ -z "${CHAPTER1:-}" ]; then
-    CHAPTER1=./chapter1
-    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} chapter1 >/dev/null || exit 1
-fi
-if [ -z "${CHAPTER6:-}" ]; then
-    CHAPTER6=./chapter6
-    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter6 \
-        >/dev/null || exit 1
-fi
 OMP_NUM_THREADS=2
 export OMP_NUM_THREADS
-
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-scratch=$(new_scratch) || exit 1
-running=
-trap 'rm -rf "$scratch"' EXIT
-trap '[ -n "$running" ] && kill -9 "$running"; exit 1' HUP INT TERM
-
-passed=0
-failed=0
-out=$scratch/out
-err=$scratch/err
+# shellcheck source=tests/words.sh
+. tests/words.sh
 log=$scratch/log.csv
 small="--dim 16 --depth 1 --heads 2 --mlp 32 --batch 32 --epochs 1 --threads 2"
 small="$small --dropout 0.1 --shift 1"
 
 # ---- words for tests ---------------------------------------------------------
 
-group() {
-    echo "-- $1"
-}
-
-# check WHAT COMMAND...: a test that passes when the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $what"
-        [ -s "$err" ] && sed 's/^/      stderr: /' "$err" | head -n 5
-    fi
-}
-
 # chapter5 OPTIONS...: the program, and what it says and exits with.
 chapter5() {
     program=chapter5
-    "$CHAPTER5" "$@" >"$out" 2>"$err"
+    ./chapter5 "$@" >"$out" 2>"$err"
     status=$?
 }
 
 # chapter6 OPTIONS...: the same on the emulator, whether there is a GPU or not.
 chapter6() {
     program=chapter6
-    "$CHAPTER6" --emulate "$@" >"$out" 2>"$err"
+    ./chapter6 --emulate "$@" >"$out" 2>"$err"
     status=$?
 }
 
@@ -81,7 +35,7 @@ chapter1_in() {
     program=chapter1
     folder=$1
     shift
-    chapter1=$(cd "$(dirname "$CHAPTER1")" && pwd)/$(basename "$CHAPTER1")
+    chapter1=$root/chapter1
     (cd "$folder" && exec "$chapter1" "$@") >"$out" 2>"$err"
     status=$?
 }
@@ -240,7 +194,7 @@ look_in() {
     program=chapter5
     folder=$1
     shift
-    chapter5=$(cd "$(dirname "$CHAPTER5")" && pwd)/$(basename "$CHAPTER5")
+    chapter5=$root/chapter5
     (cd "$folder" && exec "$chapter5" "$@") >"$out" 2>"$err"
     status=$?
 }
@@ -455,7 +409,7 @@ group 'files that cannot be written'
 (
     ulimit -f 16
     trap '' XFSZ
-    "$CHAPTER5" --data "$data" $small --steps 1 --log "$log" --save "$scratch/kept" \
+    ./chapter5 --data "$data" $small --steps 1 --log "$log" --save "$scratch/kept" \
         2>"$err"
     echo $? >"$scratch/status"
 ) 2>/dev/null | cat >"$out"
@@ -491,7 +445,7 @@ check 'and go on in the log' steps_in_log 12
 group 'a run that is stopped'
 # SIGTERM, as Ctrl-C's SIGINT is ignored by what a shell starts in the background; it is
 # sent when the first epoch's checkpoint is there. More signals: test_files.sh.
-"$CHAPTER5" $small --epochs 100000 --data "$data" --log "$log" \
+./chapter5 $small --epochs 100000 --data "$data" --log "$log" \
     --save "$scratch/stopped" >"$out" 2>"$err" &
 running=$!
 tries=0
@@ -610,9 +564,9 @@ check 'a mistyped option is refused' one_line 2 '--bacth'
 
 # A program finds the others beside itself, from any folder, through PATH; or says which
 # is missing.
-beside=$(cd "$(dirname "$CHAPTER6")" && pwd)
+beside=$root
 mkdir "$scratch/alone"
-cp "$CHAPTER6" "$scratch/alone/chapter6"
+cp ./chapter6 "$scratch/alone/chapter6"
 (cd "$scratch/alone" && ./chapter6 --counts) >"$out" 2>"$err"
 status=$?
 check 'without its second program it says which is missing' one_line 1 \
@@ -664,5 +618,4 @@ chapter6 $tiny --epochs 1
 unset CUDA_ON_CPU_DRIVER
 check 'an old driver is told what to install' one_line 1 'knows CUDA 12.4.*newer NVIDIA dri'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

@@ -1,19 +1,10 @@
 #!/bin/sh
-# test_compare.sh MAKE COMPARE: --dump of chapters 2 to 6, and the program behind make
+# test_compare.sh: --dump of chapters 2 to 6, and the program behind make
 # compare. A planted bug must be found at the tensor that it spoils first, with its
 # equation. Run in the repository's root, where the chapters are built.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-make=$1
-compare=$2
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
+# shellcheck source=tests/words.sh
+. tests/words.sh
 compared() { # compared STATUS FILE FILE [TOLERANCE]: its output is in $scratch/out
     wanted=$1
     shift
@@ -175,5 +166,4 @@ compared 0 "$scratch/a" "$scratch/a" && says 'note: both are one and the same fi
 ok "a file compared with itself has a note" $?
 compared 2 "$scratch/a" '' && says usage
 ok "make compare without B: usage" $?
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

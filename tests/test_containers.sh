@@ -3,18 +3,10 @@
 # them, and the Job's own commands do what its comments say, with the programs built here.
 # Needs no Docker, no cluster. Run from the repository's root, where chapters 5 and 6 are.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-root=$(pwd)
-scratch=$(new_scratch) || exit 1
+# shellcheck source=tests/words.sh
+. tests/words.sh
 child=
 trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
 job=chapters/06_cuda_training/job.yaml
 
 # ---- .dockerignore -----------------------------------------------------------------------
@@ -187,5 +179,4 @@ child=
 [ "$status" -eq 143 ] && [ -s "$RUNS/vit.safetensors" ]
 ok "job.yaml: a pod that is ended saves its step, and says so ($status)" $?
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

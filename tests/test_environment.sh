@@ -2,38 +2,17 @@
 # test_environment.sh: what the environment may be: small stacks, odd OMP_* variables, few
 # processors, another locale. What a run with --threads 2 computes is the same to the bit
 # in all of them. Run from the repository's root, after `make`.
-#
-#   CHAPTER1, CHAPTER5, CHAPTER6: the programs (./chapter1 and so on)
 set -u
-CHAPTER1=${CHAPTER1:-./chapter1}
-CHAPTER5=${CHAPTER5:-./chapter5}
-CHAPTER6=${CHAPTER6:-./chapter6}
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
+# shellcheck source=tests/words.sh
+. tests/words.sh
 unset OMP_NUM_THREADS OMP_STACKSIZE OMP_DYNAMIC OMP_THREAD_LIMIT
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0
-failed=0
-check() { # check WHAT COMMAND...: passes if the command succeeds
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $what"
-        tail -n 3 "$scratch/err" 2>/dev/null | sed 's/^/      /'
-    fi
-}
 
 # A small run, in this environment, and its checkpoint.
 train() { # train FILE [NAME=VALUE...]
     file=$1
     shift
     rm -f "$file"
-    env "$@" "$CHAPTER5" --data data/sample --dim 16 --depth 1 --heads 2 --mlp 32 \
+    env "$@" ./chapter5 --data data/sample --dim 16 --depth 1 --heads 2 --mlp 32 \
         --batch 64 --steps 3 --threads 2 --dropout 0.1 --save "$file" \
         --log "$scratch/log.csv" >"$scratch/out" 2>"$scratch/err"
 }
@@ -41,7 +20,7 @@ same_run() { # same_run [NAME=VALUE...]: the reference's bits?
     train "$scratch/now" "$@" && cmp -s "$scratch/now" "$scratch/reference"
 }
 one_step() { # one_step OPTIONS...: the shortest run
-    "$CHAPTER5" --data data/sample --dim 8 --depth 1 --heads 1 --mlp 8 --steps 1 \
+    ./chapter5 --data data/sample --dim 8 --depth 1 --heads 1 --mlp 8 --steps 1 \
         --save "$scratch/t" --log "$scratch/log.csv" "$@" >"$scratch/out" 2>"$scratch/err"
 }
 with_stack() { # with_stack KILOBYTES COMMAND...
@@ -57,7 +36,7 @@ few_files() { # a run that may have five files open, the standard ones among the
         exec >"$scratch/out" 2>"$scratch/err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
         # shellcheck disable=SC3045 # dash, bash, ksh and busybox know -n
         ulimit -n 5
-        exec "$CHAPTER5" --data data/sample --steps 1 --save "$scratch/t"
+        exec ./chapter5 --data data/sample --steps 1 --save "$scratch/t"
     )
     [ $? -eq 1 ] && [ "$(wc -l <"$scratch/err")" -eq 1 ] &&
         grep -q "labels.*it can't be opened: ." "$scratch/err"
@@ -66,7 +45,7 @@ quietly() {
     "$@" >"$scratch/out" 2>"$scratch/err"
 }
 emulated() { # emulated [NAME=VALUE...]: chapter 6 without a GPU
-    quietly env OMP_NUM_THREADS=4 "$@" "$CHAPTER6" --emulate --data data/sample --dim 16 \
+    quietly env OMP_NUM_THREADS=4 "$@" ./chapter6 --emulate --data data/sample --dim 16 \
         --depth 1 --heads 2 --mlp 32 --batch 16 --steps 1 --save "$scratch/six" \
         --log "$scratch/log.csv"
 }
@@ -81,7 +60,7 @@ done
 for size in 16k 64k 1M 1B nonsense; do
     check "chapter 5, OMP_STACKSIZE=$size" same_run OMP_STACKSIZE="$size"
 done
-check "chapter 1, ulimit -s 1024" with_stack 1024 quietly "$CHAPTER1"
+check "chapter 1, ulimit -s 1024" with_stack 1024 quietly ./chapter1
 check "chapter 6, ulimit -s unlimited" with_stack unlimited emulated
 check "chapter 6, ulimit -s 1024" with_stack 1024 emulated
 check "chapter 6, OMP_STACKSIZE=64k" emulated OMP_STACKSIZE=64k
@@ -124,7 +103,7 @@ with_threads() { # with_threads NUMBER COMMAND...
     )
 }
 on_one_processor() {
-    quietly taskset -c 0 "$CHAPTER5" --data data/sample --dim 8 --depth 1 --heads 1 \
+    quietly taskset -c 0 ./chapter5 --data data/sample --dim 8 --depth 1 --heads 1 \
         --mlp 8 --steps 1 --save "$scratch/t" --log "$scratch/log.csv"
     [ "$(threads)" = 1 ]
 }
@@ -151,7 +130,7 @@ fi
 check "LC_ALL=de_DE.UTF-8: the same run" same_run LC_ALL=de_DE.UTF-8
 LC_ALL=de_DE.UTF-8
 export LC_ALL
-quietly "$CHAPTER5" --eval "$scratch/reference" --data data/sample
+quietly ./chapter5 --eval "$scratch/reference" --data data/sample
 check "an evaluation's numbers have points" grep -q '^test accuracy: 0\.[0-9]*$' "$scratch/out"
 refused() { # refused OPTIONS...: wrong usage, with the option's value in the line
     one_step "$@"
@@ -160,5 +139,4 @@ refused() { # refused OPTIONS...: wrong usage, with the option's value in the li
 check "0,5 is no number" refused --lr 0,5
 LC_ALL=C
 
-echo "environment: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_exercises.sh MAKE: the exercises and their grader, in the repository's root.
+# test_exercises.sh: the exercises and their grader, in the repository's root.
 #
 # For every chapter: a student's copy is made, and never touched again; every exercise
 # of it is "not written yet", at the line to be written; the sources' own solution
@@ -9,7 +9,7 @@
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
-make=$1
+make=${make:-make}
 root=build/exercises # the students' folders, one a worker
 rm -rf "$root"
 mkdir -p "$root"
@@ -23,7 +23,7 @@ run_make() { # run_make CHAPTER TARGET
     "$make" --no-print-directory -s V= NVCC= WORK="$root/$1" N="$1" FETCH=no "$2" 2>&1
 }
 source_of() { # the course's own file of that name
-    find common chapters/0"$1"_* -maxdepth 1 -name "$2"
+    find common chapters/0"$1"_* -name "$2"
 }
 solve() { # solve CHAPTER: the course's own sources, and the right answers
     for copy in "$root/$1/chapter$1"/*.[ch]*; do
@@ -112,7 +112,7 @@ chapter() { # chapter N
     report $? "make start N=$n"
     # One for each compiler that was ever used here: that of this run is the newest.
     grader=$(find build -path "*/$mine/grade" -type f -exec ls -t {} + | head -n 1)
-    exercises=$(grep -ohE "^ */\\* exercise $n\\.[1-6] \\*/" common/*.c chapters/0"$n"_*/*.c* |
+    exercises=$(grep -rhoE "^ */\\* exercise $n\\.[1-6] \\*/" common chapters/0"$n"_* |
         awk '{ print $3 }' | sort -u)
     run_make "$n" grade >"$root/$n/graded"
     for e in $exercises; do

@@ -1,51 +1,18 @@
 #!/bin/sh
 # test_files.sh: what becomes of files: checkpoints and logs that are written, replaced,
 # shared, cut short or in the way; signals; and data/get_fashion_mnist.sh. Run from the
-# repository's root. CHAPTER5=./chapter5: the program; when it isn't given, it is built.
+# repository's root.
 # shellcheck disable=SC2086,SC2059,SC2012 # lists of options are to be split
 set -u
-
-if [ -z "${CHAPTER5:-}" ]; then
-    CHAPTER5=./chapter5
-    make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter5 \
-        >/dev/null || exit 1
-fi
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
-
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
+# shellcheck source=tests/words.sh
+. tests/words.sh
 scratch=$(new_scratch) || exit 1
-running=
-trap 'rm -rf "$scratch"' EXIT
-trap '[ -n "$running" ] && kill -9 "$running"; exit 1' HUP INT TERM
-chapter5=$(cd "$(dirname "$CHAPTER5")" && pwd)/$(basename "$CHAPTER5")
+chapter5=$root/chapter5
 get_script=$PWD/data/get_fashion_mnist.sh
-root=$PWD
-
-passed=0
-failed=0
-out=$scratch/out
-err=$scratch/err
 
 # ---- words for tests ---------------------------------------------------------
-
-group() {
-    echo "-- $1"
-}
-
-# check WHAT COMMAND...: a test that passes when the command succeeds.
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $what"
-        [ -s "$err" ] && sed 's/^/      stderr: /' "$err" | head -n 5
-    fi
-}
 
 run() { # run OPTIONS...: a small run
     "$chapter5" --data data $small "$@" >"$out" 2>"$err"
@@ -542,5 +509,4 @@ train-labels-idx1-ubyte.gz"
 fi
 
 cd "$root" || exit 1
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

@@ -2,50 +2,21 @@
 # test_numbers.sh: chapters 5 and 6 with weights whose logits are no finite numbers: such
 # images belong to no class, no figure is drawn of them, and the last good checkpoint
 # stays. Run from the repository's root.
-#
-#   CHAPTER5=./chapter5   the programs; when one isn't given, it is built with CC
-#   CHAPTER6=./chapter6
 # shellcheck disable=SC2086,SC2059 # lists of options are to be split; bytes are formats
 set -u
-for n in 5 6; do
-    eval "program=\${CHAPTER$n:-}"
-    if [ -z "$program" ]; then
-        make -s CC="${CC:-cc}" ${BUILD:+BUILD="$BUILD"} FETCH=no chapter$n >/dev/null || exit 1
-    fi
-done
 OMP_NUM_THREADS=2
 export OMP_NUM_THREADS
 
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
-here=$(pwd)
-passed=0
-failed=0
-
-check() { # check WHAT COMMAND...: a test that passes when the command succeeds
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $what"
-        [ -s "$scratch/err" ] && sed 's/^/      stderr: /' "$scratch/err" | head -n 5
-    fi
-}
+# shellcheck source=tests/words.sh
+. tests/words.sh
 
 # chapter N OPTIONS...: the program, in a folder with plots/; what it says and exits with.
 chapter() {
     n=$1
     shift
-    eval "program=\${CHAPTER$n:-./chapter$n}"
-    case $program in /*) ;; *) program=$here/$program ;; esac
     emulate=
     [ "$n" -eq 5 ] || emulate=--emulate
-    (cd "$scratch" && exec "$program" $emulate "$@") >"$scratch/out" 2>"$scratch/err"
+    (cd "$scratch" && exec "$root/chapter$n" $emulate "$@") >"$scratch/out" 2>"$scratch/err"
     status=$?
 }
 
@@ -184,5 +155,4 @@ loss_of_step_3() {
 check 'and both have the same loss in step 3' \
     [ "$(loss_of_step_3 fused)" = "$(loss_of_step_3 materialised)" ]
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

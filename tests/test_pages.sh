@@ -3,22 +3,8 @@
 # explanation; links lead somewhere; targets, options and outputs that are named exist.
 # Run from the repository's root, where the chapters have been built.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $1"
-    fi
-}
+# shellcheck source=tests/words.sh
+. tests/words.sh
 
 pages() {
     find README.md notes chapters tests -name '*.md' | sort
@@ -60,7 +46,7 @@ no_test() { edit 's/\[AIAYN fn.4\]/the footnote/' $(grep -rlF '[AIAYN fn.4]' tes
 no_code() { edit 's/\[ViT 3\.1\]/3.1/' $(grep -rlF '[ViT 3.1]' common chapters | grep -v 'md$'); }
 # shellcheck disable=SC2046
 no_note() { edit 's/\[ViT T\.8\]/Table 8/' $(grep -rlF '[ViT T.8]' . | grep 'md$'); }
-no_home() { edit 's/\[AIAYN eq.3\]/eq. 3/' chapters/05_*/schedule.c; }
+no_home() { edit 's/\[AIAYN eq.3\]/eq. 3/' chapters/05_*/training/schedule.c; }
 no_reason() { edit 's/^\(ViT T.4 .*\) |[^|]*$/\1/' notes/equations.txt; }
 no_list() { : >notes/equations.txt; }
 planted "an unknown tag is found" 'UNKNOWN  \[ViT eq.9\] at common/softmax.c:' unknown_tag
@@ -340,5 +326,4 @@ ok "notes/studies.md has the table of notes/studies.csv, to the digit" $?
 [ "$outputs" -ge 12 ]
 ok "outputs were compared ($outputs)" $?
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

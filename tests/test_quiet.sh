@@ -1,34 +1,15 @@
 #!/bin/sh
-# test_quiet.sh COMPARE: no program of the course says a wrong thing quietly. What can't
+# test_quiet.sh: no program of the course says a wrong thing quietly. What can't
 # be, or contradicts itself, is refused in one line before anything is printed; what one
 # may not expect has a line; status 0 is only for output and files that were written
 # whole. Run in the repository's root, where the chapters are built.
 # shellcheck disable=SC2031,SC2059,SC2086 # lists of options are to be split
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
+# shellcheck source=tests/words.sh
+. tests/words.sh
 OMP_NUM_THREADS=2
 export OMP_NUM_THREADS
-compare=${1:-build/gcc/double/tests/compare/compare}
-root=$(pwd)
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-out=$scratch/out
-err=$scratch/err
-passed=0
-failed=0
 
-ok() { # ok WHAT COMMAND...: a test that passes when the command succeeds
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $what (status $status)"
-        sed 's/^/      /' "$err" | head -n 3
-    fi
-}
 run() { # run PROGRAM OPTIONS...: what it says and exits with
     program=$1
     shift
@@ -46,14 +27,14 @@ refuses() { # refuses STATUS PATTERN PROGRAM OPTIONS...
     pattern=$2
     shift 2
     run "$@"
-    ok "refused: $*" one_line "$wanted" "$pattern"
+    check "refused: $*" one_line "$wanted" "$pattern"
 }
 notes() { # notes PATTERN PROGRAM OPTIONS...: it runs, and says so
     pattern=$1
     shift
     run "$@"
-    ok "runs: $*" exits 0
-    ok "and says $pattern" says "^note: .*$pattern"
+    check "runs: $*" exits 0
+    check "and says $pattern" says "^note: .*$pattern"
 }
 same() { cmp -s "$1" "$2"; }
 is_not_there() { [ ! -e "$1" ]; }
@@ -78,7 +59,7 @@ model="--dim 8 --depth 1 --heads 1 --mlp 8 --patch 14 --threads 1"
 tiny="--data $data $model --batch 16 --epochs 3" # 4 steps an epoch
 train="chapter5 $tiny --save m --log m.csv"
 run $train --steps 6
-ok 'six steps of twelve' exits 0
+check 'six steps of twelve' exits 0
 cp "$scratch/m" "$scratch/kept"
 cp "$scratch/m.csv" "$scratch/kept.csv"
 again() { # the checkpoint after six steps, and its log
@@ -96,18 +77,18 @@ refuses 1 'other images' chapter5 --resume m --data other --log m.csv
 refuses 2 'both the checkpoint and the log' chapter5 --resume m --data "$data" --log ./m
 cp "$scratch/kept" "$scratch/m.txt"
 refuses 1 'no log of' chapter5 --resume m --data "$data" --log m.txt
-ok 'and such a file stays as it is' same "$scratch/m.txt" "$scratch/kept"
+check 'and such a file stays as it is' same "$scratch/m.txt" "$scratch/kept"
 run chapter5 $tiny --save m2 --log m2.csv --steps 6 --seed 2
 refuses 1 "another run's log: its loss of step 6" chapter5 --resume m --data "$data" --log m2.csv
 run chapter5 $tiny --save m2 --log m2.csv --steps 5 --lr 0.5
 refuses 1 "another run's log: its rate of step 5" chapter5 --resume m --data "$data" --log m2.csv
-ok 'the checkpoint is as it was' same "$scratch/m" "$scratch/kept"
-ok 'and so is the log' same "$scratch/m.csv" "$scratch/kept.csv"
+check 'the checkpoint is as it was' same "$scratch/m" "$scratch/kept"
+check 'and so is the log' same "$scratch/m.csv" "$scratch/kept.csv"
 notes 'nothing is left to train' $resume --steps 6
-ok 'then nothing is written' same "$scratch/m" "$scratch/kept"
+check 'then nothing is written' same "$scratch/m" "$scratch/kept"
 refuses 2 'nothing to train, and to --save' $resume --steps 6 --save n
 notes 'lr is 0\.03 from here on, it was 0\.003' $resume --steps 7 --lr 0.03
-ok 'and the rate' says '^note: the rate of the next step is'
+check 'and the rate' says '^note: the rate of the next step is'
 again
 notes 'seed is 9 from here on, it was 1' $resume --steps 7 --seed 9
 again
@@ -119,9 +100,9 @@ head -n 4 "$scratch/kept.csv" >"$scratch/m.csv"
 notes 'ends with step 3: the lines up to 6 are missing' $resume --steps 7
 again
 run $resume
-ok 'without new settings' exits 0
+check 'without new settings' exits 0
 if says '^note: '; then status='a note'; else status=none; fi
-ok 'there is no note' [ "$status" = none ]
+check 'there is no note' [ "$status" = none ]
 notes 'm has step 12 of 12 behind it: nothing is left' $resume
 notes 'm has step 12 of 12 behind it' chapter6 --emulate --resume m --data "$data" --log m.csv
 
@@ -138,8 +119,8 @@ renamed() { # renamed SED-SCRIPT: `kept` with another header of the same length
 again
 renamed 's/"data_crc32":/"data_crc99":/; s/"last_loss":/"lost_loss":/' >"$scratch/m"
 run $resume --steps 7
-ok "an older version's checkpoint goes on" exits 0
-ok "what isn't known has a note" says '^note: m has ".*", which this program doesn.t know'
+check "an older version's checkpoint goes on" exits 0
+check "what isn't known has a note" says '^note: m has ".*", which this program doesn.t know'
 again
 renamed 's/"data_crc32":/"data_crc99":/' >"$scratch/m"
 refuses 1 'other images' chapter5 --resume m --data other --log m.csv
@@ -150,7 +131,7 @@ cp data/sample/classes.txt "$scratch/named"
 run chapter5 --data named $model --batch 16 --epochs 3 --save f --log f.csv
 run chapter5 --data named $model --batch 16 --epochs 3 --save f2 --log f2.csv --steps 5
 run chapter5 --data "$data" --resume f2 --log f2.csv
-ok 'a run goes on without classes.txt' same "$scratch/f" "$scratch/f2"
+check 'a run goes on without classes.txt' same "$scratch/f" "$scratch/f2"
 
 # ---- what a run can't be, or does unexpectedly ------------------------------------------
 
@@ -168,7 +149,7 @@ notes '24 of 64 images fill no batch of 40' $train --batch 40 --steps 1
 notes '--shift 20 leaves little' $train --shift 20 --steps 1
 notes 'dropout 0\.999 leaves 0\.1%' $train --dropout 0.999 --steps 1
 notes 'label smoothing 0\.99 leaves 1% of a label' $train --smoothing 0.99 --steps 1
-ok 'once' [ "$(grep -c '^note: .*smoothing' "$out")" -eq 1 ]
+check 'once' [ "$(grep -c '^note: .*smoothing' "$out")" -eq 1 ]
 notes 'rate times weight decay is 2' $train --lr 4 --weight-decay 0.5 --steps 1
 notes 'a rate of 1e-12 is too small' $train --lr 1e-12 --steps 1
 notes '--clip 1e-07 makes gradients as small' $train --clip 1e-7 --steps 1
@@ -177,7 +158,7 @@ notes 'a token of one element' $train --dim 1 --steps 1
 cp -R "$data" "$scratch/dull"
 { head_of 1 64; head -c 64 /dev/zero; } >"$scratch/dull/train-labels-idx1-ubyte"
 notes 'all training images are of class 0' chapter5 --data dull $model --save m --log m.csv --steps 1
-ok 'once' [ "$(grep -c '^note: all' "$out")" -eq 1 ]
+check 'once' [ "$(grep -c '^note: all' "$out")" -eq 1 ]
 unpacked train-images-idx3-ubyte 17 784 >"$scratch/one"
 for twice in 2 4 8 16 32 64; do
     cat "$scratch/one" "$scratch/one" >"$scratch/$twice" && mv "$scratch/$twice" "$scratch/one"
@@ -186,9 +167,9 @@ done
 notes 'all training images are the same' chapter5 --data dull $model --save m --log m.csv --steps 1
 { head_of 3 64; printf '\000\000\000\034\000\000\000\034'; head -c 50176 /dev/zero; } >"$scratch/dull/train-images-idx3-ubyte"
 notes 'all pixels of the training images are the same' chapter5 --data dull $model --save m --log m.csv --steps 1
-ok 'and of the images no more' [ "$(grep -c '^note: all' "$out")" -eq 2 ]
+check 'and of the images no more' [ "$(grep -c '^note: all' "$out")" -eq 2 ]
 run $train --steps 6
-ok 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
+check 'a plain run is what it was' same "$scratch/m" "$scratch/kept"
 
 # The words that go on are a shell's; the second Ctrl-C would end it at once.
 mkdir "$scratch/it's a folder"
@@ -203,13 +184,13 @@ done
 kill -TERM "$child"
 wait "$child"
 status=$?
-ok 'a stopped run' exits 143
+check 'a stopped run' exits 143
 again=$(sed -n 's/^ *\.\/chapter6 \(--resume .*\)/\1/p' "$out")
-ok 'goes on with its kernels, to its last step' says " --steps 99999 --emulate --attention materialised\$"
+check 'goes on with its kernels, to its last step' says " --steps 99999 --emulate --attention materialised\$"
 (cd "$scratch" && eval "exec \"$root/chapter6\" $again --steps 1") >"$out" 2>"$err"
 status=$?
 program=chapter6
-ok 'and its words are understood' one_line 2 "it's a folder/m has"
+check 'and its words are understood' one_line 2 "it's a folder/m has"
 
 # ---- what would be ignored ---------------------------------------------------------------
 
@@ -233,16 +214,16 @@ refuses 2 '--bench of a known model has no use for --dim' chapter6 --emulate --b
 refuses 2 '--describe has no use for --matmul' chapter6 --describe B/16 --matmul naive
 refuses 2 '--describe has no use for --attention' chapter6 --describe this --attention fused
 run chapter6 --emulate --bench this $model --batch 2 --steps 1 --csv x --csv b.csv
-ok 'a second --csv' says '^note: --csv is given more than once'
+check 'a second --csv' says '^note: --csv is given more than once'
 run chapter6 --emulate --bench this $model --batch 2 --steps 1 --csv b.csv
-ok 'and --bench adds a line to it' [ "$(grep -c '^this,5,2,' "$scratch/b.csv")" -eq 2 ]
+check 'and --bench adds a line to it' [ "$(grep -c '^this,5,2,' "$scratch/b.csv")" -eq 2 ]
 words=$(i=0; while [ $i -lt 130 ]; do printf -- '--seed 1 '; i=$((i + 1)); done)
 refuses 2 'unknown option "--bogus"' chapter6 --emulate $words --bogus
 refuses 2 'no model "B/17"' chapter6 --emulate --bench B/17
 refuses 2 '64 heads don.t divide the width of 32' chapter6 --emulate --heads 64
 refuses 2 '--norm is given twice' chapter4 --norm pre --norm post
 run chapter6 --describe S/16
-ok 'chapter 6 describes models too' says 'published 22050664'
+check 'chapter 6 describes models too' says 'published 22050664'
 
 # A word that was forgotten: the next option is no name of a file.
 refuses 2 '--save needs a value, not an option' chapter5 --save --gradcheck
@@ -253,7 +234,7 @@ for n in 2 3 4; do
 done
 (cd "$root" && exec ./chapter5 --eval "$scratch/kept" --data ./data/sample/) >"$out" 2>"$err"
 status=$?
-ok 'the sample by another name is the sample' says 'THIS IS THE SMALL SAMPLE'
+check 'the sample by another name is the sample' says 'THIS IS THE SMALL SAMPLE'
 
 # ---- numbers are read whole ---------------------------------------------------------------
 
@@ -269,13 +250,13 @@ refuses 2 '--seed can.t be' $train --seed 18446744073709551616
 for number in 1,5 1e 0x1p-3 inf nan '1e-5 ' ''; do
     "$compare" "$scratch/dump" "$scratch/dump" "$number" >"$out" 2>"$err"
     status=$?
-    ok "compare's tolerance is not \"$number\"" exits 2
+    check "compare's tolerance is not \"$number\"" exits 2
 done
 for variable in CUDA_ON_CPU_ORDERS=yes CUDA_ON_CPU_MEMORY=1e9 CUDA_ON_CPU_MEMORY= 'CUDA_ON_CPU_FAIL=launch 3' \
     'CUDA_ON_CPU_FAIL=launch 3 700 x'; do
     (cd "$root" && env "$variable" ./chapter6 --emulate --check) >"$out" 2>"$err"
     status=$?
-    ok "$variable is refused" exits 2
+    check "$variable is refused" exits 2
 done
 
 # ---- said first, and alone ------------------------------------------------------------------
@@ -324,7 +305,7 @@ cp "$data"/* "$scratch/lost/data/sample"
 cp "$data/t10k-labels-idx1-ubyte" "$scratch/lost/data/fashion-mnist"
 (cd "$scratch/lost" && exec "$root/chapter5") >"$out" 2>"$err"
 status=$?
-ok 'data that lack files are not replaced by the sample' one_line 1 \
+check 'data that lack files are not replaced by the sample' one_line 1 \
     'data/fashion-mnist: no file train-images'
 
 # ---- paths and names of any length --------------------------------------------------------------
@@ -333,14 +314,14 @@ long=$(i=0; while [ $i -lt 20 ]; do printf 0123456789; i=$((i + 1)); done)
 mkdir -p "$scratch/$long/$long/$long"
 cp -R "$data" "$scratch/$long/$long/$long/data"
 run chapter5 --eval kept --data "$long/$long/$long/data"
-ok 'data in a folder with a long name' exits 0
+check 'data in a folder with a long name' exits 0
 refuses 1 '\.\.\..*no such directory' chapter5 --eval kept --data "$long/$long/$long/none"
 cp "$root/chapter5_double" "$scratch"
 cp "$root/chapter5" "$scratch/$(echo "$long" | head -c 120)"
 (cd "$scratch" && exec "./$(echo "$long" | head -c 120)" $tiny --steps 1) >"$out" 2>"$err"
 status=$?
-ok "a program's long name" exits 0
-ok 'is whole in its files' [ -s "$scratch/$(echo "$long" | head -c 120).safetensors" ]
+check "a program's long name" exits 0
+check 'is whole in its files' [ -s "$scratch/$(echo "$long" | head -c 120).safetensors" ]
 
 # ---- what another program does for it ---------------------------------------------------------------
 
@@ -350,19 +331,19 @@ for words in 'chapter2 --gradcheck' 'chapter2 --dump d --double' 'chapter5 --gra
     program=${words%% *}
     (cd "$scratch" && PATH=$scratch/bin:$PATH && exec $words) >"$out" 2>"$err"
     status=$?
-    ok "by PATH and a link: $words" exits 0
+    check "by PATH and a link: $words" exits 0
     cp "$root/$program" "$scratch/alone"
     (cd "$scratch" && exec alone/$words) >"$out" 2>"$err"
     status=$?
-    ok "without the program in double: $words" one_line 1 "/alone/${program}_double is missing: make $program\$"
+    check "without the program in double: $words" one_line 1 "/alone/${program}_double is missing: make $program\$"
 done
 (cd "$scratch" && exec alone/chapter5 $tiny --steps 1 --save untouched) >"$out" 2>"$err"
 status=$?
 : >"$out"
-ok 'no training without it' one_line 1 '/alone/chapter5_double is missing: make chapter5$'
-ok 'and nothing is left' is_not_there "$scratch/untouched"
+check 'no training without it' one_line 1 '/alone/chapter5_double is missing: make chapter5$'
+check 'and nothing is left' is_not_there "$scratch/untouched"
 run chapter5_double --gradcheck --brief
-ok 'the program in double checks by itself' says '^PASS  gradients of all 32 tensors'
+check 'the program in double checks by itself' says '^PASS  gradients of all 32 tensors'
 
 # ---- a status of 0 is for what was written ---------------------------------------------------------
 
@@ -373,46 +354,46 @@ for words in 'chapter5 --help' 'chapter5 --describe this' 'chapter5 --dump d' \
     program=${words%% *}
     (cd "$scratch" && exec "$root"/$words >&-) >"$out" 2>"$err"
     status=$?
-    ok "closed: $words" one_line 1 'output is closed'
+    check "closed: $words" one_line 1 'output is closed'
     [ -w /dev/full ] || continue
     (cd "$scratch" && exec "$root"/$words) >/dev/full 2>"$err"
     status=$?
     : >"$out"
-    ok "full: $words" one_line 1 "output can't be written: No space"
+    check "full: $words" one_line 1 "output can't be written: No space"
 done
 for program in chapter1 chapter4; do
     (ulimit -f 1 && cd "$scratch" && exec "$root/$program") >"$scratch/limited" 2>"$err"
     status=$?
     : >"$out"
-    ok "beyond ulimit -f: $program" one_line 1 "output can't be written: File too large"
+    check "beyond ulimit -f: $program" one_line 1 "output can't be written: File too large"
 done
 refuses 2 'unknown argument "--help"' chapter4 --help x
 if [ -w /dev/full ]; then
     "$compare" "$scratch/dump" "$scratch/dump" >/dev/full 2>"$err"
     status=$?
-    ok 'full: compare' exits 2
+    check 'full: compare' exits 2
     (cd "$scratch" && exec "$root/chapter5" $tiny --steps 1 --save full --log full.csv) >/dev/full 2>"$err"
     status=$?
-    ok 'full: a run' exits 1
-    ok 'and its checkpoint is there' [ -s "$scratch/full" ]
+    check 'full: a run' exits 1
+    check 'and its checkpoint is there' [ -s "$scratch/full" ]
     ln -s /dev/full "$scratch/plots/confusion_matrix.dat"
     run chapter5 --look kept --data "$data"
-    ok '--look to a full disk' exits 1
-    ok 'says which file' says '^FAIL.*confusion_matrix.dat: can.t be written'
+    check '--look to a full disk' exits 1
+    check 'says which file' says '^FAIL.*confusion_matrix.dat: can.t be written'
     rm -f "$scratch/plots/confusion_matrix.dat"
 fi
 rm -f "$scratch/plots"/*
 echo older >"$scratch/plots/patch_filters.dat"
 { (ulimit -f 1 && cd "$scratch" && exec "$root/chapter5" --look kept --data "$data") 2>"$err"; } | cat >"$out"
-ok "a figure that grows too large fails" says '^FAIL.*patch_filters.dat: .*was there before is as it was'
-ok 'and it is' [ "$(cat "$scratch/plots/patch_filters.dat")" = older ]
+check "a figure that grows too large fails" says '^FAIL.*patch_filters.dat: .*was there before is as it was'
+check 'and it is' [ "$(cat "$scratch/plots/patch_filters.dat")" = older ]
 rm -f "$scratch/plots"/*
 mkdir "$scratch/plots/patch_filters.dat"
 run chapter5 --look kept --data "$data"
-ok '--look where a figure can not be written' exits 1
+check '--look where a figure can not be written' exits 1
 rmdir "$scratch/plots/patch_filters.dat"
 run chapter5 --look kept --data "$data"
-ok '--look elsewhere' exits 0
+check '--look elsewhere' exits 0
 rm -f "$scratch/plots"/*
 (cd "$scratch" && exec "$root/chapter2") >"$out" 2>"$err" &
 child=$!
@@ -424,8 +405,7 @@ done
 kill -TERM "$child"
 wait "$child" 2>/dev/null
 status=$?
-ok 'a lesson that is ended' exits 143
-ok 'leaves no half figure' is_not_there "$scratch"/plots/*.tmp
+check 'a lesson that is ended' exits 143
+check 'leaves no half figure' is_not_there "$scratch"/plots/*.tmp
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

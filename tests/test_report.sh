@@ -2,17 +2,9 @@
 # test_report.sh: make report's page says what the programs say, and a failing check
 # stands at its top. The programs are stand-ins here, in a scratch folder.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. "${0%/*}/../common/scripts/portable.sh"
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck source=tests/words.sh
+. tests/words.sh
 cd "$scratch" || exit 1
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
 stand_in() { # stand_in PROGRAM STATUS LINE...
     program=$1
     status=$2
@@ -60,5 +52,4 @@ stand_in chapter4 134 "$good"
 page
 [ $? -eq 1 ] && grep -q '| 134 |' build/report.md
 ok "a chapter that crashed has failed" $?
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

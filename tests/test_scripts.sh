@@ -4,16 +4,10 @@
 # space in its name. The programs are stand-ins. Run in the repository's root; takes
 # seconds, needs no network.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
+# shellcheck source=tests/words.sh
+. tests/words.sh
 course=$PWD
-scratch=$(new_scratch) || exit 1
 trap 'chmod -R u+rwx "$scratch"; rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
 
 # ---- shells ----------------------------------------------------------------------------
 
@@ -153,7 +147,7 @@ what() {
         found) CC=cc OPENMP='' NVCC='' CUDA_FOR='' MORE='' $shell common/scripts/found.sh ;;
         need) $shell common/scripts/need.sh compiler ;;
         data) FETCH=no $shell data/get_fashion_mnist.sh ;;
-        start) $shell common/scripts/start.sh 2 work/chapter2 && cksum work/chapter2/* ;;
+        start) $shell common/scripts/exercises.sh start 2 work/chapter2 true echo && cksum work/chapter2/* ;;
         plots)
             PATH=$there/bin:$PATH $shell plots/make_plots.sh plots/pictures true &&
                 cat plots/access_counts.dat plots/gpu_ladders.dat plots/thread_scaling.dat &&
@@ -286,12 +280,12 @@ ok "RUNS of several words is one expression" $?
 refused 1 'no file .*none that can be read' sh common/scripts/studies_table.sh "$scratch/none"
 echo 'norm,pre,1,4,0.003,0.8x,1,100' >"$scratch/studies.csv"
 refused 1 'line 1: "0.8x" is no number' sh common/scripts/studies_table.sh "$scratch/studies.csv"
-refused 2 'SECONDS and RUNS are whole numbers from 1' sh tests/fuzz/run.sh make build csv 0
-refused 2 'FUZZ names no reader' sh tests/fuzz/run.sh make build ' ' '' 10
+refused 2 'SECONDS and RUNS are whole numbers from 1' sh tests/fuzz/run.sh make csv 0
+refused 2 'FUZZ names no reader' sh tests/fuzz/run.sh make ' ' '' 10
 mkdir "$scratch/work"
 touch "$scratch/work/linear.c"
-refused 1 'work has no gelu.c: make start N=1' sh common/scripts/start.sh --lacks 1 "$scratch/work"
-refused 1 "linear.c can't be made" sh common/scripts/start.sh 1 "$scratch/work/linear.c"
+refused 1 'work has no gelu.c: make start N=1' sh common/scripts/exercises.sh grade 1 "$scratch/work" true true
+refused 1 "linear.c can't be made" sh common/scripts/exercises.sh start 1 "$scratch/work/linear.c" true echo
 
 # ---- make plots --------------------------------------------------------------------------
 
@@ -341,5 +335,4 @@ else
     chmod u+w "$there/plots"
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+verdict

@@ -1,23 +1,13 @@
 #!/bin/sh
-# test_typed.sh MAKE: every command that the pages tell their readers to type is typed by a
+# test_typed.sh: every command that the pages tell their readers to type is typed by a
 # test or by CI, or tests/typed.txt says why not. Run from the repository's root, where the
 # chapters have been built.
 set -u
-# shellcheck source=common/scripts/portable.sh
-. common/scripts/portable.sh
-make=${1:-make}
+# shellcheck source=tests/words.sh
+. tests/words.sh
 unset MAKEFLAGS MAKELEVEL MFLAGS # of the make that runs this
-root=$(pwd)
-scratch=$(new_scratch) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' HUP INT TERM
 list=$scratch/list
 grep -v '^#' tests/typed.txt | grep . >"$list"
-passed=0
-failed=0
-ok() { # ok WHAT STATUS
-    if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL  $1"; fi
-}
 
 # ---- what the pages say --------------------------------------------------------------------
 
@@ -117,5 +107,4 @@ while IFS= read -r line; do
     ok "$line (exit status $status)" $status
 done <"$scratch/run"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

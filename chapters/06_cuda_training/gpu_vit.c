@@ -163,8 +163,8 @@ static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d, T
                           const LayerNormActivations *a, Tensor dX) {
     const int rows = tensor_rows(X), D = tensor_cols(X);
     gpu_layer_norm_backward(p->gpu->stream, p->gpu->layer_norm, X, layer->gamma,
-                            tensor_first(a->mean, rows), tensor_first(a->rstd, rows), dX,
-                            dX, d->gamma, d->beta,
+                            tensor_first(a->mean, rows), tensor_first(a->rstd, rows),
+                            dX, dX, d->gamma, d->beta,
                             tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, D));
 }
 
@@ -256,7 +256,8 @@ static void msa_backward(const Pass *p, const Block *block, Tensor x, Tensor dY,
                          Tensor dX) {
     const MultiHeadAttention *layer = &block->layer->attn;
     MultiHeadAttention *d = &block->d->attn;
-    Tensor qkv = tensor_first(block->a->qkv, p->B), dqkv = tensor_first(p->a->dqkv, p->B);
+    Tensor qkv = tensor_first(block->a->qkv, p->B),
+           dqkv = tensor_first(p->a->dqkv, p->B);
     Tensor concat = tensor_first(block->a->concat, p->B);
     Tensor dconcat = tensor_first(p->a->dconcat, p->B);
     AttentionKept kept = block->a->kept;
@@ -341,7 +342,8 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
     const Pass p = {gpu, a, dropout, B};
-    Tensor patches = tensor_first(a->patches, B), embedded = tensor_first(a->embedded, B);
+    Tensor patches = tensor_first(a->patches, B),
+           embedded = tensor_first(a->embedded, B);
     Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
     Tensor cls = tensor_first(a->cls, B), logits = tensor_first(a->logits, B);
 

@@ -39,7 +39,7 @@ CUDA_RUNS := $(addprefix run-cuda-,float asan-float watched)
 .PHONY: test test-all test-quick run-test run-test-all $(FLAVOURS:%=run-%) $(CUDA_RUNS)
 parallel = @$(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
     $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-scripts = @MAKE='$(MAKE)' CC=$(call quote,$(CC)) COMPARE='$(COMPARE)' BENCH='$(BENCH_RUN)' \
+scripts = @make='$(MAKE)' CC=$(call quote,$(CC)) compare='$(COMPARE)' bench='$(BENCH_RUN)' \
     $(SH) tests/run_scripts.sh $(1)
 
 test: need-check need-cxx ## the tests, in three minutes; ONLY=layer_norm: one suite or script

@@ -13,8 +13,8 @@ echo "["
 find common chapters tests -name '*.c' -o -name '*.cu' -o -name '*.cpp' | sort |
     while read -r file; do
         case $file in
-        *.c) command="$cc $cflags -Itests -Itests/cuda -c $file" ;;
-        *) command="$cxx -x c++ $cxxflags -Itests/cuda -c $file" ;;
+        *.c) command="$cc $cflags -c $file" ;;
+        *) command="$cxx -x c++ $cxxflags -c $file" ;;
         esac
         [ "$first" = yes ] || echo ","
         first=no

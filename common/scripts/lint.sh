@@ -53,10 +53,6 @@ sources '\.(c|h|cu|cpp)$' | xargs awk 'length > 88 {
     END { exit bad }'
 found "88 columns" $?
 
-INCLUDES="-Icommon -Itests -Itests/cuda"
-for folder in chapters/0*; do
-    INCLUDES="$INCLUDES -I$folder"
-done
 if there cppcheck; then
     # What it can't know: a vector of numbers may be read one by one; the sum of exp is
     # at least exp(0); a union or a buffer is filled byte by byte; ck_assert ends a test;
@@ -74,7 +70,7 @@ if there cppcheck; then
         --suppress=ctunullpointerOutOfMemory --suppress=ctunullpointerOutOfResources \
         --suppress=constStatement:tests/bench/blas.c \
         --suppress=syntaxError:chapters/06_cuda_training/cuda_on_cpu/cuda_runtime.h \
-        $INCLUDES
+        -I.
     found cppcheck $?
 fi
 if there clang-tidy; then
@@ -93,7 +89,7 @@ if there clang-tidy; then
     # shellcheck disable=SC2086
     sources '^(common|chapters)/.*\.c$' | xargs -P "$(cores)" -I FILE \
         clang-tidy --quiet --warnings-as-errors='*' -checks="$checks" FILE -- -std=c11 \
-        -D_XOPEN_SOURCE=700 $INCLUDES 2>/dev/null
+        -D_XOPEN_SOURCE=700 -I. 2>/dev/null
     found clang-tidy $?
 fi
 if there shellcheck; then

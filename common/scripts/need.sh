@@ -144,8 +144,8 @@ sanitizers)
     *clang*) package=libclang-rt-$version-dev ;;
     *) package=$(of_target "libgcc-$version-dev") ;;
     esac
-    say "CC='$CC' has no AddressSanitizer for make test: sudo apt-get install $package;" \
-        "make test-quick needs none"
+    say "CC='$CC' has no AddressSanitizer for make test-all: sudo apt-get install $package;" \
+        "make test needs none"
     ;;
 nvcc)
     nvcc=$1

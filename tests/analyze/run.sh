@@ -115,9 +115,6 @@ memory() {
 # ---- reading ------------------------------------------------------------------------
 
 flags="-std=c11 -D_XOPEN_SOURCE=700 -fopenmp-simd -I."
-for folder in common tests tests/cuda chapters/0*; do
-    flags="$flags -I$folder"
-done
 sources() { # sources WHERE
     { { [ -e .git ] && git ls-files 2>/dev/null; } || find . -name '*.c' | sed 's|^./||'; } | grep '\.c$' |
         grep -E "^($1)/"

@@ -229,7 +229,6 @@ static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
     }
 }
 
-
 /* [ViT fig.1]   patches, E, the class token, positions, L blocks, the head */
 Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
                    const Dropout *dropout) {
