@@ -86,8 +86,8 @@ bug() {
 
 # `make mine` shows what bug() said, and stops a suite that doesn't end.
 mine_says() {
-    copy=$mine/attention.c
     solve 2
+    copy=$mine/attention.c
     run_make 2 mine >"$root/2/mine"
     grep -q '^  PASS  suite attention' "$root/2/mine"
     report $? "make mine N=2: the solution passes"
