@@ -13,26 +13,47 @@
 /* A header takes some forty times its bytes of memory when it is read. */
 #define MAX_HEADER_BYTES 10000000
 
+/* ---- writing into memory ---------------------------------------------------- */
+
+static bool put_into_memory(void *to, const void *bytes, size_t count, Error *error) {
+    SafetensorsBuffer *buffer = to;
+    if (count > buffer->room - buffer->count) {
+        const size_t room = 2 * (buffer->count + count);
+        unsigned char *larger = realloc(buffer->bytes, room);
+        if (!larger) {
+            return error_set(error, "no memory for %.1f MB", (double)room / 1e6);
+        }
+        buffer->bytes = larger;
+        buffer->room = room;
+    }
+    memcpy(buffer->bytes + buffer->count, bytes, count);
+    buffer->count += count;
+    return true;
+}
+
+SafetensorsSink safetensors_into(SafetensorsBuffer *buffer) {
+    return (SafetensorsSink){put_into_memory, buffer};
+}
+
 /* ---- writing the header ----------------------------------------------------- */
 
-/* The header is made twice: first counted only (text is NULL), then written. */
 typedef struct {
-    char *text;
-    size_t length, room; /* room: in text, with a 0 at its end */
+    SafetensorsBuffer text;
+    bool ok; /* so far; else error says why */
+    Error *error;
 } Header;
 
 __attribute__((format(printf, 2, 3))) static void put(Header *to, const char *format,
                                                       ...) {
+    char piece[128];
     va_list arguments;
     va_start(arguments, format);
-    const int length =
-        vsnprintf(to->text ? to->text + to->length : NULL,
-                  to->text ? to->room - to->length : 0, format, arguments);
+    const int length = vsnprintf(piece, sizeof piece, format, arguments);
     va_end(arguments);
-    if (length < 0 || (to->text && (size_t)length >= to->room - to->length)) {
-        bug("safetensors: a header longer than it was when counted");
+    if (length < 0 || length >= (int)sizeof piece) {
+        bug("safetensors: a piece of the header is too long");
     }
-    to->length += (size_t)length;
+    to->ok = to->ok && put_into_memory(&to->text, piece, (size_t)length, to->error);
 }
 
 /* As a string of JSON. */
@@ -74,20 +95,7 @@ static void put_header(Header *to, const SafetensorsContent *content) {
         begin += bytes;
     }
     put(to, "}");
-    put(to, "%*s", (int)((8 - to->length % 8) % 8), "");
-}
-
-static bool make_header(Header *header, const SafetensorsContent *content,
-                        Error *error) {
-    *header = (Header){NULL, 0, 0};
-    put_header(header, content);
-    const size_t room = header->length + 1;
-    *header = (Header){allocate(room, "a header", error), 0, room};
-    if (!header->text) {
-        return false;
-    }
-    put_header(header, content);
-    return true;
+    put(to, "%*s", (int)((8 - to->text.count % 8) % 8), "");
 }
 
 /* ---- writing ---------------------------------------------------------------- */
@@ -134,12 +142,12 @@ static bool put_numbers(SafetensorsSink sink, const real *data, long count,
     return ok;
 }
 
-static bool put_all(SafetensorsSink sink, const Header *header,
+static bool put_all(SafetensorsSink sink, const SafetensorsBuffer *header,
                     const SafetensorsContent *content, Error *why) {
     unsigned char length[8];
-    lowest_first_put(header->length, 8, length);
+    lowest_first_put(header->count, 8, length);
     bool ok = sink.put(sink.to, length, 8, why) &&
-              sink.put(sink.to, header->text, header->length, why);
+              sink.put(sink.to, header->bytes, header->count, why);
     for (int i = 0; ok && i < content->count; i++) {
         const Tensor T = content->entries[i].T;
         ok = put_numbers(sink, T.data, tensor_count(T), why);
@@ -149,8 +157,8 @@ static bool put_all(SafetensorsSink sink, const Header *header,
 
 bool safetensors_encode(const SafetensorsContent *content, const char *name,
                         SafetensorsSink sink, Error *error) {
-    Header header;
     Error why;
+    Header header = {.ok = true, .error = &why};
     for (int i = 0; i < content->count; i++) {
         expect_contiguous(content->entries[i].T);
     }
@@ -159,32 +167,10 @@ bool safetensors_encode(const SafetensorsContent *content, const char *name,
             return false;
         }
     }
-    if (!make_header(&header, content, error)) {
-        return false;
-    }
-    const bool ok = put_all(sink, &header, content, &why);
-    free(header.text);
+    put_header(&header, content);
+    const bool ok = header.ok && put_all(sink, &header.text, content, &why);
+    free(header.text.bytes);
     return ok || error_set(error, "%s: %s", name, why.text);
-}
-
-static bool put_into_memory(void *to, const void *bytes, size_t count, Error *error) {
-    SafetensorsBuffer *buffer = to;
-    if (count > buffer->room - buffer->count) {
-        const size_t room = 2 * (buffer->count + count);
-        unsigned char *larger = realloc(buffer->bytes, room);
-        if (!larger) {
-            return error_set(error, "no memory for %.1f MB", (double)room / 1e6);
-        }
-        buffer->bytes = larger;
-        buffer->room = room;
-    }
-    memcpy(buffer->bytes + buffer->count, bytes, count);
-    buffer->count += count;
-    return true;
-}
-
-SafetensorsSink safetensors_into(SafetensorsBuffer *buffer) {
-    return (SafetensorsSink){put_into_memory, buffer};
 }
 
 /* ---- reading the header ----------------------------------------------------- */
