@@ -8,11 +8,11 @@
 static Tensor place(ParameterBlock *block, Decay decay, Tensor shape,
                     const char *format, va_list arguments) {
     shape.data = NULL;
-    if (block->list && block->list->list) {
-        Parameter *p = &block->list->list[block->count];
+    if (block->list && block->list->items) {
+        Parameter *p = &block->list->items[block->count];
         vsnprintf(p->name, sizeof p->name, format, arguments);
         p->decay = decay;
-        p->at = shape;
+        p->shape = shape;
         p->offset = block->used;
     }
     if (block->data) {
@@ -54,9 +54,9 @@ bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
     *list = (ParameterList){0};
     ParameterBlock counted = {0};
     layout(&counted, model);
-    list->list =
+    list->items =
         allocate((size_t)counted.count * sizeof(Parameter), "parameter list", error);
-    if (!list->list) {
+    if (!list->items) {
         return false;
     }
     ParameterBlock named = {.list = list};
@@ -67,7 +67,7 @@ bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
 }
 
 void parameters_list_free(ParameterList *list) {
-    free(list->list);
+    free(list->items);
     *list = (ParameterList){0};
 }
 
@@ -82,7 +82,7 @@ void parameters_view(const ParameterList *list, ParameterLayout *layout, void *m
 }
 
 Tensor parameter_in(const Parameter *p, real *block) {
-    Tensor T = p->at;
+    Tensor T = p->shape;
     T.data = block + p->offset;
     return T;
 }

@@ -31,14 +31,14 @@ typedef enum { NO_DECAY, DECAY } Decay;
 typedef struct {
     char name[64]; /* timm's name: "blocks.0.attn.qkv.weight" */
     Decay decay;
-    Tensor at;   /* the shape; its data is NULL */
-    long offset; /* the first number's place in the block */
+    Tensor shape; /* its data is NULL */
+    long offset;  /* of its first element in the block */
 } Parameter;
 
 typedef struct {
-    Parameter *list; /* owned; NULL while a layout is only counted */
+    Parameter *items; /* owned; NULL while a layout is only counted */
     int count;
-    long total; /* numbers in the block; nothing lies between them */
+    long total; /* elements in the block, without gaps */
 } ParameterList;
 
 /* What a layout function walks along. Make one with the two functions below. */

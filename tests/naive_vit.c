@@ -48,8 +48,8 @@ void naive_embedding(const NaiveEmbedding *e, const double *images, double *z_0)
 /* The parameter of that name. */
 static double *named(const ParameterList *list, double *weights, const char *name) {
     for (int i = 0; i < list->count; i++) {
-        if (strcmp(list->list[i].name, name) == 0) {
-            return weights + list->list[i].offset;
+        if (strcmp(list->items[i].name, name) == 0) {
+            return weights + list->items[i].offset;
         }
     }
     fprintf(stderr, "naive_vit: there is no parameter %s\n", name);

@@ -11,9 +11,10 @@ enum { DECAYING = 4, NOT_DECAYING = 3, COUNT = DECAYING + NOT_DECAYING };
 static Parameter parameters[2];
 
 static ParameterList list_of_two(void) {
-    ParameterList list = {.list = parameters, .count = 2, .total = COUNT};
-    parameters[0] = (Parameter){.decay = DECAY, .at = SHAPE(2, 2), .offset = 0};
-    parameters[1] = (Parameter){.decay = NO_DECAY, .at = SHAPE(3), .offset = DECAYING};
+    ParameterList list = {.items = parameters, .count = 2, .total = COUNT};
+    parameters[0] = (Parameter){.decay = DECAY, .shape = SHAPE(2, 2), .offset = 0};
+    parameters[1] =
+        (Parameter){.decay = NO_DECAY, .shape = SHAPE(3), .offset = DECAYING};
     return list;
 }
 
@@ -139,8 +140,8 @@ END_TEST
 
 START_TEST(a_layer_of_many_numbers_equals_many_layers_of_one) {
     enum { MANY = 1003 }; /* whole vectors and a rest */
-    Parameter one = {.decay = DECAY, .at = SHAPE(MANY)};
-    const ParameterList list = {.list = &one, .count = 1, .total = MANY};
+    Parameter one = {.decay = DECAY, .shape = SHAPE(MANY)};
+    const ParameterList list = {.items = &one, .count = 1, .total = MANY};
     const AdamW o = {0.9, 0.999, 1e-8, 0.05};
     Tensor w = random_tensor('w', SHAPE(MANY)), g = random_tensor('g', SHAPE(MANY));
     Tensor m = zero_tensor(SHAPE(MANY)), v = zero_tensor(SHAPE(MANY));

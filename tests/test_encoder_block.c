@@ -100,7 +100,7 @@ START_TEST(shapes_that_do_not_fit_stop) {
 END_TEST
 
 START_TEST(parameters_have_timms_names_in_timms_order_and_the_papers_count) {
-    ParameterList list = {.list = (Parameter[12]){{.offset = 0}}};
+    ParameterList list = {.items = (Parameter[12]){{.offset = 0}}};
     ParameterBlock block = {.list = &list};
     EncoderBlock layer;
     encoder_block_parameters(&layer, &block, &vit, 11);
@@ -112,7 +112,7 @@ START_TEST(parameters_have_timms_names_in_timms_order_and_the_papers_count) {
     for (int p = 0; p < 12; p++) {
         char name[64];
         snprintf(name, sizeof name, "blocks.11.%s", names[p]);
-        ck_assert_str_eq(list.list[p].name, name);
+        ck_assert_str_eq(list.items[p].name, name);
     }
     const int D = 6, M = 10;
     ck_assert_int_eq(block.used, 4 * D * D + 4 * D + 2 * D * M + D + M +
@@ -132,7 +132,7 @@ START_TEST(six_layers_each_way_are_the_transformers_of_the_paper) {
         double millions;
     } papers[] = {{512, 2048, 8, 65}, {1024, 4096, 16, 213}};
     const int D = papers[_i].D, M = papers[_i].M;
-    ParameterList list = {.list = (Parameter[12]){{.offset = 0}}};
+    ParameterList list = {.items = (Parameter[12]){{.offset = 0}}};
     ParameterBlock block = {.list = &list};
     EncoderBlock layer;
     const BlockConfig config = {.D = D, .heads = papers[_i].heads, .M = M};

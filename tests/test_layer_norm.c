@@ -67,13 +67,13 @@ START_TEST(shapes_that_do_not_fit_stop) {
 END_TEST
 
 START_TEST(the_layout_has_timms_names_and_two_numbers_a_token) {
-    ParameterList list = {.list = (Parameter[2]){{.offset = 0}}};
+    ParameterList list = {.items = (Parameter[2]){{.offset = 0}}};
     ParameterBlock block = {.list = &list};
     LayerNorm layer;
     layer_norm_parameters(&layer, &block, 6, "norm.");
-    ck_assert_str_eq(list.list[0].name, "norm.weight");
-    ck_assert_str_eq(list.list[1].name, "norm.bias");
-    ck_assert(list.list[0].decay == NO_DECAY && list.list[1].decay == NO_DECAY);
+    ck_assert_str_eq(list.items[0].name, "norm.weight");
+    ck_assert_str_eq(list.items[1].name, "norm.bias");
+    ck_assert(list.items[0].decay == NO_DECAY && list.items[1].decay == NO_DECAY);
     ck_assert_int_eq(block.used, 12);
     Arena plan = {0};
     LayerNormActivations a;

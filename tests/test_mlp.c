@@ -86,15 +86,15 @@ START_TEST(shapes_that_do_not_fit_stop) {
 END_TEST
 
 START_TEST(parameters_have_timms_names_and_the_papers_count) {
-    ParameterList list = {.list = (Parameter[4]){{.offset = 0}}};
+    ParameterList list = {.items = (Parameter[4]){{.offset = 0}}};
     ParameterBlock block = {.list = &list};
     Mlp layer;
     mlp_parameters(&layer, &block, 4, 7, ACTIVATION_RELU, "blocks.2.mlp.");
     const char *names[4] = {"blocks.2.mlp.fc1.weight", "blocks.2.mlp.fc1.bias",
                             "blocks.2.mlp.fc2.weight", "blocks.2.mlp.fc2.bias"};
     for (int p = 0; p < 4; p++) {
-        ck_assert_str_eq(list.list[p].name, names[p]);
-        ck_assert(list.list[p].decay == (p % 2 == 0 ? DECAY : NO_DECAY));
+        ck_assert_str_eq(list.items[p].name, names[p]);
+        ck_assert(list.items[p].decay == (p % 2 == 0 ? DECAY : NO_DECAY));
     }
     ck_assert(tensor_same_shape(layer.W_1, SHAPE(7, 4)));
     ck_assert(tensor_same_shape(layer.W_2, SHAPE(4, 7)));

@@ -97,15 +97,15 @@ START_TEST(shapes_that_do_not_fit_stop) {
 END_TEST
 
 START_TEST(parameters_have_timms_names_and_the_papers_count) {
-    ParameterList list = {.list = (Parameter[4]){{.offset = 0}}};
+    ParameterList list = {.items = (Parameter[4]){{.offset = 0}}};
     ParameterBlock block = {.list = &list};
     MultiHeadAttention layer;
     multi_head_attention_parameters(&layer, &block, 6, 2, "blocks.0.attn.");
     const char *names[4] = {"blocks.0.attn.qkv.weight", "blocks.0.attn.qkv.bias",
                             "blocks.0.attn.proj.weight", "blocks.0.attn.proj.bias"};
     for (int p = 0; p < 4; p++) {
-        ck_assert_str_eq(list.list[p].name, names[p]);
-        ck_assert(list.list[p].decay == (p % 2 == 0 ? DECAY : NO_DECAY));
+        ck_assert_str_eq(list.items[p].name, names[p]);
+        ck_assert(list.items[p].decay == (p % 2 == 0 ? DECAY : NO_DECAY));
     }
     ck_assert(tensor_same_shape(layer.W_qkv, SHAPE(18, 6)));
     ck_assert(tensor_same_shape(layer.W_O, SHAPE(6, 6)));

@@ -48,20 +48,20 @@ START_TEST(the_list_has_names_shapes_places_and_who_decays) {
     ParameterList list = listed(&model);
     ck_assert_int_eq(list.count, 3);
     ck_assert_int_eq(list.total, 12 + 4 + 18);
-    ck_assert_str_eq(list.list[0].name, "layer.7.weight");
-    ck_assert_str_eq(list.list[1].name, "layer.7.bias");
-    ck_assert_str_eq(list.list[2].name, "kernel");
-    ck_assert(tensor_same_shape(list.list[0].at, SHAPE(4, 3)));
-    ck_assert(tensor_same_shape(list.list[1].at, SHAPE(4)));
-    ck_assert(tensor_same_shape(list.list[2].at, SHAPE(2, 1, 3, 3)));
-    ck_assert_int_eq(list.list[0].offset, 0);
-    ck_assert_int_eq(list.list[1].offset, 12);
-    ck_assert_int_eq(list.list[2].offset, 16);
-    ck_assert(list.list[0].decay == DECAY);
-    ck_assert(list.list[1].decay == NO_DECAY);
-    ck_assert(list.list[2].decay == DECAY);
+    ck_assert_str_eq(list.items[0].name, "layer.7.weight");
+    ck_assert_str_eq(list.items[1].name, "layer.7.bias");
+    ck_assert_str_eq(list.items[2].name, "kernel");
+    ck_assert(tensor_same_shape(list.items[0].shape, SHAPE(4, 3)));
+    ck_assert(tensor_same_shape(list.items[1].shape, SHAPE(4)));
+    ck_assert(tensor_same_shape(list.items[2].shape, SHAPE(2, 1, 3, 3)));
+    ck_assert_int_eq(list.items[0].offset, 0);
+    ck_assert_int_eq(list.items[1].offset, 12);
+    ck_assert_int_eq(list.items[2].offset, 16);
+    ck_assert(list.items[0].decay == DECAY);
+    ck_assert(list.items[1].decay == NO_DECAY);
+    ck_assert(list.items[2].decay == DECAY);
     parameters_list_free(&list);
-    ck_assert_ptr_null(list.list);
+    ck_assert_ptr_null(list.items);
     ck_assert_int_eq(list.count, 0);
 }
 END_TEST
@@ -71,7 +71,7 @@ START_TEST(listing_leaves_the_model_without_data) {
     ParameterList list = listed(&model);
     ck_assert_ptr_null(model.W.data);
     ck_assert_ptr_null(model.kernel.data);
-    ck_assert_ptr_null(list.list[1].at.data);
+    ck_assert_ptr_null(list.items[1].shape.data);
     parameters_list_free(&list);
 }
 END_TEST
@@ -105,8 +105,8 @@ START_TEST(the_list_and_the_model_see_the_same_numbers) {
     const Tensor in_model[3] = {model.W, model.b, model.kernel};
     const Tensor in_gradient[3] = {gradient.W, gradient.b, gradient.kernel};
     for (int p = 0; p < 3; p++) {
-        assert_same_bits(parameter_in(&list.list[p], weights), in_model[p]);
-        assert_same_bits(parameter_in(&list.list[p], gradients), in_gradient[p]);
+        assert_same_bits(parameter_in(&list.items[p], weights), in_model[p]);
+        assert_same_bits(parameter_in(&list.items[p], gradients), in_gradient[p]);
     }
     parameters_list_free(&list);
 }

@@ -61,7 +61,7 @@ END_TEST
 START_TEST(parameters_have_the_names_and_shapes_of_timm) {
     PatchEmbedding layer;
     Parameter names[4];
-    ParameterList list = {.list = names};
+    ParameterList list = {.items = names};
     ParameterBlock block = {.list = &list};
     const PatchEmbeddingConfig config = {
         .D = 5, .channels = 3, .patch = 2, .down = 2, .across = 3};
@@ -73,7 +73,7 @@ START_TEST(parameters_have_the_names_and_shapes_of_timm) {
     ck_assert_int_eq(block.count, 4);
     for (int i = 0; i < 4; i++) {
         ck_assert_str_eq(names[i].name, want[i]);
-        ck_assert(tensor_same_shape(names[i].at, shapes[i]));
+        ck_assert(tensor_same_shape(names[i].shape, shapes[i]));
         ck_assert_int_eq(names[i].decay, i == 2 ? DECAY : NO_DECAY);
     }
 }

@@ -57,7 +57,7 @@ static Tensor wanted_parameter(Safetensors *file, const char *prefix,
                                const Parameter *p) {
     char name[128];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
-    return wanted(file, name, p->at);
+    return wanted(file, name, p->shape);
 }
 
 /* ---- models: a list of parameters, and blocks of that layout -------------- */
@@ -78,7 +78,7 @@ static Blocks read_blocks(Safetensors *file, ParameterLayout *layout, void *mode
     b.weights = test_reals(b.list.total);
     b.gradients = test_reals(b.list.total);
     for (int i = 0; i < b.list.count; i++) {
-        const Parameter *p = &b.list.list[i];
+        const Parameter *p = &b.list.items[i];
         tensor_copy(parameter_in(p, b.weights), wanted_parameter(file, "", p));
     }
     parameters_view(&b.list, layout, model, b.weights);
@@ -90,7 +90,7 @@ static Blocks read_blocks(Safetensors *file, ParameterLayout *layout, void *mode
 static void assert_gradients(const Blocks *b, Safetensors *file, const char *tag) {
     ck_assert_int_gt(b->list.count, 0);
     for (int i = 0; i < b->list.count; i++) {
-        const Parameter *p = &b->list.list[i];
+        const Parameter *p = &b->list.items[i];
         char name[80];
         snprintf(name, sizeof name, "d %s", p->name);
         assert_no_message(tensor_difference(parameter_in(p, b->gradients),
@@ -381,8 +381,8 @@ END_TEST
 
 static const Parameter *find_parameter(const ParameterList *list, const char *name) {
     for (int i = 0; i < list->count; i++) {
-        if (strcmp(list->list[i].name, name) == 0) {
-            return &list->list[i];
+        if (strcmp(list->items[i].name, name) == 0) {
+            return &list->items[i];
         }
     }
     return NULL;
@@ -400,7 +400,7 @@ START_TEST(parameters_have_the_names_and_shapes_that_timm_gives_them) {
         const char *name = file.tensors[i].name;
         const Parameter *p = find_parameter(&list, name);
         ck_assert_msg(p != NULL, "the file's %s is none of our parameters", name);
-        wanted(&file, name, p->at); /* fails when the shape is another */
+        wanted(&file, name, p->shape); /* fails when the shape is another */
         tensors++;
     }
     ck_assert_msg(tensors == list.count, "the file has %d tensors, we have %d", tensors,
@@ -441,7 +441,7 @@ static void assert_weights_after(const Blocks *b, Safetensors *file, int step) {
     char prefix[32];
     snprintf(prefix, sizeof prefix, "step%d.", step);
     for (int i = 0; i < b->list.count; i++) {
-        const Parameter *p = &b->list.list[i];
+        const Parameter *p = &b->list.items[i];
         char name[96];
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
         Tensor got = without_key_bias(p, parameter_in(p, b->weights));

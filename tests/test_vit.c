@@ -138,10 +138,11 @@ START_TEST(parameters_have_timms_names_and_shapes_in_order) {
     Model *m = model_of(config, 1);
     ck_assert_int_eq(m->list.count, (int)(sizeof want / sizeof want[0]));
     for (int i = 0; i < m->list.count; i++) {
-        const Parameter *p = &m->list.list[i];
+        const Parameter *p = &m->list.items[i];
         ck_assert_str_eq(p->name, want[i].name);
-        ck_assert_msg(tensor_same_shape(p->at, test_shape(want[i].ndim, want[i].shape)),
-                      "%s has a wrong shape", p->name);
+        ck_assert_msg(
+            tensor_same_shape(p->shape, test_shape(want[i].ndim, want[i].shape)),
+            "%s has a wrong shape", p->name);
         ck_assert_msg(p->decay == want[i].decay, "%s: wrong decay", p->name);
     }
     model_free(m);
@@ -151,8 +152,8 @@ END_TEST
 START_TEST(a_second_block_has_its_number_in_its_names) {
     Model *m = model_of(small_config(), 1);
     ck_assert_int_eq(m->list.count, 20 + 12);
-    ck_assert_str_eq(m->list.list[16].name, "blocks.1.norm1.weight");
-    ck_assert_str_eq(m->list.list[27].name, "blocks.1.mlp.fc2.bias");
+    ck_assert_str_eq(m->list.items[16].name, "blocks.1.norm1.weight");
+    ck_assert_str_eq(m->list.items[27].name, "blocks.1.mlp.fc2.bias");
     model_free(m);
 }
 END_TEST
@@ -234,8 +235,8 @@ END_TEST
 static Tensor initialised(Model *m, const char *name, uint64_t seed) {
     vit_initialise(&m->list, m->weights.data, seed);
     for (int i = 0; i < m->list.count; i++) {
-        if (strcmp(m->list.list[i].name, name) == 0) {
-            return parameter_in(&m->list.list[i], m->weights.data);
+        if (strcmp(m->list.items[i].name, name) == 0) {
+            return parameter_in(&m->list.items[i], m->weights.data);
         }
     }
     ck_abort_msg("there is no %s", name);
@@ -498,7 +499,7 @@ static void check_against_naive(VitConfig config) {
     Naive naive = {config, &m->list, doubles_of(m->weights),
                    doubles_of(images_for(config, IMAGES))};
     for (int i = 0; i < m->list.count; i++) {
-        const Parameter *p = &m->list.list[i];
+        const Parameter *p = &m->list.items[i];
         Tensor gradient = parameter_in(p, m->gradients.data);
         double *at = naive.weights + p->offset;
         assert_gradient_of_naive(naive_loss, &naive, at, gradient, p->name);
@@ -541,7 +542,7 @@ static void check_every_gradient(VitConfig config, double rate) {
     Check check = {m, images_for(config, IMAGES)};
     gradients_of(m, IMAGES);
     for (int i = 0; i < m->list.count; i++) {
-        const Parameter *p = &m->list.list[i];
+        const Parameter *p = &m->list.items[i];
         Tensor weight = parameter_in(p, m->weights.data);
         Tensor gradient = parameter_in(p, m->gradients.data);
         assert_gradcheck(own_loss, &check, weight, gradient, p->name);

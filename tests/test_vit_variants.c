@@ -94,8 +94,8 @@ static Tensor gradients_of(Model *m) {
 
 static const Parameter *named(const Model *m, const char *name) {
     for (int i = 0; i < m->list.count; i++) {
-        if (strcmp(m->list.list[i].name, name) == 0) {
-            return &m->list.list[i];
+        if (strcmp(m->list.items[i].name, name) == 0) {
+            return &m->list.items[i];
         }
     }
     return NULL;
@@ -124,7 +124,7 @@ START_TEST(a_variant_has_its_own_parameters_and_no_other) {
         expected += p != NULL;
         if (p) {
             ck_assert_int_eq(p->decay, NO_DECAY);
-            ck_assert(tensor_same_shape(p->at, test_shape(3, own[i].shape)));
+            ck_assert(tensor_same_shape(p->shape, test_shape(3, own[i].shape)));
         }
     }
     const Parameter *p = named(m, "pos_embed");
@@ -132,7 +132,7 @@ START_TEST(a_variant_has_its_own_parameters_and_no_other) {
     expected += p != NULL;
     if (p) { /* no class token, no position for it */
         const int shape[] = {1, PATCHES + (c.pool == POOL_CLASS), D};
-        ck_assert(tensor_same_shape(p->at, test_shape(3, shape)));
+        ck_assert(tensor_same_shape(p->shape, test_shape(3, shape)));
     }
     ck_assert_int_eq(m->list.count, expected);
     ck_assert_int_eq(vit_tokens(&c), PATCHES + (c.pool == POOL_CLASS));
@@ -337,7 +337,7 @@ START_TEST(gradients_are_those_of_the_naive_formula) {
     Naive naive = {m->vit.config, &m->list, doubles_of(m->weights),
                    doubles_of(m->images)};
     for (int i = 0; i < m->list.count; i++) {
-        const Parameter *p = &m->list.list[i];
+        const Parameter *p = &m->list.items[i];
         Tensor gradient = parameter_in(p, m->gradients.data);
         double *at = naive.weights + p->offset;
         assert_gradient_of_naive(naive_loss, &naive, at, gradient, p->name);
@@ -489,7 +489,7 @@ static void check_every_gradient(VitConfig config) {
     Check check = {m};
     gradients_of(m);
     for (int i = 0; i < m->list.count; i++) {
-        const Parameter *p = &m->list.list[i];
+        const Parameter *p = &m->list.items[i];
         assert_gradcheck(own_loss, &check, parameter_in(p, m->weights.data),
                          parameter_in(p, m->gradients.data), p->name);
     }

@@ -14,7 +14,7 @@ static void forward(Dump *dump, MsaInstance *msa) {
     Tensor PE = tensor2(pe, N, D), E_pos = tensor2(e_pos, N, D);
     random_fill_normal((Random){9, RANDOM_DEMO, 200}, E_pos, 0.5);
     for (int i = 0; i < msa->list.count; i++) {
-        const Parameter *p = &msa->list.list[i];
+        const Parameter *p = &msa->list.items[i];
         dump_input(dump, parameter_in(p, msa->weights), "%s", p->name);
     }
     dump_input(dump, msa->z, "tokens");

@@ -49,9 +49,9 @@ static bool counts_of(const char *model, int n, int D, int heads, Error *error) 
            D / heads, n);
     for (int i = 0; i < list.count; i++) {
         char shape[TENSOR_SHAPE_TEXT];
-        const Parameter *p = &list.list[i];
-        printf("    %-18s %-12s %9ld\n", p->name, tensor_shape_text(p->at, shape),
-               tensor_count(p->at));
+        const Parameter *p = &list.items[i];
+        printf("    %-18s %-12s %9ld\n", p->name, tensor_shape_text(p->shape, shape),
+               tensor_count(p->shape));
     }
     const Flops flops = flops_of(1, n, D, heads);
     printf("    %-18s %-12s %9ld\n", "parameters", "", list.total);

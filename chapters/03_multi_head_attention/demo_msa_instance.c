@@ -80,7 +80,7 @@ void msa_instance_free(MsaInstance *msa) {
 
 void msa_instance_randomise(MsaInstance *msa, uint64_t seed, double scale) {
     for (int i = 0; i < msa->list.count; i++) {
-        const Parameter *p = &msa->list.list[i];
+        const Parameter *p = &msa->list.items[i];
         const Random random = {seed, RANDOM_DEMO, (uint32_t)i};
         const double sigma = p->decay == DECAY ? scale / sqrt(msa->D) : 0.1;
         random_fill_normal(random, parameter_in(p, msa->weights), sigma);

@@ -52,7 +52,7 @@ static void check_msa(int heads, bool each_line) {
         report_gradcheck("z, the input", &worst);
     }
     for (int i = 0; i < msa.list.count; i++) {
-        const Parameter *p = &msa.list.list[i];
+        const Parameter *p = &msa.list.items[i];
         Gradcheck check = gradcheck(msa_loss, &msa, parameter_in(p, msa.weights),
                                     parameter_in(p, msa.gradients));
         worst = worse(worst, check);

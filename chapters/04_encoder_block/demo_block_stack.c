@@ -92,7 +92,7 @@ static bool has(const Parameter *p, const char *part) {
 
 void block_stack_initialise(BlockStack *stack, uint64_t seed) {
     for (int i = 0; i < stack->list.count; i++) {
-        const Parameter *p = &stack->list.list[i];
+        const Parameter *p = &stack->list.items[i];
         Tensor T = parameter_in(p, stack->weight_block);
         if (p->decay == DECAY) {
             /* The fused qkv is three matrices of (D, D), each with its own bound. */

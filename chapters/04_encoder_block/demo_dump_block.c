@@ -11,7 +11,7 @@ static const BlockConfig config = {
 
 static void forward(Dump *dump, BlockStack *stack, const Dropout *none) {
     for (int i = 0; i < stack->list.count; i++) {
-        const Parameter *p = &stack->list.list[i];
+        const Parameter *p = &stack->list.items[i];
         if (strncmp(p->name, "blocks.", strlen("blocks.")) == 0) { /* no last norm */
             dump_input(dump, parameter_in(p, stack->weight_block), "%s", p->name);
         }

@@ -36,7 +36,7 @@ static Gradcheck worse(Gradcheck a, Gradcheck b) {
 }
 
 static Gradcheck check_parameter(int i) {
-    const Parameter *p = &stack.list.list[i];
+    const Parameter *p = &stack.list.items[i];
     return gradcheck(stack_loss, NULL, parameter_in(p, stack.weight_block),
                      parameter_in(p, stack.gradient_block));
 }
@@ -69,12 +69,12 @@ static void check_each(void) {
             check = worse(check, check_parameter(i + l * PARTS));
         }
         snprintf(name, sizeof name, "blocks.*.%s",
-                 stack.list.list[i].name + strlen("blocks.0."));
+                 stack.list.items[i].name + strlen("blocks.0."));
         report_gradcheck(name, &check);
     }
     for (int i = L * PARTS; i < stack.list.count; i++) {
         check = check_parameter(i);
-        report_gradcheck(stack.list.list[i].name, &check);
+        report_gradcheck(stack.list.items[i].name, &check);
     }
     block_stack_free(&stack);
 }

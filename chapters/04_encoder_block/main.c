@@ -58,10 +58,10 @@ static bool counts(Error *error) {
         }
         long part[3] = {0}; /* attention, MLP, norms */
         for (int k = 0; k < list.count; k++) {
-            const char *name = list.list[k].name;
+            const char *name = list.items[k].name;
             part[strstr(name, "attn")  ? 0
                  : strstr(name, "mlp") ? 1
-                                       : 2] += tensor_count(list.list[k].at);
+                                       : 2] += tensor_count(list.items[k].shape);
         }
         printf("    %-29s %5ld  %5ld   %10ld  %10ld  %6ld\n", models[i].name, D, M,
                part[0], part[1], part[2]);

@@ -65,7 +65,7 @@ static bool make(Check *c, const VitConfig *config, Error *error) {
 static void check_all(Check *c, int every_tensor) {
     Gradcheck all = {0};
     for (int i = 0; i < c->list.count; i++) {
-        const Parameter *p = &c->list.list[i];
+        const Parameter *p = &c->list.items[i];
         Gradcheck check = gradcheck(loss, c, parameter_in(p, c->weights.data),
                                     parameter_in(p, c->gradients.data));
         if (every_tensor || !gradcheck_passed(&check)) {

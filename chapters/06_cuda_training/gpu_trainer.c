@@ -126,11 +126,11 @@ static bool make_decay_runs(GpuRun *r, const ParameterList *list, double lambda,
         return false;
     }
     for (int i = 0; i < list->count; i++) {
-        const Parameter *p = &list->list[i];
-        if (i == 0 || p->decay != list->list[i - 1].decay) {
+        const Parameter *p = &list->items[i];
+        if (i == 0 || p->decay != list->items[i - 1].decay) {
             runs[r->run_count++].lambda = p->decay == DECAY ? (float)lambda : 0.0f;
         }
-        runs[r->run_count - 1].end = p->offset + tensor_count(p->at);
+        runs[r->run_count - 1].end = p->offset + tensor_count(p->shape);
     }
     const size_t bytes = (size_t)r->run_count * sizeof(DecayRun);
     r->runs = gpu_allocate(bytes, "decay runs", error);

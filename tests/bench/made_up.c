@@ -30,10 +30,10 @@ static bool ends_in_weight(const char *name) {
 }
 
 static void fill(const Parameter *p, real *data) {
-    const long count = tensor_count(p->at);
+    const long count = tensor_count(p->shape);
     const bool matrix = p->decay == DECAY;
     const uint32_t h = hash(p->name);
-    const double columns = (double)count / p->at.shape[0];
+    const double columns = (double)count / p->shape.shape[0];
     const double scale = matrix ? sqrt(3 / columns) : 0.1;
     const double middle = !matrix && ends_in_weight(p->name) ? 1 : 0; /* a norm's */
     for (long i = 0; i < count; i++) {
@@ -44,6 +44,6 @@ static void fill(const Parameter *p, real *data) {
 
 void made_up_weights(const ParameterList *list, real *weights) {
     for (int i = 0; i < list->count; i++) {
-        fill(&list->list[i], weights + list->list[i].offset);
+        fill(&list->items[i], weights + list->items[i].offset);
     }
 }

@@ -201,9 +201,10 @@ static void adamw_case(long t) {
         mhat[i] = want_m[i] / (1 - pow(s.o.beta1, (double)t));
     }
     const ParameterList list = {
-        .list = (Parameter[2]){{.decay = DECAY, .at = shape_of(1, (int[]){DECAYED})},
-                               {.at = shape_of(1, (int[]){COUNT - DECAYED}),
-                                .offset = DECAYED}},
+        .items =
+            (Parameter[2]){
+                {.decay = DECAY, .shape = shape_of(1, (int[]){DECAYED})},
+                {.shape = shape_of(1, (int[]){COUNT - DECAYED}), .offset = DECAYED}},
         .count = 2,
         .total = COUNT};
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,

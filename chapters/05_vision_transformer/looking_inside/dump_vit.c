@@ -80,7 +80,7 @@ static void add_inputs(Dump *dump, const DumpVit *pass) {
     dump_about(dump, "heads", "2");
     dump_about(dump, "patch", "2");
     for (int i = 0; i < pass->list.count; i++) {
-        const Parameter *p = &pass->list.list[i];
+        const Parameter *p = &pass->list.items[i];
         dump_input(dump, parameter_in(p, pass->weights.data), "%s", p->name);
     }
     dump_input(dump, pass->images, "images");

@@ -100,7 +100,7 @@ static bool ends_with(const char *text, const char *end) {
 
 /* Glorot and Bengio's (2010) bound for a dense layer: sqrt(6 / (in + out)). */
 static double xavier_bound(const Parameter *p) {
-    const long out = p->at.shape[0], in = tensor_count(p->at) / out;
+    const long out = p->shape.shape[0], in = tensor_count(p->shape) / out;
     /* The fused qkv is three layers of D to D, each with its own bound. */
     const bool fused = ends_with(p->name, "qkv.weight");
     return sqrt(6.0 / (double)(in + (fused ? out / 3 : out)));
@@ -108,7 +108,7 @@ static double xavier_bound(const Parameter *p) {
 
 void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
     for (int i = 0; i < list->count; i++) {
-        const Parameter *p = &list->list[i];
+        const Parameter *p = &list->items[i];
         Tensor T = parameter_in(p, weights);
         const Random random = {seed, RANDOM_INITIALISE, (uint32_t)i};
         if (strncmp(p->name, "pos_embed", strlen("pos_embed")) == 0) {

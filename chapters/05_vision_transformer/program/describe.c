@@ -60,8 +60,8 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
 
 static void print_parameter(const Parameter *p) {
     char shape[TENSOR_SHAPE_TEXT];
-    printf("  %-30s %-18s %12ld   %s\n", p->name, tensor_shape_text(p->at, shape),
-           tensor_count(p->at), p->decay == DECAY ? "decay" : "-");
+    printf("  %-30s %-18s %12ld   %s\n", p->name, tensor_shape_text(p->shape, shape),
+           tensor_count(p->shape), p->decay == DECAY ? "decay" : "-");
 }
 
 /* All tensors, but of the blocks only the first: the others are alike. */
@@ -70,10 +70,10 @@ static void print_table(const ParameterList *list, int depth) {
     printf("  %-30s %-18s %12s   %s\n", "tensor", "shape", "parameters",
            "weight decay");
     for (int i = 0; i < list->count; i++) {
-        const Parameter *p = &list->list[i];
+        const Parameter *p = &list->items[i];
         const bool block = strncmp(p->name, "blocks.", 7) == 0;
         if (block) {
-            in_blocks += tensor_count(p->at);
+            in_blocks += tensor_count(p->shape);
         }
         if (strncmp(p->name, "norm.weight", 11) == 0 && depth > 1) {
             printf("  blocks.1 ... blocks.%d: the same; all %d blocks: %24ld\n",

@@ -38,7 +38,7 @@ static long part_begin(long count, int part) {
 static void update_part(const AdamW *adamw, const Parameter *p, double lr, long t,
                         long from, long to, real *weights, const real *gradients,
                         real *m, real *v) {
-    const long end = p->offset + tensor_count(p->at);
+    const long end = p->offset + tensor_count(p->shape);
     from = from > p->offset ? from : p->offset;
     to = to < end ? to : end;
     if (from < to) {
@@ -52,7 +52,7 @@ void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t
 #pragma omp parallel for schedule(static) if (list->total > WORTH_THREADS)
     for (int part = 0; part < PARTS; part++) {
         for (int i = 0; i < list->count; i++) {
-            update_part(adamw, &list->list[i], lr, t, part_begin(list->total, part),
+            update_part(adamw, &list->items[i], lr, t, part_begin(list->total, part),
                         part_begin(list->total, part + 1), weights, gradients, m, v);
         }
     }

@@ -50,7 +50,7 @@ static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText 
 static bool make_entries(const char *name, const Trainer *t, SafetensorsEntry *entries,
                          Error *error) {
     for (int i = 0; i < 3 * t->list.count; i++) {
-        const Parameter *p = &t->list.list[i % t->list.count];
+        const Parameter *p = &t->list.items[i % t->list.count];
         const int which = i / t->list.count;
         snprintf(entries[i].name, sizeof entries[i].name, "%s%s", prefix[which],
                  p->name);
@@ -234,7 +234,7 @@ bool checkpoint_read(const Safetensors *file, Trainer *t, Error *error) {
     double step = 0;
     bool ok = read_number(file, &step_is, &step, error);
     for (int i = 0; ok && i < wanted; i++) {
-        const Parameter *p = &t->list.list[i % t->list.count];
+        const Parameter *p = &t->list.items[i % t->list.count];
         const int which = i / t->list.count;
         char name[96];
         snprintf(name, sizeof name, "%s%s", prefix[which], p->name);

@@ -170,9 +170,9 @@ static double worst(const float *got, const float *want, long count) {
 static double worst_gradient(const Pair *p, const char **name) {
     double most = 0;
     for (int i = 0; i < p->list.count; i++) {
-        const Parameter *one = &p->list.list[i];
+        const Parameter *one = &p->list.items[i];
         const double error = worst(p->got + one->offset, p->gradients + one->offset,
-                                   tensor_count(one->at));
+                                   tensor_count(one->shape));
         if (!(error <= most)) {
             most = error;
             *name = one->name;
