@@ -133,6 +133,32 @@ grep -v '^## Summary' chapters/02_*/README.md >"$scratch/lesson"
 ! in_order "$scratch/lesson"
 ok "a lesson without its summary is found" $?
 
+# ---- what is to be read ---------------------------------------------------------------------
+
+echo "-- reading"
+sh tests/reading.sh chapters/0*/README.md
+ok "what each lesson tells to read fits its limit" $?
+# unread WORDS LINE...: a lesson of these lines, which is refused in these words.
+unread() {
+    words=$1
+    shift
+    printf '%s\n' "$@" >"$scratch/lesson.md"
+    ! sh tests/reading.sh "$scratch/lesson.md" >"$scratch/out" && grep -qF "$words" "$scratch/out"
+    ok "a lesson is refused: $words" $?
+}
+seq 7 >"$scratch/seven.c"
+seq 4 >"$scratch/four.c"
+mark='<!-- reading: at most 10 lines -->'
+seven='1. [seven.c](seven.c), and [again](seven.c)'
+unread "1 lines too many" "$mark" "$seven" '2. [four.c](four.c)'
+unread "missing.c, which isn't a file" "$mark" "$seven" '2. [missing.c](missing.c)'
+unread "links no files" "$mark" '1. `seven.c`' '' "$seven"
+unread "must say once" "$seven"
+unread "must say once" "$mark" "$seven" '' "$mark" "$seven"
+printf '%s\n' "$mark" "$seven" '' '[four.c](four.c), if you like' >"$scratch/lesson.md"
+sh tests/reading.sh "$scratch/lesson.md" | grep -q ': 7 lines in 1 files'
+ok "a file counts once; what the list doesn't have isn't counted" $?
+
 # ---- exercises ----------------------------------------------------------------------------
 
 echo "-- exercises"
