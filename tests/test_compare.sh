@@ -74,7 +74,7 @@ spoiled_by() { # spoiled_by CHAPTER MUTANT TENSOR EQUATION [WORDS]
 spoiled_by 2 01 A '[AIAYN eq.1] A = softmax(S) over the keys, S = Q K^T / sqrt(d_k)' 'agrees, up to V'
 spoiled_by 2 03 causal.A '[AIAYN eq.1] A = softmax(S), S = Q K^T / sqrt(d_k) + mask'
 spoiled_by 2 02 dQ 'dQ = dS K / sqrt(d_k)' 'agrees, up to dS'
-spoiled_by 2 06 A '[AIAYN eq.1] A = softmax(S) over the keys' 'agrees, up to V'
+spoiled_by 2 103 A '[AIAYN eq.1] A = softmax(S) over the keys' 'agrees, up to V'
 spoiled_by 3 20 attn.A '[ViT eq.6]'
 spoiled_by 3 21 Y '[ViT eq.8]'
 spoiled_by 4 29 blocks.0.x2 "[ViT eq.3] LN(z')"

@@ -144,7 +144,7 @@ what() {
         case $script in
         equations) $shell common/scripts/equations.sh ;;
         table) $shell common/scripts/studies_table.sh ;;
-        found) CC=cc OPENMP='' NVCC='' CUDA_FOR='' MORE='' $shell common/scripts/found.sh ;;
+        found) CC=cc OPENMP='' NVCC='' CUDA_FOR='' $shell common/scripts/found.sh ;;
         need) $shell common/scripts/need.sh compiler ;;
         data) FETCH=no $shell data/get_fashion_mnist.sh ;;
         start) $shell common/scripts/exercises.sh start 2 work/chapter2 true echo && cksum work/chapter2/* ;;

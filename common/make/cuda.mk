@@ -25,24 +25,20 @@ EMULATOR := $(call dir_of,6)/cuda_on_cpu
 ALL_CXXFLAGS = $(OPTIMISE) -g $(WARNINGS) -Wno-sign-conversion $(EXTRA) $(CPPFLAGS) $(CXXFLAGS) \
                -std=c++17 -D_XOPEN_SOURCE=700 -fno-exceptions -fno-rtti -I$(EMULATOR) -I. -MMD -MP
 CXX_LINK = $(CXX) $(OPENMP) $(EXTRA) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS)
-KERNEL_FLAGS_asan-float = $(FLAGS_asan-float) $(if $(filter clang,$(KIND)),-fno-sanitize=function)
+SANITIZE_CXX = $(FLAGS_asan-float) $(if $(filter clang,$(KIND)),-fno-sanitize=function)
 # `watched`: the compiler calls cuda_on_cpu/watch.cpp before each access of a kernel.
-KERNEL_FLAGS_watched = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),-fno-tree-sra)
+WATCH = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),-fno-tree-sra)
 define kernel_rules
-$(BUILD)/$(1)/%.cu.o: %.cu $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
+$(BUILD)/$(1)/%.o: % $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $$(KERNEL_FLAGS_$(1)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
-$(BUILD)/$(1)/%.cpp.o: %.cpp $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
-	@mkdir -p $$(@D)
-	$$(call say,c++,$$@)
-	$$(Q)$(2) $$(ALL_CXXFLAGS) $$(filter-out -fsanitize=thread,$$(KERNEL_FLAGS_$(1))) -c $$< $$(compiled)
+	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $(3) $$(if $$(filter %.cu,$$<),$(4)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
 endef
 $(eval $(call kernel_rules,float,$$(CXX)))
-$(eval $(call kernel_rules,asan-float,$$(CXX)))
-$(eval $(call kernel_rules,watched,$$(WATCHED_CXX)))
+$(eval $(call kernel_rules,asan-float,$$(CXX),$$(SANITIZE_CXX)))
+$(eval $(call kernel_rules,watched,$$(WATCHED_CXX),,$$(WATCH)))
 $(BUILD)/cxx-flags: FORCE | need-cxx
-	$(call stamp,$(CXX_COMPILED_BY) $(WATCHED_CXX) $(ALL_CXXFLAGS) $(KERNEL_FLAGS_watched) $(OPENMP))
+	$(call stamp,$(CXX_COMPILED_BY) $(WATCHED_CXX) $(ALL_CXXFLAGS) $(WATCH) $(OPENMP))
 $(BUILD)/cuda/flags: FORCE | need-cxx need-nvcc
 	$(call stamp,$(NVCC) $(NVCCFLAGS))
 $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
@@ -53,8 +49,7 @@ $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 # Three programs of the same sources: chapter6_on_cpu on cuda_on_cpu; chapter6_watched on
 # a cuda_on_cpu that sees every access; and chapter6 on a GPU, or, without CUDA, a copy of
 # the first.
-KERNELS := $(wildcard $(addprefix $(call dir_of,6)/,*.cu */*.cu))
-KERNELS := $(filter-out $(EMULATOR)/%,$(KERNELS))
+KERNELS := $(filter-out $(EMULATOR)/%,$(wildcard $(addprefix $(call dir_of,6)/,*.cu */*.cu)))
 kernels_on = $(patsubst %,$(BUILD)/$(1)/%.o,$(2) $(if $(filter-out cuda,$(1)),$(wildcard $(EMULATOR)/*.cpp)))
 CHAPTER6_PROGRAMS := chapter6_on_cpu chapter6_watched
 CHAPTER6_OBJECTS := $(call objects,float,$(call sources_of,6))

@@ -9,21 +9,14 @@ exercises = @$(SH) common/scripts/exercises.sh $@ $(call quote,$(N)) $(call quot
 
 .PHONY: start grade mine mine-tests
 start: ## N=2: your own copy of a chapter's exercises, in work/chapter2
-	$(exercises)
 grade: ## N=2: what passes, what is wrong and why, and how far you are
-	$(exercises)
 mine: ## N=2: chapter 2 as a program, made of what you wrote; with its tests
+start grade mine:
 	$(exercises)
 
 # A call at a function's end stays a call: crash.c finds the line.
 MINE_FLAGS := -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
-SUITES_1 := matmul softmax gelu linear gradcheck
-SUITES_2 := attention
-SUITES_3 := multi_head_attention positions
-SUITES_4 := layer_norm dropout mlp encoder_block
-SUITES_5 := patch_embedding vit vit_variants cross_entropy adamw schedule
-SUITES_6 := gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw
 
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
@@ -66,7 +59,5 @@ endif
 $(MINE_PROGRAMS): %: $(BUILD)/% FORCE | $(if $(filter 5 6,$(N)),data)
 	$(put)
 mine-tests: $(MINE_PROGRAMS) $(MINE_TESTS)
-	@echo 'chapter $(N) of what you wrote, to run: ./$(MINE)/chapter$(N)'
-	@echo 'the tests of the course:'
-	@sh tests/exercises/mine_tests.sh $(MINE_TESTS) $(SUITES_$(N))
+	@sh tests/exercises/mine_tests.sh $(N) $(MINE)/chapter$(N) $(MINE_TESTS)
 endif

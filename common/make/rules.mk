@@ -4,7 +4,8 @@ Q := $(if $(filter-out 0,$(V)),,@)
 SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 DRY := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 say = $(if $(Q),@$(if $(SILENT),:,printf '  %-5s %s\n' $(1) '$(2)'))
-SH = $(if $(DRY),echo sh,sh) # of scripts that run make themselves, which `make -n` would run too
+# Of scripts that run make themselves, which `make -n` would run too.
+SH = $(if $(DRY),echo sh,sh)
 
 # What is compiled or linked is made beside its place and put there when it is whole, the
 # headers that were read before it: a make that was killed, and two makes at once, leave
@@ -40,9 +41,8 @@ flags_of = $(if $(filter tests/%,$(1)),$(TEST_FLAGS)) $(if $(filter $(WORK)/%,$(
 # ---- what a target needs: there, or one line that says what to do -----------------
 
 found: | need-compiler ## say which tools were found
-	$(if $(SILENT),@:,@CC=$(call quote,$(CC)) OPENMP='$(OPENMP)' NVCC='$(NVCC)' CUDA_FOR='$(CUDA_FOR)' \
-	    MORE=$(call quote,$(strip $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(LDLIBS))) \
-	    sh common/scripts/found.sh)
+	$(if $(SILENT),@:,@OPENMP='$(OPENMP)' CUDA_FOR='$(CUDA_FOR)' sh common/scripts/found.sh \
+	    $(call quote,$(strip $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(LDLIBS))))
 
 need-cxx need-libraries need-patch need-gnuplot need-nvcc: | need-compiler
 need-check: | need-libraries
@@ -56,8 +56,7 @@ NEED_nvcc = '$(NVCC)' $(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(ARCHE
 NEEDS := $(addprefix need-,compiler cxx libraries check sanitizers patch gnuplot nvcc)
 .PHONY: $(NEEDS)
 $(NEEDS): need-%:
-	@CC=$(call quote,$(CC)) COMPILER='$(COMPILER)' CXX=$(call quote,$(CXX)) \
-	    sh common/scripts/need.sh $* $(filter-out -MMD -MP,$(NEED_$*))
+	@sh common/scripts/need.sh $* $(filter-out -MMD -MP,$(NEED_$*))
 # In `make setup chapter5` everything waits for setup.
 SETUPS := $(filter setup setup-%,$(MAKECMDGOALS))
 ifneq ($(SETUPS),)

@@ -1,10 +1,7 @@
 #!/bin/sh
-# compile_commands.sh CC CFLAGS CXX CXXFLAGS: compile_commands.json, which editors and
+# compile_commands.sh: compile_commands.json, which editors and
 # clangd read: how each source is compiled (in float). Printed to stdout.
-cc=$1
-cflags=$2
-cxx=$3
-cxxflags=$4
+# CC, CFLAGS, CXX and CXXFLAGS come from make.
 json() { # json TEXT: inside quotes
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
@@ -13,8 +10,8 @@ echo "["
 find common chapters tests -name '*.c' -o -name '*.cu' -o -name '*.cpp' | sort |
     while read -r file; do
         case $file in
-        *.c) command="$cc $cflags -c $file" ;;
-        *) command="$cxx -x c++ $cxxflags -c $file" ;;
+        *.c) command="$CC $CFLAGS -c $file" ;;
+        *) command="$CXX -x c++ $CXXFLAGS -c $file" ;;
         esac
         [ "$first" = yes ] || echo ","
         first=no

@@ -1,6 +1,6 @@
 #!/bin/sh
-# found.sh: one line about the tools that the build has found, and flags that aren't the
-# course's own (MORE). CC, OPENMP, NVCC, CUDA_FOR (cards, or none) and MORE come from make.
+# found.sh [FLAGS]: one line about the tools that the build has found, and flags that aren't
+# the course's own. CC, OPENMP, NVCC and CUDA_FOR (cards, or none) come from make.
 # shellcheck disable=SC2086 # CC may be several words
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
@@ -24,5 +24,5 @@ case $CUDA_FOR in
 none) printf ' but no card (chapter 6: emulator; for a card elsewhere: make CUDA_ARCH=90 chapter6)' ;;
 *) printf ' (chapter 6: %s)' "$CUDA_FOR" ;;
 esac
-[ -z "${MORE:-}" ] || printf ', with %s' "$MORE"
+[ -z "${1:-}" ] || printf ', with %s' "$1"
 printf '\n'

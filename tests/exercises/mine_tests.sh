@@ -1,16 +1,26 @@
 #!/bin/sh
-# mine_tests.sh PROGRAM SUITE...: the chapter's own tests against a student's copy.
+# mine_tests.sh N PROGRAM TESTS: chapter N's own tests against a student's copy, which is
+# PROGRAM as a chapter.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
-program=$1
-shift
-case $program in
-*/chapter6/*) limit=60 ;; # seconds a suite: kernels without a GPU take longer
-*) limit=5 ;;
+program=$3
+limit=5 # seconds a suite
+case $1 in
+1) suites="matmul softmax gelu linear gradcheck" ;;
+2) suites="attention" ;;
+3) suites="multi_head_attention positions" ;;
+4) suites="layer_norm dropout mlp encoder_block" ;;
+5) suites="patch_embedding vit vit_variants cross_entropy adamw schedule" ;;
+6)
+    suites="gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw"
+    limit=60 # kernels without a GPU take longer
+    ;;
 esac
+echo "chapter $1 of what you wrote, to run: ./$2"
+echo 'the tests of the course:'
 status=0
-for suite in "$@"; do
+for suite in $suites; do
     CK_RUN_SUITE=$suite within "$limit" "$program" >"$program.out" 2>&1
     case $? in
     0)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh PROGRAM SHIM AT_MOMENT: `make test-faults`. What ./chapter5 does when something fails
+# run.sh PROGRAM FOLDER: `make test-faults`, with tools that $CC builds in FOLDER. What ./chapter5 does when something fails
 # under it, in runs of a tiny model on made-up images:
 #
 #   allocations    each allocation fails once
@@ -23,8 +23,10 @@ set -u
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
 case $1 in /*) chapter5=$1 ;; *) chapter5=$PWD/$1 ;; esac
-case $2 in /*) shim=$2 ;; *) shim=$PWD/$2 ;; esac
-case $3 in /*) at_moment=$3 ;; *) at_moment=$PWD/$3 ;; esac
+here=$PWD/tests/faults
+case $2 in /*) tools=$2 ;; *) tools=$PWD/$2 ;; esac
+shim=$tools/failing_malloc.so
+at_moment=$tools/at_moment
 long=${LONG:-}
 kills=${KILLS:-8}
 state=${SEED:-1}
@@ -37,6 +39,12 @@ for number in "$kills" "$state"; do
     esac
 done
 
+# shellcheck disable=SC2086 # CC may be several words
+{
+    mkdir -p "$tools" && rm -f "$shim"
+    ${CC:-cc} -std=c11 -O2 -shared -fPIC "$here/failing_malloc.c" -o "$shim" 2>/dev/null
+    ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -O2 "$here/at_moment.c" -o "$at_moment" || exit 2
+}
 scratch=$(mktemp -d /dev/shm/faults.XXXXXX 2>/dev/null || new_scratch) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/csv.h"
+#include "tests/bench/csv.h"
 #include "tests/fuzz/fuzz.h"
 #include "chapters/05_vision_transformer/program/plan.h"
 #include "chapters/05_vision_transformer/program/progress.h"

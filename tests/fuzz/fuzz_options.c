@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/bench_options.h"
+#include "tests/bench/bench_options.h"
 #include "chapters/05_vision_transformer/program/describe.h"
 #include "chapters/06_cuda_training/device_options.h"
 #include "tests/fuzz/fuzz.h"
