@@ -82,7 +82,7 @@ mkdir "$scratch/tree" "$scratch/tree/data"
 cp -R common chapters tests notes plots README.md Makefile "$scratch/tree"
 cp -R data/sample data/*.sh "$scratch/tree/data"
 rm -f "$scratch"/tree/plots/*.dat
-ln -s "$root"/chapter[1-6] "$root"/chapter[1-5]_double "$scratch/tree"
+ln -s "$root"/chapter[1-6] "$root"/chapter[1-6]_* "$scratch/tree"
 mkdir "$scratch/bin"
 ln -s "$(command -v "$make")" "$scratch/bin/make"
 PATH=$scratch/bin:$PATH
