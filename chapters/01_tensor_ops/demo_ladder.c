@@ -196,15 +196,17 @@ static const double first_rung_ms = 5000, other_rungs_ms = 300;
  * first_rung_ms. Its speed doesn't depend on their number. */
 static int rows_of_first(Tensor A, Tensor B, Tensor C) {
     const int rows = tensor_rows(A), few = rows < FEW_ROWS ? rows : FEW_ROWS;
-    const double ms = machine_product_ms(rungs[0].product, tensor_first(A, few), B,
-                                         tensor_first(C, few), 1, 0);
+    const MachineProduct first = {rungs[0].product, tensor_first(A, few), B,
+                                  tensor_first(C, few)};
+    const double ms = machine_product_ms(first, 1, 0);
     return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
 }
 
 static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Result *r) {
     const int all = threads_limit(c->machine.threads[rungs[i].way]);
     tensor_fill(C, (real)NAN); /* what isn't written will show */
-    r->ms = machine_product_ms(rungs[i].product, A, B, C, 1, other_rungs_ms);
+    r->ms = machine_product_ms((MachineProduct){rungs[i].product, A, B, C}, 1,
+                               other_rungs_ms);
     r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
     threads_limit(all);
 }

@@ -4,7 +4,7 @@
  *
  *     L = sum of C o Y,   C random and fixed,   so that   dL/dY = C.
  */
-#include "chapters/01_tensor_ops/gradient_checks.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 #include <stdio.h>
 

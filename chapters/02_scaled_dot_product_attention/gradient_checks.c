@@ -4,7 +4,7 @@
  *
  *     L = sum of C o O,   C random and fixed,   so that   dL/dO = C.
  */
-#include "chapters/02_scaled_dot_product_attention/gradient_checks.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
 
 #include <stdio.h>
 

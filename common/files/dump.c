@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/lesson/double_program.h"
 #include "common/lesson/output.h"
+#include "common/lesson/second_program.h"
 #include "common/files/safetensors_file.h"
 
 enum { MOST = 160, MOST_TEXTS = 8, LONGEST = 192 };
@@ -121,25 +121,8 @@ int dump_run_in_double(const char *program, const char *self, const char *path,
     if (IN_DOUBLE) {
         return dump_run(program, path, function);
     }
-    const int status = double_program_run(program, self, words);
+    char in_double[32];
+    snprintf(in_double, sizeof in_double, "%s_double", program);
+    const int status = second_program(self, in_double, words);
     return status < 0 ? 1 : status;
-}
-
-bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
-                int *status) {
-    const bool in_double = argc == 4 && strcmp(argv[3], "--double") == 0;
-    if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
-        return false;
-    }
-    if (!(argc == 3 || in_double) || !*argv[2] || strncmp(argv[2], "--", 2) == 0) {
-        fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
-        *status = 2;
-        return true;
-    }
-    if (in_double) {
-        *status = dump_run_in_double(program, argv[0], argv[2], function);
-    } else {
-        *status = dump_run(program, argv[2], function);
-    }
-    return true;
 }

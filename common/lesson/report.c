@@ -1,7 +1,6 @@
 /* report.c: see report.h. */
 #include "common/lesson/report.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,19 +50,6 @@ bool report_check(bool ok, const char *format, ...) {
     va_end(arguments);
     failures_so_far += !ok;
     return ok;
-}
-
-bool report_close(double got, double want, double tolerance, const char *what) {
-    return report_check(fabs(got - want) <= tolerance,
-                        "%-34s got %.7g, want %.7g (within %.0e)", what, got, want,
-                        tolerance);
-}
-
-bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what) {
-    double worst = tensor_max_abs_difference(got, want);
-    return report_check(worst <= tolerance,
-                        "%-40s largest difference %.1e (within %.0e)", what, worst,
-                        tolerance);
 }
 
 bool report_gradcheck(const char *name, const Gradcheck *check) {
