@@ -13,12 +13,14 @@
 #include "common/real_math.h"
 #include "common/lesson/report.h"
 
-enum { MOST = 8, WIDE = 3 * MOST }; /* no size below is larger than MOST */
+enum { MAX_SIZE = 8, WIDE = 3 * MAX_SIZE }; /* no size below is larger than MOST */
 
 typedef struct {
-    real q[MOST * WIDE], k[MOST * WIDE], v[MOST * WIDE], mask[MOST * MOST];
-    real a[MOST * MOST], o[MOST * MOST], c[MOST * MOST], ds[MOST * MOST];
-    real dq[MOST * WIDE], dk[MOST * WIDE], dv[MOST * WIDE];
+    real q[MAX_SIZE * WIDE], k[MAX_SIZE * WIDE], v[MAX_SIZE * WIDE],
+        mask[MAX_SIZE * MAX_SIZE];
+    real a[MAX_SIZE * MAX_SIZE], o[MAX_SIZE * MAX_SIZE], c[MAX_SIZE * MAX_SIZE],
+        ds[MAX_SIZE * MAX_SIZE];
+    real dq[MAX_SIZE * WIDE], dk[MAX_SIZE * WIDE], dv[MAX_SIZE * WIDE];
     Tensor Q, K, V, M, A, O, C;
     AttentionGradients d;
     bool masked;

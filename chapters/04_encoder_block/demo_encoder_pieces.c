@@ -263,7 +263,7 @@ void dropout_demo(void) {
     report_check(share_fits, "the share of zeros is the rate, to 4 standard "
                              "deviations");
     report_check(mean_fits, "the mean is kept, to 4 standard deviations");
-    printf("\nThe mask is not stored: it is a function of seed, step, place and "
+    printf("\nThe mask is not stored: it is a function of seed, step, site and "
            "element.\n");
     drop_ones(again, 0.5, 0);
     report_check(same_bits(x, again), "asked again, it is the same: backward uses "

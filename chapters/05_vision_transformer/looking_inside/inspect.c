@@ -64,6 +64,23 @@ void inspect_positions(Tensor pos_embed, double *S) {
 
 /* ---- attention ------------------------------------------------------------- */
 
+void inspect_patches(const VitActivations *a, int layer, int image, int queries,
+                     Tensor weights) {
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
+    Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
+    const int h = A.shape[0], N = a->embedding.embedded.shape[1];
+    const int first = A.shape[1] - N; /* patches are the last N keys */
+    tensor_fill(weights, 0);
+    for (int i = 0; i < h; i++) {
+        for (int q = 0; q < queries; q++) {
+            const real *row = tensor_row(tensor_slice(A, i), q);
+            for (int p = 0; p < N; p++) {
+                weights.data[p] += row[first + p] / (real)(h * queries);
+            }
+        }
+    }
+}
+
 /* Between the centres of patches i and j, in patches. */
 static double between(int i, int j, int columns) {
     const int down = i / columns - j / columns, right = i % columns - j % columns;

@@ -20,7 +20,7 @@ double wall_seconds(void) {
 static const char csv_header[] = "step,epoch,loss,accuracy,gradient_norm,lr,seconds\n";
 
 bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
-    const double most_steps = 1e15;
+    const double max_step = 1e15;
     char *end = strchr(line, '\n');
     int count = 0;
     if (!end || line[strspn(line, "0123456789")] != ',') { /* a step is digits */
@@ -38,7 +38,7 @@ bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
         }
         at = comma ? comma + 1 : NULL;
     }
-    return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= most_steps;
+    return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= max_step;
 }
 
 /* How long the header is: 0 in an empty file, or if a full disk let only a part of it

@@ -246,8 +246,9 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     result.lr = trainer_rate(t, t->step);
     result.gradient_norm =
         gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
-    adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
-               t->workers[0].gradients, t->m, t->v);
+    const AdamWStep step = {
+        &s->adamw, result.lr, t->step, t->weights, t->workers[0].gradients, t->m, t->v};
+    adamw_step(&step, &t->list);
     threads_limit(threads_before);
     return result;
 }
