@@ -26,13 +26,12 @@ static double beside_the_diagonal(const double *A, int n) {
     return sum;
 }
 
-/* Rows p and q of M become c p - s q and s p + c q: `step` numbers apart. */
-static void rotate(double *M, int n, int p, int q, int row, int step, double c,
-                   double s) {
-    for (int i = 0; i < n; i++) {
-        const double x = M[p * row + i * step], y = M[q * row + i * step];
-        M[p * row + i * step] = c * x - s * y;
-        M[q * row + i * step] = s * x + c * y;
+/* n elements of p and q, `step` from each other, become c p - s q and s p + c q. */
+static void rotate(double *p, double *q, int n, int step, double c, double s) {
+    for (int i = 0; i < n * step; i += step) {
+        const double x = p[i], y = q[i];
+        p[i] = c * x - s * y;
+        q[i] = s * x + c * y;
     }
 }
 
@@ -49,10 +48,10 @@ static void make_zero(double *A, double *V, int n, int p, int q) {
     const double t =
         (cotangent < 0 ? -1 : 1) / (fabs(cotangent) + sqrt(cotangent * cotangent + 1));
     const double c = 1 / sqrt(t * t + 1), s = t * c;
-    rotate(A, n, p, q, n, 1, c, s);
-    rotate(A, n, p, q, 1, n, c, s); /* and the columns */
+    rotate(A + p * n, A + q * n, n, 1, c, s); /* rows */
+    rotate(A + p, A + q, n, n, c, s);         /* columns */
     A[p * n + q] = A[q * n + p] = 0;
-    rotate(V, n, p, q, n, 1, c, s);
+    rotate(V + p * n, V + q * n, n, 1, c, s);
 }
 
 static void swap(double *a, double *b, int n) {
