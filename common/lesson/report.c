@@ -9,20 +9,21 @@
 
 static int failures_so_far;
 
-void report_title(const char *title) {
-    printf("%s\n", title);
-    for (size_t i = 0; i < strlen(title); i++) {
-        putchar('=');
+static void underlined(const char *text, char line) {
+    printf("%s\n", text);
+    for (size_t i = 0; i < strlen(text); i++) {
+        putchar(line);
     }
     printf("\n");
 }
 
+void report_title(const char *title) {
+    underlined(title, '=');
+}
+
 void report_section(const char *heading) {
-    printf("\n%s\n", heading);
-    for (size_t i = 0; i < strlen(heading); i++) {
-        putchar('-');
-    }
     printf("\n");
+    underlined(heading, '-');
 }
 
 void report_equation(const char *tag, const char *equation) {

@@ -39,25 +39,17 @@ void inspect_filters(Tensor E, double *scratch, double *variance, double *compon
     eigen_symmetric(scratch, n, variance, components);
 }
 
-static double dot(const real *a, const real *b, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        sum += (double)a[i] * (double)b[i];
-    }
-    return sum;
-}
-
 void inspect_positions(Tensor pos_embed, double *S) {
     const int D = tensor_cols(pos_embed), N = tensor_rows(pos_embed) - 1;
     expect_shape(pos_embed, "The class token's position, then the patches'.", 1, N + 1,
                  D);
     for (int i = 0; i < N; i++) {
-        const real *p = tensor_row(pos_embed, 1 + i);
+        Tensor p = tensor1(tensor_row(pos_embed, 1 + i), D);
         for (int j = 0; j < N; j++) {
-            const real *q = tensor_row(pos_embed, 1 + j);
+            Tensor q = tensor1(tensor_row(pos_embed, 1 + j), D);
             /* [ViT fig.7]   centre: cos(p, q) = p.q / (|p| |q|) */
-            const double sizes = sqrt(dot(p, p, D)) * sqrt(dot(q, q, D));
-            S[(long)i * N + j] = sizes > 0 ? dot(p, q, D) / sizes : 0;
+            const double sizes = sqrt(tensor_dot(p, p)) * sqrt(tensor_dot(q, q));
+            S[(long)i * N + j] = sizes > 0 ? tensor_dot(p, q) / sizes : 0;
         }
     }
 }
