@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 /* More than any memory has: what comes to more is planned as this, and refused. */
-#define MOST (LONG_MAX / (long)sizeof(real))
+#define LIMIT (LONG_MAX / (long)sizeof(real))
 
 bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error) {
     *arena = (Arena){.capacity = plan->used};
     arena->block = allocate(
-        plan->used < MOST ? (size_t)plan->used * sizeof(real) : SIZE_MAX, what, error);
+        plan->used < LIMIT ? (size_t)plan->used * sizeof(real) : SIZE_MAX, what, error);
     return arena->block != NULL;
 }
 
@@ -21,14 +21,14 @@ void arena_free(Arena *arena) {
 }
 
 static long times(long count, int n) {
-    return n > 0 && count > MOST / n ? MOST : count * n;
+    return n > 0 && count > LIMIT / n ? LIMIT : count * n;
 }
 
 static real *take(Arena *arena, long count) {
     const long line = 64 / (long)sizeof(real);
     real *data = arena->block ? arena->block + arena->used : NULL;
     const long rounded = (count + line - 1) / line * line;
-    arena->used = rounded > MOST - arena->used ? MOST : arena->used + rounded;
+    arena->used = rounded > LIMIT - arena->used ? LIMIT : arena->used + rounded;
     if (arena->block && arena->used > arena->capacity) {
         bug("arena: planned for %ld numbers, asked for %ld. "
             "The layout asks for more than when it was counted.",

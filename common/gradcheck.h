@@ -42,6 +42,9 @@ typedef struct {
  */
 Gradcheck gradcheck(double (*loss)(void *context), void *context, Tensor x, Tensor dx);
 
+/* gradcheck_worse: the worse of two, with the elements of both; a NaN is the worst. */
+Gradcheck gradcheck_worse(Gradcheck a, Gradcheck b);
+
 /* gradcheck_passed: worst < 1e-6, with elements compared and no NaN. */
 bool gradcheck_passed(const Gradcheck *check);
 

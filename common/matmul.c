@@ -339,35 +339,40 @@ typedef struct {
     _Alignas(64) real b[KC * NC + LANES];
 } Blocks;
 
-/* The panels of rows i0.. of A, at k0: packed, or where they are. */
-static void take_panels(const Product *p, int i0, int mc, int k0, int kc, real *block,
+/* A part of the product: mc rows of C from i0 on, nc columns from j0 on, and kc of the k
+ * multiply-adds of each. */
+typedef struct {
+    int i0, mc, j0, nc, k0, kc;
+} Part;
+
+/* The panels of A's part: packed, or where they are. */
+static void take_panels(const Product *p, const Part *at, real *block,
                         Operand *panels) {
     const bool worth_it = p->n > PANELS_WORTH_PACKING_A * NR;
-    for (int i = 0; i < mc; i += MR) {
-        const int rows = smaller(MR, mc - i);
-        *panels = part(p->A, i0 + i, k0);
+    for (int i = 0; i < at->mc; i += MR) {
+        const int rows = smaller(MR, at->mc - i);
+        *panels = part(p->A, at->i0 + i, at->k0);
         if (worth_it || rows < MR) {
-            pack(*panels, rows, kc, MR, block);
+            pack(*panels, rows, at->kc, MR, block);
             *panels = (Operand){block, 1, MR};
-            block += (long)kc * MR;
+            block += (long)at->kc * MR;
         }
         panels++;
     }
 }
 
-/* Rows i0.. of C, with a packed block of B: its columns j0.. at k0. */
-static void multiply_block(const Product *p, int i0, int mc, int j0, int nc, int kc,
-                           const Operand *panels, const real *b, const real *start,
-                           bool add) {
-    for (int j = 0; j < nc; j += NR) {
-        for (int i = 0; i < mc; i += MR) {
-            const Tile tile = {.rows = smaller(MR, mc - i),
-                               .cols = smaller(NR, nc - j),
-                               .c = p->c + (i0 + i) * p->ldc + j0 + j,
+/* A part of C, with the panels of A and the packed block of B that belong to it. */
+static void multiply_part(const Product *p, const Part *at, const Operand *panels,
+                          const real *b, const real *start) {
+    for (int j = 0; j < at->nc; j += NR) {
+        for (int i = 0; i < at->mc; i += MR) {
+            const Tile tile = {.rows = smaller(MR, at->mc - i),
+                               .cols = smaller(NR, at->nc - j),
+                               .c = p->c + (at->i0 + i) * p->ldc + at->j0 + j,
                                .ldc = p->ldc,
-                               .add = add,
+                               .add = p->add || at->k0 > 0,
                                .start = start ? start + j : NULL};
-            micro_kernel(kc, panels[i / MR], b + (long)j * kc, &tile);
+            micro_kernel(at->kc, panels[i / MR], b + (long)j * at->kc, &tile);
         }
     }
 }
@@ -391,10 +396,10 @@ static void multiply(const Product *p) {
                      nc - j > LANES ? NR : LANES, blocks->b + (long)j * kc);
             }
             for (int i0 = 0; i0 < p->m; i0 += MC) {
-                const int mc = smaller(MC, p->m - i0);
-                take_panels(p, i0, mc, k0, kc, blocks->a, panels);
-                multiply_block(p, i0, mc, j0, nc, kc, panels, blocks->b,
-                               p->bias && k0 == 0 ? start : NULL, p->add || k0 > 0);
+                const Part at = {i0, smaller(MC, p->m - i0), j0, nc, k0, kc};
+                take_panels(p, &at, blocks->a, panels);
+                multiply_part(p, &at, panels, blocks->b,
+                              p->bias && k0 == 0 ? start : NULL);
             }
         }
     }
@@ -458,24 +463,23 @@ static Operand transposed(Tensor T) {
     return (Operand){T.data, 1, T.ld};
 }
 
-static void check_sizes(const char *name, Tensor A, Tensor B, Tensor C, bool fits,
-                        const char *need, const char *advice) {
-    if (!fits) {
-        char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], c[TENSOR_SHAPE_TEXT];
-        bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s.%s", name,
-            tensor_shape_text(A, a), tensor_shape_text(B, b), tensor_shape_text(C, c),
-            need, advice);
-    }
+static void sizes_dont_fit(const char *name, Tensor A, Tensor B, Tensor C,
+                           const char *need) {
+    char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], c[TENSOR_SHAPE_TEXT];
+    bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s", name,
+        tensor_shape_text(A, a), tensor_shape_text(B, b), tensor_shape_text(C, c),
+        need);
 }
 
 static void nn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
     const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);
-    check_sizes(name, A, B, C,
-                tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (m,k), B (k,n), C (m,n)",
-                tensor_cols(B) == k /* B transposed would fit */
-                    ? " Did you forget to transpose K? (chapter 2, eq. 1)"
-                    : "");
+    if (tensor_rows(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
+        sizes_dont_fit(name, A, B, C,
+                       tensor_cols(B) == k /* B transposed would fit */
+                           ? "A (m,k), B (k,n), C (m,n). Did you forget to transpose "
+                             "K? (chapter 2, eq. 1)"
+                           : "A (m,k), B (k,n), C (m,n).");
+    }
     multiply_on_threads(
         (Product){m, n, k, as_is(A), transposed(B), C.data, C.ld, add, NULL});
 }
@@ -483,9 +487,9 @@ static void nn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
 static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
                const Tensor *bias) {
     const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_rows(B);
-    check_sizes(name, A, B, C,
-                tensor_cols(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (m,k), B (n,k), C (m,n)", "");
+    if (tensor_cols(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
+        sizes_dont_fit(name, A, B, C, "A (m,k), B (n,k), C (m,n).");
+    }
     if (bias) {
         tensor_expect(*bias, "bias", name, "It has one element for each column of C.",
                       1, &n);
@@ -496,9 +500,9 @@ static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
 
 static void tn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
     const int m = tensor_cols(A), k = tensor_rows(A), n = tensor_cols(B);
-    check_sizes(name, A, B, C,
-                tensor_rows(B) == k && tensor_rows(C) == m && tensor_cols(C) == n,
-                "A (k,m), B (k,n), C (m,n)", "");
+    if (tensor_rows(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
+        sizes_dont_fit(name, A, B, C, "A (k,m), B (k,n), C (m,n).");
+    }
     multiply_on_threads(
         (Product){m, n, k, transposed(A), transposed(B), C.data, C.ld, add, NULL});
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static Tensor place(ParameterBlock *block, Decay decay, Tensor shape,
-                    const char *format, va_list arguments) {
+static Tensor add(ParameterBlock *block, Decay decay, Tensor shape, const char *format,
+                  va_list arguments) {
     shape.data = NULL;
     if (block->list && block->list->items) {
         Parameter *p = &block->list->items[block->count];
@@ -26,7 +26,7 @@ static Tensor place(ParameterBlock *block, Decay decay, Tensor shape,
 Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    Tensor T = place(block, decay, tensor1(NULL, n), format, arguments);
+    Tensor T = add(block, decay, tensor1(NULL, n), format, arguments);
     va_end(arguments);
     return T;
 }
@@ -35,7 +35,7 @@ Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
                   const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    Tensor T = place(block, decay, tensor2(NULL, n0, n1), format, arguments);
+    Tensor T = add(block, decay, tensor2(NULL, n0, n1), format, arguments);
     va_end(arguments);
     return T;
 }
@@ -44,7 +44,7 @@ Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
                         const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    Tensor T = place(block, decay, shape, format, arguments);
+    Tensor T = add(block, decay, shape, format, arguments);
     va_end(arguments);
     return T;
 }

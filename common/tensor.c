@@ -199,6 +199,17 @@ void tensor_transpose(Tensor A, Tensor AT) {
     }
 }
 
+double tensor_dot(Tensor A, Tensor B) {
+    expect_same_shape(A, B);
+    double sum = 0;
+    for (int i = 0; i < tensor_rows(A); i++) {
+        for (int j = 0; j < tensor_cols(A); j++) {
+            sum += (double)tensor_row(A, i)[j] * (double)tensor_row(B, i)[j];
+        }
+    }
+    return sum;
+}
+
 double tensor_max_abs_difference(Tensor A, Tensor B) {
     expect_same_shape(A, B);
     double worst = 0;

@@ -143,6 +143,9 @@ void tensor_sum_rows_add(Tensor dA, Tensor db);
 /* tensor_transpose: AT (cols, rows) = A (rows, cols) transposed; no aliasing. */
 void tensor_transpose(Tensor A, Tensor AT);
 
+/* tensor_dot: the sum of A o B, in double. */
+double tensor_dot(Tensor A, Tensor B);
+
 /* tensor_max_abs_difference: max |A - B| over all elements; NaN if any is. */
 double tensor_max_abs_difference(Tensor A, Tensor B);
 

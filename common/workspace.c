@@ -16,21 +16,21 @@ typedef struct {
 } Block;
 
 /* The spare block of each thread, on a cache line of its own. Threads beyond these, and
- * nested ones, share a place: whoever comes first has the block, the others make
+ * nested ones, share a slot: whoever comes first has the block, the others make
  * one. */
-enum { PLACES = 256 };
-static struct { _Alignas(64) _Atomic(Block *) block; } spare[PLACES];
+enum { SLOTS = 256 };
+static struct { _Alignas(64) _Atomic(Block *) block; } spare[SLOTS];
 
-static _Atomic(Block *) *place_of_this_thread(void) {
+static _Atomic(Block *) *slot_of_this_thread(void) {
 #ifdef _OPENMP
-    return &spare[omp_get_thread_num() % PLACES].block;
+    return &spare[omp_get_thread_num() % SLOTS].block;
 #else
     return &spare[0].block;
 #endif
 }
 
 void *workspace_take(size_t bytes, const char *what) {
-    Block *block = atomic_exchange(place_of_this_thread(), NULL);
+    Block *block = atomic_exchange(slot_of_this_thread(), NULL);
     if (block && block->bytes >= bytes) {
         return block + 1;
     }
@@ -47,5 +47,5 @@ void *workspace_take(size_t bytes, const char *what) {
 }
 
 void workspace_give(void *memory) {
-    free(atomic_exchange(place_of_this_thread(), (Block *)memory - 1));
+    free(atomic_exchange(slot_of_this_thread(), (Block *)memory - 1));
 }

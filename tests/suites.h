@@ -22,7 +22,7 @@ Suite *parameters_suite(void);
 Suite *gradcheck_suite(void);
 Suite *report_suite(void);
 Suite *dump_suite(void);
-Suite *double_program_suite(void);
+Suite *second_program_suite(void);
 Suite *number_suite(void);
 Suite *output_suite(void);
 Suite *regular_file_suite(void);

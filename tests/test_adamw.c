@@ -30,7 +30,9 @@ static Run run_of(AdamW o, Tensor w) {
 
 static void step(Run *run, double lr, long t, Tensor g) {
     const ParameterList list = list_of_two();
-    adamw_step(&run->o, &list, lr, t, run->w.data, g.data, run->m.data, run->v.data);
+    adamw_step(
+        &(AdamWStep){&run->o, lr, t, run->w.data, g.data, run->m.data, run->v.data},
+        &list);
 }
 
 /* ---- by hand ------------------------------------------------------------- */
@@ -150,7 +152,7 @@ START_TEST(a_layer_of_many_numbers_equals_many_layers_of_one) {
         double m_0 = 0, v_0 = 0;
         want[i] = naive_step(&o, 0.1, 1, 0.05, want[i], (double)g.data[i], &m_0, &v_0);
     }
-    adamw_step(&o, &list, 0.1, 1, w.data, g.data, m.data, v.data);
+    adamw_step(&(AdamWStep){&o, 0.1, 1, w.data, g.data, m.data, v.data}, &list);
     assert_close_to_naive(w, want, TOLERANCE, "AdamW");
 }
 END_TEST

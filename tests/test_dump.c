@@ -4,7 +4,8 @@
 #include <sys/stat.h>
 
 #include "tests/check_helpers.h"
-#include "common/lesson/double_program.h"
+#include "common/lesson/chapter.h"
+#include "common/lesson/second_program.h"
 #include "common/files/dump.h"
 #include "common/files/safetensors_file.h"
 #include "tests/scratch.h"
@@ -85,14 +86,27 @@ END_TEST
 /* ---- the command line of chapters 2 to 4 ------------------------------------- */
 
 static char asked[16]; /* the file */
+static bool lesson_given;
 static const char *printed;
 static bool a_dump(const char *path, Error *error) {
     snprintf(asked, sizeof asked, "%s", path);
     return strcmp(path, "bad") != 0 || error_set(error, "a bad file");
 }
 
+static bool a_lesson(Error *error) {
+    lesson_given = true;
+    return error_set(error, "no gradients are checked");
+}
+
+static int own_options(int argc, char **argv) {
+    (void)argc;
+    return strcmp(argv[1], "--norm") == 0 ? 4 : 2;
+}
+
 /* The program in double is a script that says what it is asked for and ends with 3. */
-static bool asks(int argc, const char *a, const char *b, const char *c, int *status) {
+static int asks(int argc, const char *a, const char *b, const char *c) {
+    const Chapter chapter = {
+        .name = "chapter2", .lesson = a_lesson, .dump = a_dump, .options = own_options};
     char program[200], words[3][16];
     const char *given[] = {a, b, c};
     char *argv[] = {program, words[0], words[1], words[2], NULL};
@@ -104,33 +118,32 @@ static bool asks(int argc, const char *a, const char *b, const char *c, int *sta
     write_text(in_scratch("chapter2_double"), "#!/bin/sh\necho \"$*\"\nexit 3\n");
     ck_assert_int_eq(chmod(in_scratch("chapter2_double"), 0700), 0);
     asked[0] = '\0';
+    lesson_given = false;
     capture_begin();
-    const bool is = dump_asked(argc, argv, "chapter2", a_dump, status);
+    const int status = chapter_main(&chapter, argc, argv);
     printed = capture_end();
-    return is;
+    return status;
 }
 
 START_TEST(a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more) {
-    int status = -1;
-    ck_assert(asks(3, "--dump", "f", "", &status));
+    ck_assert_int_eq(asks(3, "--dump", "f", ""), 0);
     ck_assert_str_eq(asked, "f");
-    ck_assert_int_eq(status, 0);
-    ck_assert(asks(4, "--dump", "f", "--double", &status));
+    const int status = asks(4, "--dump", "f", "--double");
     if (IN_DOUBLE) {
         ck_assert_str_eq(asked, "f");
     } else {
         ck_assert_str_eq(printed, "--dump f\n");
         ck_assert_int_eq(status, 3);
     }
-    ck_assert(asks(3, "--dump", "bad", "", &status));
-    ck_assert_int_eq(status, 1);
+    ck_assert_int_eq(asks(3, "--dump", "bad", ""), 1);
 }
 END_TEST
 
 START_TEST(other_words_ask_for_no_dump) {
-    int status;
-    ck_assert(!asks(1, "", "", "", &status));
-    ck_assert(!asks(3, "--norm", "post", "", &status));
+    ck_assert_int_eq(asks(1, "", "", ""), 1);
+    ck_assert(lesson_given);
+    ck_assert_int_eq(asks(3, "--norm", "post", ""), 4);
+    ck_assert(!lesson_given);
     ck_assert_str_eq(asked, "");
 }
 END_TEST
@@ -139,9 +152,7 @@ START_TEST(a_dump_without_a_file_or_with_other_words_is_wrong_usage) {
     const char *const wrong[][2] = {{"", ""}, {"f", "--single"}, {"", "--double"}};
     const int words[] = {2, 4, 4};
     for (int i = 0; i < 3; i++) {
-        int status = -1;
-        ck_assert(asks(words[i], "--dump", wrong[i][0], wrong[i][1], &status));
-        ck_assert_int_eq(status, 2);
+        ck_assert_int_eq(asks(words[i], "--dump", wrong[i][0], wrong[i][1]), 2);
         ck_assert_str_eq(asked, "");
     }
 }

@@ -160,7 +160,8 @@ END_TEST
 START_TEST(a_product_is_timed_and_computed) {
     const Case c = make_case(9, 8, 7);
     Tensor C = unset_tensor(SHAPE(9, 8));
-    const double ms = machine_product_ms(ladder_loop_order, c.A, c.B, C, 2, 1);
+    const double ms =
+        machine_product_ms((MachineProduct){ladder_loop_order, c.A, c.B, C}, 2, 1);
     ck_assert_msg(isfinite(ms) && ms >= 0, "%g ms", ms);
     assert_close_to_naive(C, c.product, TOLERANCE, "[machine_product_ms]");
 }

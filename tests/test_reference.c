@@ -464,8 +464,9 @@ START_TEST(three_steps_of_adamw_agree_with_pytorch) {
     for (int t = 1; t <= STEPS; t++) {
         double loss = model_loss_and_gradients(&model);
         double norm = gradient_clip(b->gradients, b->list.total, 1.0);
-        adamw_step(&adamw, &b->list, (double)rates.data[t - 1], t, b->weights,
-                   b->gradients, m, v);
+        adamw_step(&(AdamWStep){&adamw, (double)rates.data[t - 1], t, b->weights,
+                                b->gradients, m, v},
+                   &b->list);
         assert_number_close(loss, (double)losses.data[t - 1], TOLERANCE, "[AdamW]");
         assert_number_close(norm, (double)norms.data[t - 1], TOLERANCE, "[ViT T.3]");
         ck_assert_double_gt(norm, 1.0); /* so that clipping had something to do */

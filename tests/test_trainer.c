@@ -98,7 +98,8 @@ static Expected expected_step(Trainer *t, const Dataset *data, double lr) {
     Tensor gradient = gradient_of_all(t, data, &e);
     real *m = test_reals(t->list.total), *v = test_reals(t->list.total);
     e.norm = gradient_clip(gradient.data, t->list.total, s->clip);
-    adamw_step(&s->adamw, &t->list, lr, 1, e.weights.data, gradient.data, m, v);
+    adamw_step(&(AdamWStep){&s->adamw, lr, 1, e.weights.data, gradient.data, m, v},
+               &t->list);
     return e;
 }
 

@@ -8,6 +8,7 @@
 #include "common/random.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
+#include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "chapters/05_vision_transformer/model/vit.h"
 
 /* 3 x 2 patches of 2 x 2 pixels in 2 channels. */
@@ -447,7 +448,7 @@ START_TEST(the_class_token_looks_at_the_patches_with_what_it_leaves_itself) {
     for (int l = 0; l < 2; l++) {
         Tensor A = tensor_slice(m->a.blocks[l].attn.A, 1); /* (heads, n, n) */
         Tensor weights = unset_tensor(SHAPE(6));
-        vit_class_attention(&m->a, l, 1, weights);
+        inspect_patches(&m->a, l, 1, 1, weights);
         double sum = 0, itself = 0;
         for (int i = 0; i < 2; i++) {
             itself += (double)tensor_slice(A, i).data[0] / 2;
@@ -469,8 +470,8 @@ END_TEST
 START_TEST(class_attention_into_another_shape_stops_the_program) {
     Model *m = model_of(small_config(), 1);
     Tensor weights = zero_tensor(SHAPE(7));
-    assert_stops("vit_class_attention|weights is (7), want (6)",
-                 vit_class_attention(&m->a, 0, 0, weights));
+    assert_stops("inspect_patches|weights is (7), want (6)",
+                 inspect_patches(&m->a, 0, 0, 1, weights));
     model_free(m);
 }
 END_TEST

@@ -17,6 +17,7 @@
 #include "tests/scratch.h"
 #include "tests/small_run.h"
 #include "tests/suites.h"
+#include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "chapters/05_vision_transformer/model/vit.h"
 
 enum { KINDS = 4, VARIANTS = 2 * KINDS, IMAGES = 2, DOWN = 3, ACROSS = 2, D = 4 };
@@ -380,14 +381,14 @@ START_TEST(with_the_mean_every_patch_of_the_last_layer_reaches_the_head) {
     Model *m = model_of(config_of(POSITIONS_1D, POOL_MEAN));
     gradients_of(m);
     Tensor weights = unset_tensor(SHAPE(PATCHES));
-    vit_mean_attention(&m->a, 1, 0, weights);
+    inspect_patches(&m->a, 1, 0, m->a.blocks[1].attn.A.shape[2], weights);
     double sum = 0;
     for (int p = 0; p < PATCHES; p++) {
         sum += (double)weights.data[p];
     }
     assert_number_close(sum, 1, 1e-5, "[ViT eq.6]"); /* there is no class token */
-    assert_stops("vit_mean_attention|weights is (7), want (6)",
-                 vit_mean_attention(&m->a, 1, 0, zero_tensor(SHAPE(7))));
+    assert_stops("inspect_patches|weights is (7), want (6)",
+                 inspect_patches(&m->a, 1, 0, 1, zero_tensor(SHAPE(7))));
     model_free(m);
 }
 END_TEST

@@ -23,7 +23,7 @@
 
 /* What the machine can do: [0] on one thread, [1] on all. */
 typedef struct {
-    int ways;           /* how many of the two there are: 1 without threads */
+    int columns;        /* how many of the two there are: 1 without threads */
     int threads[2];     /* 1, and all */
     double peak[2];     /* GFLOP/s, multiply-adds in registers */
     double matrices[2]; /* GB/s, from wherever A, B and C fit */
@@ -33,8 +33,8 @@ typedef struct {
 typedef struct {
     const char *number, *name, *idea;
     LadderRung *product;
-    int way;   /* 0: on one thread, 1: on all */
-    int below; /* the rung that its gain is measured from; -1: none */
+    int on_all; /* 0: on one thread, 1: on all */
+    int below;  /* the rung that its gain is measured from; -1: none */
 } Rung;
 
 enum { RUNGS = 6 };
@@ -68,7 +68,7 @@ typedef struct {
 static void print_speeds(const Machine *m, const char *what, const double speed[2],
                          const char *unit) {
     printf("    %-40s", what);
-    for (int w = 0; w < m->ways; w++) {
+    for (int w = 0; w < m->columns; w++) {
         printf(" %9.1f", speed[w]);
     }
     printf("  %s\n", unit);
@@ -76,7 +76,7 @@ static void print_speeds(const Machine *m, const char *what, const double speed[
 
 static void print_threads(const Machine *m) {
     printf("\n    %-40s  1 thread", "");
-    if (m->ways == 2) {
+    if (m->columns == 2) {
         printf(" %d threads", m->threads[1]);
     }
     printf("\n");
@@ -86,7 +86,7 @@ static void print_threads(const Machine *m) {
 static void print_cache(const Machine *m, const real *data, long limit, long count,
                         const char *what) {
     double speed[2];
-    for (int w = 0; w < m->ways; w++) {
+    for (int w = 0; w < m->columns; w++) {
         const long all = count * m->threads[w];
         speed[w] = machine_read_gbs(data, all < limit ? all : limit, m->threads[w]);
     }
@@ -96,7 +96,7 @@ static void print_cache(const Machine *m, const real *data, long limit, long cou
 /* The threads together read `count` elements. */
 static void read_together(const Machine *m, const real *data, long count,
                           double speed[2], const char *what) {
-    for (int w = 0; w < m->ways; w++) {
+    for (int w = 0; w < m->columns; w++) {
         speed[w] = machine_read_gbs(data, count, m->threads[w]);
     }
     print_speeds(m, what, speed, "GB/s");
@@ -108,7 +108,7 @@ static void measure(Machine *m, real *data, long count, long matrices) {
     double triad[2], balance[2];
     char what[64];
     print_threads(m);
-    for (int w = 0; w < m->ways; w++) {
+    for (int w = 0; w < m->columns; w++) {
         m->peak[w] = machine_peak_gflops(m->threads[w]);
     }
     print_speeds(m, "multiply-adds in registers: the peak", m->peak, "GFLOP/s");
@@ -119,7 +119,7 @@ static void measure(Machine *m, real *data, long count, long matrices) {
     read_together(m, data, matrices, m->matrices, what);
     snprintf(what, sizeof what, "read %ld MiB: memory", count / kib / 1024);
     read_together(m, data, count, m->memory, what);
-    for (int w = 0; w < m->ways; w++) {
+    for (int w = 0; w < m->columns; w++) {
         triad[w] = machine_triad_gbs(data, count, m->threads[w]);
         balance[w] = m->peak[w] / m->memory[w];
     }
@@ -138,7 +138,7 @@ static bool measure_machine(Machine *m, int N) {
     }
     measure(m, data, count, matrices);
     free(data);
-    if (m->ways == 1) { /* all threads are one thread */
+    if (m->columns == 1) { /* all threads are one thread */
         m->peak[1] = m->peak[0];
         m->matrices[1] = m->matrices[0];
         m->memory[1] = m->memory[0];
@@ -196,15 +196,17 @@ static const double first_rung_ms = 5000, other_rungs_ms = 300;
  * first_rung_ms. Its speed doesn't depend on their number. */
 static int rows_of_first(Tensor A, Tensor B, Tensor C) {
     const int rows = tensor_rows(A), few = rows < FEW_ROWS ? rows : FEW_ROWS;
-    const double ms = machine_product_ms(rungs[0].product, tensor_first(A, few), B,
-                                         tensor_first(C, few), 1, 0);
+    const MachineProduct first = {rungs[0].product, tensor_first(A, few), B,
+                                  tensor_first(C, few)};
+    const double ms = machine_product_ms(first, 1, 0);
     return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
 }
 
 static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Result *r) {
-    const int all = threads_limit(c->machine.threads[rungs[i].way]);
+    const int all = threads_limit(c->machine.threads[rungs[i].on_all]);
     tensor_fill(C, (real)NAN); /* what isn't written will show */
-    r->ms = machine_product_ms(rungs[i].product, A, B, C, 1, other_rungs_ms);
+    r->ms = machine_product_ms((MachineProduct){rungs[i].product, A, B, C}, 1,
+                               other_rungs_ms);
     r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
     threads_limit(all);
 }
@@ -218,7 +220,7 @@ static void print_rung(const Climb *c, int i) {
     }
     printf("    %s %-14s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].number,
            rungs[i].name, rungs[i].idea, r->ms, r->gflops, gain,
-           100 * r->gflops / c->machine.peak[rungs[i].way]);
+           100 * r->gflops / c->machine.peak[rungs[i].on_all]);
 }
 
 /* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
@@ -276,8 +278,8 @@ static void climb_and_check(Climb *c, Tensor M[4]) {
 
 static double roof(const Climb *c, int i) {
     const Machine *m = &c->machine;
-    const int way = rungs[i].way;
-    return fmin(m->peak[way], c->results[i].intensity * m->matrices[way]);
+    const int on_all = rungs[i].on_all;
+    return fmin(m->peak[on_all], c->results[i].intensity * m->matrices[on_all]);
 }
 
 static void print_roofline(const Climb *c) {
@@ -328,13 +330,13 @@ static void write_plot_data(const Climb *c) {
     for (int i = 0; file && i < c->count; i++) {
         const Result *r = &c->results[i];
         fprintf(file, "%.4g %.4g %d %s %s\n", r->intensity, r->gflops,
-                m->threads[rungs[i].way], rungs[i].number, rungs[i].name);
+                m->threads[rungs[i].on_all], rungs[i].number, rungs[i].name);
     }
     if (file) {
         fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
                       "memory (GB/s)   N\n");
     }
-    for (int w = 0; file && w < m->ways; w++) {
+    for (int w = 0; file && w < m->columns; w++) {
         fprintf(file, "%d %.4g %.4g %.4g %d\n", m->threads[w], m->peak[w],
                 m->matrices[w], m->memory[w], c->N);
     }
@@ -361,9 +363,9 @@ static void show(Climb *c, Tensor M[4]) {
 void ladder_demo(int N) {
     Error error;
     const long count = (long)N * N;
-    const int threads = threads_now(), ways = threads > 1 ? 2 : 1;
-    Climb c = {.N = N, .count = RUNGS - (ways == 1)};
-    c.machine = (Machine){.ways = ways, .threads = {1, threads}};
+    const int threads = threads_now(), columns = threads > 1 ? 2 : 1;
+    Climb c = {.N = N, .count = RUNGS - (columns == 1)};
+    c.machine = (Machine){.columns = columns, .threads = {1, threads}};
     if (!measure_machine(&c.machine, N)) {
         return;
     }

@@ -19,7 +19,7 @@ enum { N = 384 };
 
 /* The fastest of at least 3 times: the others were disturbed. */
 static double fastest_ms(LadderRung *product, Tensor A, Tensor B, Tensor C) {
-    return machine_product_ms(product, A, B, C, 3, 50);
+    return machine_product_ms((MachineProduct){product, A, B, C}, 3, 50);
 }
 
 static void print_rung(const char *name, double ms) {

@@ -4,7 +4,7 @@
  *
  *     L = sum of C o Y,   C random and fixed,   so that   dL/dY = C.
  */
-#include "chapters/01_tensor_ops/gradient_checks.h"
+#include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 #include <stdio.h>
 
@@ -24,39 +24,29 @@ typedef struct {
     void (*product)(Tensor A, Tensor B, Tensor C); /* one of the three layouts */
 } Case;
 
-static double sum_of_products(Tensor C, Tensor Y) {
-    double sum = 0;
-    for (int i = 0; i < tensor_rows(Y); i++) {
-        for (int j = 0; j < tensor_cols(Y); j++) {
-            sum += (double)tensor_row(C, i)[j] * (double)tensor_row(Y, i)[j];
-        }
-    }
-    return sum;
-}
-
 static double loss_of_forward(void *context) {
     Case *c = context;
     c->forward(c->X, c->Y);
-    return sum_of_products(c->C, c->Y);
+    return tensor_dot(c->C, c->Y);
 }
 
 static double loss_of_product(void *context) {
     Case *c = context;
     c->product(c->X, c->W, c->Y);
-    return sum_of_products(c->C, c->Y);
+    return tensor_dot(c->C, c->Y);
 }
 
 static double loss_of_linear(void *context) {
     Case *c = context;
     linear_forward(c->X, c->W, c->b, c->Y);
-    return sum_of_products(c->C, c->Y);
+    return tensor_dot(c->C, c->Y);
 }
 
 static double loss_of_bias(void *context) {
     Case *c = context;
     tensor_copy(c->Y, c->X);
     tensor_add_bias(c->Y, c->b);
-    return sum_of_products(c->C, c->Y);
+    return tensor_dot(c->C, c->Y);
 }
 
 static Tensor normal(Tensor T, uint32_t sequence) {

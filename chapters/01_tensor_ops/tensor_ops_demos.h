@@ -13,6 +13,9 @@ void softmax_demo(void);         /* with and without the maximum; its Jacobian *
 void gelu_demo(void);            /* against x Phi(x); the tanh approximation */
 void gradcheck_curve_demo(void); /* the V: truncation against rounding */
 
+/* chapter1_gradient_checks: a section with a line for each gradient, in double. */
+void chapter1_gradient_checks(void);
+
 /* ladder_demo: every rung of ladder.h on (N, N) matrices, and the roofline. */
 void ladder_demo(int N);
 

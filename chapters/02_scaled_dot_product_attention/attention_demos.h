@@ -18,6 +18,9 @@ void layers_cost_demo(void);          /* beside a recurrence and a convolution *
 /* worked_example_inputs: views of the worked example's numbers. */
 void worked_example_inputs(Tensor *Q, Tensor *K, Tensor *V, Tensor *dO);
 
+/* chapter2_gradient_checks: a section with a line for each gradient, in double. */
+void chapter2_gradient_checks(void);
+
 /* Every tensor of one pass into a file (dump.h). */
 bool chapter2_dump(const char *path, Error *error);
 

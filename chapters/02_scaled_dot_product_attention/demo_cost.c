@@ -3,7 +3,6 @@
  * [AIAYN T.1]: 4 n^2 d flops forward, 8 n^2 d backward, n^2 numbers of memory for A.
  * Measured, never passed or failed: a time depends on the machine.
  */
-#include <math.h>
 #include <stdio.h>
 
 #include "common/arena.h"
@@ -23,8 +22,6 @@ typedef struct {
     AttentionGradients d;
 } Buffers;
 
-typedef void Pass(Buffers *b);
-
 static void lay_out(Arena *arena, Buffers *b, int n) {
     Tensor *wide[] = {&b->Q, &b->K, &b->V, &b->O, &b->dO, &b->d.dQ, &b->d.dK, &b->d.dV};
     for (size_t t = 0; t < sizeof wide / sizeof wide[0]; t++) {
@@ -34,24 +31,14 @@ static void lay_out(Arena *arena, Buffers *b, int n) {
     b->d.dA = b->d.dS = arena_tensor2(arena, n, n);
 }
 
-static void forward(Buffers *b) {
+static void forward(void *buffers) {
+    const Buffers *b = buffers;
     attention_forward(b->Q, b->K, b->V, NULL, b->A, b->O);
 }
 
-static void backward(Buffers *b) {
+static void backward(void *buffers) {
+    const Buffers *b = buffers;
     attention_backward(b->Q, b->K, b->V, b->A, b->dO, b->d);
-}
-
-/* The fastest of at least 3 times: the others were disturbed. */
-static double pass_ms(Pass *pass, Buffers *b) {
-    const double first = stopwatch_ms();
-    double best = HUGE_VAL;
-    for (int repeat = 0; repeat < 3 || stopwatch_ms() - first < 50; repeat++) {
-        double start = stopwatch_ms();
-        pass(b);
-        best = fmin(best, stopwatch_ms() - start);
-    }
-    return best;
 }
 
 /* One line of the table, and of the file; false when there is no memory. */
@@ -69,7 +56,8 @@ static bool measure(int n, double *before_ms, FILE *file, Error *error) {
         random_fill_normal((Random){7, RANDOM_DEMO, t}, *inputs[t], 1.0);
     }
     const double flops = 4.0 * n * n * WIDTH;
-    const double forward_ms = pass_ms(forward, &b), backward_ms = pass_ms(backward, &b);
+    const double forward_ms = fastest_ms(forward, &b, 3, 50);
+    const double backward_ms = fastest_ms(backward, &b, 3, 50);
     const double forward_rate = flops / (forward_ms * 1e6);
     const double backward_rate = 2 * flops / (backward_ms * 1e6);
     arena_free(&arena);

@@ -46,24 +46,19 @@ static void fill(Buffers *b) {
     }
 }
 
-static void run_layer(int layer, Buffers *b) {
-    switch (layer) {
-    case ATTENTION: attention_forward(b->X, b->K, b->V, NULL, b->A, b->Y); break;
-    case RECURRENCE: recurrence_forward(b->X, b->W_x, b->W_hT, b->Y); break;
-    default: convolution_forward(b->X, b->kernel, b->Y);
-    }
+static void run_attention(void *buffers) {
+    const Buffers *b = buffers;
+    attention_forward(b->X, b->K, b->V, NULL, b->A, b->Y);
 }
 
-/* The fastest of at least 3 times: the others were disturbed. */
-static double layer_ms(int layer, Buffers *b) {
-    const double first = stopwatch_ms();
-    double best = HUGE_VAL;
-    for (int repeat = 0; repeat < 3 || stopwatch_ms() - first < 30; repeat++) {
-        const double start = stopwatch_ms();
-        run_layer(layer, b);
-        best = fmin(best, stopwatch_ms() - start);
-    }
-    return best;
+static void run_recurrence(void *buffers) {
+    const Buffers *b = buffers;
+    recurrence_forward(b->X, b->W_x, b->W_hT, b->Y);
+}
+
+static void run_convolution(void *buffers) {
+    const Buffers *b = buffers;
+    convolution_forward(b->X, b->kernel, b->Y);
 }
 
 static double layer_flops(int layer, double n) {
@@ -75,6 +70,8 @@ static double layer_flops(int layer, double n) {
 
 /* Of one n: a line of the table, and of the file; false when there is no memory. */
 static bool measure(int n, double ms[LAYERS], FILE *file, Error *error) {
+    void (*const run[LAYERS])(void *) = {run_attention, run_recurrence,
+                                         run_convolution};
     Arena plan = {0}, arena;
     Buffers b;
     lay_out(&plan, &b, n);
@@ -86,7 +83,7 @@ static bool measure(int n, double ms[LAYERS], FILE *file, Error *error) {
     fill(&b);
     printf("    %5d", n);
     for (int layer = 0; layer < LAYERS; layer++) {
-        ms[layer] = layer_ms(layer, &b);
+        ms[layer] = fastest_ms(run[layer], &b, 3, 30);
         printf("   %6.0f %8.3f %5.0f", layer_flops(layer, n) / 1e6, ms[layer],
                layer_flops(layer, n) / (ms[layer] * 1e6));
     }
@@ -159,8 +156,8 @@ static void conclude(const double (*ms)[LAYERS], int sizes) {
 }
 
 void layers_cost_demo(void) {
-    enum { MOST_SIZES = 16 };
-    double ms[MOST_SIZES][LAYERS];
+    enum { MAX_SIZES = 16 };
+    double ms[MAX_SIZES][LAYERS];
     Error error;
     int sizes = 0;
     report_section("2.7 Beside a recurrence and a convolution");

@@ -44,7 +44,7 @@ static void check_same(Tensor A, Tensor B, const char *what) {
 }
 
 static void check_sums(const Example *x) {
-    double worst = 0, least = HUGE_VAL, most = 0;
+    double worst = 0, min = HUGE_VAL, max = 0;
     for (int i = 0; i < QUERIES; i++) {
         double sum = 0;
         for (int j = 0; j < KEYS; j++) {
@@ -58,14 +58,14 @@ static void check_sums(const Example *x) {
         for (int i = 0; i < QUERIES; i++) {
             sum += (double)tensor_row(x->A, i)[j];
         }
-        least = sum < least ? sum : least;
-        most = sum > most ? sum : most;
+        min = sum < min ? sum : min;
+        max = sum > max ? sum : max;
     }
     report_check(worst < 1e-6, "each query's weights sum to 1 (off by at most %.0e)",
                  worst);
-    report_check(most - least > 0.2,
+    report_check(max - min > 0.2,
                  "a key's don't, from %.2f to %.2f: the softmax goes over the keys",
-                 least, most);
+                 min, max);
 }
 
 /* to's row order[i] = from's row i. */
@@ -115,15 +115,15 @@ static void check_average(const Example *x) {
     static Example y;
     bool inside = true;
     for (int c = 0; c < D_V; c++) {
-        real least = (real)HUGE_VAL, most = -least;
+        real min = (real)HUGE_VAL, max = -min;
         for (int j = 0; j < KEYS; j++) {
             const real v = tensor_row(x->V, j)[c];
-            least = v < least ? v : least;
-            most = v > most ? v : most;
+            min = v < min ? v : min;
+            max = v > max ? v : max;
         }
         for (int i = 0; i < QUERIES; i++) {
             const real o = tensor_row(x->O, i)[c];
-            inside = inside && o >= least && o <= most;
+            inside = inside && o >= min && o <= max;
         }
     }
     report_check(inside, "O is an average: each column within the range of V's");

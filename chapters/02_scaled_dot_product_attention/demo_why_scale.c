@@ -163,16 +163,16 @@ static void write_plot(const Measured *m) {
 
 static void check_sharpness(Sharpness plain[SIZES], Sharpness scaled[SIZES]) {
     const int last = SIZES - 1;
-    double lowest = HUGE_VAL, highest = 0;
+    double min = HUGE_VAL, max = 0;
     for (int size = 0; size < SIZES; size++) {
-        lowest = fmin(lowest, scaled[size].slope);
-        highest = fmax(highest, scaled[size].slope);
+        min = fmin(min, scaled[size].slope);
+        max = fmax(max, scaled[size].slope);
     }
     report_check(plain[last].slope < plain[0].slope / 100,
                  "without: from d_k = %d to %d the gradient shrinks %.0f times",
                  FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
-    report_check(highest < 1.3 * lowest,
-                 "with 1/sqrt(d_k): it stays, between %.3f and %.3f", lowest, highest);
+    report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
+                 min, max);
 }
 
 static void show_sharpness(real *numbers) {

@@ -4,7 +4,7 @@
  *
  *     L = sum of C o O,   C random and fixed,   so that   dL/dO = C.
  */
-#include "chapters/02_scaled_dot_product_attention/gradient_checks.h"
+#include "chapters/02_scaled_dot_product_attention/attention_demos.h"
 
 #include <stdio.h>
 
@@ -13,12 +13,14 @@
 #include "common/real_math.h"
 #include "common/lesson/report.h"
 
-enum { MOST = 8, WIDE = 3 * MOST }; /* no size below is larger than MOST */
+enum { MAX_SIZE = 8, WIDE = 3 * MAX_SIZE }; /* no size below is larger than MOST */
 
 typedef struct {
-    real q[MOST * WIDE], k[MOST * WIDE], v[MOST * WIDE], mask[MOST * MOST];
-    real a[MOST * MOST], o[MOST * MOST], c[MOST * MOST], ds[MOST * MOST];
-    real dq[MOST * WIDE], dk[MOST * WIDE], dv[MOST * WIDE];
+    real q[MAX_SIZE * WIDE], k[MAX_SIZE * WIDE], v[MAX_SIZE * WIDE],
+        mask[MAX_SIZE * MAX_SIZE];
+    real a[MAX_SIZE * MAX_SIZE], o[MAX_SIZE * MAX_SIZE], c[MAX_SIZE * MAX_SIZE],
+        ds[MAX_SIZE * MAX_SIZE];
+    real dq[MAX_SIZE * WIDE], dk[MAX_SIZE * WIDE], dv[MAX_SIZE * WIDE];
     Tensor Q, K, V, M, A, O, C;
     AttentionGradients d;
     bool masked;
@@ -26,14 +28,8 @@ typedef struct {
 
 static double loss(void *context) {
     Case *c = context;
-    double sum = 0;
     attention_forward(c->Q, c->K, c->V, c->masked ? &c->M : NULL, c->A, c->O);
-    for (int i = 0; i < tensor_rows(c->O); i++) {
-        for (int j = 0; j < tensor_cols(c->O); j++) {
-            sum += (double)tensor_row(c->O, i)[j] * (double)tensor_row(c->C, i)[j];
-        }
-    }
-    return sum;
+    return tensor_dot(c->O, c->C);
 }
 
 static Case make_case(int n, int m, int d_k, int d_v) {

@@ -3,31 +3,24 @@
  *
  * The layer is attention.h and attention.c; the other files print the lesson.
  * ./chapter2 computes in float, as in training; its gradients are checked in double, by
- * ./chapter2_double (double_program.h).
- * Exit status: 0 if every check holds, else 1; 2 for a wrong argument.
+ * ./chapter2_double (second_program.h).
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
-#include "common/lesson/double_program.h"
-#include "common/files/dump.h"
-#include "chapters/02_scaled_dot_product_attention/gradient_checks.h"
-#include "common/lesson/output.h"
+#include "common/lesson/chapter.h"
 #include "common/lesson/report.h"
 
-static void print_help(void) {
-    printf(
-        "usage: ./chapter2 [--gradcheck | --dump FILE [--double]]\n"
-        "\n"
-        "Chapter 2 of the course: scaled dot-product attention, forward and\n"
-        "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
-        "checks. --gradcheck prints the gradient checks only. --dump FILE writes\n"
-        "every tensor of a small pass for make compare, with --double in double, and\n"
-        "nothing else. Run in the course's folder, it also writes its measurements\n"
-        "into plots/*.dat. Exit status: 0 when every check holds, else 1.\n"
-        "The lesson: chapters/02_scaled_dot_product_attention/README.md\n");
-}
+static const char help[] =
+    "usage: ./chapter2 [--gradcheck | --dump FILE [--double]]\n"
+    "\n"
+    "Chapter 2 of the course: scaled dot-product attention, forward and\n"
+    "backward: by hand, measured, masked, timed. Prints the lesson and its\n"
+    "checks. --gradcheck prints the gradient checks only. --dump FILE writes\n"
+    "every tensor of a small pass for make compare, with --double in double, and\n"
+    "nothing else. Run in the course's folder, it also writes its measurements\n"
+    "into plots/*.dat. Exit status: 0 when every check holds, else 1.\n"
+    "The lesson: chapters/02_scaled_dot_product_attention/README.md\n";
 
 static void print_equations(void) {
     printf("\nOne equation, and what follows from it:\n\n");
@@ -39,27 +32,8 @@ static void print_equations(void) {
     report_equation("[ViT eq.7]", "SA(z) = A v");
 }
 
-int main(int argc, char **argv) {
-    if (!output_begin("chapter2")) {
-        return 1;
-    }
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        print_help();
-        return output_end("chapter2", 0);
-    }
-    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
-        return double_program_gradcheck("chapter2", argv[0], chapter2_gradient_checks);
-    }
-    int status;
-    if (dump_asked(argc, argv, "chapter2", chapter2_dump, &status)) {
-        return status;
-    }
-    if (argc > 1) {
-        fprintf(stderr,
-                "chapter2: unknown argument \"%.60s\"; ./chapter2 --help lists them\n",
-                argv[1]);
-        return 2;
-    }
+static bool lesson(Error *error) {
+    (void)error; /* whoever lacks memory says so */
     report_title("Chapter 2: scaled dot-product attention");
     print_equations();
     worked_example_demo();
@@ -68,5 +42,14 @@ int main(int argc, char **argv) {
     attention_properties_demo();
     attention_cost_demo();
     layers_cost_demo();
-    return double_program_verdict("chapter2", argv[0], chapter2_gradient_checks);
+    return true;
+}
+
+int main(int argc, char **argv) {
+    const Chapter chapter = {.name = "chapter2",
+                             .help = help,
+                             .lesson = lesson,
+                             .gradient_checks = chapter2_gradient_checks,
+                             .dump = chapter2_dump};
+    return chapter_main(&chapter, argc, argv);
 }

@@ -1,8 +1,7 @@
-/* demo_dump_msa.c: see demo_dump_msa.h. */
-#include "chapters/03_multi_head_attention/demo_dump_msa.h"
-
-#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+/* demo_dump_msa.c: every tensor of positions and multi-head attention, forward and
+ * backward, for make compare. */
 #include "chapters/03_multi_head_attention/dump_msa.h"
+#include "chapters/03_multi_head_attention/msa_demos.h"
 #include "chapters/03_multi_head_attention/positions.h"
 #include "common/random.h"
 
@@ -34,8 +33,7 @@ static void forward(Dump *dump, MsaInstance *msa) {
 static void backward(Dump *dump, MsaInstance *msa) {
     real de_pos[N * D] = {0};
     dump_input(dump, msa->dY, "d.Y");
-    multi_head_attention_backward(&msa->layer, &msa->d, msa->z, &msa->a, msa->dY,
-                                  msa->dz, &msa->s);
+    msa_instance_backward(msa);
     dump_made(dump, msa->s.dconcat, "dconcat = dY W_O", "notes/03", "d.attn.concat");
     dump_made(dump, msa->s.dqkv, "dqkv: dQ, dK and dV of each head, in its columns",
               "notes/02 and 03", "d.attn.qkv");
@@ -49,9 +47,8 @@ static void backward(Dump *dump, MsaInstance *msa) {
 bool chapter3_dump(const char *path, Error *error) {
     MsaInstance msa;
     Dump *dump = dump_new(error);
-    bool ok = dump && msa_instance_make(&msa, B, N, D, HEADS, error);
+    bool ok = dump && msa_instance_make(&msa, (MsaSizes){B, N, D, HEADS}, 9, 1, error);
     if (ok) {
-        msa_instance_randomise(&msa, 9, 1);
         dump_about(dump, "heads", "2");
         forward(dump, &msa);
         backward(dump, &msa);

@@ -1,14 +1,17 @@
-/* demo_heads_cost.c: see demo_heads_cost.h. */
-#include "chapters/03_multi_head_attention/demo_heads_cost.h"
-
+/*
+ * demo_heads_cost.c: what multi-head attention costs, counted from the layer itself
+ * and compared with the formulas:
+ *
+ *     parameters  4 D^2 + 4 D              flops  B (8 n D^2 + 4 n^2 D)
+ *
+ * Neither depends on the number of heads h.
+ */
 #include <stdio.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
-#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/msa_demos.h"
 #include "common/lesson/report.h"
 #include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
 
 /* ---- flops, from the shapes of the tensors that the layer works on ------- */
 
@@ -70,7 +73,8 @@ static bool counts_of(const char *model, int n, int D, int heads, Error *error) 
     return true;
 }
 
-bool heads_cost_counts(Error *error) {
+bool papers_cost_demo(Error *error) {
+    report_section("3.6 What it costs");
     printf("Counted from the layer's own list of parameters and its tensors' "
            "shapes.\n");
     if (!counts_of("Transformer base [AIAYN T.3]", 100, 512, 8, error) ||
@@ -85,55 +89,36 @@ bool heads_cost_counts(Error *error) {
 
 /* ---- one head against h --------------------------------------------------- */
 
-/* matmul uses as many threads from here on; returns how many it used so far. */
-static int use_threads(int threads) {
-#ifdef _OPENMP
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(threads);
-    return before;
-#else
-    return threads;
-#endif
+static void forward(void *msa) {
+    msa_instance_forward(msa);
 }
 
-/* On one thread, the best of some runs: the one that others disturbed least. */
-static double forward_ms(MsaInstance *msa) {
-    const int threads = use_threads(1);
-    double best = 0;
-    for (int run = 0; run < 5; run++) {
-        const double start = stopwatch_ms();
-        msa_instance_forward(msa);
-        const double ms = stopwatch_ms() - start;
-        best = run == 0 || ms < best ? ms : best;
-    }
-    use_threads(threads);
-    return best;
-}
-
-bool heads_cost_heads(Error *error) {
+bool heads_cost_demo(Error *error) {
     enum { N = 197, D = 768, SIZES = 4 };
     const int heads[SIZES] = {1, 4, 12, 24};
     bool same = true;
     long first = 0;
     double first_flops = 0;
+    report_section("3.7 One head, or many?");
     printf("One image of n = %d tokens, D = %d, in " REAL_NAME
            ", on one thread; your times will differ.\n\n",
            N, D);
     printf("     h   d_k   parameters   million flops   weights A kept   forward\n");
     for (int i = 0; i < SIZES; i++) {
         MsaInstance msa;
-        if (!msa_instance_make(&msa, 1, N, D, heads[i], error)) {
+        if (!msa_instance_make(&msa, (MsaSizes){1, N, D, heads[i]}, 1, 1, error)) {
             return false;
         }
-        msa_instance_randomise(&msa, 1, 1);
+        const int threads = threads_limit(1);
+        const double ms = fastest_ms(forward, &msa, 5, 0);
+        threads_limit(threads);
         const Flops f = flops_of(1, N, D, heads[i]);
         const double flops = f.projections + f.attention;
         first = i == 0 ? msa.list.total : first;
         first_flops = i == 0 ? flops : first_flops;
         same = same && msa.list.total == first && flops == first_flops;
         printf("    %2d   %3d   %10ld   %13.1f   %14ld   %5.1f ms\n", heads[i],
-               D / heads[i], msa.list.total, flops * 1e-6, tensor_count(msa.a.A),
-               forward_ms(&msa));
+               D / heads[i], msa.list.total, flops * 1e-6, tensor_count(msa.a.A), ms);
         msa_instance_free(&msa);
     }
     printf("\nh heads of d_k = D/h columns are as many multiplications as one head of "

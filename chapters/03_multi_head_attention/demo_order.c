@@ -1,10 +1,8 @@
-/* demo_order.c: see demo_order.h. */
-#include "chapters/03_multi_head_attention/demo_order.h"
-
+/* demo_order.c: attention is blind to order, and the two ways to cure it. */
 #include <math.h>
 #include <stdio.h>
 
-#include "chapters/03_multi_head_attention/demo_msa_instance.h"
+#include "chapters/03_multi_head_attention/msa_demos.h"
 #include "common/lesson/plot_file.h"
 #include "chapters/03_multi_head_attention/positions.h"
 #include "common/random.h"
@@ -42,16 +40,16 @@ static double difference(MsaInstance *msa, Tensor tokens, const int order[],
     return tensor_max_abs_difference(Y, P_MSA);
 }
 
-bool order_demo_permutation(Error *error) {
+bool order_demo(Error *error) {
     real tokens_data[N * D], positions_data[N * D];
     Tensor tokens = tensor2(tokens_data, N, D);
     Tensor E_pos = tensor2(positions_data, N, D);
     int order[N];
     MsaInstance msa;
-    if (!msa_instance_make(&msa, 1, N, D, HEADS, error)) {
+    if (!msa_instance_make(&msa, (MsaSizes){1, N, D, HEADS}, 3, 1, error)) {
         return false;
     }
-    msa_instance_randomise(&msa, 3, 1);
+    report_section("3.4 Attention is blind to order");
     tensor_copy(tokens, tensor_slice(msa.z, 0));
     random_permutation((Random){3, RANDOM_DEMO, 300}, order, N);
     printf("Attention compares every query with every key, and nothing in it says "
@@ -103,11 +101,7 @@ static void write_plot(Tensor PE) {
 }
 
 static double dot_of_rows(Tensor PE, int p, int q) {
-    double sum = 0;
-    for (int j = 0; j < tensor_cols(PE); j++) {
-        sum += (double)(tensor_row(PE, p)[j] * tensor_row(PE, q)[j]);
-    }
-    return sum;
+    return tensor_dot(tensor_slice(PE, p), tensor_slice(PE, q));
 }
 
 /* PE(pos) . PE(pos + k) is the sum of cos(k w_i): pos is not in it. */
@@ -149,7 +143,7 @@ static void check_rotation(Tensor PE, Tensor turned) {
     }
 }
 
-bool order_demo_sinusoids(Error *error) {
+bool sinusoids_demo(Error *error) {
     real small[6 * 8];
     Tensor few = tensor2(small, 6, 8);
     Arena plan = {.used = 2L * PLOT_N * PLOT_D}, arena;
@@ -158,6 +152,7 @@ bool order_demo_sinusoids(Error *error) {
     }
     Tensor PE = arena_tensor2(&arena, PLOT_N, PLOT_D);
     Tensor turned = arena_tensor2(&arena, PLOT_N, PLOT_D);
+    report_section("3.5 Sinusoids");
     sinusoid_positions(few);
     sinusoid_positions(PE);
     report_matrix("PE", few, 3);

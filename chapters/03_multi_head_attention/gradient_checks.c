@@ -2,51 +2,29 @@
  * gradient_checks.c: every gradient of chapter 3 against central differences, in
  * double. The loss is L = sum of C o Y with random C, so that dL/dY = C.
  */
-#include "chapters/03_multi_head_attention/gradient_checks.h"
+#include "chapters/03_multi_head_attention/msa_demos.h"
 
-#include <math.h>
 #include <stdio.h>
 
-#include "chapters/03_multi_head_attention/demo_msa_instance.h"
 #include "chapters/03_multi_head_attention/positions.h"
 #include "common/random.h"
 #include "common/lesson/report.h"
 
-/* L = sum of C o Y, Y as forward left it. */
-static double dot(Tensor C, Tensor Y) {
-    double sum = 0;
-    for (int i = 0; i < tensor_rows(Y); i++) {
-        for (int j = 0; j < tensor_cols(Y); j++) {
-            sum += (double)(tensor_row(C, i)[j] * tensor_row(Y, i)[j]);
-        }
-    }
-    return sum;
-}
-
 static double msa_loss(void *context) {
     MsaInstance *msa = context;
     msa_instance_forward(msa);
-    return dot(msa->dY, msa->Y);
-}
-
-/* The worse of two, counting the elements of both; a NaN is the worst. */
-static Gradcheck worse(Gradcheck a, Gradcheck b) {
-    Gradcheck result = !isnan(a.worst) && !(b.worst <= a.worst) ? b : a;
-    result.elements = a.elements + b.elements;
-    return result;
+    return tensor_dot(msa->dY, msa->Y);
 }
 
 static void check_msa(int heads, bool each_line) {
     MsaInstance msa;
     Error error;
-    if (!msa_instance_make(&msa, 2, 5, 6, heads, &error)) {
+    if (!msa_instance_make(&msa, (MsaSizes){2, 5, 6, heads}, 7, 1, &error)) {
         report_check(false, "gradient checks: %s", error.text);
         return;
     }
-    msa_instance_randomise(&msa, 7, 1);
     msa_instance_forward(&msa);
-    multi_head_attention_backward(&msa.layer, &msa.d, msa.z, &msa.a, msa.dY, msa.dz,
-                                  &msa.s);
+    msa_instance_backward(&msa);
     Gradcheck worst = gradcheck(msa_loss, &msa, msa.z, msa.dz);
     if (each_line) {
         report_gradcheck("z, the input", &worst);
@@ -55,7 +33,7 @@ static void check_msa(int heads, bool each_line) {
         const Parameter *p = &msa.list.items[i];
         Gradcheck check = gradcheck(msa_loss, &msa, parameter_in(p, msa.weights),
                                     parameter_in(p, msa.gradients));
-        worst = worse(worst, check);
+        worst = gradcheck_worse(worst, check);
         if (each_line) {
             report_gradcheck(p->name, &check);
         }
@@ -86,17 +64,15 @@ static void check_positions(void) {
     real tokens[B * N * D], E_pos[N * D], dE_pos[N * D] = {0};
     MsaInstance msa;
     Error error;
-    if (!msa_instance_make(&msa, B, N, D, 2, &error)) {
+    if (!msa_instance_make(&msa, (MsaSizes){B, N, D, 2}, 8, 1, &error)) {
         report_check(false, "gradient checks: %s", error.text);
         return;
     }
-    msa_instance_randomise(&msa, 8, 1);
     WithPositions with = {&msa, tensor3(tokens, B, N, D), tensor2(E_pos, N, D)};
     tensor_copy(with.tokens, msa.z);
     random_fill_normal((Random){8, RANDOM_DEMO, 200}, with.E_pos, 0.5);
     positions_loss(&with);
-    multi_head_attention_backward(&msa.layer, &msa.d, msa.z, &msa.a, msa.dY, msa.dz,
-                                  &msa.s);
+    msa_instance_backward(&msa);
     positions_add_backward(msa.dz, tensor2(dE_pos, N, D));
     Gradcheck check =
         gradcheck(positions_loss, &with, with.E_pos, tensor2(dE_pos, N, D));

@@ -1,10 +1,8 @@
-/* demo_block_stack.c: see demo_block_stack.h. */
-#include "chapters/04_encoder_block/demo_block_stack.h"
-
+/* demo_block_stack.c: L encoder blocks on top of each other. See block_demos.h. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "chapters/04_encoder_block/block_demos.h"
 #include "common/random.h"
 
 /* ---- layout ------------------------------------------------------------ */
@@ -15,7 +13,7 @@ typedef struct {
     BlockStackWeights *weights;
 } Layout;
 
-static void layout_parameters(ParameterBlock *block, void *model) {
+static void lay_out_parameters(ParameterBlock *block, void *model) {
     const Layout *layout = model;
     const BlockConfig *config = &layout->stack->config;
     for (int l = 0; l < layout->stack->L; l++) {
@@ -26,8 +24,10 @@ static void layout_parameters(ParameterBlock *block, void *model) {
     }
 }
 
-static void layout_activations(BlockStack *stack, Arena *arena) {
+static void lay_out(BlockStack *stack, Arena *arena) {
     const int B = stack->B, n = stack->n, D = stack->config.D;
+    stack->weight_block = arena_tensor1(arena, (int)stack->list.total).data;
+    stack->gradient_block = arena_tensor1(arena, (int)stack->list.total).data;
     stack->z_0 = arena_tensor3(arena, B, n, D);
     for (int l = 0; l < stack->L; l++) {
         encoder_block_activations(&stack->a[l], arena, B, n, &stack->config);
@@ -41,45 +41,32 @@ static void layout_activations(BlockStack *stack, Arena *arena) {
     stack->dy = arena_tensor3(arena, B, n, D);
 }
 
-static bool make(BlockStack *stack, Error *error) {
-    Layout weights = {stack, &stack->weights}, gradients = {stack, &stack->d};
-    if (!parameters_list(&stack->list, layout_parameters, &weights, error)) {
-        return false;
-    }
-    const size_t bytes = (size_t)stack->list.total * sizeof(real);
-    Arena plan = {0};
-    layout_activations(stack, &plan);
-    stack->weight_block = allocate(bytes, "the blocks' weights", error);
-    stack->gradient_block =
-        stack->weight_block ? allocate(bytes, "the blocks' gradients", error) : NULL;
-    if (!stack->gradient_block ||
-        !arena_make(&stack->arena, &plan, "the blocks' activations", error)) {
-        return false;
-    }
-    parameters_view(&stack->list, layout_parameters, &weights, stack->weight_block);
-    parameters_view(&stack->list, layout_parameters, &gradients, stack->gradient_block);
-    layout_activations(stack, &stack->arena);
-    arena_check_full(&stack->arena);
-    return true;
-}
-
 bool block_stack_make(BlockStack *stack, const BlockConfig *config, int L, int B, int n,
                       Error *error) {
+    Layout weights = {stack, &stack->weights}, gradients = {stack, &stack->d};
+    Arena plan = {0};
     if (L < 1 || L > BLOCK_STACK_MAX) {
         bug("block_stack_make: %d blocks, want 1 to %d", L, BLOCK_STACK_MAX);
     }
     *stack = (BlockStack){.config = *config, .L = L, .B = B, .n = n};
-    if (!make(stack, error)) {
+    if (!parameters_list(&stack->list, lay_out_parameters, &weights, error)) {
+        return false;
+    }
+    lay_out(stack, &plan);
+    if (!arena_make(&stack->arena, &plan, "the blocks", error)) {
         block_stack_free(stack);
         return false;
     }
+    lay_out(stack, &stack->arena);
+    arena_check_full(&stack->arena);
+    parameters_view(&stack->list, lay_out_parameters, &weights, stack->weight_block);
+    parameters_view(&stack->list, lay_out_parameters, &gradients,
+                    stack->gradient_block);
     return true;
 }
 
 void block_stack_free(BlockStack *stack) {
     arena_free(&stack->arena);
-    free(stack->gradient_block);
-    free(stack->weight_block);
     parameters_list_free(&stack->list);
     *stack = (BlockStack){0};
 }

@@ -1,10 +1,9 @@
-/* demo_block_steps.c: see demo_block_steps.h. */
-#include "chapters/04_encoder_block/demo_block_steps.h"
-
+/* demo_block_steps.c: one encoder block taken apart: the layers called one by one, in
+ * the order of the equations, compared with encoder_block_forward. */
 #include <math.h>
 #include <stdio.h>
 
-#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "chapters/04_encoder_block/block_demos.h"
 #include "common/lesson/report.h"
 
 enum { N = 5, D = 64, HEADS = 4, M = 256 };
@@ -82,7 +81,7 @@ static void show_identity_path(BlockStack *stack, const Dropout *none) {
     }
 }
 
-bool block_steps_show(NormPlace norm, Error *error) {
+bool block_steps_demo(NormPlace norm, Error *error) {
     static BlockStack stack;
     const BlockConfig config = {D, HEADS, M, norm, ACTIVATION_GELU};
     const Dropout none = {.rate = 0};
@@ -90,6 +89,9 @@ bool block_steps_show(NormPlace norm, Error *error) {
         return false;
     }
     block_stack_initialise(&stack, 4);
+    report_section(norm == PRE_NORM
+                       ? "4.4 One block, step by step: pre-norm (or: --norm post)"
+                       : "4.4 One block, step by step: post-norm (or: --norm pre)");
     printf("n = %d, D = %d, h = %d, M = %d; the first token's numbers after each "
            "step:\n\n%-38s     mean      rms\n",
            N, D, HEADS, M, "");

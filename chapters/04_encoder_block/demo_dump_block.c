@@ -1,9 +1,8 @@
-/* demo_dump_block.c: see demo_dump_block.h. */
-#include "chapters/04_encoder_block/demo_dump_block.h"
-
+/* demo_dump_block.c: every tensor of one pre-norm block [ViT eq.2, eq.3], forward and
+ * backward, for make compare. */
 #include <string.h>
 
-#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "chapters/04_encoder_block/block_demos.h"
 #include "chapters/04_encoder_block/dump_block.h"
 
 static const BlockConfig config = {

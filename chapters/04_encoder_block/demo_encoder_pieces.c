@@ -1,12 +1,10 @@
-/* demo_encoder_pieces.c: see demo_encoder_pieces.h. */
-#include "chapters/04_encoder_block/demo_encoder_pieces.h"
-
+/* demo_encoder_pieces.c: the three small parts of a block, each on numbers that can be
+ * followed by hand. */
 #include <math.h>
 #include <stdio.h>
 
+#include "chapters/04_encoder_block/block_demos.h"
 #include "common/gelu.h"
-#include "chapters/04_encoder_block/layer_norm.h"
-#include "chapters/04_encoder_block/mlp.h"
 #include "common/random.h"
 #include "common/lesson/report.h"
 
@@ -113,15 +111,6 @@ static void show_epsilon(void) {
                  "variances are var / (var + eps); equal numbers become 0, not NaN");
 }
 
-/* sum_j a_j b_j; without b, sum_j a_j */
-static double dot(const real *a, const real *b) {
-    double sum = 0;
-    for (int j = 0; j < D; j++) {
-        sum += (double)a[j] * (b ? (double)b[j] : 1.0);
-    }
-    return sum;
-}
-
 static void show_gradient(void) {
     Row row = example(1, 0), larger = example(10, 0);
     random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(row.dy, D), 1);
@@ -134,16 +123,21 @@ static void show_gradient(void) {
            "gamma.\n\n");
     print_row("dy", row.dy);
     print_row("dx", row.dx);
-    report_check(fabs(dot(row.dx, NULL)) < 1e-5 && fabs(dot(row.dx, row.y)) < 1e-5,
+    real one[D];
+    Tensor ones = tensor1(one, D), dx = tensor1(row.dx, D);
+    Tensor dx_10 = tensor1(larger.dx, D);
+    tensor_fill(ones, 1);
+    report_check(fabs(tensor_dot(dx, ones)) < 1e-5 &&
+                     fabs(tensor_dot(dx, tensor1(row.y, D))) < 1e-5,
                  "dx has no part along (1 ... 1) and none along xhat: LN can't see "
                  "them");
-    report_check(fabs(10 * dot(larger.dx, larger.dx) / dot(larger.dx, row.dx) - 1) <
-                     1e-3,
+    report_check(fabs(10 * tensor_dot(dx_10, dx_10) / tensor_dot(dx_10, dx) - 1) < 1e-3,
                  "an input 10 times as large has a gradient 10 times as small");
     printf("Remember the last line for section 4.5.\n");
 }
 
-void encoder_pieces_layer_norm(void) {
+void layer_norm_demo(void) {
+    report_section("4.1 Layer norm, by hand");
     show_forward();
     show_epsilon();
     show_gradient();
@@ -210,25 +204,26 @@ static void two_layers_by_hand(void) {
                  4 * g1 + 2 * g2);
 }
 
-void encoder_pieces_mlp(void) {
+void mlp_demo(void) {
+    report_section("4.2 The MLP, and GELU beside ReLU");
     activation_table();
     two_layers_by_hand();
 }
 
 /* ---- dropout ------------------------------------------------------------- */
 
-enum { B = 8, N = 17, WIDTH = 64, NUMBERS = B * N * WIDTH, PLACE = 1 };
+enum { B = 8, N = 17, WIDTH = 64, ELEMENTS = B * N * WIDTH, SITE = 1 };
 
 static void drop_ones(real *x, double rate, uint32_t step) {
     const Dropout dropout = {.rate = rate, .seed = 1, .step = step};
     Tensor X = tensor3(x, B, N, WIDTH);
     tensor_fill(X, 1);
-    dropout_apply(&dropout, PLACE, X);
+    dropout_apply(&dropout, SITE, X);
 }
 
 static bool same_bits(const real *a, const real *b) {
-    return tensor_max_abs_difference(tensor1((real *)a, NUMBERS),
-                                     tensor1((real *)b, NUMBERS)) == 0;
+    return tensor_max_abs_difference(tensor1((real *)a, ELEMENTS),
+                                     tensor1((real *)b, ELEMENTS)) == 0;
 }
 
 /* The second half of the batch as a slice of its own, as another thread would. */
@@ -238,28 +233,29 @@ static void drop_ones_in_slices(real *x, double rate, uint32_t step) {
     for (int first = 0; first < B; first += B / 2) {
         const Dropout slice = {.rate = rate, .seed = 1, .step = step, .image = first};
         Tensor part = tensor3(tensor_row(X, first * N), B / 2, N, WIDTH);
-        dropout_apply(&slice, PLACE, part);
+        dropout_apply(&slice, SITE, part);
     }
 }
 
-void encoder_pieces_dropout(void) {
-    static real x[NUMBERS], again[NUMBERS];
+void dropout_demo(void) {
+    static real x[ELEMENTS], again[ELEMENTS];
     const double rates[3] = {0.1, 0.3, 0.5};
+    report_section("4.3 Dropout");
     printf("%d ones go through dropout. Those that stay become 1/(1 - rate), so that "
            "the mean\nstays 1 and nothing needs to change when dropout is off "
            "(evaluation: rate 0).\n\n    rate   share of zeros   the others   mean\n",
-           NUMBERS);
+           ELEMENTS);
     bool share_fits = true, mean_fits = true;
     for (int i = 0; i < 3; i++) {
         drop_ones(x, rates[i], 0);
         double zeros = 0, sum = 0, largest = 0;
-        for (int k = 0; k < NUMBERS; k++) {
+        for (int k = 0; k < ELEMENTS; k++) {
             zeros += x[k] == 0;
             sum += (double)x[k];
             largest = fmax(largest, (double)x[k]);
         }
-        const double share = zeros / NUMBERS, mean = sum / NUMBERS;
-        const double sigma = sqrt(rates[i] * (1 - rates[i]) / NUMBERS);
+        const double share = zeros / ELEMENTS, mean = sum / ELEMENTS;
+        const double sigma = sqrt(rates[i] * (1 - rates[i]) / ELEMENTS);
         printf("    %.1f    %14.4f   %10.4f   %.4f\n", rates[i], share, largest, mean);
         share_fits = share_fits && fabs(share - rates[i]) < 4 * sigma;
         mean_fits = mean_fits && fabs(mean - 1) < 4 * sigma / (1 - rates[i]);
@@ -267,7 +263,7 @@ void encoder_pieces_dropout(void) {
     report_check(share_fits, "the share of zeros is the rate, to 4 standard "
                              "deviations");
     report_check(mean_fits, "the mean is kept, to 4 standard deviations");
-    printf("\nThe mask is not stored: it is a function of seed, step, place and "
+    printf("\nThe mask is not stored: it is a function of seed, step, site and "
            "element.\n");
     drop_ones(again, 0.5, 0);
     report_check(same_bits(x, again), "asked again, it is the same: backward uses "
@@ -278,5 +274,5 @@ void encoder_pieces_dropout(void) {
     drop_ones(again, 0.5, 1);
     report_check(!same_bits(x, again), "in the next step it is another");
     drop_ones(again, 0, 0);
-    report_check(again[0] == 1 && again[NUMBERS - 1] == 1, "rate 0 changes nothing");
+    report_check(again[0] == 1 && again[ELEMENTS - 1] == 1, "rate 0 changes nothing");
 }

@@ -1,10 +1,12 @@
-/* demo_gradient_depth.c: see demo_gradient_depth.h. */
-#include "chapters/04_encoder_block/demo_gradient_depth.h"
-
+/*
+ * demo_gradient_depth.c: how large gradients are at each depth when training begins, in
+ * a pre-norm and in a post-norm stack: the measurement behind Xiong et al., "On
+ * Layer Normalization in the Transformer Architecture" (2020).
+ */
 #include <math.h>
 #include <stdio.h>
 
-#include "chapters/04_encoder_block/demo_block_stack.h"
+#include "chapters/04_encoder_block/block_demos.h"
 #include "common/lesson/plot_file.h"
 #include "common/lesson/report.h"
 
@@ -24,13 +26,7 @@ typedef struct {
 /* ---- measuring ------------------------------------------------------------ */
 
 static double sum_of_squares(Tensor T) {
-    double sum = 0;
-    for (int i = 0; i < tensor_rows(T); i++) {
-        for (int j = 0; j < tensor_cols(T); j++) {
-            sum += (double)tensor_row(T, i)[j] * (double)tensor_row(T, i)[j];
-        }
-    }
-    return sum;
+    return tensor_dot(T, T);
 }
 
 /* Each image's mean token, times n, against all of its tokens: 1/n for random ones,
@@ -230,8 +226,9 @@ static bool compare_depths(const Profile *pre24, const Profile *post24, Error *e
     return true;
 }
 
-bool gradient_depth_show(Error *error) {
+bool gradient_depth_demo(Error *error) {
     Profile pre, post;
+    report_section("4.5 Gradients by depth, and why ViT is pre-norm");
     printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, Xavier-"
            "uniform weights,\n%d seeds), once with pre-norm and a last LN, once with "
            "post-norm. The loss looks at\nthe class token, and |dL/dy| = 1. 'size' is "

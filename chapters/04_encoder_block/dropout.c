@@ -4,14 +4,14 @@
 #include "common/random.h"
 #include "common/real_math.h"
 
-void dropout_apply(const Dropout *dropout, int place, Tensor X) {
+void dropout_apply(const Dropout *dropout, int site, Tensor X) {
     if (dropout->rate == 0) {
         return;
     }
-    /* One sequence for each place and step; 1024 places are more than enough. */
+    /* One sequence for each site and step; 1024 sites are more than enough. */
     const Random random = {.seed = dropout->seed,
                            .use = RANDOM_DROPOUT,
-                           .sequence = dropout->step * 1024u + (uint32_t)place};
+                           .sequence = dropout->step * 1024u + (uint32_t)site};
     const long per_image = tensor_count(X) / X.shape[0];
     const uint64_t first = (uint64_t)dropout->image * (uint64_t)per_image;
     /* exercise 4.6, cut: */

@@ -3,7 +3,7 @@
  * those that stay are divided by 1 - rate, so that the mean doesn't change
  * (Srivastava et al., 2014; the rescaling is called inverted dropout).
  *
- * The mask is not kept: it is a function of the seed, the step, the place in the
+ * The mask is not kept: it is a function of the seed, the step, the site in the
  * model and the element (random.h), so backward makes it again. An element is
  * counted from the first image of the whole batch; so the mask is the same
  * however the batch is cut into slices.
@@ -34,9 +34,9 @@ typedef struct {
  * activations, backward, with the same arguments, to their gradients:
  *     y = m x / (1 - rate)   =>   dx = m dy / (1 - rate).
  *   X (B, n, D)   in and out
- *   place         which dropout of the model this is
+ *   site          which dropout of the model this is
  */
-void dropout_apply(const Dropout *dropout, int place, Tensor X);
+void dropout_apply(const Dropout *dropout, int site, Tensor X);
 
 #ifdef __cplusplus
 }

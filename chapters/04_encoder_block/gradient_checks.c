@@ -4,13 +4,11 @@
  * L = sum of C o y with random C, so that dL/dy = C. Dropout's mask is a function of
  * the element's place, so forward can be asked again and again with the same one.
  */
-#include "chapters/04_encoder_block/gradient_checks.h"
+#include "chapters/04_encoder_block/block_demos.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "chapters/04_encoder_block/demo_block_stack.h"
 #include "common/lesson/report.h"
 
 enum { L = 2, B = 2, N = 3, D = 6, HEADS = 2, M = 10, PARTS = 12 };
@@ -21,18 +19,7 @@ static Dropout dropout;
 static double stack_loss(void *context) {
     (void)context;
     block_stack_forward(&stack, &dropout);
-    double sum = 0;
-    for (long i = 0; i < tensor_count(stack.y); i++) {
-        sum += (double)(stack.dy.data[i] * stack.y.data[i]);
-    }
-    return sum;
-}
-
-/* The worse of two, counting the elements of both; a NaN is the worst. */
-static Gradcheck worse(Gradcheck a, Gradcheck b) {
-    Gradcheck result = !isnan(a.worst) && !(b.worst <= a.worst) ? b : a;
-    result.elements = a.elements + b.elements;
-    return result;
+    return tensor_dot(stack.dy, stack.y);
 }
 
 static Gradcheck check_parameter(int i) {
@@ -66,7 +53,7 @@ static void check_each(void) {
         char name[64];
         check = check_parameter(i);
         for (int l = 1; l < L; l++) {
-            check = worse(check, check_parameter(i + l * PARTS));
+            check = gradcheck_worse(check, check_parameter(i + l * PARTS));
         }
         snprintf(name, sizeof name, "blocks.*.%s",
                  stack.list.items[i].name + strlen("blocks.0."));
@@ -86,7 +73,7 @@ static void check_all(const char *name, NormPlace norm, Activation act, double r
     }
     Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
     for (int i = 0; i < stack.list.count; i++) {
-        check = worse(check, check_parameter(i));
+        check = gradcheck_worse(check, check_parameter(i));
     }
     report_gradcheck(name, &check);
     block_stack_free(&stack);

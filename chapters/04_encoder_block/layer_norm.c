@@ -68,30 +68,6 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
     /* end of exercise 4.2 */
 }
 
-/* One row; dgamma and dbeta take their share of it. */
-static void backward_row(int D, const real *x, real mean, real rstd, const real *gamma,
-                         const real *dy, real *dgamma, real *dbeta, real *dx) {
-    /* exercise 4.3 */
-    real mean_g = 0, mean_g_xhat = 0;
-#pragma omp simd reduction(+ : mean_g, mean_g_xhat)
-    for (int j = 0; j < D; j++) {
-        real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
-        mean_g += g;
-        mean_g_xhat += g * xhat;
-    }
-    mean_g /= (real)D;
-    mean_g_xhat /= (real)D;
-#pragma omp simd
-    for (int j = 0; j < D; j++) {
-        /* y = gamma xhat + beta, xhat = (x - mean) rstd */
-        real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
-        dgamma[j] += dy[j] * xhat;
-        dbeta[j] += dy[j];
-        dx[j] = rstd * (g - mean_g - xhat * mean_g_xhat);
-    }
-    /* end of exercise 4.3 */
-}
-
 void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
                          const LayerNormActivations *a, Tensor dY, Tensor dX) {
     const int D = tensor_cols(X);
@@ -100,9 +76,30 @@ void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
     expect_same_shape(d->gamma, layer->gamma);
     expect_same_shape(d->beta, layer->beta);
     expect_rows(__func__, a, X);
+    const real *gamma = layer->gamma.data;
+    real *dgamma = d->gamma.data, *dbeta = d->beta.data;
     for (int i = 0; i < tensor_rows(X); i++) {
-        backward_row(D, tensor_row(X, i), a->mean.data[i], a->rstd.data[i],
-                     layer->gamma.data, tensor_row(dY, i), d->gamma.data, d->beta.data,
-                     tensor_row(dX, i));
+        const real *x = tensor_row(X, i), *dy = tensor_row(dY, i);
+        const real mean = a->mean.data[i], rstd = a->rstd.data[i];
+        real *dx = tensor_row(dX, i);
+        /* exercise 4.3 */
+        real mean_g = 0, mean_g_xhat = 0;
+#pragma omp simd reduction(+ : mean_g, mean_g_xhat)
+        for (int j = 0; j < D; j++) {
+            real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
+            mean_g += g;
+            mean_g_xhat += g * xhat;
+        }
+        mean_g /= (real)D;
+        mean_g_xhat /= (real)D;
+#pragma omp simd
+        for (int j = 0; j < D; j++) {
+            /* y = gamma xhat + beta, xhat = (x - mean) rstd */
+            real xhat = (x[j] - mean) * rstd, g = dy[j] * gamma[j];
+            dgamma[j] += dy[j] * xhat;
+            dbeta[j] += dy[j];
+            dx[j] = rstd * (g - mean_g - xhat * mean_g_xhat);
+        }
+        /* end of exercise 4.3 */
     }
 }

@@ -8,75 +8,24 @@
  */
 #include <stdio.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
-#include "chapters/04_encoder_block/demo_block_steps.h"
-#include "chapters/04_encoder_block/demo_dump_block.h"
-#include "common/lesson/double_program.h"
-#include "common/files/dump.h"
-#include "chapters/04_encoder_block/encoder_block.h"
-#include "chapters/04_encoder_block/demo_encoder_pieces.h"
-#include "chapters/04_encoder_block/gradient_checks.h"
-#include "chapters/04_encoder_block/demo_gradient_depth.h"
-#include "common/lesson/output.h"
+#include "chapters/04_encoder_block/block_demos.h"
+#include "common/lesson/chapter.h"
 #include "common/lesson/report.h"
+#include "common/lesson/threads.h"
 
-/* ---- counts -------------------------------------------------------------- */
+static NormPlace norm = PRE_NORM; /* of section 4.4 */
 
-typedef struct {
-    BlockConfig config;
-    EncoderBlock block;
-} OneBlock;
+static const char help[] =
+    "usage: ./chapter4 [--norm pre|post] | --gradcheck | --dump FILE [--double]\n"
+    "The encoder block: prints the lesson's numbers and checks them; writes\n"
+    "plots/gradient_norms_by_depth.dat. --norm says which block section 4.4 takes\n"
+    "apart (default: pre). Exit status 0 when every check holds.\n"
+    "--dump FILE writes every tensor of one pass through a small pre-norm block for\n"
+    "make compare, with --double in double, and nothing else. --gradcheck prints the\n"
+    "gradient checks only.\n";
 
-static void layout_one_block(ParameterBlock *block, void *model) {
-    OneBlock *one = model;
-    encoder_block_parameters(&one->block, block, &one->config, 0);
-}
-
-static bool counts(Error *error) {
-    const struct {
-        const char *name;
-        int D, heads, M;
-    } models[3] = {{"Transformer base [AIAYN T.3]", 512, 8, 2048},
-                   {"ViT-B [ViT T.1]", 768, 12, 3072},
-                   {"ViT-L [ViT T.1]", 1024, 16, 4096}};
-    printf("W_qkv 3D^2 + 3D, W^O D^2 + D, W_1 and W_2 2DM + M + D, two layer norms "
-           "4D:\n"
-           "together 4D^2 + 4D + 2DM + D + M + 4D.\n\n"
-           "                                     D      M    attention         MLP"
-           "   norms\n");
-    bool equal = true;
-    for (int i = 0; i < 3; i++) {
-        const long D = models[i].D, M = models[i].M;
-        OneBlock one = {
-            .config = {(int)D, models[i].heads, (int)M, PRE_NORM, ACTIVATION_GELU}};
-        ParameterList list;
-        if (!parameters_list(&list, layout_one_block, &one, error)) {
-            return false;
-        }
-        long part[3] = {0}; /* attention, MLP, norms */
-        for (int k = 0; k < list.count; k++) {
-            const char *name = list.items[k].name;
-            part[strstr(name, "attn")  ? 0
-                 : strstr(name, "mlp") ? 1
-                                       : 2] += tensor_count(list.items[k].shape);
-        }
-        printf("    %-29s %5ld  %5ld   %10ld  %10ld  %6ld\n", models[i].name, D, M,
-               part[0], part[1], part[2]);
-        equal = equal && list.total == 4 * D * D + 4 * D + 2 * D * M + D + M + 4 * D;
-        parameters_list_free(&list);
-    }
-    report_check(equal, "the list of parameters has as many as the formula, for each");
-    printf("With M = 4D the MLP has two thirds of a block's parameters, attention one "
-           "third.\n");
-    return true;
-}
-
-/* ---- the lesson ------------------------------------------------------------ */
-
-static void equations(void) {
+static void print_equations(void) {
     report_title("Chapter 4: the encoder block");
     printf("Attention moves information between tokens. A block adds what computes "
            "within a\ntoken, and what makes many blocks on top of each other "
@@ -89,81 +38,40 @@ static void equations(void) {
     report_equation("[AIAYN 5.4]", "dropout after each sublayer, before it is added");
 }
 
-static bool lesson(NormPlace norm, Error *error) {
-    equations();
-    report_section("4.1 Layer norm, by hand");
-    encoder_pieces_layer_norm();
-    report_section("4.2 The MLP, and GELU beside ReLU");
-    encoder_pieces_mlp();
-    report_section("4.3 Dropout");
-    encoder_pieces_dropout();
-    report_section(norm == PRE_NORM
-                       ? "4.4 One block, step by step: pre-norm (or: --norm post)"
-                       : "4.4 One block, step by step: post-norm (or: --norm pre)");
-    if (!block_steps_show(norm, error)) {
-        return false;
-    }
-    report_section("4.5 Gradients by depth, and why ViT is pre-norm");
-    if (!gradient_depth_show(error)) {
-        return false;
-    }
-    report_section("4.6 What a block costs");
-    return counts(error);
+static bool lesson(Error *error) {
+    threads_limit(1); /* the products here are too small to share */
+    print_equations();
+    layer_norm_demo();
+    mlp_demo();
+    dropout_demo();
+    return block_steps_demo(norm, error) && gradient_depth_demo(error) &&
+           block_cost_demo(error);
 }
 
-static const char usage[] =
-    "usage: ./chapter4 [--norm pre|post] | --gradcheck | --dump FILE [--double]\n"
-    "The encoder block: prints the lesson's numbers and checks them; writes\n"
-    "plots/gradient_norms_by_depth.dat. --norm says which block section 4.4 takes\n"
-    "apart (default: pre). Exit status 0 when every check holds.\n"
-    "--dump FILE writes every tensor of one pass through a small pre-norm block for\n"
-    "make compare, with --double in double, and nothing else. --gradcheck prints the\n"
-    "gradient checks only.\n";
+/* --norm pre|post: -1; else an exit status. */
+static int options(int argc, char **argv) {
+    const char *value = argc > 2 ? argv[2] : "";
+    if (strcmp(argv[1], "--norm") != 0) {
+        return chapter_unknown("chapter4", argv[1]);
+    }
+    if (strcmp(value, "pre") != 0 && strcmp(value, "post") != 0) {
+        fprintf(stderr, "chapter4: --norm must be pre or post, not '%s'\n", value);
+        return 2;
+    }
+    if (argc > 3 && strcmp(argv[3], "--norm") == 0) {
+        fprintf(stderr, "chapter4: --norm is given twice\n");
+        return 2;
+    }
+    norm = strcmp(value, "post") == 0 ? POST_NORM : PRE_NORM;
+    return argc > 3 ? chapter_unknown("chapter4", argv[3]) : -1;
+}
 
 int main(int argc, char **argv) {
-    if (!output_begin("chapter4")) {
-        return 1;
-    }
-    NormPlace norm = PRE_NORM;
-    if (argc == 2 && strcmp(argv[1], "--gradcheck") == 0) {
-        return double_program_gradcheck("chapter4", argv[0], chapter4_gradient_checks);
-    }
-    int status;
-    if (dump_asked(argc, argv, "chapter4", chapter4_dump, &status)) {
-        return status;
-    }
-    for (int i = 1; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--help") == 0 && i + 1 == argc) {
-            printf("%s", usage);
-            return output_end("chapter4", 0);
-        }
-        if (strcmp(argv[i], "--norm") == 0 && i > 1) {
-            fprintf(stderr, "chapter4: --norm is given twice\n");
-            return 2;
-        }
-        if (strcmp(argv[i], "--norm") == 0 && strcmp(value, "pre") == 0) {
-            norm = PRE_NORM;
-        } else if (strcmp(argv[i], "--norm") == 0 && strcmp(value, "post") == 0) {
-            norm = POST_NORM;
-        } else if (strcmp(argv[i], "--norm") == 0) {
-            fprintf(stderr, "chapter4: --norm must be pre or post, not '%s'\n", value);
-            return 2;
-        } else {
-            fprintf(
-                stderr,
-                "chapter4: unknown argument \"%.60s\"; ./chapter4 --help lists them\n",
-                argv[i]);
-            return 2;
-        }
-    }
-#ifdef _OPENMP
-    omp_set_num_threads(1); /* the products here are too small to share */
-#endif
-    Error error;
-    if (!lesson(norm, &error)) {
-        fprintf(stderr, "chapter4: %s\n", error.text);
-        return 1;
-    }
-    return double_program_verdict("chapter4", argv[0], chapter4_gradient_checks);
+    const Chapter chapter = {.name = "chapter4",
+                             .help = help,
+                             .lesson = lesson,
+                             .gradient_checks = chapter4_gradient_checks,
+                             .dump = chapter4_dump,
+                             .options = options};
+    return chapter_main(&chapter, argc, argv);
 }

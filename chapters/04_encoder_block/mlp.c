@@ -23,7 +23,7 @@ void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M) {
 }
 
 void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,
-                 int place, Tensor Y) {
+                 int site, Tensor Y) {
     const int B = X.shape[0];
     Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
     expect_shape(pre, "The activations were made for other sizes.", B, X.shape[1],
@@ -35,12 +35,12 @@ void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *d
     } else {
         relu_forward(pre, hidden); /* [AIAYN eq.2] max(0, x W_1 + b_1) */
     }
-    dropout_apply(dropout, place, hidden);
+    dropout_apply(dropout, site, hidden);
     linear_forward(hidden, layer->W_2, layer->b_2, Y);
 }
 
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
-                  const Dropout *dropout, int place, Tensor dY, Tensor dX,
+                  const Dropout *dropout, int site, Tensor dY, Tensor dX,
                   MlpScratch *s) {
     const int B = X.shape[0];
     Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
@@ -48,7 +48,7 @@ void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
 
     /* Y = hidden W_2^T + b_2 */
     linear_backward(hidden, layer->W_2, dY, dhidden, d->W_2, d->b_2);
-    dropout_apply(dropout, place, dhidden);
+    dropout_apply(dropout, site, dhidden);
     /* hidden = GELU(pre), or max(0, pre) */
     if (layer->activation == ACTIVATION_GELU) {
         gelu_backward(pre, dhidden, dpre);

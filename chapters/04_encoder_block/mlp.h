@@ -40,19 +40,19 @@ void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M);
 
 /*
  * mlp_forward: Y = MLP(X)
- *   X, Y (B, n, D); Y must not alias X. `place` is the number of the
+ *   X, Y (B, n, D); Y must not alias X. `site` is the number of the
  *   dropout after the nonlinearity.
  * Cost: 4 B n D M flops.
  */
 void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,
-                 int place, Tensor Y);
+                 int site, Tensor Y);
 
 /*
  * mlp_backward: weights' gradients are added to d; dX (B, n, D) is written, and
  * may be dY.
  */
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
-                  const Dropout *dropout, int place, Tensor dY, Tensor dX,
+                  const Dropout *dropout, int site, Tensor dY, Tensor dX,
                   MlpScratch *s);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "chapters/05_vision_transformer/program/describe.h"
-#include "common/lesson/double_program.h"
+#include "common/lesson/second_program.h"
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
 #include "chapters/05_vision_transformer/gradient_checks.h"
 #include "chapters/05_vision_transformer/program/options.h"
@@ -30,7 +30,7 @@ static void print_equations(void) {
 }
 
 /* --gradcheck: with a line for each tensor, or (brief) one for all; by the program in
- * double. Returns the exit status, or -1 as double_program_run. */
+ * double. Returns the exit status, or -1 as second_program. */
 static int check_gradients(const Options *options, bool brief) {
     const VitConfig *model = &options->settings.model;
     const char *const words[] = {"--gradcheck",
@@ -41,7 +41,7 @@ static int check_gradients(const Options *options, bool brief) {
                                  brief ? "--brief" : NULL,
                                  NULL};
     if (!IN_DOUBLE) {
-        return double_program_run("chapter5", options->command, words);
+        return second_program(options->command, "chapter5_double", words);
     }
     if (!brief) {
         print_equations();

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/lesson/double_program.h"
 #include "common/lesson/output.h"
+#include "common/lesson/second_program.h"
 #include "common/files/safetensors_file.h"
 
-enum { MOST = 160, MOST_TEXTS = 8, LONGEST = 192 };
+enum { MAX_TENSORS = 160, MAX_TEXTS = 8, MAX_TEXT_BYTES = 192 };
 
 struct Dump {
-    SafetensorsEntry entries[MOST]; /* their numbers are owned */
-    char made_by[MOST][LONGEST];    /* "" for an input */
-    SafetensorsText about[MOST_TEXTS];
+    SafetensorsEntry entries[MAX_TENSORS];     /* their numbers are owned */
+    char made_by[MAX_TENSORS][MAX_TEXT_BYTES]; /* "" for an input */
+    SafetensorsText about[MAX_TEXTS];
     int count, about_count;
     bool failed;
     Error error; /* the first failure: told when the dump is written */
@@ -46,8 +46,8 @@ static Tensor copy_of(Tensor T, Error *error) {
 }
 
 static void add(Dump *dump, Tensor T, const char *format, va_list arguments) {
-    if (dump->count == MOST) {
-        bug("dump: more than %d tensors", MOST);
+    if (dump->count == MAX_TENSORS) {
+        bug("dump: more than %d tensors", MAX_TENSORS);
     }
     if (dump->failed) {
         return;
@@ -73,14 +73,14 @@ void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
     add(dump, T, format, arguments);
     va_end(arguments);
     if (!dump->failed) {
-        snprintf(dump->made_by[dump->count - 1], LONGEST, "%s; read %s", equation,
-                 read);
+        snprintf(dump->made_by[dump->count - 1], MAX_TEXT_BYTES, "%s; read %s",
+                 equation, read);
     }
 }
 
 void dump_about(Dump *dump, const char *key, const char *text) {
-    if (dump->about_count == MOST_TEXTS) {
-        bug("dump: more than %d texts", MOST_TEXTS);
+    if (dump->about_count == MAX_TEXTS) {
+        bug("dump: more than %d texts", MAX_TEXTS);
     }
     dump->about[dump->about_count++] = (SafetensorsText){key, text};
 }
@@ -88,7 +88,7 @@ void dump_about(Dump *dump, const char *key, const char *text) {
 /* ---- writing ------------------------------------------------------------------ */
 
 bool dump_write(const Dump *dump, const char *path, Error *error) {
-    SafetensorsText texts[1 + MOST_TEXTS + MOST] = {{"format", DUMP_FORMAT}};
+    SafetensorsText texts[1 + MAX_TEXTS + MAX_TENSORS] = {{"format", DUMP_FORMAT}};
     int count = 1;
     if (dump->failed) {
         *error = dump->error;
@@ -121,25 +121,8 @@ int dump_run_in_double(const char *program, const char *self, const char *path,
     if (IN_DOUBLE) {
         return dump_run(program, path, function);
     }
-    const int status = double_program_run(program, self, words);
+    char in_double[32];
+    snprintf(in_double, sizeof in_double, "%s_double", program);
+    const int status = second_program(self, in_double, words);
     return status < 0 ? 1 : status;
-}
-
-bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
-                int *status) {
-    const bool in_double = argc == 4 && strcmp(argv[3], "--double") == 0;
-    if (argc < 2 || strcmp(argv[1], "--dump") != 0) {
-        return false;
-    }
-    if (!(argc == 3 || in_double) || !*argv[2] || strncmp(argv[2], "--", 2) == 0) {
-        fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n", program);
-        *status = 2;
-        return true;
-    }
-    if (in_double) {
-        *status = dump_run_in_double(program, argv[0], argv[2], function);
-    } else {
-        *status = dump_run(program, argv[2], function);
-    }
-    return true;
 }

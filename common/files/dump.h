@@ -40,14 +40,6 @@ bool dump_write(const Dump *dump, const char *path, Error *error);
 /* A chapter's pass, as a file. */
 typedef bool DumpFunction(const char *path, Error *error);
 
-/*
- * dump_asked: does the command line begin with --dump? Then *status is the program's
- * exit status: --dump FILE was done by `function`, or --dump FILE --double by the
- * program in double (double_program.h), or a line says why not.
- */
-bool dump_asked(int argc, char **argv, const char *program, DumpFunction *function,
-                int *status);
-
 /* dump_run: write it with this function and say so; the exit status, 0 or 1.
  * dump_run_in_double: the same by the program in double; self: argv[0]. */
 int dump_run(const char *program, const char *path, DumpFunction *function);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST = 64 };
+enum { MAX_DEPTH = 64 };
 
 typedef struct {
     char *at;          /* the next byte; behind the last one is a 0 */
@@ -131,7 +131,7 @@ static bool read_value(Reader *r, const JsonValue *parent, const char *key, int 
 /* An object's or array's, behind the bracket that opens it. */
 static bool read_members(Reader *r, JsonValue *parent, const char *close, int depth) {
     const JsonValue **link = &parent->first;
-    if (depth == DEEPEST) {
+    if (depth == MAX_DEPTH) {
         return wrong(r, "too many brackets in brackets");
     }
     while (parent->count > 0 || *r->at != *close) {

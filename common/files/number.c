@@ -21,14 +21,14 @@ bool number_read(const char *text, double *value) {
     return true;
 }
 
-bool number_read_whole(const char *text, long least, long most, long *value) {
+bool number_read_whole(const char *text, long min, long max, long *value) {
     const size_t sign = *text == '-' ? 1 : 0;
     if (text[sign] == '\0' || text[sign + strspn(text + sign, "0123456789")] != '\0') {
         return false;
     }
     errno = 0;
     const long number = strtol(text, NULL, 10);
-    if (errno != 0 || number < least || number > most) {
+    if (errno != 0 || number < min || number > max) {
         return false;
     }
     *value = number;

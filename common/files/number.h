@@ -13,7 +13,7 @@
 /* number_read: false, and *value untouched, if the text is no such number. */
 bool number_read(const char *text, double *value);
 
-/* number_read_whole: the same for a whole number in digits, from least to most. */
-bool number_read_whole(const char *text, long least, long most, long *value);
+/* number_read_whole: the same for a whole number in digits, from min to max. */
+bool number_read_whole(const char *text, long min, long max, long *value);
 
 #endif

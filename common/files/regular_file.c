@@ -41,13 +41,13 @@ static bool too_long(const char *path, Error *error) {
 }
 
 bool regular_file_target(const char *path, char target[FILE_PATH_BYTES], Error *error) {
-    enum { MOST_LINKS = 40 };
+    enum { MAX_LINKS = 40 };
     char link[FILE_PATH_BYTES];
     if (strlen(path) >= FILE_PATH_BYTES) {
         return too_long(path, error);
     }
     memcpy(target, path, strlen(path) + 1);
-    for (int i = 0; i < MOST_LINKS; i++) {
+    for (int i = 0; i < MAX_LINKS; i++) {
         const ssize_t length = readlink(target, link, sizeof link);
         if (length < 0) { /* no link; whatever else is wrong, opening it will tell */
             return true;

@@ -179,17 +179,17 @@ static int dtype_bytes(const char *dtype) {
     return strcmp(dtype, "F32") == 0 ? 4 : strcmp(dtype, "F64") == 0 ? 8 : 0;
 }
 
-/* Is it a whole number from least to most? */
-static bool whole_number(const JsonValue *value, int64_t least, int64_t most,
+/* Is it a whole number from min to max? */
+static bool whole_number(const JsonValue *value, int64_t min, int64_t max,
                          int64_t *number) {
-    *number = value && value->kind == JSON_INTEGER ? value->integer : least;
-    return value && value->kind == JSON_INTEGER && *number >= least && *number <= most;
+    *number = value && value->kind == JSON_INTEGER ? value->integer : min;
+    return value && value->kind == JSON_INTEGER && *number >= min && *number <= max;
 }
 
 /* An array of so many members? */
-static bool is_array(const JsonValue *value, int least, int most) {
-    return value && value->kind == JSON_ARRAY && value->count >= least &&
-           value->count <= most;
+static bool is_array(const JsonValue *value, int min, int max) {
+    return value && value->kind == JSON_ARRAY && value->count >= min &&
+           value->count <= max;
 }
 
 /* One tensor's entry of the header; false if anything about it is wrong. */
@@ -222,19 +222,19 @@ static int by_begin(const void *a, const void *b) {
 }
 
 /* In the order of their places, each tensor begins where the last one ended. */
-static bool check_order(const Safetensors *file, SafetensorsTensor *places,
+static bool check_order(const Safetensors *file, SafetensorsTensor *sorted,
                         Error *error) {
     int64_t end = 0;
-    memcpy(places, file->tensors, (size_t)file->count * sizeof *places);
-    qsort(places, (size_t)file->count, sizeof *places, by_begin);
+    memcpy(sorted, file->tensors, (size_t)file->count * sizeof *sorted);
+    qsort(sorted, (size_t)file->count, sizeof *sorted, by_begin);
     for (int i = 0; i < file->count; i++) {
-        if (places[i].begin != end) {
+        if (sorted[i].begin != end) {
             return error_set(error,
                              "%s: damaged: tensors overlap, or leave a gap, at "
                              "byte %" PRId64 " of the data",
                              file->name, end);
         }
-        end = places[i].end;
+        end = sorted[i].end;
     }
     if (end > file->data_bytes) {
         return error_set(error,
@@ -271,10 +271,10 @@ static bool read_tensors(Safetensors *file, Error *error) {
                              file->name, entry->key);
         }
     }
-    SafetensorsTensor *places =
-        allocate((size_t)file->count * sizeof *places, "a list of tensors", error);
-    const bool ok = places && check_order(file, places, error);
-    free(places);
+    SafetensorsTensor *sorted =
+        allocate((size_t)file->count * sizeof *sorted, "a list of tensors", error);
+    const bool ok = sorted && check_order(file, sorted, error);
+    free(sorted);
     return ok;
 }
 

@@ -4,7 +4,7 @@
  */
 #include "common/lesson/machine_speed.h"
 
-#include <math.h>
+#include <stddef.h>
 
 #include "common/lesson/stopwatch.h"
 
@@ -35,10 +35,8 @@ enum { LANES = VECTOR_BYTES / (int)sizeof(real) };
 
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
-/* Everything is tried 5 times or more, and for 100 ms: the best is undisturbed. */
-static bool again(int tries, double first_ms) {
-    return tries < 5 || stopwatch_ms() - first_ms < 100;
-}
+/* Everything is tried so often, and for so long: the best is undisturbed. */
+enum { TIMES = 5, BUDGET_MS = 100 };
 
 /* Where results go, so that the compiler must compute them. */
 static volatile real sink;
@@ -50,10 +48,13 @@ static volatile real sink;
  * that starts two in each cycle needs 8 chains or more; 4 in each cycle, 16. The empty
  * asm statement says "a may have changed": so a b can't be computed once for all.
  */
-static void run_chains(long rounds) {
+enum { ROUNDS = 200000 }; /* some 1 ms, less than a time slice */
+
+static void run_chains(void *none) {
+    (void)none;
     vector x[CHAINS] = {{0}}, a = (vector){0} + (real)0.5, b = a;
     IN_REGISTER(b);
-    for (long round = 0; round < rounds; round++) {
+    for (long round = 0; round < ROUNDS; round++) {
 #pragma GCC unroll 24
         for (int c = 0; c < CHAINS; c++) {
             IN_REGISTER(a);
@@ -66,23 +67,12 @@ static void run_chains(long rounds) {
     sink = x[0][0];
 }
 
-static double peak_of_this_thread(void) {
-    const long rounds = 200000; /* some 1 ms, less than a time slice */
-    const double first = stopwatch_ms();
-    double best_ms = HUGE_VAL;
-    for (int tries = 0; again(tries, first); tries++) {
-        const double start = stopwatch_ms();
-        run_chains(rounds);
-        best_ms = fmin(best_ms, stopwatch_ms() - start);
-    }
-    return 2.0 * LANES * CHAINS * (double)rounds / (best_ms * 1e6);
-}
-
 double machine_peak_gflops(int threads) {
     double gflops = 0;
 #pragma omp parallel for num_threads(threads) reduction(+ : gflops)
     for (int t = 0; t < threads; t++) {
-        gflops += peak_of_this_thread();
+        gflops += 2e-6 * LANES * CHAINS * ROUNDS /
+                  fastest_ms(run_chains, NULL, TIMES, BUDGET_MS);
     }
     return gflops;
 }
@@ -119,22 +109,29 @@ static long first_of(long count, int t, int threads) {
     return count / unit * t / threads * unit;
 }
 
-double machine_read_gbs(const real *data, long count, int threads) {
-    const long least = 256L << 20; /* numbers: some 2 ms at the least */
-    const long repeats = count < least ? least / count : 1;
-    const double first = stopwatch_ms();
-    double best_ms = HUGE_VAL;
-    for (int tries = 0; again(tries, first); tries++) {
-        const double start = stopwatch_ms();
-#pragma omp parallel for num_threads(threads)
-        for (int t = 0; t < threads; t++) {
-            const long from = first_of(count, t, threads);
-            read_often(data + from, first_of(count, t + 1, threads) - from, repeats);
-        }
-        best_ms = fmin(best_ms, stopwatch_ms() - start);
+/* `count` elements for all threads; read: `repeats` times. */
+typedef struct {
+    real *data;
+    long count, repeats;
+    int threads;
+} Bytes;
+
+static void read_on_threads(void *context) {
+    const Bytes *b = context;
+#pragma omp parallel for num_threads(b->threads)
+    for (int t = 0; t < b->threads; t++) {
+        const long from = first_of(b->count, t, b->threads);
+        read_often(b->data + from, first_of(b->count, t + 1, b->threads) - from,
+                   b->repeats);
     }
-    const double bytes = (double)first_of(count, 1, 1) * sizeof(real);
-    return bytes * (double)repeats / (best_ms * 1e6);
+}
+
+double machine_read_gbs(const real *data, long count, int threads) {
+    const long enough = 256L << 20; /* elements: some 2 ms */
+    Bytes b = {(real *)data, count, count < enough ? enough / count : 1, threads};
+    const double ms = fastest_ms(read_on_threads, &b, TIMES, BUDGET_MS);
+    return (double)first_of(count, 1, 1) * sizeof(real) * (double)b.repeats /
+           (ms * 1e6);
 }
 
 static void triad(real *restrict x, const real *restrict y, const real *restrict z,
@@ -145,33 +142,30 @@ static void triad(real *restrict x, const real *restrict y, const real *restrict
     }
 }
 
-double machine_triad_gbs(real *data, long count, int threads) {
-    const long third = first_of(count / 3, 1, 1); /* rounded down */
-    const double first = stopwatch_ms();
-    double best_ms = HUGE_VAL;
-    for (int tries = 0; again(tries, first); tries++) {
-        const double start = stopwatch_ms();
-#pragma omp parallel for num_threads(threads)
-        for (int t = 0; t < threads; t++) {
-            real *x = data + first_of(third, t, threads);
-            triad(x, x + third, x + 2 * third,
-                  first_of(third, t + 1, threads) - first_of(third, t, threads));
-        }
-        best_ms = fmin(best_ms, stopwatch_ms() - start);
+static void triad_on_threads(void *context) {
+    const Bytes *b = context;
+#pragma omp parallel for num_threads(b->threads)
+    for (int t = 0; t < b->threads; t++) {
+        const long from = first_of(b->count, t, b->threads);
+        real *x = b->data + from;
+        triad(x, x + b->count, x + 2 * b->count,
+              first_of(b->count, t + 1, b->threads) - from);
     }
-    return 3.0 * (double)third * sizeof(real) / (best_ms * 1e6);
+}
+
+double machine_triad_gbs(real *data, long count, int threads) {
+    Bytes b = {data, first_of(count / 3, 1, 1), 1, threads};
+    const double ms = fastest_ms(triad_on_threads, &b, TIMES, BUDGET_MS);
+    return 3.0 * (double)b.count * sizeof(real) / (ms * 1e6);
 }
 
 /* ---- a product ----------------------------------------------------------- */
 
-double machine_product_ms(void (*product)(Tensor A, Tensor B, Tensor C), Tensor A,
-                          Tensor B, Tensor C, int repeats, double budget_ms) {
-    const double first = stopwatch_ms();
-    double best = HUGE_VAL;
-    for (int r = 0; r < repeats || stopwatch_ms() - first < budget_ms; r++) {
-        const double start = stopwatch_ms();
-        product(A, B, C);
-        best = fmin(best, stopwatch_ms() - start);
-    }
-    return best;
+static void run_product(void *context) {
+    const MachineProduct *p = context;
+    p->product(p->A, p->B, p->C);
+}
+
+double machine_product_ms(MachineProduct product, int times, double budget_ms) {
+    return fastest_ms(run_product, &product, times, budget_ms);
 }

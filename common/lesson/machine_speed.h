@@ -24,9 +24,12 @@ double machine_read_gbs(const real *data, long count, int threads);
  * the cache: its line comes too before it is written. */
 double machine_triad_gbs(real *data, long count, int threads);
 
-/* machine_product_ms: milliseconds for C = A B, the fastest of at least `repeats`,
+/* machine_product_ms: milliseconds for C = A B, the fastest of at least so many times,
  * and of as many as fit into `budget_ms`. */
-double machine_product_ms(void (*product)(Tensor A, Tensor B, Tensor C), Tensor A,
-                          Tensor B, Tensor C, int repeats, double budget_ms);
+typedef struct {
+    void (*product)(Tensor A, Tensor B, Tensor C);
+    Tensor A, B, C;
+} MachineProduct;
+double machine_product_ms(MachineProduct product, int times, double budget_ms);
 
 #endif

@@ -1,7 +1,6 @@
 /* report.c: see report.h. */
 #include "common/lesson/report.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,20 +9,21 @@
 
 static int failures_so_far;
 
-void report_title(const char *title) {
-    printf("%s\n", title);
-    for (size_t i = 0; i < strlen(title); i++) {
-        putchar('=');
+static void underlined(const char *text, char line) {
+    printf("%s\n", text);
+    for (size_t i = 0; i < strlen(text); i++) {
+        putchar(line);
     }
     printf("\n");
 }
 
+void report_title(const char *title) {
+    underlined(title, '=');
+}
+
 void report_section(const char *heading) {
-    printf("\n%s\n", heading);
-    for (size_t i = 0; i < strlen(heading); i++) {
-        putchar('-');
-    }
     printf("\n");
+    underlined(heading, '-');
 }
 
 void report_equation(const char *tag, const char *equation) {
@@ -51,19 +51,6 @@ bool report_check(bool ok, const char *format, ...) {
     va_end(arguments);
     failures_so_far += !ok;
     return ok;
-}
-
-bool report_close(double got, double want, double tolerance, const char *what) {
-    return report_check(fabs(got - want) <= tolerance,
-                        "%-34s got %.7g, want %.7g (within %.0e)", what, got, want,
-                        tolerance);
-}
-
-bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what) {
-    double worst = tensor_max_abs_difference(got, want);
-    return report_check(worst <= tolerance,
-                        "%-40s largest difference %.1e (within %.0e)", what, worst,
-                        tolerance);
 }
 
 bool report_gradcheck(const char *name, const Gradcheck *check) {

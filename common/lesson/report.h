@@ -28,12 +28,6 @@ void report_matrix(const char *name, Tensor T, int digits);
 bool report_check(bool ok, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* report_close: PASS when |got - want| is at most tolerance (NaN fails). */
-bool report_close(double got, double want, double tolerance, const char *what);
-
-/* report_matrix_close: PASS when every |got - want| is at most tolerance. */
-bool report_matrix_close(Tensor got, Tensor want, double tolerance, const char *what);
-
 /* report_gradcheck: one line for one tensor's gradient. */
 bool report_gradcheck(const char *name, const Gradcheck *check);
 
@@ -41,7 +35,7 @@ bool report_gradcheck(const char *name, const Gradcheck *check);
 int report_failures(void);
 
 /* report_verdict: the closing line; returns the exit status, 0 or 1. `other_status` is
- * that of checks which another program made (double_program.h), or 0. */
+ * that of checks which another program made (second_program.h), or 0. */
 int report_verdict(const char *program, int other_status);
 
 #endif

@@ -1,24 +1,33 @@
 /*
- * second_program.h: programs that belong together: one runs another that was built
- * beside it. It is looked for in the folder of the running program: of its argv[0] if
- * that has a slash, else of the first folder in PATH that has such a program, which is
- * where the shell found it.
+ * second_program.h: programs that were built together: one runs another, which is in
+ * its own folder. argv[0] tells that folder: as it is if it has a slash, else found in
+ * PATH as a shell finds it; symbolic links are followed.
+ *
+ * ./chapterN computes in float, as training does; ./chapterN_double is built from the
+ * same sources in double, and runs where a lesson needs double: for gradient checks,
+ * and for --dump FILE --double. Chapter 6's other programs run kernels without a GPU.
  */
 #ifndef COMMON_SECOND_PROGRAM_H
 #define COMMON_SECOND_PROGRAM_H
 
-#include "common/error.h"
+#include "common/tensor.h"
+
+/* Is this the program in double? */
+enum { IN_DOUBLE = sizeof(real) == sizeof(double) };
 
 /*
- * second_program: run `name` and wait for its end. Its words are argv, ended by NULL;
- * argv[0] is overwritten with its path. Returns its exit status (as a shell: 128 + the
- * signal that ended it); or -1 and an error, if it isn't there.
+ * second_program: run it, and wait for its end; it prints where this program prints.
+ *   self    argv[0]
+ *   name    "chapter2_double"
+ *   words   the command line after the program's name; NULL ends it
+ * Returns its exit status; or -1, after a line on stderr, if it isn't there, can't be
+ * run, or was ended by a signal. Ctrl-C and the other signals that ask a program to end
+ * (SIGINT, SIGTERM, SIGHUP) end both.
  */
-int second_program(const char *argv0, const char *name, char *argv[], Error *error);
+int second_program(const char *self, const char *name, const char *const *words);
 
-/* second_program_instead: the same, in place of the running program: it returns only
- * with an error. */
-int second_program_instead(const char *argv0, const char *name, char *argv[],
-                           Error *error);
+/* second_program_instead: the same in place of this program: it returns, after a line
+ * on stderr, only if it can't be run. argv[0] is written over. */
+void second_program_instead(const char *self, const char *name, char **argv);
 
 #endif

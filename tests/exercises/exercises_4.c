@@ -383,7 +383,7 @@ const Exercise exercises[] = {
      "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], "
      "a->rstd.data[i] for each of the tensor_rows(X) rows.",
      "the lesson, \"The forward pass\"; notes/04, 1", norm_forward},
-    {"4.3", "layer_norm_backward (backward_row)",
+    {"4.3", "layer_norm_backward",
      "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o "
      "xhat)); dgamma += dY o xhat; dbeta += dY.",
      "Two means over the row first; then the elements. dx may be dy: read before you "

@@ -210,7 +210,7 @@ static void adamw_case(long t) {
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
             s.o.weight_decay, DECAYED);
     hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
-    adamw_step(&s.o, &list, s.lr, t, w.data, g.data, m.data, v.data);
+    adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
     adamw_mistakes(&s);
     expect("m", m, want_m, TOLERANCE);

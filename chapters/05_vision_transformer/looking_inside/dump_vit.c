@@ -34,25 +34,33 @@ static void lay_out(DumpVit *pass, Arena *arena) {
     pass->dlogits = arena_tensor2(arena, B, c->classes);
 }
 
-bool dump_vit_make(DumpVit *pass, Error *error) {
+bool dump_vit_make_of(DumpVit *pass, Positions positions, Pool pool, uint64_t seed,
+                      Error *error) {
     Arena plan = {.block = NULL};
     *pass = (DumpVit){.labels = {2, 0}, .smoothing = 0.1};
-    pass->vit.config = pass->d.config = config;
+    pass->vit.config = config;
+    pass->vit.config.positions = positions;
+    pass->vit.config.pool = pool;
+    pass->d.config = pass->vit.config;
     if (!parameters_list(&pass->list, vit_parameters, &pass->vit, error)) {
         return false;
     }
     lay_out(pass, &plan);
     if (!arena_make(&pass->arena, &plan, "a dump", error) ||
-        !vit_activations_make(&pass->a, &config, B, error)) {
+        !vit_activations_make(&pass->a, &pass->vit.config, B, error)) {
         dump_vit_free(pass);
         return false;
     }
     lay_out(pass, &pass->arena);
     parameters_view(&pass->list, vit_parameters, &pass->vit, pass->weights.data);
     parameters_view(&pass->list, vit_parameters, &pass->d, pass->gradients.data);
-    random_fill_normal((Random){9, RANDOM_DEMO, 0}, pass->weights, 0.3);
-    random_fill_normal((Random){9, RANDOM_DEMO, 1}, pass->images, 1.0);
+    random_fill_normal((Random){seed, RANDOM_DEMO, 0}, pass->weights, 0.3);
+    random_fill_normal((Random){seed, RANDOM_DEMO, 1}, pass->images, 1.0);
     return true;
+}
+
+bool dump_vit_make(DumpVit *pass, Error *error) {
+    return dump_vit_make_of(pass, POSITIONS_1D, POOL_CLASS, 9, error);
 }
 
 void dump_vit_free(DumpVit *pass) {

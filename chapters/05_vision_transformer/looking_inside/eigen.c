@@ -6,7 +6,7 @@
 
 #include "common/error.h"
 
-enum { MOST_SWEEPS = 60 };
+enum { MAX_SWEEPS = 60 };
 
 static double sum_of_squares(const double *A, int n) {
     double sum = 0;
@@ -26,13 +26,12 @@ static double beside_the_diagonal(const double *A, int n) {
     return sum;
 }
 
-/* Rows p and q of M become c p - s q and s p + c q: `step` numbers apart. */
-static void rotate(double *M, int n, int p, int q, int row, int step, double c,
-                   double s) {
-    for (int i = 0; i < n; i++) {
-        const double x = M[p * row + i * step], y = M[q * row + i * step];
-        M[p * row + i * step] = c * x - s * y;
-        M[q * row + i * step] = s * x + c * y;
+/* n elements of p and q, `step` from each other, become c p - s q and s p + c q. */
+static void rotate(double *p, double *q, int n, int step, double c, double s) {
+    for (int i = 0; i < n * step; i += step) {
+        const double x = p[i], y = q[i];
+        p[i] = c * x - s * y;
+        q[i] = s * x + c * y;
     }
 }
 
@@ -49,10 +48,10 @@ static void make_zero(double *A, double *V, int n, int p, int q) {
     const double t =
         (cotangent < 0 ? -1 : 1) / (fabs(cotangent) + sqrt(cotangent * cotangent + 1));
     const double c = 1 / sqrt(t * t + 1), s = t * c;
-    rotate(A, n, p, q, n, 1, c, s);
-    rotate(A, n, p, q, 1, n, c, s); /* and the columns */
+    rotate(A + p * n, A + q * n, n, 1, c, s); /* rows */
+    rotate(A + p, A + q, n, n, c, s);         /* columns */
     A[p * n + q] = A[q * n + p] = 0;
-    rotate(V, n, p, q, n, 1, c, s);
+    rotate(V + p * n, V + q * n, n, 1, c, s);
 }
 
 static void swap(double *a, double *b, int n) {
@@ -65,24 +64,24 @@ static void swap(double *a, double *b, int n) {
 
 static void sort(double *values, double *V, int n) {
     for (int i = 0; i < n; i++) {
-        int most = i;
+        int largest = i;
         for (int j = i + 1; j < n; j++) {
-            most = values[j] > values[most] ? j : most;
+            largest = values[j] > values[largest] ? j : largest;
         }
-        swap(&values[i], &values[most], 1);
-        if (most != i) {
-            swap(V + i * n, V + most * n, n);
+        swap(&values[i], &values[largest], 1);
+        if (largest != i) {
+            swap(V + i * n, V + largest * n, n);
         }
     }
 }
 
 /* An eigenvector's sign is free: the component of largest size is made positive. */
 static void choose_sign(double *v, int n) {
-    int most = 0;
+    int largest = 0;
     for (int i = 1; i < n; i++) {
-        most = fabs(v[i]) > fabs(v[most]) ? i : most;
+        largest = fabs(v[i]) > fabs(v[largest]) ? i : largest;
     }
-    const double sign = v[most] < 0 ? -1 : 1;
+    const double sign = v[largest] < 0 ? -1 : 1;
     for (int i = 0; i < n; i++) {
         v[i] *= sign;
     }
@@ -104,8 +103,8 @@ void eigen_symmetric(double *A, int n, double *values, double *V) {
         }
     }
     for (int sweep = 0; beside_the_diagonal(A, n) > 1e-30 * all; sweep++) {
-        if (sweep == MOST_SWEEPS) {
-            bug("eigen_symmetric: %d sweeps were not enough", MOST_SWEEPS);
+        if (sweep == MAX_SWEEPS) {
+            bug("eigen_symmetric: %d sweeps were not enough", MAX_SWEEPS);
         }
         for (int p = 0; p < n; p++) {
             for (int q = p + 1; q < n; q++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "common/real_math.h"
 
@@ -45,18 +46,18 @@ void gallery_classes(const Dataset *dataset, const Evaluation *e) {
 
 /* ---- images ----------------------------------------------------------------- */
 
-static char shade(double value, double most) {
+static char shade(double value, double max) {
     static const char ramp[] = " .:-=+*#%@";
     /* fmax passes over a NaN: no NaN becomes an index */
-    return ramp[(int)fmin(fmax(most > 0 ? value / most * 9.999 : 0, 0), 9)];
+    return ramp[(int)fmin(fmax(max > 0 ? value / max * 9.999 : 0, 0), 9)];
 }
 
 /* A character is about twice as high as wide: one stands for two rows of pixels. */
 static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
     const unsigned char *pixels = set->pixels + (long)index * set->height * set->width;
-    double most = 0;
+    double max = 0;
     for (int i = 0; i < tensor_cols(attention); i++) {
-        most = fmax(most, (double)attention.data[i]);
+        max = fmax(max, (double)attention.data[i]);
     }
     for (int y = 0; y + 1 < set->height; y += 2) {
         printf("    ");
@@ -67,24 +68,27 @@ static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
         printf("   |");
         for (int x = 0; x < set->width; x++) {
             int at = y / patch * (set->width / patch) + x / patch;
-            putchar(shade((double)attention.data[at], most));
+            putchar(shade((double)attention.data[at], max));
         }
         printf("|\n");
     }
 }
 
-static void show_image(Trainer *t, const Dataset *dataset, int index,
-                       Tensor attention) {
+Tensor gallery_forward(Trainer *t, const Dataset *dataset, int index) {
     Worker *worker = &t->workers[0];
-    const VitConfig *c = &t->settings.model;
     const Augmentation none = {0};
     const Dropout off = {0};
     Tensor image = tensor_first(worker->images, 1);
     dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
-    Tensor logits = vit_forward(&t->vit, image, &worker->activations, &off);
-    (c->pool == POOL_CLASS ? vit_class_attention : vit_mean_attention)(
-        &worker->activations, c->depth - 1, 0, attention);
+    return vit_forward(&t->vit, image, &worker->activations, &off);
+}
 
+static void show_image(Trainer *t, const Dataset *dataset, int index,
+                       Tensor attention) {
+    const VitConfig *c = &t->settings.model;
+    Tensor logits = gallery_forward(t, dataset, index);
+    inspect_patches(&t->workers[0].activations, c->depth - 1, 0,
+                    c->pool == POOL_CLASS ? 1 : vit_tokens(c), attention);
     const int prediction = argmax_row(logits, 0), label = dataset->test.labels[index];
     double sum = 0;
     for (int k = 0; prediction >= 0 && k < tensor_cols(logits); k++) {
@@ -96,10 +100,9 @@ static void show_image(Trainer *t, const Dataset *dataset, int index,
     draw(&dataset->test, index, attention, c->patch);
 }
 
-/* The first image of class k in the test set, -1 if there is none. */
-static int first_of(const ImageSet *set, int k) {
+int gallery_first_of(const ImageSet *set, int label) {
     for (int i = 0; i < set->count; i++) {
-        if (set->labels[i] == k) {
+        if (set->labels[i] == label) {
             return i;
         }
     }
@@ -119,7 +122,7 @@ bool gallery_images(Trainer *t, const Dataset *dataset, Error *error) {
            t->settings.model.pool == POOL_CLASS ? "the class token looks"
                                                 : "the patches look on average");
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        int index = first_of(&dataset->test, classes[i]);
+        int index = gallery_first_of(&dataset->test, classes[i]);
         if (index >= 0) {
             show_image(t, dataset, index, attention);
         }

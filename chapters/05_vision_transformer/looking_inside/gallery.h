@@ -18,4 +18,10 @@ void gallery_classes(const Dataset *dataset, const Evaluation *evaluation);
  */
 bool gallery_images(Trainer *trainer, const Dataset *dataset, Error *error);
 
+/* gallery_forward: image `index` of the test set through the model; its logits. */
+Tensor gallery_forward(Trainer *trainer, const Dataset *dataset, int index);
+
+/* gallery_first_of: the first image of this class, -1 if there is none. */
+int gallery_first_of(const ImageSet *set, int label);
+
 #endif

@@ -39,30 +39,39 @@ void inspect_filters(Tensor E, double *scratch, double *variance, double *compon
     eigen_symmetric(scratch, n, variance, components);
 }
 
-static double dot(const real *a, const real *b, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        sum += (double)a[i] * (double)b[i];
-    }
-    return sum;
-}
-
 void inspect_positions(Tensor pos_embed, double *S) {
     const int D = tensor_cols(pos_embed), N = tensor_rows(pos_embed) - 1;
     expect_shape(pos_embed, "The class token's position, then the patches'.", 1, N + 1,
                  D);
     for (int i = 0; i < N; i++) {
-        const real *p = tensor_row(pos_embed, 1 + i);
+        Tensor p = tensor1(tensor_row(pos_embed, 1 + i), D);
         for (int j = 0; j < N; j++) {
-            const real *q = tensor_row(pos_embed, 1 + j);
+            Tensor q = tensor1(tensor_row(pos_embed, 1 + j), D);
             /* [ViT fig.7]   centre: cos(p, q) = p.q / (|p| |q|) */
-            const double sizes = sqrt(dot(p, p, D)) * sqrt(dot(q, q, D));
-            S[(long)i * N + j] = sizes > 0 ? dot(p, q, D) / sizes : 0;
+            const double sizes = sqrt(tensor_dot(p, p)) * sqrt(tensor_dot(q, q));
+            S[(long)i * N + j] = sizes > 0 ? tensor_dot(p, q) / sizes : 0;
         }
     }
 }
 
 /* ---- attention ------------------------------------------------------------- */
+
+void inspect_patches(const VitActivations *a, int layer, int image, int queries,
+                     Tensor weights) {
+    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
+    Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
+    const int h = A.shape[0], N = a->embedding.embedded.shape[1];
+    const int first = A.shape[1] - N; /* patches are the last N keys */
+    tensor_fill(weights, 0);
+    for (int i = 0; i < h; i++) {
+        for (int q = 0; q < queries; q++) {
+            const real *row = tensor_row(tensor_slice(A, i), q);
+            for (int p = 0; p < N; p++) {
+                weights.data[p] += row[first + p] / (real)(h * queries);
+            }
+        }
+    }
+}
 
 /* Between the centres of patches i and j, in patches. */
 static double between(int i, int j, int columns) {

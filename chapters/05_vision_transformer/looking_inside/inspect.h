@@ -37,6 +37,12 @@ void inspect_filters(Tensor E, double *scratch, double *variance, double *compon
  */
 void inspect_positions(Tensor pos_embed, double *S);
 
+/* inspect_patches: in this layer, for this image, how much the first `queries` tokens
+ * look at each patch (1: the class token), averaged over them and over heads: weights
+ * (N), which sum to at most 1. */
+void inspect_patches(const VitActivations *a, int layer, int image, int queries,
+                     Tensor weights);
+
 /*
  * inspect_distance: how far a head looks, in pixels [ViT fig.7]
  *

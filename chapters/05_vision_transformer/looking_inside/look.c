@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "chapters/05_vision_transformer/looking_inside/gallery.h"
 #include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "common/lesson/plot_file.h"
 
@@ -80,16 +81,6 @@ static bool look_at_positions(const Vit *vit, Error *error) {
 
 /* ---- attention --------------------------------------------------------------- */
 
-/* Image `index` of the test set through the model; the logits. */
-static Tensor forward(Trainer *t, const Dataset *dataset, int index) {
-    Worker *worker = &t->workers[0];
-    const Augmentation none = {0};
-    const Dropout off = {0};
-    Tensor image = tensor_first(worker->images, 1);
-    dataset_image(dataset, &dataset->test, index, &none, tensor_slice(image, 0));
-    return vit_forward(&t->vit, image, &worker->activations, &off);
-}
-
 /* mean[layer * heads + head], over the first images of the test set. */
 static int measure_distances(Trainer *t, const Dataset *dataset, double *mean) {
     const VitConfig *c = &t->settings.model;
@@ -97,7 +88,7 @@ static int measure_distances(Trainer *t, const Dataset *dataset, double *mean) {
     const int count =
         dataset->test.count < DISTANCE_IMAGES ? dataset->test.count : DISTANCE_IMAGES;
     for (int i = 0; i < count; i++) {
-        forward(t, dataset, i);
+        gallery_forward(t, dataset, i);
         for (int l = 0; l < c->depth; l++) {
             Tensor A = tensor_slice(t->workers[0].activations.blocks[l].attn.A, 0);
             for (int k = 0; k < heads; k++) {
@@ -155,9 +146,9 @@ static void write_rollout(FILE *file, const Dataset *dataset, int index, int pre
     const unsigned char *pixels =
         set->pixels + (long)index * set->channels * set->height * set->width;
     const int label = set->labels[index];
-    double most = 0;
+    double max = 0;
     for (int j = 0; j < vit_tokens(c) - 1; j++) {
-        most = patches[j] > most ? patches[j] : most;
+        max = patches[j] > max ? patches[j] : max;
     }
     fprintf(file, "\"%s\" \"%s\"\n", dataset->class_name[label],
             prediction == label ? "" : dataset_class(dataset, prediction));
@@ -165,20 +156,10 @@ static void write_rollout(FILE *file, const Dataset *dataset, int index, int pre
         for (int x = 0; x < set->width; x++) {
             const int at = y / c->patch * columns_of(c) + x / c->patch;
             fprintf(file, "%d %d %.3f %.4f\n", x, y, pixels[y * set->width + x] / 255.0,
-                    most > 0 ? patches[at] / most : 0);
+                    max > 0 ? patches[at] / max : 0);
         }
     }
     fprintf(file, "\n\n");
-}
-
-/* The first test image of each class. */
-static int first_of(const ImageSet *set, int label) {
-    for (int i = 0; i < set->count; i++) {
-        if (set->labels[i] == label) {
-            return i;
-        }
-    }
-    return -1;
 }
 
 static bool look_at_rollout(Trainer *t, const Dataset *dataset, Error *error) {
@@ -192,12 +173,12 @@ static bool look_at_rollout(Trainer *t, const Dataset *dataset, Error *error) {
                                 "one block an image: its class and, if it is another, "
                                 "the prediction; x, y, pixel, rollout / its largest");
     for (int k = 0; file && k < DATASET_CLASSES; k++) {
-        const int index = first_of(&dataset->test, k);
+        const int index = gallery_first_of(&dataset->test, k);
         Tensor A[VIT_MAX_DEPTH];
         if (index < 0) {
             continue;
         }
-        Tensor logits = forward(t, dataset, index);
+        Tensor logits = gallery_forward(t, dataset, index);
         for (int l = 0; l < c->depth; l++) {
             A[l] = tensor_slice(t->workers[0].activations.blocks[l].attn.A, 0);
         }
@@ -214,7 +195,7 @@ static bool look_at_rollout(Trainer *t, const Dataset *dataset, Error *error) {
 /* The first test image that the model gets right; the first of all if it gets none. */
 static int first_right(Trainer *t, const Dataset *dataset) {
     for (int i = 0; i < dataset->test.count; i++) {
-        if (argmax_row(forward(t, dataset, i), 0) == dataset->test.labels[i]) {
+        if (argmax_row(gallery_forward(t, dataset, i), 0) == dataset->test.labels[i]) {
             return i;
         }
     }
@@ -305,7 +286,7 @@ static void look_at_weights(Trainer *t, const Dataset *dataset) {
     if (file) {
         const int index = first_right(t, dataset);
         int which[2] = {0, 0};
-        forward(t, dataset, index);
+        gallery_forward(t, dataset, index);
         write_pixels(file, dataset, index, c);
         for (int i = 0; i < c->depth * c->block.heads; i++) {
             write_class_token(file, t, i / c->block.heads, i % c->block.heads);

@@ -9,15 +9,15 @@
 
 /* log sum_k exp(logit_k), with the largest taken out first so that exp stays finite. */
 static double log_sum_exp(const real *logit, int K) {
-    real highest = logit[0];
+    real max = logit[0];
     double sum = 0;
     for (int k = 1; k < K; k++) {
-        highest = logit[k] > highest ? logit[k] : highest;
+        max = logit[k] > max ? logit[k] : max;
     }
     for (int k = 0; k < K; k++) {
-        sum += exp((double)logit[k] - (double)highest);
+        sum += exp((double)logit[k] - (double)max);
     }
-    return (double)highest + log(sum);
+    return (double)max + log(sum);
 }
 
 double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,

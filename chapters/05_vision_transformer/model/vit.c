@@ -32,7 +32,7 @@ int vit_tokens(const VitConfig *c) {
 bool vit_config_check(const VitConfig *c, Error *error) {
     const struct {
         const char *what;
-        int value, most;
+        int value, max;
     } sizes[] = {
         {"patch", c->patch, 4096},          {"dim", c->block.D, 65536},
         {"depth", c->depth, VIT_MAX_DEPTH}, {"heads", c->block.heads, 65536},
@@ -41,9 +41,9 @@ bool vit_config_check(const VitConfig *c, Error *error) {
         {"channels", c->channels, 4096},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i].value < 1 || sizes[i].value > sizes[i].most) {
+        if (sizes[i].value < 1 || sizes[i].value > sizes[i].max) {
             return error_set(error, "%s must be from 1 to %d, not %d", sizes[i].what,
-                             sizes[i].most, sizes[i].value);
+                             sizes[i].max, sizes[i].value);
         }
     }
     if (c->height % c->patch != 0 || c->width % c->patch != 0) {
@@ -280,36 +280,4 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     /* z_0 = [x_class; x_p E] + E_pos */
     dropout_apply(dropout, AFTER_POSITIONS, dz);
     patch_embedding_backward(&vit->embedding, &d->embedding, &a->embedding, dz);
-}
-
-/* ---- looking inside ---------------------------------------------------- */
-
-/* weights (N): the mean over heads and the first `queries` queries. Patches are the
- * last N keys. */
-static void attention_to_patches(const VitActivations *a, int layer, int image,
-                                 int queries, Tensor weights) {
-    Tensor A = tensor_slice(a->blocks[layer].attn.A, image); /* (h, n, n) */
-    const int h = A.shape[0], N = a->embedding.embedded.shape[1];
-    const int first = A.shape[1] - N;
-    tensor_fill(weights, 0);
-    for (int i = 0; i < h; i++) {
-        for (int q = 0; q < queries; q++) {
-            const real *row = tensor_row(tensor_slice(A, i), q);
-            for (int p = 0; p < N; p++) {
-                weights.data[p] += row[first + p] / (real)(h * queries);
-            }
-        }
-    }
-}
-
-void vit_class_attention(const VitActivations *a, int layer, int image,
-                         Tensor weights) {
-    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
-    attention_to_patches(a, layer, image, 1, weights); /* query 0: the class token */
-}
-
-void vit_mean_attention(const VitActivations *a, int layer, int image, Tensor weights) {
-    const int n = a->blocks[layer].attn.A.shape[2];
-    expect_shape(weights, "One weight for each patch.", a->embedding.embedded.shape[1]);
-    attention_to_patches(a, layer, image, n, weights);
 }

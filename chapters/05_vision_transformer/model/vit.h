@@ -121,10 +121,4 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
 void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *dropout,
                   Tensor dlogits);
 
-/* vit_class_attention: in layer l, for image b, how much the class token looks at
- * each patch, averaged over heads: weights (N), which sum to at most 1.
- * vit_mean_attention: how much all tokens do, on average. */
-void vit_class_attention(const VitActivations *a, int layer, int image, Tensor weights);
-void vit_mean_attention(const VitActivations *a, int layer, int image, Tensor weights);
-
 #endif

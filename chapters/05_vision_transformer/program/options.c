@@ -15,9 +15,9 @@
 
 /* Options that are settings: their name on the command line and in the table of
  * settings.c, and what they are. `values` are the words that stand for 0, 1, ... */
-enum { MOST_WORDS = 4 };
+enum { MAX_WORDS = 4 };
 static const struct {
-    const char *option, *setting, *values[MOST_WORDS], *argument, *help;
+    const char *option, *setting, *values[MAX_WORDS], *argument, *help;
 } setting_options[] = {
     {"--epochs", "epochs", {0}, "N", "passes over the training images"},
     {"--batch", "batch", {0}, "N", "images a step"},
@@ -85,7 +85,7 @@ static int setting_index(const char *name) {
 const char *options_word(const char *setting, int value) {
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         if (strcmp(setting_options[i].setting, setting) == 0 && value >= 0 &&
-            value < MOST_WORDS) {
+            value < MAX_WORDS) {
             return setting_options[i].values[value];
         }
     }
@@ -147,7 +147,7 @@ static bool number_of_word(int option, const char *value, char number[2],
     const char *const *words = setting_options[option].values;
     char all[80] = "";
     int count = 0;
-    for (; count < MOST_WORDS && words[count]; count++) {
+    for (; count < MAX_WORDS && words[count]; count++) {
         if (strcmp(value, words[count]) == 0) {
             number[0] = (char)('0' + count);
             number[1] = '\0';
@@ -208,21 +208,23 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
                  {"--resume", &o->resume}, {"--eval", &o->eval},
                  {"--log", &o->log},       {"--describe", &o->describe},
                  {"--look", &o->look},     {"--dump", &o->dump}};
+    const struct {
+        const char *name;
+        bool *to;
+    } flags[] = {{"--help", &o->help},
+                 {"-h", &o->help},
+                 {"--gradcheck", &o->gradcheck},
+                 {"--brief", &o->brief},
+                 {"--double", &o->in_double}};
     *used = 1;
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        return o->help = true;
-    }
-    if (strcmp(word, "--gradcheck") == 0) {
-        return o->gradcheck = true;
-    }
-    if (strcmp(word, "--brief") == 0) {
-        return o->brief = true;
-    }
-    if (strcmp(word, "--double") == 0) {
-        return o->in_double = true;
-    }
     const bool is_steps = strcmp(word, "--steps") == 0;
     int path = -1, setting = -1;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(word, flags[i].name) == 0) {
+            *flags[i].to = true;
+            return true;
+        }
+    }
     for (int i = 0; i < (int)(sizeof paths / sizeof paths[0]); i++) {
         path = strcmp(word, paths[i].name) == 0 ? i : path;
     }
@@ -289,7 +291,7 @@ bool options_only(const Options *o, const char *with, const char *const *used,
 static int all_cores(void) {
 #ifdef _OPENMP
     const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
-    return cores < MOST_THREADS ? cores : MOST_THREADS;
+    return cores < MAX_THREADS ? cores : MAX_THREADS;
 #else
     return 1;
 #endif

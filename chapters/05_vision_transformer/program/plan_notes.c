@@ -9,37 +9,13 @@
 
 /* ---- the log that a run goes on with ------------------------------------------ */
 
-typedef struct {
-    long lines; /* whole ones, of steps up to the one that was asked for */
-    long step;  /* of the last of them */
-    double loss, rate;
-} LogEnd;
-
-/* Of what progress_can_log takes for a log. A new one, or a device, has no lines. */
-static LogEnd read_log(const char *path, long upto) {
-    char line[256];
-    double field[PROGRESS_FIELDS];
-    LogEnd end = {0};
-    Error no_file;
-    FILE *file = regular_file_open(path, &no_file);
-    while (file && fgets(line, sizeof line, file)) {
-        if (progress_read_line(line, field) && field[0] <= (double)upto) {
-            end = (LogEnd){end.lines + 1, (long)field[0], field[2], field[5]};
-        }
-    }
-    if (file) {
-        fclose(file);
-    }
-    return end;
-}
-
 bool plan_check_log(const Plan *p, const Options *o, const Trainer *t, Error *error) {
     Trainer before = *t; /* as the checkpoint's run had it */
+    LogEnd end;
     before.settings = p->info.settings;
-    if (!progress_check_lines(o->log, p->info.step, error)) {
+    if (!progress_log_end(o->log, p->info.step, &end, error)) {
         return false;
     }
-    const LogEnd end = read_log(o->log, p->info.step);
     if (end.lines == 0) {
         return true;
     }
@@ -98,8 +74,9 @@ static void note_changes(const Plan *p, const Trainer *t) {
 }
 
 static void note_log(const Options *o, const Trainer *t) {
-    const LogEnd end = read_log(o->log, t->step);
-    if (end.step == t->step) {
+    LogEnd end;
+    Error told; /* by plan_check_log */
+    if (!progress_log_end(o->log, t->step, &end, &told) || end.step == t->step) {
         return;
     }
     if (end.lines == 0) {

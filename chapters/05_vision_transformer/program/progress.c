@@ -20,7 +20,7 @@ double wall_seconds(void) {
 static const char csv_header[] = "step,epoch,loss,accuracy,gradient_norm,lr,seconds\n";
 
 bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
-    const double most_steps = 1e15;
+    const double max_step = 1e15;
     char *end = strchr(line, '\n');
     int count = 0;
     if (!end || line[strspn(line, "0123456789")] != ',') { /* a step is digits */
@@ -38,7 +38,7 @@ bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
         }
         at = comma ? comma + 1 : NULL;
     }
-    return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= most_steps;
+    return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= max_step;
 }
 
 /* How long the header is: 0 in an empty file, or if a full disk let only a part of it
@@ -60,10 +60,11 @@ static long header_bytes(FILE *file) {
 /* After the header: how many bytes of the log are kept, up to `step`. What isn't a line
  * may stand at the end only, where a run was killed, without a line's end: else -1 and
  * an error. */
-static long kept_bytes(Progress *p, long step, Error *error) {
+static long kept_bytes(Progress *p, long step, LogEnd *end, Error *error) {
     char line[256];
     long kept = ftell(p->csv), last = 0;
     bool bad = false, more = false;
+    *end = (LogEnd){0};
     while (!more && fgets(line, sizeof line, p->csv)) {
         double field[PROGRESS_FIELDS];
         const bool whole = strchr(line, '\n') != NULL;
@@ -71,7 +72,10 @@ static long kept_bytes(Progress *p, long step, Error *error) {
         bad = bad || at <= last;
         more = bad && whole;
         last = bad ? last : at;
-        kept = !bad && at <= step ? ftell(p->csv) : kept;
+        if (!bad && at <= step) {
+            kept = ftell(p->csv);
+            *end = (LogEnd){end->lines + 1, at, field[2], field[5]};
+        }
     }
     if (more) {
         error_set(error,
@@ -92,11 +96,12 @@ static bool not_a_log(const char *path, Error *error) {
 
 /* Make the log ready for the lines after `step`: it is cut, never written again. */
 static bool cut_log(Progress *p, long step, Error *error) {
+    LogEnd end;
     long kept = header_bytes(p->csv);
     if (kept < 0) {
         return not_a_log(p->csv_path, error);
     }
-    kept = step == 0 ? 0 : kept > 0 ? kept_bytes(p, step, error) : 0;
+    kept = step == 0 ? 0 : kept > 0 ? kept_bytes(p, step, &end, error) : 0;
     if (kept < 0) {
         return false;
     }
@@ -161,15 +166,16 @@ bool progress_can_log(const char *path, Error *error) {
     return ok;
 }
 
-bool progress_check_lines(const char *path, long step, Error *error) {
+bool progress_log_end(const char *path, long step, LogEnd *end, Error *error) {
     Progress p = {.csv = NULL};
+    *end = (LogEnd){0};
     if (is_device(path) || access(path, F_OK) != 0) {
         return true;
     }
     snprintf(p.csv_path, sizeof p.csv_path, "%s", path);
     p.csv = open_for_lines(path, 0, error);
     const bool ok =
-        p.csv && (header_bytes(p.csv) <= 0 || kept_bytes(&p, step, error) >= 0);
+        p.csv && (header_bytes(p.csv) <= 0 || kept_bytes(&p, step, end, error) >= 0);
     if (p.csv) {
         fclose(p.csv);
     }

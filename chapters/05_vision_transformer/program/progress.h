@@ -38,9 +38,15 @@ double wall_seconds(void);
  * another kind, a log that another process writes. A device like /dev/null can. */
 bool progress_can_log(const char *csv_path, Error *error);
 
-/* progress_check_lines: false if lines up to `step` are none of a log: a run that goes on
- * there would refuse it. */
-bool progress_check_lines(const char *csv_path, long step, Error *error);
+/* The lines of a log up to some step: how many, and the last of them. */
+typedef struct {
+    long lines, step;
+    double loss, rate;
+} LogEnd;
+
+/* progress_log_end: of the log's lines up to `step`; a new one, or a device, has none.
+ * False if some are no lines of a log: a run that goes on there would refuse it. */
+bool progress_log_end(const char *csv_path, long step, LogEnd *end, Error *error);
 
 /*
  * progress_begin: open the log, which no other process may write. A new run begins it

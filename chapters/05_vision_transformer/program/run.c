@@ -130,8 +130,8 @@ enum { STEPS_AT_ONCE = 16 };
 
 static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *error) {
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
-    const long most = r->options->max_steps;
-    const long last = most > 0 && most < total ? most : total;
+    const long max_steps = r->options->max_steps;
+    const long last = max_steps > 0 && max_steps < total ? max_steps : total;
     while (t->step < last) {
         StepResult results[STEPS_AT_ONCE];
         const long epoch_end = (t->step / per_epoch + 1) * per_epoch;

@@ -10,7 +10,7 @@ static const int watched[] = {SIGINT,  SIGTERM, SIGHUP, SIGPIPE,
                               SIGXCPU, SIGUSR1, SIGUSR2};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
-static volatile sig_atomic_t later, asked;
+static volatile sig_atomic_t later, noted;
 static struct timespec first;
 
 /* A program that passes a Ctrl-C on sends it twice within a moment: one Ctrl-C. */
@@ -23,9 +23,9 @@ static bool a_moment_ago(void) {
 }
 
 static void handle(int signal_number) {
-    if (later && !asked) {
+    if (later && !noted) {
         clock_gettime(CLOCK_MONOTONIC, &first);
-        asked = signal_number;
+        noted = signal_number;
     } else if (!later || (signal_number == SIGINT && !a_moment_ago())) {
         new_file_drop_at_signal();
         file_lock_drop_at_signal();
@@ -50,5 +50,5 @@ void stop_later(bool on) {
 }
 
 int stop_asked(void) {
-    return asked;
+    return noted;
 }

@@ -4,9 +4,13 @@
 #include "common/real_math.h"
 
 /* [AIAYN 5.3]   Adam, and with it the decay of [ViT T.3] */
-static void update(const AdamW *o, double lr, long t, double decay, long count,
-                   real *restrict w, const real *restrict g, real *restrict m,
-                   real *restrict v) {
+static void update(const AdamWStep *s, double decay, long from, long count) {
+    const AdamW *o = s->adamw;
+    const double lr = s->lr;
+    const long t = s->t;
+    const real *restrict g = s->gradients + from;
+    real *restrict w = s->weights + from;
+    real *restrict m = s->m + from, *restrict v = s->v + from;
     /* exercise 5.6 */
     const real b1 = (real)o->beta1, b2 = (real)o->beta2, eps = (real)o->epsilon;
     /* 1 - b2 in double: in float 1 - 0.999 would be wrong in its fifth digit. */
@@ -35,25 +39,21 @@ static long part_begin(long count, int part) {
 }
 
 /* What of parameter p lies in the numbers from..to-1 of the block. */
-static void update_part(const AdamW *adamw, const Parameter *p, double lr, long t,
-                        long from, long to, real *weights, const real *gradients,
-                        real *m, real *v) {
+static void update_part(const AdamWStep *s, const Parameter *p, long from, long to) {
     const long end = p->offset + tensor_count(p->shape);
     from = from > p->offset ? from : p->offset;
     to = to < end ? to : end;
     if (from < to) {
-        update(adamw, lr, t, p->decay == DECAY ? adamw->weight_decay : 0.0, to - from,
-               weights + from, gradients + from, m + from, v + from);
+        update(s, p->decay == DECAY ? s->adamw->weight_decay : 0.0, from, to - from);
     }
 }
 
-void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t,
-                real *weights, const real *gradients, real *m, real *v) {
+void adamw_step(const AdamWStep *s, const ParameterList *list) {
 #pragma omp parallel for schedule(static) if (list->total > WORTH_THREADS)
     for (int part = 0; part < PARTS; part++) {
         for (int i = 0; i < list->count; i++) {
-            update_part(adamw, &list->items[i], lr, t, part_begin(list->total, part),
-                        part_begin(list->total, part + 1), weights, gradients, m, v);
+            update_part(s, &list->items[i], part_begin(list->total, part),
+                        part_begin(list->total, part + 1));
         }
     }
 }
@@ -75,11 +75,11 @@ double gradient_norm(const real *gradients, long count) {
     return sqrt(sum);
 }
 
-double gradient_clip(real *gradients, long count, double most) {
+double gradient_clip(real *gradients, long count, double max_norm) {
     /* exercise 5.6 */
     const double norm = gradient_norm(gradients, count);
-    if (most > 0 && norm > most) {
-        const real scale = (real)(most / norm);
+    if (max_norm > 0 && norm > max_norm) {
+        const real scale = (real)(max_norm / norm);
 #pragma omp parallel for simd schedule(static) if (count > WORTH_THREADS)
         for (long i = 0; i < count; i++) {
             gradients[i] *= scale;

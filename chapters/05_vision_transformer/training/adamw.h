@@ -24,9 +24,18 @@ typedef struct {
     double weight_decay; /* lambda */
 } AdamW;
 
-/* adamw_step: one step t >= 1 over blocks of list->total numbers each. */
-void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t,
-                real *weights, const real *gradients, real *m, real *v);
+/* One step, t >= 1. */
+typedef struct {
+    const AdamW *adamw;
+    double lr;
+    long t;
+    real *weights;
+    const real *gradients;
+    real *m, *v;
+} AdamWStep;
+
+/* adamw_step: over blocks of list->total elements each. */
+void adamw_step(const AdamWStep *step, const ParameterList *list);
 
 /*
  * gradient_norm: the square root of the sum of squares of `count` numbers; summed
@@ -35,10 +44,10 @@ void adamw_step(const AdamW *adamw, const ParameterList *list, double lr, long t
 double gradient_norm(const real *gradients, long count);
 
 /*
- * gradient_clip: when the global norm exceeds `most`, scale all gradients so that
- * it equals it. Returns the norm before. most = 0: never clip.
+ * gradient_clip: when the global norm exceeds `max_norm`, scale all gradients so that
+ * it equals it. Returns the norm before. max_norm = 0: never clip.
  */
-double gradient_clip(real *gradients, long count, double most);
+double gradient_clip(real *gradients, long count, double max_norm);
 
 #ifdef __cplusplus
 }

@@ -94,7 +94,7 @@ bool checkpoint_encode(const Trainer *t, const Dataset *dataset, const char *nam
 /* The numbers beside the settings, and what is possible. */
 typedef struct {
     const char *key;
-    double least, most;
+    double min, max;
     bool whole;
 } Number;
 static const Number step_is = {"step", 0, sizeof(long) == 4 ? 2e9 : 1e15, true},
@@ -111,9 +111,9 @@ static bool read_number(const Safetensors *file, const Number *n, double *value,
         return error_set(error, "%s: no checkpoint of this course: it lacks \"%s\"",
                          file->name, n->key);
     }
-    if (!number_read(text, value) || !(*value >= n->least && *value <= n->most) ||
+    if (!number_read(text, value) || !(*value >= n->min && *value <= n->max) ||
         (n->whole && *value != floor(*value))) {
-        *value = n->least;
+        *value = n->min;
         return error_set(error, "%s: damaged: %s is \"%.40s\"", file->name, n->key,
                          text);
     }

@@ -72,13 +72,13 @@ static bool read_header(Idx *idx, Error *error) {
     }
     int64_t bytes = 1;
     for (int d = 0; d < idx->ndim; d++) {
-        const uint32_t most = d == 0 ? 10000000 : 4096;
+        const uint32_t max = d == 0 ? 10000000 : 4096;
         if (!read_word(idx, &size, error)) {
             return false;
         }
-        if (size < 1 || size > most) {
+        if (size < 1 || size > max) {
             return error_set(error, "%s: dimension %d is %u, want 1 to %u", idx->path,
-                             d, size, most);
+                             d, size, max);
         }
         idx->shape[d] = (int)size;
         bytes *= size;
@@ -256,9 +256,9 @@ static bool set_load(ImageSet *set, const char *directory, const char *prefix,
 
 /* zlib counts in 32 bits. */
 static uint32_t checksum_of(uint32_t checksum, const unsigned char *bytes, long count) {
-    const long most = 1L << 30;
-    for (long at = 0; at < count; at += most) {
-        const long next = count - at < most ? count - at : most;
+    const long max = 1L << 30;
+    for (long at = 0; at < count; at += max) {
+        const long next = count - at < max ? count - at : max;
         checksum = (uint32_t)crc32(checksum, bytes + at, (uInt)next);
     }
     return checksum;

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-static int one_step(Trainer *trainer, const Dataset *dataset, int most,
+static int one_step(Trainer *trainer, const Dataset *dataset, int max_steps,
                     StepResult *results) {
-    (void)most;
+    (void)max_steps;
     results[0] = trainer_step(trainer, dataset);
     return 1;
 }

@@ -15,9 +15,9 @@ typedef struct {
     bool (*make)(Trainer *trainer, const Settings *settings, int images, Error *error);
     void (*free)(Trainer *trainer);
 
-    /* At least one and at most `most` steps of the optimiser; returns how many, each
+    /* At least one and at most `max_steps` of the optimiser; returns how many, each
      * with its result. */
-    int (*steps)(Trainer *trainer, const Dataset *dataset, int most,
+    int (*steps)(Trainer *trainer, const Dataset *dataset, int max_steps,
                  StepResult *results);
     void (*evaluate)(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
                      Evaluation *result);

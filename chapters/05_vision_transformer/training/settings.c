@@ -42,7 +42,7 @@ static const struct {
     const char *name;
     Type type;
     size_t at;
-    double least, most; /* what is possible */
+    double min, max; /* what is possible */
 } table[] = {
 #define AT(field) offsetof(Settings, field)
     {"height", INT, AT(model.height), 1, 4096},
@@ -73,7 +73,7 @@ static const struct {
     {"shift", INT, AT(shift), 0, 4096},
     {"flip", INT, AT(flip), -1, 1},
     {"seed", U64, AT(seed), 0, 18446744073709551615.0},
-    {"threads", INT, AT(threads), 1, MOST_THREADS},
+    {"threads", INT, AT(threads), 1, MAX_THREADS},
 #undef AT
 };
 
@@ -98,8 +98,8 @@ bool settings_newer(int i) {
 const char *settings_range(int i) {
     static char text[64];
     snprintf(text, sizeof text, "%s from %.9g to %.9g",
-             table[i].type == DOUBLE ? "a number" : "a whole number", table[i].least,
-             table[i].most);
+             table[i].type == DOUBLE ? "a number" : "a whole number", table[i].min,
+             table[i].max);
     return text;
 }
 
@@ -129,8 +129,8 @@ static bool set_64_bits(uint64_t *to, const char *digits) {
 bool settings_set(Settings *settings, int i, const char *text) {
     void *at = (char *)settings + table[i].at;
     double value;
-    if (!number_read(text, &value) || !(value >= table[i].least) ||
-        !(value <= table[i].most)) {
+    if (!number_read(text, &value) || !(value >= table[i].min) ||
+        !(value <= table[i].max)) {
         return false;
     }
     if (table[i].type != DOUBLE && value != floor(value)) {

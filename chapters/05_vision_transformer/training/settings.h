@@ -11,7 +11,7 @@
 #include "chapters/05_vision_transformer/training/schedule.h"
 #include "chapters/05_vision_transformer/model/vit.h"
 
-enum { MOST_THREADS = 1024 };
+enum { MAX_THREADS = 1024 };
 
 typedef struct {
     VitConfig model;

@@ -38,9 +38,10 @@ static void worker_free(Worker *worker) {
 
 static bool make_blocks(Trainer *t, Error *error) {
     const size_t bytes = (size_t)t->list.total * sizeof(real);
-    return (t->weights = allocate(bytes, "weights", error)) != NULL &&
-           (t->m = allocate(bytes, "AdamW's m", error)) != NULL &&
-           (t->v = allocate(bytes, "AdamW's v", error)) != NULL;
+    t->weights = allocate(bytes, "weights", error);
+    t->m = t->weights ? allocate(bytes, "AdamW's m", error) : NULL;
+    t->v = t->m ? allocate(bytes, "AdamW's v", error) : NULL;
+    return t->v != NULL;
 }
 
 static bool make(Trainer *t, const Settings *settings, int images, int workers,
@@ -164,24 +165,29 @@ typedef struct {
     Dropout dropout;
 } Batch;
 
-static int image_of(const Batch *batch, int i) {
-    return batch->indices ? batch->indices[i] : i;
-}
+/* A slice of a batch, on its way through the model. */
+typedef struct {
+    int count;
+    unsigned char labels[SLICE_IMAGES];
+    Dropout dropout;
+    Tensor logits;
+} Slice;
 
-/* Logits of images from..from+count-1 of the batch, and their labels. */
-static Tensor forward_slice(Worker *worker, const Vit *vit, const Batch *batch,
-                            int from, int count, unsigned char *labels,
-                            Dropout *dropout) {
-    Tensor images = tensor_first(worker->images, count);
-    for (int i = 0; i < count; i++) {
-        const int index = image_of(batch, from + i);
+/* The batch's images from `from` on, before `to`: as many as a slice has. */
+static Slice forward_slice(const Trainer *t, Worker *worker, const Batch *batch,
+                           int from, int to) {
+    Slice slice = {.count = to - from < t->slice ? to - from : t->slice,
+                   .dropout = batch->dropout};
+    Tensor images = tensor_first(worker->images, slice.count);
+    for (int i = 0; i < slice.count; i++) {
+        const int index = batch->indices ? batch->indices[from + i] : from + i;
         dataset_image(batch->dataset, batch->set, index, &batch->augmentation,
                       tensor_slice(images, i));
-        labels[i] = batch->set->labels[index];
+        slice.labels[i] = batch->set->labels[index];
     }
-    *dropout = batch->dropout;
-    dropout->image = from;
-    return vit_forward(vit, images, &worker->activations, dropout);
+    slice.dropout.image = from;
+    slice.logits = vit_forward(&t->vit, images, &worker->activations, &slice.dropout);
+    return slice;
 }
 
 /* Forward and backward of images from..to-1 of the batch, a slice at a time. */
@@ -192,18 +198,15 @@ static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from
     worker->correct = 0;
     memset(worker->gradients, 0, (size_t)t->list.total * sizeof(real));
     for (int at = from; at < to; at += t->slice) {
-        unsigned char labels[SLICE_IMAGES];
-        Dropout dropout;
-        const int count = to - at < t->slice ? to - at : t->slice;
-        Tensor logits =
-            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
-        for (int i = 0; i < count; i++) {
-            worker->correct += argmax_row(logits, i) == labels[i];
+        const Slice slice = forward_slice(t, worker, batch, at, to);
+        for (int i = 0; i < slice.count; i++) {
+            worker->correct += argmax_row(slice.logits, i) == slice.labels[i];
         }
-        Tensor dlogits = logits; /* written over: logits are not needed any more */
-        worker->loss +=
-            cross_entropy(logits, labels, t->settings.label_smoothing, scale, dlogits);
-        vit_backward(&t->vit, &worker->d, &worker->activations, &dropout, dlogits);
+        Tensor dlogits = slice.logits; /* written over: they are not needed any more */
+        worker->loss += cross_entropy(slice.logits, slice.labels,
+                                      t->settings.label_smoothing, scale, dlogits);
+        vit_backward(&t->vit, &worker->d, &worker->activations, &slice.dropout,
+                     dlogits);
     }
 }
 
@@ -246,8 +249,9 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     result.lr = trainer_rate(t, t->step);
     result.gradient_norm =
         gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
-    adamw_step(&s->adamw, &t->list, result.lr, t->step, t->weights,
-               t->workers[0].gradients, t->m, t->v);
+    const AdamWStep step = {
+        &s->adamw, result.lr, t->step, t->weights, t->workers[0].gradients, t->m, t->v};
+    adamw_step(&step, &t->list);
     threads_limit(threads_before);
     return result;
 }
@@ -287,16 +291,12 @@ bool evaluation_check(const Evaluation *e, Error *error) {
 static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int from,
                            int to, Evaluation *result) {
     for (int at = from; at < to; at += t->slice) {
-        unsigned char labels[SLICE_IMAGES];
-        Dropout dropout;
-        const int count = to - at < t->slice ? to - at : t->slice;
-        Tensor logits =
-            forward_slice(worker, &t->vit, batch, at, count, labels, &dropout);
-        for (int i = 0; i < count; i++) {
-            evaluation_add(result, labels[i], argmax_row(logits, i));
+        const Slice slice = forward_slice(t, worker, batch, at, to);
+        for (int i = 0; i < slice.count; i++) {
+            evaluation_add(result, slice.labels[i], argmax_row(slice.logits, i));
         }
         const Tensor not_wanted = {.data = NULL};
-        result->loss += cross_entropy(logits, labels, 0, 1, not_wanted);
+        result->loss += cross_entropy(slice.logits, slice.labels, 0, 1, not_wanted);
     }
 }
 

@@ -1,5 +1,5 @@
-/* test_double_program.c: the second program is found, run, and its end taken over
- * (double_program.h). It is a shell script here. */
+/* test_second_program.c: the second program is found, run, and its end taken over
+ * (second_program.h). It is a shell script here. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/check_helpers.h"
-#include "common/lesson/double_program.h"
+#include "common/lesson/second_program.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
 
@@ -24,7 +24,7 @@ static void script(const char *path, const char *commands) {
 static const char *printed;
 static Bytes said;
 
-/* double_program_run of the program "x", started as `self`, with one word. */
+/* second_program of the program "x", started as `self`, with one word. */
 static int run(const char *self, const char *word) {
     const char *const words[] = {"first", word, NULL};
     const char *file = in_scratch("stderr");
@@ -32,7 +32,7 @@ static int run(const char *self, const char *word) {
     ck_assert_ptr_nonnull(freopen(file, "w", stderr));
     capture_begin();
     printf("printed before\n");
-    const int status = double_program_run("x", self, words);
+    const int status = second_program(self, "x_double", words);
     printed = capture_end();
     fflush(stderr);
     dup2(before, STDERR_FILENO);
@@ -129,7 +129,7 @@ START_TEST(it_runs_where_nothing_can_be_printed) {
     if (access("/dev/full", W_OK) == 0) {
         ck_assert_ptr_nonnull(freopen("/dev/full", "w", stdout));
         printf("lost");
-        ck_assert_int_eq(double_program_run("x", self, words), 5);
+        ck_assert_int_eq(second_program(self, "x_double", words), 5);
         ck_assert(ferror(stdout));
     }
 }
@@ -152,7 +152,7 @@ START_TEST(a_signal_ends_both) {
     if (parent == 0) {
         signal(SIGTERM, SIG_DFL); /* not Check's */
         const char *const words[] = {NULL};
-        double_program_run("x", self, words);
+        second_program(self, "x_double", words);
         _exit(0); /* it survived */
     }
     int status = 0;
@@ -188,8 +188,8 @@ START_TEST(afterwards_signals_do_what_they_did_before) {
 }
 END_TEST
 
-Suite *double_program_suite(void) {
-    Suite *s = suite_create("double_program");
+Suite *second_program_suite(void) {
+    Suite *s = suite_create("second_program");
     TCase *found = add_scratch_case(s, "found");
     tcase_add_test(found, it_gets_the_words_and_its_status_comes_back);
     tcase_add_test(found, it_runs_where_nothing_can_be_printed);

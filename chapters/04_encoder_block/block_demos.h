@@ -1,25 +1,42 @@
 /*
- * demo_block_stack.h: L encoder blocks on top of each other, weights, gradients and
- * activations: the body of a Transformer, without an embedding below or a head above.
+ * block_demos.h: the sections of chapter 4's program. Each prints one part of the lesson
+ * and its checks (report.h), and leaves nothing behind; false and an error if there is
+ * no memory.
+ */
+#ifndef BLOCK_DEMOS_H
+#define BLOCK_DEMOS_H
+
+#include <stdint.h>
+
+#include "chapters/04_encoder_block/encoder_block.h"
+#include "common/error.h"
+
+void layer_norm_demo(void);                          /* by hand; eps; its gradient */
+void mlp_demo(void);                                 /* ReLU and GELU, two layers */
+void dropout_demo(void);                             /* the share, the mask again */
+bool block_steps_demo(NormPlace norm, Error *error); /* one block, call by call */
+bool gradient_depth_demo(Error *error);              /* pre-norm against post-norm */
+bool block_cost_demo(Error *error);                  /* parameters, counted */
+
+/* chapter4_gradient_checks: a section with a line for each gradient, in double. */
+void chapter4_gradient_checks(void);
+
+/* chapter4_dump: every tensor of one pre-norm block into a file (dump.h): 2 images of
+ * 5 tokens, D = 8, 2 heads, M = 12, GELU, no dropout. */
+bool chapter4_dump(const char *path, Error *error);
+
+/* ---- what they share: a stack of blocks ------------------------------------ */
+
+/*
+ * L encoder blocks on top of each other: the body of a Transformer, without an embedding
+ * below or a head above.
  *
  *     z_l = block_l(z_{l-1}),  l = 1 ... L                 [ViT eq.2, eq.3]
  *     y   = LN(z_L)                                         [ViT eq.4], all tokens
  *
  * The last LN is there in a pre-norm stack only: in a post-norm stack each block
- * ends with one [AIAYN 3.1].
- *
- * DIFFERS from a stack that only trains: the gradient dL/dz_l of every depth is
- * kept, to look at.
- * Memory: block_stack_make allocates three blocks (weights, gradients, activations),
- * block_stack_free releases them.
+ * ends with one [AIAYN 3.1]. The gradient dL/dz_l of every depth is kept, to look at.
  */
-#ifndef BLOCK_STACK_H
-#define BLOCK_STACK_H
-
-#include <stdint.h>
-
-#include "chapters/04_encoder_block/encoder_block.h"
-
 #define BLOCK_STACK_MAX 32
 
 /* All weights; or, laid over a block of gradients, their gradients. */
@@ -33,8 +50,8 @@ typedef struct {
     int L, B, n;
     BlockStackWeights weights, d;
     ParameterList list;
+    Arena arena; /* of everything below */
     real *weight_block, *gradient_block;
-    Arena arena;
     EncoderBlockActivations a[BLOCK_STACK_MAX];
     EncoderBlockScratch s;
     LayerNormActivations norm;

@@ -1,0 +1,61 @@
+/*
+ * msa_demos.h: the sections of chapter 3's program. Each prints one part of the lesson
+ * and its checks (report.h), and leaves nothing behind; false and an error if there is
+ * no memory.
+ */
+#ifndef MSA_DEMOS_H
+#define MSA_DEMOS_H
+
+#include <stdint.h>
+
+#include "chapters/03_multi_head_attention/multi_head_attention.h"
+#include "common/error.h"
+
+bool projection_demo(Error *error);     /* one product for all; a head is a view */
+bool separate_heads_demo(Error *error); /* the same as h attentions */
+bool order_demo(Error *error);          /* blind to order, until positions are added */
+bool sinusoids_demo(Error *error);      /* the waves, the rotation, their picture */
+bool papers_cost_demo(Error *error);    /* parameters and flops of the base models */
+bool heads_cost_demo(Error *error);     /* one layer with 1 to 24 heads */
+
+/* chapter3_gradient_checks: a section with a line for each gradient, in double. */
+void chapter3_gradient_checks(void);
+
+/* chapter3_dump: every tensor of one pass into a file (dump.h): 2 images of 5 tokens,
+ * D = 8, 2 heads. */
+bool chapter3_dump(const char *path, Error *error);
+
+/* ---- what they share ------------------------------------------------------- */
+
+typedef struct {
+    int B, n, D, heads;
+} MsaSizes;
+
+/* One multi-head attention with all that it needs. */
+typedef struct {
+    MsaSizes size;
+    MultiHeadAttention layer; /* over the block of weights */
+    MultiHeadAttention d;     /* the same layout over the block of gradients */
+    ParameterList list;
+    Arena arena; /* of everything below */
+    real *weights, *gradients;
+    MultiHeadAttentionActivations a;
+    MultiHeadAttentionScratch s;
+    Tensor z, Y, dY, dz; /* (B, n, D) */
+} MsaInstance;
+
+/* msa_instance_make: z and dY from N(0,1); weights from N(0, scale^2 / D), so that with
+ * scale 1 a query's elements have variance 1, as a token's; biases from N(0, 0.01). */
+bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
+                       Error *error);
+void msa_instance_free(MsaInstance *msa);
+
+/* msa_instance_forward: Y = MSA(z); msa_instance_backward: from dY. */
+void msa_instance_forward(MsaInstance *msa);
+void msa_instance_backward(MsaInstance *msa);
+
+/* msa_instance_list: names and shapes only, no memory for weights; the caller
+ * releases the list. */
+bool msa_instance_list(ParameterList *list, int D, int heads, Error *error);
+
+#endif

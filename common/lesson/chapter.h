@@ -1,0 +1,31 @@
+/*
+ * chapter.h: the program of chapters 1 to 4: a lesson, its gradient checks, and a dump.
+ *
+ *     ./chapterN                           the lesson
+ *     ./chapterN --gradcheck               only the gradient checks
+ *     ./chapterN --dump FILE [--double]    only a dump (dump.h)
+ *     ./chapterN --help
+ */
+#ifndef COMMON_CHAPTER_H
+#define COMMON_CHAPTER_H
+
+#include "common/files/dump.h"
+
+typedef struct {
+    const char *name; /* "chapter2" */
+    const char *help; /* what --help prints */
+    bool (*lesson)(Error *error);
+    void (*gradient_checks)(void); /* a section; done by the program in double */
+    DumpFunction *dump;            /* NULL: none */
+    /* Options of its own; NULL: none. An exit status, or -1: go on with the lesson. */
+    int (*options)(int argc, char **argv);
+} Chapter;
+
+/* chapter_main: all of main; the exit status: 0 if every check holds, else 1; 2 for a
+ * wrong argument. */
+int chapter_main(const Chapter *chapter, int argc, char **argv);
+
+/* chapter_unknown: a line on stderr about this word; 2. */
+int chapter_unknown(const char *name, const char *word);
+
+#endif
