@@ -8,7 +8,7 @@
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
-enum { BUFFERS = 2, MOST_STEPS = 64 };
+enum { BUFFERS = 2, MAX_STEPS = 64 };
 
 /* A batch on its way: while one is trained on, the other is filled. */
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
     DecayRun *runs;
     int run_count;
     double *norm_parts;
-    GpuStepResult *results, *host_results; /* MOST_STEPS, device and pinned */
+    GpuStepResult *results, *host_results; /* MAX_STEPS, device and pinned */
 } GpuRun;
 
 static GpuChoices choices = {MATMUL_BEST, ATTENTION_BEST};
@@ -105,7 +105,7 @@ static bool make_blocks(GpuRun *r, long count, Error *error) {
 }
 
 static bool make_results(GpuRun *r, int batch, Error *error) {
-    const size_t B = (size_t)batch, bytes = MOST_STEPS * sizeof(GpuStepResult);
+    const size_t B = (size_t)batch, bytes = MAX_STEPS * sizeof(GpuStepResult);
     return (r->losses = gpu_allocate(B * sizeof(float), "losses", error)) &&
            (r->right = gpu_allocate(B * sizeof(float), "results", error)) &&
            (r->predictions = gpu_allocate(B * sizeof(int), "predictions", error)) &&
@@ -177,7 +177,6 @@ static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
     }
     r->gpu = gpu_best(gpu_stream_make());
     r->gpu.matmul = choices.matmul;
-    r->gpu.attention = choices.attention;
     r->copies = gpu_stream_make();
     r->bytes = gpu_trainer_bytes(s, t->list.total, s->batch);
     bool ok = make_blocks(r, t->list.total, error) &&
@@ -315,7 +314,7 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
 static int train_steps(Trainer *t, const Dataset *dataset, int most,
                        StepResult *results) {
     GpuRun *r = t->engine_data;
-    const int count = most < MOST_STEPS ? most : MOST_STEPS, B = t->settings.batch;
+    const int count = most < MAX_STEPS ? most : MAX_STEPS, B = t->settings.batch;
     const long first = t->step + 1;
     for (int i = 0; i < count; i++) {
         queue_step(r, t, dataset, &r->results[i]);

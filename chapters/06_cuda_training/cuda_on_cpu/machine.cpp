@@ -43,10 +43,10 @@ struct Thread {
     int source;             /* whose value it wants */
 };
 
-enum { MOST_THREADS = 1024, STACK_BYTES = 128 * 1024 };
+enum { MAX_THREADS = 1024, STACK_BYTES = 128 * 1024 };
 
-static Thread threads[MOST_THREADS];
-static unsigned lanes_waiting[MOST_THREADS / 32]; /* of each warp: who is AT_WARP */
+static Thread threads[MAX_THREADS];
+static unsigned lanes_waiting[MAX_THREADS / 32]; /* of each warp: who is AT_WARP */
 static int thread_count;
 static Thread *current;
 static void *scheduler_stack_pointer;
@@ -464,7 +464,7 @@ static uint64_t in_order(CudaOnCpuOrder order, uint64_t i, uint64_t count) {
 }
 
 void cuda_on_cpu_run_grid(CudaOnCpuOrder order) {
-    static int threads_in_order[MOST_THREADS];
+    static int threads_in_order[MAX_THREADS];
     for (int i = 0; i < thread_count; i++) {
         threads_in_order[i] = (int)in_order(order, (uint64_t)i, (uint64_t)thread_count);
     }

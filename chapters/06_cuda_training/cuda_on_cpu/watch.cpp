@@ -23,7 +23,7 @@
 
 #include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
 
-enum { MOST_THREADS = 1024, WARP = 32, MOST_SITES = 4096 };
+enum { MAX_THREADS = 1024, WARP = 32, MAX_SITES = 4096 };
 
 static bool is_watched; /* some kernels call the functions below */
 
@@ -44,11 +44,11 @@ static void *must(void *memory) {
 
 /* ---- what is counted for each kernel --------------------------------------------- */
 
-enum { MOST_KERNELS = 256 };
+enum { MAX_KERNELS = 256 };
 static struct {
     const char *kernel;
     CudaOnCpuCounts counts;
-} kernels[MOST_KERNELS];
+} kernels[MAX_KERNELS];
 static int kernel_count;
 static CudaOnCpuCounts *counts; /* of the kernel that runs */
 
@@ -121,8 +121,8 @@ static CudaOnCpuCounts *counts_of(const char *kernel) {
             return &kernels[i].counts;
         }
     }
-    if (kernel_count == MOST_KERNELS) {
-        cuda_on_cpu_stop("more than %d kernels to count", MOST_KERNELS);
+    if (kernel_count == MAX_KERNELS) {
+        cuda_on_cpu_stop("more than %d kernels to count", MAX_KERNELS);
     }
     kernels[kernel_count] = {kernel, {}};
     return &kernels[kernel_count++].counts;
@@ -141,19 +141,19 @@ struct Log {
     Access *accesses;
     int count, room;
 };
-static Log logs[MOST_THREADS];
+static Log logs[MAX_THREADS];
 static int thread_count;
 
 /* Instructions are told apart by their address: numbered as they come. */
-static uintptr_t sites[MOST_SITES];
+static uintptr_t sites[MAX_SITES];
 
 static int site_of(uintptr_t instruction) {
-    int i = (int)(instruction * 0x9e3779b97f4a7c15u >> 52) % MOST_SITES;
+    int i = (int)(instruction * 0x9e3779b97f4a7c15u >> 52) % MAX_SITES;
     for (int steps = 0; sites[i] != 0 && sites[i] != instruction; steps++) {
-        i = (i + 1) % MOST_SITES;
-        if (steps == MOST_SITES) {
+        i = (i + 1) % MAX_SITES;
+        if (steps == MAX_SITES) {
             cuda_on_cpu_stop("more than %d instructions that access memory",
-                             MOST_SITES);
+                             MAX_SITES);
         }
     }
     sites[i] = instruction;
@@ -230,7 +230,7 @@ static int passes(const Request *r) {
 }
 
 /* Each instruction's executions in this warp so far, and where its requests begin. */
-static int executions[MOST_SITES], begin[MOST_SITES];
+static int executions[MAX_SITES], begin[MAX_SITES];
 static Request *requests;
 static int requests_room;
 
@@ -249,7 +249,7 @@ static void room_for_requests(int count) {
 /* begin[s]: the first request of site s, which has as many as the lane that executed
  * it most often; returns how many there are in all. */
 static int plan_requests(const Log *warp, int lanes) {
-    static int most[MOST_SITES], used[MOST_SITES];
+    static int most[MAX_SITES], used[MAX_SITES];
     int used_count = 0, all = 0;
     for (int lane = 0; lane < lanes; lane++) {
         const Log *log = &warp[lane];
@@ -326,7 +326,7 @@ struct Shadow {
 };
 
 static uint32_t interval, first_of_block, first_of_launch;
-static uint32_t meetings[MOST_THREADS / WARP];
+static uint32_t meetings[MAX_THREADS / WARP];
 
 extern "C" char __executable_start[];
 static const uintptr_t program = reinterpret_cast<uintptr_t>(__executable_start);

@@ -15,17 +15,17 @@ extern "C" {
 
 /*
  * gpu_gradient_norm: result->gradient_norm = sqrt(sum of squares) and
- * result->clip_scale = most / norm where the norm exceeds most > 0, else 1. The host
+ * result->clip_scale = max_norm / norm where the norm exceeds max_norm > 0, else 1. The host
  * needn't know either: the next kernel reads the scale on the device.
  *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
  */
 enum { NORM_PARTS = 256 };
 void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
-                       double most, double *partial, GpuStepResult *result);
+                       double max_norm, double *partial, GpuStepResult *result);
 
 /* Where decay begins and ends: parameters in order, on the device. */
 typedef struct {
-    long end;     /* the first number after this run of parameters */
+    long end;     /* the first element after this run of parameters */
     float lambda; /* their weight decay */
 } DecayRun;
 

@@ -20,7 +20,7 @@ extern "C" {
 enum { FMA_CHAINS = 8 };
 void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out);
 
-/* gpu_limit_memory: out = in, 16 bytes a thread: 8 bytes moved for each number. Counts
+/* gpu_limit_memory: out = in, 16 bytes a thread: 8 bytes moved for each element. Counts
  * that 4 divides; contiguous. */
 void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out);
 

@@ -22,7 +22,7 @@ typedef struct {
 
 /* ---- the last rung: which tile, and into how many parts k is cut ----------------- */
 
-enum { MATMUL_TILES = 4, MATMUL_MOST_PARTS = 64 };
+enum { MATMUL_TILES = 4, MATMUL_MAX_PARTS = 64 };
 extern const int matmul_tile_rows[MATMUL_TILES], matmul_tile_cols[MATMUL_TILES];
 
 typedef struct {

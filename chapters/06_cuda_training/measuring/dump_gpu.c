@@ -36,7 +36,6 @@ static bool make(Device *v, GpuChoices choices, Error *error) {
     const DumpVit *h = &v->host;
     v->gpu = gpu_best(gpu_stream_make());
     v->gpu.matmul = choices.matmul;
-    v->gpu.attention = choices.attention;
     if (!gpu_matmul_make_workspace(error) ||
         !(v->weights = gpu_allocate(bytes_of(h->weights), "weights", error)) ||
         !(v->gradients = gpu_allocate(bytes_of(h->gradients), "gradients", error)) ||

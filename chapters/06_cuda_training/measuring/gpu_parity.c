@@ -64,7 +64,7 @@ static bool make_device(Pair *p, Error *error) {
            (p->gpu_labels = gpu_allocate(IMAGES, "labels", error)) &&
            (p->scratch = gpu_allocate(2 * IMAGES * sizeof(float), "losses", error)) &&
            (p->gpu_result = gpu_allocate(sizeof(GpuStepResult), "a loss", error)) &&
-           gpu_vit_activations_make(&p->gpu_activations, &p->config, p->gpu.attention,
+           gpu_vit_activations_make(&p->gpu_activations, &p->config, ATTENTION_BEST,
                                     IMAGES, error);
 }
 
@@ -182,9 +182,9 @@ static double worst_gradient(const Pair *p, const char **name) {
 }
 
 static int compare(Pair *p, const char *what, double dropout_rate) {
-    enum { MOST_LOGITS = IMAGES * 16 };
+    enum { MAX_LOGITS = IMAGES * 16 };
     const Dropout dropout = {.rate = dropout_rate, .seed = 6, .step = 3};
-    float want[MOST_LOGITS] = {0}, got[MOST_LOGITS] = {0};
+    float want[MAX_LOGITS] = {0}, got[MAX_LOGITS] = {0};
     const char *name = "";
     for (long i = 0; i < p->list.total; i++) {
         p->gradients[i] = 0;
