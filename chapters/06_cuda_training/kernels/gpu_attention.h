@@ -11,10 +11,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     ATTENTION_MATERIALISED, /* scores (B, h, n, n) in device memory, as on the CPU */
     ATTENTION_FUSED,        /* one kernel: scores live in shared memory and registers,
@@ -36,8 +32,8 @@ typedef struct {
 
 /* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
  * has none. */
-void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
-                          AttentionKept *shapes);
+FOR_C void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
+                                AttentionKept *shapes);
 
 /* A pass. D_h = D / heads, at most ATTENTION_MAX_D. */
 enum { ATTENTION_MAX_D = 128 };
@@ -50,18 +46,14 @@ typedef struct {
 } GpuAttention;
 
 /* gpu_attention_forward: O, and what backward needs. */
-void gpu_attention_forward(GpuStream stream, const GpuAttention *pass);
+FOR_C void gpu_attention_forward(GpuStream stream, const GpuAttention *pass);
 
 /*
  * gpu_attention_backward: of the pass that forward left.
  *   dO (B, n, D)    in
  *   dqkv (B, n, 3D) out (written, every element)
  */
-void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
-                            Tensor dqkv);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
+                                  Tensor dqkv);
 
 #endif

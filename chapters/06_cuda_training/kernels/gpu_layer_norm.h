@@ -6,10 +6,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     LAYER_NORM_NAIVE,    /* a thread a row, two passes */
     LAYER_NORM_WARP,     /* a warp a row: shuffles, two passes */
@@ -27,8 +23,8 @@ typedef struct {
 } GpuLayerNorm;
 
 /* gpu_layer_norm_forward: Y (rows, D) = gamma o (X - mean) rstd + beta, row by row */
-void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
-                            const GpuLayerNorm *pass, Tensor Y);
+FOR_C void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
+                                  const GpuLayerNorm *pass, Tensor Y);
 
 /*
  * gpu_layer_norm_backward: with g = dY o gamma,
@@ -42,12 +38,8 @@ typedef struct {
     Tensor dgamma, dbeta; /* (D)  added to */
     Tensor partial;       /* (LAYER_NORM_PARTS, 2, D)  scratch */
 } GpuLayerNormGradients;
-void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
-                             const GpuLayerNorm *pass, Tensor dY, Tensor dX,
-                             const GpuLayerNormGradients *d);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
+                                   const GpuLayerNorm *pass, Tensor dY, Tensor dX,
+                                   const GpuLayerNormGradients *d);
 
 #endif
