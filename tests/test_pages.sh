@@ -133,6 +133,17 @@ grep -v '^## Summary' chapters/02_*/README.md >"$scratch/lesson"
 ! in_order "$scratch/lesson"
 ok "a lesson without its summary is found" $?
 
+# What chapter 6's lesson tells to read, up to its optional files, each with its header.
+required() {
+    sed -n '/^Read the sources in this order/,/^These are optional/p' "$1/README.md" |
+        grep -oE '`gpu[a-z_]*\.(c|cu|h)`' | tr -d '`' | sort -u | while read -r name; do
+        find "$1" -name "${name%.*}.*"
+    done
+}
+lines=$(required chapters/06_cuda_training | sort -u | xargs cat | wc -l)
+[ "$lines" -gt 2000 ] && [ "$lines" -le 3500 ]
+ok "chapter 6's required reading is $lines lines, at most 3500" $?
+
 # ---- exercises ----------------------------------------------------------------------------
 
 echo "-- exercises"
@@ -239,6 +250,17 @@ page '```sh' 'make "test' '```' '```python' 'x = (1' '```'
 ok "a command that doesn't parse is found" $?
 ! of_kind python "$scratch/page.md" | python3 -c 'import ast, sys; ast.parse(sys.stdin.read())' 2>/dev/null
 ok "Python that doesn't parse is found" $?
+
+# ---- headers ------------------------------------------------------------------------------
+
+# What a header's comment describes by name is declared there.
+echo "-- headers"
+# shellcheck disable=SC2046 # the repository's names have no spaces
+awk -f tests/header_names.awk $(find common chapters tests -name '*.h')
+ok "headers describe what they declare" $?
+printf '/* gone_away: frees it. */\nvoid went_away(void);\n' >"$scratch/planted.h"
+! awk -f tests/header_names.awk "$scratch/planted.h" >"$scratch/out" && grep -q gone_away "$scratch/out"
+ok "a comment about a function that is gone is found" $?
 
 # ---- outputs --------------------------------------------------------------------------------------
 
