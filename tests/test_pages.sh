@@ -135,9 +135,9 @@ ok "a lesson without its summary is found" $?
 
 # What chapter 6's lesson tells to read, up to its optional files, each with its header.
 required() {
-    sed -n '/^Read the sources in this order/,/^These are optional/p' "$1/README.md" |
-        grep -oE '`gpu[a-z_]*\.(c|cu|h)`' | tr -d '`' | sort -u | while read -r name; do
-        find "$1" -name "${name%.*}.*"
+    awk '/^Read the sources in this order/ { on = 1 } /^These are optional/ { on = 0 } on' \
+        "$1/README.md" | grep -oE '`gpu[a-z_]*\.(c|cu|h)`' | tr -d '`' | while read -r name; do
+        find "$1" -name "$name" -o -name "${name%.*}.h"
     done
 }
 lines=$(required chapters/06_cuda_training | sort -u | xargs cat | wc -l)
