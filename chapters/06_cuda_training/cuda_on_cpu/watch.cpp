@@ -62,26 +62,15 @@ static CudaOnCpuAccesses *space(CudaOnCpuCounts *c, int which) {
     return all[which];
 }
 
-static void add_accesses(CudaOnCpuAccesses *to, const CudaOnCpuAccesses *from) {
-    to->accesses += from->accesses;
-    to->bytes += from->bytes;
-    to->requests += from->requests;
-    to->units += from->units;
-}
-
+/* All that is counted is a uint64_t. */
 bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
-    CudaOnCpuCounts &sum = *all;
-    sum = {};
+    uint64_t *sums = reinterpret_cast<uint64_t *>(all);
+    *all = {};
     for (int i = 0; i < kernel_count; i++) {
-        CudaOnCpuCounts *c = &kernels[i].counts;
-        sum.launches += c->launches;
-        sum.blocks += c->blocks;
-        sum.threads += c->threads;
-        sum.atomics += c->atomics;
-        sum.barriers += c->barriers;
-        sum.meetings += c->meetings;
-        for (int s = 0; s < SPACES; s++) {
-            add_accesses(space(&sum, s), space(c, s));
+        const uint64_t *of_kernel =
+            reinterpret_cast<const uint64_t *>(&kernels[i].counts);
+        for (size_t k = 0; k < sizeof *all / sizeof *sums; k++) {
+            sums[k] += of_kernel[k];
         }
     }
     return is_watched && reports_all;
@@ -534,24 +523,21 @@ void cuda_on_cpu_atomic(void) {
     extern "C" void name(void);                                                        \
     extern "C" void name(void) {                                                       \
     }
-WATCH(__tsan_read1, 1, false)
-WATCH(__tsan_read2, 2, false)
-WATCH(__tsan_read4, 4, false)
-WATCH(__tsan_read8, 8, false)
-WATCH(__tsan_read16, 16, false)
-WATCH(__tsan_write1, 1, true)
-WATCH(__tsan_write2, 2, true)
-WATCH(__tsan_write4, 4, true)
-WATCH(__tsan_write8, 8, true)
-WATCH(__tsan_write16, 16, true)
-WATCH(__tsan_unaligned_read2, 2, false)
-WATCH(__tsan_unaligned_read4, 4, false)
-WATCH(__tsan_unaligned_read8, 8, false)
-WATCH(__tsan_unaligned_read16, 16, false)
-WATCH(__tsan_unaligned_write2, 2, true)
-WATCH(__tsan_unaligned_write4, 4, true)
-WATCH(__tsan_unaligned_write8, 8, true)
-WATCH(__tsan_unaligned_write16, 16, true)
+#define WATCH_SIZE(bytes)                                                              \
+    WATCH(__tsan_read##bytes, bytes, false)                                            \
+    WATCH(__tsan_write##bytes, bytes, true)
+#define WATCH_UNALIGNED(bytes)                                                         \
+    WATCH(__tsan_unaligned_read##bytes, bytes, false)                                  \
+    WATCH(__tsan_unaligned_write##bytes, bytes, true)
+WATCH_SIZE(1)
+WATCH_SIZE(2)
+WATCH_SIZE(4)
+WATCH_SIZE(8)
+WATCH_SIZE(16)
+WATCH_UNALIGNED(2)
+WATCH_UNALIGNED(4)
+WATCH_UNALIGNED(8)
+WATCH_UNALIGNED(16)
 WATCH_RANGE(__tsan_read_range, false)
 WATCH_RANGE(__tsan_write_range, true)
 NOTHING(__tsan_func_entry)

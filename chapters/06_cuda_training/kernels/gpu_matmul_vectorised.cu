@@ -220,23 +220,13 @@ static __forceinline__ __device__ void put4(const MatmulProduct &p, int i, int j
             put(p, i, j + e, sums[e]);
         }
     } else if (i < p.m && j < p.n) {
-        float *first = p.C + static_cast<long>(i) * p.ld_C + j;
-        float4 *at = reinterpret_cast<float4 *>(first);
+        const float *b = p.bias + j;
+        float4 &at = four_at(p.C + static_cast<long>(i) * p.ld_C + j);
         float4 all = make_float4(sums[0], sums[1], sums[2], sums[3]);
         if (p.bias) {
-            all.x += p.bias[j];
-            all.y += p.bias[j + 1];
-            all.z += p.bias[j + 2];
-            all.w += p.bias[j + 3];
+            all = all + make_float4(b[0], b[1], b[2], b[3]);
         }
-        if (p.accumulate) {
-            const float4 before = *at;
-            all.x += before.x;
-            all.y += before.y;
-            all.z += before.z;
-            all.w += before.w;
-        }
-        *at = all;
+        at = p.accumulate ? all + at : all;
     }
 }
 
