@@ -266,6 +266,17 @@ ok "a command that doesn't parse is found" $?
 ! of_kind python "$scratch/page.md" | python3 -c 'import ast, sys; ast.parse(sys.stdin.read())' 2>/dev/null
 ok "Python that doesn't parse is found" $?
 
+# ---- headers ------------------------------------------------------------------------------
+
+# What a header's comment describes by name is declared there.
+echo "-- headers"
+# shellcheck disable=SC2046 # the repository's names have no spaces
+awk -f tests/header_names.awk $(find common chapters tests -name '*.h')
+ok "headers describe what they declare" $?
+printf '/* gone_away: frees it. */\nvoid went_away(void);\n' >"$scratch/planted.h"
+! awk -f tests/header_names.awk "$scratch/planted.h" >"$scratch/out" && grep -q gone_away "$scratch/out"
+ok "a comment about a function that is gone is found" $?
+
 # ---- outputs --------------------------------------------------------------------------------------
 
 # A fence below <!-- output: COMMAND --> is what the command prints (same_output.awk).

@@ -22,8 +22,11 @@
 #include "common/error.h"
 #include "common/tensor.h"
 
+/* Before each function of a .cu file that C calls. */
 #ifdef __cplusplus
-extern "C" {
+#define FOR_C extern "C"
+#else
+#define FOR_C
 #endif
 
 typedef struct CUstream_st *GpuStream; /* a queue of work; CUDA's cudaStream_t */
@@ -40,47 +43,43 @@ typedef struct {
 
 /* gpu_open: choose the first device; false, and why there is none that works: no
  * card, no driver, a driver older than the runtime this was built with. */
-bool gpu_open(GpuInfo *info, Error *error);
+FOR_C bool gpu_open(GpuInfo *info, Error *error);
 
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */
-bool gpu_is_emulated(void);
+FOR_C bool gpu_is_emulated(void);
 
 /* ---- memory ---------------------------------------------------------------- */
 
 /* gpu_allocate: bytes on the device; NULL and an error that names `what`. */
-void *gpu_allocate(size_t bytes, const char *what, Error *error);
-void gpu_free(void *at);
+FOR_C void *gpu_allocate(size_t bytes, const char *what, Error *error);
+FOR_C void gpu_free(void *at);
 
 /* gpu_allocate_pinned: host memory that the device can copy from while the host goes
  * on; ordinary memory may be moved by the system at any time. */
-void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error);
-void gpu_free_pinned(void *at);
+FOR_C void *gpu_allocate_pinned(size_t bytes, const char *what, Error *error);
+FOR_C void gpu_free_pinned(void *at);
 
 /* ---- queues of work ----------------------------------------------------------- */
 
-GpuStream gpu_stream_make(void);
-void gpu_stream_free(GpuStream stream);
+FOR_C GpuStream gpu_stream_make(void);
+FOR_C void gpu_stream_free(GpuStream stream);
 
 /* Each is put into the stream and done later, in the stream's order. */
-void gpu_upload(GpuStream stream, void *device, const void *host, size_t bytes);
-void gpu_download(GpuStream stream, void *host, const void *device, size_t bytes);
-void gpu_zero(GpuStream stream, void *device, size_t bytes);
+FOR_C void gpu_upload(GpuStream stream, void *device, const void *host, size_t bytes);
+FOR_C void gpu_download(GpuStream stream, void *host, const void *device, size_t bytes);
+FOR_C void gpu_zero(GpuStream stream, void *device, size_t bytes);
 
 /* gpu_wait: the host waits until everything in the stream is done. */
-void gpu_wait(GpuStream stream);
+FOR_C void gpu_wait(GpuStream stream);
 
-GpuEvent gpu_event_make(void);
-void gpu_event_free(GpuEvent event);
-void gpu_event_record(GpuEvent event, GpuStream stream);
+FOR_C GpuEvent gpu_event_make(void);
+FOR_C void gpu_event_free(GpuEvent event);
+FOR_C void gpu_event_record(GpuEvent event, GpuStream stream);
 /* gpu_stream_wait: the stream waits for the event; the host doesn't. */
-void gpu_stream_wait(GpuStream stream, GpuEvent event);
+FOR_C void gpu_stream_wait(GpuStream stream, GpuEvent event);
 /* gpu_event_wait: the host waits for the event. */
-void gpu_event_wait(GpuEvent event);
+FOR_C void gpu_event_wait(GpuEvent event);
 /* gpu_event_ms: milliseconds between two events, both reached. */
-double gpu_event_ms(GpuEvent from, GpuEvent to);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C double gpu_event_ms(GpuEvent from, GpuEvent to);
 
 #endif

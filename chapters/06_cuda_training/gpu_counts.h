@@ -6,21 +6,14 @@
 #define GPU_COUNTS_H
 
 #include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "chapters/06_cuda_training/gpu.h"
 
 /* gpu_is_watched: were these kernels compiled so that cuda_on_cpu sees every access? */
-bool gpu_is_watched(void);
+FOR_C bool gpu_is_watched(void);
 
 /* gpu_counts_clear, gpu_counts: what the kernels since then have accessed; false where
  * nobody counts. */
-bool gpu_counts_clear(void);
-bool gpu_counts(CudaOnCpuCounts *counts);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C bool gpu_counts_clear(void);
+FOR_C bool gpu_counts(CudaOnCpuCounts *counts);
 
 #endif

@@ -8,7 +8,7 @@
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
-enum { BUFFERS = 2, MOST_STEPS = 64 };
+enum { BUFFERS = 2, MAX_STEPS = 64 };
 
 /* A batch on its way: while one is trained on, the other is filled. */
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
     DecayRun *runs;
     int run_count;
     double *norm_parts;
-    GpuStepResult *results, *host_results; /* MOST_STEPS, device and pinned */
+    GpuStepResult *results, *host_results; /* MAX_STEPS, device and pinned */
 } GpuRun;
 
 static GpuChoices choices = {MATMUL_BEST, ATTENTION_BEST};
@@ -46,14 +46,14 @@ void gpu_trainer_choose(GpuChoices chosen) {
 
 /* ---- memory ---------------------------------------------------------------- */
 
-static size_t image_numbers(const VitConfig *c) {
+static size_t image_elements(const VitConfig *c) {
     return (size_t)c->channels * (size_t)c->height * (size_t)c->width;
 }
 
 double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
     const double blocks = 4.0 * sizeof(float) * (double)parameters;
     const double batch =
-        (double)BUFFERS * B * (double)(image_numbers(&s->model) * sizeof(float) + 1);
+        (double)BUFFERS * B * (double)(image_elements(&s->model) * sizeof(float) + 1);
     return (double)gpu_matmul_workspace_bytes() + blocks + batch +
            gpu_vit_activations_bytes(&s->model, choices.attention, B) +
            (double)B * (2 * sizeof(float) + sizeof(int));
@@ -65,14 +65,14 @@ static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *err
     if (gpu_trainer_bytes(s, parameters, s->batch) <= free_bytes) {
         return true;
     }
-    int most = 0;
+    int fitting = 0;
     for (int step = 1 << 20; step > 0; step /= 2) {
-        if (most + step < s->batch &&
-            gpu_trainer_bytes(s, parameters, most + step) <= free_bytes) {
-            most += step;
+        if (fitting + step < s->batch &&
+            gpu_trainer_bytes(s, parameters, fitting + step) <= free_bytes) {
+            fitting += step;
         }
     }
-    if (most == 0) {
+    if (fitting == 0) {
         return error_set(error,
                          "this model needs %.0f MB for one image; %s has %.0f MB free",
                          gpu_trainer_bytes(s, parameters, 1) / 1e6, r->info.name,
@@ -82,12 +82,12 @@ static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *err
                      "a batch of %d images needs %.0f MB, %s has %.0f MB free: the "
                      "largest that fits is --batch %d",
                      s->batch, gpu_trainer_bytes(s, parameters, s->batch) / 1e6,
-                     r->info.name, r->info.free_bytes / 1e6, most);
+                     r->info.name, r->info.free_bytes / 1e6, fitting);
 }
 
 static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
     const size_t B = (size_t)s->batch;
-    const size_t bytes = B * image_numbers(&s->model) * sizeof(float);
+    const size_t bytes = B * image_elements(&s->model) * sizeof(float);
     b->uploaded = gpu_event_make();
     b->consumed = gpu_event_make();
     return (b->host_images = gpu_allocate_pinned(bytes, "a batch", error)) &&
@@ -105,7 +105,7 @@ static bool make_blocks(GpuRun *r, long count, Error *error) {
 }
 
 static bool make_results(GpuRun *r, int batch, Error *error) {
-    const size_t B = (size_t)batch, bytes = MOST_STEPS * sizeof(GpuStepResult);
+    const size_t B = (size_t)batch, bytes = MAX_STEPS * sizeof(GpuStepResult);
     return (r->losses = gpu_allocate(B * sizeof(float), "losses", error)) &&
            (r->right = gpu_allocate(B * sizeof(float), "results", error)) &&
            (r->predictions = gpu_allocate(B * sizeof(int), "predictions", error)) &&
@@ -120,8 +120,8 @@ static bool make_results(GpuRun *r, int batch, Error *error) {
 /* Neighbouring parameters that are treated alike are one run. */
 static bool make_decay_runs(GpuRun *r, const ParameterList *list, double lambda,
                             Error *error) {
-    const size_t most = (size_t)list->count * sizeof(DecayRun);
-    DecayRun *runs = allocate(most, "decay runs", error);
+    DecayRun *runs =
+        allocate((size_t)list->count * sizeof(DecayRun), "decay runs", error);
     if (!runs) {
         return false;
     }
@@ -177,7 +177,6 @@ static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
     }
     r->gpu = gpu_best(gpu_stream_make());
     r->gpu.matmul = choices.matmul;
-    r->gpu.attention = choices.attention;
     r->copies = gpu_stream_make();
     r->bytes = gpu_trainer_bytes(s, t->list.total, s->batch);
     bool ok = make_blocks(r, t->list.total, error) &&
@@ -222,19 +221,23 @@ static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
 
 static void upload_weights(Trainer *t) {
     GpuRun *r = t->engine_data;
-    const size_t bytes = (size_t)t->list.total * sizeof(float);
-    gpu_upload(r->gpu.stream, r->weights, t->weights, bytes);
-    gpu_upload(r->gpu.stream, r->m, t->m, bytes);
-    gpu_upload(r->gpu.stream, r->v, t->v, bytes);
+    float *const device[] = {r->weights, r->m, r->v};
+    const float *const host[] = {t->weights, t->m, t->v};
+    for (int i = 0; i < 3; i++) {
+        gpu_upload(r->gpu.stream, device[i], host[i],
+                   (size_t)t->list.total * sizeof(float));
+    }
     gpu_wait(r->gpu.stream);
 }
 
 static void download_weights(Trainer *t) {
     GpuRun *r = t->engine_data;
-    const size_t bytes = (size_t)t->list.total * sizeof(float);
-    gpu_download(r->gpu.stream, t->weights, r->weights, bytes);
-    gpu_download(r->gpu.stream, t->m, r->m, bytes);
-    gpu_download(r->gpu.stream, t->v, r->v, bytes);
+    const float *const device[] = {r->weights, r->m, r->v};
+    float *const host[] = {t->weights, t->m, t->v};
+    for (int i = 0; i < 3; i++) {
+        gpu_download(r->gpu.stream, host[i], device[i],
+                     (size_t)t->list.total * sizeof(float));
+    }
     gpu_wait(r->gpu.stream);
 }
 
@@ -273,6 +276,17 @@ static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
     gpu_stream_wait(r->gpu.stream, b->uploaded);
 }
 
+/* The loss of the first `count` images of a buffer; its results go to `result`. */
+static GpuLoss loss_of(const GpuRun *r, const BatchBuffer *b, int count,
+                       GpuStepResult *result) {
+    return (GpuLoss){.labels = b->labels,
+                     .scale = 1.0f / (float)count,
+                     .losses = tensor1(r->losses, count),
+                     .right = tensor1(r->right, count),
+                     .predictions = r->predictions,
+                     .result = result};
+}
+
 /* ---- a step ---------------------------------------------------------------------- */
 
 /* Everything that step t->step is, put into the queue. */
@@ -293,13 +307,8 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
         gpu_vit_forward(&r->gpu, &r->vit, images_in(&s->model, b->images, B),
                         &r->activations, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
-    const GpuLoss loss = {b->labels,
-                          (float)s->label_smoothing,
-                          1.0f / (float)B,
-                          tensor1(r->losses, B),
-                          tensor1(r->right, B),
-                          NULL,
-                          result};
+    GpuLoss loss = loss_of(r, b, B, result);
+    loss.smoothing = (float)s->label_smoothing;
     gpu_cross_entropy(stream, &loss, logits, dlogits);
     gpu_event_record(b->consumed, stream);
     gpu_vit_backward(&r->gpu, &r->vit, &r->d, &r->activations, &dropout, dlogits);
@@ -312,10 +321,11 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
                    result);
 }
 
-static int train_steps(Trainer *t, const Dataset *dataset, int most,
+static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
                        StepResult *results) {
     GpuRun *r = t->engine_data;
-    const int count = most < MOST_STEPS ? most : MOST_STEPS, B = t->settings.batch;
+    const int count = max_steps < MAX_STEPS ? max_steps : MAX_STEPS,
+              B = t->settings.batch;
     const long first = t->step + 1;
     for (int i = 0; i < count; i++) {
         queue_step(r, t, dataset, &r->results[i]);
@@ -352,13 +362,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         Tensor logits = gpu_vit_forward(&r->gpu, &r->vit,
                                         images_in(&t->settings.model, b->images, count),
                                         &r->activations, &off);
-        const GpuLoss loss = {b->labels,
-                              0,
-                              1,
-                              tensor1(r->losses, count),
-                              tensor1(r->right, count),
-                              r->predictions,
-                              &r->results[0]};
+        const GpuLoss loss = loss_of(r, b, count, &r->results[0]);
         gpu_cross_entropy(stream, &loss, logits, not_wanted);
         gpu_event_record(b->consumed, stream);
         gpu_download(stream, r->host_predictions, r->predictions,

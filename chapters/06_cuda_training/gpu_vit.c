@@ -6,7 +6,6 @@
 Gpu gpu_best(GpuStream stream) {
     return (Gpu){.stream = stream,
                  .matmul = MATMUL_BEST,
-                 .attention = ATTENTION_BEST,
                  .layer_norm = LAYER_NORM_BEST,
                  .gelu = GELU_BEST};
 }
@@ -17,63 +16,59 @@ bool gpu_vit_can(const VitConfig *config, Error *error) {
                                 "only: ./chapter5 trains the others");
     }
     const int columns = config->block.D / config->block.heads;
-    return columns <= ATTENTION_MOST_D ||
+    return columns <= ATTENTION_MAX_D ||
            error_set(error,
                      "a head of %d columns: the kernels take %d at most: more --heads, "
                      "or ./chapter5",
-                     columns, ATTENTION_MOST_D);
+                     columns, ATTENTION_MAX_D);
 }
 
-/* ---- memory --------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------- */
 
 /* A tensor of this shape, or none where a version needs none. */
-static Tensor arena_like(Arena *arena, Tensor shape) {
-    if (shape.ndim == 0) {
-        return shape;
+static Tensor arena_like(Arena *arena, Tensor T) {
+    const int *n = T.shape;
+    if (T.ndim == 0) {
+        return T;
     }
-    return shape.ndim == 4
-               ? arena_tensor4(arena, shape.shape[0], shape.shape[1], shape.shape[2],
-                               shape.shape[3])
-               : arena_tensor3(arena, shape.shape[0], shape.shape[1], shape.shape[2]);
+    return T.ndim == 4 ? arena_tensor4(arena, n[0], n[1], n[2], n[3])
+                       : arena_tensor3(arena, n[0], n[1], n[2]);
 }
 
-static void block_activations(GpuBlockActivations *a, Arena *arena,
-                              const BlockConfig *c, AttentionVersion attention, int B,
-                              int n) {
-    AttentionKept shapes;
-    gpu_attention_shapes(attention, B, c->heads, n, &shapes);
-    a->x1 = arena_tensor3(arena, B, n, c->D);
-    layer_norm_activations(&a->norm1, arena, B * n);
-    layer_norm_activations(&a->norm2, arena, B * n);
-    a->qkv = arena_tensor3(arena, B, n, 3 * c->D);
-    a->kept = shapes;
-    a->kept.A = arena_like(arena, shapes.A);
-    a->kept.lse = arena_like(arena, shapes.lse);
-    a->concat = arena_tensor3(arena, B, n, c->D);
-    a->z_prime = arena_tensor3(arena, B, n, c->D);
-    a->x2 = arena_tensor3(arena, B, n, c->D);
-    a->pre = arena_tensor3(arena, B, n, c->M);
-    a->hidden = arena_tensor3(arena, B, n, c->M);
-    a->y = arena_tensor3(arena, B, n, c->D);
+static void lay_out_block(GpuVitActivations *a, GpuBlockActivations *block, int B) {
+    const BlockConfig *c = &a->config.block;
+    Arena *arena = &a->arena;
+    const int n = vit_tokens(&a->config);
+    gpu_attention_shapes(a->attention, B, c->heads, n, &block->kept);
+    block->x1 = arena_tensor3(arena, B, n, c->D);
+    layer_norm_activations(&block->norm1, arena, B * n);
+    layer_norm_activations(&block->norm2, arena, B * n);
+    block->qkv = arena_tensor3(arena, B, n, 3 * c->D);
+    block->kept.A = arena_like(arena, block->kept.A);
+    block->kept.lse = arena_like(arena, block->kept.lse);
+    block->concat = arena_tensor3(arena, B, n, c->D);
+    block->z_prime = arena_tensor3(arena, B, n, c->D);
+    block->x2 = arena_tensor3(arena, B, n, c->D);
+    block->pre = arena_tensor3(arena, B, n, c->M);
+    block->hidden = arena_tensor3(arena, B, n, c->M);
+    block->y = arena_tensor3(arena, B, n, c->D);
 }
 
-static int partial_cols(const VitConfig *c) {
-    const int D = c->block.D, M = c->block.M, K = c->classes;
-    int most = 3 * D; /* the qkv bias; layer norm's 2 D */
-    most = M > most ? M : most;
-    return K > most ? K : most;
+static int larger(int a, int b) {
+    return a > b ? a : b;
 }
 
-static void activations(GpuVitActivations *a, Arena *arena, const VitConfig *c,
-                        AttentionVersion attention, int B) {
+/* All tensors, for B images, from the arena's beginning. */
+static void lay_out(GpuVitActivations *a, int B) {
+    const VitConfig *c = &a->config;
     const int n = vit_tokens(c), D = c->block.D, M = c->block.M;
-    AttentionKept shapes;
-    gpu_attention_shapes(attention, B, c->block.heads, n, &shapes);
+    Arena *arena = &a->arena;
+    arena->used = 0;
     a->patches = arena_tensor3(arena, B, n - 1, c->channels * c->patch * c->patch);
     a->embedded = arena_tensor3(arena, B, n - 1, D);
     a->z_0 = arena_tensor3(arena, B, n, D);
     for (int l = 0; l < c->depth; l++) {
-        block_activations(&a->blocks[l], arena, &c->block, attention, B, n);
+        lay_out_block(a, &a->blocks[l], B);
     }
     a->cls = arena_tensor2(arena, B, D);
     layer_norm_activations(&a->norm, arena, B);
@@ -85,32 +80,36 @@ static void activations(GpuVitActivations *a, Arena *arena, const VitConfig *c,
     a->dconcat = arena_tensor3(arena, B, n, D);
     a->dqkv = arena_tensor3(arena, B, n, 3 * D);
     a->dhidden = arena_tensor3(arena, B, n, M);
-    a->scratch.dA = arena_like(arena, shapes.dA);
-    a->scratch.delta = arena_like(arena, shapes.delta);
-    a->partial = arena_tensor2(arena, SUM_ROWS_PARTS, partial_cols(c));
+    gpu_attention_shapes(a->attention, B, c->block.heads, n, &a->scratch);
+    a->scratch.dA = arena_like(arena, a->scratch.dA);
+    a->scratch.delta = arena_like(arena, a->scratch.delta);
+    /* the widest: the qkv bias (and layer norm's 2 D), W_1's or the head's */
+    a->partial =
+        arena_tensor2(arena, SUM_ROWS_PARTS, larger(3 * D, larger(M, c->classes)));
 }
 
-static Arena plan_of(const VitConfig *config, AttentionVersion attention, int B) {
+static long floats_for(const VitConfig *config, AttentionVersion attention, int B) {
     static GpuVitActivations counted;
-    Arena plan = {0};
-    activations(&counted, &plan, config, attention, B);
-    return plan;
+    counted = (GpuVitActivations){.config = *config, .attention = attention};
+    lay_out(&counted, B);
+    return counted.arena.used;
 }
 
 double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
                                  int B) {
-    return (double)plan_of(config, attention, B).used * sizeof(float);
+    return (double)floats_for(config, attention, B) * sizeof(float);
 }
 
 bool gpu_vit_activations_make(GpuVitActivations *a, const VitConfig *config,
                               AttentionVersion attention, int B, Error *error) {
-    const long count = plan_of(config, attention, B).used;
-    *a = (GpuVitActivations){.arena = {.capacity = count}};
+    const long count = floats_for(config, attention, B);
+    *a = (GpuVitActivations){.config = *config, .attention = attention};
+    a->arena.capacity = count;
     a->arena.block = gpu_allocate((size_t)count * sizeof(float), "activations", error);
     if (!a->arena.block) {
         return false;
     }
-    activations(a, &a->arena, config, attention, B);
+    lay_out(a, B);
     arena_check_full(&a->arena);
     return true;
 }
@@ -120,52 +119,56 @@ void gpu_vit_activations_free(GpuVitActivations *a) {
     *a = (GpuVitActivations){0};
 }
 
-/* ---- a pass, and its layers --------------------------------------------------- */
+/* ---- a pass, and its layers ------------------------------------------------------ */
 
-/* A pass over B images: what every line of it needs. */
+/* What every line of a pass needs. */
 typedef struct {
     const Gpu *gpu;
     GpuVitActivations *a;
     const Dropout *dropout;
-    int B;
 } Pass;
 
 /* Y = X W^T + b; b.data NULL: no bias (a later kernel adds it) */
 static void linear_forward_on(const Pass *p, Tensor X, Tensor W, Tensor b, Tensor Y) {
-    const MatmulEnd end = {.bias = b.data};
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_NT, X, W, end, Y);
+    const MatmulForm form = {.layout = MATMUL_NT, .bias = b.data};
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, X, W, Y);
 }
 
 /* dW += dY^T X;   db += sum of dY over its rows */
 static void linear_backward_weights(const Pass *p, Tensor X, Tensor dY, Tensor dW,
                                     Tensor db) {
-    const MatmulEnd add = {.accumulate = true};
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_TN, dY, X, add, dW);
+    const MatmulForm form = {.layout = MATMUL_TN, .accumulate = true};
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, dY, X, dW);
     gpu_sum_rows_add(p->gpu->stream, dY, db,
                      tensor2(p->a->partial.data, SUM_ROWS_PARTS, tensor_cols(dY)));
 }
 
 /* dX = dY W */
 static void linear_backward_input(const Pass *p, Tensor dY, Tensor W, Tensor dX) {
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, MATMUL_NN, dY, W, (MatmulEnd){0}, dX);
+    const MatmulForm form = {.layout = MATMUL_NN};
+    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, dY, W, dX);
 }
 
-static void norm_forward(const Pass *p, const LayerNorm *layer, Tensor X,
-                         const LayerNormActivations *a, Tensor Y) {
-    const int rows = tensor_rows(X);
-    gpu_layer_norm_forward(p->gpu->stream, p->gpu->layer_norm, X, layer->gamma,
-                           layer->beta, tensor_first(a->mean, rows),
-                           tensor_first(a->rstd, rows), Y);
+static GpuLayerNorm norm_pass(const LayerNorm *layer, const LayerNormActivations *a,
+                              Tensor X) {
+    return (GpuLayerNorm){X, layer->gamma, layer->beta, a->mean, a->rstd};
+}
+
+static void norm_forward(const Pass *p, const LayerNorm *layer,
+                         const LayerNormActivations *a, Tensor X, Tensor Y) {
+    const GpuLayerNorm pass = norm_pass(layer, a, X);
+    gpu_layer_norm_forward(p->gpu->stream, p->gpu->layer_norm, &pass, Y);
 }
 
 /* dX: in, as dL/dY, and out */
-static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d, Tensor X,
-                          const LayerNormActivations *a, Tensor dX) {
-    const int rows = tensor_rows(X), D = tensor_cols(X);
-    gpu_layer_norm_backward(p->gpu->stream, p->gpu->layer_norm, X, layer->gamma,
-                            tensor_first(a->mean, rows), tensor_first(a->rstd, rows),
-                            dX, dX, d->gamma, d->beta,
-                            tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, D));
+static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d,
+                          const LayerNormActivations *a, Tensor X, Tensor dX) {
+    const GpuLayerNorm pass = norm_pass(layer, a, X);
+    const GpuLayerNormGradients gradients = {
+        d->gamma, d->beta,
+        tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, tensor_cols(X))};
+    gpu_layer_norm_backward(p->gpu->stream, p->gpu->layer_norm, &pass, dX, dX,
+                            &gradients);
 }
 
 /* ---- an encoder block: names and order as in encoder_block.c ------------------ */
@@ -177,23 +180,28 @@ typedef struct {
     EncoderBlock *d;
 } Block;
 
+static GpuAttention attention_pass(const Pass *p, const Block *block) {
+    AttentionKept kept = block->a->kept;
+    kept.dA = p->a->scratch.dA;
+    kept.delta = p->a->scratch.delta;
+    return (GpuAttention){p->a->attention, block->layer->attn.heads, block->a->qkv,
+                          kept, block->a->concat};
+}
+
 /* [ViT eq.5] to [ViT eq.8]   Y = MSA(x), x and Y (B, n, D) */
 static void msa_forward(const Pass *p, const Block *block, Tensor x, Tensor Y) {
     const MultiHeadAttention *layer = &block->layer->attn;
-    Tensor qkv = tensor_first(block->a->qkv, p->B);
-    Tensor concat = tensor_first(block->a->concat, p->B);
-    linear_forward_on(p, x, layer->W_qkv, layer->b_qkv, qkv);
-    gpu_attention_forward(p->gpu->stream, p->gpu->attention, layer->heads, qkv,
-                          &block->a->kept, concat);
-    linear_forward_on(p, concat, layer->W_O, layer->b_O, Y);
+    const GpuAttention attention = attention_pass(p, block);
+    linear_forward_on(p, x, layer->W_qkv, layer->b_qkv, attention.qkv);
+    gpu_attention_forward(p->gpu->stream, &attention);
+    linear_forward_on(p, attention.O, layer->W_O, layer->b_O, Y);
 }
 
 /* [ViT eq.3]   Y = W_2 GELU(W_1 x + b_1) + b_2 */
 static void mlp_forward_on(const Pass *p, const Block *block, Tensor x, Tensor Y) {
     const Mlp *layer = &block->layer->mlp;
     const Tensor no_bias = {.data = NULL};
-    Tensor pre = tensor_first(block->a->pre, p->B);
-    Tensor hidden = tensor_first(block->a->hidden, p->B);
+    Tensor pre = block->a->pre, hidden = block->a->hidden;
     linear_forward_on(p, x, layer->W_1, no_bias, pre);
     if (layer->activation == ACTIVATION_GELU) {
         gpu_bias_gelu_forward(p->gpu->stream, p->gpu->gelu, pre, layer->b_1, hidden);
@@ -215,26 +223,25 @@ static void residual(const Pass *p, const Block *block, int which, Tensor X, Ten
 static Tensor block_forward(const Pass *p, const Block *block, Tensor z) {
     const EncoderBlock *layer = block->layer;
     GpuBlockActivations *a = block->a;
-    Tensor x1 = tensor_first(a->x1, p->B), z_prime = tensor_first(a->z_prime, p->B);
-    Tensor x2 = tensor_first(a->x2, p->B), y = tensor_first(a->y, p->B);
+    Tensor x1 = a->x1, z_prime = a->z_prime, x2 = a->x2, y = a->y;
     if (layer->norm == PRE_NORM) {
         /* [ViT eq.2]   z' = MSA(LN(z)) + z */
-        norm_forward(p, &layer->norm1, z, &a->norm1, x1);
+        norm_forward(p, &layer->norm1, &a->norm1, z, x1);
         msa_forward(p, block, x1, z_prime);
         residual(p, block, AFTER_ATTENTION, z_prime, z, z_prime);
         /* [ViT eq.3]   y = MLP(LN(z')) + z' */
-        norm_forward(p, &layer->norm2, z_prime, &a->norm2, x2);
+        norm_forward(p, &layer->norm2, &a->norm2, z_prime, x2);
         mlp_forward_on(p, block, x2, y);
         residual(p, block, AFTER_MLP, y, z_prime, y);
     } else {
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
         msa_forward(p, block, z, x1);
         residual(p, block, AFTER_ATTENTION, x1, z, x1);
-        norm_forward(p, &layer->norm1, x1, &a->norm1, z_prime);
+        norm_forward(p, &layer->norm1, &a->norm1, x1, z_prime);
         /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
         mlp_forward_on(p, block, z_prime, x2);
         residual(p, block, AFTER_MLP, x2, z_prime, x2);
-        norm_forward(p, &layer->norm2, x2, &a->norm2, y);
+        norm_forward(p, &layer->norm2, &a->norm2, x2, y);
     }
     return y;
 }
@@ -256,17 +263,11 @@ static void msa_backward(const Pass *p, const Block *block, Tensor x, Tensor dY,
                          Tensor dX) {
     const MultiHeadAttention *layer = &block->layer->attn;
     MultiHeadAttention *d = &block->d->attn;
-    Tensor qkv = tensor_first(block->a->qkv, p->B),
-           dqkv = tensor_first(p->a->dqkv, p->B);
-    Tensor concat = tensor_first(block->a->concat, p->B);
-    Tensor dconcat = tensor_first(p->a->dconcat, p->B);
-    AttentionKept kept = block->a->kept;
-    kept.dA = p->a->scratch.dA;
-    kept.delta = p->a->scratch.delta;
-    linear_backward_weights(p, concat, dY, d->W_O, d->b_O);
+    const GpuAttention attention = attention_pass(p, block);
+    Tensor dqkv = p->a->dqkv, dconcat = p->a->dconcat;
+    linear_backward_weights(p, attention.O, dY, d->W_O, d->b_O);
     linear_backward_input(p, dY, layer->W_O, dconcat);
-    gpu_attention_backward(p->gpu->stream, p->gpu->attention, layer->heads, qkv, &kept,
-                           concat, dconcat, dqkv);
+    gpu_attention_backward(p->gpu->stream, &attention, dconcat, dqkv);
     linear_backward_weights(p, x, dqkv, d->W_qkv, d->b_qkv);
     linear_backward_input(p, dqkv, layer->W_qkv, dX);
 }
@@ -275,9 +276,8 @@ static void mlp_backward_on(const Pass *p, const Block *block, Tensor x, Tensor 
                             Tensor dX) {
     const Mlp *layer = &block->layer->mlp;
     Mlp *d = &block->d->mlp;
-    Tensor pre = tensor_first(block->a->pre, p->B);
-    Tensor hidden = tensor_first(block->a->hidden, p->B);
-    Tensor dhidden = tensor_first(p->a->dhidden, p->B), dpre = dhidden;
+    Tensor pre = block->a->pre, hidden = block->a->hidden;
+    Tensor dhidden = p->a->dhidden, dpre = dhidden;
     linear_backward_weights(p, hidden, dY, d->W_2, d->b_2);
     linear_backward_input(p, dY, layer->W_2, dhidden);
     gpu_dropout_apply(p->gpu->stream, p->dropout,
@@ -296,26 +296,25 @@ static void block_backward(const Pass *p, const Block *block, Tensor z, Tensor d
     EncoderBlock *d = block->d;
     const GpuBlockActivations *a = block->a;
     const GpuStream stream = p->gpu->stream;
-    Tensor z_prime = tensor_first(a->z_prime, p->B), x2 = tensor_first(a->x2, p->B);
-    Tensor x1 = tensor_first(a->x1, p->B), dx = tensor_first(p->a->dx, p->B), dY;
+    Tensor x1 = a->x1, z_prime = a->z_prime, x2 = a->x2, dx = p->a->dx, dY;
     if (layer->norm == PRE_NORM) {
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
         dY = through_dropout(p, block, AFTER_MLP, dz, dx);
         mlp_backward_on(p, block, x2, dY, dx);
-        norm_backward(p, &layer->norm2, &d->norm2, z_prime, &a->norm2, dx);
+        norm_backward(p, &layer->norm2, &d->norm2, &a->norm2, z_prime, dx);
         gpu_tensor_add(stream, dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
         dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
         msa_backward(p, block, x1, dY, dx);
-        norm_backward(p, &layer->norm1, &d->norm1, z, &a->norm1, dx);
+        norm_backward(p, &layer->norm1, &d->norm1, &a->norm1, z, dx);
     } else {
         /* y = LN(z' + MLP(z')) */
-        norm_backward(p, &layer->norm2, &d->norm2, x2, &a->norm2, dz);
+        norm_backward(p, &layer->norm2, &d->norm2, &a->norm2, x2, dz);
         dY = through_dropout(p, block, AFTER_MLP, dz, dx);
         mlp_backward_on(p, block, z_prime, dY, dx);
         gpu_tensor_add(stream, dz, dx);
         /* z' = LN(z + MSA(z)) */
-        norm_backward(p, &layer->norm1, &d->norm1, x1, &a->norm1, dz);
+        norm_backward(p, &layer->norm1, &d->norm1, &a->norm1, x1, dz);
         dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
         msa_backward(p, block, z, dY, dx);
     }
@@ -341,51 +340,49 @@ Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    const Pass p = {gpu, a, dropout, B};
-    Tensor patches = tensor_first(a->patches, B),
-           embedded = tensor_first(a->embedded, B);
-    Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
-    Tensor cls = tensor_first(a->cls, B), logits = tensor_first(a->logits, B);
+    const Pass p = {gpu, a, dropout};
+    if (a->z_0.shape[0] != B) {
+        lay_out(a, B);
+    }
 
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
-    gpu_patches_from_images(gpu->stream, images, c->patch, patches);
-    linear_forward_on(&p, patches, as_matrix(vit->embedding.E), vit->embedding.b_E,
-                      embedded);
-    gpu_embed_forward(gpu->stream, embedded, vit->embedding.cls_token,
-                      vit->embedding.pos_embed, z_0);
-    gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, z_0);
+    gpu_patches_from_images(gpu->stream, images, c->patch, a->patches);
+    linear_forward_on(&p, a->patches, as_matrix(vit->embedding.E), vit->embedding.b_E,
+                      a->embedded);
+    gpu_embed_forward(gpu->stream, a->embedded, vit->embedding.cls_token,
+                      vit->embedding.pos_embed, a->z_0);
+    gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, a->z_0);
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
-    Tensor z = z_0;
+    Tensor z = a->z_0;
     for (int l = 0; l < c->depth; l++) {
         const Block block = {&vit->blocks[l], &a->blocks[l], NULL};
         z = block_forward(&p, &block, z);
     }
     /* [ViT eq.4]   y = LN(z_L^0) */
-    gpu_tensor_copy(gpu->stream, cls, class_tokens(z));
-    norm_forward(&p, &vit->norm, cls, &a->norm, y);
-    linear_forward_on(&p, y, vit->W_head, vit->b_head, logits);
-    return logits;
+    gpu_tensor_copy(gpu->stream, a->cls, class_tokens(z));
+    norm_forward(&p, &vit->norm, &a->norm, a->cls, a->y);
+    linear_forward_on(&p, a->y, vit->W_head, vit->b_head, a->logits);
+    return a->logits;
 }
 
 void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations *a,
                       const Dropout *dropout, Tensor dlogits) {
     const VitConfig *c = &vit->config;
-    const int B = dlogits.shape[0];
-    expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
-    const Pass p = {gpu, a, dropout, B};
-    Tensor cls = tensor_first(a->cls, B), dcls = tensor_first(a->dcls, B);
-    Tensor dz = tensor_first(a->dz, B), dembedded = tensor_first(a->embedded, B);
+    expect_shape(dlogits, "One row of gradients for each image of the forward pass.",
+                 a->logits.shape[0], c->classes);
+    const Pass p = {gpu, a, dropout};
+    Tensor dz = a->dz, dcls = a->dcls, dembedded = a->embedded;
 
     /* logits = y W_head^T + b_head */
-    linear_backward_weights(&p, tensor_first(a->y, B), dlogits, d->W_head, d->b_head);
+    linear_backward_weights(&p, a->y, dlogits, d->W_head, d->b_head);
     linear_backward_input(&p, dlogits, vit->W_head, dcls);
     /* y = LN(z_L^0): the head reads only the class token's row */
-    norm_backward(&p, &vit->norm, &d->norm, cls, &a->norm, dcls);
+    norm_backward(&p, &vit->norm, &d->norm, &a->norm, a->cls, dcls);
     gpu_zero(gpu->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
     gpu_tensor_copy(gpu->stream, class_tokens(dz), dcls);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
-        Tensor z = tensor_first(l > 0 ? a->blocks[l - 1].y : a->z_0, B);
+        Tensor z = l > 0 ? a->blocks[l - 1].y : a->z_0;
         const Block block = {&vit->blocks[l], &a->blocks[l], &d->blocks[l]};
         block_backward(&p, &block, z, dz);
     }
@@ -393,6 +390,6 @@ void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations 
     gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, dz);
     gpu_embed_backward(gpu->stream, dz, dembedded, d->embedding.cls_token,
                        d->embedding.pos_embed);
-    linear_backward_weights(&p, tensor_first(a->patches, B), dembedded,
-                            as_matrix(d->embedding.E), d->embedding.b_E);
+    linear_backward_weights(&p, a->patches, dembedded, as_matrix(d->embedding.E),
+                            d->embedding.b_E);
 }

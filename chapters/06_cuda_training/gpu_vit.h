@@ -26,7 +26,6 @@
 typedef struct {
     GpuStream stream;
     MatmulVersion matmul;
-    AttentionVersion attention;
     LayerNormVersion layer_norm;
     GeluVersion gelu;
 } Gpu;
@@ -48,8 +47,10 @@ typedef struct {
 
 /* Everything that a pass over B images needs; all on the device. */
 typedef struct {
-    Arena arena;    /* its block is device memory, owned; the tensors below lie in it */
-    Tensor patches; /* (B, N, C P P) */
+    VitConfig config;
+    AttentionVersion attention;
+    Arena arena;     /* its block is device memory, owned, and has the tensors below */
+    Tensor patches;  /* (B, N, C P P) */
     Tensor embedded; /* (B, N, D)  in backward its gradient */
     Tensor z_0;      /* (B, n, D) */
     GpuBlockActivations blocks[VIT_MAX_DEPTH];
@@ -80,7 +81,8 @@ void gpu_vit_activations_free(GpuVitActivations *a);
 
 /*
  * gpu_vit_forward: logits (B, K), on the device, from images (B, C, H, W), on the
- * device. B may be less than what the activations were made for.
+ * device. B may be less than what the activations were made for: their tensors are then
+ * laid out again, for B images.
  */
 Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
                        GpuVitActivations *a, const Dropout *dropout);

@@ -21,7 +21,8 @@ typedef struct {
     char version[200];              /* or why it is skipped */
 } Blas;
 
-/* blas_open: the file that the environment names, or the system's. */
+/* blas_open_openblas, blas_open_blis: the file that the environment names, or the
+ * system's. */
 void blas_open_openblas(Blas *blas);
 void blas_open_blis(Blas *blas);
 void blas_close(Blas *blas);

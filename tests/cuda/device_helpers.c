@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BLOCKS = 256, GAP = 8 };
+enum { MAX_BLOCKS = 256, GAP = 8 };
 
-static void *blocks[MOST_BLOCKS];
+static void *blocks[MAX_BLOCKS];
 static int block_count;
 
 static void open_device(void) {
@@ -35,7 +35,7 @@ TCase *device_case(Suite *suite, const char *name) {
 
 void *device_bytes(size_t bytes, const void *host) {
     Error error;
-    ck_assert_msg(block_count < MOST_BLOCKS, "device_bytes: too many blocks");
+    ck_assert_msg(block_count < MAX_BLOCKS, "device_bytes: too many blocks");
     void *at = gpu_allocate(bytes, "a test", &error);
     ck_assert_msg(at != NULL, "%s", error.text);
     blocks[block_count++] = at;

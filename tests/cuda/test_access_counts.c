@@ -34,7 +34,7 @@ static CudaOnCpuCounts count_product(MatmulVersion version, MatmulLayout layout)
     Tensor B = on_device(random_tensor('B', SHAPE(SIZE, SIZE)));
     Tensor C = device_unset(SHAPE(SIZE, SIZE));
     gpu_counts_clear();
-    gpu_matmul(NULL, version, layout, A, B, (MatmulEnd){0}, C);
+    gpu_matmul(NULL, version, (MatmulForm){.layout = layout}, A, B, C);
     return counts_now();
 }
 
@@ -88,7 +88,8 @@ START_TEST(the_best_row_kernels_read_once) {
     Tensor gamma = on_device(random_tensor('g', SHAPE(COLS)));
     Tensor mean = device_unset(SHAPE(ROWS)), rstd = device_unset(SHAPE(ROWS));
     gpu_counts_clear();
-    gpu_layer_norm_forward(NULL, LAYER_NORM_ONE_PASS, X, gamma, gamma, mean, rstd, Y);
+    gpu_layer_norm_forward(NULL, LAYER_NORM_ONE_PASS,
+                           &(GpuLayerNorm){X, gamma, gamma, mean, rstd}, Y);
     CudaOnCpuCounts c = counts_now();
     ck_assert_int_eq((int)c.global_load.accesses, 3 * ROWS * COLS); /* x, gamma, beta */
     ck_assert_int_eq((int)c.global_store.accesses, ROWS * COLS + 2 * ROWS);
@@ -115,11 +116,11 @@ START_TEST(fused_attention_moves_less_than_half) {
     Tensor O = device_unset(SHAPE(1, TOKENS, D));
     Tensor A = device_unset(SHAPE(1, HEADS, TOKENS, TOKENS));
     for (int version = 0; version < ATTENTION_VERSIONS; version++) {
-        AttentionKept kept;
-        gpu_attention_shapes((AttentionVersion)version, 1, HEADS, TOKENS, &kept);
-        kept.A.data = kept.lse.data = A.data;
+        GpuAttention pass = {version, HEADS, qkv, .O = O};
+        gpu_attention_shapes(pass.version, 1, HEADS, TOKENS, &pass.kept);
+        pass.kept.A.data = pass.kept.lse.data = A.data;
         gpu_counts_clear();
-        gpu_attention_forward(NULL, (AttentionVersion)version, HEADS, qkv, &kept, O);
+        gpu_attention_forward(NULL, &pass);
         const CudaOnCpuCounts c = counts_now();
         bytes[version] = 32 * (c.global_load.units + c.global_store.units);
     }

@@ -31,12 +31,11 @@ START_TEST(every_version_is_the_cpus_and_so_is_its_gradient) {
     kept.dA = on_device_like(kept.dA);
     kept.lse = on_device_like(kept.lse);
     kept.delta = on_device_like(kept.delta);
-    Tensor dev_qkv = on_device(qkv), got = device_unset(dO);
+    const GpuAttention pass = {version, heads, on_device(qkv), kept, device_unset(dO)};
     Tensor got_dqkv = device_unset(qkv);
-    gpu_attention_forward(NULL, version, heads, dev_qkv, &kept, got);
-    assert_close_to_naive(from_device(got), O, 1e-5, "[ViT eq.7]");
-    gpu_attention_backward(NULL, version, heads, dev_qkv, &kept, got, on_device(dO),
-                           got_dqkv);
+    gpu_attention_forward(NULL, &pass);
+    assert_close_to_naive(from_device(pass.O), O, 1e-5, "[ViT eq.7]");
+    gpu_attention_backward(NULL, &pass, on_device(dO), got_dqkv);
     assert_close_to_naive(from_device(got_dqkv), dqkv, 2e-5, "dqkv");
 }
 END_TEST
@@ -52,21 +51,21 @@ START_TEST(large_scores_do_not_overflow) {
     kept.A = on_device_like(kept.A);
     kept.lse = on_device_like(kept.lse);
     Tensor got = device_unset(SHAPE(1, 50, 16));
-    gpu_attention_forward(NULL, version, 1, on_device(qkv), &kept, got);
+    gpu_attention_forward(NULL, &(GpuAttention){version, 1, on_device(qkv), kept, got});
     /* Scores near 4000: one rounding of them is 2e-4 of a weight. */
     assert_close_to_naive(from_device(got), O, 2e-3, "[ViT eq.7]");
 }
 END_TEST
 
 START_TEST(shapes_that_do_not_fit_stop) {
-    AttentionKept kept;
-    Tensor qkv = device_unset(SHAPE(2, 5, 24)), O = device_unset(SHAPE(2, 4, 8));
-    gpu_attention_shapes(ATTENTION_FUSED, 2, 2, 5, &kept);
-    assert_stops("O|(2,4,8)|(2,5,8)",
-                 gpu_attention_forward(NULL, ATTENTION_FUSED, 2, qkv, &kept, O));
-    O = device_unset(SHAPE(2, 5, 8));
-    assert_stops("3 heads",
-                 gpu_attention_forward(NULL, ATTENTION_FUSED, 3, qkv, &kept, O));
+    GpuAttention pass = {ATTENTION_FUSED, .heads = 2};
+    gpu_attention_shapes(ATTENTION_FUSED, 2, 2, 5, &pass.kept);
+    pass.qkv = device_unset(SHAPE(2, 5, 24));
+    pass.O = device_unset(SHAPE(2, 4, 8));
+    assert_stops("O|(2,4,8)|(2,5,8)", gpu_attention_forward(NULL, &pass));
+    pass.O = device_unset(SHAPE(2, 5, 8));
+    pass.heads = 3;
+    assert_stops("3 heads", gpu_attention_forward(NULL, &pass));
 }
 END_TEST
 

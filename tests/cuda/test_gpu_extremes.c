@@ -239,8 +239,8 @@ START_TEST(a_variance_beyond_float_is_nan) {
     }
     for (int version = 0; version < LAYER_NORM_VERSIONS; version++) {
         Tensor Y = device_unset(X), m = device_unset(SHAPE(3)), r = device_unset(m);
-        gpu_layer_norm_forward(NULL, version, on_device(X), on_device(one),
-                               on_device(one), m, r, Y);
+        const GpuLayerNorm pass = {on_device(X), on_device(one), on_device(one), m, r};
+        gpu_layer_norm_forward(NULL, version, &pass, Y);
         Y = from_device(Y);
         for (int i = 0; i < 3 * D; i++) {
             ck_assert_int_eq(isnan(Y.data[i]) != 0, i / D == 1);
@@ -267,16 +267,17 @@ START_TEST(layer_norm_forward_and_backward) {
                             doubles_of(beta), doubles_of(dY), mean, rstd, Y, dX, dgamma,
                             dbeta});
     for (int version = 0; version < LAYER_NORM_VERSIONS; version++) {
-        Tensor on_X = on_device_wide(X), on_gamma = on_device(gamma);
         Tensor got = device_unset_wide(X), dx = on_device_wide(dY);
         Tensor m = device_unset(SHAPE(NORM_ROWS)), r = device_unset(m);
         Tensor sums[2] = {on_device(no_sums), on_device(no_sums)};
-        gpu_layer_norm_forward(NULL, version, on_X, on_gamma, on_device(beta), m, r,
-                               got);
+        const GpuLayerNorm pass = {on_device_wide(X), on_device(gamma), on_device(beta),
+                                   m, r};
+        const GpuLayerNormGradients d = {sums[0], sums[1],
+                                         device_unset(SHAPE(LAYER_NORM_PARTS, 2, D))};
+        gpu_layer_norm_forward(NULL, version, &pass, got);
         assert_no_message(extreme_difference(from_device(got), Y, 2e-3, 0,
                                              gpu_layer_norm_names[version]));
-        gpu_layer_norm_backward(NULL, version, on_X, on_gamma, m, r, dx, dx, sums[0],
-                                sums[1], device_unset(SHAPE(LAYER_NORM_PARTS, 2, D)));
+        gpu_layer_norm_backward(NULL, version, &pass, dx, dx, &d);
         assert_no_message(extreme_difference(from_device(dx), dX, 2e-3, 1, "dX"));
         assert_no_message(
             extreme_difference(from_device(sums[0]), dgamma, 1e-3, 1, "dgamma"));

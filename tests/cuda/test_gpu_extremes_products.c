@@ -91,12 +91,11 @@ static void by_device(AttentionVersion version, Tensor qkv, Tensor dO, Tensor *O
     kept.dA = like(kept.dA);
     kept.lse = like(kept.lse);
     kept.delta = like(kept.delta);
-    Tensor on_qkv = on_device(qkv), on_O = device_unset(dO);
+    const GpuAttention pass = {version, 1, on_device(qkv), kept, device_unset(dO)};
     Tensor on_dqkv = device_unset(qkv);
-    gpu_attention_forward(NULL, version, 1, on_qkv, &kept, on_O);
-    gpu_attention_backward(NULL, version, 1, on_qkv, &kept, on_O, on_device(dO),
-                           on_dqkv);
-    *O = from_device(on_O);
+    gpu_attention_forward(NULL, &pass);
+    gpu_attention_backward(NULL, &pass, on_device(dO), on_dqkv);
+    *O = from_device(pass.O);
     *dqkv = from_device(on_dqkv);
 }
 
@@ -210,8 +209,8 @@ START_TEST(a_nan_stays_in_its_row_and_its_column) {
         naive_product(layout, sizes[_i], doubles_of(A), doubles_of(B), C);
         for (int version = 0; version <= MATMUL_BEST; version++) {
             Tensor got = device_unset_wide(SHAPE(m, n));
-            gpu_matmul(NULL, version, layout, on_device_wide(A), on_device(B),
-                       (MatmulEnd){0}, got);
+            gpu_matmul(NULL, version, (MatmulForm){.layout = layout}, on_device_wide(A),
+                       on_device(B), got);
             assert_no_message(extreme_difference(from_device(got), C, 1e-5, 0,
                                                  gpu_matmul_names[version]));
             ck_assert(device_canaries_live(got));

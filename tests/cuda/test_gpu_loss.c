@@ -9,12 +9,12 @@
 /* B images (4 to a block, 256 to a step of the sum), K classes (32 to a step). */
 static const int sizes[][2] = {{1, 1},  {3, 10},   {5, 32},  {130, 10},
                                {6, 33}, {300, 37}, {2, 1000}};
-enum { SIZES = sizeof sizes / sizeof sizes[0], MOST_IMAGES = 300 };
+enum { SIZES = sizeof sizes / sizeof sizes[0], MAX_IMAGES = 300 };
 
 typedef struct {
     int B, K;
     Tensor logits;
-    unsigned char labels[MOST_IMAGES];
+    unsigned char labels[MAX_IMAGES];
 } Images;
 
 static Images make_images(const int *size) {
@@ -43,8 +43,8 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     Tensor on = on_device(x.logits), dlogits = device_unset(x.logits);
     Tensor losses = device_unset(SHAPE(x.B)), right = device_unset(SHAPE(x.B));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
-    int *predictions = device_bytes(MOST_IMAGES * sizeof(int), NULL),
-        classes[MOST_IMAGES];
+    int *predictions = device_bytes(MAX_IMAGES * sizeof(int), NULL),
+        classes[MAX_IMAGES];
     const unsigned char *labels = device_bytes(sizeof x.labels, x.labels);
     GpuLoss loss = {labels, (float)smoothing, (float)scale, losses,
                     right,  predictions,      result};

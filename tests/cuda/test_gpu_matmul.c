@@ -85,12 +85,12 @@ static Tensor placed(Place place, Tensor T) {
 }
 
 /* gpu_matmul, with the workspace that cuBLASLt must have and our versions need not. */
-static void multiply(MatmulVersion version, MatmulLayout layout, Tensor A, Tensor B,
-                     MatmulEnd end, Tensor C) {
+static void multiply(MatmulVersion version, MatmulForm form, Tensor A, Tensor B,
+                     Tensor C) {
     Error error;
     const bool library = version >= MATMUL_CUBLAS;
     ck_assert(!library || gpu_matmul_make_workspace(&error));
-    gpu_matmul(NULL, version, layout, A, B, end, C);
+    gpu_matmul(NULL, version, form, A, B, C);
     if (library) {
         gpu_wait(NULL);
         gpu_matmul_free_workspace();
@@ -121,7 +121,8 @@ START_TEST(every_version_multiplies_in_all_layouts) {
     }
     const Case c = case_of(_i, &version);
     Tensor C = device_unset(c.before);
-    multiply(version, c.layout, on_device(c.A), on_device(c.B), (MatmulEnd){0}, C);
+    multiply(version, (MatmulForm){.layout = c.layout}, on_device(c.A), on_device(c.B),
+             C);
     assert_close_to_naive(from_device(C), wanted(&c, false, false),
                           tolerance_of(version), tag_of(&c, gpu_matmul_names[version]));
 }
@@ -133,9 +134,9 @@ START_TEST(every_version_keeps_to_wide_rows_adds_to_C_and_adds_the_bias) {
         return;
     }
     const Case c = case_of(_i, &version);
-    const MatmulEnd end = {.accumulate = true, .bias = on_device(c.bias).data};
+    const MatmulForm form = {c.layout, true, on_device(c.bias).data};
     Tensor C = on_device_wide(c.before);
-    multiply(version, c.layout, on_device_wide(c.A), on_device_wide(c.B), end, C);
+    multiply(version, form, on_device_wide(c.A), on_device_wide(c.B), C);
     assert_close_to_naive(from_device(C), wanted(&c, true, true), tolerance_of(version),
                           tag_of(&c, gpu_matmul_names[version]));
     ck_assert(device_canaries_live(C));
@@ -144,10 +145,9 @@ END_TEST
 
 static void check_places(const Case *c, MatmulVersion version, const Place places[3]) {
     const Place of_bias = places[2] == ODD ? ODD : TIGHT;
-    const MatmulEnd end = {.bias = placed(of_bias, c->bias).data};
+    const MatmulForm form = {c->layout, false, placed(of_bias, c->bias).data};
     Tensor C = placed(places[2], c->before);
-    multiply(version, c->layout, placed(places[0], c->A), placed(places[1], c->B), end,
-             C);
+    multiply(version, form, placed(places[0], c->A), placed(places[1], c->B), C);
     char of[60];
     snprintf(of, sizeof of, "%s, places %d %d %d", gpu_matmul_names[version],
              (int)places[0], (int)places[1], (int)places[2]);
@@ -191,8 +191,8 @@ START_TEST(the_same_bits_every_time) {
         const Case c = make_case(run / MATMUL_VERSIONS, 33, 17, 1000);
         Tensor A = on_device(c.A), B = on_device(c.B);
         Tensor C = device_unset(c.before), again = device_unset(c.before);
-        gpu_matmul(NULL, version, c.layout, A, B, (MatmulEnd){0}, C);
-        gpu_matmul(NULL, version, c.layout, A, B, (MatmulEnd){0}, again);
+        gpu_matmul(NULL, version, (MatmulForm){.layout = c.layout}, A, B, C);
+        gpu_matmul(NULL, version, (MatmulForm){.layout = c.layout}, A, B, again);
         assert_same_bits(from_device(again), from_device(C));
     }
     gpu_matmul_free_workspace();
@@ -203,7 +203,8 @@ START_TEST(tensors_of_any_shape_are_seen_as_matrices) {
     const Case c = make_case(MATMUL_NT, 6, 5, 7);
     Tensor A = on_device(c.A), C = device_unset(c.before);
     Tensor A3 = tensor3(A.data, 2, 3, 7), C3 = tensor3(C.data, 3, 2, 5);
-    gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, A3, on_device(c.B), (MatmulEnd){0}, C3);
+    gpu_matmul(NULL, MATMUL_BEST, (MatmulForm){.layout = MATMUL_NT}, A3, on_device(c.B),
+               C3);
     assert_close_to_naive(from_device(C), wanted(&c, false, false), tolerance,
                           "(2,3,7)");
 }
@@ -220,9 +221,9 @@ START_TEST(what_was_not_built_in_says_so) {
     if (!gpu_matmul_available(MATMUL_CUBLAS)) {
         Tensor X = on_device(random_tensor('X', SHAPE(2, 2)));
         Tensor C = device_unset(SHAPE(2, 2));
-        assert_stops(
-            "cuBLASLt|gpu_matmul_available",
-            gpu_matmul(NULL, MATMUL_CUBLAS, MATMUL_NN, X, X, (MatmulEnd){0}, C));
+        assert_stops("cuBLASLt|gpu_matmul_available",
+                     gpu_matmul(NULL, MATMUL_CUBLAS, (MatmulForm){.layout = MATMUL_NN},
+                                X, X, C));
     }
 }
 END_TEST
@@ -305,7 +306,7 @@ START_TEST(the_plan_fills_the_card) {
             for (int k = 1; k < 9000; k += 1 + k / 2) {
                 const MatmulPlan plan = matmul_plan(m, n, k, 1 << 20);
                 ck_assert(plan.parts == 1 || (long)plan.parts * m * n <= 1 << 20);
-                ck_assert_int_le(plan.parts, MATMUL_MOST_PARTS);
+                ck_assert_int_le(plan.parts, MATMUL_MAX_PARTS);
             }
         }
     }
@@ -317,11 +318,11 @@ START_TEST(a_weights_gradient_shares_k_among_blocks) {
     const Case c = make_case(MATMUL_TN, 20, 12, 1600); /* k = all tokens */
     Tensor A = on_device(c.A), B = on_device(c.B);
     Tensor alone = on_device(c.before), shared = on_device(c.before);
-    const MatmulEnd end = {.accumulate = true};
-    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, end, alone);
+    const MatmulForm form = {.layout = MATMUL_TN, .accumulate = true};
+    gpu_matmul(NULL, MATMUL_VECTORISED, form, A, B, alone);
     ck_assert(gpu_matmul_make_workspace(&error));
     ck_assert_int_gt(matmul_plan(20, 12, 1600, 1 << 24).parts, 1);
-    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, end, shared);
+    gpu_matmul(NULL, MATMUL_VECTORISED, form, A, B, shared);
     gpu_matmul_free_workspace();
     assert_close_to_naive(from_device(alone), wanted(&c, true, false), 1e-5,
                           "one part");
@@ -337,9 +338,9 @@ START_TEST(a_workspace_is_there_until_its_last_user_frees_it) {
     Tensor both = device_unset(c.before), one = device_unset(c.before);
     ck_assert(gpu_matmul_make_workspace(&error)); /* a run's */
     ck_assert(gpu_matmul_make_workspace(&error)); /* and a check's, which ends first */
-    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, (MatmulEnd){0}, both);
+    gpu_matmul(NULL, MATMUL_VECTORISED, (MatmulForm){.layout = MATMUL_TN}, A, B, both);
     gpu_matmul_free_workspace();
-    gpu_matmul(NULL, MATMUL_VECTORISED, MATMUL_TN, A, B, (MatmulEnd){0}, one);
+    gpu_matmul(NULL, MATMUL_VECTORISED, (MatmulForm){.layout = MATMUL_TN}, A, B, one);
     gpu_matmul_free_workspace();
     assert_same_bits(from_device(one), from_device(both));
 }
@@ -351,17 +352,14 @@ START_TEST(sizes_that_do_not_fit_stop) {
     Tensor A = on_device(random_tensor('A', SHAPE(3, 4)));
     Tensor B = on_device(random_tensor('B', SHAPE(5, 4)));
     Tensor C = device_unset(SHAPE(3, 5));
-    const MatmulEnd end = {0};
-    gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, A, B, end, C);
-    assert_stops("gpu_matmul|(3,4)|(5,4)",
-                 gpu_matmul(NULL, MATMUL_BEST, MATMUL_NN, A, B, end, C));
-    assert_stops("gpu_matmul|(3,4)|(5,4)",
-                 gpu_matmul(NULL, MATMUL_NAIVE, MATMUL_TN, A, B, end, C));
-    assert_stops("gpu_matmul|(3,4)",
-                 gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, A, B, end, A));
-    assert_stops(
-        "gpu_matmul|C lies where A lies",
-        gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, C, tensor2(B.data, 5, 5), end, C));
+    const MatmulForm nt = {MATMUL_NT, false, NULL}, nn = {MATMUL_NN, false, NULL};
+    const MatmulForm tn = {MATMUL_TN, false, NULL};
+    gpu_matmul(NULL, MATMUL_BEST, nt, A, B, C);
+    assert_stops("gpu_matmul|(3,4)|(5,4)", gpu_matmul(NULL, MATMUL_BEST, nn, A, B, C));
+    assert_stops("gpu_matmul|(3,4)|(5,4)", gpu_matmul(NULL, MATMUL_NAIVE, tn, A, B, C));
+    assert_stops("gpu_matmul|(3,4)", gpu_matmul(NULL, MATMUL_BEST, nt, A, B, A));
+    assert_stops("gpu_matmul|C lies where A lies",
+                 gpu_matmul(NULL, MATMUL_BEST, nt, C, tensor2(B.data, 5, 5), C));
 }
 END_TEST
 

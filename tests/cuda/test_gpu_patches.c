@@ -80,17 +80,17 @@ START_TEST(tokens_and_their_gradients_are_the_cpus) {
     Tensor patches = device_unset(SHAPE(B, N, pixels));
     Tensor embedded = device_unset(SHAPE(B, N, D)), z_0 = device_unset(SHAPE(B, n, D));
     Tensor dcls = on_device(cls_token), dpos = on_device(pos_embed);
-    const MatmulEnd bias = {.bias = on_device(b_E).data};
+    const MatmulForm form = {MATMUL_NT, false, on_device(b_E).data};
+    const MatmulForm weights = {.layout = MATMUL_TN, .accumulate = true};
     gpu_patches_from_images(NULL, on_device(images), P, patches);
-    gpu_matmul(NULL, MATMUL_BEST, MATMUL_NT, patches, on_device(E), bias, embedded);
+    gpu_matmul(NULL, MATMUL_BEST, form, patches, on_device(E), embedded);
     gpu_embed_forward(NULL, embedded, dcls, dpos, z_0);
     assert_close_to_naive(from_device(z_0), want, 1e-5, "[ViT eq.1]");
 
     Tensor dE = on_device(E), db_E = on_device(b_E);
     Tensor dembedded = device_unset(SHAPE(B, N, D));
     gpu_embed_backward(NULL, on_device(dz_0), dembedded, dcls, dpos);
-    gpu_matmul(NULL, MATMUL_BEST, MATMUL_TN, dembedded, patches,
-               (MatmulEnd){.accumulate = true}, dE);
+    gpu_matmul(NULL, MATMUL_BEST, weights, dembedded, patches, dE);
     gpu_sum_rows_add(NULL, dembedded, db_E, device_unset(SHAPE(SUM_ROWS_PARTS, D)));
     assert_close_to_naive(from_device(dcls), want_dcls, 1e-6, "dx_class");
     assert_close_to_naive(from_device(dpos), want_dpos, 1e-6, "dE_pos");

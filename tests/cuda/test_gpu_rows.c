@@ -100,18 +100,20 @@ START_TEST(every_layer_norm_is_the_cpus_and_so_is_its_gradient) {
     const int *size = sizes[1 + _i / LAYER_NORM_VERSIONS];
     const LayerNormVersion version = _i % LAYER_NORM_VERSIONS;
     Norm n = make_norm(size[0], size[1]);
-    Tensor X = on_device_wide(n.X), gamma = on_device(n.gamma),
-           Y = device_unset_wide(n.X);
+    Tensor Y = device_unset_wide(n.X);
     Tensor mean = device_unset(SHAPE(n.rows)), rstd = device_unset(SHAPE(n.rows));
-    gpu_layer_norm_forward(NULL, version, X, gamma, on_device(n.beta), mean, rstd, Y);
+    const GpuLayerNorm pass = {on_device_wide(n.X), on_device(n.gamma),
+                               on_device(n.beta), mean, rstd};
+    gpu_layer_norm_forward(NULL, version, &pass, Y);
     assert_close_to_naive(from_device(mean), n.mean, 1e-6, "mean");
     assert_close_to_naive(from_device(rstd), n.rstd, 1e-5, "rstd");
     assert_close_to_naive(from_device(Y), n.Y, 2e-5, "LN(x)");
     ck_assert(device_canaries_live(Y));
 
     Tensor dX = on_device_wide(n.dY), dgamma = ones(n.D), dbeta = ones(n.D);
-    gpu_layer_norm_backward(NULL, version, X, gamma, mean, rstd, dX, dX, dgamma, dbeta,
-                            device_unset(SHAPE(LAYER_NORM_PARTS, 2, n.D)));
+    const GpuLayerNormGradients d = {dgamma, dbeta,
+                                     device_unset(SHAPE(LAYER_NORM_PARTS, 2, n.D))};
+    gpu_layer_norm_backward(NULL, version, &pass, dX, dX, &d);
     assert_close_to_naive(from_device(dX), n.dX, 5e-5, "dX");
     assert_close_to_naive(from_device(dgamma), n.dgamma, 2e-5, "dgamma");
     assert_close_to_naive(from_device(dbeta), n.dbeta, 1e-5, "dbeta");
@@ -130,8 +132,8 @@ START_TEST(epsilon_counts_where_numbers_are_nearly_equal) {
                             doubles_of(zero), .mean = mean, .rstd = rstd, .Y = Y});
     Tensor got_mean = device_unset(SHAPE(ROWS)), got_rstd = device_unset(SHAPE(ROWS));
     Tensor got = device_unset(X);
-    gpu_layer_norm_forward(NULL, _i, on_device(X), one, on_device(zero), got_mean,
-                           got_rstd, got);
+    const GpuLayerNorm pass = {on_device(X), one, on_device(zero), got_mean, got_rstd};
+    gpu_layer_norm_forward(NULL, _i, &pass, got);
     assert_close_to_naive(from_device(got_rstd), rstd, 1e-5, "rstd");
     assert_close_to_naive(from_device(got), Y, 2e-5, "LN(x)");
 }
@@ -140,8 +142,8 @@ END_TEST
 START_TEST(shapes_that_do_not_fit_stop) {
     Tensor X = device_unset(SHAPE(3, 4)), four = device_unset(SHAPE(4));
     Tensor three = device_unset(SHAPE(3));
-    assert_stops("gamma|(3)", gpu_layer_norm_forward(NULL, LAYER_NORM_BEST, X, three,
-                                                     four, three, three, X));
+    const GpuLayerNorm pass = {X, three, four, three, three};
+    assert_stops("gamma|(3)", gpu_layer_norm_forward(NULL, LAYER_NORM_BEST, &pass, X));
     assert_stops("A|(3)", gpu_softmax_forward(NULL, SOFTMAX_BEST, 1, X, three));
 }
 END_TEST

@@ -110,16 +110,16 @@ typedef struct {
 } Online;
 
 typedef struct {
-    double most, sum;
+    double max, sum;
 } Lane;
 
 static Lane lane_of(int lane, int cols, const double *s, double scale, Online wrong) {
     Lane a = {wrong.from_zero ? 0 : -DBL_MAX, 0};
     for (int j = lane; j < cols; j += 32) {
-        const double x = scale * s[j], larger = fmax(a.most, x);
-        const double by = exp(wrong.inverse ? larger - a.most : a.most - larger);
+        const double x = scale * s[j], larger = fmax(a.max, x);
+        const double by = exp(wrong.inverse ? larger - a.max : a.max - larger);
         a.sum = a.sum * (wrong.no_rescale ? 1 : by) + exp(x - larger);
-        a.most = larger;
+        a.max = larger;
     }
     return a;
 }
@@ -136,17 +136,17 @@ static double *online(int rows, int cols, const double *S, double scale, Online 
         Lane lanes[32];
         for (int l = 0; l < 32; l++) {
             lanes[l] = lane_of(l, cols, s, in_pass, wrong);
-            all = fmax(all, lanes[l].most);
+            all = fmax(all, lanes[l].max);
         }
         for (int l = 0; l < 32; l++) {
             const bool joined = !wrong.no_join && !wrong.own_maximum;
-            lanes[l].sum *= joined ? exp(lanes[l].most - all) : 1;
+            lanes[l].sum *= joined ? exp(lanes[l].max - all) : 1;
             total += lanes[l].sum;
         }
         for (int j = 0; j < cols; j++) {
             const Lane *mine = &lanes[j % 32];
             A[i * cols + j] =
-                exp(at_end * s[j] - (wrong.own_maximum ? mine->most : all)) /
+                exp(at_end * s[j] - (wrong.own_maximum ? mine->max : all)) /
                 (wrong.undivided ? 1
                  : wrong.own_sum ? mine->sum
                                  : total);
@@ -174,11 +174,11 @@ static void softmax_case(int rows, int cols, float shift) {
     expect("A", from_device(A), BY(.unscaled = false), TOLERANCE);
     mistake("a softmax without the scale", BY(.unscaled = true));
     mistake("scores without the scale where A is written", BY(.unscaled_at_end = true));
-    mistake("a sum that is not brought to the new maximum: sum exp(most - larger)",
+    mistake("a sum that is not brought to the new maximum: sum exp(max - larger)",
             BY(.no_rescale = true));
     mistake("a maximum that begins at 0: it begins at the lowest float, -FLT_MAX",
             BY(.from_zero = true));
-    mistake("a sum that grows by exp(larger - most): it shrinks, by exp(most - larger)",
+    mistake("a sum that grows by exp(larger - max): it shrinks, by exp(max - larger)",
             BY(.inverse = true));
     mistake("lanes' sums added without bringing them to one maximum",
             BY(.no_join = true));
@@ -312,7 +312,7 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     const Tensor dA = on_device(A, 2), dB = on_device(B, 1);
     case_is("%s, C (%d, %d), inner size %d", name, m, n, k);
     gpu_counts_clear();
-    gpu_matmul(NULL, MATMUL_SHARED, layout, dA, dB, (MatmulEnd){0}, C);
+    gpu_matmul(NULL, MATMUL_SHARED, (MatmulForm){.layout = layout}, dA, dB, C);
     /* Each block of 32 x 32 loads its rows of op(A) and columns of op(B) once. */
     const double most =
         (double)((n + 31) / 32) * m * k + (double)((m + 31) / 32) * n * k;
@@ -353,8 +353,8 @@ static void matmul_end_case(void) {
     const Tensor dA = on_device(A, 2), dB = on_device(B, 1), dC = on_device(C, 3),
                  d_bias = on_device(bias, 0);
     case_is("%s, C (%d, %d), inner size %d", p.name, ROWS, COLS, INNER);
-    gpu_matmul(NULL, MATMUL_SHARED, p.layout, dA, dB,
-               (MatmulEnd){.accumulate = true, .bias = d_bias.data}, dC);
+    gpu_matmul(NULL, MATMUL_SHARED, (MatmulForm){p.layout, true, d_bias.data}, dA, dB,
+               dC);
     expect("C", from_device(dC), want, TOLERANCE);
     mistake(
         "a sum written as it is: put(p, i, j, sum) adds the bias, and to what is there",
@@ -384,15 +384,15 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     double *O = doubles((long)n * d), s[KEYS];
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
-        double most = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
+        double max = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
         for (int j = 0; j < n; j += KEYS) {
-            double larger = most;
+            double larger = max;
             for (int k = 0; k < KEYS; k++) {
                 s[k] = j + k < n ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
                                  : (double)-INFINITY;
                 larger = fmax(larger, s[k]);
             }
-            const double shrink = exp(most - larger);
+            const double shrink = exp(max - larger);
             sum *= wrong.sum_kept ? 1 : shrink;
             for (int c = 0; c < d; c++) {
                 o[c] *= wrong.O_kept ? 1 : shrink;
@@ -407,7 +407,7 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
                     o[c] += p * v[c];
                 }
             }
-            most = larger;
+            max = larger;
         }
         for (int c = 0; c < d; c++) {
             o[c] /= sum;
@@ -422,12 +422,11 @@ static void attention_case(int n, int d) {
     tensor_scale(qkv, 2);
     const double *x = doubles_of(qkv);
     Tensor O = on_device(unset(SHAPE(1, n, d)), 0);
-    AttentionKept kept;
-    gpu_attention_shapes(ATTENTION_FUSED, 1, 1, n, &kept);
-    kept.lse = on_device(unset(kept.lse), 0);
-    const Tensor device_qkv = on_device(qkv, 0);
+    GpuAttention pass = {ATTENTION_FUSED, .heads = 1, .qkv = on_device(qkv, 0), .O = O};
+    gpu_attention_shapes(ATTENTION_FUSED, 1, 1, n, &pass.kept);
+    pass.kept.lse = on_device(unset(pass.kept.lse), 0);
     case_is("%d tokens, one head of %d", n, d);
-    gpu_attention_forward(NULL, ATTENTION_FUSED, 1, device_qkv, &kept, O);
+    gpu_attention_forward(NULL, &pass);
     const Tensor got = from_device(O);
 #define BY(...) one_pass(n, d, x, (OnePass){__VA_ARGS__})
     expect("O", got, BY(.O_kept = false), 2e-5);
@@ -438,16 +437,15 @@ static void attention_case(int n, int d) {
     mistake("neither output nor sum brought to the new maximum",
             BY(.O_kept = true, .sum_kept = true));
     mistake("an output divided by 0: each p is added to sum", BY(.no_sum = true));
-    mistake("exp(s[k]), without the maximum: exp(s[k] - most)", BY(.no_maximum = true));
+    mistake("exp(s[k]), without the maximum: exp(s[k] - max)", BY(.no_maximum = true));
     mistake("scores scaled twice: q was multiplied by f.scale, s[k] is ready",
             BY(.scaled_twice = true));
     mistake("the values of the tile's first four keys: key j + k has row V[j + k]",
             BY(.V_of_first = true));
     mistake("keys in place of values: O is a mean of V's rows", BY(.K_for_V = true));
-    mistake_if(
-        "an exponent that is +infinity: shrink by exp(most - larger), then most = "
-        "larger, then exp(s[k] - most)",
-        has_nan(got));
+    mistake_if("an exponent that is +infinity: shrink by exp(max - larger), then max = "
+               "larger, then exp(s[k] - max)",
+               has_nan(got));
 #undef BY
 }
 
@@ -593,7 +591,7 @@ const Exercise exercises[] = {
      "the head of gpu_matmul.cu; the lesson", matmul},
     {"6.5", "attention in one kernel (forward)",
      "gpu_attention_fused.cu: four keys' scores s[] and `larger`, the largest of them "
-     "and of `most`, are there: bring sum and o to it, then p = exp(s[k] - most), add "
+     "and of `max`, are there: bring sum and o to it, then p = exp(s[k] - max), add "
      "p to sum and p V[j + k] to o.",
      "Whatever was added under the old maximum is too large by exp(new - old).",
      "the head of gpu_attention_fused.cu; the lesson", attention},

@@ -102,7 +102,7 @@ double vit_forward_flops(const VitConfig *config);
  */
 void vit_initialise(const ParameterList *list, real *weights, uint64_t seed);
 
-/* vit_activations: all memory for B images at once; false if there is none. */
+/* vit_activations_make: all memory for B images at once; false if there is none. */
 bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
                           Error *error);
 void vit_activations_free(VitActivations *a);

@@ -43,10 +43,10 @@ struct Thread {
     int source;             /* whose value it wants */
 };
 
-enum { MOST_THREADS = 1024, STACK_BYTES = 128 * 1024 };
+enum { MAX_THREADS = 1024, STACK_BYTES = 128 * 1024 };
 
-static Thread threads[MOST_THREADS];
-static unsigned lanes_waiting[MOST_THREADS / 32]; /* of each warp: who is AT_WARP */
+static Thread threads[MAX_THREADS];
+static unsigned lanes_waiting[MAX_THREADS / 32]; /* of each warp: who is AT_WARP */
 static int thread_count;
 static Thread *current;
 static void *scheduler_stack_pointer;
@@ -59,11 +59,26 @@ CudaOnCpuLaunch cuda_on_cpu_now;
 
 /* ---- stopping with a message ------------------------------------------------ */
 
+/* "kernel K, block (0,0,0), thread (5,0,0): ", written into text. */
+static const char *where_it_runs(char *text, size_t bytes) {
+    char thread[60] = "";
+    if (!cuda_on_cpu_now.kernel) {
+        return "outside of a kernel: ";
+    }
+    if (current) {
+        snprintf(thread, sizeof thread, ", thread (%u,%u,%u)", threadIdx.x, threadIdx.y,
+                 threadIdx.z);
+    }
+    snprintf(text, bytes, "kernel %s, block (%u,%u,%u)%s: ", cuda_on_cpu_now.kernel,
+             blockIdx.x, blockIdx.y, blockIdx.z, thread);
+    return text;
+}
+
 void cuda_on_cpu_stop(const char *format, ...) {
     char where[160];
     va_list arguments;
     fflush(stdout);
-    fprintf(stderr, "cuda_on_cpu: %s", cuda_on_cpu_where(where, sizeof where));
+    fprintf(stderr, "cuda_on_cpu: %s", where_it_runs(where, sizeof where));
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -78,20 +93,6 @@ void cuda_on_cpu_stop(const char *format, ...) {
     exit(1);
 }
 
-const char *cuda_on_cpu_where(char *text, size_t bytes) {
-    if (!cuda_on_cpu_now.kernel) {
-        snprintf(text, bytes, "outside of a kernel: ");
-    } else if (!current) {
-        snprintf(text, bytes, "kernel %s, block (%u,%u,%u): ", cuda_on_cpu_now.kernel,
-                 blockIdx.x, blockIdx.y, blockIdx.z);
-    } else {
-        snprintf(text, bytes, "kernel %s, block (%u,%u,%u), thread (%u,%u,%u): ",
-                 cuda_on_cpu_now.kernel, blockIdx.x, blockIdx.y, blockIdx.z,
-                 threadIdx.x, threadIdx.y, threadIdx.z);
-    }
-    return text;
-}
-
 #ifdef __SANITIZE_ADDRESS__
 /* AddressSanitizer calls this before it reports an access out of bounds. */
 extern "C" void __asan_on_error(void);
@@ -99,7 +100,7 @@ extern "C" void __asan_on_error(void) {
     char where[160];
     if (cuda_on_cpu_now.kernel) {
         fprintf(stderr, "cuda_on_cpu: %san access out of bounds\n",
-                cuda_on_cpu_where(where, sizeof where));
+                where_it_runs(where, sizeof where));
     }
 }
 #endif
@@ -464,7 +465,7 @@ static uint64_t in_order(CudaOnCpuOrder order, uint64_t i, uint64_t count) {
 }
 
 void cuda_on_cpu_run_grid(CudaOnCpuOrder order) {
-    static int threads_in_order[MOST_THREADS];
+    static int threads_in_order[MAX_THREADS];
     for (int i = 0; i < thread_count; i++) {
         threads_in_order[i] = (int)in_order(order, (uint64_t)i, (uint64_t)thread_count);
     }

@@ -33,9 +33,6 @@ struct CudaOnCpuLaunch {
 };
 extern CudaOnCpuLaunch cuda_on_cpu_now;
 
-/* cuda_on_cpu_where: "kernel K, block (0,0,0), thread (5,0,0): " into text. */
-const char *cuda_on_cpu_where(char *text, size_t bytes);
-
 /* cuda_on_cpu_stop: a mistake in a kernel: one line that begins with where, abort(). */
 void cuda_on_cpu_stop(const char *format, ...)
     __attribute__((noreturn, format(printf, 1, 2)));

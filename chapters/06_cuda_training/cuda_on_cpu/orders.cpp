@@ -17,35 +17,25 @@
 
 static const char *const names[ORDERS] = {"forward", "backward", "shuffled"};
 
-/* All device memory, one block after another. */
-struct Snapshot {
-    char *bytes;
-};
-
-static size_t memory_bytes(void) {
-    size_t sum = 0;
-    for (int i = 0; i < cuda_on_cpu_memory.count; i++) {
-        sum += cuda_on_cpu_memory.blocks[i].bytes;
+/* A copy of all device memory, one block after another. */
+static char *take_snapshot(void) {
+    const CudaOnCpuMemory *m = &cuda_on_cpu_memory;
+    size_t bytes = 1;
+    for (int i = 0; i < m->count; i++) {
+        bytes += m->blocks[i].bytes;
     }
-    return sum;
-}
-
-static Snapshot take_snapshot(void) {
-    char *to = static_cast<char *>(malloc(memory_bytes() + 1));
-    const Snapshot snapshot = {to};
+    char *snapshot = static_cast<char *>(malloc(bytes)), *to = snapshot;
     if (!to) {
         cuda_on_cpu_stop("no memory to compare orders of threads");
     }
-    for (int i = 0; i < cuda_on_cpu_memory.count; i++) {
-        const CudaOnCpuBlock *b = &cuda_on_cpu_memory.blocks[i];
-        memcpy(to, b->at, b->bytes);
-        to += b->bytes;
+    for (int i = 0; i < m->count; i++) {
+        memcpy(to, m->blocks[i].at, m->blocks[i].bytes);
+        to += m->blocks[i].bytes;
     }
     return snapshot;
 }
 
-static void restore(Snapshot snapshot) {
-    const char *from = snapshot.bytes;
+static void restore(const char *from) {
     for (int i = 0; i < cuda_on_cpu_memory.count; i++) {
         const CudaOnCpuBlock *b = &cuda_on_cpu_memory.blocks[i];
         memcpy(b->at, from, b->bytes);
@@ -84,8 +74,7 @@ static void stop_at_difference(const CudaOnCpuBlock *b, const char *first,
         whole ? (double)float_at(b->at + byte) : 0.0, names[order]);
 }
 
-static void compare(Snapshot snapshot, CudaOnCpuOrder order) {
-    const char *first = snapshot.bytes;
+static void compare(const char *first, CudaOnCpuOrder order) {
     for (int i = 0; i < cuda_on_cpu_memory.count; i++) {
         const CudaOnCpuBlock *b = &cuda_on_cpu_memory.blocks[i];
         if (memcmp(first, b->at, b->bytes) != 0) {
@@ -96,16 +85,16 @@ static void compare(Snapshot snapshot, CudaOnCpuOrder order) {
 }
 
 void cuda_on_cpu_run_in_all_orders(void) {
-    const Snapshot before = take_snapshot();
+    char *const before = take_snapshot();
     forget_shared_memory();
     cuda_on_cpu_run_grid(ORDER_FORWARD);
-    const Snapshot after = take_snapshot();
+    char *const after = take_snapshot();
     for (int order = ORDER_BACKWARD; order < ORDERS; order++) {
         restore(before);
         forget_shared_memory();
         cuda_on_cpu_run_grid((CudaOnCpuOrder)order);
         compare(after, (CudaOnCpuOrder)order);
     }
-    free(before.bytes);
-    free(after.bytes);
+    free(before);
+    free(after);
 }

@@ -23,7 +23,7 @@
 
 #include "machine.h"
 
-enum { MOST_THREADS = 1024, WARP = 32, MOST_SITES = 4096 };
+enum { MAX_THREADS = 1024, WARP = 32, MAX_SITES = 4096 };
 
 static bool is_watched; /* some kernels call the functions below */
 
@@ -44,11 +44,11 @@ static void *must(void *memory) {
 
 /* ---- what is counted for each kernel --------------------------------------------- */
 
-enum { MOST_KERNELS = 256 };
+enum { MAX_KERNELS = 256 };
 static struct {
     const char *kernel;
     CudaOnCpuCounts counts;
-} kernels[MOST_KERNELS];
+} kernels[MAX_KERNELS];
 static int kernel_count;
 static CudaOnCpuCounts *counts; /* of the kernel that runs */
 
@@ -62,26 +62,15 @@ static CudaOnCpuAccesses *space(CudaOnCpuCounts *c, int which) {
     return all[which];
 }
 
-static void add_accesses(CudaOnCpuAccesses *to, const CudaOnCpuAccesses *from) {
-    to->accesses += from->accesses;
-    to->bytes += from->bytes;
-    to->requests += from->requests;
-    to->units += from->units;
-}
-
+/* All that is counted is a uint64_t. */
 bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
-    CudaOnCpuCounts &sum = *all;
-    sum = {};
+    uint64_t *sums = reinterpret_cast<uint64_t *>(all);
+    *all = {};
     for (int i = 0; i < kernel_count; i++) {
-        CudaOnCpuCounts *c = &kernels[i].counts;
-        sum.launches += c->launches;
-        sum.blocks += c->blocks;
-        sum.threads += c->threads;
-        sum.atomics += c->atomics;
-        sum.barriers += c->barriers;
-        sum.meetings += c->meetings;
-        for (int s = 0; s < SPACES; s++) {
-            add_accesses(space(&sum, s), space(c, s));
+        const uint64_t *of_kernel =
+            reinterpret_cast<const uint64_t *>(&kernels[i].counts);
+        for (size_t k = 0; k < sizeof *all / sizeof *sums; k++) {
+            sums[k] += of_kernel[k];
         }
     }
     return is_watched && reports_all;
@@ -121,8 +110,8 @@ static CudaOnCpuCounts *counts_of(const char *kernel) {
             return &kernels[i].counts;
         }
     }
-    if (kernel_count == MOST_KERNELS) {
-        cuda_on_cpu_stop("more than %d kernels to count", MOST_KERNELS);
+    if (kernel_count == MAX_KERNELS) {
+        cuda_on_cpu_stop("more than %d kernels to count", MAX_KERNELS);
     }
     kernels[kernel_count] = {kernel, {}};
     return &kernels[kernel_count++].counts;
@@ -141,19 +130,18 @@ struct Log {
     Access *accesses;
     int count, room;
 };
-static Log logs[MOST_THREADS];
+static Log logs[MAX_THREADS];
 static int thread_count;
 
 /* Instructions are told apart by their address: numbered as they come. */
-static uintptr_t sites[MOST_SITES];
+static uintptr_t sites[MAX_SITES];
 
 static int site_of(uintptr_t instruction) {
-    int i = (int)(instruction * 0x9e3779b97f4a7c15u >> 52) % MOST_SITES;
+    int i = (int)(instruction * 0x9e3779b97f4a7c15u >> 52) % MAX_SITES;
     for (int steps = 0; sites[i] != 0 && sites[i] != instruction; steps++) {
-        i = (i + 1) % MOST_SITES;
-        if (steps == MOST_SITES) {
-            cuda_on_cpu_stop("more than %d instructions that access memory",
-                             MOST_SITES);
+        i = (i + 1) % MAX_SITES;
+        if (steps == MAX_SITES) {
+            cuda_on_cpu_stop("more than %d instructions that access memory", MAX_SITES);
         }
     }
     sites[i] = instruction;
@@ -178,6 +166,17 @@ struct Request {
     uintptr_t addresses[WARP];
 };
 
+/* Adds x to a set; is it new? */
+static bool add_new(uintptr_t *set, int *count, uintptr_t x) {
+    for (int i = 0; i < *count; i++) {
+        if (set[i] == x) {
+            return false;
+        }
+    }
+    set[(*count)++] = x;
+    return true;
+}
+
 /* How many different sectors of 32 bytes. */
 static int sectors(const Request *r) {
     uintptr_t seen[2 * WARP];
@@ -185,37 +184,26 @@ static int sectors(const Request *r) {
     for (int lane = 0; lane < r->lanes; lane++) {
         const uintptr_t last = (r->addresses[lane] + (uintptr_t)r->bytes - 1) / 32;
         for (uintptr_t s = r->addresses[lane] / 32; s <= last; s++) {
-            int i = 0;
-            while (i < count && seen[i] != s) {
-                i++;
-            }
-            if (i == count) {
-                seen[count++] = s;
-            }
+            add_new(seen, &count, s);
         }
     }
     return count;
 }
 
-/* Passes for lanes first to last: most different words of one bank. */
+/* Passes for lanes first to last: the largest count of different words of one bank. */
 static int passes_of(const Request *r, int first, int last) {
     uintptr_t words[32][WARP];
-    int count[32] = {}, most = 0;
+    int count[32] = {}, max = 0;
     for (int lane = first; lane < last; lane++) {
         const uintptr_t end = r->addresses[lane] + (uintptr_t)r->bytes;
         for (uintptr_t word = r->addresses[lane] / 4; word * 4 < end; word++) {
             const int bank = (int)(word % 32);
-            int i = 0;
-            while (i < count[bank] && words[bank][i] != word) {
-                i++;
-            }
-            if (i == count[bank]) {
-                words[bank][count[bank]++] = word;
-                most = count[bank] > most ? count[bank] : most;
+            if (add_new(words[bank], &count[bank], word)) {
+                max = count[bank] > max ? count[bank] : max;
             }
         }
     }
-    return most;
+    return max;
 }
 
 /* 8 bytes a lane go by half warps, 16 by quarters. */
@@ -229,49 +217,22 @@ static int passes(const Request *r) {
     return sum;
 }
 
-/* Each instruction's executions in this warp so far, and where its requests begin. */
-static int executions[MOST_SITES], begin[MOST_SITES];
-static Request *requests;
-static int requests_room;
+/* Of each instruction, by number: how often the lane at hand executed it, and the
+ * warp's requests, the k-th executions of all lanes together. */
+static int executions[MAX_SITES], request_count[MAX_SITES];
+static Request *requests[MAX_SITES];
 
-static void room_for_requests(int count) {
-    if (count > requests_room) {
-        requests_room = 2 * count;
-        free(requests);
-        requests = static_cast<Request *>(
-            must(malloc((size_t)requests_room * sizeof *requests)));
-    }
-    for (int i = 0; i < count; i++) {
-        requests[i].lanes = 0;
-    }
-}
-
-/* begin[s]: the first request of site s, which has as many as the lane that executed
- * it most often; returns how many there are in all. */
-static int plan_requests(const Log *warp, int lanes) {
-    static int most[MOST_SITES], used[MOST_SITES];
-    int used_count = 0, all = 0;
-    for (int lane = 0; lane < lanes; lane++) {
-        const Log *log = &warp[lane];
-        for (int i = 0; i < log->count; i++) {
-            const int s = log->accesses[i].site;
-            if (most[s] == 0 && executions[s] == 0) {
-                used[used_count++] = s;
-            }
-            executions[s]++;
+static Request *request_of(const Access *a) {
+    const int s = a->site, k = executions[s]++;
+    if (k == request_count[s]) {
+        if ((k & (k - 1)) == 0) { /* it has room for a power of two */
+            const size_t bytes = (size_t)(k > 0 ? 2 * k : 1) * sizeof(Request);
+            requests[s] = static_cast<Request *>(must(realloc(requests[s], bytes)));
         }
-        for (int i = 0; i < log->count; i++) {
-            const int s = log->accesses[i].site;
-            most[s] = executions[s] > most[s] ? executions[s] : most[s];
-            executions[s] = 0;
-        }
+        requests[s][k].lanes = 0;
+        request_count[s]++;
     }
-    for (int u = 0; u < used_count; u++) {
-        begin[used[u]] = all;
-        all += most[used[u]];
-        most[used[u]] = 0;
-    }
-    return all;
+    return &requests[s][k];
 }
 
 static void account(const Request *r) {
@@ -283,13 +244,11 @@ static void account(const Request *r) {
 }
 
 static void count_warp(Log *warp, int lanes) {
-    const int count = plan_requests(warp, lanes);
-    room_for_requests(count);
     for (int lane = 0; lane < lanes; lane++) {
-        Log *log = &warp[lane];
+        const Log *log = &warp[lane];
         for (int i = 0; i < log->count; i++) {
             const Access *a = &log->accesses[i];
-            Request *r = &requests[begin[a->site] + executions[a->site]++];
+            Request *r = request_of(a);
             r->bytes = a->bytes;
             r->in = a->in;
             r->addresses[r->lanes++] = a->address;
@@ -297,10 +256,16 @@ static void count_warp(Log *warp, int lanes) {
         for (int i = 0; i < log->count; i++) {
             executions[log->accesses[i].site] = 0;
         }
-        log->count = 0;
     }
-    for (int i = 0; i < count; i++) {
-        account(&requests[i]);
+    for (int lane = 0; lane < lanes; lane++) {
+        for (int i = 0; i < warp[lane].count; i++) {
+            const int s = warp[lane].accesses[i].site;
+            for (int k = 0; k < request_count[s]; k++) {
+                account(&requests[s][k]);
+            }
+            request_count[s] = 0;
+        }
+        warp[lane].count = 0;
     }
 }
 
@@ -326,7 +291,7 @@ struct Shadow {
 };
 
 static uint32_t interval, first_of_block, first_of_launch;
-static uint32_t meetings[MOST_THREADS / WARP];
+static uint32_t meetings[MAX_THREADS / WARP];
 
 extern "C" char __executable_start[];
 static const uintptr_t program = reinterpret_cast<uintptr_t>(__executable_start);
@@ -419,27 +384,26 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
 /* ---- memory's shadow ------------------------------------------------------------- */
 
 static CudaOnCpuRange fixed; /* static shared memory */
-static Shadow *static_shadow, *dynamic_shadow;
-static size_t dynamic_shadow_bytes;
+struct Shadows {             /* of shared memory, one of them static, one dynamic */
+    Shadow *at;
+    size_t bytes;
+};
+static Shadows of_static, of_dynamic;
 
 static Shadow *make_shadow(size_t bytes) {
     return static_cast<Shadow *>(must(calloc(bytes / 4 + 1, sizeof(Shadow))));
 }
 
-static Shadow *shadow_of_static(const char *at) {
-    if (!static_shadow) {
-        static_shadow = make_shadow(fixed.bytes);
+/* NULL where the address is not in this range. */
+static Shadow *shadow_in(Shadows *s, CudaOnCpuRange range, const char *at) {
+    if (at < range.at || at >= range.at + range.bytes) {
+        return NULL;
     }
-    return static_shadow + (at - fixed.at) / 4;
-}
-
-static Shadow *shadow_of_dynamic(const char *at) {
-    if (cuda_on_cpu_now.dynamic_shared_bytes > dynamic_shadow_bytes) {
-        free(dynamic_shadow);
-        dynamic_shadow_bytes = cuda_on_cpu_now.dynamic_shared_bytes;
-        dynamic_shadow = make_shadow(dynamic_shadow_bytes);
+    if (range.bytes > s->bytes) {
+        free(s->at);
+        *s = {make_shadow(range.bytes), range.bytes};
     }
-    return dynamic_shadow + (at - cuda_on_cpu_now.dynamic_shared) / 4;
+    return s->at + (at - range.at) / 4;
 }
 
 static Shadow *shadow_of_global(const char *at) {
@@ -460,14 +424,12 @@ static void watch(const void *address, int bytes, bool writes,
         return; /* the host's, or a thread's own variables */
     }
     const char *at = static_cast<const char *>(address);
-    const char *dynamic = cuda_on_cpu_now.dynamic_shared;
-    const bool in_static = at >= fixed.at && at < fixed.at + fixed.bytes;
-    const bool in_dynamic =
-        at >= dynamic && at < dynamic + cuda_on_cpu_now.dynamic_shared_bytes;
-    const bool shared = in_static || in_dynamic;
-    Shadow *s = in_static    ? shadow_of_static(at)
-                : in_dynamic ? shadow_of_dynamic(at)
-                             : shadow_of_global(at);
+    const CudaOnCpuRange dynamic = {cuda_on_cpu_now.dynamic_shared,
+                                    cuda_on_cpu_now.dynamic_shared_bytes};
+    Shadow *s = shadow_in(&of_static, fixed, at);
+    s = s ? s : shadow_in(&of_dynamic, dynamic, at);
+    const bool shared = s != NULL;
+    s = s ? s : shadow_of_global(at);
     if (!s) {
         return;
     }
@@ -561,24 +523,21 @@ void cuda_on_cpu_atomic(void) {
     extern "C" void name(void);                                                        \
     extern "C" void name(void) {                                                       \
     }
-WATCH(__tsan_read1, 1, false)
-WATCH(__tsan_read2, 2, false)
-WATCH(__tsan_read4, 4, false)
-WATCH(__tsan_read8, 8, false)
-WATCH(__tsan_read16, 16, false)
-WATCH(__tsan_write1, 1, true)
-WATCH(__tsan_write2, 2, true)
-WATCH(__tsan_write4, 4, true)
-WATCH(__tsan_write8, 8, true)
-WATCH(__tsan_write16, 16, true)
-WATCH(__tsan_unaligned_read2, 2, false)
-WATCH(__tsan_unaligned_read4, 4, false)
-WATCH(__tsan_unaligned_read8, 8, false)
-WATCH(__tsan_unaligned_read16, 16, false)
-WATCH(__tsan_unaligned_write2, 2, true)
-WATCH(__tsan_unaligned_write4, 4, true)
-WATCH(__tsan_unaligned_write8, 8, true)
-WATCH(__tsan_unaligned_write16, 16, true)
+#define WATCH_SIZE(bytes)                                                              \
+    WATCH(__tsan_read##bytes, bytes, false)                                            \
+    WATCH(__tsan_write##bytes, bytes, true)
+#define WATCH_UNALIGNED(bytes)                                                         \
+    WATCH(__tsan_unaligned_read##bytes, bytes, false)                                  \
+    WATCH(__tsan_unaligned_write##bytes, bytes, true)
+WATCH_SIZE(1)
+WATCH_SIZE(2)
+WATCH_SIZE(4)
+WATCH_SIZE(8)
+WATCH_SIZE(16)
+WATCH_UNALIGNED(2)
+WATCH_UNALIGNED(4)
+WATCH_UNALIGNED(8)
+WATCH_UNALIGNED(16)
 WATCH_RANGE(__tsan_read_range, false)
 WATCH_RANGE(__tsan_write_range, true)
 NOTHING(__tsan_func_entry)

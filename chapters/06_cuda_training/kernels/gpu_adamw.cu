@@ -36,7 +36,7 @@ static __global__ void squares(const float *gradients, long count, double *parti
     }
 }
 
-static __global__ void finish_norm(const double *partial, double most,
+static __global__ void finish_norm(const double *partial, double max_norm,
                                    GpuStepResult *result) {
     if (threadIdx.x == 0) {
         double sum = 0;
@@ -45,15 +45,16 @@ static __global__ void finish_norm(const double *partial, double most,
         }
         const double norm = sqrt(sum);
         result->gradient_norm = static_cast<float>(norm);
-        result->clip_scale =
-            most > 0 && norm > most ? static_cast<float>(most / norm) : 1.0f;
+        result->clip_scale = max_norm > 0 && norm > max_norm
+                                 ? static_cast<float>(max_norm / norm)
+                                 : 1.0f;
     }
 }
 
 void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
-                       double most, double *partial, GpuStepResult *result) {
+                       double max_norm, double *partial, GpuStepResult *result) {
     LAUNCH(squares, NORM_PARTS, THREADS, 0, stream, gradients, count, partial);
-    LAUNCH(finish_norm, 1, 32, 0, stream, partial, most, result);
+    LAUNCH(finish_norm, 1, 32, 0, stream, partial, max_norm, result);
 }
 
 /* ---- AdamW ----------------------------------------------------------------------- */

@@ -9,23 +9,19 @@
 #include "chapters/06_cuda_training/gpu.h"
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /*
  * gpu_gradient_norm: result->gradient_norm = sqrt(sum of squares) and
- * result->clip_scale = most / norm where the norm exceeds most > 0, else 1. The host
+ * result->clip_scale = max_norm / norm where the norm exceeds max_norm > 0, else 1. The host
  * needn't know either: the next kernel reads the scale on the device.
  *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
  */
 enum { NORM_PARTS = 256 };
-void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
-                       double most, double *partial, GpuStepResult *result);
+FOR_C void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
+                             double max_norm, double *partial, GpuStepResult *result);
 
 /* Where decay begins and ends: parameters in order, on the device. */
 typedef struct {
-    long end;     /* the first number after this run of parameters */
+    long end;     /* the first element after this run of parameters */
     float lambda; /* their weight decay */
 } DecayRun;
 
@@ -39,11 +35,7 @@ typedef struct {
 } GpuUpdate;
 
 /* gpu_adamw_step: step t of adamw.h, on gradients times result->clip_scale. */
-void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
-                    const GpuUpdate *update, const GpuStepResult *result);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
+                          const GpuUpdate *update, const GpuStepResult *result);
 
 #endif

@@ -11,10 +11,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     ATTENTION_MATERIALISED, /* scores (B, h, n, n) in device memory, as on the CPU */
     ATTENTION_FUSED,        /* one kernel: scores live in shared memory and registers,
@@ -36,31 +32,28 @@ typedef struct {
 
 /* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
  * has none. */
-void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
-                          AttentionKept *shapes);
+FOR_C void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
+                                AttentionKept *shapes);
+
+/* A pass. D_h = D / heads, at most ATTENTION_MAX_D. */
+enum { ATTENTION_MAX_D = 128 };
+typedef struct {
+    AttentionVersion version;
+    int heads;
+    Tensor qkv;         /* (B, n, 3D)  in */
+    AttentionKept kept; /* out; in backward in, and scratch */
+    Tensor O;           /* (B, n, D)   out; in backward in */
+} GpuAttention;
+
+/* gpu_attention_forward: O, and what backward needs. */
+FOR_C void gpu_attention_forward(GpuStream stream, const GpuAttention *pass);
 
 /*
- * gpu_attention_forward:
- *   qkv (B, n, 3D)   in
- *   O (B, n, D)      out
- * D_h = D / heads, at most ATTENTION_MOST_D.
- */
-enum { ATTENTION_MOST_D = 128 };
-void gpu_attention_forward(GpuStream stream, AttentionVersion version, int heads,
-                           Tensor qkv, const AttentionKept *kept, Tensor O);
-
-/*
- * gpu_attention_backward:
- *   qkv, kept, O    in, as forward left them
+ * gpu_attention_backward: of the pass that forward left.
  *   dO (B, n, D)    in
  *   dqkv (B, n, 3D) out (written, every element)
  */
-void gpu_attention_backward(GpuStream stream, AttentionVersion version, int heads,
-                            Tensor qkv, const AttentionKept *kept, Tensor O, Tensor dO,
-                            Tensor dqkv);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
+                                  Tensor dqkv);
 
 #endif

@@ -3,16 +3,16 @@
  * softmax of Milakov and Gimelshein, 2018).
  *
  * A block has queries of one head of one image; keys and values come through shared
- * memory, 32 at a time. SHARE threads hold a query, each a part of its d numbers in
+ * memory, 32 at a time. SHARE threads hold a query, each a part of its d elements in
  * registers. They are a warp's lanes 32 / SHARE apart, so that neighbours want the same
  * 16 bytes of a key (shared memory answers a warp in two goes). A dot product is a part
  * each, and a shuffle or two.
  *
  *     for each key j:
  *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
- *         if s > most:  shrink sum and O by exp(most - s), most = s
- *         p = exp(s - most),   sum += p,   O += p v_j                 [ViT eq.7]
- *     O /= sum,   lse = most + log sum
+ *         if s > max:  shrink sum and O by exp(max - s), max = s
+ *         p = exp(s - max),   sum += p,   O += p v_j                 [ViT eq.7]
+ *     O /= sum,   lse = max + log sum
  *
  * Keys are taken four at a time: four sums that don't wait for each other, and one
  * look at the maximum. It begins at the lowest float: with -infinity, scores of
@@ -29,7 +29,7 @@
  *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
  *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
  *
- * lse is kept as the two numbers that it is the sum of: added, scores near 10000 would
+ * lse is kept as the two terms that it is the sum of: added, scores near 10000 would
  * leave log sum three digits. And all three kernels scale q before it meets k, so that
  * they have the same s to the last bit.
  *
@@ -50,22 +50,22 @@ enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
 
 /* What the kernels are told; rows are counted within an image. */
 struct Fused {
-    int heads, n, d, D;
+    int B, heads, n, d, D;
     float scale;
     const float *qkv; /* (B, n, 3D) */
-    float *O;         /* (B, n, D), or dO's place */
-    float *lse;       /* (B, h, n, 2): most and log sum */
+    float *O;         /* (B, n, D), or dO */
+    float *lse;       /* (B, h, n, 2): max and log sum */
     float *delta;     /* (B, h, n) */
     bool aligned;     /* may 16 bytes be loaded and stored at once? */
 };
 
-/* How a block's rows are shared out among its threads: 16 numbers each, 8 of a row of
- * 16. Fewer numbers mean more shuffles, more mean more registers and fewer warps. */
-template <int PAD_D> struct Way {
+/* How a block's rows are split among its threads: 16 elements each, 8 of a row of
+ * 16. Fewer elements mean more shuffles, more mean more registers and fewer warps. */
+template <int PAD_D> struct Split {
     static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
     static constexpr int QUADS = PAD_D / SHARE / 4; /* a thread's part of a row */
-    static constexpr int APART = 32 / SHARE;        /* lanes that hold one row */
-    static constexpr int ROWS = THREADS / SHARE;    /* of a block */
+    static constexpr int WARP_ROWS = 32 / SHARE;
+    static constexpr int ROWS = THREADS / SHARE; /* of a block */
 };
 
 struct Here { /* of a thread */
@@ -75,17 +75,17 @@ struct Here { /* of a thread */
 };
 
 template <int PAD_D> static __forceinline__ __device__ Here here(int rows) {
-    enum { APART = Way<PAD_D>::APART };
-    const int warp = static_cast<int>(threadIdx.x / 32);
-    const int lane = static_cast<int>(threadIdx.x % 32);
-    const int first = static_cast<int>(blockIdx.x) * Way<PAD_D>::ROWS + warp * APART;
-    const int row = first + lane % APART;
-    return {row,
-            lane / APART,
-            static_cast<int>(blockIdx.y),
-            static_cast<int>(blockIdx.z),
-            row < rows,
-            first < rows};
+    enum { WARP_ROWS = Split<PAD_D>::WARP_ROWS };
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int first = blockIdx.x * Split<PAD_D>::ROWS + warp * WARP_ROWS;
+    Here h;
+    h.row = first + lane % WARP_ROWS;
+    h.part = lane / WARP_ROWS;
+    h.head = blockIdx.y;
+    h.image = blockIdx.z;
+    h.mine = h.row < rows;
+    h.any = first < rows;
+    return h;
 }
 
 /* Row `row` of the head's q (which = 0), k (1) or v (2). */
@@ -99,16 +99,16 @@ static __forceinline__ __device__ long O_at(const Fused &f, const Here &h, int r
     return (static_cast<long>(h.image) * f.n + row) * f.D + h.head * f.d;
 }
 
-/* Row `row` of all rows of queries: its place in delta; half its place in lse. */
+/* Row `row` of all rows of queries: its index in delta; half its index in lse. */
 static __forceinline__ __device__ long query(const Fused &f, const Here &h, int row) {
     return (static_cast<long>(h.image) * f.heads + h.head) * f.n + row;
 }
 
-/* Numbers j..j+3 of a row of d; zeros beyond its end. */
+/* Elements j..j+3 of a row of d; zeros beyond its end. */
 static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
                                                  bool aligned) {
     if (aligned && j + 3 < d) {
-        return *reinterpret_cast<const float4 *>(row + j);
+        return four_at(row + j);
     }
     return make_float4(j < d ? row[j] : 0.0f, j + 1 < d ? row[j + 1] : 0.0f,
                        j + 2 < d ? row[j + 2] : 0.0f, j + 3 < d ? row[j + 3] : 0.0f);
@@ -117,14 +117,14 @@ static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
 static __forceinline__ __device__ void store4(float *row, int j, int d, bool aligned,
                                               float4 quad) {
     if (aligned && j + 3 < d) {
-        *reinterpret_cast<float4 *>(row + j) = quad;
+        four_at(row + j) = quad;
         return;
     }
-    const float numbers[4] = {quad.x, quad.y, quad.z, quad.w};
+    const float elements[4] = {quad.x, quad.y, quad.z, quad.w};
 #pragma unroll
     for (int k = 0; k < 4; k++) {
         if (j + k < d) {
-            row[j + k] = numbers[k];
+            row[j + k] = elements[k];
         }
     }
 }
@@ -135,11 +135,11 @@ static __forceinline__ __device__ float dot4(float4 a, float4 b) {
 
 /* A thread's part of a row: of every 4 SHARE neighbours, four. */
 template <int PAD_D> struct Part {
-    static constexpr int QUADS = Way<PAD_D>::QUADS;
+    static constexpr int QUADS = Split<PAD_D>::QUADS;
     float4 x[QUADS];
 
     static __forceinline__ __device__ int column(int c, int part) {
-        return 4 * (c * Way<PAD_D>::SHARE + part);
+        return 4 * (c * Split<PAD_D>::SHARE + part);
     }
     __forceinline__ __device__ void clear(void) {
 #pragma unroll
@@ -162,22 +162,14 @@ template <int PAD_D> struct Part {
     __forceinline__ __device__ void scale(float by) {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
-            x[c].x *= by;
-            x[c].y *= by;
-            x[c].z *= by;
-            x[c].w *= by;
+            x[c] = by * x[c];
         }
     }
     /* this += factor * row; the row (PAD_D) is in shared memory. */
     __forceinline__ __device__ void add(float factor, const float *row, int part) {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
-            const float4 quad =
-                *reinterpret_cast<const float4 *>(row + column(c, part));
-            x[c].x += factor * quad.x;
-            x[c].y += factor * quad.y;
-            x[c].z += factor * quad.z;
-            x[c].w += factor * quad.w;
+            x[c] = x[c] + factor * four_at(row + column(c, part));
         }
     }
     /* The whole rows' dot product, for each of the row's threads. */
@@ -185,32 +177,30 @@ template <int PAD_D> struct Part {
         float sum = 0;
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
-            sum += dot4(x[c], *reinterpret_cast<const float4 *>(row + column(c, part)));
+            sum += dot4(x[c], four_at(row + column(c, part)));
         }
         return sum_of_parts(sum);
     }
     static __forceinline__ __device__ float sum_of_parts(float sum) {
 #pragma unroll
-        for (int bit = Way<PAD_D>::APART; bit < 32; bit *= 2) {
+        for (int bit = Split<PAD_D>::WARP_ROWS; bit < 32; bit *= 2) {
             sum += __shfl_xor_sync(FULL_WARP, sum, bit);
         }
         return sum;
     }
 };
 
-/* Rows first .. of a matrix, ld apart, times `by`, into a tile: zeros from row `end`
- * on. */
+/* Rows from `first` on of a matrix, ld apart, times `by`, into a tile: zeros from row
+ * n on. */
 template <int PAD_D>
 static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
                                                  const float *from, long ld, int first,
-                                                 int end, const Fused &f,
-                                                 float by = 1.0f) {
-    for (int e = static_cast<int>(threadIdx.x); e < TILE * PAD_D / 4; e += THREADS) {
+                                                 const Fused &f, float by = 1.0f) {
+    for (int e = threadIdx.x; e < TILE * PAD_D / 4; e += THREADS) {
         const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
-        const float4 quad = first + r < end ? four_of(from + r * ld, j, f.d, f.aligned)
+        const float4 quad = first + r < f.n ? four_of(from + r * ld, j, f.d, f.aligned)
                                             : make_float4(0, 0, 0, 0);
-        *reinterpret_cast<float4 *>(&tile[r][j]) =
-            make_float4(quad.x * by, quad.y * by, quad.z * by, quad.w * by);
+        four_at(&tile[r][j]) = by * quad;
     }
 }
 
@@ -225,14 +215,14 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
     q.scale(f.scale);
     o.clear();
-    float most = -FLT_MAX, sum = 0;
+    float max = -FLT_MAX, sum = 0;
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
-        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
-        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
         __syncthreads();
         const int count = h.any ? min(TILE, f.n - j0) : 0;
         for (int j = 0; j < count; j += AT_ONCE) {
-            float s[AT_ONCE], larger = most;
+            float s[AT_ONCE], larger = max;
 #pragma unroll
             for (int k = 0; k < AT_ONCE; k++) {
                 s[k] = q.dot(K[j + k], h.part);
@@ -240,15 +230,15 @@ template <int PAD_D> static __global__ void forward(Fused f) {
                 larger = fmaxf(larger, s[k]);
             }
             /* exercise 6.5 */
-            if (larger > most) { /* the row's threads agree */
-                const float shrink = expf(most - larger);
+            if (larger > max) { /* the row's threads agree */
+                const float shrink = expf(max - larger);
                 sum *= shrink;
                 o.scale(shrink);
-                most = larger;
+                max = larger;
             }
 #pragma unroll
             for (int k = 0; k < AT_ONCE; k++) {
-                const float p = expf(s[k] - most);
+                const float p = expf(s[k] - max);
                 sum += p;
                 o.add(p, V[j + k], h.part);
             }
@@ -261,7 +251,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         o.store(f.O + O_at(f, h, row), h.part, f);
         if (h.part == 0) {
             float *lse = f.lse + 2 * query(f, h, row);
-            lse[0] = most;
+            lse[0] = max;
             lse[1] = logf(sum);
         }
     }
@@ -299,17 +289,17 @@ template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqk
     d_o.load(f.O + O_at(f, h, row), h.part, f);
     dq.clear();
     const float *lse = f.lse + 2 * query(f, h, row);
-    const float most = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, row)];
+    const float max = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, row)];
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
-        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f.n, f);
-        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f.n, f);
+        fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
+        fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
         __syncthreads();
         const int count = h.any ? min(TILE, f.n - j0) : 0;
         for (int j = 0; j < count; j += PAIR) {
             float ds[PAIR];
 #pragma unroll
             for (int k = 0; k < PAIR; k++) {
-                const float p = expf(q.dot(K[j + k], h.part) - most - log_sum);
+                const float p = expf(q.dot(K[j + k], h.part) - max - log_sum);
                 const float dp = d_o.dot(V[j + k], h.part);
                 ds[k] = j + k < count ? p * (dp - delta) : 0.0f;
             }
@@ -328,21 +318,21 @@ template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqk
 
 template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) {
     __shared__ __align__(16) float Q[TILE][PAD_D], dO[TILE][PAD_D];
-    __shared__ float most[TILE], log_sum[TILE], delta[TILE];
+    __shared__ float max[TILE], log_sum[TILE], delta[TILE];
     const Here h = here<PAD_D>(f.n);
-    const int row = h.mine ? h.row : 0, thread = static_cast<int>(threadIdx.x);
+    const int row = h.mine ? h.row : 0, thread = threadIdx.x;
     Part<PAD_D> key, value, dk, dv;
     key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f);
     value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
     dk.clear();
     dv.clear();
     for (int i0 = 0; i0 < f.n; i0 += TILE) {
-        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f.n, f, f.scale);
-        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.D, i0, f.n, f);
+        fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f, f.scale);
+        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.D, i0, f);
         if (thread < TILE) {
             const bool exists = i0 + thread < f.n;
             const long at = exists ? query(f, h, i0 + thread) : 0;
-            most[thread] = exists ? f.lse[2 * at] : 0.0f;
+            max[thread] = exists ? f.lse[2 * at] : 0.0f;
             log_sum[thread] = exists ? f.lse[2 * at + 1] : 0.0f;
             delta[thread] = exists ? f.delta[at] : 0.0f;
         }
@@ -354,7 +344,7 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
             for (int k = 0; k < PAIR; k++) {
                 const float s = key.dot(Q[i + k], h.part);
                 const float dp = value.dot(dO[i + k], h.part);
-                p[k] = i + k < count ? expf(s - most[i + k] - log_sum[i + k]) : 0.0f;
+                p[k] = i + k < count ? expf(s - max[i + k] - log_sum[i + k]) : 0.0f;
                 ds[k] = i + k < count ? p[k] * (dp - delta[i + k]) : 0.0f;
             }
 #pragma unroll
@@ -373,72 +363,68 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
 
 /* ---- launches -------------------------------------------------------------------- */
 
-static bool is_aligned(const float *at) {
-    return reinterpret_cast<uintptr_t>(at) % 16 == 0;
+static bool is_aligned(Tensor T) {
+    return reinterpret_cast<uintptr_t>(T.data) % 16 == 0;
 }
 
-static Fused describe(int heads, Tensor qkv, float *lse, float *delta, Tensor O) {
+/* O: forward's; in backward dO. */
+static Fused describe(const GpuAttention *pass, Tensor O) {
     Fused f = {};
-    f.heads = heads;
-    f.n = qkv.shape[1];
+    f.B = O.shape[0];
+    f.heads = pass->heads;
+    f.n = O.shape[1];
     f.D = tensor_cols(O);
-    f.d = f.D / heads;
+    f.d = f.D / f.heads;
     f.scale = 1.0f / sqrtf(static_cast<float>(f.d));
-    f.qkv = qkv.data;
+    f.qkv = pass->qkv.data;
     f.O = O.data;
-    f.lse = lse;
-    f.delta = delta;
-    f.aligned = f.d % 4 == 0 && is_aligned(qkv.data) && is_aligned(O.data);
+    f.lse = pass->kept.lse.data;
+    f.delta = pass->kept.delta.data;
+    f.aligned = f.d % 4 == 0 && is_aligned(pass->qkv) && is_aligned(O);
     return f;
 }
 
-template <int PAD_D> static dim3 grid_of(const Fused &f, int images) {
-    return dim3(static_cast<unsigned>(pieces(f.n, Way<PAD_D>::ROWS)),
-                static_cast<unsigned>(f.heads), static_cast<unsigned>(images));
+template <int PAD_D> static dim3 grid_of(const Fused &f) {
+    return dim3(pieces(f.n, Split<PAD_D>::ROWS), f.heads, f.B);
 }
 
-template <int PAD_D>
-static void launch_forward(GpuStream stream, const Fused &f, int B) {
-    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f, B), THREADS, 0, stream, f);
+template <int PAD_D> static void launch_forward(GpuStream stream, const Fused &f) {
+    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f), THREADS, 0, stream, f);
 }
 
-void attention_fused_forward(GpuStream stream, int heads, Tensor qkv, float *lse,
-                             Tensor O) {
-    const Fused f = describe(heads, qkv, lse, NULL, O);
-    const int B = qkv.shape[0];
+void attention_fused_forward(GpuStream stream, const GpuAttention *pass) {
+    const Fused f = describe(pass, pass->O);
     if (f.d <= 16) {
-        launch_forward<16>(stream, f, B);
+        launch_forward<16>(stream, f);
     } else if (f.d <= 32) {
-        launch_forward<32>(stream, f, B);
+        launch_forward<32>(stream, f);
     } else if (f.d <= 64) {
-        launch_forward<64>(stream, f, B);
+        launch_forward<64>(stream, f);
     } else {
-        launch_forward<128>(stream, f, B);
+        launch_forward<128>(stream, f);
     }
 }
 
 template <int PAD_D>
-static void launch_backward(GpuStream stream, const float *O, const Fused &f,
-                            float *dqkv, int B) {
-    const dim3 grid = grid_of<PAD_D>(f, B);
+static void launch_backward(GpuStream stream, const Fused &f, const float *O,
+                            float *dqkv) {
+    const dim3 grid = grid_of<PAD_D>(f);
     LAUNCH(make_delta<PAD_D>, grid, THREADS, 0, stream, f, O);
     LAUNCH(backward_queries<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
     LAUNCH(backward_keys<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
 }
 
-void attention_fused_backward(GpuStream stream, int heads, Tensor qkv, const float *lse,
-                              float *delta, Tensor O, Tensor dO, Tensor dqkv) {
-    float *known = const_cast<float *>(lse);
-    Fused f = describe(heads, qkv, known, delta, dO);
-    f.aligned = f.aligned && is_aligned(O.data) && is_aligned(dqkv.data);
-    const int B = qkv.shape[0];
+void attention_fused_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
+                              Tensor dqkv) {
+    Fused f = describe(pass, dO);
+    f.aligned = f.aligned && is_aligned(pass->O) && is_aligned(dqkv);
     if (f.d <= 16) {
-        launch_backward<16>(stream, O.data, f, dqkv.data, B);
+        launch_backward<16>(stream, f, pass->O.data, dqkv.data);
     } else if (f.d <= 32) {
-        launch_backward<32>(stream, O.data, f, dqkv.data, B);
+        launch_backward<32>(stream, f, pass->O.data, dqkv.data);
     } else if (f.d <= 64) {
-        launch_backward<64>(stream, O.data, f, dqkv.data, B);
+        launch_backward<64>(stream, f, pass->O.data, dqkv.data);
     } else {
-        launch_backward<128>(stream, O.data, f, dqkv.data, B);
+        launch_backward<128>(stream, f, pass->O.data, dqkv.data);
     }
 }

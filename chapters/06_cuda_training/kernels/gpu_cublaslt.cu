@@ -29,7 +29,7 @@ bool cublaslt_open(Error *) {
 void cublaslt_close(void) {
 }
 
-void cublaslt_matmul(GpuStream, bool, MatmulLayout, Tensor, Tensor, MatmulEnd, Tensor) {
+void cublaslt_matmul(GpuStream, bool, MatmulForm, Tensor, Tensor, Tensor) {
     bug("cublaslt_matmul: this program was built without cuBLASLt: ask "
         "gpu_matmul_available first");
 }
@@ -52,8 +52,8 @@ struct Plan {
     cublasLtMatrixLayout_t A, B, C;
     cublasLtMatmulAlgo_t algorithm;
 };
-enum { MOST_PLANS = 128 };
-static Plan plans[MOST_PLANS];
+enum { MAX_PLANS = 128 };
+static Plan plans[MAX_PLANS];
 static int plan_count;
 
 static void must(cublasStatus_t status, const char *what, int line) {
@@ -184,8 +184,8 @@ static Plan *plan_for(const Plan &wanted, const float *bias) {
             return &plans[i];
         }
     }
-    if (plan_count == MOST_PLANS) {
-        bug("cublaslt_matmul: more than %d different products", MOST_PLANS);
+    if (plan_count == MAX_PLANS) {
+        bug("cublaslt_matmul: more than %d different products", MAX_PLANS);
     }
     Plan *p = &plans[plan_count++];
     *p = wanted;
@@ -193,28 +193,28 @@ static Plan *plan_for(const Plan &wanted, const float *bias) {
     return p;
 }
 
-void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
-                     Tensor B, MatmulEnd end, Tensor C) {
+void cublaslt_matmul(GpuStream stream, bool tf32, MatmulForm form, Tensor A, Tensor B,
+                     Tensor C) {
     if (!handle) {
         bug("cublaslt_matmul: gpu_matmul_make_workspace comes first");
     }
     Plan wanted = {};
     wanted.tf32 = tf32;
-    wanted.accumulate = end.accumulate;
-    wanted.has_bias = end.bias != NULL;
-    wanted.layout = layout;
+    wanted.accumulate = form.accumulate;
+    wanted.has_bias = form.bias != NULL;
+    wanted.layout = form.layout;
     wanted.m = tensor_rows(C);
     wanted.n = tensor_cols(C);
-    wanted.k = layout == MATMUL_TN ? tensor_rows(A) : tensor_cols(A);
+    wanted.k = form.layout == MATMUL_TN ? tensor_rows(A) : tensor_cols(A);
     wanted.ld_A = A.ld;
     wanted.ld_B = B.ld;
     wanted.ld_C = C.ld;
     wanted.alignment = alignment_of(A, B, C);
-    Plan *p = plan_for(wanted, end.bias);
-    if (end.bias) {
-        set(p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &end.bias, sizeof end.bias);
+    Plan *p = plan_for(wanted, form.bias);
+    if (form.bias) {
+        set(p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &form.bias, sizeof form.bias);
     }
-    const float one = 1, beta = end.accumulate ? 1.0f : 0.0f;
+    const float one = 1, beta = form.accumulate ? 1.0f : 0.0f;
     CUBLAS_MUST(cublasLtMatmul(handle, p->description, &one, B.data, p->B, A.data, p->A,
                                &beta, C.data, p->C, C.data, p->C, &p->algorithm,
                                workspace, WORKSPACE_BYTES, stream));

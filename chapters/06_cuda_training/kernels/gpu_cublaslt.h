@@ -16,7 +16,7 @@ size_t cublaslt_workspace_bytes(void); /* 0 where it isn't there */
 
 /* cublaslt_matmul: gpu_matmul's arguments. tf32: the products' factors have 10 bits of
  * mantissa (sums stay in fp32). Needs cublaslt_open. */
-void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout, Tensor A,
-                     Tensor B, MatmulEnd end, Tensor C);
+void cublaslt_matmul(GpuStream stream, bool tf32, MatmulForm form, Tensor A, Tensor B,
+                     Tensor C);
 
 #endif

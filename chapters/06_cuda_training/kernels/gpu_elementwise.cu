@@ -19,36 +19,19 @@
 
 enum { THREADS = 256 };
 
-static __forceinline__ __device__ long my_element(void) {
-    return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
-
 /* ---- fill, copy, add ------------------------------------------------------------ */
 
-/* Where element i of a matrix of `cols` columns lies, its rows `ld` apart. Indices of
- * 32 bits: a division of 64 bits costs more than all the rest. */
-static __forceinline__ __device__ long place(unsigned i, unsigned cols, unsigned ld) {
-    return static_cast<long>(i / cols) * ld + i % cols;
-}
-
 /* A matrix as a kernel sees it: of floats, or of float4 where rows allow that, so that
- * a thread moves 16 bytes. */
+ * a thread moves 16 bytes. Indices of 32 bits: a division of 64 bits costs more than
+ * all the rest. */
 template <class T> struct Matrix {
     T *at;
     unsigned cols, ld; /* in T */
 
     __forceinline__ __device__ T &operator[](unsigned i) const {
-        return at[place(i, cols, ld)];
+        return at[static_cast<long>(i / cols) * ld + i % cols];
     }
 };
-
-static __forceinline__ __device__ float plus(float a, float b) {
-    return a + b;
-}
-
-static __forceinline__ __device__ float4 plus(float4 a, float4 b) {
-    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
-}
 
 static __global__ void fill(Matrix<float> A, float value, unsigned count) {
     const unsigned i = static_cast<unsigned>(my_element());
@@ -70,7 +53,7 @@ template <class T>
 static __global__ void add(Matrix<T> X, Matrix<T> R, Matrix<T> Y, unsigned count) {
     const unsigned i = static_cast<unsigned>(my_element());
     if (i < count) {
-        Y[i] = plus(X[i], R[i]);
+        Y[i] = X[i] + R[i];
     }
 }
 
@@ -145,7 +128,7 @@ enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time 
 
 /* Which column a thread sums; -1: none. */
 static __forceinline__ __device__ int my_column(int cols) {
-    const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
+    const int col = blockIdx.x * SUM_COLS + threadIdx.x;
     return col < cols ? col : -1;
 }
 
@@ -153,7 +136,7 @@ static __forceinline__ __device__ int my_column(int cols) {
 static __global__ void sum_rows_parts(const float *dY, float *partial, int rows,
                                       int cols, int ld, int rows_a_part) {
     __shared__ float lanes[SUM_LANES][SUM_COLS];
-    const int col = my_column(cols), from = static_cast<int>(blockIdx.y) * rows_a_part;
+    const int col = my_column(cols), from = blockIdx.y * rows_a_part;
     const float sum = column_sum<SUM_LANES>(dY + static_cast<long>(from) * ld, col,
                                             min(rows_a_part, rows - from), ld, lanes);
     if (threadIdx.y == 0 && col >= 0) {
@@ -177,9 +160,7 @@ void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial) {
     expect_shape(partial, "Room for the sums of runs of rows.", SUM_ROWS_PARTS, cols);
     const int rows_a_part = max(pieces(rows, SUM_ROWS_PARTS), 2 * SUM_LANES);
     const int parts = pieces(rows, rows_a_part);
-    LAUNCH(sum_rows_parts,
-           dim3(static_cast<unsigned>(pieces(cols, SUM_COLS)),
-                static_cast<unsigned>(parts)),
+    LAUNCH(sum_rows_parts, dim3(pieces(cols, SUM_COLS), parts),
            dim3(SUM_COLS, SUM_LANES), 0, stream, dY.data, partial.data, rows, cols,
            dY.ld, rows_a_part);
     LAUNCH(sum_rows_finish, pieces(cols, SUM_COLS), dim3(SUM_COLS, SUM_LANES), 0,
@@ -190,11 +171,11 @@ void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial) {
 
 /* What dropout_apply of dropout.h knows, as a kernel needs it. */
 struct Mask {
-    unsigned first_low, first_high; /* the first block of four of the stream */
-    int skip;                       /* and how many of its four come before element 0 */
+    uint64_t first; /* the first block of four of the stream */
+    int skip;       /* and how many of its four come before element 0 */
     unsigned sequence, use;
     uint2 key;
-    uint64_t keep_from; /* a number stays if its 32 bits are at least this */
+    uint64_t keep_from; /* an element stays if its 32 bits are at least this */
     float scale;        /* 1 / (1 - rate) */
 };
 
@@ -203,8 +184,7 @@ static Mask mask_of(const Dropout *dropout, int place, Tensor X) {
     const uint64_t first =
         static_cast<uint64_t>(dropout->image) * static_cast<uint64_t>(per_image);
     Mask mask;
-    mask.first_low = static_cast<unsigned>(first / 4);
-    mask.first_high = static_cast<unsigned>(first / 4 >> 32);
+    mask.first = first / 4;
     mask.skip = static_cast<int>(first % 4);
     mask.sequence = dropout->step * 1024u + static_cast<unsigned>(place);
     mask.use = RANDOM_DROPOUT;
@@ -220,9 +200,7 @@ static Mask mask_of(const Dropout *dropout, int place, Tensor X) {
 static __global__ void drop(Matrix<const float> X, Matrix<const float> R,
                             Matrix<float> Y, long count, Mask mask) {
     const long four = my_element();
-    const uint64_t block =
-        (static_cast<uint64_t>(mask.first_high) << 32 | mask.first_low) +
-        static_cast<uint64_t>(four);
+    const uint64_t block = mask.first + static_cast<uint64_t>(four);
     if (4 * four - mask.skip >= count) {
         return;
     }

@@ -8,13 +8,9 @@
 #include "chapters/04_encoder_block/dropout.h"
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-void gpu_tensor_fill(GpuStream stream, Tensor A, float value); /* A = value */
-void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B);    /* A = B     */
-void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);     /* A += B    */
+FOR_C void gpu_tensor_fill(GpuStream stream, Tensor A, float value); /* A = value */
+FOR_C void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B);    /* A = B     */
+FOR_C void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);     /* A += B    */
 
 /*
  * gpu_sum_rows_add: db (cols) += the sum of dY (rows, cols) over its rows: the
@@ -23,20 +19,17 @@ void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);     /* A += B    */
  * and then in order: the same bits every time.
  */
 enum { SUM_ROWS_PARTS = 128 };
-void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial);
+FOR_C void gpu_sum_rows_add(GpuStream stream, Tensor dY, Tensor db, Tensor partial);
 
 /*
  * gpu_dropout_apply: X o mask / (1 - rate) in place: dropout_apply of dropout.h, with
  * the same mask, to the bit. X (B, n, D); nothing is launched when rate is 0.
  */
-void gpu_dropout_apply(GpuStream stream, const Dropout *dropout, int place, Tensor X);
+FOR_C void gpu_dropout_apply(GpuStream stream, const Dropout *dropout, int place,
+                             Tensor X);
 
 /* gpu_dropout_add: Y = X o mask / (1 - rate) + R, in one pass; Y may be X or R. */
-void gpu_dropout_add(GpuStream stream, const Dropout *dropout, int place, Tensor X,
-                     Tensor R, Tensor Y);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_dropout_add(GpuStream stream, const Dropout *dropout, int place,
+                           Tensor X, Tensor R, Tensor Y);
 
 #endif

@@ -8,8 +8,8 @@
  *                     once more.
  *   vectorised        A thread four neighbours: a load of 16 bytes, and one division
  *                     for the row instead of four (of 32 bits: one of 64 bits costs
- *                     about as much as GELU itself). Rows that don't allow that go the
- *                     way of `fused`.
+ *                     about as much as GELU itself). Rows that don't allow that are
+ *                     left to `fused`.
  *
  * What limits them is memory, once the indices are cheap: GELU's erfc and exp are some
  * 60 instructions an element, for 12 bytes.
@@ -48,10 +48,6 @@ static __forceinline__ __device__ float through(float x, float dy) {
 /* ---- kernels: block (x), element blockIdx.x * 256 + threadIdx.x ------------------ */
 
 enum { THREADS = 256 };
-
-static __forceinline__ __device__ long my_element(void) {
-    return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
 
 static __global__ void add_bias(float *pre, const float *b, long count, int cols,
                                 int ld) {
@@ -104,27 +100,15 @@ static __forceinline__ __device__ Quad my_quad(int cols) {
     return {i / a_row, static_cast<int>(i % a_row) * 4};
 }
 
-static __forceinline__ __device__ float4 *four_at(float *at, Quad quad, int ld) {
-    return reinterpret_cast<float4 *>(at + quad.row * ld + quad.col);
-}
-
-static __forceinline__ __device__ float4 four_of(const float *at, Quad quad, int ld) {
-    return *reinterpret_cast<const float4 *>(at + quad.row * ld + quad.col);
-}
-
 template <Nonlinearity f>
 static __global__ void forward_in_fours(float *pre, const float *b, float *Y, int rows,
                                         int cols, int ld_pre, int ld_Y) {
     const Quad quad = my_quad(cols);
     if (quad.row < rows) {
-        float4 x = *four_at(pre, quad, ld_pre);
-        const float4 bias = four_of(b, {0, quad.col}, 0);
-        x.x += bias.x;
-        x.y += bias.y;
-        x.z += bias.z;
-        x.w += bias.w;
-        *four_at(pre, quad, ld_pre) = x;
-        *four_at(Y, quad, ld_Y) =
+        float4 &at = four_at(pre + quad.row * ld_pre + quad.col);
+        const float4 x = at + four_at(b + quad.col);
+        at = x;
+        four_at(Y + quad.row * ld_Y + quad.col) =
             make_float4(apply<f>(x.x), apply<f>(x.y), apply<f>(x.z), apply<f>(x.w));
     }
 }
@@ -135,8 +119,9 @@ static __global__ void backward_in_fours(const float *pre, const float *dY, floa
                                          int ld_dpre) {
     const Quad quad = my_quad(cols);
     if (quad.row < rows) {
-        const float4 x = four_of(pre, quad, ld_pre), dy = four_of(dY, quad, ld_dY);
-        *four_at(dpre, quad, ld_dpre) =
+        const float4 x = four_at(pre + quad.row * ld_pre + quad.col);
+        const float4 dy = four_at(dY + quad.row * ld_dY + quad.col);
+        four_at(dpre + quad.row * ld_dpre + quad.col) =
             make_float4(through<f>(x.x, dy.x), through<f>(x.y, dy.y),
                         through<f>(x.z, dy.z), through<f>(x.w, dy.w));
     }
@@ -156,7 +141,7 @@ static void launch_forward(GpuStream stream, GeluVersion version, Tensor pre, Te
     const long count = tensor_count(pre);
     const int rows = tensor_rows(pre), cols = tensor_cols(pre);
     const int blocks = pieces(count, THREADS);
-    expect_shape(b, "One number for each column.", cols);
+    expect_shape(b, "One bias for each column.", cols);
     expect_same_shape(Y, pre);
     if (version == GELU_VECTORISED && all_in_fours(pre, Y, b)) {
         LAUNCH(forward_in_fours<f>, pieces(count, 4 * THREADS), THREADS, 0, stream,

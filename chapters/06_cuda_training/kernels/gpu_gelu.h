@@ -11,10 +11,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     GELU_SEPARATE,   /* a kernel adds the bias, another applies GELU */
     GELU_FUSED,      /* one kernel does both */
@@ -30,19 +26,15 @@ extern const char *const gpu_gelu_names[GELU_VERSIONS];
  *   Y (rows, M)     out; may not alias
  * Rows may be further apart than M (ld). Relative error of GELU: a few 1e-7.
  */
-void gpu_bias_gelu_forward(GpuStream stream, GeluVersion version, Tensor pre, Tensor b,
-                           Tensor Y);
+FOR_C void gpu_bias_gelu_forward(GpuStream stream, GeluVersion version, Tensor pre,
+                                 Tensor b, Tensor Y);
 
 /* gpu_gelu_backward: dpre = dY o GELU'(pre); dpre may be dY. */
-void gpu_gelu_backward(GpuStream stream, GeluVersion version, Tensor pre, Tensor dY,
-                       Tensor dpre);
+FOR_C void gpu_gelu_backward(GpuStream stream, GeluVersion version, Tensor pre,
+                             Tensor dY, Tensor dpre);
 
 /* The same with max(0, x)  [AIAYN eq.2]. */
-void gpu_bias_relu_forward(GpuStream stream, Tensor pre, Tensor b, Tensor Y);
-void gpu_relu_backward(GpuStream stream, Tensor pre, Tensor dY, Tensor dpre);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_bias_relu_forward(GpuStream stream, Tensor pre, Tensor b, Tensor Y);
+FOR_C void gpu_relu_backward(GpuStream stream, Tensor pre, Tensor dY, Tensor dpre);
 
 #endif

@@ -9,7 +9,7 @@
  *   CUDA_MUST(call)
  *       a runtime function that has to succeed: else one line, and exit status 1.
  *   warp_sum, warp_max, block_sum
- *       the same number for every thread, of all threads' numbers.
+ *       of all threads' values, the same result for every thread.
  */
 #ifndef GPU_KERNEL_H
 #define GPU_KERNEL_H
@@ -20,22 +20,21 @@
 #include "chapters/06_cuda_training/gpu.h"
 
 #ifdef CUDA_ON_CPU
-#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
-    do {                                                                               \
-        cuda_on_cpu_launch(#kernel, (grid), (block), (shared_bytes), (stream), kernel, \
-                           __VA_ARGS__);                                               \
-        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
-    } while (0)
+#define START(kernel, grid, block, shared_bytes, stream, ...)                          \
+    cuda_on_cpu_launch(#kernel, (grid), (block), (shared_bytes), (stream), kernel,     \
+                       __VA_ARGS__)
 #define DYNAMIC_SHARED(type, name)                                                     \
     type *name = static_cast<type *>(cuda_on_cpu_dynamic_shared())
 #else
-#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
-    do {                                                                               \
-        kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__);            \
-        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
-    } while (0)
+#define START(kernel, grid, block, shared_bytes, stream, ...)                          \
+    kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
 #define DYNAMIC_SHARED(type, name) extern __shared__ type name[]
 #endif
+#define LAUNCH(kernel, ...)                                                            \
+    do {                                                                               \
+        START(kernel, __VA_ARGS__);                                                    \
+        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
+    } while (0)
 
 #define CUDA_MUST(call) gpu_must((call), #call, __FILE__, __LINE__)
 void gpu_must(cudaError_t error, const char *what, const char *file, int line);
@@ -53,9 +52,31 @@ static inline bool in_fours(const float *at, int cols, int ld) {
            ld % 4 == 0;
 }
 
+/* The element of a thread, where threads are counted along x. */
+static __forceinline__ __device__ long my_element(void) {
+    return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
+static __forceinline__ __device__ float4 operator+(float4 a, float4 b) {
+    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+static __forceinline__ __device__ float4 operator*(float a, float4 b) {
+    return make_float4(a * b.x, a * b.y, a * b.z, a * b.w);
+}
+
+/* Four floats at an address that 16 divides: one load, or one store. */
+static __forceinline__ __device__ float4 four_at(const float *at) {
+    return *reinterpret_cast<const float4 *>(at);
+}
+
+static __forceinline__ __device__ float4 &four_at(float *at) {
+    return *reinterpret_cast<float4 *>(at);
+}
+
 /*
- * A sum over a warp in 5 steps: in each, every lane adds the number of the lane whose
- * number differs from its own in one bit. At the end all lanes have the sum.
+ * A sum over a warp in 5 steps: in each, every lane adds the value of the lane whose
+ * index differs from its own in one bit. At the end all lanes have the sum.
  */
 static __forceinline__ __device__ float warp_sum(float x) {
 #pragma unroll
@@ -74,9 +95,9 @@ static __forceinline__ __device__ float warp_max(float x) {
 }
 
 /*
- * The same over a block of whole warps (32 at most): a number for each warp in shared
- * memory, which every warp then sums by itself.
- *   shared   32 numbers of the caller's shared memory; free again on return
+ * The same over a block of whole warps (32 at most): each warp's sum goes into
+ * shared memory, where every warp then adds them.
+ *   shared   32 floats of the caller's shared memory; free again on return
  */
 static __forceinline__ __device__ float block_sum(float x, float *shared) {
     const int thread = threadIdx.x, warps = blockDim.x / 32;
@@ -94,14 +115,14 @@ static __forceinline__ __device__ float block_sum(float x, float *shared) {
  * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads:
  * lane threadIdx.y sums every LANES-th row, lane 0 adds the lanes' sums, in order. For
  * col < 0: nothing. Valid in lane 0.
- *   shared   LANES x 32 numbers; free again after the next barrier
+ *   shared   LANES x 32 floats; free again after the next barrier
  */
 template <int LANES>
 static __forceinline__ __device__ float column_sum(const float *at, int col, int rows,
                                                    long ld, float (*shared)[32]) {
     float sum = 0;
     if (col >= 0) {
-        for (int i = static_cast<int>(threadIdx.y); i < rows; i += LANES) {
+        for (int i = threadIdx.y; i < rows; i += LANES) {
             sum += at[i * ld + col];
         }
     }

@@ -5,10 +5,10 @@
  *             passes over the row (mean, variance, write).
  *   warp      A warp a row, lanes beside each other; the same three passes, 16 bytes an
  *             element where the cache doesn't hold the row.
- *   one_pass  A warp a row, each lane keeping its D / 32 numbers in registers: the row
+ *   one_pass  A warp a row, each lane keeping its D / 32 elements in registers: the row
  *             is read once, 8 bytes an element, and the variance is still that of the
  *             differences from the mean, which one pass of sums of squares would lose
- *             when the mean is large. Rows longer than 32 * MOST go the way of `warp`.
+ *             when the mean is large. Rows longer than 32 * MAX_EACH are left to `warp`.
  *
  * About 8 flops an element: memory limits all of them.
  *
@@ -26,10 +26,10 @@
 const char *const gpu_layer_norm_names[LAYER_NORM_VERSIONS] = {"naive", "warp",
                                                                "one_pass"};
 
-enum { THREADS = 128, WARPS = THREADS / 32, MOST = 32 };
+enum { THREADS = 128, WARPS = THREADS / 32, MAX_EACH = 32 };
 
 static __forceinline__ __device__ int my_row(void) {
-    return static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
+    return blockIdx.x * WARPS + threadIdx.x / 32;
 }
 
 /* ---- forward --------------------------------------------------------------------- */
@@ -44,13 +44,13 @@ static __forceinline__ __device__ float rstd_of(float squares, int D) {
 
 static __global__ void forward_naive(const float *X, const float *gamma,
                                      const float *beta, float *mean, float *rstd,
-                                     float *Y, int rows, int D, int ld_X, int ld_Y) {
-    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+                                     float *Y, int rows, int D, long ld_X, long ld_Y) {
+    const int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= rows) {
         return;
     }
-    const float *x = X + static_cast<long>(i) * ld_X;
-    float *y = Y + static_cast<long>(i) * ld_Y, sum = 0, squares = 0;
+    const float *x = X + i * ld_X;
+    float *y = Y + i * ld_Y, sum = 0, squares = 0;
     for (int j = 0; j < D; j++) {
         sum += x[j];
     }
@@ -68,13 +68,13 @@ static __global__ void forward_naive(const float *X, const float *gamma,
 
 static __global__ void forward_warp(const float *X, const float *gamma,
                                     const float *beta, float *mean, float *rstd,
-                                    float *Y, int rows, int D, int ld_X, int ld_Y) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                    float *Y, int rows, int D, long ld_X, long ld_Y) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *x = X + static_cast<long>(i) * ld_X;
-    float *y = Y + static_cast<long>(i) * ld_Y, sum = 0, squares = 0;
+    const float *x = X + i * ld_X;
+    float *y = Y + i * ld_Y, sum = 0, squares = 0;
     for (int j = lane; j < D; j += 32) {
         sum += x[j];
     }
@@ -92,18 +92,19 @@ static __global__ void forward_warp(const float *X, const float *gamma,
     }
 }
 
-/* N numbers a lane: D <= 32 N. The loops have constant ends, so that the numbers stay
+/* N elements per lane: D <= 32 N. The loops have constant ends, so that they stay
  * in registers. */
 template <int N>
 static __global__ void forward_one_pass(const float *X, const float *gamma,
                                         const float *beta, float *mean, float *rstd,
-                                        float *Y, int rows, int D, int ld_X, int ld_Y) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                        float *Y, int rows, int D, long ld_X,
+                                        long ld_Y) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return;
     }
-    const float *x = X + static_cast<long>(i) * ld_X;
-    float *y = Y + static_cast<long>(i) * ld_Y, mine[N], sum = 0, squares = 0;
+    const float *x = X + i * ld_X;
+    float *y = Y + i * ld_Y, mine[N], sum = 0, squares = 0;
 #pragma unroll
     for (int k = 0; k < N; k++) {
         const int j = lane + 32 * k;
@@ -130,22 +131,26 @@ static __global__ void forward_one_pass(const float *X, const float *gamma,
     }
 }
 
-#define FORWARD(kernel, blocks)                                                        \
-    LAUNCH(kernel, blocks, THREADS, 0, stream, X.data, gamma.data, beta.data,          \
-           mean.data, rstd.data, Y.data, rows, D, X.ld, Y.ld)
+static void expect_shapes(const GpuLayerNorm *p) {
+    const int rows = tensor_rows(p->X), D = tensor_cols(p->X);
+    expect_shape(p->gamma, "One number for each column.", D);
+    expect_shape(p->beta, "One number for each column.", D);
+    expect_shape(p->mean, "One number for each row.", rows);
+    expect_shape(p->rstd, "One number for each row.", rows);
+}
 
-void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X,
-                            Tensor gamma, Tensor beta, Tensor mean, Tensor rstd,
-                            Tensor Y) {
-    const int rows = tensor_rows(X), D = tensor_cols(X), blocks = pieces(rows, WARPS);
-    expect_shape(gamma, "One number for each column.", D);
-    expect_shape(beta, "One number for each column.", D);
-    expect_shape(mean, "One number for each row.", rows);
-    expect_shape(rstd, "One number for each row.", rows);
-    expect_same_shape(Y, X);
+#define FORWARD(kernel, blocks)                                                        \
+    LAUNCH(kernel, blocks, THREADS, 0, stream, p->X.data, p->gamma.data, p->beta.data, \
+           p->mean.data, p->rstd.data, Y.data, rows, D, p->X.ld, Y.ld)
+
+void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
+                            const GpuLayerNorm *p, Tensor Y) {
+    const int rows = tensor_rows(Y), D = tensor_cols(Y), blocks = pieces(rows, WARPS);
+    expect_shapes(p);
+    expect_same_shape(Y, p->X);
     if (version == LAYER_NORM_NAIVE) {
         FORWARD(forward_naive, pieces(rows, THREADS));
-    } else if (version == LAYER_NORM_WARP || D > 32 * MOST) {
+    } else if (version == LAYER_NORM_WARP || D > 32 * MAX_EACH) {
         FORWARD(forward_warp, blocks);
     } else if (D <= 64) {
         FORWARD(forward_one_pass<2>, blocks);
@@ -154,7 +159,7 @@ void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X
     } else if (D <= 512) {
         FORWARD(forward_one_pass<16>, blocks);
     } else {
-        FORWARD(forward_one_pass<MOST>, blocks);
+        FORWARD(forward_one_pass<MAX_EACH>, blocks);
     }
 }
 
@@ -164,14 +169,14 @@ void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X
 static __global__ void backward_naive(const float *X, const float *gamma,
                                       const float *mean, const float *rstd,
                                       const float *dY, float *dX, int rows, int D,
-                                      int ld_X, int ld_dY, int ld_dX) {
-    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+                                      long ld_X, long ld_dY, long ld_dX) {
+    const int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= rows) {
         return;
     }
-    const float *x = X + static_cast<long>(i) * ld_X;
-    const float *dy = dY + static_cast<long>(i) * ld_dY, mu = mean[i], r = rstd[i];
-    float *dx = dX + static_cast<long>(i) * ld_dX, g_sum = 0, gx_sum = 0;
+    const float *x = X + i * ld_X;
+    const float *dy = dY + i * ld_dY, mu = mean[i], r = rstd[i];
+    float *dx = dX + i * ld_dX, g_sum = 0, gx_sum = 0;
     for (int j = 0; j < D; j++) {
         const float g = dy[j] * gamma[j];
         g_sum += g;
@@ -187,14 +192,14 @@ static __global__ void backward_naive(const float *X, const float *gamma,
 static __global__ void backward_warp(const float *X, const float *gamma,
                                      const float *mean, const float *rstd,
                                      const float *dY, float *dX, int rows, int D,
-                                     int ld_X, int ld_dY, int ld_dX) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                     long ld_X, long ld_dY, long ld_dX) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return;
     }
-    const float *x = X + static_cast<long>(i) * ld_X;
-    const float *dy = dY + static_cast<long>(i) * ld_dY, mu = mean[i], r = rstd[i];
-    float *dx = dX + static_cast<long>(i) * ld_dX, g_sum = 0, gx_sum = 0;
+    const float *x = X + i * ld_X;
+    const float *dy = dY + i * ld_dY, mu = mean[i], r = rstd[i];
+    float *dx = dX + i * ld_dX, g_sum = 0, gx_sum = 0;
     for (int j = lane; j < D; j += 32) {
         const float g = dy[j] * gamma[j];
         g_sum += g;
@@ -212,16 +217,16 @@ enum { SUM_COLS = 32, SUM_LANES = 8 };
 /* partial (parts, 2, D): of run y of the rows, the sums of dY o xhat and of dY. */
 static __global__ void sum_parts(const float *X, const float *mean, const float *rstd,
                                  const float *dY, float *partial, int rows, int D,
-                                 int ld_X, int ld_dY, int rows_a_part) {
+                                 long ld_X, long ld_dY, int rows_a_part) {
     __shared__ float sums[2][SUM_LANES][SUM_COLS];
-    const int col = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
-    const int from = static_cast<int>(blockIdx.y) * rows_a_part;
+    const int col = blockIdx.x * SUM_COLS + threadIdx.x;
+    const int from = blockIdx.y * rows_a_part;
     const int to = min(rows, from + rows_a_part);
     float dgamma = 0, dbeta = 0;
     if (col < D) {
-        for (int i = from + static_cast<int>(threadIdx.y); i < to; i += SUM_LANES) {
-            const float dy = dY[static_cast<long>(i) * ld_dY + col];
-            const float x = X[static_cast<long>(i) * ld_X + col];
+        for (int i = from + threadIdx.y; i < to; i += SUM_LANES) {
+            const float dy = dY[i * ld_dY + col];
+            const float x = X[i * ld_X + col];
             dgamma += dy * ((x - mean[i]) * rstd[i]);
             dbeta += dy;
         }
@@ -242,7 +247,7 @@ static __global__ void sum_parts(const float *X, const float *mean, const float 
 static __global__ void sum_finish(const float *partial, float *dgamma, float *dbeta,
                                   int parts, int D) {
     __shared__ float lanes[SUM_LANES][SUM_COLS];
-    const int i = static_cast<int>(blockIdx.x * SUM_COLS + threadIdx.x);
+    const int i = blockIdx.x * SUM_COLS + threadIdx.x;
     const float sum =
         column_sum<SUM_LANES>(partial, i < 2 * D ? i : -1, parts, 2 * D, lanes);
     if (threadIdx.y == 0 && i < 2 * D) {
@@ -251,34 +256,32 @@ static __global__ void sum_finish(const float *partial, float *dgamma, float *db
     }
 }
 
-void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor X,
-                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY,
-                             Tensor dX, Tensor dgamma, Tensor dbeta, Tensor partial) {
-    const int rows = tensor_rows(X), D = tensor_cols(X);
-    expect_shape(gamma, "One number for each column.", D);
-    expect_shape(mean, "One number for each row.", rows);
-    expect_same_shape(dY, X);
-    expect_same_shape(dX, X);
-    expect_shape(dgamma, "One number for each column.", D);
-    expect_shape(dbeta, "One number for each column.", D);
+#define BACKWARD(kernel, blocks)                                                       \
+    LAUNCH(kernel, blocks, THREADS, 0, stream, p->X.data, p->gamma.data, p->mean.data, \
+           p->rstd.data, dY.data, dX.data, rows, D, p->X.ld, dY.ld, dX.ld)
+
+void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
+                             const GpuLayerNorm *p, Tensor dY, Tensor dX,
+                             const GpuLayerNormGradients *d) {
+    const int rows = tensor_rows(p->X), D = tensor_cols(p->X);
+    const Tensor partial = d->partial;
+    expect_shapes(p);
+    expect_same_shape(dY, p->X);
+    expect_same_shape(dX, p->X);
+    expect_shape(d->dgamma, "One number for each column.", D);
+    expect_shape(d->dbeta, "One number for each column.", D);
     expect_shape(partial, "Room for sums of runs of rows.", LAYER_NORM_PARTS, 2, D);
     /* First these: dX may be dY. */
     const int rows_a_part = max(pieces(rows, LAYER_NORM_PARTS), 2 * SUM_LANES);
     const int parts = pieces(rows, rows_a_part);
-    LAUNCH(
-        sum_parts,
-        dim3(static_cast<unsigned>(pieces(D, SUM_COLS)), static_cast<unsigned>(parts)),
-        dim3(SUM_COLS, SUM_LANES), 0, stream, X.data, mean.data, rstd.data, dY.data,
-        partial.data, rows, D, X.ld, dY.ld, rows_a_part);
+    LAUNCH(sum_parts, dim3(pieces(D, SUM_COLS), parts), dim3(SUM_COLS, SUM_LANES), 0,
+           stream, p->X.data, p->mean.data, p->rstd.data, dY.data, partial.data, rows,
+           D, p->X.ld, dY.ld, rows_a_part);
     LAUNCH(sum_finish, pieces(2 * D, SUM_COLS), dim3(SUM_COLS, SUM_LANES), 0, stream,
-           partial.data, dgamma.data, dbeta.data, parts, D);
+           partial.data, d->dgamma.data, d->dbeta.data, parts, D);
     if (version == LAYER_NORM_NAIVE) {
-        LAUNCH(backward_naive, pieces(rows, THREADS), THREADS, 0, stream, X.data,
-               gamma.data, mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld,
-               dX.ld);
+        BACKWARD(backward_naive, pieces(rows, THREADS));
     } else {
-        LAUNCH(backward_warp, pieces(rows, WARPS), THREADS, 0, stream, X.data,
-               gamma.data, mean.data, rstd.data, dY.data, dX.data, rows, D, X.ld, dY.ld,
-               dX.ld);
+        BACKWARD(backward_warp, pieces(rows, WARPS));
     }
 }

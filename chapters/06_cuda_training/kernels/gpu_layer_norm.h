@@ -6,10 +6,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     LAYER_NORM_NAIVE,    /* a thread a row, two passes */
     LAYER_NORM_WARP,     /* a warp a row: shuffles, two passes */
@@ -19,31 +15,31 @@ typedef enum {
 #define LAYER_NORM_BEST LAYER_NORM_ONE_PASS
 extern const char *const gpu_layer_norm_names[LAYER_NORM_VERSIONS];
 
-/*
- * gpu_layer_norm_forward: Y = gamma o (X - mean) rstd + beta, row by row
- *   X (rows, D)   in; rows may be ld apart      gamma, beta (D)   in
- *   mean, rstd (rows)   out, kept for backward  Y (rows, D)       out
- */
-void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version, Tensor X,
-                            Tensor gamma, Tensor beta, Tensor mean, Tensor rstd,
-                            Tensor Y);
+/* A pass: what it reads, and what it keeps for backward. */
+typedef struct {
+    Tensor X;           /* (rows, D)  rows may be ld apart */
+    Tensor gamma, beta; /* (D) */
+    Tensor mean, rstd;  /* (rows)     out; in backward in */
+} GpuLayerNorm;
+
+/* gpu_layer_norm_forward: Y (rows, D) = gamma o (X - mean) rstd + beta, row by row */
+FOR_C void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
+                                  const GpuLayerNorm *pass, Tensor Y);
 
 /*
  * gpu_layer_norm_backward: with g = dY o gamma,
  *     dX      = rstd (g - mean(g) - xhat mean(g o xhat))
  *     dgamma += sum over rows of dY o xhat,   dbeta += sum over rows of dY
  *   dX (rows, D)   out, may be dY
- * No atomics: partial sums of runs of rows, then their sum in order: the same bits
- * every time. The partial sums lie in
- *   partial (LAYER_NORM_PARTS, 2, D)   scratch
+ * No atomics: sums of runs of rows, then their sum in order: the same bits every time.
  */
 enum { LAYER_NORM_PARTS = 128 };
-void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version, Tensor X,
-                             Tensor gamma, Tensor mean, Tensor rstd, Tensor dY,
-                             Tensor dX, Tensor dgamma, Tensor dbeta, Tensor partial);
-
-#ifdef __cplusplus
-}
-#endif
+typedef struct {
+    Tensor dgamma, dbeta; /* (D)  added to */
+    Tensor partial;       /* (LAYER_NORM_PARTS, 2, D)  scratch */
+} GpuLayerNormGradients;
+FOR_C void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
+                                   const GpuLayerNorm *pass, Tensor dY, Tensor dX,
+                                   const GpuLayerNormGradients *d);
 
 #endif

@@ -31,7 +31,7 @@ static __global__ void multiply_add(int rounds, float factor, float *out) {
 }
 
 void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out) {
-    expect_shape(out, "A number for each thread.", static_cast<int>(threads));
+    expect_shape(out, "One result for each thread.", static_cast<int>(threads));
     LAUNCH(multiply_add, pieces(threads, THREADS), THREADS, 0, stream, rounds, 0.5f,
            out.data);
 }

@@ -7,10 +7,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /*
  * gpu_limit_arithmetic: multiply-adds in fp32 that wait for no memory: each of
  * `threads` (a multiple of 256) goes `rounds` times through FMA_CHAINS chains of them:
@@ -18,14 +14,10 @@ extern "C" {
  *   out (threads)   on the device; so that nothing is optimised away
  */
 enum { FMA_CHAINS = 8 };
-void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out);
+FOR_C void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out);
 
-/* gpu_limit_memory: out = in, 16 bytes a thread: 8 bytes moved for each number. Counts
+/* gpu_limit_memory: out = in, 16 bytes a thread: 8 bytes moved for each element. Counts
  * that 4 divides; contiguous. */
-void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out);
 
 #endif

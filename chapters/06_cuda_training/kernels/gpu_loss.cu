@@ -2,7 +2,7 @@
  * gpu_loss.cu: see gpu_loss.h.
  *
  * A warp an image: its lanes go through the K classes in strides of 32, and shuffles
- * bring maximum, sum and the largest logit's place together. K is 10 or 1000: these
+ * bring maximum, sum and the largest logit's index together. K is 10 or 1000: these
  * are tiny kernels, limited by how long a launch takes. The sums over the images are a
  * second one of a single block, in a fixed order.
  */
@@ -12,7 +12,7 @@
 
 enum { WARPS = 4 };
 
-/* The first place of the largest of all lanes' numbers. */
+/* The first index of the largest of all lanes' values. */
 static __forceinline__ __device__ int warp_argmax(float value, int at) {
 #pragma unroll
     for (int bit = 16; bit > 0; bit /= 2) {
@@ -29,33 +29,33 @@ static __forceinline__ __device__ int warp_argmax(float value, int at) {
 static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     const int B = logits.shape[0], K = logits.shape[1], ld = logits.ld;
     const float smoothing = o.smoothing, scale = o.scale;
-    const int b = static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
-    const int lane = static_cast<int>(threadIdx.x % 32);
+    const int b = blockIdx.x * WARPS + threadIdx.x / 32;
+    const int lane = threadIdx.x % 32;
     if (b >= B) {
         return; /* the whole warp; no barrier follows */
     }
     const float *row = logits.data + static_cast<long>(b) * ld;
     const int label = o.labels[b];
-    float most = -INFINITY;
+    float max = -INFINITY;
     int at = K;
     for (int k = lane; k < K; k += 32) {
-        if (row[k] > most) {
-            most = row[k];
+        if (row[k] > max) {
+            max = row[k];
             at = k;
         }
     }
-    at = warp_argmax(most, at);
-    most = warp_max(most);
+    at = warp_argmax(max, at);
+    max = warp_max(max);
     float sum = 0, logits_sum = 0;
     for (int k = lane; k < K; k += 32) {
-        sum += expf(row[k] - most);
-        logits_sum += row[k] - most;
+        sum += expf(row[k] - max);
+        logits_sum += row[k] - max;
     }
     /* A label that is none: every result is NaN, so that it can't be missed. */
     sum = label < K ? warp_sum(sum) : NAN;
     logits_sum = warp_sum(logits_sum);
-    /* log softmax_k = logit_k - most - log sum; q sums to 1   [AIAYN 5.4] */
-    const float log_sum = logf(sum), of_label = label < K ? row[label] - most : NAN;
+    /* log softmax_k = logit_k - max - log sum; q sums to 1   [AIAYN 5.4] */
+    const float log_sum = logf(sum), of_label = label < K ? row[label] - max : NAN;
     __syncwarp(); /* dlogits may be logits: all have read before one writes */
     const float rest = smoothing / static_cast<float>(K);
     /* With a NaN among the logits, or infinity as the largest, sum is NaN. */
@@ -63,7 +63,7 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     if (dlogits) {
         for (int k = lane; k < K; k += 32) {
             const float q = rest + (k == label ? 1.0f - smoothing : 0.0f);
-            const float p = expf(row[k] - most) / sum;
+            const float p = expf(row[k] - max) / sum;
             dlogits[static_cast<long>(b) * ld + k] = scale * (p - q);
         }
     }
@@ -81,8 +81,7 @@ static __global__ void sum_images(const float *losses, const float *right, int B
                                   GpuStepResult *result) {
     __shared__ float shared[32];
     float loss = 0, correct = 0;
-    for (int b = static_cast<int>(threadIdx.x); b < B;
-         b += static_cast<int>(blockDim.x)) {
+    for (int b = threadIdx.x; b < B; b += static_cast<int>(blockDim.x)) {
         loss += losses[b];
         correct += right[b];
     }

@@ -7,10 +7,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* What the host wants to know of a step: written on the device, fetched at times. */
 typedef struct {
     float loss;          /* sum over the batch's images */
@@ -34,11 +30,7 @@ typedef struct {
                          equals the first; -1 where the logits have no softmax */
     GpuStepResult *result; /* loss and correct: the sums over the images, in order */
 } GpuLoss;
-void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
-                       Tensor dlogits);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
+                             Tensor dlogits);
 
 #endif

@@ -49,11 +49,11 @@ static __forceinline__ __device__ const float *at_B(const MatmulProduct &p, int 
 }
 
 static __forceinline__ __device__ int my_x(int block) {
-    return static_cast<int>(blockIdx.x) * block + static_cast<int>(threadIdx.x);
+    return blockIdx.x * block + threadIdx.x;
 }
 
 static __forceinline__ __device__ int my_y(int block) {
-    return static_cast<int>(blockIdx.y) * block + static_cast<int>(threadIdx.y);
+    return blockIdx.y * block + threadIdx.y;
 }
 
 /* ---- 1. naive, 2. coalesced: the same sum, other neighbours ---------------------- */
@@ -91,9 +91,9 @@ enum { TILE = 32 };
 template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct p) {
     __shared__ float A[TILE][TILE + 1]; /* [l][i] */
     __shared__ float B[TILE][TILE + 1]; /* [l][j] */
-    const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
-    const int i0 = static_cast<int>(blockIdx.y) * TILE;
-    const int j0 = static_cast<int>(blockIdx.x) * TILE;
+    const int x = threadIdx.x, y = threadIdx.y;
+    const int i0 = blockIdx.y * TILE;
+    const int j0 = blockIdx.x * TILE;
     /* exercise 6.4 */
     float sum = 0;
     for (int l0 = 0; l0 < p.k; l0 += TILE) {
@@ -118,7 +118,7 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
 
 /* ---- 4. registers ---------------------------------------------------------------- */
 
-/* Rows of 66: a warp that goes along l stores 16 x 2 numbers in 32 different banks. */
+/* Rows of 66: a warp that goes along l stores 16 x 2 elements in 32 different banks. */
 enum { BLOCK4 = 64, DEPTH4 = 16, EACH4 = 4, THREADS4 = 256, ROW4 = BLOCK4 + 2 };
 
 /* 64 rows of op(A) (or columns of op(B)) and 16 of the inner size, into tile[l][r]. */
@@ -127,7 +127,7 @@ static __forceinline__ __device__ void load_tile(const MatmulProduct &p, int r0,
                                                  float (*tile)[ROW4]) {
     const bool along_l = of_A ? layout != MATMUL_TN : layout == MATMUL_NT;
     const int rows = of_A ? p.m : p.n;
-    for (int e = static_cast<int>(threadIdx.x); e < BLOCK4 * DEPTH4; e += THREADS4) {
+    for (int e = threadIdx.x; e < BLOCK4 * DEPTH4; e += THREADS4) {
         const int l = along_l ? e % DEPTH4 : e / BLOCK4;
         const int r = along_l ? e / DEPTH4 : e % BLOCK4;
         const bool inside = r0 + r < rows && l0 + l < p.k;
@@ -140,10 +140,9 @@ static __forceinline__ __device__ void load_tile(const MatmulProduct &p, int r0,
 /* A thread's 4 x 4 elements lie 16 apart: neighbours read neighbouring banks. */
 template <MatmulLayout layout> static __global__ void registers(MatmulProduct p) {
     __shared__ float A[DEPTH4][ROW4], B[DEPTH4][ROW4];
-    const int x = static_cast<int>(threadIdx.x) % 16,
-              y = static_cast<int>(threadIdx.x) / 16;
-    const int i0 = static_cast<int>(blockIdx.y) * BLOCK4;
-    const int j0 = static_cast<int>(blockIdx.x) * BLOCK4;
+    const int x = threadIdx.x % 16, y = threadIdx.x / 16;
+    const int i0 = blockIdx.y * BLOCK4;
+    const int j0 = blockIdx.x * BLOCK4;
     float C[EACH4][EACH4] = {};
     for (int l0 = 0; l0 < p.k; l0 += DEPTH4) {
         load_tile<true, layout>(p, i0, l0, A);
@@ -206,10 +205,6 @@ void gpu_matmul_free_workspace(void) {
     workspace = NULL;
 }
 
-static unsigned cover(int whole, int piece) {
-    return static_cast<unsigned>(pieces(whole, piece));
-}
-
 static void launch_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct p) {
     const long floats =
         workspace ? static_cast<long>(WORKSPACE_BYTES / sizeof(float)) : 0;
@@ -221,27 +216,28 @@ static void launch(GpuStream stream, MatmulVersion version, MatmulProduct p) {
     const dim3 sides(SIDE_X, SIDE_Y), tile(TILE, TILE);
     switch (version) {
     case MATMUL_NAIVE:
-        LAUNCH(naive<layout>, dim3(cover(p.m, SIDE_X), cover(p.n, SIDE_Y)), sides, 0,
+        LAUNCH(naive<layout>, dim3(pieces(p.m, SIDE_X), pieces(p.n, SIDE_Y)), sides, 0,
                stream, p);
         break;
     case MATMUL_COALESCED:
-        LAUNCH(coalesced<layout>, dim3(cover(p.n, SIDE_X), cover(p.m, SIDE_Y)), sides,
+        LAUNCH(coalesced<layout>, dim3(pieces(p.n, SIDE_X), pieces(p.m, SIDE_Y)), sides,
                0, stream, p);
         break;
     case MATMUL_SHARED:
-        LAUNCH(shared_tiles<layout>, dim3(cover(p.n, TILE), cover(p.m, TILE)), tile, 0,
-               stream, p);
+        LAUNCH(shared_tiles<layout>, dim3(pieces(p.n, TILE), pieces(p.m, TILE)), tile,
+               0, stream, p);
         break;
     case MATMUL_REGISTERS:
-        LAUNCH(registers<layout>, dim3(cover(p.n, BLOCK4), cover(p.m, BLOCK4)),
+        LAUNCH(registers<layout>, dim3(pieces(p.n, BLOCK4), pieces(p.m, BLOCK4)),
                THREADS4, 0, stream, p);
         break;
     default: launch_vectorised(stream, layout, p);
     }
 }
 
-void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Tensor A,
-                Tensor B, MatmulEnd end, Tensor C) {
+void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form, Tensor A,
+                Tensor B, Tensor C) {
+    const MatmulLayout layout = form.layout;
     const int A_rows = tensor_rows(A), A_cols = tensor_cols(A);
     const int B_rows = tensor_rows(B), B_cols = tensor_cols(B);
     const int m = layout == MATMUL_TN ? A_cols : A_rows;
@@ -260,10 +256,10 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
             "blocks still read it",
             C.data == A.data ? "A" : "B");
     }
-    const MatmulProduct p = {m,      n,    k,    A.data, B.data,        end.bias,
-                             C.data, A.ld, B.ld, C.ld,   end.accumulate};
+    const MatmulProduct p = {m,      n,    k,    A.data, B.data,         form.bias,
+                             C.data, A.ld, B.ld, C.ld,   form.accumulate};
     if (version >= MATMUL_CUBLAS) {
-        cublaslt_matmul(stream, version == MATMUL_CUBLAS_TF32, layout, A, B, end, C);
+        cublaslt_matmul(stream, version == MATMUL_CUBLAS_TF32, form, A, B, C);
         return;
     }
     switch (layout) {

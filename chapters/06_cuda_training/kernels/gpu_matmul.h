@@ -15,10 +15,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum { MATMUL_NT, MATMUL_NN, MATMUL_TN, MATMUL_LAYOUTS } MatmulLayout;
 
 typedef enum {
@@ -35,21 +31,22 @@ typedef enum {
 extern const char *const gpu_matmul_names[MATMUL_VERSIONS];
 
 /* gpu_matmul_available: false for cuBLASLt where it was not built in. */
-bool gpu_matmul_available(MatmulVersion version);
+FOR_C bool gpu_matmul_available(MatmulVersion version);
 
-/* What happens to the product before it is written. */
+/* Which product, and what happens to it before it is written. */
 typedef struct {
+    MatmulLayout layout;
     bool accumulate;   /* C += instead of C = */
     const float *bias; /* (n) added to every row, or NULL */
-} MatmulEnd;
+} MatmulForm;
 
 /*
- * gpu_matmul: C (m, n) from A and B as the layout says; C must not alias an input.
+ * gpu_matmul: C (m, n) from A and B as the form says; C must not alias an input.
  * Cost: 2 m n k flops. Sums are in fp32, in an order that depends on the sizes and on
  * the version, never on the run: the same bits every time.
  */
-void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Tensor A,
-                Tensor B, MatmulEnd end, Tensor C);
+FOR_C void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form,
+                      Tensor A, Tensor B, Tensor C);
 
 /*
  * gpu_matmul_make_workspace: device memory that some versions need; made once, before
@@ -58,12 +55,8 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulLayout layout, Te
  * cuBLASLt doesn't. There is one workspace: products go through one stream at a time.
  * It is freed when it was freed as often as it was made.
  */
-bool gpu_matmul_make_workspace(Error *error);
-void gpu_matmul_free_workspace(void);
-size_t gpu_matmul_workspace_bytes(void);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C bool gpu_matmul_make_workspace(Error *error);
+FOR_C void gpu_matmul_free_workspace(void);
+FOR_C size_t gpu_matmul_workspace_bytes(void);
 
 #endif

@@ -7,10 +7,6 @@
 
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* What a kernel is told; passed by value. A, B and their sizes: as the layout says. */
 typedef struct {
     int m, n, k;
@@ -22,7 +18,7 @@ typedef struct {
 
 /* ---- the last rung: which tile, and into how many parts k is cut ----------------- */
 
-enum { MATMUL_TILES = 4, MATMUL_MOST_PARTS = 64 };
+enum { MATMUL_TILES = 4, MATMUL_MAX_PARTS = 64 };
 extern const int matmul_tile_rows[MATMUL_TILES], matmul_tile_cols[MATMUL_TILES];
 
 typedef struct {
@@ -37,21 +33,19 @@ typedef struct {
  * bit, is the same on every card.
  *   workspace_floats   room for the parts' sums (parts, m, n); 0: one part
  */
-MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats);
+FOR_C MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats);
 
 /* matmul_plan_with: this tile and, if k is long enough, this many parts. */
-MatmulPlan matmul_plan_with(int tile, int parts, int k);
+FOR_C MatmulPlan matmul_plan_with(int tile, int parts, int k);
 
 /*
  * matmul_vectorised: the product, as planned.
  *   workspace (parts, m, n)   used if there is more than one part; aligned to 16 bytes
  */
-void matmul_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct product,
-                       MatmulPlan plan, float *workspace);
+FOR_C void matmul_vectorised(GpuStream stream, MatmulLayout layout,
+                             MatmulProduct product, MatmulPlan plan, float *workspace);
 
 #ifdef __cplusplus
-}
-
 /* ---- for the kernels ------------------------------------------------------------- */
 
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"

@@ -5,12 +5,12 @@
  * A block makes a tile of C, up to 128 x 128. It goes along k in steps of 16, and keeps
  * 128 x 16 of op(A) and 16 x 128 of op(B) in shared memory. A thread makes 8 x 8 in its
  * registers: for each step of k, 4 shared loads of 16 bytes feed 64 multiply-adds.
- * With 128 x 128: m n k / 64 numbers come from global memory, 1/64 of the naive rung's.
+ * With 128 x 128: m n k / 64 elements come from global memory, 1/64 of the naive rung's.
  *
  * What else keeps the multiply-adds from waiting:
  *   16 bytes a load    from global memory too, where addresses and sizes allow it. A's
  *                      tile lies in shared memory with k going down, as B's does; where
- *                      memory has k going along a row, four numbers are turned on the
+ *                      memory has k going along a row, four elements are turned on the
  *                      way in.
  *   the next tile      is on its way into registers while this one is multiplied, and
  *                      then goes into a second buffer: one barrier a step, not two.
@@ -62,7 +62,7 @@ const int matmul_tile_cols[MATMUL_TILES] = {Tile0::COLS, Tile1::COLS, Tile2::COL
 
 /*
  * A thread's share of a tile of WIDTH rows of op(A) (or columns of op(B)) and DEPTH
- * steps of k: QUADS times four numbers that are neighbours in memory, along k or along
+ * steps of k: QUADS times four elements that are neighbours in memory, along k or along
  * the width.
  *
  * FAST: addresses and rows are multiples of 16 bytes, and what lies along a row is a
@@ -99,7 +99,7 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
     __forceinline__ __device__ Carrier(const float *matrix, int ld_, int first,
                                        int width, int k_begin, int k_end)
         : ld(ld_) {
-        const int thread = static_cast<int>(threadIdx.x);
+        const int thread = threadIdx.x;
         const int i = first + my_width(thread), l = k_begin + my_k(thread);
         at = matrix +
              (ALONG_K ? static_cast<long>(i) * ld + l : static_cast<long>(l) * ld + i);
@@ -140,7 +140,7 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
      * banks further on: all 32 banks, each once.
      */
     __forceinline__ __device__ void store(float (*tile)[WIDTH + PAD]) const {
-        const int thread = static_cast<int>(threadIdx.x);
+        const int thread = threadIdx.x;
         const int i = my_width(thread), l = my_k(thread);
 #pragma unroll
         for (int q = 0; q < QUADS; q++) {
@@ -163,7 +163,7 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
 /*
  * Where a lane stands among its warp's 4 rows of 8. A shared load of 16 bytes a lane
  * is answered for 16 lanes at a time, in one go where lanes that differ in one of the
- * two lowest bits of their number want the same 16 bytes; in two else. Bit 0 is
+ * two lowest bits of their index want the same 16 bytes; in two else. Bit 0 is
  * therefore a row (neighbours read the same of op(B)) and bit 1 a column (lanes 2 apart
  * read the same of op(A)).
  */
@@ -175,12 +175,12 @@ static __forceinline__ __device__ int lane_col(int lane) {
     return lane / 2 % 8;
 }
 
-/* COUNT numbers of a row of a tile: quads that lie APART from each other. */
-template <int COUNT, int APART>
+/* COUNT elements of a row of a tile: quads, STRIDE floats from one to the next. */
+template <int COUNT, int STRIDE>
 static __forceinline__ __device__ void load(const float *row, float *to) {
 #pragma unroll
     for (int i = 0; i < COUNT; i += 4) {
-        const float4 quad = *reinterpret_cast<const float4 *>(row + i / 4 * APART);
+        const float4 quad = *reinterpret_cast<const float4 *>(row + i / 4 * STRIDE);
         to[i] = quad.x;
         to[i + 1] = quad.y;
         to[i + 2] = quad.z;
@@ -220,23 +220,13 @@ static __forceinline__ __device__ void put4(const MatmulProduct &p, int i, int j
             put(p, i, j + e, sums[e]);
         }
     } else if (i < p.m && j < p.n) {
-        float *first = p.C + static_cast<long>(i) * p.ld_C + j;
-        float4 *at = reinterpret_cast<float4 *>(first);
+        const float *b = p.bias + j;
+        float4 &at = four_at(p.C + static_cast<long>(i) * p.ld_C + j);
         float4 all = make_float4(sums[0], sums[1], sums[2], sums[3]);
         if (p.bias) {
-            all.x += p.bias[j];
-            all.y += p.bias[j + 1];
-            all.z += p.bias[j + 2];
-            all.w += p.bias[j + 3];
+            all = all + make_float4(b[0], b[1], b[2], b[3]);
         }
-        if (p.accumulate) {
-            const float4 before = *at;
-            all.x += before.x;
-            all.y += before.y;
-            all.z += before.z;
-            all.w += before.w;
-        }
-        *at = all;
+        at = p.accumulate ? all + at : all;
     }
 }
 
@@ -252,7 +242,7 @@ static __global__ void __launch_bounds__(T::THREADS, T::RESIDENT)
     vectorised(MatmulProduct p, int k_part, long part_stride) {
     __shared__ __align__(16) float tile_A[2][T::DEPTH][T::ROWS + PAD];
     __shared__ __align__(16) float tile_B[2][T::DEPTH][T::COLS + PAD];
-    const int tile = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
+    const int tile = blockIdx.x, part = blockIdx.y;
     const int tiles_across = pieces(p.n, T::COLS);
     const int i0 = tile / tiles_across * T::ROWS, j0 = tile % tiles_across * T::COLS;
     const int k_begin = part * k_part, k_end = min(p.k, k_begin + k_part);
@@ -261,8 +251,8 @@ static __global__ void __launch_bounds__(T::THREADS, T::RESIDENT)
     Carrier<layout == MATMUL_NT, FAST, T::COLS, T::DEPTH, T::THREADS> carry_B(
         p.B, p.ld_B, j0, p.n, k_begin, k_end);
 
-    const int warp = static_cast<int>(threadIdx.x) / 32;
-    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int warp = threadIdx.x / 32;
+    const int lane = threadIdx.x % 32;
     const int row = warp / T::WARPS_ACROSS * T::WARP_ROWS + lane_row(lane) * 4;
     const int col = warp % T::WARPS_ACROSS * T::WARP_COLS + lane_col(lane) * 4;
     float sums[T::TALL][T::WIDE] = {};
@@ -357,8 +347,7 @@ static double cycles(MatmulPlan plan, int m, int n) {
 }
 
 MatmulPlan matmul_plan(int m, int n, int k, long workspace_floats) {
-    static const int parts[] = {1,  2,  3,  4,  6,  8,
-                                12, 16, 24, 32, 48, MATMUL_MOST_PARTS};
+    static const int parts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MATMUL_MAX_PARTS};
     MatmulPlan best = matmul_plan_with(0, 1, k);
     double least = cycles(best, m, n);
     for (int tile = 0; tile < MATMUL_TILES; tile++) {

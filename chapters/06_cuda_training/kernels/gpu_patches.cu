@@ -3,18 +3,14 @@
  *
  * A thread an element of what is written, neighbours beside each other: the writes
  * fill whole lines. The reads of patches_from_images jump from row to row of the image
- * every P numbers; a patch of 16 still uses 64 bytes in a row. 8 bytes moved for each
- * pixel; embedding moves 8 for each number of z_0, E_pos being read from cache.
+ * every P pixels; a patch of 16 still uses 64 bytes in a row. 8 bytes moved for each
+ * pixel; embedding moves 8 for each element of z_0, E_pos being read from cache.
  */
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
 
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 enum { THREADS = 256 };
-
-static __forceinline__ __device__ long my_element(void) {
-    return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
 
 /* patches[b][n][c][y][x] = images[b][c][row of n + y][column of n + x]   [ViT 3.1] */
 static __global__ void cut(const float *images, float *patches, long count, int C,
@@ -70,24 +66,21 @@ void gpu_embed_forward(GpuStream stream, Tensor embedded, Tensor cls_token,
            cls_token.data, pos_embed.data, z_0.data, count, n, D);
 }
 
-enum {
-    COLS = 32,
-    LANES = 16
-}; /* a block: 32 numbers of an image, 16 images at a time */
+enum { COLS = 32, LANES = 16 }; /* a block: 32 elements of 16 images at a time */
 
 /*
- * Number i = (t, j) of every image, as column i of a matrix (B, n D): handed on to the
- * patch, summed for the position. A thread for each number alone would leave a large
+ * Element i = (t, j) of every image, as column i of a matrix (B, n D): handed on to the
+ * patch, summed for the position. A thread for each element alone would leave a large
  * card nearly empty: 16 share the images among them.
  */
 static __global__ void embed_back(const float *dz_0, float *dembedded,
                                   float *dcls_token, float *dpos_embed, int B, int n,
                                   int D) {
     __shared__ float lanes[LANES][COLS];
-    const int per_image = n * D, i = static_cast<int>(blockIdx.x * COLS + threadIdx.x);
+    const int per_image = n * D, i = blockIdx.x * COLS + threadIdx.x;
     const int col = i < per_image ? i : -1;
     if (col >= D) {
-        for (int b = static_cast<int>(threadIdx.y); b < B; b += LANES) {
+        for (int b = threadIdx.y; b < B; b += LANES) {
             dembedded[static_cast<long>(b) * (per_image - D) + i - D] =
                 dz_0[static_cast<long>(b) * per_image + i];
         }

@@ -27,7 +27,7 @@ enum { THREADS = 128, WARPS = THREADS / 32 };
 
 /* ---- forward ------------------------------------------------------------------ */
 
-/* scale s_j, always rounded to the same number. In scale * s[j] - most the compiler
+/* scale s_j, always rounded to the same number. In scale * s[j] - max the compiler
  * would make one multiply-add, which keeps digits that the maximum has lost: near 10000
  * weights would be wrong by 1e-3, near 1e8 by a factor. */
 static __forceinline__ __device__ float scaled(float scale, float s_j) {
@@ -35,68 +35,68 @@ static __forceinline__ __device__ float scaled(float scale, float s_j) {
 }
 
 static __global__ void forward_naive(float scale, const float *S, float *A, int rows,
-                                     int cols, int ld_S, int ld_A) {
-    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+                                     int cols, long ld_S, long ld_A) {
+    const int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= rows) {
         return;
     }
-    const float *s = S + static_cast<long>(i) * ld_S;
-    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    const float *s = S + i * ld_S;
+    float *a = A + i * ld_A, max = -INFINITY, sum = 0;
     for (int j = 0; j < cols; j++) {
-        most = fmaxf(most, scaled(scale, s[j]));
+        max = fmaxf(max, scaled(scale, s[j]));
     }
     for (int j = 0; j < cols; j++) {
-        sum += expf(scaled(scale, s[j]) - most);
+        sum += expf(scaled(scale, s[j]) - max);
     }
     for (int j = 0; j < cols; j++) {
-        a[j] = expf(scaled(scale, s[j]) - most) / sum;
+        a[j] = expf(scaled(scale, s[j]) - max) / sum;
     }
 }
 
 /* Which row this warp has; rows or more: none. */
 static __forceinline__ __device__ int my_row(void) {
-    return static_cast<int>(blockIdx.x * WARPS + threadIdx.x / 32);
+    return blockIdx.x * WARPS + threadIdx.x / 32;
 }
 
 static __global__ void forward_warp(float scale, const float *S, float *A, int rows,
-                                    int cols, int ld_S, int ld_A) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                    int cols, long ld_S, long ld_A) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *s = S + static_cast<long>(i) * ld_S;
-    float *a = A + static_cast<long>(i) * ld_A, most = -INFINITY, sum = 0;
+    const float *s = S + i * ld_S;
+    float *a = A + i * ld_A, max = -INFINITY, sum = 0;
     for (int j = lane; j < cols; j += 32) {
-        most = fmaxf(most, scaled(scale, s[j]));
+        max = fmaxf(max, scaled(scale, s[j]));
     }
-    most = warp_max(most);
+    max = warp_max(max);
     for (int j = lane; j < cols; j += 32) {
-        sum += expf(scaled(scale, s[j]) - most);
+        sum += expf(scaled(scale, s[j]) - max);
     }
     const float inverse = 1.0f / warp_sum(sum);
     for (int j = lane; j < cols; j += 32) {
-        a[j] = expf(scaled(scale, s[j]) - most) * inverse;
+        a[j] = expf(scaled(scale, s[j]) - max) * inverse;
     }
 }
 
 static __global__ void forward_online(float scale, const float *S, float *A, int rows,
-                                      int cols, int ld_S, int ld_A) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                      int cols, long ld_S, long ld_A) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return;
     }
     /* exercise 6.3 */
-    const float *s = S + static_cast<long>(i) * ld_S;
-    float *a = A + static_cast<long>(i) * ld_A, most = -FLT_MAX, sum = 0;
+    const float *s = S + i * ld_S;
+    float *a = A + i * ld_A, max = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
-        const float x = scaled(scale, s[j]), larger = fmaxf(most, x);
-        sum = sum * expf(most - larger) + expf(x - larger);
-        most = larger;
+        const float x = scaled(scale, s[j]), larger = fmaxf(max, x);
+        sum = sum * expf(max - larger) + expf(x - larger);
+        max = larger;
     }
     /* Each lane has a maximum and a sum relative to it: bring them to one maximum. A
      * lane that had no column has the lowest float and 0: nothing is added. */
-    const float all = warp_max(most);
-    const float inverse = 1.0f / warp_sum(sum * expf(most - all));
+    const float all = warp_max(max);
+    const float inverse = 1.0f / warp_sum(sum * expf(max - all));
     for (int j = lane; j < cols; j += 32) {
         a[j] = expf(scaled(scale, s[j]) - all) * inverse;
     }
@@ -125,15 +125,15 @@ void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
 /* ---- backward: dS = scale A o (dA - rowsum(dA o A)) ------------------------------ */
 
 static __global__ void backward_naive(float scale, const float *A, const float *dA,
-                                      float *dS, int rows, int cols, int ld_A,
-                                      int ld_dA, int ld_dS) {
-    const int i = static_cast<int>(blockIdx.x * THREADS + threadIdx.x);
+                                      float *dS, int rows, int cols, long ld_A,
+                                      long ld_dA, long ld_dS) {
+    const int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= rows) {
         return;
     }
-    const float *a = A + static_cast<long>(i) * ld_A;
-    const float *da = dA + static_cast<long>(i) * ld_dA;
-    float *ds = dS + static_cast<long>(i) * ld_dS, dot = 0;
+    const float *a = A + i * ld_A;
+    const float *da = dA + i * ld_dA;
+    float *ds = dS + i * ld_dS, dot = 0;
     for (int j = 0; j < cols; j++) {
         dot += a[j] * da[j];
     }
@@ -143,15 +143,15 @@ static __global__ void backward_naive(float scale, const float *A, const float *
 }
 
 static __global__ void backward_warp(float scale, const float *A, const float *dA,
-                                     float *dS, int rows, int cols, int ld_A, int ld_dA,
-                                     int ld_dS) {
-    const int i = my_row(), lane = static_cast<int>(threadIdx.x % 32);
+                                     float *dS, int rows, int cols, long ld_A,
+                                     long ld_dA, long ld_dS) {
+    const int i = my_row(), lane = threadIdx.x % 32;
     if (i >= rows) {
         return;
     }
-    const float *a = A + static_cast<long>(i) * ld_A;
-    const float *da = dA + static_cast<long>(i) * ld_dA;
-    float *ds = dS + static_cast<long>(i) * ld_dS, dot = 0;
+    const float *a = A + i * ld_A;
+    const float *da = dA + i * ld_dA;
+    float *ds = dS + i * ld_dS, dot = 0;
     for (int j = lane; j < cols; j += 32) {
         dot += a[j] * da[j];
     }

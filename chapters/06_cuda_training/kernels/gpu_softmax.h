@@ -9,10 +9,6 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum {
     SOFTMAX_NAIVE,  /* a thread a row: neighbours read far apart */
     SOFTMAX_WARP,   /* a warp a row: shuffles, three passes over the row */
@@ -23,15 +19,11 @@ typedef enum {
 extern const char *const gpu_softmax_names[SOFTMAX_VERSIONS];
 
 /* gpu_softmax_forward: A = softmax(scale S) row by row; A may be S. (rows, cols) */
-void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
-                         Tensor S, Tensor A);
+FOR_C void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
+                               Tensor S, Tensor A);
 
 /* gpu_softmax_backward: dS = scale A o (dA - rowsum(dA o A)); dS may be dA. */
-void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
-                          Tensor A, Tensor dA, Tensor dS);
-
-#ifdef __cplusplus
-}
-#endif
+FOR_C void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
+                                Tensor A, Tensor dA, Tensor dS);
 
 #endif
