@@ -5,7 +5,7 @@
 #ifndef GPU_COUNTS_H
 #define GPU_COUNTS_H
 
-#include "cuda_on_cpu/counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/gpu.h"
 
 /* gpu_is_watched: were these kernels compiled so that cuda_on_cpu sees every access? */

@@ -12,7 +12,7 @@
  *             if all wait at one barrier: open it
  *             else if none could run: say which wait for which, and stop
  */
-#include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
+#include "machine.h"
 
 #include <link.h>
 #include <pthread.h>

@@ -20,7 +20,7 @@
 
 #include <stdarg.h>
 
-#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
+#include "counts.h"
 #include "cuda_runtime.h"
 
 /* ---- machine.cpp ---------------------------------------------------------------- */

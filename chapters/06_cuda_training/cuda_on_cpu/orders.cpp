@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
+#include "machine.h"
 
 static const char *const names[ORDERS] = {"forward", "backward", "shuffled"};
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
+#include "machine.h"
 
 static cudaError_t last_error = cudaSuccess;
 static cudaError_t lasting_error = cudaSuccess; /* the device is lost: all fails */

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
+#include "machine.h"
 
 enum { MAX_THREADS = 1024, WARP = 32, MAX_SITES = 4096 };
 
