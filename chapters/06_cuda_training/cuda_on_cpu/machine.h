@@ -56,8 +56,8 @@ void cuda_on_cpu_run_in_all_orders(void);
 
 /* ---- runtime.cpp ----------------------------------------------------------------- */
 
-/* cuda_on_cpu_is_on: is this variable of the environment 1? What is neither 1 nor 0 ends
- * the program. */
+/* cuda_on_cpu_is_on: is this variable of the environment 1? What is neither 1 nor 0
+ * ends the program. */
 bool cuda_on_cpu_is_on(const char *variable);
 
 /* ---- watch.cpp: does nothing unless the kernels were compiled to be watched ------ */

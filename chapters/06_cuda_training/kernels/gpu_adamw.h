@@ -11,8 +11,8 @@
 
 /*
  * gpu_gradient_norm: result->gradient_norm = sqrt(sum of squares) and
- * result->clip_scale = max_norm / norm where the norm exceeds max_norm > 0, else 1. The host
- * needn't know either: the next kernel reads the scale on the device.
+ * result->clip_scale = max_norm / norm where the norm exceeds max_norm > 0, else 1. The
+ * host needn't know either: the next kernel reads the scale on the device.
  *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
  */
 enum { NORM_PARTS = 256 };

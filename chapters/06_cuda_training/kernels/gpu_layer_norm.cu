@@ -8,7 +8,8 @@
  *   one_pass  A warp a row, each lane keeping its D / 32 elements in registers: the row
  *             is read once, 8 bytes an element, and the variance is still that of the
  *             differences from the mean, which one pass of sums of squares would lose
- *             when the mean is large. Rows longer than 32 * MAX_EACH are left to `warp`.
+ *             when the mean is large. Rows longer than 32 * MAX_EACH
+ *             are left to `warp`.
  *
  * About 8 flops an element: memory limits all of them.
  *

@@ -5,7 +5,7 @@
  * A block makes a tile of C, up to 128 x 128. It goes along k in steps of 16, and keeps
  * 128 x 16 of op(A) and 16 x 128 of op(B) in shared memory. A thread makes 8 x 8 in its
  * registers: for each step of k, 4 shared loads of 16 bytes feed 64 multiply-adds.
- * With 128 x 128: m n k / 64 elements come from global memory, 1/64 of the naive rung's.
+ * With 128 x 128: m n k / 64 loads from global memory, 1/64 of the naive rung's.
  *
  * What else keeps the multiply-adds from waiting:
  *   16 bytes a load    from global memory too, where addresses and sizes allow it. A's

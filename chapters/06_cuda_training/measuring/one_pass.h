@@ -1,6 +1,6 @@
 /*
- * one_pass.h: one forward and backward pass on the device, for those who compare it with
- * the CPU's (gpu_parity.c) or write it to a file (dump_gpu.c).
+ * one_pass.h: one forward and backward pass on the device, for those who compare it
+ * with the CPU's (gpu_parity.c) or write it to a file (dump_gpu.c).
  */
 #ifndef ONE_PASS_H
 #define ONE_PASS_H
@@ -35,7 +35,7 @@ Tensor one_pass_forward(OnePass *pass, const OnePassInput *host,
 
 /* one_pass_loss: dlogits of the mean loss, in the logits' memory. */
 void one_pass_loss(OnePass *pass, double smoothing);
-/* one_pass_backward: from them pass->gradients; returns the sum of the images' losses. */
+/* one_pass_backward: from them pass->gradients; returns the sum of the losses. */
 double one_pass_backward(OnePass *pass, const Dropout *dropout);
 
 #endif
