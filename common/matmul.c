@@ -339,8 +339,8 @@ typedef struct {
     _Alignas(64) real b[KC * NC + LANES];
 } Blocks;
 
-/* A part of the product: mc rows of C from i0 on, nc columns from j0 on, and kc of the k
- * multiply-adds of each. */
+/* A part of the product: mc rows of C from i0 on, nc columns from j0 on, and kc of the
+ * k multiply-adds of each. */
 typedef struct {
     int i0, mc, j0, nc, k0, kc;
 } Part;

@@ -1,4 +1,4 @@
-/* test_output.c: what is written, and what is said if it isn't (common/lesson/output.h). */
+/* test_output.c: what is written, and what is said if it isn't (lesson/output.h). */
 #include "common/lesson/output.h"
 
 #include <stdio.h>

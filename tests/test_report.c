@@ -1,4 +1,4 @@
-/* test_report.c: what the chapters print, and what they count (common/lesson/report.h). */
+/* test_report.c: what the chapters print, and what they count (lesson/report.h). */
 #include "common/lesson/report.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 # words.sh: read by the test scripts (`. tests/words.sh`), in the repository's root, where
 # the chapters are built: a scratch folder, and what was tried and how it ended. The
 # environment may have `make` (the program), CC, and the tools `compare` and `bench`.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # for the scripts that read it
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh
 : "${make:=make}" "${compare:=build/gcc/double/tests/compare/compare}" "${bench:=build/gcc/float/tests/bench/run}"

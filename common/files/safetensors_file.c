@@ -52,7 +52,7 @@ static bool same_kind(const char *header, const char *format) {
     }
     found += strlen(key);
     const size_t length = version ? (size_t)(version + 1 - format) : strlen(format);
-    return strncmp(found, format, length) == 0 &&
+    return strlen(found) >= length && memcmp(found, format, length) == 0 &&
            strcspn(found + length, " ") > strcspn(found + length, "\"");
 }
 

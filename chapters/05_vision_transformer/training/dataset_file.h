@@ -31,8 +31,8 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error);
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);
 
-/* dataset_has_file: is `path` one of the files of the data in this directory, or would it
- * become one? */
+/* dataset_has_file: is `path` one of the files of the data in this directory, or would
+ * it become one? */
 bool dataset_has_file(const char *directory, const char *path);
 
 #endif
