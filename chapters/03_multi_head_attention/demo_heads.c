@@ -62,7 +62,7 @@ static void one_head(const MultiHeadAttention *layer, Tensor z, int i,
     attention_forward(s->Q, s->K, s->V, NULL, s->A, s->head);
 }
 
-/* Y = MultiHead(z, z, z) for one image (n, D); layer's matrices are cut out of W_qkv. */
+/* Y = MultiHead(z, z, z) for one image (n, D); the matrices are cut out of W_qkv. */
 static bool separate_heads_forward(const MultiHeadAttention *layer, Tensor z,
                                    LastStep last, Tensor Y, Error *error) {
     const int n = tensor_rows(z), D = tensor_cols(z), d_k = D / layer->heads;

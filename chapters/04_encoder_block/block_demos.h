@@ -1,7 +1,7 @@
 /*
- * block_demos.h: the sections of chapter 4's program. Each prints one part of the lesson
- * and its checks (report.h), and leaves nothing behind; false and an error if there is
- * no memory.
+ * block_demos.h: the sections of chapter 4's program. Each prints one part of the
+ * lesson and its checks (report.h), and leaves nothing behind; false and an error if
+ * there is no memory.
  */
 #ifndef BLOCK_DEMOS_H
 #define BLOCK_DEMOS_H
@@ -28,8 +28,8 @@ bool chapter4_dump(const char *path, Error *error);
 /* ---- what they share: a stack of blocks ------------------------------------ */
 
 /*
- * L encoder blocks on top of each other: the body of a Transformer, without an embedding
- * below or a head above.
+ * L encoder blocks on top of each other: the body of a Transformer, without an
+ * embedding below or a head above.
  *
  *     z_l = block_l(z_{l-1}),  l = 1 ... L                 [ViT eq.2, eq.3]
  *     y   = LN(z_L)                                         [ViT eq.4], all tokens
