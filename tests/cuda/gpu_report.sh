@@ -110,9 +110,9 @@ say ""
 # ---- correct? ----------------------------------------------------------------------------
 
 if [ -n "$REHEARSE" ]; then
-    tests=$REHEARSE_TESTS
+    tests=$BUILD/float/tests/cuda_run
 else
-    tests=$GPU_TESTS
+    tests=$BUILD/cuda/tests/cuda_run
 fi
 $make --no-print-directory "$tests" chapter5 chapter6 >"$parts/build" 2>&1 || {
     cat "$parts/build"
