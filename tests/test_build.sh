@@ -405,6 +405,14 @@ END
 run lint
 grep -q 'shellcheck: nothing' "$out" && ! grep -q 'no tool is here' "$err"
 ok "with one of them, that one's word; also within another checkout of git's" $?
+for new in 'x != echo' 'a b &: c' 'private x = 1' '.ONESHELL:' '$(file >x)'; do
+    cp "$tree/common/make/rules.mk" "$scratch/rules.mk"
+    echo "# $new" >>"$tree/common/make/rules.mk"
+    run lint
+    [ "$status" -ne 0 ] && grep -q '^common/make/rules.mk:[0-9]*:# ' "$out"
+    ok "lint finds what GNU make 3.81 doesn't know: $new" $?
+    cp "$scratch/rules.mk" "$tree/common/make/rules.mk"
+done
 script "$bin/clang-format" <<'END'
 echo 'clang-format version 19.1.7'
 END
