@@ -15,15 +15,15 @@ static double *new_doubles(int count) {
 void naive_softmax(int rows, int cols, const double *S, double *A) {
     for (int i = 0; i < rows; i++) {
         const double *s = S + i * cols;
-        double highest = s[0], sum = 0;
+        double max = s[0], sum = 0;
         for (int j = 1; j < cols; j++) {
-            highest = fmax(highest, s[j]);
+            max = fmax(max, s[j]);
         }
         for (int j = 0; j < cols; j++) {
-            sum += exp(s[j] - highest);
+            sum += exp(s[j] - max);
         }
         for (int j = 0; j < cols; j++) {
-            A[i * cols + j] = exp(s[j] - highest) / sum;
+            A[i * cols + j] = exp(s[j] - max) / sum;
         }
     }
 }
