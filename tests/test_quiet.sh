@@ -293,6 +293,7 @@ if [ -d /proc/self ]; then # which root may write, but where no file can be made
     refuses 1 '/proc/m: can.t be written' chapter5 $tiny --save /proc/m
     refuses 1 '/proc/m.csv: can.t be written' chapter5 $tiny --log /proc/m.csv
     refuses 1 '/proc/t: can.t be written' chapter6 --emulate --times --csv /proc/t
+    refuses 1 '/proc/self/mem: can.t be read' chapter5 --resume kept --data "$data" --log /proc/self/mem
 fi
 head -c 5000 "$scratch/kept" >"$scratch/half"
 refuses 1 'half: ' chapter5 --eval half --data "$data"

@@ -24,7 +24,8 @@ FILE *plot_file_open(const char *name, const char *columns) {
     if (current.file) {
         bug("plot_file: %s is opened while another is open", name);
     }
-    if (access("plots", W_OK) != 0 && access(path, F_OK) != 0) {
+    if (access(path, F_OK) != 0 && access("plots", W_OK) != 0 &&
+        (errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EROFS)) {
         printf("Skipped: data for a plot, %s: there is no folder plots to write in\n",
                path);
         return NULL;

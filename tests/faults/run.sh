@@ -285,10 +285,16 @@ resume_to_end() { # after a kill: on to the end, which must be the same
     logged run.csv | cmp -s - right/log || fail "the resumed run's log is another one"
     leftovers | xargs rm -f
 }
+missed=0
 kill_at_call() {
     fault="killed at $name $number"
     traced signal=KILL
-    case $status in 137) ;; *) fail "it isn't killed: status $status" ;; esac
+    case $status in
+    137) ;;
+    0) missed=$((missed + 1)) ;; # this run made fewer such calls: some depend on the time
+    *) fail "it isn't killed: status $status" ;;
+    esac
+    [ "$missed" -le 5 ] || fail "it isn't killed, for the ${missed}th time"
     resume_to_end
 }
 calls() {

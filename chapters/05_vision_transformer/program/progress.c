@@ -41,6 +41,17 @@ bool progress_read_line(char *line, double field[PROGRESS_FIELDS]) {
     return count == PROGRESS_FIELDS && field[0] >= 1 && field[0] <= max_step;
 }
 
+/* Is nothing there? What can't be looked at may be something. */
+static bool missing(const char *path) {
+    return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* False, and why, if the last fgets ended by a failure, not at the file's end. */
+static bool was_read(FILE *file, const char *path, Error *error) {
+    return !ferror(file) ||
+           error_set(error, "%s: can't be read: %s", path, strerror(errno));
+}
+
 /* How long the header is: 0 in an empty file, or if a full disk let only a part of it
  * pass; -1: it is another file's. */
 static long header_bytes(FILE *file) {
@@ -102,7 +113,7 @@ static bool cut_log(Progress *p, long step, Error *error) {
         return not_a_log(p->csv_path, error);
     }
     kept = step == 0 ? 0 : kept > 0 ? kept_bytes(p, step, &end, error) : 0;
-    if (kept < 0) {
+    if (kept < 0 || !was_read(p->csv, p->csv_path, error)) {
         return false;
     }
     rewind(p->csv);
@@ -154,12 +165,13 @@ bool progress_can_log(const char *path, Error *error) {
     if (!regular_file_writable(path, error)) {
         return false;
     }
-    if (access(path, F_OK) != 0) {
+    if (missing(path)) {
         return new_file_possible(path, error);
     }
     FILE *file = open_for_lines(path, 0, error);
     const bool ok = file && file_lock_take(fileno(file), path, error) &&
-                    (header_bytes(file) >= 0 || not_a_log(path, error));
+                    (header_bytes(file) >= 0 || not_a_log(path, error)) &&
+                    was_read(file, path, error);
     if (file) {
         fclose(file);
     }
@@ -169,13 +181,14 @@ bool progress_can_log(const char *path, Error *error) {
 bool progress_log_end(const char *path, long step, LogEnd *end, Error *error) {
     Progress p = {.csv = NULL};
     *end = (LogEnd){0};
-    if (is_device(path) || access(path, F_OK) != 0) {
+    if (is_device(path) || missing(path)) {
         return true;
     }
     snprintf(p.csv_path, sizeof p.csv_path, "%s", path);
     p.csv = open_for_lines(path, 0, error);
     const bool ok =
-        p.csv && (header_bytes(p.csv) <= 0 || kept_bytes(&p, step, end, error) >= 0);
+        p.csv && (header_bytes(p.csv) <= 0 || kept_bytes(&p, step, end, error) >= 0) &&
+        was_read(p.csv, path, error);
     if (p.csv) {
         fclose(p.csv);
     }
@@ -183,7 +196,7 @@ bool progress_log_end(const char *path, long step, LogEnd *end, Error *error) {
 }
 
 static bool open_log(Progress *p, long step, Error *error) {
-    const bool was_there = access(p->csv_path, F_OK) == 0;
+    const bool was_there = !missing(p->csv_path);
     if (!progress_can_log(p->csv_path, error) ||
         !(p->csv = open_for_lines(p->csv_path, O_CREAT, error))) {
         return false;
