@@ -282,10 +282,10 @@ echo 'norm,pre,1,4,0.003,0.8x,1,100' >"$scratch/studies.csv"
 refused 1 'line 1: "0.8x" is no number' sh common/scripts/studies_table.sh "$scratch/studies.csv"
 refused 2 'SECONDS and RUNS are whole numbers from 1' sh tests/fuzz/run.sh make csv 0
 refused 2 'FUZZ names no reader' sh tests/fuzz/run.sh make ' ' '' 10
-mkdir "$scratch/work"
-touch "$scratch/work/linear.c"
-refused 1 'work has no gelu.c: make start N=1' sh common/scripts/exercises.sh grade 1 "$scratch/work" true true
-refused 1 "linear.c can't be made" sh common/scripts/exercises.sh start 1 "$scratch/work/linear.c" true echo
+mkdir "$scratch/mine"
+touch "$scratch/mine/linear.c"
+refused 1 'mine has no gelu.c: make start N=1' sh common/scripts/exercises.sh grade 1 "$scratch/mine" true true
+refused 1 "linear.c can't be made" sh common/scripts/exercises.sh start 1 "$scratch/mine/linear.c" true echo
 
 # ---- make plots --------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
  *             passes over the row (mean, variance, write).
  *   warp      A warp a row, lanes beside each other; the same three passes, 16 bytes an
  *             element where the cache doesn't hold the row.
- *   one_pass  A warp a row, each lane keeping its D / 32 elements in registers: the row
+ *   one_pass  One warp per row. Each lane keeps D / 32 elements in registers: the row
  *             is read once, 8 bytes an element, and the variance is still that of the
  *             differences from the mean, which one pass of sums of squares would lose
  *             when the mean is large. Rows longer than 32 * MAX_EACH

@@ -7,9 +7,9 @@
 #include "chapters/06_cuda_training/gpu.h"
 
 typedef enum {
-    LAYER_NORM_NAIVE,    /* a thread a row, two passes */
-    LAYER_NORM_WARP,     /* a warp a row: shuffles, two passes */
-    LAYER_NORM_ONE_PASS, /* a warp a row, kept in registers: read once */
+    LAYER_NORM_NAIVE,    /* one thread per row, two passes */
+    LAYER_NORM_WARP,     /* one warp per row: shuffles, two passes */
+    LAYER_NORM_ONE_PASS, /* one warp per row, kept in registers: read once */
     LAYER_NORM_VERSIONS
 } LayerNormVersion;
 #define LAYER_NORM_BEST LAYER_NORM_ONE_PASS

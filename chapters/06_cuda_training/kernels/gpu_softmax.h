@@ -10,9 +10,9 @@
 #include "chapters/06_cuda_training/gpu.h"
 
 typedef enum {
-    SOFTMAX_NAIVE,  /* a thread a row: neighbours read far apart */
-    SOFTMAX_WARP,   /* a warp a row: shuffles, three passes over the row */
-    SOFTMAX_ONLINE, /* a warp a row: maximum and sum in one pass (Milakov, 2018) */
+    SOFTMAX_NAIVE,  /* one thread per row: neighbours read far apart */
+    SOFTMAX_WARP,   /* one warp per row: shuffles, three passes over the row */
+    SOFTMAX_ONLINE, /* one warp per row: maximum and sum in one pass (Milakov, 2018) */
     SOFTMAX_VERSIONS
 } SoftmaxVersion;
 #define SOFTMAX_BEST SOFTMAX_ONLINE
