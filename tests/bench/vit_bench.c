@@ -5,6 +5,7 @@
 
 #include "tests/bench/contest.h"
 #include "tests/bench/csv.h"
+#include "tests/bench/peer.h"
 #include "tests/bench/statistics.h"
 
 typedef struct {
@@ -85,6 +86,44 @@ static void print_scaling(const Contest *contest, const char *model, int threads
         printf(" (pytorch %.2f)", all->images_per_s / one->images_per_s);
     }
     printf("\n");
+}
+
+/* ---- the share of the peak --------------------------------------------------- */
+
+/* How many multiply-adds the cores can do, GFLOP/s, asked of a child; 0: not known. */
+static bool ask_peak(const Bench *bench, int threads, double *gflops, Error *error) {
+    char number[16], request[20];
+    char *const argv[] = {(char *)bench->self, "--multiply", "ours", number, NULL};
+    Peer peer = {.pid = 0};
+    snprintf(number, sizeof number, "%d", threads);
+    snprintf(request, sizeof request, "peak %d", bench->rounds);
+    const bool ok = peer_start(&peer, "ours", argv, error) &&
+                    peer_numbers(&peer, request, gflops, 1, error);
+    peer_kill(&peer);
+    return ok;
+}
+
+/* The arithmetic of a whole training step, products and all else, over the peak. */
+static bool print_shares(const Run *run, int threads, Error *error) {
+    double peak;
+    if (!ask_peak(run->bench, threads, &peak, error)) {
+        return false;
+    }
+    if (peak <= 0) {
+        return true;
+    }
+    printf("peak of multiply-adds on %d thread%s %.1f GFLOP/s; training reaches",
+           threads, threads == 1 ? "" : "s", peak);
+    for (int i = 0; i < BENCH_MODELS; i++) {
+        const Contest *contest = &run->contest[TRAIN][i];
+        if (contest->count > 0) {
+            const double flops = task_flops(&contest->task) / contest->task.batch;
+            const double rate = contest_ours(contest, threads)->images_per_s;
+            printf(" %s %.0f%%", bench_models[i].name, rate * flops / 1e7 / peak);
+        }
+    }
+    printf("\n");
+    return true;
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -168,7 +207,12 @@ static bool run_speeds(Run *run, Error *error) {
     if (cores > 1) {
         print_one_thread(run);
     }
-    return true;
+    if (!(parts & PART_TRAIN)) {
+        return true;
+    }
+    printf("\nthe share of the cores' peak, over the whole step\n");
+    return print_shares(run, cores, error) &&
+           (cores == 1 || print_shares(run, 1, error));
 }
 
 static bool run_all(Run *run, Error *error) {
