@@ -79,37 +79,29 @@ chapter%:
 
 # ---- targets ----------------------------------------------------------------
 
-.PHONY: all help setup found data equations pages plots report studies format clean
 all: $(CHAPTERS:%=chapter%) ## build every chapter
-
-help: ## this list
-	@sh common/scripts/help.sh $(filter %.mk Makefile,$(MAKEFILE_LIST))
-
-setup: ## install what is missing (Debian, Ubuntu; as root or with sudo); nothing else does
-	@sh common/scripts/setup.sh
-
-data: ## get Fashion-MNIST into data/fashion-mnist
-	@sh data/get_fashion_mnist.sh
-
-equations: ## every equation of the papers: its code, test, plot, note; ALL=1: all places
-	@sh common/scripts/equations.sh $(if $(ALL),--all)
-
-pages: ## write the notes' tables of equations anew, after lines have moved
-	@sh common/scripts/refresh_pages.sh
-
-plots: need-gnuplot all $(BUILD)/float/tests/pictures/check ## draw every picture into plots/pictures
-	@sh plots/make_plots.sh plots/pictures $(BUILD)/float/tests/pictures/check
-
-report: all ## what this machine computes, on one page, for a study group: build/report.md
-	@sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' '$(if $(CUDA),$(NVCC))'
-
-studies: chapter5 ## train the variants of notes/studies.md, half an hour; RUNS=norm: some
-	@COMPILER="$$($(COMPILER) --version | head -n 1)" sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS)))
-
-format: ## clang-format every source (version 14)
-	@sh common/scripts/lint.sh format
-
 clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%) $(wildcard chapter[1-9]_*)
 
+# Most targets run a script: command-NAME is what `make NAME` runs.
+command-help = sh common/scripts/help.sh $(filter %.mk Makefile,$(MAKEFILE_LIST)) ## this list
+command-setup = sh common/scripts/setup.sh ## install what is missing (Debian, Ubuntu; as root or with sudo)
+command-data = sh data/get_fashion_mnist.sh ## get Fashion-MNIST into data/fashion-mnist
+command-equations = sh common/scripts/equations.sh $(if $(ALL),--all) ## every equation's code, test, plot and note; ALL=1: all places
+command-pages = sh common/scripts/refresh_pages.sh ## write the notes' tables of equations anew, after lines have moved
+command-plots = sh plots/make_plots.sh plots/pictures $(PICTURES) ## draw every picture into plots/pictures
+command-report = sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' \
+    '$(if $(CUDA),$(NVCC))' ## what this machine computes, on one page, for a study group: build/report.md
+command-studies = sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS))) \
+    ## train the variants of notes/studies.md, half an hour; RUNS=norm: some
+command-format = sh common/scripts/lint.sh format ## clang-format every source (version 14)
+plots report: all
+plots: need-gnuplot $(PICTURES)
+studies: chapter5
+
 include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk)
+
+SCRIPTS := $(patsubst command-%,%,$(filter command-%,$(.VARIABLES)))
+$(SCRIPTS):
+	+@$(DRY)$(command-$@)
+.PHONY: FORCE all clean found $(NEEDS) $(SCRIPTS)

@@ -1,9 +1,7 @@
-# Chapter 6: its kernels for cuda_on_cpu, the emulator, and for a GPU.
-#
-# They are compiled for this machine's card where nvcc and a card are, or for those of
-# CUDA_ARCH, "80 90" or all-major (every one that this nvcc knows), wherever it is to run.
-# Elsewhere chapter 6 has the emulator alone: compiling for every card takes minutes.
-
+# Chapter 6: its kernels for cuda_on_cpu, the emulator, and for a GPU: for this machine's
+# card where nvcc and a card are, or for those of CUDA_ARCH, "80 90" or all-major (every one
+# that this nvcc knows). Elsewhere chapter 6 has the emulator alone: compiling for every
+# card takes minutes.
 NVCC := $(firstword $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
 CUDA_HOME = $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDA_CARD = $(call once,CUDA_CARD,nvidia-smi --query-gpu=compute_cap --format=csv$(comma)noheader 2>/dev/null | \
@@ -30,9 +28,8 @@ SANITIZE_CXX = $(FLAGS_asan-float) $(if $(filter clang,$(KIND)),-fno-sanitize=fu
 WATCH = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),-fno-tree-sra)
 define kernel_rules
 $(BUILD)/$(1)/%.o: % $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
-	@mkdir -p $$(@D)
 	$$(call say,c++,$$@)
-	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $(3) $$(if $$(filter %.cu,$$<),$(4)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) -c $$< $$(compiled)
+	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $(3) $$(if $$(filter %.cu,$$<),$(4)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) $$(compiled)
 endef
 $(eval $(call kernel_rules,float,$$(CXX)))
 $(eval $(call kernel_rules,asan-float,$$(CXX),$$(SANITIZE_CXX)))
@@ -42,7 +39,6 @@ $(BUILD)/cxx-flags: FORCE | need-cxx
 $(BUILD)/cuda/flags: FORCE | need-cxx need-nvcc
 	$(call stamp,$(NVCC) $(NVCCFLAGS))
 $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
-	@mkdir -p $(@D)
 	$(call say,nvcc,$@ ($(CUDA_FOR)))
 	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
 
@@ -51,20 +47,14 @@ $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 # the first.
 KERNELS := $(filter-out $(EMULATOR)/%,$(wildcard $(addprefix $(call dir_of,6)/,*.cu */*.cu)))
 kernels_on = $(patsubst %,$(BUILD)/$(1)/%.o,$(2) $(if $(filter-out cuda,$(1)),$(wildcard $(EMULATOR)/*.cpp)))
-CHAPTER6_PROGRAMS := chapter6_on_cpu chapter6_watched
 CHAPTER6_OBJECTS := $(call objects,float,$(call sources_of,6))
 $(BUILD)/chapter6_on_cpu: $(CHAPTER6_OBJECTS) $(call kernels_on,float,$(KERNELS))
 $(BUILD)/chapter6_watched: $(CHAPTER6_OBJECTS) $(call kernels_on,watched,$(KERNELS))
 $(BUILD)/cuda/chapter6: $(CHAPTER6_OBJECTS) $(call kernels_on,cuda,$(KERNELS))
-$(addprefix $(BUILD)/,$(CHAPTER6_PROGRAMS) cuda/chapter6): | need-libraries need-cxx
+$(BUILD)/chapter6_on_cpu $(BUILD)/chapter6_watched $(BUILD)/cuda/chapter6: | need-libraries need-cxx
 	$(call link_kernels,$(filter %.o,$^),$(if $(filter %/cuda/chapter6,$@),$(CUDA_LIBS)))
-define link_kernels
-	$(call say,link,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CXX_LINK) $(1) $(LIBRARIES) $(2) $(LINK_LIBS) $(whole)
-endef
-$(CHAPTER6_PROGRAMS): %: $(BUILD)/% FORCE | found
-	$(put)
 .SECONDEXPANSION: # asked when chapter 6 is built, not before: is there a card?
-chapter6: $(BUILD)/$$(if $$(CUDA),cuda/chapter6,chapter6_on_cpu) $(CHAPTER6_PROGRAMS) FORCE | found data need-nvcc
+chapter6: $(BUILD)/$$(if $$(CUDA),cuda/chapter6,chapter6_on_cpu) chapter6_on_cpu chapter6_watched FORCE | found data need-nvcc
+chapter6_on_cpu chapter6_watched: %: $(BUILD)/% FORCE | found
+chapter6 chapter6_on_cpu chapter6_watched:
 	$(put)

@@ -1,18 +1,18 @@
 # Tests, and the programs that belong to them: `make test` is what a student waits for,
 # `make test-all` has every flavour and every script.
-
 TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,5)
-CUDA_TESTS := $(wildcard tests/cuda/*.c) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c) \
-              $(call layers_up_to,6)
-$(foreach f,$(FLAVOURS),$(eval $(BUILD)/$(f)/tests/run: $(call objects,$(f),$(TEST_SOURCES))))
-cuda_run = $(BUILD)/$(1)/tests/cuda_run: $(call objects,$(2),$(CUDA_TESTS)) $(call kernels_on,$(1),$(KERNELS) $(wildcard tests/cuda/*.cu))
-$(foreach f,float:float asan-float:asan-float watched:float cuda:float,$(eval $(call \
-    cuda_run,$(firstword $(subst :, ,$(f))),$(lastword $(subst :, ,$(f))))))
+CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) \
+              $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
+define test_rules
+$(BUILD)/$(1)/tests/run: $(call objects,$(1),$(TEST_SOURCES))
+$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(CUDA_TESTS)) \
+    $(call kernels_on,$(1),$(KERNELS) $(wildcard tests/cuda/*.cu))
+endef
+$(foreach flavour,$(FLAVOURS) watched cuda,$(eval $(call test_rules,$(flavour))))
 $(FLAVOURS:%=$(BUILD)/%/tests/run): $(BUILD)/%/tests/run: | need-check
 	$(call link,$^,$(CHECK_FLAGS) $(LIBRARIES),$(FLAGS_$*))
 $(BUILD)/%/tests/cuda_run: | need-check
 	$(call link_kernels,$^,$(CHECK_FLAGS) $(if $(filter cuda,$*),$(CUDA_LIBS)) $(FLAGS_$*))
-$(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/naive_%.c,$(wildcard tests/*.c tests/cuda/*.c)))): | need-check
 
 # The tests' own tools, each in one flavour.
 COMPARE := $(BUILD)/double/tests/compare/compare
@@ -27,7 +27,7 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 
 # ---- make test, make test-all -----------------------------------------------
 
-# What the scripts read from their environment.
+# Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 QUICK_SCRIPTS := scripts quiet files
 SLOW_SCRIPTS := build command_line compare numbers environment pages report exercises bench containers typed
@@ -39,7 +39,6 @@ TESTS := $(or $(if $(ONLY),$(ALONE)),run-float run-double run-cuda-float run-scr
 CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || echo 1)
 parallel = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
     $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-
 .PHONY: test test-all test-quick run-scripts run-all none $(FLAVOURS:%=run-%) $(CUDA_RUNS)
 test: need-check need-cxx ## the tests, in three minutes; ONLY=layer_norm: one suite or script
 	+@$(parallel) $(TESTS)
@@ -51,60 +50,53 @@ $(FLAVOURS:%=run-%): run-%: $(BUILD)/%/tests/run
 	@sh tests/run_flavour.sh $* $<
 $(CUDA_RUNS): run-cuda-%: $(BUILD)/%/tests/cuda_run
 	@sh tests/run_flavour.sh $* $<
-ifneq ($(filter run-scripts run-all,$(MAKECMDGOALS)),)
 run-scripts: $(filter-out run-scripts,$(TESTS)) all $(COMPARE) $(BENCH_RUN)
-	@make='$(MAKE)' $(SH) tests/run_scripts.sh $(or $(ONLY),$(QUICK_SCRIPTS))
+	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(QUICK_SCRIPTS))
 run-all: $(FLAVOURS:%=run-%) $(CUDA_RUNS) all $(COMPARE) $(BENCH_RUN) fuzz-programs
-	@make='$(MAKE)' $(SH) tests/run_scripts.sh $(QUICK_SCRIPTS) $(SLOW_SCRIPTS)
-	@FUZZ_FLAVOUR=asan-float $(SH) tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_READERS)' '' 1000
-endif
+	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(QUICK_SCRIPTS) $(SLOW_SCRIPTS)
+	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_READERS)' '' 1000
 none:
 	@echo 'make: there is no suite or script "$(ONLY)": see tests/test_*' >&2; exit 2
 
-# ---- other targets ----------------------------------------------------------
+# ---- scripts and tools --------------------------------------------------------
 
-.PHONY: setup-lint setup-faults setup-wasm test-training test-wasm test-gpu gpu-report compare bench lint mutants \
-        test-faults analyze test-systems fuzz fuzz-programs
-setup-lint setup-faults setup-wasm: setup-%: ## install what make lint; fuzz, test-faults, analyze; test-wasm use
-	@sh common/scripts/setup.sh $*
-test-training: chapter5 ## do the pages show what two minutes of training print?
-	@sh tests/test_training.sh
-test-gpu: ## chapter 6's tests on this machine's GPU; without one: not run
-	@$(SH) tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run
-gpu-report: | need-check ## test, check and time everything on this machine's GPU: notes/gpu_report.md
-	@$(SH) tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes)
-test-wasm: | need-compiler ## layers, training and checkpoints with a C library alone; in WebAssembly too
-	@sh tests/wasm/run.sh
-compare: $(COMPARE) ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
-	@$< $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL)))
-bench: $(BENCH_RUN) ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
-	@$< $(BENCH)
-lint: ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
-	@sh common/scripts/lint.sh
+command-setup-lint = sh common/scripts/setup.sh lint ## install what make lint uses
+command-setup-faults = sh common/scripts/setup.sh faults ## install what fuzz, test-faults and analyze use
+command-setup-wasm = sh common/scripts/setup.sh wasm ## install what test-wasm uses
+command-test-training = sh tests/test_training.sh ## do the pages show what two minutes of training print?
+command-test-gpu = sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run ## chapter 6's tests on this machine's GPU
+command-gpu-report = sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes) \
+    ## test, check and time everything on this machine's GPU: notes/gpu_report.md
+command-test-wasm = sh tests/wasm/run.sh ## layers, training, checkpoints with a C library alone; in WebAssembly too
+command-lint = sh common/scripts/lint.sh ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
+command-mutants = sh tests/mutants/run.sh $(call quote,$(CC)) ## plant known bugs, one at a time, and see each one caught
+command-test-faults = sh tests/faults/run.sh ./chapter5 $(BUILD)/faults ## what fails under a run must not cost it: LONG=1 KILLS=500: all
+command-analyze = sh tests/analyze/run.sh '$(MAKE)' $(COMPILER) ## races, lost memory, what compilers read: ONLY="race memory gcc clang"
+command-test-systems = sh tests/systems/run.sh $(SYSTEMS) ## README's commands in bare systems (root, debootstrap)
+command-fuzz = sh tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS)) \
+    ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
+command-compare = $(COMPARE) $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL))) \
+    ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
+command-bench = $(BENCH_RUN) $(BENCH) ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
+SYSTEMS := debian12 debian13 musl arm64
+compare: $(COMPARE)
+bench: $(BENCH_RUN)
+test-training test-faults: chapter5
+mutants: need-check need-patch
+test-wasm analyze gpu-report: | need-compiler
+gpu-report: | need-check
 compile_commands.json: FORCE ## for editors: how each source is compiled
 	@CFLAGS=$(call quote,$(ALL_CFLAGS)) CXXFLAGS=$(call quote,$(ALL_CXXFLAGS)) sh common/scripts/compile_commands.sh >$@
-mutants: need-check need-patch ## plant known bugs, one at a time, and see each one caught
-	@sh tests/mutants/run.sh $(call quote,$(CC))
-test-faults: chapter5 ## what fails under a run must not cost it: LONG=1 KILLS=500: all of it
-	@sh tests/faults/run.sh ./chapter5 $(BUILD)/faults
-analyze: | need-compiler ## races, lost memory, what compilers find by reading: nothing; ONLY="race memory gcc clang"
-	@$(SH) tests/analyze/run.sh '$(MAKE)' $(COMPILER)
-SYSTEMS := debian12 debian13 musl arm64
-test-systems: ## README's commands in bare systems (root, debootstrap); SYSTEMS="debian12 arm64"
-	@sh tests/systems/run.sh $(SYSTEMS)
 
 # Hostile input for every reader. FUZZ_FLAVOUR is asan-float, with a driver of our own, or
 # fuzzer, with clang's libFuzzer: tests/fuzz/run.sh chooses.
+FLAGS_fuzzer := $(SANITIZE) -fsanitize=fuzzer-no-link,float-cast-overflow -O2
 FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_READERS)
 FUZZ_FLAVOUR := asan-float
 FUZZ_DIR := $(BUILD)/$(FUZZ_FLAVOUR)/tests/fuzz
-FUZZ_DRIVER := $(if $(filter fuzzer,$(FUZZ_FLAVOUR)),-fsanitize=fuzzer,$(FUZZ_DIR)/standalone.o)
-FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c) $(call layers_up_to,5)
-fuzz: ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
-	@$(SH) tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS))
+FUZZ_SOURCES := tests/fuzz/fuzz.c $(if $(filter asan%,$(FUZZ_FLAVOUR)),tests/fuzz/standalone.c) $(call layers_up_to,5) \
+    $(filter-out %/main.c,$(wildcard tests/bench/*.c)) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c)
 fuzz-programs: $(FUZZ:%=$(FUZZ_DIR)/fuzz_%)
-$(FUZZ_DIR)/readers.a: $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
-	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
-$(FUZZ_READERS:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(FUZZ_DIR)/fuzz.o $(filter %.o,$(FUZZ_DRIVER)) $(FUZZ_DIR)/readers.a
-	$(call link,$^,$(filter -%,$(FUZZ_DRIVER)) $(LIBRARIES) -ldl,$(FLAGS_$(FUZZ_FLAVOUR)))
+$(FUZZ_READERS:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
+	$(call link,$^,$(LIBRARIES) -ldl,$(FLAGS_$(FUZZ_FLAVOUR)) $(if $(filter fuzzer,$(FUZZ_FLAVOUR)),-fsanitize=fuzzer))
