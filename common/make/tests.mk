@@ -95,8 +95,10 @@ FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_READERS)
 FUZZ_FLAVOUR := asan-float
 FUZZ_DIR := $(BUILD)/$(FUZZ_FLAVOUR)/tests/fuzz
-FUZZ_SOURCES := tests/fuzz/fuzz.c $(if $(filter asan%,$(FUZZ_FLAVOUR)),tests/fuzz/standalone.c) $(call layers_up_to,5) \
-    $(filter-out %/main.c,$(wildcard tests/bench/*.c)) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c)
+FUZZ_DRIVER := $(FUZZ_DIR)/fuzz.o $(if $(filter asan%,$(FUZZ_FLAVOUR)),$(FUZZ_DIR)/standalone.o)
+FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c) $(call layers_up_to,5)
 fuzz-programs: $(FUZZ:%=$(FUZZ_DIR)/fuzz_%)
-$(FUZZ_READERS:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
+$(FUZZ_DIR)/readers.a: $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
+	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
+$(FUZZ_READERS:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(FUZZ_DRIVER) $(FUZZ_DIR)/readers.a
 	$(call link,$^,$(LIBRARIES) -ldl,$(FLAGS_$(FUZZ_FLAVOUR)) $(if $(filter fuzzer,$(FUZZ_FLAVOUR)),-fsanitize=fuzzer))
