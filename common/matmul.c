@@ -94,8 +94,8 @@ INLINE int smaller(int a, int b) {
 
 /* ---- the micro-kernel -------------------------------------------------- */
 
-/* C (m, n) = A (m, k) B (k, n) + bias, or C += A B; B is given as Bt (n, k). A tile and a
- * block of a product are products too. */
+/* C (m, n) = A (m, k) B (k, n) + bias, or C += A B; B is given as Bt (n, k). A tile and
+ * a block of a product are products too. */
 typedef struct {
     int m, n, k;
     Operand A, Bt;

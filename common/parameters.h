@@ -65,7 +65,7 @@ bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
                      Error *error);
 void parameters_list_free(ParameterList *list);
 
-/* parameters_view: lay the model's tensors over `data` (list->total numbers). */
+/* parameters_view: lay the model's tensors over `data` (list->total elements). */
 void parameters_view(const ParameterList *list, ParameterLayout *layout, void *model,
                      real *data);
 

@@ -40,10 +40,10 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 /* random_bits4: numbers 4 block to 4 block + 3 of the stream; one call of philox. */
 void random_bits4(Random random, uint64_t block, uint32_t out[4]);
 
-/* Number `index` of the stream: 32 uniform bits; the same as a fraction; and one of mean
- * 0 and variance 1 (Box and Muller, 1958), made of the bits 2*index and 2*index + 1. */
-uint32_t random_bits(Random random, uint64_t index);
-double random_uniform(Random random, uint64_t index); /* in [0, 1) */
+/* Number `index` of the stream. random_normal has mean 0, variance 1 (Box and Muller,
+ * 1958), and uses the bits 2*index and 2*index + 1. */
+uint32_t random_bits(Random random, uint64_t index);  /* uniform over 32 bits    */
+double random_uniform(Random random, uint64_t index); /* in [0, 1), 32 bits fine */
 double random_normal(Random random, uint64_t index);
 
 /* random_below: uniform in 0..n-1 (n > 0); its bias is below n / 2^32. */

@@ -10,8 +10,8 @@
  * A Tensor owns nothing and is passed by value, like a pointer: the elements belong to
  * whoever made the block that they are in (an Arena, or a ParameterBlock).
  *
- * `ld` (BLAS's "leading dimension") is the distance from one row to the next. It equals
- * the number of columns unless the Tensor is a view of some columns of a wider one. So a
+ * `ld` (BLAS's "leading dimension") is the distance from one row to the next. It is the
+ * number of columns unless the Tensor is a view of some columns of a wider one. So a
  * head of multi-head attention needs no copy: its Q is d_k of the 3D columns of the
  * fused projection.
  *

@@ -9,15 +9,14 @@
 enum { MAX_DEPTH = 64 };
 
 typedef struct {
-    char *at;          /* the next byte; behind the last one is a 0 */
+    char *text, *at;   /* all of it, and the next byte; behind the last one is a 0 */
     JsonValue *values; /* in the order of the text; there is room for all */
     int count;
-    const char *why; /* what is wrong, once something is */
+    Error *error;
 } Reader;
 
 static bool wrong(Reader *r, const char *why) {
-    r->why = why;
-    return false;
+    return error_set(r->error, "%s, at byte %ld", why, (long)(r->at - r->text));
 }
 
 /* Is this word next, spaces aside? If so, go on behind it. */
@@ -89,7 +88,7 @@ static bool read_string(Reader *r, const char **text) {
     char *to = ++r->at;
     *text = to;
     while (*r->at != '"') {
-        uint32_t code;
+        uint32_t code = 0;
         if ((unsigned char)*r->at < ' ') {
             return wrong(r, "a string without an end, or a control character in it");
         }
@@ -186,11 +185,11 @@ static int by_parent_and_key(const void *a, const void *b) {
 }
 
 /* Sorted, two members of one name are neighbours. */
-static bool check_names(Reader *r, Error *error) {
+static bool check_names(Reader *r) {
     size_t count = 0;
     bool ok = true;
     const JsonValue **named =
-        allocate((size_t)r->count * sizeof *named, "a header's names", error);
+        allocate((size_t)r->count * sizeof *named, "a header's names", r->error);
     if (!named) {
         return false;
     }
@@ -201,14 +200,14 @@ static bool check_names(Reader *r, Error *error) {
     qsort(named, count, sizeof *named, by_parent_and_key);
     for (size_t i = 1; ok && i < count; i++) {
         ok = by_parent_and_key(&named[i - 1], &named[i]) != 0 ||
-             error_set(error, "the name \"%.64s\" is there twice", named[i]->key);
+             error_set(r->error, "the name \"%.64s\" is there twice", named[i]->key);
     }
     free(named);
     return ok;
 }
 
 JsonValue *json_read(char *text, size_t bytes, Error *error) {
-    Reader r = {.at = text};
+    Reader r = {.text = text, .at = text, .error = error};
     size_t values = 1; /* before each value but the first is one of these */
     for (size_t i = 0; i < bytes; i++) {
         values += text[i] == '[' || text[i] == ',' || text[i] == ':';
@@ -217,15 +216,11 @@ JsonValue *json_read(char *text, size_t bytes, Error *error) {
     if (!r.values) {
         return NULL;
     }
-    bool ok = read_value(&r, NULL, NULL, 0);
-    take(&r, ""); /* spaces */
+    bool ok = read_value(&r, NULL, NULL, 0) && take(&r, ""); /* spaces */
     if (ok && r.at != text + bytes) {
         ok = wrong(&r, "text behind its end");
     }
-    if (!ok) {
-        error_set(error, "%s, at byte %ld", r.why, (long)(r.at - text));
-    }
-    if (!ok || !check_names(&r, error)) {
+    if (!ok || !check_names(&r)) {
         free(r.values);
         return NULL;
     }

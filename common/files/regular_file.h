@@ -61,7 +61,7 @@ void new_file_drop_at_signal(void);
 
 /* new_file_watch: from now on the signals that usually end a program (Ctrl-C, kill,
  * ...) do that, and a file that grows beyond `ulimit -f` fails to be written instead of
- * ending the program (SIGXFSZ). new_file_begin cares for the latter too. */
+ * ending the program (SIGXFSZ). new_file_begin sees to the latter too. */
 void new_file_watch(void);
 
 /* new_file_sweep: remove the temporary files of this one that programs left which were

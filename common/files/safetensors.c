@@ -11,8 +11,8 @@
 /* A header takes some forty times its bytes of memory when it is read. */
 #define MAX_HEADER_BYTES 10000000
 
-/* The low `count` <= 8 bytes of `bits`, the lowest first, as a file has them. Shifts don't
- * ask how this machine stores a number; compilers make one load or store of them. */
+/* The low `count` <= 8 bytes of `bits`, the lowest first, as a file has them. Shifts
+ * don't ask how this machine stores a number; compilers make one store of them. */
 static void lowest_first_put(uint64_t bits, int count, unsigned char *bytes) {
     for (int i = 0; i < count; i++) {
         bytes[i] = (unsigned char)(bits >> (8 * i));

@@ -6,7 +6,7 @@
  *     N bytes     JSON: {"__metadata__": {"key": "text", ...},
  *                        "name": {"dtype": "F32", "shape": [3,2],
  *                                 "data_offsets": [begin, end]}, ...}
- *     the rest    the numbers, little-endian, at their offsets, without gaps
+ *     the rest    the elements, little-endian, at their offsets, without gaps
  *
  * The bytes may be in memory, or wherever a source and a sink say; safetensors_file.h
  * has those of files.
@@ -87,7 +87,7 @@ typedef struct {
     JsonValue *header;          /* what it says; owned */
     SafetensorsTensor *tensors; /* in the header's order; owned */
     int count;
-    int64_t data_start; /* where the numbers begin, in bytes */
+    int64_t data_start; /* where the elements begin, in bytes */
     int64_t data_bytes; /* how many bytes of them there are */
 } Safetensors;
 
