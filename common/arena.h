@@ -11,7 +11,7 @@
  *     Arena arena;
  *     if (!arena_make(&arena, &plan, "activations", error)) return false;
  *     lay_out(&arena, &activations);             // hands out memory
- *     arena_check_full(&arena);                  // every number planned is used
+ *     arena_check_full(&arena);                  // every element planned is used
  */
 #ifndef COMMON_ARENA_H
 #define COMMON_ARENA_H
@@ -23,8 +23,8 @@
 
 typedef struct {
     real *block;   /* NULL: this arena only counts */
-    long used;     /* numbers handed out so far */
-    long capacity; /* numbers in the block */
+    long used;     /* elements handed out so far */
+    long capacity; /* elements in the block */
 } Arena;
 
 /* arena_make: a block as large as `plan` counted, all zeros; false if no memory. */

@@ -2,24 +2,9 @@
 #include "common/error.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A text of any length into error->text: what is too long loses its middle, not the
- * end, which says what is wrong. */
-static void shorten(Error *error, const char *text) {
-    const size_t room = sizeof error->text - 1, length = strlen(text);
-    const size_t first = room / 4, last = room - first - 3;
-    if (length <= room) {
-        memcpy(error->text, text, length + 1);
-        return;
-    }
-    memcpy(error->text, text, first);
-    memcpy(error->text + first, "...", 3);
-    memcpy(error->text + first + 3, text + length - last, last + 1);
-}
 
 bool error_set(Error *error, const char *format, ...) {
     char text[16384];
@@ -29,7 +14,14 @@ bool error_set(Error *error, const char *format, ...) {
         snprintf(text, sizeof text, "%s", format);
     }
     va_end(arguments);
-    shorten(error, text);
+    const size_t room = sizeof error->text - 1, length = strlen(text);
+    const size_t first = room / 4, last = room - first - 3;
+    if (length <= room) {
+        memcpy(error->text, text, length + 1);
+    } else { /* its end says what is wrong */
+        snprintf(error->text, sizeof error->text, "%.*s...%s", (int)first, text,
+                 text + length - last);
+    }
     /* One line of text, also where a file's name or an option's value has more. */
     for (char *c = error->text; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 127 ? ' ' : *c;
@@ -38,21 +30,16 @@ bool error_set(Error *error, const char *format, ...) {
 }
 
 void *allocate(size_t bytes, const char *what, Error *error) {
-    const size_t line_bytes = 64;
-    void *memory = NULL;
-    if (bytes <= SIZE_MAX - line_bytes) {
-        /* aligned_alloc wants a multiple of the alignment, and more than none. */
-        size_t padded = (bytes / line_bytes + 1) * line_bytes;
-        memory = aligned_alloc(line_bytes, padded);
-        if (memory) {
-            memset(memory, 0, padded);
-        }
-    }
+    const size_t line = 64;
+    /* aligned_alloc wants a multiple of the alignment, and more than none. */
+    const size_t padded = (bytes / line + 1) * line;
+    void *memory = padded > bytes ? aligned_alloc(line, padded) : NULL;
     if (!memory) {
         error_set(error, "no memory for %s: %.1f MB asked for", what,
                   (double)bytes / 1e6);
+        return NULL;
     }
-    return memory;
+    return memset(memory, 0, padded);
 }
 
 void bug(const char *format, ...) {

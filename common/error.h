@@ -22,29 +22,23 @@ typedef struct {
     char text[512]; /* one line, without a newline at its end */
 } Error;
 
-/*
- * error_set: write the message (printf's format) and return false, so that
- * a function can end in `return error_set(error, "...", ...)`. Of a message that is too
- * long the middle is left out ("...").
- */
+/* error_set: write the message (printf's format) and return false, so that a function
+ * can end in `return error_set(error, "...", ...)`. Of a message that is too long the
+ * middle is left out ("..."). */
 bool error_set(Error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/*
- * allocate: `bytes` of zeroed memory, aligned to 64 bytes (a cache line, and the
- * widest vector). NULL and an error that names `what` when there is no memory.
- * Released with free().
- */
+/* allocate: `bytes` of zeroed memory, aligned to 64 bytes (a cache line, and the widest
+ * vector). NULL and an error that names `what` when there is no memory. Released with
+ * free(). */
 void *allocate(size_t bytes, const char *what, Error *error);
 
 /* bug: print the message (printf's format) to stderr and abort(). */
 void bug(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/*
- * NOT_WRITTEN("2.3"): stands where an exercise of the course is to be written. It ends
+/* NOT_WRITTEN("2.3"): stands where an exercise of the course is to be written. It ends
  * the program with one line (exercise, file, line) and a status of its own. In a kernel
- * that runs on a GPU it stops the kernel.
- */
+ * that runs on a GPU it stops the kernel. */
 #define NOT_WRITTEN_STATUS 77
 #ifdef __CUDA_ARCH__
 #define NOT_WRITTEN(exercise) __trap()

@@ -12,16 +12,10 @@
 
 #include "common/tensor.h"
 
-/* gelu_forward: Y = GELU(X), element by element; Y may be X. */
-void gelu_forward(Tensor X, Tensor Y);
-
-/* gelu_backward: dX = dY o GELU'(X); X is forward's input; dX may be dY. */
-void gelu_backward(Tensor X, Tensor dY, Tensor dX);
-
-/* relu_forward: Y = max(0, X)  [AIAYN eq.2]; Y may be X. */
-void relu_forward(Tensor X, Tensor Y);
-
-/* relu_backward: dX = dY where X > 0, else 0; dX may be dY. */
-void relu_backward(Tensor X, Tensor dY, Tensor dX);
+/* Element by element; Y may be X, and dX may be dY. X is always forward's input. */
+void gelu_forward(Tensor X, Tensor Y);              /* Y = GELU(X)                  */
+void gelu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dY o GELU'(X)           */
+void relu_forward(Tensor X, Tensor Y);              /* Y = max(0, X)  [AIAYN eq.2]  */
+void relu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dY where X > 0, else 0  */
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* D(h) of gradcheck.h in the number at *x, which is put back. */
+/* D(h) of gradcheck.h in the element at *x, which is put back. */
 static double central_difference(double (*loss)(void *), void *context, real *x,
                                  double h) {
     const real kept = *x;
@@ -35,10 +35,8 @@ Gradcheck gradcheck(double (*loss)(void *context), void *context, Tensor x, Tens
             double scale = fmax(floor, fmax(fabs(analytic), fabs(numeric)));
             double error = fabs(analytic - numeric) / scale;
             if (!(error <= result.worst)) { /* written so that a NaN is kept */
-                result.worst = error;
-                result.index = (long)i * tensor_cols(x) + j;
-                result.analytic = analytic;
-                result.numeric = numeric;
+                const long index = (long)i * tensor_cols(x) + j;
+                result = (Gradcheck){result.elements, error, index, analytic, numeric};
             }
             if (isnan(result.worst)) {
                 return result;

@@ -94,14 +94,16 @@ INLINE int smaller(int a, int b) {
 
 /* ---- the micro-kernel -------------------------------------------------- */
 
-/* A tile of C: `rows` <= MR rows of `cols` <= NR elements. */
+/* C (m, n) = A (m, k) B (k, n) + bias, or C += A B; B is given as Bt (n, k). A tile and
+ * a block of a product are products too. */
 typedef struct {
-    int rows, cols;
+    int m, n, k;
+    Operand A, Bt;
     real *c;
     long ldc;
-    bool add;          /* C += instead of C = */
-    const real *start; /* what each row's sums begin with (NR of them), or NULL: 0 */
-} Tile;
+    bool add;
+    const real *bias; /* (n), what each row's sums begin with; NULL: 0 */
+} Product;
 
 /* One row of the tile's last column of vectors, of which `count` < LANES elements
  * are wanted: in pieces of 8, 4, 2 and 1, so that every copy's length is known. */
@@ -127,25 +129,23 @@ INLINE void store_vector(real *c, vector v, bool add) {
     *at = v;
 }
 
-/*
- * multiply_tile: the tile (rows, cols) of C = or += A (rows, kc) times B (kc, cols).
- * B is a packed panel, (kc, vectors * LANES). `rows` and `vectors` are constants
- * wherever this is inlined, so that all of `sum` lives in registers.
- */
-INLINE void multiply_tile(int rows, int vectors, int kc, Operand A, const real *b,
-                          const Tile *tile) {
+/* multiply_tile: a tile of C, m <= `rows` and n <= NR, whose `bias` has NR elements. B
+ * is a packed panel, (k, vectors * LANES). `rows` and `vectors` are constants wherever
+ * this is inlined, so that all of `sum` is in registers. */
+INLINE void multiply_tile(int rows, int vectors, Operand A, const real *b,
+                          const Product *tile) {
     vector sum[MR][2], start[2] = {{0}, {0}};
-    for (int v = 0; v < vectors && tile->start; v++) {
-        start[v] = ((const loose_vector *)tile->start)[v];
+    for (int v = 0; v < vectors && tile->bias; v++) {
+        start[v] = ((const loose_vector *)tile->bias)[v];
     }
     UNROLL
     for (int i = 0; i < rows; i++) {
         __builtin_prefetch(tile->c + i * tile->ldc, 1); /* wanted when we are done */
-        __builtin_prefetch(tile->c + i * tile->ldc + tile->cols - 1, 1);
+        __builtin_prefetch(tile->c + i * tile->ldc + tile->n - 1, 1);
         sum[i][0] = start[0];
         sum[i][1] = start[1];
     }
-    for (int k = 0; k < kc; k++) {
+    for (int k = 0; k < tile->k; k++) {
         const vector *row = (const vector *)(b + (long)k * vectors * LANES);
         const vector b0 = row[0], b1 = row[vectors - 1];
         UNROLL
@@ -157,49 +157,49 @@ INLINE void multiply_tile(int rows, int vectors, int kc, Operand A, const real *
             }
         }
     }
-    const int last = (vectors - 1) * LANES, part = tile->cols - last;
+    const int last = (vectors - 1) * LANES, count = tile->n - last;
     UNROLL
     for (int i = 0; i < rows; i++) {
         real *c = tile->c + i * tile->ldc;
-        if (i >= tile->rows) {
+        if (i >= tile->m) {
             break;
         }
         if (vectors == 2) {
             store_vector(c, sum[i][0], tile->add);
         }
-        if (part == LANES) {
+        if (count == LANES) {
             store_vector(c + last, sum[i][vectors - 1], tile->add);
         } else {
-            store_part(c + last, sum[i][vectors - 1], part, tile->add);
+            store_part(c + last, sum[i][vectors - 1], count, tile->add);
         }
     }
 }
 
 /* The same for A where it is (a whole panel of MR rows, one of the strides 1), or
  * packed; for a packed one with fewer rows, a tile of a third or two thirds. */
-INLINE void multiply_panels(int vectors, int kc, Operand A, const real *b,
-                            const Tile *tile) {
+INLINE void multiply_panels(int vectors, const real *b, const Product *tile) {
+    const Operand A = tile->A;
     if (A.row == 1 && A.col == MR) {
         const Operand packed = {A.data, 1, MR}; /* strides known to the compiler */
-        if (tile->rows <= MR / 3) {
-            multiply_tile(MR / 3, vectors, kc, packed, b, tile);
-        } else if (tile->rows <= 2 * MR / 3) {
-            multiply_tile(2 * MR / 3, vectors, kc, packed, b, tile);
+        if (tile->m <= MR / 3) {
+            multiply_tile(MR / 3, vectors, packed, b, tile);
+        } else if (tile->m <= 2 * MR / 3) {
+            multiply_tile(2 * MR / 3, vectors, packed, b, tile);
         } else {
-            multiply_tile(MR, vectors, kc, packed, b, tile);
+            multiply_tile(MR, vectors, packed, b, tile);
         }
     } else if (A.row == 1) {
-        multiply_tile(MR, vectors, kc, (Operand){A.data, 1, A.col}, b, tile);
+        multiply_tile(MR, vectors, (Operand){A.data, 1, A.col}, b, tile);
     } else {
-        multiply_tile(MR, vectors, kc, (Operand){A.data, A.row, 1}, b, tile);
+        multiply_tile(MR, vectors, (Operand){A.data, A.row, 1}, b, tile);
     }
 }
 
-static CALLED void micro_kernel(int kc, Operand A, const real *b, const Tile *tile) {
-    if (tile->cols > LANES) {
-        multiply_panels(2, kc, A, b, tile);
+static CALLED void micro_kernel(const real *b, const Product *tile) {
+    if (tile->n > LANES) {
+        multiply_panels(2, b, tile);
     } else {
-        multiply_panels(1, kc, A, b, tile);
+        multiply_panels(1, b, tile);
     }
 }
 
@@ -231,12 +231,10 @@ typedef int index_vector __attribute__((vector_size(VECTOR_BYTES)));
 #define INTERLEAVE(a, b, ...) __builtin_shuffle(a, b, (index_vector){__VA_ARGS__})
 #endif
 
-/*
- * transpose: LANES vectors of LANES elements, in registers. The index of element
- * (i, j) has 2 log2(LANES) binary digits, first i's, then j's. Interleaving row i with
- * row i + LANES/2 moves all digits one to the left and the first to the end. After
- * log2(LANES) rounds, i and j have changed places.
- */
+/* transpose: LANES vectors of LANES elements, in registers. The index of element (i, j)
+ * has 2 log2(LANES) binary digits, first i's, then j's. Interleaving row i with row i +
+ * LANES/2 moves all digits one to the left and the first to the end. After log2(LANES)
+ * rounds, i and j have changed places. */
 INLINE void transpose(vector x[LANES]) {
     UNROLL
     for (int round = 1; round < LANES; round *= 2) {
@@ -253,10 +251,8 @@ INLINE void transpose(vector x[LANES]) {
     }
 }
 
-/*
- * pack_strip: `rows` <= LANES rows of X (rows, kc), each contiguous, as columns:
- * packed[k * width + i] = X(i, k), and 0 for i from rows to LANES - 1.
- */
+/* pack_strip: `rows` <= LANES rows of X (rows, kc), each contiguous, as columns:
+ * packed[k * width + i] = X(i, k), and 0 for i from rows to LANES - 1. */
 static void pack_strip(Operand X, int rows, int kc, int width, real *packed) {
     int k = 0;
     for (; k + LANES <= kc; k += LANES) {
@@ -297,11 +293,9 @@ INLINE void pack_columns(Operand X, int rows, int kc, int width, real *packed) {
     }
 }
 
-/*
- * pack: X (rows, kc) into a panel (kc, width), its rows side by side; what X doesn't
- * fill is 0. One of X's strides is 1; width is MR, LANES or NR. Strips may write
- * beyond the panel's width, at the start of the next k: it is written later.
- */
+/* pack: X (rows, kc) into a panel (kc, width), its rows side by side; what X doesn't
+ * fill is 0. One of X's strides is 1; width is MR, LANES or NR. Strips may write beyond
+ * the panel's width, at the start of the next k: it is written later. */
 static void pack(Operand X, int rows, int kc, int width, real *packed) {
     if (X.col == 1) {
         for (int i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
@@ -318,16 +312,6 @@ static void pack(Operand X, int rows, int kc, int width, real *packed) {
 
 /* ---- blocks ------------------------------------------------------------ */
 
-/* C (m, n) = A (m, k) B (k, n) + bias, or C += A B; B is given as Bt (n, k). */
-typedef struct {
-    int m, n, k;
-    Operand A, Bt;
-    real *c;
-    long ldc;
-    bool add;
-    const real *bias; /* (n), for every row of C; or NULL */
-} Product;
-
 /* Each panel of A is read once for every panel of B. To copy an element takes
  * about as long as to use it in a tile; from this many panels on it is worth it. */
 enum { PANELS_WORTH_PACKING_A = 8 };
@@ -339,82 +323,76 @@ typedef struct {
     _Alignas(64) real b[KC * NC + LANES];
 } Blocks;
 
-/* A part of the product: mc rows of C from i0 on, nc columns from j0 on, and kc of the
- * k multiply-adds of each. */
-typedef struct {
-    int i0, mc, j0, nc, k0, kc;
-} Part;
-
-/* The panels of A's part: packed, or where they are. */
-static void take_panels(const Product *p, const Part *at, real *block,
+/* The panels of a block's A: packed, or where they are. */
+static void take_panels(const Product *block, bool worth_it, real *packed,
                         Operand *panels) {
-    const bool worth_it = p->n > PANELS_WORTH_PACKING_A * NR;
-    for (int i = 0; i < at->mc; i += MR) {
-        const int rows = smaller(MR, at->mc - i);
-        *panels = part(p->A, at->i0 + i, at->k0);
+    for (int i = 0; i < block->m; i += MR) {
+        const int rows = smaller(MR, block->m - i);
+        *panels = part(block->A, i, 0);
         if (worth_it || rows < MR) {
-            pack(*panels, rows, at->kc, MR, block);
-            *panels = (Operand){block, 1, MR};
-            block += (long)at->kc * MR;
+            pack(*panels, rows, block->k, MR, packed);
+            *panels = (Operand){packed, 1, MR};
+            packed += (long)block->k * MR;
         }
         panels++;
     }
 }
 
-/* A part of C, with the panels of A and the packed block of B that belong to it. */
-static void multiply_part(const Product *p, const Part *at, const Operand *panels,
-                          const real *b, const real *start) {
-    for (int j = 0; j < at->nc; j += NR) {
-        for (int i = 0; i < at->mc; i += MR) {
-            const Tile tile = {.rows = smaller(MR, at->mc - i),
-                               .cols = smaller(NR, at->nc - j),
-                               .c = p->c + (at->i0 + i) * p->ldc + at->j0 + j,
-                               .ldc = p->ldc,
-                               .add = p->add || at->k0 > 0,
-                               .start = start ? start + j : NULL};
-            micro_kernel(at->kc, panels[i / MR], b + (long)j * at->kc, &tile);
+/* A block of C, tile by tile, with the panels of A and the packed block of B. */
+static void multiply_block(const Product *block, const Operand *panels, const real *b) {
+    Product tile = {.k = block->k, .ldc = block->ldc, .add = block->add};
+    for (int j = 0; j < block->n; j += NR) {
+        tile.n = smaller(NR, block->n - j);
+        tile.bias = block->bias ? block->bias + j : NULL;
+        for (int i = 0; i < block->m; i += MR) {
+            tile.m = smaller(MR, block->m - i);
+            tile.A = panels[i / MR];
+            tile.c = block->c + i * block->ldc + j;
+            micro_kernel(b + (long)j * block->k, &tile);
         }
     }
 }
 
 /* A whole product, on one thread. */
 static void multiply(const Product *p) {
-    Blocks *blocks = workspace_take(sizeof *blocks, "a matrix product");
+    const bool pack_A = p->n > PANELS_WORTH_PACKING_A * NR;
+    Blocks *packed = workspace_take(sizeof *packed, "a matrix product");
     Operand panels[MC / MR];
-    real start[NC];
+    real bias[NC];
 
     for (int j0 = 0; j0 < p->n; j0 += NC) {
-        const int nc = smaller(NC, p->n - j0);
-        if (p->bias) {
-            memset(start, 0, sizeof start);
-            memcpy(start, p->bias + j0, (size_t)nc * sizeof(real));
+        Product block = {.n = smaller(NC, p->n - j0), .ldc = p->ldc};
+        if (p->bias) { /* whole tiles of it */
+            memset(bias, 0, sizeof bias);
+            memcpy(bias, p->bias + j0, (size_t)block.n * sizeof(real));
         }
         for (int k0 = 0; k0 < p->k; k0 += KC) {
-            const int kc = smaller(KC, p->k - k0);
-            for (int j = 0; j < nc; j += NR) {
-                pack(part(p->Bt, j0 + j, k0), smaller(NR, nc - j), kc,
-                     nc - j > LANES ? NR : LANES, blocks->b + (long)j * kc);
+            block.k = smaller(KC, p->k - k0);
+            block.add = p->add || k0 > 0;
+            block.bias = p->bias && k0 == 0 ? bias : NULL;
+            for (int j = 0; j < block.n; j += NR) {
+                pack(part(p->Bt, j0 + j, k0), smaller(NR, block.n - j), block.k,
+                     block.n - j > LANES ? NR : LANES, packed->b + (long)j * block.k);
             }
             for (int i0 = 0; i0 < p->m; i0 += MC) {
-                const Part at = {i0, smaller(MC, p->m - i0), j0, nc, k0, kc};
-                take_panels(p, &at, blocks->a, panels);
-                multiply_part(p, &at, panels, blocks->b,
-                              p->bias && k0 == 0 ? start : NULL);
+                block.m = smaller(MC, p->m - i0);
+                block.A = part(p->A, i0, k0);
+                block.c = p->c + i0 * p->ldc + j0;
+                take_panels(&block, pack_A, packed->a, panels);
+                multiply_block(&block, panels, packed->b);
             }
         }
     }
-    workspace_give(blocks);
+    workspace_give(packed);
 }
 
 /* ---- threads ----------------------------------------------------------- */
 
 #ifdef _OPENMP
-/*
- * Thread t's band of C, of `threads`: rows, or columns, of whichever there are more.
- * No two bands overlap: nothing waits but the end. T threads are less than T times as
+/* Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. No
+ * two bands overlap: nothing waits but the end. T threads are less than T times as
  * fast: each packs the whole other operand by itself, and they share memory's
- * bandwidth. Bands are whole tiles, so that no thread but the last has an edge.
- */
+ * bandwidth. Bands are whole tiles, so that no thread but the last has an edge. */
 static Product band(Product p, int t, int threads) {
     const bool by_rows = p.m >= p.n;
     const int length = by_rows ? p.m : p.n, unit = by_rows ? MR : NR;
@@ -455,84 +433,66 @@ static void multiply_on_threads(Product p) {
 
 /* ---- the three layouts ------------------------------------------------- */
 
-static Operand as_is(Tensor T) {
-    return (Operand){T.data, T.ld, 1};
-}
+typedef enum { NN, NT, TN } Layout;
 
-static Operand transposed(Tensor T) {
-    return (Operand){T.data, 1, T.ld};
-}
-
-static void sizes_dont_fit(const char *name, Tensor A, Tensor B, Tensor C,
-                           const char *need) {
-    char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], c[TENSOR_SHAPE_TEXT];
-    bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s", name,
-        tensor_shape_text(A, a), tensor_shape_text(B, b), tensor_shape_text(C, c),
-        need);
-}
-
-static void nn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
-    const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_cols(B);
-    if (tensor_rows(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
-        sizes_dont_fit(name, A, B, C,
-                       tensor_cols(B) == k /* B transposed would fit */
-                           ? "A (m,k), B (k,n), C (m,n). Did you forget to transpose "
-                             "K? (chapter 2, eq. 1)"
-                           : "A (m,k), B (k,n), C (m,n).");
+static Product product(const char *name, Layout layout, Tensor A, Tensor B, Tensor C,
+                       bool add) {
+    static const char *const need[] = {"A (m,k), B (k,n)", "A (m,k), B (n,k)",
+                                       "A (k,m), B (k,n)"};
+    const Operand A_as_is = {A.data, A.ld, 1}, A_transposed = {A.data, 1, A.ld};
+    const Operand B_as_is = {B.data, B.ld, 1}, B_transposed = {B.data, 1, B.ld};
+    const Product p = {
+        .m = layout == TN ? tensor_cols(A) : tensor_rows(A),
+        .k = layout == TN ? tensor_rows(A) : tensor_cols(A),
+        .n = layout == NT ? tensor_rows(B) : tensor_cols(B),
+        .A = layout == TN ? A_transposed : A_as_is,
+        .Bt = layout == NT ? B_as_is : B_transposed,
+        .c = C.data,
+        .ldc = C.ld,
+        .add = add,
+    };
+    const int k_of_B = layout == NT ? tensor_cols(B) : tensor_rows(B);
+    if (k_of_B != p.k || tensor_rows(C) != p.m || tensor_cols(C) != p.n) {
+        const bool transposed_fits = layout == NN && tensor_cols(B) == p.k;
+        char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], c[TENSOR_SHAPE_TEXT];
+        bug("%s: sizes don't fit: A is %s, B is %s, C is %s; need %s, C (m,n).%s", name,
+            tensor_shape_text(A, a), tensor_shape_text(B, b), tensor_shape_text(C, c),
+            need[layout],
+            transposed_fits ? " Did you forget to transpose K? (chapter 2, eq. 1)"
+                            : "");
     }
-    multiply_on_threads(
-        (Product){m, n, k, as_is(A), transposed(B), C.data, C.ld, add, NULL});
-}
-
-static void nt(const char *name, Tensor A, Tensor B, Tensor C, bool add,
-               const Tensor *bias) {
-    const int m = tensor_rows(A), k = tensor_cols(A), n = tensor_rows(B);
-    if (tensor_cols(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
-        sizes_dont_fit(name, A, B, C, "A (m,k), B (n,k), C (m,n).");
-    }
-    if (bias) {
-        tensor_expect(*bias, "bias", name, "It has one element for each column of C.",
-                      1, &n);
-    }
-    multiply_on_threads((Product){m, n, k, as_is(A), as_is(B), C.data, C.ld, add,
-                                  bias ? bias->data : NULL});
-}
-
-static void tn(const char *name, Tensor A, Tensor B, Tensor C, bool add) {
-    const int m = tensor_cols(A), k = tensor_rows(A), n = tensor_cols(B);
-    if (tensor_rows(B) != k || tensor_rows(C) != m || tensor_cols(C) != n) {
-        sizes_dont_fit(name, A, B, C, "A (k,m), B (k,n), C (m,n).");
-    }
-    multiply_on_threads(
-        (Product){m, n, k, transposed(A), transposed(B), C.data, C.ld, add, NULL});
+    return p;
 }
 
 void matmul_nn(Tensor A, Tensor B, Tensor C) {
-    nn(__func__, A, B, C, false);
+    multiply_on_threads(product(__func__, NN, A, B, C, false));
 }
 
 void matmul_nt(Tensor A, Tensor B, Tensor C) {
-    nt(__func__, A, B, C, false, NULL);
+    multiply_on_threads(product(__func__, NT, A, B, C, false));
 }
 
 void matmul_tn(Tensor A, Tensor B, Tensor C) {
-    tn(__func__, A, B, C, false);
+    multiply_on_threads(product(__func__, TN, A, B, C, false));
 }
 
 void matmul_nn_add(Tensor A, Tensor B, Tensor C) {
-    nn(__func__, A, B, C, true);
+    multiply_on_threads(product(__func__, NN, A, B, C, true));
 }
 
 void matmul_nt_add(Tensor A, Tensor B, Tensor C) {
-    nt(__func__, A, B, C, true, NULL);
+    multiply_on_threads(product(__func__, NT, A, B, C, true));
 }
 
 void matmul_tn_add(Tensor A, Tensor B, Tensor C) {
-    tn(__func__, A, B, C, true);
+    multiply_on_threads(product(__func__, TN, A, B, C, true));
 }
 
 void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C) {
-    nt(__func__, A, B, C, false, &bias);
+    Product p = product(__func__, NT, A, B, C, false);
+    expect_shape(bias, "It has one element for each column of C.", p.n);
+    p.bias = bias.data;
+    multiply_on_threads(p);
 }
 
 MatmulSizes matmul_sizes(void) {

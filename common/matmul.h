@@ -20,12 +20,10 @@
 
 #include "common/tensor.h"
 
-/*
- * A result differs from that of the three loops (matmul_plain.h) by rounding alone:
+/* A result differs from that of the three loops (matmul_plain.h) by rounding alone:
  * multiply and add are rounded once instead of twice, and where k > 256 every 256
  * products have a sum of their own. The largest difference (tested), as a part of
- * sum_k |a_ik b_kj|:
- */
+ * sum_k |a_ik b_kj|: */
 #ifdef REAL_IS_DOUBLE
 #define MATMUL_DIFFERENCE 2e-15
 #else
@@ -40,10 +38,8 @@ void matmul_nn_add(Tensor A, Tensor B, Tensor C);
 void matmul_nt_add(Tensor A, Tensor B, Tensor C);
 void matmul_tn_add(Tensor A, Tensor B, Tensor C);
 
-/*
- * matmul_nt_bias: C(m,n) = A(m,k) B(n,k)^T + bias(n), the same bias for every row: a
- * dense layer in one pass over C, whose sums begin with the bias instead of 0.
- */
+/* matmul_nt_bias: C(m,n) = A(m,k) B(n,k)^T + bias(n), the same bias for every row: a
+ * dense layer in one pass over C, whose sums begin with the bias instead of 0. */
 void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C);
 
 /*

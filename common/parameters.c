@@ -5,48 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static Tensor add(ParameterBlock *block, Decay decay, Tensor shape, const char *format,
-                  va_list arguments) {
-    shape.data = NULL;
-    if (block->list && block->list->items) {
+Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
+                        const char *format, ...) {
+    shape.data = block->data ? block->data + block->used : NULL;
+    if (block->list) {
         Parameter *p = &block->list->items[block->count];
+        va_list arguments;
+        va_start(arguments, format);
         vsnprintf(p->name, sizeof p->name, format, arguments);
+        va_end(arguments);
         p->decay = decay;
         p->shape = shape;
         p->offset = block->used;
     }
-    if (block->data) {
-        shape.data = block->data + block->used;
-    }
     block->used += tensor_count(shape);
     block->count++;
     return shape;
-}
-
-Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    Tensor T = add(block, decay, tensor1(NULL, n), format, arguments);
-    va_end(arguments);
-    return T;
-}
-
-Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
-                  const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    Tensor T = add(block, decay, tensor2(NULL, n0, n1), format, arguments);
-    va_end(arguments);
-    return T;
-}
-
-Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
-                        const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    Tensor T = add(block, decay, shape, format, arguments);
-    va_end(arguments);
-    return T;
 }
 
 bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,

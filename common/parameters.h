@@ -36,7 +36,7 @@ typedef struct {
 } Parameter;
 
 typedef struct {
-    Parameter *items; /* owned; NULL while a layout is only counted */
+    Parameter *items; /* owned */
     int count;
     long total; /* elements in the block, without gaps */
 } ParameterList;
@@ -50,12 +50,12 @@ typedef struct {
 } ParameterBlock;
 
 /* The next tensor of the block; printf's format gives its name. */
-Tensor parameter1(ParameterBlock *block, Decay decay, int n, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-Tensor parameter2(ParameterBlock *block, Decay decay, int n0, int n1,
-                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 Tensor parameter_shaped(ParameterBlock *block, Decay decay, Tensor shape,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define parameter1(block, decay, n, ...)                                               \
+    parameter_shaped(block, decay, tensor1(NULL, n), __VA_ARGS__)
+#define parameter2(block, decay, n0, n1, ...)                                          \
+    parameter_shaped(block, decay, tensor2(NULL, n0, n1), __VA_ARGS__)
 
 /* A model's layout: walks the block in a fixed order, setting the model's tensors. */
 typedef void ParameterLayout(ParameterBlock *block, void *model);
@@ -65,7 +65,7 @@ bool parameters_list(ParameterList *list, ParameterLayout *layout, void *model,
                      Error *error);
 void parameters_list_free(ParameterList *list);
 
-/* parameters_view: lay the model's tensors over `data` (list->total numbers). */
+/* parameters_view: lay the model's tensors over `data` (list->total elements). */
 void parameters_view(const ParameterList *list, ParameterLayout *layout, void *model,
                      real *data);
 

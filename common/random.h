@@ -40,24 +40,18 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 /* random_bits4: numbers 4 block to 4 block + 3 of the stream; one call of philox. */
 void random_bits4(Random random, uint64_t block, uint32_t out[4]);
 
-/* random_bits: number `index` of the stream, uniform over 32 bits. */
-uint32_t random_bits(Random random, uint64_t index);
-
-/* random_uniform: in [0, 1), 32 bits fine. */
-double random_uniform(Random random, uint64_t index);
-
-/* random_normal: mean 0, variance 1 (Box and Muller, 1958). Uses the stream's
- * bits 2*index and 2*index + 1. */
+/* Number `index` of the stream. random_normal has mean 0, variance 1 (Box and Muller,
+ * 1958), and uses the bits 2*index and 2*index + 1. */
+uint32_t random_bits(Random random, uint64_t index);  /* uniform over 32 bits    */
+double random_uniform(Random random, uint64_t index); /* in [0, 1), 32 bits fine */
 double random_normal(Random random, uint64_t index);
 
 /* random_below: uniform in 0..n-1 (n > 0); its bias is below n / 2^32. */
 uint32_t random_below(Random random, uint64_t index, uint32_t n);
 
-/* random_fill_normal: every element of T drawn from N(0, sigma^2). */
-void random_fill_normal(Random random, Tensor T, double sigma);
-
-/* random_fill_uniform: every element uniform in [-bound, bound). */
-void random_fill_uniform(Random random, Tensor T, double bound);
+/* Every element of T, row by row. */
+void random_fill_normal(Random random, Tensor T, double sigma);  /* N(0, sigma^2)    */
+void random_fill_uniform(Random random, Tensor T, double bound); /* [-bound, bound)  */
 
 /* random_permutation: order (n) becomes a random order of 0..n-1. */
 void random_permutation(Random random, int *order, int n);

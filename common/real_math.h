@@ -23,40 +23,6 @@
 #define SQRT_HALF 0.70710678118654752440      /* 1 / sqrt(2)    */
 #define ONE_OVER_SQRT_2PI 0.39894228040143268 /* 1 / sqrt(2 pi) */
 
-static inline float real_exp_float(float x);
-static inline void gauss_float(float x, float *cdf, float *pdf);
-
-/* real_sqrt: the square root, correctly rounded. */
-static inline real real_sqrt(real x) {
-#ifdef REAL_IS_DOUBLE
-    return sqrt(x);
-#else
-    return sqrtf(x);
-#endif
-}
-
-/* real_exp: e^x. */
-static inline real real_exp(real x) {
-#ifdef REAL_IS_DOUBLE
-    return exp(x);
-#else
-    return real_exp_float(x);
-#endif
-}
-
-/*
- * gauss: of the normal distribution with mean 0 and variance 1,
- *     cdf = Phi(x) = (1 + erf(x / sqrt(2))) / 2,   pdf = Phi'(x).
- */
-static inline void gauss(real x, real *cdf, real *pdf) {
-#ifdef REAL_IS_DOUBLE
-    *cdf = 0.5 * erfc(-x * SQRT_HALF);
-    *pdf = ONE_OVER_SQRT_2PI * exp(-0.5 * x * x);
-#else
-    gauss_float(x, cdf, pdf);
-#endif
-}
-
 /*
  * real_exp_float: e^x in float, relative error below 2e-7.
  *
@@ -117,6 +83,37 @@ static inline void gauss_float(float x, float *cdf, float *pdf) {
     float tail = e * (p * t);
     *cdf = x < 0.0f ? tail : 1.0f - tail;
     *pdf = (float)ONE_OVER_SQRT_2PI * e;
+}
+
+/* real_sqrt: the square root, correctly rounded. */
+static inline real real_sqrt(real x) {
+#ifdef REAL_IS_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+/* real_exp: e^x. */
+static inline real real_exp(real x) {
+#ifdef REAL_IS_DOUBLE
+    return exp(x);
+#else
+    return real_exp_float(x);
+#endif
+}
+
+/*
+ * gauss: of the normal distribution with mean 0 and variance 1,
+ *     cdf = Phi(x) = (1 + erf(x / sqrt(2))) / 2,   pdf = Phi'(x).
+ */
+static inline void gauss(real x, real *cdf, real *pdf) {
+#ifdef REAL_IS_DOUBLE
+    *cdf = 0.5 * erfc(-x * SQRT_HALF);
+    *pdf = ONE_OVER_SQRT_2PI * exp(-0.5 * x * x);
+#else
+    gauss_float(x, cdf, pdf);
+#endif
 }
 
 #endif

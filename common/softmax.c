@@ -1,4 +1,4 @@
-/* softmax.c: see softmax.h. Layers call forward's fast form, softmax_fast.h. */
+/* softmax.c: see softmax.h. Layers call forward's fast form, softmax_fast.c. */
 #include "common/softmax.h"
 
 #include "common/real_math.h"

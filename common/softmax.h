@@ -18,6 +18,10 @@
  */
 void softmax_forward(Tensor S, Tensor A);
 
+/* softmax_fast_forward: the same for layers to call: short rows are fast too
+ * (softmax_fast.c). Sums are added in another order: rounding differs, no more. */
+void softmax_fast_forward(Tensor S, Tensor A);
+
 /*
  * softmax_backward: dS = A o (dA - rowsum(dA o A))     (o: element by element)
  *   A (rows, cols)   forward's result

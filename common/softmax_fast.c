@@ -1,13 +1,12 @@
 /*
- * softmax_fast.c: see softmax_fast.h. softmax_forward's loops, on several rows at a
- * time.
+ * softmax_fast.c: see softmax.h. softmax_forward's loops, on several rows at a time.
  *
  * A loop becomes vectors, of 16 floats in AVX-512. At its end, what doesn't fill a
  * vector is computed element by element, and an exponential is some 20 instructions: in
  * rows of 50, two elements alone take as long as the other 48. So the exponentials of
  * many rows are one loop, with one such end.
  */
-#include "common/softmax_fast.h"
+#include "common/softmax.h"
 
 #include "common/real_math.h"
 

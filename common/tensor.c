@@ -31,15 +31,10 @@ Tensor tensor_slice(Tensor T, int i) {
         bug("tensor_slice: no slice %d of %s", i, tensor_shape_text(T, shape));
     }
     Tensor slice = {.ndim = T.ndim - 1, .ld = T.ld};
-    for (int d = 1; d < T.ndim; d++) {
-        slice.shape[d - 1] = T.shape[d];
-    }
-    /* A row of a matrix is a vector: one row, whatever the matrix's ld. */
-    if (slice.ndim == 1) {
+    memcpy(slice.shape, T.shape + 1, sizeof slice.shape - sizeof slice.shape[0]);
+    slice.data = T.data + (long)i * tensor_rows(slice) * T.ld;
+    if (slice.ndim == 1) { /* a vector is one row, whatever the matrix's ld */
         slice.ld = slice.shape[0];
-        slice.data = T.data + (long)i * T.ld;
-    } else {
-        slice.data = T.data + (long)i * tensor_rows(slice) * T.ld;
     }
     return slice;
 }
@@ -66,9 +61,7 @@ Tensor tensor_columns(Tensor T, int from, int count) {
 }
 
 Tensor tensor_matrix(Tensor T) {
-    Tensor view = tensor2(T.data, tensor_rows(T), tensor_cols(T));
-    view.ld = T.ld;
-    return view;
+    return tensor_columns(T, 0, tensor_cols(T));
 }
 
 /* ---- asking ------------------------------------------------------------ */
@@ -78,18 +71,14 @@ bool tensor_same_shape(Tensor A, Tensor B) {
            memcmp(A.shape, B.shape, (size_t)A.ndim * sizeof A.shape[0]) == 0;
 }
 
-static char *shape_text(int ndim, const int *shape, char text[TENSOR_SHAPE_TEXT]) {
+char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]) {
     int used = snprintf(text, TENSOR_SHAPE_TEXT, "(");
-    for (int d = 0; d < ndim; d++) {
+    for (int d = 0; d < T.ndim; d++) {
         used += snprintf(text + used, TENSOR_SHAPE_TEXT - (size_t)used, "%s%d",
-                         d == 0 ? "" : ",", shape[d]);
+                         d == 0 ? "" : ",", T.shape[d]);
     }
     snprintf(text + used, TENSOR_SHAPE_TEXT - (size_t)used, ")");
     return text;
-}
-
-char *tensor_shape_text(Tensor T, char text[TENSOR_SHAPE_TEXT]) {
-    return shape_text(T.ndim, T.shape, text);
 }
 
 char *tensor_index_text(Tensor T, long i, char text[TENSOR_SHAPE_TEXT]) {
@@ -109,12 +98,13 @@ char *tensor_index_text(Tensor T, long i, char text[TENSOR_SHAPE_TEXT]) {
 
 void tensor_expect(Tensor T, const char *name, const char *function, const char *hint,
                    int ndim, const int *shape) {
-    if (T.ndim == ndim && memcmp(T.shape, shape, (size_t)ndim * sizeof shape[0]) == 0) {
-        return;
+    Tensor wanted = {.ndim = ndim};
+    memcpy(wanted.shape, shape, (size_t)ndim * sizeof shape[0]);
+    if (!tensor_same_shape(T, wanted)) {
+        char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];
+        bug("%s: %s is %s, want %s. %s", function, name, tensor_shape_text(T, got),
+            tensor_shape_text(wanted, want), hint ? hint : "");
     }
-    char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];
-    bug("%s: %s is %s, want %s. %s", function, name, tensor_shape_text(T, got),
-        shape_text(ndim, shape, want), hint ? hint : "");
 }
 
 void tensor_expect_contiguous(Tensor T, const char *name, const char *function) {
@@ -131,9 +121,8 @@ void tensor_expect_contiguous(Tensor T, const char *name, const char *function) 
 void tensor_fill(Tensor T, real value) {
     const int rows = tensor_rows(T), cols = tensor_cols(T);
     for (int i = 0; i < rows; i++) {
-        real *t = tensor_row(T, i);
         for (int j = 0; j < cols; j++) {
-            t[j] = value;
+            tensor_row(T, i)[j] = value;
         }
     }
 }
@@ -150,10 +139,8 @@ void tensor_add(Tensor A, Tensor B) {
     expect_same_shape(A, B);
     const int rows = tensor_rows(A), cols = tensor_cols(A);
     for (int i = 0; i < rows; i++) {
-        real *a = tensor_row(A, i);
-        const real *b = tensor_row(B, i);
         for (int j = 0; j < cols; j++) {
-            a[j] += b[j];
+            tensor_row(A, i)[j] += tensor_row(B, i)[j];
         }
     }
 }
@@ -161,9 +148,8 @@ void tensor_add(Tensor A, Tensor B) {
 void tensor_scale(Tensor A, real alpha) {
     const int rows = tensor_rows(A), cols = tensor_cols(A);
     for (int i = 0; i < rows; i++) {
-        real *a = tensor_row(A, i);
         for (int j = 0; j < cols; j++) {
-            a[j] *= alpha;
+            tensor_row(A, i)[j] *= alpha;
         }
     }
 }
@@ -172,9 +158,8 @@ void tensor_add_bias(Tensor A, Tensor b) {
     expect_shape(b, "A bias has one number for each column.", tensor_cols(A));
     const int rows = tensor_rows(A), cols = tensor_cols(A);
     for (int i = 0; i < rows; i++) {
-        real *a = tensor_row(A, i);
         for (int j = 0; j < cols; j++) {
-            a[j] += b.data[j];
+            tensor_row(A, i)[j] += b.data[j];
         }
     }
 }
@@ -183,9 +168,8 @@ void tensor_sum_rows_add(Tensor dA, Tensor db) {
     expect_shape(db, "A bias has one number for each column.", tensor_cols(dA));
     const int rows = tensor_rows(dA), cols = tensor_cols(dA);
     for (int i = 0; i < rows; i++) {
-        const real *da = tensor_row(dA, i);
         for (int j = 0; j < cols; j++) {
-            db.data[j] += da[j];
+            db.data[j] += tensor_row(dA, i)[j];
         }
     }
 }

@@ -1,20 +1,19 @@
 /*
  * tensor.h: a Tensor is a pointer to numbers, and a shape.
  *
- * Shapes have 1 to 4 dimensions and lie in memory row by row, the last index
- * running fastest. Many operations see a Tensor of any shape as a matrix: its
- * columns are the last dimension, its rows all the others multiplied.
+ * Shapes have 1 to 4 dimensions. Elements are stored row by row, the last index running
+ * fastest. Many operations see a Tensor of any shape as a matrix: its columns are the
+ * last dimension, its rows all the others multiplied.
  *
- *     x (B, n, D)   is   B*n rows of D numbers   (one row = one token)
+ *     x (B, n, D)   is   B*n rows of D elements   (one row = one token)
  *
- * A Tensor owns nothing and is passed by value, like a pointer: the numbers
- * belong to whoever made the block that they lie in (an Arena, or a
- * ParameterBlock).
+ * A Tensor owns nothing and is passed by value, like a pointer: the elements belong to
+ * whoever made the block that they are in (an Arena, or a ParameterBlock).
  *
- * `ld` (BLAS's "leading dimension") is the distance from one row to the next.
- * It equals the number of columns unless the Tensor is a view of some columns
- * of a wider one. That is how a head of multi-head attention is had without
- * copying: its Q is d_k of the 3D columns of the fused projection.
+ * `ld` (BLAS's "leading dimension") is the distance from one row to the next. It is the
+ * number of columns unless the Tensor is a view of some columns of a wider one. So a
+ * head of multi-head attention needs no copy: its Q is d_k of the 3D columns of the
+ * fused projection.
  *
  * `real` is float; or double, when compiled with -DREAL_IS_DOUBLE. Training
  * runs in float. Gradients are checked in double, from the same source, because
@@ -53,17 +52,12 @@ Tensor tensor2(real *data, int rows, int cols);
 Tensor tensor3(real *data, int n0, int n1, int n2);
 Tensor tensor4(real *data, int n0, int n1, int n2, int n3);
 
-/* tensor_slice: T[i] along the first dimension: (B, n, D) gives (n, D). */
-Tensor tensor_slice(Tensor T, int i);
-
-/* tensor_first: the first `count` slices along the first dimension. */
-Tensor tensor_first(Tensor T, int count);
+Tensor tensor_slice(Tensor T, int i);     /* T[i]: (B, n, D) gives (n, D)         */
+Tensor tensor_first(Tensor T, int count); /* T[0] to T[count-1]                   */
+Tensor tensor_matrix(Tensor T);           /* all of T: (B, n, D) gives (B*n, D)   */
 
 /* tensor_columns: columns from..from+count-1 of every row: (rows, count). */
 Tensor tensor_columns(Tensor T, int from, int count);
-
-/* tensor_matrix: the same numbers as (rows, cols): (B, n, D) gives (B*n, D). */
-Tensor tensor_matrix(Tensor T);
 
 /* ---- asking ------------------------------------------------------------ */
 

@@ -12,10 +12,8 @@
 
 #include <stddef.h>
 
-/*
- * workspace_take: at least `bytes` bytes, aligned to 64, with anything in them. Where
- * there is no memory the program ends with one line that names `what`, status 1.
- */
+/* workspace_take: at least `bytes` bytes, aligned to 64, with anything in them. Where
+ * there is no memory the program ends with one line that names `what`, status 1. */
 void *workspace_take(size_t bytes, const char *what);
 
 /* workspace_give: give them back, by the thread that took them. */

@@ -1,12 +1,10 @@
-/* test_softmax.c: forward and backward (common/softmax.h), and forward's fast form
- * (common/softmax_fast.h). */
+/* test_softmax.c: forward, its fast form and backward (common/softmax.h). */
 #include "common/softmax.h"
 
 #include <math.h>
 
 #include "tests/check_helpers.h"
 #include "tests/naive_layers.h"
-#include "common/softmax_fast.h"
 #include "tests/suites.h"
 
 #define TAG "[softmax]"

@@ -8,7 +8,6 @@
 #include "common/matmul.h"
 #include "common/real_math.h"
 #include "common/softmax.h"
-#include "common/softmax_fast.h"
 
 /* exercise 2.2, cut: */
 /* [AIAYN fn.4]: q.k is a sum of d_k products, so its variance is d_k. */

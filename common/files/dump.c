@@ -10,19 +10,23 @@
 #include "common/lesson/second_program.h"
 #include "common/files/safetensors_file.h"
 
-enum { MAX_TENSORS = 160, MAX_TEXTS = 8, MAX_TEXT_BYTES = 192 };
+enum { MAX_TENSORS = 160, MAX_TEXTS = 1 + 8 + MAX_TENSORS, MAX_TEXT_BYTES = 192 };
 
 struct Dump {
-    SafetensorsEntry entries[MAX_TENSORS];     /* their numbers are owned */
-    char made_by[MAX_TENSORS][MAX_TEXT_BYTES]; /* "" for an input */
-    SafetensorsText about[MAX_TEXTS];
-    int count, about_count;
+    SafetensorsEntry entries[MAX_TENSORS]; /* their elements are owned */
+    char made_by[MAX_TENSORS][MAX_TEXT_BYTES];
+    SafetensorsText texts[MAX_TEXTS];
+    int count, text_count;
     bool failed;
     Error error; /* the first failure: told when the dump is written */
 };
 
 Dump *dump_new(Error *error) {
-    return allocate(sizeof(Dump), "a dump", error);
+    Dump *dump = allocate(sizeof *dump, "a dump", error);
+    if (dump) {
+        dump_about(dump, "format", DUMP_FORMAT);
+    }
+    return dump;
 }
 
 void dump_free(Dump *dump) {
@@ -32,20 +36,8 @@ void dump_free(Dump *dump) {
     free(dump);
 }
 
-/* ---- adding ------------------------------------------------------------------- */
-
-/* T's numbers, one row after the other, in memory of their own. */
-static Tensor copy_of(Tensor T, Error *error) {
-    Tensor copy = T;
-    copy.ld = tensor_cols(T);
-    copy.data = allocate((size_t)tensor_count(T) * sizeof(real), "a dump", error);
-    if (copy.data) {
-        tensor_copy(copy, T);
-    }
-    return copy;
-}
-
-static void add(Dump *dump, Tensor T, const char *format, va_list arguments) {
+void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
+               const char *format, ...) {
     if (dump->count == MAX_TENSORS) {
         bug("dump: more than %d tensors", MAX_TENSORS);
     }
@@ -53,56 +45,41 @@ static void add(Dump *dump, Tensor T, const char *format, va_list arguments) {
         return;
     }
     SafetensorsEntry *entry = &dump->entries[dump->count];
-    vsnprintf(entry->name, sizeof entry->name, format, arguments);
-    entry->T = copy_of(T, &dump->error);
+    entry->T = T;
+    entry->T.ld = tensor_cols(T); /* one row after the other */
+    entry->T.data =
+        allocate((size_t)tensor_count(T) * sizeof(real), "a dump", &dump->error);
     dump->failed = !entry->T.data;
-    dump->count += !dump->failed;
-}
-
-void dump_input(Dump *dump, Tensor T, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    add(dump, T, format, arguments);
-    va_end(arguments);
-}
-
-void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
-               const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    add(dump, T, format, arguments);
-    va_end(arguments);
-    if (!dump->failed) {
-        snprintf(dump->made_by[dump->count - 1], MAX_TEXT_BYTES, "%s; read %s",
-                 equation, read);
+    if (dump->failed) {
+        return;
     }
+    tensor_copy(entry->T, T);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(entry->name, sizeof entry->name, format, arguments);
+    va_end(arguments);
+    if (equation) {
+        char *made_by = dump->made_by[dump->count];
+        snprintf(made_by, MAX_TEXT_BYTES, "%s; read %s", equation, read);
+        dump_about(dump, entry->name, made_by);
+    }
+    dump->count++;
 }
 
 void dump_about(Dump *dump, const char *key, const char *text) {
-    if (dump->about_count == MAX_TEXTS) {
+    if (dump->text_count == MAX_TEXTS) {
         bug("dump: more than %d texts", MAX_TEXTS);
     }
-    dump->about[dump->about_count++] = (SafetensorsText){key, text};
+    dump->texts[dump->text_count++] = (SafetensorsText){key, text};
 }
 
-/* ---- writing ------------------------------------------------------------------ */
-
 bool dump_write(const Dump *dump, const char *path, Error *error) {
-    SafetensorsText texts[1 + MAX_TEXTS + MAX_TENSORS] = {{"format", DUMP_FORMAT}};
-    int count = 1;
     if (dump->failed) {
         *error = dump->error;
         return false;
     }
-    for (int i = 0; i < dump->about_count; i++) {
-        texts[count++] = dump->about[i];
-    }
-    for (int i = 0; i < dump->count; i++) {
-        if (dump->made_by[i][0]) {
-            texts[count++] = (SafetensorsText){dump->entries[i].name, dump->made_by[i]};
-        }
-    }
-    return safetensors_write(path, dump->entries, dump->count, texts, count, error);
+    return safetensors_write(path, dump->entries, dump->count, dump->texts,
+                             dump->text_count, error);
 }
 
 int dump_run(const char *program, const char *path, DumpFunction *function) {

@@ -20,15 +20,12 @@ typedef struct Dump Dump;
 Dump *dump_new(Error *error);
 void dump_free(Dump *dump);
 
-/*
- * dump_input, dump_made: the next tensor; its numbers are copied now, so that the layer
- * may go on to use the memory. printf's format gives its name. equation and read must
- * live as long as the dump: "[AIAYN eq.1] O = A V", "notes/02".
- */
-void dump_input(Dump *dump, Tensor T, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* dump_made: the next tensor, its equation and where to read about it ("[AIAYN eq.1] O
+ * = A V", "notes/02"). printf's format gives its name. Its elements are copied now, so
+ * that the layer may go on to use the memory. dump_input: one without an equation. */
 void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define dump_input(dump, T, ...) dump_made(dump, T, NULL, NULL, __VA_ARGS__)
 
 /* dump_about: a text that another program needs: "heads", "2". Both must live on. */
 void dump_about(Dump *dump, const char *key, const char *text);

@@ -9,25 +9,26 @@
 enum { MAX_DEPTH = 64 };
 
 typedef struct {
-    char *at;          /* the next byte; behind the last one is a 0 */
+    char *text, *at;   /* all of it, and the next byte; behind the last one is a 0 */
     JsonValue *values; /* in the order of the text; there is room for all */
     int count;
-    const char *why; /* what is wrong, once something is */
+    Error *error;
 } Reader;
 
 static bool wrong(Reader *r, const char *why) {
-    r->why = why;
-    return false;
+    return error_set(r->error, "%s, at byte %ld", why, (long)(r->at - r->text));
 }
 
 /* Is this word next, spaces aside? If so, go on behind it. */
 static bool take(Reader *r, const char *word) {
     const size_t length = strlen(word);
     r->at += strspn(r->at, " \t\r\n");
-    const bool there = strncmp(r->at, word, length) == 0;
-    r->at += there ? length : 0;
-    r->at += there ? strspn(r->at, " \t\r\n") : 0;
-    return there;
+    if (strncmp(r->at, word, length) != 0) {
+        return false;
+    }
+    r->at += length;
+    r->at += strspn(r->at, " \t\r\n");
+    return true;
 }
 
 /* The four digits of \uXXXX. */
@@ -71,7 +72,7 @@ static bool read_escape(Reader *r, uint32_t *code) {
 
 static char *put_utf8(char *to, uint32_t code) {
     static const unsigned first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    const int bytes = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    const int bytes = 1 + (code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
     for (int i = bytes - 1; i > 0; i--, code >>= 6) {
         to[i] = (char)(0x80 | (code & 0x3f));
     }
@@ -87,7 +88,7 @@ static bool read_string(Reader *r, const char **text) {
     char *to = ++r->at;
     *text = to;
     while (*r->at != '"') {
-        uint32_t code;
+        uint32_t code = 0;
         if ((unsigned char)*r->at < ' ') {
             return wrong(r, "a string without an end, or a control character in it");
         }
@@ -175,42 +176,38 @@ static bool read_value(Reader *r, const JsonValue *parent, const char *key, int 
            read_number(r, value);
 }
 
-typedef struct {
-    const JsonValue *parent;
-    const char *key;
-} Name;
-
 static int by_parent_and_key(const void *a, const void *b) {
-    const Name *x = a, *y = b;
-    if (x->parent != y->parent) {
-        return x->parent > y->parent ? 1 : -1;
+    const JsonValue *const *x = a, *const *y = b;
+    if ((*x)->parent != (*y)->parent) {
+        return (*x)->parent > (*y)->parent ? 1 : -1;
     }
-    return strcmp(x->key, y->key);
+    return strcmp((*x)->key, (*y)->key);
 }
 
 /* Sorted, two members of one name are neighbours. */
-static bool check_names(Reader *r, Error *error) {
+static bool check_names(Reader *r) {
     size_t count = 0;
     bool ok = true;
-    Name *names = allocate((size_t)r->count * sizeof *names, "a header's names", error);
-    if (!names) {
+    const JsonValue **named =
+        allocate((size_t)r->count * sizeof *named, "a header's names", r->error);
+    if (!named) {
         return false;
     }
     for (int i = 0; i < r->count; i++) {
-        names[count] = (Name){r->values[i].parent, r->values[i].key};
-        count += names[count].key != NULL;
+        named[count] = &r->values[i];
+        count += r->values[i].key != NULL;
     }
-    qsort(names, count, sizeof *names, by_parent_and_key);
+    qsort(named, count, sizeof *named, by_parent_and_key);
     for (size_t i = 1; ok && i < count; i++) {
-        ok = by_parent_and_key(&names[i - 1], &names[i]) != 0 ||
-             error_set(error, "the name \"%.64s\" is there twice", names[i].key);
+        ok = by_parent_and_key(&named[i - 1], &named[i]) != 0 ||
+             error_set(r->error, "the name \"%.64s\" is there twice", named[i]->key);
     }
-    free(names);
+    free(named);
     return ok;
 }
 
 JsonValue *json_read(char *text, size_t bytes, Error *error) {
-    Reader r = {.at = text};
+    Reader r = {.text = text, .at = text, .error = error};
     size_t values = 1; /* before each value but the first is one of these */
     for (size_t i = 0; i < bytes; i++) {
         values += text[i] == '[' || text[i] == ',' || text[i] == ':';
@@ -219,15 +216,11 @@ JsonValue *json_read(char *text, size_t bytes, Error *error) {
     if (!r.values) {
         return NULL;
     }
-    bool ok = read_value(&r, NULL, NULL, 0);
-    take(&r, ""); /* spaces */
+    bool ok = read_value(&r, NULL, NULL, 0) && take(&r, ""); /* spaces */
     if (ok && r.at != text + bytes) {
         ok = wrong(&r, "text behind its end");
     }
-    if (!ok) {
-        error_set(error, "%s, at byte %ld", r.why, (long)(r.at - text));
-    }
-    if (!ok || !check_names(&r, error)) {
+    if (!ok || !check_names(&r)) {
         free(r.values);
         return NULL;
     }
@@ -235,10 +228,8 @@ JsonValue *json_read(char *text, size_t bytes, Error *error) {
 }
 
 const JsonValue *json_get(const JsonValue *object, const char *key) {
-    const JsonValue *member = NULL;
-    if (object && object->kind == JSON_OBJECT) {
-        member = object->first;
-    }
+    const bool is_object = object && object->kind == JSON_OBJECT;
+    const JsonValue *member = is_object ? object->first : NULL;
     while (member && strcmp(member->key, key) != 0) {
         member = member->next;
     }

@@ -10,25 +10,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- reading -------------------------------------------------------------- */
+static const char *no_regular_file(mode_t mode) {
+    return S_ISDIR(mode) ? "it is a folder, no regular file" : "it is no regular file";
+}
 
 FILE *regular_file_open(const char *path, Error *error) {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat status = {0};
+    FILE *file = NULL;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         error_set(error, "%s: %s", path, strerror(errno));
         return NULL;
     }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        error_set(error, "%s: %s", path,
-                  S_ISDIR(status.st_mode) ? "it is a folder, no regular file"
-                                          : "it is no regular file");
-        close(fd);
-        return NULL;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        file = fdopen(fd, "rb");
     }
-    FILE *file = fdopen(fd, "rb");
     if (!file) {
-        error_set(error, "%s: %s", path, strerror(errno));
+        error_set(error, "%s: %s", path,
+                  S_ISREG(status.st_mode) ? strerror(errno)
+                                          : no_regular_file(status.st_mode));
         close(fd);
     }
     return file;
@@ -40,26 +40,29 @@ static bool too_long(const char *path, Error *error) {
     return error_set(error, "%s: the name is too long", path);
 }
 
+/* What follows the last slash. */
+static const char *name_in(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 bool regular_file_target(const char *path, char target[FILE_PATH_BYTES], Error *error) {
     enum { MAX_LINKS = 40 };
     char link[FILE_PATH_BYTES];
-    if (strlen(path) >= FILE_PATH_BYTES) {
+    if (snprintf(target, FILE_PATH_BYTES, "%s", path) >= FILE_PATH_BYTES) {
         return too_long(path, error);
     }
-    memcpy(target, path, strlen(path) + 1);
     for (int i = 0; i < MAX_LINKS; i++) {
         const ssize_t length = readlink(target, link, sizeof link);
         if (length < 0) { /* no link; whatever else is wrong, opening it will tell */
             return true;
         }
-        const char *slash = strrchr(target, '/');
-        const size_t folder =
-            slash && link[0] != '/' ? (size_t)(slash + 1 - target) : 0;
-        if (folder + (size_t)length >= FILE_PATH_BYTES) {
+        const long folder = link[0] == '/' ? 0 : name_in(target) - target;
+        if (folder + length >= FILE_PATH_BYTES) {
             return too_long(path, error);
         }
         memcpy(target + folder, link, (size_t)length);
-        target[folder + (size_t)length] = '\0';
+        target[folder + length] = '\0';
     }
     return error_set(error, "%s: %s", path, strerror(ELOOP));
 }
@@ -67,8 +70,7 @@ bool regular_file_target(const char *path, char target[FILE_PATH_BYTES], Error *
 bool regular_file_beside(const char *path, const char *ending,
                          char beside[FILE_PATH_BYTES], Error *error) {
     enum { LONGEST_NAME = 200 }; /* of the 255 bytes that file systems allow */
-    const char *slash = strrchr(path, '/');
-    const int folder = slash ? (int)(slash + 1 - path) : 0;
+    const int folder = (int)(name_in(path) - path);
     const int length = snprintf(beside, FILE_PATH_BYTES, "%.*s%.*s%s", folder, path,
                                 LONGEST_NAME, path + folder, ending);
     return length < FILE_PATH_BYTES || too_long(path, error);
@@ -86,16 +88,12 @@ static bool same_inode(const struct stat *a, const struct stat *b) {
 
 /* Is it the same name in the same folder? */
 static bool same_place(const char *a, const char *b) {
-    char folder[FILE_PATH_BYTES];
+    char folder_a[FILE_PATH_BYTES], folder_b[FILE_PATH_BYTES];
     struct stat in_a, in_b;
-    const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
-    name_a = name_a ? name_a + 1 : a;
-    name_b = name_b ? name_b + 1 : b;
-    folder_of(a, folder);
-    bool known = stat(folder, &in_a) == 0;
-    folder_of(b, folder);
-    known = stat(folder, &in_b) == 0 && known;
-    return known && same_inode(&in_a, &in_b) && strcmp(name_a, name_b) == 0;
+    folder_of(a, folder_a);
+    folder_of(b, folder_b);
+    return stat(folder_a, &in_a) == 0 && stat(folder_b, &in_b) == 0 &&
+           same_inode(&in_a, &in_b) && strcmp(name_in(a), name_in(b)) == 0;
 }
 
 bool regular_file_same(const char *a, const char *b) {
@@ -134,14 +132,11 @@ bool regular_file_writable(const char *path, Error *error) {
     if (stat(path, &status) != 0) {
         return errno == ENOENT || cannot(path, strerror(errno), error);
     }
-    if (S_ISDIR(status.st_mode)) {
-        return cannot(path, "it is a folder, no regular file", error);
-    }
     if (is_output(&status)) {
         return cannot(path, "this program prints there", error);
     }
     if (!S_ISREG(status.st_mode)) {
-        return cannot(path, "it is no regular file", error);
+        return cannot(path, no_regular_file(status.st_mode), error);
     }
     /* Root may write everything: a file without any w is meant for root too. */
     if ((status.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0 ||
@@ -157,7 +152,6 @@ static bool look_at(const char *path, char target[FILE_PATH_BYTES], struct stat 
                     Error *error) {
     char folder[FILE_PATH_BYTES];
     struct stat by_target;
-    *there = (struct stat){0};
     if (!regular_file_writable(path, error) ||
         !regular_file_target(path, target, error)) {
         return false;
@@ -195,18 +189,13 @@ static void drop_and_end(int number) {
 void new_file_watch(void) {
     static const int ends[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
     struct sigaction action = {.sa_handler = drop_and_end}, old;
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
             sigaction(ends[i], &action, NULL);
         }
     }
-}
-
-void file_limit_is_an_error(void) {
-#ifdef SIGXFSZ
-    signal(SIGXFSZ, SIG_IGN);
-#endif
 }
 
 /* A new file of a name that nothing has: its descriptor, or -1 and errno. O_EXCL
@@ -242,27 +231,29 @@ bool new_file_begin(NewFile *f, const char *path, Error *error) {
         return false;
     }
     memcpy(at_signal, f->temporary, sizeof at_signal);
-    file_limit_is_an_error();
+    signal(SIGXFSZ, SIG_IGN);
     if (replaces) { /* who can't give it away keeps it */
         const int given = fchown(fd, there.st_uid, there.st_gid);
         (void)given;
     }
-    if ((replaces && fchmod(fd, there.st_mode & 0777) != 0) ||
-        !(f->file = fdopen(fd, "wb"))) {
-        const int why = errno;
+    if (!replaces || fchmod(fd, there.st_mode & 0777) == 0) {
+        f->file = fdopen(fd, "wb");
+    }
+    if (!f->file) {
+        const char *why = strerror(errno);
         close(fd);
         new_file_drop(f);
-        return cannot(path, strerror(why), error);
+        return cannot(path, why, error);
     }
     return true;
 }
 
 /* Onto the disk; some file systems have no such thing. */
 static bool sync_file(int fd) {
-    int status = fsync(fd);
-    while (status != 0 && errno == EINTR) {
+    int status;
+    do {
         status = fsync(fd);
-    }
+    } while (status != 0 && errno == EINTR);
     return status == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
@@ -278,24 +269,19 @@ static void sync_folder(const char *path) {
 }
 
 bool new_file_end(NewFile *f, Error *error) {
+    FILE *file = f->file;
     errno = 0;
-    bool ok = !ferror(f->file) && fflush(f->file) == 0 && sync_file(fileno(f->file));
-    int why = errno;
-    if (fclose(f->file) != 0 && ok) {
-        why = errno;
-        ok = false;
-    }
-    f->file = NULL;
-    if (ok && rename(f->temporary, f->target) != 0) {
-        why = errno;
-        ok = false;
+    bool ok = !ferror(file) && fflush(file) == 0 && sync_file(fileno(file));
+    if (ok) {
+        f->file = NULL;
+        ok = fclose(file) == 0 && rename(f->temporary, f->target) == 0;
     }
     if (!ok) {
+        const char *why = errno != 0 ? strerror(errno) : "is the disk full?";
         new_file_drop(f);
         return error_set(error,
-                         "%s: can't be written: %s; what was there before is "
-                         "as it was",
-                         f->path, why != 0 ? strerror(why) : "is the disk full?");
+                         "%s: can't be written: %s; what was there before is as it was",
+                         f->path, why);
     }
     at_signal[0] = '\0';
     sync_folder(f->target);
@@ -347,15 +333,14 @@ void new_file_sweep(const char *path) {
         return;
     }
     folder_of(target, folder);
-    const char *slash = strrchr(target, '/');
     DIR *entries = opendir(folder);
-    const struct dirent *entry;
-    while (entries && (entry = readdir(entries))) {
-        if (is_left_over(entry->d_name, slash ? slash + 1 : target)) {
+    if (!entries) {
+        return;
+    }
+    for (struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
+        if (is_left_over(entry->d_name, name_in(target))) {
             unlinkat(dirfd(entries), entry->d_name, 0);
         }
     }
-    if (entries) {
-        closedir(entries);
-    }
+    closedir(entries);
 }

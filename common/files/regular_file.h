@@ -34,11 +34,9 @@ bool regular_file_same(const char *a, const char *b);
  * and for the file that stdout or stderr is sent to. */
 bool regular_file_writable(const char *path, Error *error);
 
-/*
- * A file that is being written. new_file_begin opens it; a symbolic link is followed,
+/* A file that is being written. new_file_begin opens it; a symbolic link is followed,
  * and the owner and mode of a file that is replaced are kept. Another name of that file
- * (a hard link) keeps the old content.
- */
+ * (a hard link) keeps the old content. */
 typedef struct {
     FILE *file;
     char path[FILE_PATH_BYTES];      /* as it was given */
@@ -46,8 +44,7 @@ typedef struct {
     char temporary[FILE_PATH_BYTES]; /* the name until it is whole */
 } NewFile;
 
-/* new_file_possible: everything that can be known before, with a temporary file that is
- * made and removed: false, and why not. */
+/* new_file_possible: false, and why not; a temporary file is made and removed. */
 bool new_file_possible(const char *path, Error *error);
 bool new_file_begin(NewFile *new_file, const char *path, Error *error);
 
@@ -63,15 +60,12 @@ void new_file_drop(NewFile *new_file);
 void new_file_drop_at_signal(void);
 
 /* new_file_watch: from now on the signals that usually end a program (Ctrl-C, kill,
- * ...) do that. */
+ * ...) do that, and a file that grows beyond `ulimit -f` fails to be written instead of
+ * ending the program (SIGXFSZ). new_file_begin sees to the latter too. */
 void new_file_watch(void);
 
 /* new_file_sweep: remove the temporary files of this one that programs left which were
  * killed while they wrote it. */
 void new_file_sweep(const char *path);
-
-/* file_limit_is_an_error: a file that grows beyond `ulimit -f` fails to be written,
- * instead of ending the program (SIGXFSZ). */
-void file_limit_is_an_error(void);
 
 #endif

@@ -8,12 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/byte_order.h"
-
 /* A header takes some forty times its bytes of memory when it is read. */
 #define MAX_HEADER_BYTES 10000000
 
-/* ---- writing into memory ---------------------------------------------------- */
+/* The low `count` <= 8 bytes of `bits`, the lowest first, as a file has them. Shifts
+ * don't ask how this machine stores a number; compilers make one store of them. */
+static void lowest_first_put(uint64_t bits, int count, unsigned char *bytes) {
+    for (int i = 0; i < count; i++) {
+        bytes[i] = (unsigned char)(bits >> (8 * i));
+    }
+}
+
+static uint64_t lowest_first_get(const unsigned char *bytes, int count) {
+    uint64_t bits = 0;
+    for (int i = count - 1; i >= 0; i--) {
+        bits = bits << 8 | bytes[i];
+    }
+    return bits;
+}
+
+/* ---- writing ---------------------------------------------------------------- */
 
 static bool put_into_memory(void *to, const void *bytes, size_t count, Error *error) {
     SafetensorsBuffer *buffer = to;
@@ -35,8 +49,7 @@ SafetensorsSink safetensors_into(SafetensorsBuffer *buffer) {
     return (SafetensorsSink){put_into_memory, buffer};
 }
 
-/* ---- writing the header ----------------------------------------------------- */
-
+/* A header that is being written. */
 typedef struct {
     SafetensorsBuffer text;
     bool ok; /* so far; else error says why */
@@ -66,16 +79,6 @@ static void put_string(Header *to, const char *text) {
     put(to, "\"");
 }
 
-static void put_entry(Header *to, const SafetensorsEntry *entry, int64_t begin,
-                      int64_t end) {
-    put_string(to, entry->name);
-    put(to, ":{\"dtype\":\"%s\",\"shape\":[", sizeof(real) == 4 ? "F32" : "F64");
-    for (int d = 0; d < entry->T.ndim; d++) {
-        put(to, "%s%d", d > 0 ? "," : "", entry->T.shape[d]);
-    }
-    put(to, "],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}", begin, end);
-}
-
 /* Padded with spaces to a multiple of 8 bytes. */
 static void put_header(Header *to, const SafetensorsContent *content) {
     int64_t begin = 0;
@@ -88,21 +91,23 @@ static void put_header(Header *to, const SafetensorsContent *content) {
     }
     put(to, "}");
     for (int i = 0; i < content->count; i++) {
-        const int64_t bytes =
-            (int64_t)tensor_count(content->entries[i].T) * (int)sizeof(real);
+        const SafetensorsEntry *entry = &content->entries[i];
+        const int64_t end = begin + (int64_t)tensor_count(entry->T) * (int)sizeof(real);
         put(to, ",");
-        put_entry(to, &content->entries[i], begin, begin + bytes);
-        begin += bytes;
+        put_string(to, entry->name);
+        put(to, ":{\"dtype\":\"%s\",\"shape\":[", sizeof(real) == 4 ? "F32" : "F64");
+        for (int d = 0; d < entry->T.ndim; d++) {
+            put(to, "%s%d", d > 0 ? "," : "", entry->T.shape[d]);
+        }
+        put(to, "],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}", begin, end);
+        begin = end;
     }
     put(to, "}");
     put(to, "%*s", (int)((8 - to->text.count % 8) % 8), "");
 }
 
-/* ---- writing ---------------------------------------------------------------- */
-
 long safetensors_not_finite(Tensor T) {
-    const long count = tensor_count(T);
-    for (long i = 0; i < count; i++) {
+    for (long i = 0; i < tensor_count(T); i++) {
         if (!isfinite(T.data[i])) {
             return i;
         }
@@ -110,20 +115,17 @@ long safetensors_not_finite(Tensor T) {
     return -1;
 }
 
-static bool check_finite(const char *name, const SafetensorsEntry *entry,
-                         Error *error) {
+static bool check_finite(const SafetensorsEntry *entry, Error *why) {
     const long at = safetensors_not_finite(entry->T);
     return at < 0 ||
-           error_set(error,
-                     "%s: not written: tensor %s has %s at [%ld], which nobody "
-                     "could read",
-                     name, entry->name, isnan(entry->T.data[at]) ? "NaN" : "infinity",
-                     at);
+           error_set(why,
+                     "not written: tensor %s has %s at [%ld], which nobody could read",
+                     entry->name, isnan(entry->T.data[at]) ? "NaN" : "infinity", at);
 }
 
 /* Bit for bit, the lowest byte first. */
-static bool put_numbers(SafetensorsSink sink, const real *data, long count,
-                        Error *why) {
+static bool put_numbers(SafetensorsSink sink, Tensor T, Error *why) {
+    const long count = tensor_count(T);
 #ifdef REAL_IS_DOUBLE
     uint64_t bits;
 #else
@@ -134,23 +136,10 @@ static bool put_numbers(SafetensorsSink sink, const real *data, long count,
     for (long done = 0; ok && done < count;) {
         size_t used = 0;
         for (; done < count && used < sizeof bytes; done++, used += sizeof bits) {
-            memcpy(&bits, &data[done], sizeof bits);
+            memcpy(&bits, &T.data[done], sizeof bits);
             lowest_first_put(bits, (int)sizeof bits, bytes + used);
         }
         ok = sink.put(sink.to, bytes, used, why);
-    }
-    return ok;
-}
-
-static bool put_all(SafetensorsSink sink, const SafetensorsBuffer *header,
-                    const SafetensorsContent *content, Error *why) {
-    unsigned char length[8];
-    lowest_first_put(header->count, 8, length);
-    bool ok = sink.put(sink.to, length, 8, why) &&
-              sink.put(sink.to, header->bytes, header->count, why);
-    for (int i = 0; ok && i < content->count; i++) {
-        const Tensor T = content->entries[i].T;
-        ok = put_numbers(sink, T.data, tensor_count(T), why);
     }
     return ok;
 }
@@ -159,21 +148,23 @@ bool safetensors_encode(const SafetensorsContent *content, const char *name,
                         SafetensorsSink sink, Error *error) {
     Error why;
     Header header = {.ok = true, .error = &why};
-    for (int i = 0; i < content->count; i++) {
+    unsigned char length[8];
+    for (int i = 0; header.ok && i < content->count; i++) {
         expect_contiguous(content->entries[i].T);
-    }
-    for (int i = 0; i < content->count; i++) {
-        if (!check_finite(name, &content->entries[i], error)) {
-            return false;
-        }
+        header.ok = check_finite(&content->entries[i], &why);
     }
     put_header(&header, content);
-    const bool ok = header.ok && put_all(sink, &header.text, content, &why);
+    lowest_first_put(header.text.count, 8, length);
+    bool ok = header.ok && sink.put(sink.to, length, 8, &why) &&
+              sink.put(sink.to, header.text.bytes, header.text.count, &why);
+    for (int i = 0; ok && i < content->count; i++) {
+        ok = put_numbers(sink, content->entries[i].T, &why);
+    }
     free(header.text.bytes);
     return ok || error_set(error, "%s: %s", name, why.text);
 }
 
-/* ---- reading the header ----------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------- */
 
 static int dtype_bytes(const char *dtype) {
     return strcmp(dtype, "F32") == 0 ? 4 : strcmp(dtype, "F64") == 0 ? 8 : 0;
@@ -182,8 +173,8 @@ static int dtype_bytes(const char *dtype) {
 /* Is it a whole number from min to max? */
 static bool whole_number(const JsonValue *value, int64_t min, int64_t max,
                          int64_t *number) {
-    *number = value && value->kind == JSON_INTEGER ? value->integer : min;
-    return value && value->kind == JSON_INTEGER && *number >= min && *number <= max;
+    *number = value->integer;
+    return value->kind == JSON_INTEGER && *number >= min && *number <= max;
 }
 
 /* An array of so many members? */
@@ -208,7 +199,7 @@ static bool read_tensor(const JsonValue *entry, SafetensorsTensor *tensor) {
         if (!whole_number(size, 1, INT32_MAX, &n)) {
             return false;
         }
-        tensor->shape[tensor->ndim++] = (int)n;
+        tensor->shape.shape[tensor->shape.ndim++] = (int)n;
         count *= (double)n;
     }
     return whole_number(offsets->first, 0, INT64_MAX, &tensor->begin) &&
@@ -221,123 +212,111 @@ static int by_begin(const void *a, const void *b) {
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
-/* In the order of their places, each tensor begins where the last one ended. */
-static bool check_order(const Safetensors *file, SafetensorsTensor *sorted,
-                        Error *error) {
+/* In the order of their places, each tensor begins where the last one ended, and
+ * together they fill the file. */
+static bool check_places(const Safetensors *file, SafetensorsTensor *sorted,
+                         Error *why) {
     int64_t end = 0;
     memcpy(sorted, file->tensors, (size_t)file->count * sizeof *sorted);
     qsort(sorted, (size_t)file->count, sizeof *sorted, by_begin);
     for (int i = 0; i < file->count; i++) {
         if (sorted[i].begin != end) {
-            return error_set(error,
-                             "%s: damaged: tensors overlap, or leave a gap, at "
-                             "byte %" PRId64 " of the data",
-                             file->name, end);
+            return error_set(
+                why,
+                "damaged: tensors overlap, or leave a gap, at byte %" PRId64
+                " of the data",
+                end);
         }
         end = sorted[i].end;
     }
-    if (end > file->data_bytes) {
-        return error_set(error,
-                         "%s: truncated: its tensors are %" PRId64
-                         " bytes, the file has %" PRId64 " of them",
-                         file->name, end, file->data_bytes);
-    }
-    if (end < file->data_bytes) {
-        return error_set(error,
-                         "%s: damaged: its tensors are %" PRId64
-                         " bytes, the file has %" PRId64 " of data",
-                         file->name, end, file->data_bytes);
-    }
-    return true;
+    const bool cut = end > file->data_bytes;
+    return end == file->data_bytes ||
+           error_set(why,
+                     "%s: its tensors are %" PRId64 " bytes, the file has %" PRId64
+                     " of %s",
+                     cut ? "truncated" : "damaged", end, file->data_bytes,
+                     cut ? "them" : "data");
 }
 
-/* Every tensor must lie in the file, and together they must fill it. */
-static bool read_tensors(Safetensors *file, Error *error) {
+static bool read_tensors(Safetensors *file, Error *why) {
     for (const JsonValue *entry = file->header->first; entry; entry = entry->next) {
         const char *dtype = json_text(json_get(entry, "dtype"));
         if (strcmp(entry->key, "__metadata__") == 0) {
             continue;
         }
         if (dtype && !dtype_bytes(dtype)) {
-            return error_set(error,
-                             "%s: tensor %.64s is of type %.16s: only F32 and F64 are "
-                             "read",
-                             file->name, entry->key, dtype);
+            return error_set(why,
+                             "tensor %.64s is of type %.16s: only F32 and F64 are read",
+                             entry->key, dtype);
         }
         if (!read_tensor(entry, &file->tensors[file->count++])) {
-            return error_set(error,
-                             "%s: damaged: tensor %.64s has a wrong type, shape "
-                             "or place",
-                             file->name, entry->key);
+            return error_set(why,
+                             "damaged: tensor %.64s has a wrong type, shape or place",
+                             entry->key);
         }
     }
     SafetensorsTensor *sorted =
-        allocate((size_t)file->count * sizeof *sorted, "a list of tensors", error);
-    const bool ok = sorted && check_order(file, sorted, error);
+        allocate((size_t)file->count * sizeof *sorted, "a list of tensors", why);
+    const bool ok = sorted && check_places(file, sorted, why);
     free(sorted);
     return ok;
 }
 
-static bool get(const Safetensors *file, int64_t at, void *bytes, size_t count,
-                Error *error) {
-    Error why;
-    return file->source.get(file->source.from, at, bytes, count, &why) ||
-           error_set(error, "%s: %s", file->name, why.text);
-}
-
 /* The first 8 bytes: the header's length, which must fit into the file. */
-static bool read_length(Safetensors *file, size_t *header_bytes, Error *error) {
+static bool read_length(Safetensors *file, size_t *header_bytes, Error *why) {
     unsigned char bytes[8];
-    const int64_t all = file->source.bytes;
-    if (all < 8) {
-        return error_set(error,
-                         "%s: truncated: a safetensors file begins with 8 bytes "
-                         "of length, this has %" PRId64,
-                         file->name, all);
+    const SafetensorsSource *from = &file->source;
+    if (from->bytes < 8) {
+        return error_set(why,
+                         "truncated: a safetensors file begins with 8 bytes of length, "
+                         "this has %" PRId64,
+                         from->bytes);
     }
-    if (!get(file, 0, bytes, 8, error)) {
+    if (!from->get(from->from, 0, bytes, 8, why)) {
         return false;
     }
     const uint64_t length = lowest_first_get(bytes, 8);
-    if (length > (uint64_t)(all - 8) || length > MAX_HEADER_BYTES) {
+    if (length > (uint64_t)(from->bytes - 8) || length > MAX_HEADER_BYTES) {
         return error_set(
-            error, "%s: wrong header length %" PRIu64 " in a file of %" PRId64 " bytes",
-            file->name, length, all);
+            why, "wrong header length %" PRIu64 " in a file of %" PRId64 " bytes",
+            length, from->bytes);
     }
     *header_bytes = (size_t)length;
     file->data_start = 8 + (int64_t)length;
-    file->data_bytes = all - file->data_start;
+    file->data_bytes = from->bytes - file->data_start;
     return true;
 }
 
-static bool read_header(Safetensors *file, Error *error) {
+static bool read_header(Safetensors *file, Error *why) {
+    const SafetensorsSource *from = &file->source;
     size_t bytes = 0;
-    Error why;
-    if (!read_length(file, &bytes, error)) {
+    Error damage;
+    if (!read_length(file, &bytes, why)) {
         return false;
     }
-    file->text = allocate(bytes + 1, "a header", error);
-    if (!file->text || !get(file, 8, file->text, bytes, error)) {
+    file->text = allocate(bytes + 1, "a header", why);
+    if (!file->text || !from->get(from->from, 8, file->text, bytes, why)) {
         return false;
     }
-    file->header = json_read(file->text, bytes, &why);
+    file->header = json_read(file->text, bytes, &damage);
     if (!file->header || file->header->kind != JSON_OBJECT) {
-        return error_set(error, "%s: damaged header: %.100s", file->name,
-                         file->header ? "it is no object" : why.text);
+        return error_set(why, "damaged header: %.100s",
+                         file->header ? "it is no object" : damage.text);
     }
     file->tensors = allocate((size_t)file->header->count * sizeof *file->tensors,
-                             "a list of tensors", error);
-    return file->tensors && read_tensors(file, error);
+                             "a list of tensors", why);
+    return file->tensors && read_tensors(file, why);
 }
 
 bool safetensors_decode(Safetensors *file, SafetensorsSource source, const char *name,
                         Error *error) {
+    Error why;
     *file = (Safetensors){.name = name, .source = source};
-    const bool ok = read_header(file, error);
-    if (!ok) {
+    if (!read_header(file, &why)) {
         safetensors_close(file);
+        return error_set(error, "%s: %s", name, why.text);
     }
-    return ok;
+    return true;
 }
 
 void safetensors_close(Safetensors *file) {
@@ -361,8 +340,6 @@ SafetensorsSource safetensors_from(const void *bytes, size_t count) {
     return (SafetensorsSource){
         .get = get_from_memory, .from = (void *)bytes, .bytes = (int64_t)count};
 }
-
-/* ---- reading ---------------------------------------------------------------- */
 
 const char *safetensors_metadata(const Safetensors *file, const char *key) {
     return json_text(json_get(json_get(file->header, "__metadata__"), key));
@@ -399,8 +376,9 @@ static double number_of(const unsigned char *bytes, int width) {
 
 /* The file's numbers, in rows as T has them; NaN and infinity are damage. */
 static bool read_numbers(const Safetensors *file, const SafetensorsTensor *tensor,
-                         Tensor T, Error *error) {
+                         Tensor T, Error *why) {
     unsigned char bytes[8192];
+    const SafetensorsSource *from = &file->source;
     const int cols = tensor_cols(T), width = dtype_bytes(tensor->dtype);
     int64_t at = tensor->begin; /* what comes next into bytes, of which .. */
     size_t used = 0, there = 0; /* .. so many are, and so many of them are done with */
@@ -410,7 +388,7 @@ static bool read_numbers(const Safetensors *file, const SafetensorsTensor *tenso
             if (used == there) {
                 const int64_t left = tensor->end - at;
                 there = left < (int64_t)sizeof bytes ? (size_t)left : sizeof bytes;
-                if (!get(file, file->data_start + at, bytes, there, error)) {
+                if (!from->get(from->from, file->data_start + at, bytes, there, why)) {
                     return false;
                 }
                 at += (int64_t)there;
@@ -419,8 +397,8 @@ static bool read_numbers(const Safetensors *file, const SafetensorsTensor *tenso
             const double number = number_of(bytes + used, width);
             row[j] = (real)number;
             if (!isfinite(row[j])) { /* also: a double too large for a float */
-                return error_set(error, "%s: tensor %s has %s at [%ld]", file->name,
-                                 tensor->name, isnan(number) ? "NaN" : "infinity",
+                return error_set(why, "tensor %s has %s at [%ld]", tensor->name,
+                                 isnan(number) ? "NaN" : "infinity",
                                  (long)i * cols + j);
             }
         }
@@ -434,13 +412,13 @@ bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
     if (!tensor) {
         return error_set(error, "%s: there is no tensor %s", file->name, name);
     }
-    Tensor there = {.ndim = tensor->ndim};
-    memcpy(there.shape, tensor->shape, sizeof there.shape);
-    if (!tensor_same_shape(there, T)) {
+    if (!tensor_same_shape(tensor->shape, T)) {
         char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];
         return error_set(error, "%s: another shape: tensor %s is %s, want %s",
-                         file->name, name, tensor_shape_text(there, got),
+                         file->name, name, tensor_shape_text(tensor->shape, got),
                          tensor_shape_text(T, want));
     }
-    return read_numbers(file, tensor, T, error);
+    Error why;
+    return read_numbers(file, tensor, T, &why) ||
+           error_set(error, "%s: %s", file->name, why.text);
 }

@@ -6,7 +6,7 @@
  *     N bytes     JSON: {"__metadata__": {"key": "text", ...},
  *                        "name": {"dtype": "F32", "shape": [3,2],
  *                                 "data_offsets": [begin, end]}, ...}
- *     the rest    the numbers, little-endian, at their offsets, without gaps
+ *     the rest    the elements, little-endian, at their offsets, without gaps
  *
  * The bytes may be in memory, or wherever a source and a sink say; safetensors_file.h
  * has those of files.
@@ -75,8 +75,8 @@ SafetensorsSource safetensors_from(const void *bytes, size_t count);
 
 typedef struct {
     const char *name, *dtype; /* of the header's text */
-    int ndim, shape[TENSOR_MAX_DIMS];
-    int64_t begin, end; /* in bytes, from data_start */
+    Tensor shape;             /* its data is NULL */
+    int64_t begin, end;       /* in bytes, from data_start */
 } SafetensorsTensor;
 
 /* A file that is open for reading, or its bytes in memory. */
@@ -87,15 +87,13 @@ typedef struct {
     JsonValue *header;          /* what it says; owned */
     SafetensorsTensor *tensors; /* in the header's order; owned */
     int count;
-    int64_t data_start; /* where the numbers begin, in bytes */
+    int64_t data_start; /* where the elements begin, in bytes */
     int64_t data_bytes; /* how many bytes of them there are */
 } Safetensors;
 
-/*
- * safetensors_decode: read and check the header: its length, the JSON, every tensor's
+/* safetensors_decode: read and check the header: its length, the JSON, every tensor's
  * type, shape and place; the places must fill the rest. `name` must live on. The source
- * is safetensors_close's to close; it is closed if this fails.
- */
+ * is safetensors_close's to close; it is closed if this fails. */
 bool safetensors_decode(Safetensors *file, SafetensorsSource source, const char *name,
                         Error *error);
 void safetensors_close(Safetensors *file);
@@ -109,10 +107,8 @@ const char *safetensors_key(const Safetensors *file, int i);
 /* safetensors_find: the tensor of this name; NULL if there is none. */
 SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
 
-/*
- * safetensors_read: the tensor called `name` into T, whose shape must be the
- * file's. F32 and F64 are converted to real. A NaN or infinity is an error.
- */
+/* safetensors_read: the tensor called `name` into T, whose shape must be the file's.
+ * F32 and F64 are converted to real. A NaN or infinity is an error. */
 bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
                       Error *error);
 

@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/types.h>
-
-/* ---- reading ---------------------------------------------------------------- */
+#include <sys/stat.h>
 
 static bool get_from_file(void *from, int64_t at, void *bytes, size_t count,
                           Error *error) {
@@ -28,57 +26,52 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error) {
     if (!stream) {
         return false;
     }
-    SafetensorsSource source = {get_from_file, close_file, stream, -1};
-    if (fseeko(stream, 0, SEEK_END) == 0) {
-        source.bytes = ftello(stream);
-    }
-    if (source.bytes < 0) {
+    struct stat status;
+    if (fstat(fileno(stream), &status) != 0) {
         error_set(error, "%s: %s", path, strerror(errno));
         fclose(stream);
         return false;
     }
+    const SafetensorsSource source = {get_from_file, close_file, stream,
+                                      status.st_size};
     return safetensors_decode(file, source, path, error);
 }
-
-/* ---- writing ---------------------------------------------------------------- */
 
 /* "vit-course dump 2" is of the same kind as "vit-course dump 1". What doesn't say is
  * somebody else's. */
 static bool same_kind(const char *header, const char *format) {
     const char *key = "\"format\":\"", *found = strstr(header, key);
     const char *version = strrchr(format, ' ');
-    if (!found) {
+    const size_t length = version ? (size_t)(version + 1 - format) : strlen(format);
+    if (!found || strncmp(found + strlen(key), format, length) != 0) {
         return false;
     }
-    found += strlen(key);
-    const size_t length = version ? (size_t)(version + 1 - format) : strlen(format);
-    return strlen(found) >= length && memcmp(found, format, length) == 0 &&
-           strcspn(found + length, " ") > strcspn(found + length, "\"");
+    found += strlen(key) + length;
+    return strcspn(found, " ") > strcspn(found, "\"");
 }
 
 bool safetensors_may_replace(const char *path, const char *format, Error *error) {
-    unsigned char bytes[9] = {0}; /* a length below 2^40, and a brace */
-    char header[4096];            /* our files begin with their texts */
+    char bytes[8 + 4096]; /* our files begin with their texts */
     Error ignored;
     FILE *file = regular_file_open(path, &ignored);
     if (!file) {
         return true;
     }
-    const size_t got = fread(bytes, 1, sizeof bytes, file);
-    const bool ours = got == 0 || (got == sizeof bytes && bytes[5] == 0 &&
-                                   bytes[6] == 0 && bytes[7] == 0 && bytes[8] == '{');
-    header[fread(header, 1, sizeof header - 1, file)] = '\0';
+    const size_t got = fread(bytes, 1, sizeof bytes - 1, file);
+    bytes[got] = '\0';
     fclose(file);
-    if (ours && got > 0 && format && !same_kind(header, format)) {
+    /* A length below 2^40, and a brace. */
+    if (got > 0 && (got < 9 || memcmp(bytes + 5, "\0\0\0{", 4) != 0)) {
         return error_set(error,
-                         "%s: can't be written: what is there is a safetensors file of "
-                         "another kind, no \"%s\"; remove it, or give another name",
-                         path, format);
+                         "%s: can't be written: what is there is no safetensors file; "
+                         "remove it, or give another name",
+                         path);
     }
-    return ours || error_set(error,
-                             "%s: can't be written: what is there is no safetensors "
-                             "file; remove it, or give another name",
-                             path);
+    return got == 0 || !format || same_kind(bytes + 8, format) ||
+           error_set(error,
+                     "%s: can't be written: what is there is a safetensors file of "
+                     "another kind, no \"%s\"; remove it, or give another name",
+                     path, format);
 }
 
 /* Unbuffered: what was put is in the file, where it can be read. */

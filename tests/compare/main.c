@@ -30,11 +30,10 @@ typedef struct {
 /* The tensor called `name`, its numbers allocated here; data NULL, and an error. */
 static Tensor read_tensor(Side *side, const char *name, Error *error) {
     SafetensorsTensor *there = safetensors_find(&side->file, name);
-    if (there->ndim == 0) { /* a scalar: read as a vector of one */
-        there->shape[there->ndim++] = 1;
+    if (there->shape.ndim == 0) { /* a scalar: read as a vector of one */
+        there->shape = tensor1(NULL, 1);
     }
-    Tensor T = {.ndim = there->ndim};
-    memcpy(T.shape, there->shape, sizeof T.shape);
+    Tensor T = there->shape;
     T.ld = tensor_cols(T);
     T.data = allocate((size_t)tensor_count(T) * sizeof(real), name, error);
     if (T.data && !safetensors_read(&side->file, name, T, error)) {

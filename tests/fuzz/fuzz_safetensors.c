@@ -31,12 +31,12 @@ void fuzz_setup(void) {
 /* A tensor of the shape that the file says; false if it is too large for here. */
 static bool shape_of(const SafetensorsTensor *there, Tensors *t, Tensor *T) {
     double count = 1;
-    *T = (Tensor){.data = t->numbers + t->used, .ndim = there->ndim};
-    for (int d = 0; d < there->ndim; d++) {
-        T->shape[d] = there->shape[d];
+    *T = there->shape;
+    T->data = t->numbers + t->used;
+    for (int d = 0; d < T->ndim; d++) {
         count *= T->shape[d];
     }
-    if (there->ndim == 0 || t->count == MOST_TENSORS ||
+    if (T->ndim == 0 || t->count == MOST_TENSORS ||
         count > (double)(MOST_NUMBERS - t->used)) {
         return false;
     }

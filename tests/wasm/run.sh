@@ -24,9 +24,10 @@ not_run() {
     exit 0
 }
 
-# core.c and the layers that it doesn't use; then what those include: x.c belongs to x.h.
+# core.c, and what it doesn't use or has no header of its own; then what those include: x.c
+# belongs to x.h.
 sources=tests/wasm/core.c
-for name in gradcheck gelu linear attention other_layers positions encoder_block; do
+for name in gradcheck gelu softmax_fast linear attention other_layers positions encoder_block; do
     sources="$sources $(find common chapters -name "$name.c")"
 done
 before=
