@@ -16,14 +16,9 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
                      Error *error);
 
 /*
- * describe_model: print the table; *counted becomes the number of parameters. No
- * memory is taken for them. Checks counted = formula, and, for the published
- * models, = the published count, through report_check.
+ * describe_run: --describe NAME, all of it; the exit status. Checks counted = formula,
+ * and, for the published models, = the published count, through report_check.
  */
-bool describe_model(const char *name, const VitConfig *config, long *counted,
-                    Error *error);
-
-/* describe_run: --describe NAME, all of it; the exit status. */
 int describe_run(const char *program, const char *name, const Settings *settings);
 
 #endif

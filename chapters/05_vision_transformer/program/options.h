@@ -7,15 +7,16 @@
 
 #include "chapters/05_vision_transformer/training/settings.h"
 
+enum { MAX_OPTIONS = 64 };
+
 typedef struct {
-    const char *command;  /* argv[0], "./chapter5" */
-    const char *program;  /* "chapter5" */
-    const char *own_save; /* "chapter5.safetensors" */
-    const char *own_log;  /* "chapter5.csv" */
+    const char *command; /* argv[0], "./chapter5" */
+    const char *program; /* "chapter5" */
+    const char *own_log; /* "chapter5.csv" */
     Settings settings;
-    bool given[64];       /* given[i]: the command line set settings_name(i) */
-    const char *data;     /* --data, or NULL: find one */
-    const char *save;     /* --save; default: --resume's file, or own_save */
+    bool given[MAX_OPTIONS]; /* see options_given */
+    const char *data;        /* --data, or NULL: find one */
+    const char *save;     /* --save; default: --resume's, or "chapter5.safetensors" */
     const char *resume;   /* --resume, or NULL */
     const char *eval;     /* --eval, or --look's file, or NULL */
     const char *look;     /* --look, or NULL */
@@ -37,6 +38,9 @@ typedef struct {
  */
 bool options_parse(Options *options, int argc, char **argv, Error *error);
 
+/* options_given: is this option, "--batch", on the command line? */
+bool options_given(const Options *options, const char *name);
+
 /*
  * options_only: false, and a line, if the command line has an option (of a setting, or
  * --data, --save, --log, --steps) that isn't one of `used`, which NULL ends: `with`,
@@ -45,13 +49,12 @@ bool options_parse(Options *options, int argc, char **argv, Error *error);
 bool options_only(const Options *options, const char *with, const char *const *used,
                   Error *error);
 
-/* options_agree: false, and a line, if options contradict each other, or one of them
- * would be ignored. */
-bool options_agree(const Options *options, Error *error);
-
 /* options_word: "post" for the setting "norm" of value 1; NULL where there are no
  * words. */
 const char *options_word(const char *setting, int value);
+
+/* options_shown: the value of settings_name(i) for people: "post", "0.003". */
+const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TEXT]);
 
 /* options_help: what --help prints. */
 void options_help(const char *program);

@@ -10,7 +10,8 @@
 #include "chapters/05_vision_transformer/program/options.h"
 
 typedef struct {
-    const char *directory; /* where the data are */
+    const Options *options;
+    const char *directory; /* where the data are; NULL: nowhere */
     Dataset dataset;
     const char *from;    /* --resume's or --eval's file, or NULL */
     CheckpointInfo info; /* what it says */
@@ -27,10 +28,9 @@ void plan_free(Plan *plan);
 
 /* plan_check_log: --resume's log is this run's, as far as one can tell: its line of the
  * checkpoint's step has the checkpoint's loss, and the rate that the run had. */
-bool plan_check_log(const Plan *plan, const Options *options, const Trainer *trainer,
-                    Error *error);
+bool plan_check_log(const Plan *plan, const Trainer *trainer, Error *error);
 
 /* plan_notes: a line for each thing about this run that one may not expect. */
-void plan_notes(const Plan *plan, const Options *options, const Trainer *trainer);
+void plan_notes(const Plan *plan, const Trainer *trainer);
 
 #endif

@@ -27,7 +27,6 @@ Settings settings_default(void) {
         .adamw = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.05},
         .clip = 1.0,
         .label_smoothing = 0.1,
-        .shift = 0,
         .flip = -1,
         .seed = 1,
         .threads = 1,
@@ -85,14 +84,18 @@ const char *settings_name(int i) {
     return table[i].name;
 }
 
-bool settings_newer(int i) {
-    static const char *const newer[] = {"positions", "pool"};
-    for (size_t k = 0; k < sizeof newer / sizeof newer[0]; k++) {
-        if (strcmp(table[i].name, newer[k]) == 0) {
-            return true;
+int settings_index(const char *name) {
+    for (int i = 0; i < settings_count(); i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return i;
         }
     }
-    return false;
+    bug("settings_index: there is no setting %s", name);
+}
+
+bool settings_newer(int i) {
+    const char *name = table[i].name;
+    return strcmp(name, "positions") == 0 || strcmp(name, "pool") == 0;
 }
 
 const char *settings_range(int i) {
@@ -129,11 +132,8 @@ static bool set_64_bits(uint64_t *to, const char *digits) {
 bool settings_set(Settings *settings, int i, const char *text) {
     void *at = (char *)settings + table[i].at;
     double value;
-    if (!number_read(text, &value) || !(value >= table[i].min) ||
-        !(value <= table[i].max)) {
-        return false;
-    }
-    if (table[i].type != DOUBLE && value != floor(value)) {
+    if (!number_read(text, &value) || value < table[i].min || value > table[i].max ||
+        (table[i].type != DOUBLE && value != floor(value))) {
         return false;
     }
     switch (table[i].type) {
