@@ -61,7 +61,7 @@ static void check_log(const char *text, size_t count, long last) {
 /* What is asked before a run is resumed: is this log the checkpoint's? */
 static void ask_plan(long step) {
     const Options options = {.log = log_path, .resume = "run.safetensors"};
-    const Plan plan = {
+    Plan plan = {
         .options = &options,
         .info = {.settings = trainer.settings, .step = step, .last_loss = 2.25}};
     Error error = {""};

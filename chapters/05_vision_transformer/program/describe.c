@@ -108,15 +108,10 @@ static bool describe_model(const char *name, const VitConfig *c, Error *error) {
 int describe_run(const char *program, const char *name, const Settings *settings) {
     VitConfig config;
     Error error;
-    int status = 0;
-    if (!describe_config(name, settings, &config, &error)) {
-        status = 2;
-    } else if (!describe_model(name, &config, &error)) {
-        status = 1;
-    }
-    if (status != 0) {
+    const bool known = describe_config(name, settings, &config, &error);
+    if (!known || !describe_model(name, &config, &error)) {
         fprintf(stderr, "%s: %s\n", program, error.text);
-        return status;
+        return known ? 1 : 2;
     }
     return report_verdict(program, 0);
 }

@@ -141,8 +141,6 @@ const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TE
     return word ? word : text;
 }
 
-/* ---- help ----------------------------------------------------------------- */
-
 void options_help(const char *program) {
     const Settings standard = settings_default();
     printf(run_help, program, program, program, program);
@@ -183,18 +181,16 @@ static int number_of_word(int option, const char *value, Error *error) {
 
 /* A word or a number into its setting. */
 static bool set_setting(Options *o, int option, const char *value, Error *error) {
-    const int i = settings_index(table[option].setting);
+    const char *setting = table[option].setting;
+    const bool has_words = options_word(setting, 0) != NULL;
+    const int word = has_words ? number_of_word(option, value, error) : 0;
+    const int i = settings_index(setting);
     char number[12];
-    const char *text = value;
-    if (options_word(table[option].setting, 0)) {
-        const int word = number_of_word(option, value, error);
-        if (word < 0) {
-            return false;
-        }
-        snprintf(number, sizeof number, "%d", word);
-        text = number;
+    snprintf(number, sizeof number, "%d", word);
+    if (word < 0) {
+        return false;
     }
-    if (!settings_set(&o->settings, i, text)) {
+    if (!settings_set(&o->settings, i, has_words ? number : value)) {
         return error_set(error, "%s can't be \"%.60s\": want %s", table[option].name,
                          value, settings_range(i));
     }
@@ -289,19 +285,15 @@ static bool all_used(const Options *o, Error *error) {
     static const char *const kind[] = {"--positions", "--pool", NULL};
     static const char *const test[] = {OF_THE_MODEL, "--data", "--threads", "--batch",
                                        NULL};
-    if (o->eval || o->look) {
-        return options_only(o, o->eval ? "--eval" : "--look", test, error);
-    }
     if (o->describe && strcmp(o->describe, "this") == 0) {
         return options_only(o, "--describe this", model, error);
     }
-    if (o->describe) {
-        return options_only(o, "--describe of a known model", nothing, error);
-    }
-    if (o->dump) {
-        return options_only(o, "--dump", nothing, error);
-    }
-    return !o->gradcheck || options_only(o, "--gradcheck", kind, error);
+    return (!o->eval || options_only(o, "--eval", test, error)) &&
+           (!o->look || options_only(o, "--look", test, error)) &&
+           (!o->dump || options_only(o, "--dump", nothing, error)) &&
+           (!o->gradcheck || options_only(o, "--gradcheck", kind, error)) &&
+           (!o->describe ||
+            options_only(o, "--describe of a known model", nothing, error));
 }
 
 /* False, and a line, if options contradict each other, or one would be ignored. */
@@ -326,34 +318,24 @@ static bool agree(const Options *o, Error *error) {
 
 /* ---- the whole ------------------------------------------------------------ */
 
-static int all_cores(void) {
+bool options_parse(Options *o, int argc, char **argv, Error *error) {
+    static char save[300], log[300]; /* a program has one name */
+    const char *command = argc > 0 && *argv[0] ? argv[0] : "chapter5";
+    const char *slash = strrchr(command, '/');
+    *o = (Options){.command = command,
+                   .program = slash ? slash + 1 : command,
+                   .save = save,
+                   .log = log,
+                   .own_log = log,
+                   .settings = settings_default(),
+                   .max_steps = -1};
 #ifdef _OPENMP
     const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
-    return cores < MAX_THREADS ? cores : MAX_THREADS;
-#else
-    return 1;
+    o->settings.threads = cores < MAX_THREADS ? cores : MAX_THREADS;
 #endif
-}
-
-/* A program has one name: the texts are kept here. */
-static bool name_files(Options *o, const char *command, Error *error) {
-    static char save[300], log[300];
-    const char *slash = strrchr(command, '/');
-    o->command = command;
-    o->program = slash ? slash + 1 : command;
-    o->save = save;
-    o->log = o->own_log = log;
     snprintf(log, sizeof log, "%s.csv", o->program);
-    return snprintf(save, sizeof save, "%s.safetensors", o->program) <
-               (int)sizeof save ||
-           error_set(error, "the program's name is too long for its files' names");
-}
-
-bool options_parse(Options *o, int argc, char **argv, Error *error) {
-    *o = (Options){.settings = settings_default(), .max_steps = -1};
-    o->settings.threads = all_cores();
-    if (!name_files(o, argc > 0 && *argv[0] ? argv[0] : "chapter5", error)) {
-        return false;
+    if (snprintf(save, sizeof save, "%s.safetensors", o->program) >= (int)sizeof save) {
+        return error_set(error, "the program's name is too long for its files' names");
     }
     for (int i = 1, used = 1; i < argc; i += used) {
         if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {

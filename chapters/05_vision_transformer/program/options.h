@@ -10,22 +10,14 @@
 enum { MAX_OPTIONS = 64 };
 
 typedef struct {
-    const char *command; /* argv[0], "./chapter5" */
-    const char *program; /* "chapter5" */
-    const char *own_log; /* "chapter5.csv" */
+    const char *command, *program; /* argv[0], "./chapter5"; "chapter5" */
     Settings settings;
     bool given[MAX_OPTIONS]; /* see options_given */
-    const char *data;        /* --data, or NULL: find one */
-    const char *save;     /* --save; default: --resume's, or "chapter5.safetensors" */
-    const char *resume;   /* --resume, or NULL */
-    const char *eval;     /* --eval, or --look's file, or NULL */
-    const char *look;     /* --look, or NULL */
-    const char *log;      /* --log; default: own_log */
-    const char *dump;     /* --dump, or NULL */
-    const char *describe; /* --describe, or NULL */
-    bool in_double;       /* --double: the dump */
-    bool brief;           /* --brief: the gradient check */
-    bool gradcheck, help;
+    /* As they were given, or NULL; eval is --look's file too. */
+    const char *data, *resume, *eval, *look, *dump, *describe;
+    /* --save, --resume's file or "chapter5.safetensors"; --log or own_log. */
+    const char *save, *log, *own_log; /* "chapter5.csv" */
+    bool help, gradcheck, brief, in_double;
     long max_steps;    /* --steps: stop after this many, -1: don't */
     const char *twice; /* an option that was given more than once, or NULL */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */

@@ -4,9 +4,8 @@
 #include <math.h>
 
 #include "chapters/05_vision_transformer/program/file_lock.h"
-#include "chapters/05_vision_transformer/program/progress.h"
 
-/* ---- files ------------------------------------------------------------------- */
+/* ---- files and data ----------------------------------------------------------- */
 
 /* A run's checkpoint, its lock and its log are three files, and none is the data's. */
 static bool check_names(const Plan *p, Error *error) {
@@ -32,29 +31,6 @@ static bool check_names(const Plan *p, Error *error) {
             o->log);
     }
     return true;
-}
-
-/* What a run reads first and writes later: asked before it begins, not after its first
- * epoch. */
-static int check_files(Plan *p, Error *error) {
-    const Options *o = p->options;
-    if (!o->eval && !check_names(p, error)) {
-        return 2;
-    }
-    const bool ok = (!p->from || checkpoint_info(p->from, &p->info, error)) &&
-                    (o->eval || (checkpoint_can_save(o->save, error) &&
-                                 progress_can_log(o->log, error)));
-    return ok ? 0 : 1;
-}
-
-/* ---- data -------------------------------------------------------------------- */
-
-static bool load_data(Plan *p, Error *error) {
-    if (!p->directory) {
-        return error_set(error, "no data: run this in the repository's root, where "
-                                "data/ is, or give --data DIR");
-    }
-    return dataset_load(&p->dataset, p->directory, error);
 }
 
 /* What --resume's or --eval's file needs of the data. */
@@ -174,28 +150,32 @@ static bool check_steps(Plan *p, Error *error) {
 
 /* ---- the whole --------------------------------------------------------------- */
 
-static int decide(Plan *p, Error *error) {
-    const int status = check_files(p, error);
-    if (status != 0) {
-        return status;
-    }
-    if (!load_data(p, error) || !decide_settings(p, error)) {
-        return 1;
-    }
-    const bool possible =
-        check_settings(p, error) && (!p->options->resume || check_steps(p, error));
-    return possible ? 0 : 2;
-}
-
+/* What a run reads first and writes later is asked before it begins, not after its
+ * first epoch. */
 int plan_make(Plan *p, const Options *o, Error *error) {
     *p = (Plan){.options = o,
                 .directory = o->data ? o->data : dataset_find(),
                 .from = o->resume ? o->resume : o->eval};
-    const int status = decide(p, error);
-    if (status != 0) {
-        plan_free(p);
+    if (!o->eval && !check_names(p, error)) {
+        return 2;
     }
-    return status;
+    if ((p->from && !checkpoint_info(p->from, &p->info, error)) ||
+        (!o->eval && !checkpoint_can_save(o->save, error)) ||
+        (!o->eval && !progress_can_log(o->log, 0, &p->log_end, error))) {
+        return 1;
+    }
+    if (!p->directory) {
+        error_set(error, "no data: run this in the repository's root, where data/ is, "
+                         "or give --data DIR");
+        return 1;
+    }
+    if (!dataset_load(&p->dataset, p->directory, error) || !decide_settings(p, error)) {
+        return 1;
+    }
+    if (!check_settings(p, error) || (o->resume && !check_steps(p, error))) {
+        return 2;
+    }
+    return 0;
 }
 
 void plan_free(Plan *p) {

@@ -5,34 +5,33 @@
 #include <string.h>
 
 #include "chapters/05_vision_transformer/program/plan.h"
-#include "chapters/05_vision_transformer/program/progress.h"
 
 /* ---- the log that a run goes on with ------------------------------------------ */
 
-bool plan_check_log(const Plan *p, const Trainer *t, Error *error) {
+bool plan_check_log(Plan *p, const Trainer *t, Error *error) {
     const char *log = p->options->log, *resume = p->options->resume;
+    const LogEnd *end = &p->log_end;
     Trainer before = *t; /* as the checkpoint's run had it */
-    LogEnd end;
     before.settings = p->info.settings;
-    if (!progress_log_end(log, p->info.step, &end, error)) {
+    if (!progress_can_log(log, p->info.step, &p->log_end, error)) {
         return false;
     }
-    if (end.lines == 0) {
+    if (end->lines == 0) {
         return true;
     }
-    const double rate = trainer_rate(&before, end.step), loss = p->info.last_loss;
-    if (fabs(end.rate - rate) > 1e-4 * fabs(rate)) {
+    const double rate = trainer_rate(&before, end->step), loss = p->info.last_loss;
+    if (fabs(end->rate - rate) > 1e-4 * fabs(rate)) {
         return error_set(error,
                          "%s is another run's log: its rate of step %ld is %g, %s had "
                          "%g; give another --log",
-                         log, end.step, end.rate, resume, rate);
+                         log, end->step, end->rate, resume, rate);
     }
-    if (end.step == p->info.step && loss >= 0 &&
-        fabs(end.loss - loss) > 1e-6 + 1e-9 * fabs(end.loss)) {
+    if (end->step == p->info.step && loss >= 0 &&
+        fabs(end->loss - loss) > 1e-6 + 1e-9 * fabs(end->loss)) {
         return error_set(error,
                          "%s is another run's log: its loss of step %ld is %.6f, %s "
                          "had %.6f; give another --log",
-                         log, end.step, end.loss, resume, loss);
+                         log, end->step, end->loss, resume, loss);
     }
     return true;
 }
@@ -40,9 +39,8 @@ bool plan_check_log(const Plan *p, const Trainer *t, Error *error) {
 /* ---- notes: going on ---------------------------------------------------------- */
 
 /* A line, if it is so. */
-static void note_if(bool so, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void note_if(bool so, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void note_if(bool so, const char *format,
+                                                          ...) {
     va_list arguments;
     va_start(arguments, format);
     if (so) {
@@ -70,29 +68,22 @@ static void note_changes(const Plan *p, const Trainer *t) {
             trainer_rate(&before, t->step));
 }
 
-static void note_log(const char *log, long step) {
-    LogEnd end;
-    Error told; /* by plan_check_log */
-    if (!progress_log_end(log, step, &end, &told) || end.step == step) {
-        return;
-    }
-    note_if(end.lines == 0, "there are no lines in %s yet: they begin with step %ld",
-            log, step + 1);
-    note_if(end.lines > 0, "%s ends with step %ld: the lines up to %ld are missing",
-            log, end.step, step);
-}
-
 static void note_resumed(const Plan *p, const Trainer *t) {
     const Options *o = p->options;
+    const LogEnd *end = &p->log_end;
     const bool stopped_early = o->max_steps > 0 && o->max_steps <= t->step;
+    const bool gap = !p->finished && end->step < t->step;
     note_changes(p, t);
     note_if(p->finished,
             "%s has step %ld of %ld behind it: nothing is left to train, it is tested "
             "only",
             o->resume, t->step, stopped_early ? o->max_steps : trainer_total_steps(t));
-    if (!p->finished && t->step > 0) {
-        note_log(o->log, t->step);
-    }
+    note_if(gap && end->lines == 0,
+            "there are no lines in %s yet: they begin with step %ld", o->log,
+            t->step + 1);
+    note_if(gap && end->lines > 0,
+            "%s ends with step %ld: the lines up to %ld are missing", o->log, end->step,
+            t->step);
 }
 
 /* ---- notes: settings ---------------------------------------------------------- */

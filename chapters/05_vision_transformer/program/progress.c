@@ -41,10 +41,9 @@ static bool missing(const char *path) {
     return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-/* False, and why, if the last fgets ended by a failure, not at the file's end. */
-static bool was_read(FILE *file, const char *path, Error *error) {
-    return !ferror(file) ||
-           error_set(error, "%s: can't be read: %s", path, strerror(errno));
+static bool is_device(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISCHR(status.st_mode);
 }
 
 /* How long the header is: 0 in an empty file, or if a full disk let only a part of it
@@ -63,71 +62,39 @@ static long header_bytes(FILE *file) {
     return part && getc(file) == EOF ? 0 : -1;
 }
 
-/* After the header: how many bytes of the log are kept, up to `step`. What isn't a line
- * may come at the end only, where a run was killed, without a line's end: else -1 and
- * an error. */
-static long kept_bytes(FILE *csv, const char *path, long step, LogEnd *end,
-                       Error *error) {
+/* The header, and the lines up to `step`. What isn't a line may come at the end only,
+ * where a run was killed, without a line's end: else false. */
+static bool read_log(FILE *csv, const char *path, long step, LogEnd *end,
+                     Error *error) {
     char line[256];
-    long kept = ftell(csv), last = 0;
+    long last = 0;
     bool bad = false;
-    *end = (LogEnd){0};
-    while (fgets(line, sizeof line, csv)) {
+    const long header = header_bytes(csv);
+    if (header < 0) {
+        return error_set(error,
+                         "%s: can't be written: what is there is no log of a run; "
+                         "remove it, or give another --log",
+                         path);
+    }
+    *end = (LogEnd){.bytes = step > 0 ? header : 0};
+    while (end->bytes > 0 && fgets(line, sizeof line, csv)) {
         double field[FIELDS];
         const bool whole = strchr(line, '\n') != NULL;
         const long at = read_line(line, field) ? (long)field[STEP] : -1;
         bad = bad || at <= last;
         if (bad && whole) {
-            error_set(error,
-                      "%s: damaged: after step %ld comes what is no line of a log; "
-                      "give another --log",
-                      path, last);
-            return -1;
+            return error_set(error,
+                             "%s: damaged: after step %ld comes what is no line of a "
+                             "log; give another --log",
+                             path, last);
         }
         last = bad ? last : at;
         if (!bad && at <= step) {
-            kept = ftell(csv);
-            *end = (LogEnd){end->lines + 1, at, field[LOSS], field[RATE]};
+            *end = (LogEnd){end->lines + 1, ftell(csv), at, field[LOSS], field[RATE]};
         }
     }
-    return kept;
-}
-
-static bool not_a_log(const char *path, Error *error) {
-    return error_set(error,
-                     "%s: can't be written: what is there is no log of a run; "
-                     "remove it, or give another --log",
-                     path);
-}
-
-/* Make the log ready for the lines after `step`: it is cut, never written again. */
-static bool cut_log(Progress *p, long step, Error *error) {
-    LogEnd end;
-    const long header = header_bytes(p->csv);
-    long kept = 0;
-    if (header < 0) {
-        return not_a_log(p->csv_path, error);
-    }
-    if (header > 0 && step > 0) {
-        kept = kept_bytes(p->csv, p->csv_path, step, &end, error);
-    }
-    if (kept < 0 || !was_read(p->csv, p->csv_path, error)) {
-        return false;
-    }
-    rewind(p->csv);
-    if (ftruncate(fileno(p->csv), kept) != 0 || fseek(p->csv, kept, SEEK_SET) != 0) {
-        return error_set(error, "%s: can't be written: %s", p->csv_path,
-                         strerror(errno));
-    }
-    if (kept == 0) {
-        fputs(csv_header, p->csv);
-    }
-    return progress_sync(p, error);
-}
-
-static bool is_device(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISCHR(status.st_mode);
+    return !ferror(csv) ||
+           error_set(error, "%s: can't be read: %s", path, strerror(errno));
 }
 
 /* For lines to be added; NULL and an error if that can't be. */
@@ -143,22 +110,20 @@ static FILE *open_for_lines(const char *path, int flags, Error *error) {
     return file;
 }
 
-/* Is this open file a log, or nothing yet? /dev/null is one that nobody wants; a
- * terminal is for what is printed. */
-static bool is_log(FILE *file, const char *path, Error *error) {
-    if (is_device(path)) {
-        return !isatty(fileno(file)) ||
-               error_set(error,
-                         "%s: can't be written: a terminal is no place for a log",
-                         path);
+/* /dev/null is a log that nobody wants; a terminal is for what is printed. */
+static bool is_log(FILE *file, const char *path, long step, LogEnd *end, Error *error) {
+    if (!is_device(path)) {
+        return file_lock_take(fileno(file), path, error) &&
+               read_log(file, path, step, end, error);
     }
-    return file_lock_take(fileno(file), path, error) &&
-           (header_bytes(file) >= 0 || not_a_log(path, error)) &&
-           was_read(file, path, error);
+    return !isatty(fileno(file)) ||
+           error_set(error, "%s: can't be written: a terminal is no place for a log",
+                     path);
 }
 
-bool progress_can_log(const char *path, Error *error) {
+bool progress_can_log(const char *path, long step, LogEnd *end, Error *error) {
     const bool device = is_device(path);
+    *end = (LogEnd){0};
     if (!device && !regular_file_writable(path, error)) {
         return false;
     }
@@ -166,64 +131,51 @@ bool progress_can_log(const char *path, Error *error) {
         return new_file_possible(path, error);
     }
     FILE *file = open_for_lines(path, 0, error);
-    const bool ok = file && is_log(file, path, error);
+    const bool ok = file && is_log(file, path, step, end, error);
     if (file) {
         fclose(file);
     }
     return ok;
 }
 
-bool progress_log_end(const char *path, long step, LogEnd *end, Error *error) {
-    *end = (LogEnd){0};
-    if (is_device(path) || missing(path)) {
-        return true;
+/* Make the log ready for more lines: it is cut, never written again. */
+static bool cut_log(Progress *p, long bytes, Error *error) {
+    rewind(p->csv);
+    if (!is_device(p->csv_path) && (ftruncate(fileno(p->csv), bytes) != 0 ||
+                                    fseek(p->csv, bytes, SEEK_SET) != 0)) {
+        return error_set(error, "%s: can't be written: %s", p->csv_path,
+                         strerror(errno));
     }
-    FILE *file = open_for_lines(path, 0, error);
-    const bool ok =
-        file &&
-        (header_bytes(file) <= 0 || kept_bytes(file, path, step, end, error) >= 0) &&
-        was_read(file, path, error);
-    if (file) {
-        fclose(file);
-    }
-    return ok;
-}
-
-static bool open_log(Progress *p, long step, Error *error) {
-    const bool was_there = !missing(p->csv_path);
-    if (!progress_can_log(p->csv_path, error)) {
-        return false;
-    }
-    p->csv = open_for_lines(p->csv_path, O_CREAT, error);
-    if (!p->csv) {
-        return false;
-    }
-    if (is_device(p->csv_path)) {
+    if (bytes == 0) {
         fputs(csv_header, p->csv);
-        return progress_sync(p, error);
     }
-    if (!file_lock_take(fileno(p->csv), p->csv_path, error)) {
-        return false; /* it is the other run's, also if it wasn't there before */
-    }
-    const bool ok = cut_log(p, step, error);
-    if (!ok && !was_there) {
-        remove(p->csv_path);
-    }
-    return ok;
+    return progress_sync(p, error);
 }
 
 bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *error) {
+    const bool was_there = !missing(csv_path);
+    LogEnd end;
     *p = (Progress){.trainer = t,
                     .terminal = isatty(STDOUT_FILENO) == 1,
                     .first_step = t->step,
                     .started_ms = stopwatch_ms()};
     snprintf(p->csv_path, sizeof p->csv_path, "%s", csv_path);
-    const bool ok = open_log(p, t->step, error);
-    if (!ok && p->csv) {
-        fclose(p->csv);
-        p->csv = NULL;
+    if (progress_can_log(csv_path, t->step, &end, error)) {
+        p->csv = open_for_lines(csv_path, O_CREAT, error);
     }
-    return ok;
+    if (!p->csv) {
+        return false;
+    }
+    const bool ours = is_log(p->csv, csv_path, t->step, &end, error);
+    if (ours && cut_log(p, end.bytes, error)) {
+        return true;
+    }
+    if (ours && !was_there) {
+        remove(csv_path); /* another run's is kept, also if it wasn't there before */
+    }
+    fclose(p->csv);
+    p->csv = NULL;
+    return false;
 }
 
 bool progress_sync(Progress *p, Error *error) {

@@ -21,19 +21,20 @@ typedef struct {
     long summed;           /* over how many steps */
 } Progress;
 
-/* progress_can_log: false if the log can't be written: a folder, a pipe, a file of
- * another kind, a log that another process writes. A device like /dev/null can. */
-bool progress_can_log(const char *csv_path, Error *error);
-
-/* The lines of a log up to some step: how many, and the last of them. */
+/* A log's lines up to some step: how many, their bytes with the header's, and the last
+ * of them. */
 typedef struct {
-    long lines, step;
+    long lines, bytes, step;
     double loss, rate;
 } LogEnd;
 
-/* progress_log_end: of the log's lines up to `step`; a new one, or a device, has none.
- * False if some are no lines of a log: a run that goes on there would refuse it. */
-bool progress_log_end(const char *csv_path, long step, LogEnd *end, Error *error);
+/*
+ * progress_can_log: false if the log can't be written (a folder, a pipe, a file of
+ * another kind, a log that another process writes; a device like /dev/null can), or if
+ * some of its lines are none and the run goes on after `step` > 0. *end: of its lines
+ * up to `step`; a new one, or a device, has none.
+ */
+bool progress_can_log(const char *csv_path, long step, LogEnd *end, Error *error);
 
 /*
  * progress_begin: open the log, which no other process may write. A new run begins it

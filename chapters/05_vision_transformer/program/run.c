@@ -18,7 +18,7 @@
 typedef struct {
     const Options *options;
     const Engine *engine;
-    const Plan *plan;
+    Plan *plan;
     const Dataset *dataset; /* the plan's */
     Trainer *trainer;
     Progress progress;
@@ -68,13 +68,13 @@ static void print_run(const Trainer *t, const Engine *engine) {
 /* Everything that may stand in the way of the run: an exit status. From here on no
  * other run can write the checkpoint, if this one will: the lock comes first, for what
  * is loaded has to be what will be replaced. */
-static int get_ready(const Run *r, FileLock *lock) {
+static int get_ready(const Run *r) {
     const Options *o = r->options;
-    const Plan *p = r->plan;
+    Plan *p = r->plan;
     Trainer *t = r->trainer;
     const bool trains = !o->eval && !p->finished;
     Error error;
-    if ((trains && !file_lock_beside(lock, o->save, &error)) ||
+    if ((trains && !file_lock_beside(o->save, &error)) ||
         (p->from && !checkpoint_load(p->from, t, &error))) {
         return complain(o, &error, 1);
     }
@@ -101,16 +101,14 @@ typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
 /* The log first, so that no checkpoint is ahead of it. A log that can't be written must
  * not cost the weights: they are saved all the same. */
 static RunEnd save(Run *r, Error *error) {
-    Error log_error;
-    const bool logged = progress_sync(&r->progress, &log_error);
+    Error why;
+    const bool logged = progress_sync(&r->progress, error);
     if (r->engine->download) {
         r->engine->download(r->trainer);
     }
-    if (!checkpoint_save(r->options->save, r->trainer, r->dataset, error)) {
+    if (!checkpoint_save(r->options->save, r->trainer, r->dataset, &why)) {
+        *error = why;
         return RUN_FAILED;
-    }
-    if (!logged) {
-        *error = log_error;
     }
     return logged ? RUN_DONE : RUN_UNLOGGED;
 }
@@ -187,15 +185,10 @@ static RunEnd end_run(Run *r, RunEnd end, Error *error) {
     Evaluation evaluation;
     Error why;
     few.count = few.count < batch ? few.count : batch;
-    if (end != RUN_FAILED && !test(r, &few, &evaluation, error)) {
-        end = RUN_FAILED;
-    }
     if (end != RUN_FAILED) {
-        const RunEnd saved = save(r, &why);
-        if (saved != RUN_DONE) {
-            *error = why;
-            end = saved;
-        }
+        const bool good = test(r, &few, &evaluation, error);
+        const RunEnd saved = good ? save(r, error) : RUN_FAILED;
+        end = saved != RUN_DONE ? saved : end;
     }
     if (!progress_end(&r->progress, &why) && (end == RUN_DONE || end == RUN_STOPPED)) {
         *error = why;
@@ -314,35 +307,30 @@ static int run_trainer(Run *r) {
     return 0;
 }
 
-static int run_planned(const Plan *plan, const Engine *engine, Lesson *lesson) {
+int run(const Options *o, const Engine *engine, Lesson *lesson) {
     static Trainer trainer;
-    Run r = {plan->options, engine, plan, &plan->dataset, &trainer, {.csv = NULL}};
-    FileLock lock = {.fd = -1};
+    Plan plan;
+    Run r = {o, engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
     Error error;
-    if (!engine->make(&trainer, &plan->settings, plan->dataset.train.count, &error)) {
-        return complain(r.options, &error, 1);
+    stop_watch();
+    int status = plan_make(&plan, o, &error);
+    if (status == 0 &&
+        !engine->make(&trainer, &plan.settings, plan.dataset.train.count, &error)) {
+        status = 1;
     }
-    int status = get_ready(&r, &lock);
+    if (status != 0) {
+        plan_free(&plan);
+        return complain(o, &error, status);
+    }
+    status = get_ready(&r);
     if (status == 0) {
-        status = lesson(r.options);
+        status = lesson(o);
     }
     if (status == 0) {
         status = run_trainer(&r);
     }
-    file_lock_release(&lock);
+    file_lock_release();
     engine->free(&trainer);
-    return status;
-}
-
-int run(const Options *o, const Engine *engine, Lesson *lesson) {
-    Plan plan;
-    Error error;
-    stop_watch();
-    const int status = plan_make(&plan, o, &error);
-    if (status != 0) {
-        return complain(o, &error, status);
-    }
-    const int end = run_planned(&plan, engine, lesson);
     plan_free(&plan);
-    return output_end(o->program, end);
+    return output_end(o->program, status);
 }

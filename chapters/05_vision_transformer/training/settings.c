@@ -35,7 +35,8 @@ Settings settings_default(void) {
 
 /* ---- the table --------------------------------------------------------- */
 
-typedef enum { INT, LONG, U64, DOUBLE, ENUM } Type;
+/* INT is enums too: to gcc and clang unsigned ints, which C lets one read as ints. */
+typedef enum { INT, LONG, U64, DOUBLE } Type;
 
 static const struct {
     const char *name;
@@ -52,15 +53,15 @@ static const struct {
     {"dim", INT, AT(model.block.D), 1, 65536},
     {"heads", INT, AT(model.block.heads), 1, 65536},
     {"mlp", INT, AT(model.block.M), 1, 262144},
-    {"norm", ENUM, AT(model.block.norm), 0, 1},
-    {"activation", ENUM, AT(model.block.activation), 0, 1},
-    {"positions", ENUM, AT(model.positions), 0, 3},
-    {"pool", ENUM, AT(model.pool), 0, 1},
+    {"norm", INT, AT(model.block.norm), 0, 1},
+    {"activation", INT, AT(model.block.activation), 0, 1},
+    {"positions", INT, AT(model.positions), 0, 3},
+    {"pool", INT, AT(model.pool), 0, 1},
     {"classes", INT, AT(model.classes), 1, 1000000},
     {"epochs", INT, AT(epochs), 1, 1000000},
     {"batch", INT, AT(batch), 1, 1000000},
     {"lr", DOUBLE, AT(lr), 0, 1e6},
-    {"schedule", ENUM, AT(schedule), 0, 1},
+    {"schedule", INT, AT(schedule), 0, 1},
     {"warmup", LONG, AT(warmup), -1, 2e9},
     {"beta1", DOUBLE, AT(adamw.beta1), 0, 0.999999999},
     {"beta2", DOUBLE, AT(adamw.beta2), 0, 0.999999999},
@@ -106,7 +107,6 @@ const char *settings_range(int i) {
     return text;
 }
 
-/* ENUM fields are unsigned ints to gcc and clang; INT ones ints. */
 void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     const void *at = (const char *)settings + table[i].at;
     switch (table[i].type) {
@@ -114,7 +114,6 @@ void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     case LONG: snprintf(text, SETTINGS_TEXT, "%ld", *(const long *)at); break;
     case U64: snprintf(text, SETTINGS_TEXT, "%" PRIu64, *(const uint64_t *)at); break;
     case DOUBLE: snprintf(text, SETTINGS_TEXT, "%.17g", *(const double *)at); break;
-    case ENUM: snprintf(text, SETTINGS_TEXT, "%u", *(const unsigned *)at); break;
     }
 }
 
@@ -141,7 +140,6 @@ bool settings_set(Settings *settings, int i, const char *text) {
     case LONG: *(long *)at = (long)value; break;
     case U64: return set_64_bits(at, text);
     case DOUBLE: *(double *)at = value; break;
-    case ENUM: *(unsigned *)at = (unsigned)value; break;
     }
     return true;
 }
