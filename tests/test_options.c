@@ -66,7 +66,7 @@ START_TEST(no_options_mean_the_default_run) {
             ck_assert_str_eq(is, want);
         }
     }
-    for (int i = 0; i < MAX_OPTIONS; i++) {
+    for (size_t i = 0; i < sizeof o.given; i++) {
         ck_assert(!o.given[i]);
     }
     ck_assert_int_ge(o.settings.threads, 1);

@@ -8,7 +8,6 @@
  * and Ctrl-C are chapter 5's (options, run).
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "chapters/06_cuda_training/measuring/access_counts.h"
 #include "chapters/05_vision_transformer/program/describe.h"

@@ -22,10 +22,8 @@ static const struct {
     {"H/14", 1280, 32, 5120, 16, 14, 632045800},
 };
 
-enum { PUBLISHED = sizeof published / sizeof published[0] };
-
 static int index_of(const char *name) {
-    for (int i = 0; i < PUBLISHED; i++) {
+    for (int i = 0; i < (int)(sizeof published / sizeof published[0]); i++) {
         if (strcmp(published[i].name, name) == 0) {
             return i;
         }

@@ -11,11 +11,9 @@
  * file system knows no locks, there is none. */
 bool file_lock_take(int fd, const char *path, Error *error);
 
-/*
- * file_lock_beside: the lock of a file that is replaced (regular_file.h): an empty file
+/* file_lock_beside: the lock of a file that is replaced (regular_file.h): an empty file
  * beside it, whose name ends in ".lock". False if another process writes the file that
- * `path` means. A process holds one such lock.
- */
+ * `path` means. A process holds one such lock. */
 bool file_lock_beside(const char *path, Error *error);
 void file_lock_release(void);
 

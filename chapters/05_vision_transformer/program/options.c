@@ -2,7 +2,6 @@
 #include "chapters/05_vision_transformer/program/options.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,10 +64,9 @@ static const struct {
     {"--brief", FLAG, AT(brief)},
     {"--help", FLAG, AT(help)},
     {"-h", FLAG, AT(help)},
-#undef AT
 };
 enum { OPTIONS = sizeof table / sizeof table[0] };
-_Static_assert((int)OPTIONS <= (int)MAX_OPTIONS, "Options.given has a place for each");
+_Static_assert(OPTIONS <= sizeof((Options *)0)->given, "there is a place for each");
 
 /* The words that stand for a setting's values 0, 1, ... */
 enum { MAX_WORDS = 4 };
@@ -134,7 +132,8 @@ const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TE
     if (number < 0) {
         return "the default"; /* -1: flip, warm-up */
     }
-    const char *word = options_word(settings_name(i), (int)fmin(number, MAX_WORDS));
+    const int value = number < MAX_WORDS ? (int)number : MAX_WORDS;
+    const char *word = options_word(settings_name(i), value);
     if (!word && strpbrk(text, ".e")) {
         snprintf(text, SETTINGS_TEXT, "%.10g", number);
     }
@@ -162,37 +161,27 @@ void options_help(const char *program) {
 
 /* ---- parsing -------------------------------------------------------------- */
 
-/* The number that a word stands for; -1, and a line with all of them. */
-static int number_of_word(int option, const char *value, Error *error) {
-    const char *setting = table[option].setting;
-    char all[80] = ""; /* "a, b or c" */
+/* A number, or one of the setting's words, into the setting. */
+static bool set_setting(Options *o, int option, const char *value, Error *error) {
+    const char *name = table[option].name, *setting = table[option].setting;
+    const int i = settings_index(setting);
+    char words[80] = "", number[12]; /* "a, b or c" */
     for (int k = 0; options_word(setting, k); k++) {
         const char *word = options_word(setting, k);
         const char *before = options_word(setting, k + 1) ? ", " : " or ";
-        const size_t used = strlen(all);
+        const size_t used = strlen(words);
         if (strcmp(value, word) == 0) {
-            return k;
+            snprintf(number, sizeof number, "%d", k);
+            return settings_set(&o->settings, i, number);
         }
-        snprintf(all + used, sizeof all - used, "%s%s", k == 0 ? "" : before, word);
+        snprintf(words + used, sizeof words - used, "%s%s", k == 0 ? "" : before, word);
     }
-    error_set(error, "%s is %s, not \"%.60s\"", table[option].name, all, value);
-    return -1;
-}
-
-/* A word or a number into its setting. */
-static bool set_setting(Options *o, int option, const char *value, Error *error) {
-    const char *setting = table[option].setting;
-    const bool has_words = options_word(setting, 0) != NULL;
-    const int word = has_words ? number_of_word(option, value, error) : 0;
-    const int i = settings_index(setting);
-    char number[12];
-    snprintf(number, sizeof number, "%d", word);
-    if (word < 0) {
-        return false;
+    if (words[0] != '\0') {
+        return error_set(error, "%s is %s, not \"%.60s\"", name, words, value);
     }
-    if (!settings_set(&o->settings, i, has_words ? number : value)) {
-        return error_set(error, "%s can't be \"%.60s\": want %s", table[option].name,
-                         value, settings_range(i));
+    if (!settings_set(&o->settings, i, value)) {
+        return error_set(error, "%s can't be \"%.60s\": want %s", name, value,
+                         settings_range(i));
     }
     if (o->settings.lr == 0) {
         return error_set(error, "--lr can't be 0: nothing would be learned");
@@ -322,13 +311,11 @@ bool options_parse(Options *o, int argc, char **argv, Error *error) {
     static char save[300], log[300]; /* a program has one name */
     const char *command = argc > 0 && *argv[0] ? argv[0] : "chapter5";
     const char *slash = strrchr(command, '/');
-    *o = (Options){.command = command,
-                   .program = slash ? slash + 1 : command,
-                   .save = save,
-                   .log = log,
-                   .own_log = log,
-                   .settings = settings_default(),
-                   .max_steps = -1};
+    *o = (Options){.settings = settings_default(), .max_steps = -1};
+    o->command = command;
+    o->program = slash ? slash + 1 : command;
+    o->save = save;
+    o->log = o->own_log = log;
 #ifdef _OPENMP
     const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
     o->settings.threads = cores < MAX_THREADS ? cores : MAX_THREADS;

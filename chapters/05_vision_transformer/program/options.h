@@ -7,12 +7,10 @@
 
 #include "chapters/05_vision_transformer/training/settings.h"
 
-enum { MAX_OPTIONS = 64 };
-
 typedef struct {
     const char *command, *program; /* argv[0], "./chapter5"; "chapter5" */
     Settings settings;
-    bool given[MAX_OPTIONS]; /* see options_given */
+    bool given[64]; /* see options_given */
     /* As they were given, or NULL; eval is --look's file too. */
     const char *data, *resume, *eval, *look, *dump, *describe;
     /* --save, --resume's file or "chapter5.safetensors"; --log or own_log. */
@@ -23,26 +21,21 @@ typedef struct {
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 } Options;
 
-/*
- * options_parse: false, and one line that says what is wrong, for an unknown
- * option, a missing value, a value that is no number or out of its range. What
- * only the data can tell (a patch that doesn't divide the image) comes later.
- */
+/* options_parse: false, and one line that says what is wrong, for an unknown option, a
+ * missing value, a value that is no number or out of its range. What only the data can
+ * tell (a patch that doesn't divide the image) comes later. */
 bool options_parse(Options *options, int argc, char **argv, Error *error);
 
 /* options_given: is this option, "--batch", on the command line? */
 bool options_given(const Options *options, const char *name);
 
-/*
- * options_only: false, and a line, if the command line has an option (of a setting, or
+/* options_only: false, and a line, if the command line has an option (of a setting, or
  * --data, --save, --log, --steps) that isn't one of `used`, which NULL ends: `with`,
- * "--eval", has no use for it.
- */
+ * "--eval", has no use for it. */
 bool options_only(const Options *options, const char *with, const char *const *used,
                   Error *error);
 
-/* options_word: "post" for the setting "norm" of value 1; NULL where there are no
- * words. */
+/* options_word: "post" for 1 of the setting "norm"; NULL where there are no words. */
 const char *options_word(const char *setting, int value);
 
 /* options_shown: the value of settings_name(i) for people: "post", "0.003". */
@@ -51,11 +44,9 @@ const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TE
 /* options_help: what --help prints. */
 void options_help(const char *program);
 
-/*
- * options_merge: the settings of a run that goes on from a checkpoint: the
- * checkpoint's, but for what the command line says anew. False if that would be
- * another model.
- */
+/* options_merge: the settings of a run that goes on from a checkpoint: the
+ * checkpoint's, but for what the command line says anew. False if that would be another
+ * model. */
 bool options_merge(const Options *options, const Settings *saved, Settings *merged,
                    Error *error);
 

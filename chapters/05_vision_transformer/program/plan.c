@@ -20,15 +20,13 @@ static bool check_names(const Plan *p, Error *error) {
                              written[i]);
         }
     }
-    if (regular_file_same(o->save, o->log) ||
-        (o->resume && regular_file_same(o->resume, o->log))) {
-        return error_set(
-            error, "%s can't be both the checkpoint and the log: give --log", o->log);
-    }
-    if (file_lock_name(o->save, lock, &too_long) && regular_file_same(lock, o->log)) {
-        return error_set(
-            error, "%s can't be both the checkpoint's lock and the log: give --log",
-            o->log);
+    const bool checkpoint = regular_file_same(o->save, o->log) ||
+                            (o->resume && regular_file_same(o->resume, o->log));
+    if (checkpoint ||
+        (file_lock_name(o->save, lock, &too_long) && regular_file_same(lock, o->log))) {
+        return error_set(error,
+                         "%s can't be both the checkpoint%s and the log: give --log",
+                         o->log, checkpoint ? "" : "'s lock");
     }
     return true;
 }
@@ -148,7 +146,33 @@ static bool check_steps(Plan *p, Error *error) {
     return true;
 }
 
-/* ---- the whole --------------------------------------------------------------- */
+bool plan_check_log(Plan *p, const Trainer *t, Error *error) {
+    const char *log = p->options->log, *resume = p->options->resume;
+    const LogEnd *end = &p->log_end;
+    Trainer before = *t; /* as the checkpoint's run had it */
+    before.settings = p->info.settings;
+    if (!progress_can_log(log, p->info.step, &p->log_end, error)) {
+        return false;
+    }
+    if (end->lines == 0) {
+        return true;
+    }
+    const double rate = trainer_rate(&before, end->step), loss = p->info.last_loss;
+    if (fabs(end->rate - rate) > 1e-4 * fabs(rate)) {
+        return error_set(error,
+                         "%s is another run's log: its rate of step %ld is %g, %s had "
+                         "%g; give another --log",
+                         log, end->step, end->rate, resume, rate);
+    }
+    if (end->step == p->info.step && loss >= 0 &&
+        fabs(end->loss - loss) > 1e-6 + 1e-9 * fabs(end->loss)) {
+        return error_set(error,
+                         "%s is another run's log: its loss of step %ld is %.6f, %s "
+                         "had %.6f; give another --log",
+                         log, end->step, end->loss, resume, loss);
+    }
+    return true;
+}
 
 /* What a run reads first and writes later is asked before it begins, not after its
  * first epoch. */
@@ -176,8 +200,4 @@ int plan_make(Plan *p, const Options *o, Error *error) {
         return 2;
     }
     return 0;
-}
-
-void plan_free(Plan *p) {
-    dataset_free(&p->dataset);
 }

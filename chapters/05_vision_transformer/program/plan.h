@@ -21,12 +21,9 @@ typedef struct {
     LogEnd log_end; /* where --resume's log ends: plan_check_log */
 } Plan;
 
-/*
- * plan_make: 0; else an exit status, 1 or 2 (the world's fault, or the command line's),
- * and an error. plan_free in both cases.
- */
+/* plan_make: 0; else an exit status, 1 or 2 (the world's fault, or the command line's),
+ * and an error. The data are to be freed (dataset_free) in both cases. */
 int plan_make(Plan *plan, const Options *options, Error *error);
-void plan_free(Plan *plan);
 
 /* plan_check_log: --resume's log is this run's, as far as one can tell: its line of the
  * checkpoint's step has the checkpoint's loss, and the rate that the run had. */

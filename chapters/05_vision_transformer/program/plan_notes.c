@@ -1,46 +1,14 @@
-/* plan_notes.c: what a run's settings and its log amount to. See plan.h. */
-#include <math.h>
+/* plan_notes.c: what a run's settings amount to. See plan.h. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chapters/05_vision_transformer/program/plan.h"
 
-/* ---- the log that a run goes on with ------------------------------------------ */
-
-bool plan_check_log(Plan *p, const Trainer *t, Error *error) {
-    const char *log = p->options->log, *resume = p->options->resume;
-    const LogEnd *end = &p->log_end;
-    Trainer before = *t; /* as the checkpoint's run had it */
-    before.settings = p->info.settings;
-    if (!progress_can_log(log, p->info.step, &p->log_end, error)) {
-        return false;
-    }
-    if (end->lines == 0) {
-        return true;
-    }
-    const double rate = trainer_rate(&before, end->step), loss = p->info.last_loss;
-    if (fabs(end->rate - rate) > 1e-4 * fabs(rate)) {
-        return error_set(error,
-                         "%s is another run's log: its rate of step %ld is %g, %s had "
-                         "%g; give another --log",
-                         log, end->step, end->rate, resume, rate);
-    }
-    if (end->step == p->info.step && loss >= 0 &&
-        fabs(end->loss - loss) > 1e-6 + 1e-9 * fabs(end->loss)) {
-        return error_set(error,
-                         "%s is another run's log: its loss of step %ld is %.6f, %s "
-                         "had %.6f; give another --log",
-                         log, end->step, end->loss, resume, loss);
-    }
-    return true;
-}
-
-/* ---- notes: going on ---------------------------------------------------------- */
-
-/* A line, if it is so. */
-__attribute__((format(printf, 2, 3))) static void note_if(bool so, const char *format,
-                                                          ...) {
+/* A line about this run, if it is so. */
+static void note_if(bool so, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void note_if(bool so, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     if (so) {
@@ -50,6 +18,8 @@ __attribute__((format(printf, 2, 3))) static void note_if(bool so, const char *f
     }
     va_end(arguments);
 }
+
+/* ---- going on ----------------------------------------------------------------- */
 
 /* Each setting that is another from here on. */
 static void note_changes(const Plan *p, const Trainer *t) {
@@ -86,7 +56,7 @@ static void note_resumed(const Plan *p, const Trainer *t) {
             t->step);
 }
 
-/* ---- notes: settings ---------------------------------------------------------- */
+/* ---- settings ----------------------------------------------------------------- */
 
 static void note_rate(const Trainer *t) {
     const Settings *s = &t->settings;

@@ -18,7 +18,6 @@ enum { STEP, LOSS = 2, RATE = 5, FIELDS = 7 };
 
 /* The numbers of a log's line, which is written over; false if it isn't a whole one. */
 static bool read_line(char *line, double field[FIELDS]) {
-    const double max_step = 1e15;
     if (line[strspn(line, "0123456789")] != ',') { /* a step is digits */
         return false;
     }
@@ -33,7 +32,7 @@ static bool read_line(char *line, double field[FIELDS]) {
         }
         line = end + 1;
     }
-    return field[STEP] >= 1 && field[STEP] <= max_step;
+    return field[STEP] >= 1 && field[STEP] <= 1e15;
 }
 
 /* Is nothing there? What can't be looked at may be something. */
@@ -156,10 +155,10 @@ bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *
     const bool was_there = !missing(csv_path);
     LogEnd end;
     *p = (Progress){.trainer = t,
+                    .csv_path = csv_path,
                     .terminal = isatty(STDOUT_FILENO) == 1,
                     .first_step = t->step,
                     .started_ms = stopwatch_ms()};
-    snprintf(p->csv_path, sizeof p->csv_path, "%s", csv_path);
     if (progress_can_log(csv_path, t->step, &end, error)) {
         p->csv = open_for_lines(csv_path, O_CREAT, error);
     }

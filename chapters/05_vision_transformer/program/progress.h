@@ -5,7 +5,8 @@
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
-#include "common/files/regular_file.h"
+#include <stdio.h>
+
 #include "chapters/05_vision_transformer/training/trainer.h"
 
 typedef struct {
@@ -13,7 +14,7 @@ typedef struct {
     bool terminal; /* write over the line */
     FILE *csv;     /* the log */
     int csv_errno; /* why its first line failed that couldn't be written */
-    char csv_path[FILE_PATH_BYTES];
+    const char *csv_path;
     long first_step;       /* where this process began: not 0 after --resume */
     double started_ms;     /* the clock when it began */
     double shown_ms;       /* when the line was last shown */
@@ -21,27 +22,22 @@ typedef struct {
     long summed;           /* over how many steps */
 } Progress;
 
-/* A log's lines up to some step: how many, their bytes with the header's, and the last
- * of them. */
+/* A log up to some step: its lines, bytes with the header's, and what the last says. */
 typedef struct {
     long lines, bytes, step;
     double loss, rate;
 } LogEnd;
 
-/*
- * progress_can_log: false if the log can't be written (a folder, a pipe, a file of
+/* progress_can_log: false if the log can't be written (a folder, a pipe, a file of
  * another kind, a log that another process writes; a device like /dev/null can), or if
  * some of its lines are none and the run goes on after `step` > 0. *end: of its lines
- * up to `step`; a new one, or a device, has none.
- */
+ * up to `step`; a new one, or a device, has none. */
 bool progress_can_log(const char *csv_path, long step, LogEnd *end, Error *error);
 
-/*
- * progress_begin: open the log, which no other process may write. A new run begins it
+/* progress_begin: open the log, which no other process may write. A new run begins it
  * anew. A resumed run's lines are added to it: lines of later steps than the
  * checkpoint's are cut off, and so is a last line that isn't whole; nothing else of it
- * is written again. False if it can't be opened, or isn't the log of a run.
- */
+ * is written again. False if it can't be opened, or isn't the log of a run. */
 bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
                     Error *error);
 

@@ -16,7 +16,6 @@
 #include "chapters/05_vision_transformer/program/stop.h"
 
 typedef struct {
-    const Options *options;
     const Engine *engine;
     Plan *plan;
     const Dataset *dataset; /* the plan's */
@@ -69,13 +68,14 @@ static void print_run(const Trainer *t, const Engine *engine) {
  * other run can write the checkpoint, if this one will: the lock comes first, for what
  * is loaded has to be what will be replaced. */
 static int get_ready(const Run *r) {
-    const Options *o = r->options;
+    const Options *o = r->plan->options;
     Plan *p = r->plan;
     Trainer *t = r->trainer;
     const bool trains = !o->eval && !p->finished;
     Error error;
     if ((trains && !file_lock_beside(o->save, &error)) ||
-        (p->from && !checkpoint_load(p->from, t, &error))) {
+        (p->from && !checkpoint_load(p->from, t, &error)) ||
+        (trains && t->step > 0 && !plan_check_log(p, t, &error))) {
         return complain(o, &error, 1);
     }
     if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
@@ -83,9 +83,6 @@ static int get_ready(const Run *r) {
         error_set(&error, "a run of one step would learn nothing: the rate of the last "
                           "step is 0; more --epochs, or a smaller --batch");
         return complain(o, &error, 2);
-    }
-    if (trains && t->step > 0 && !plan_check_log(p, t, &error)) {
-        return complain(o, &error, 1);
     }
     if (r->engine->upload) {
         r->engine->upload(t);
@@ -101,13 +98,11 @@ typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
 /* The log first, so that no checkpoint is ahead of it. A log that can't be written must
  * not cost the weights: they are saved all the same. */
 static RunEnd save(Run *r, Error *error) {
-    Error why;
     const bool logged = progress_sync(&r->progress, error);
     if (r->engine->download) {
         r->engine->download(r->trainer);
     }
-    if (!checkpoint_save(r->options->save, r->trainer, r->dataset, &why)) {
-        *error = why;
+    if (!checkpoint_save(r->plan->options->save, r->trainer, r->dataset, error)) {
         return RUN_FAILED;
     }
     return logged ? RUN_DONE : RUN_UNLOGGED;
@@ -156,7 +151,7 @@ enum { STEPS_AT_ONCE = 16 };
 static RunEnd train_steps(Run *r, Error *error) {
     Trainer *t = r->trainer;
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
-    const long max_steps = r->options->max_steps;
+    const long max_steps = r->plan->options->max_steps;
     const long last = max_steps > 0 && max_steps < total ? max_steps : total;
     RunEnd end = RUN_DONE;
     while (end == RUN_DONE && t->step < last) {
@@ -197,8 +192,8 @@ static RunEnd end_run(Run *r, RunEnd end, Error *error) {
     return end;
 }
 
-static bool train(Run *r, bool *stopped, Error *error) {
-    const Options *o = r->options;
+static RunEnd train(Run *r, Error *error) {
+    const Options *o = r->plan->options;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
     stop_later(true);
@@ -207,15 +202,14 @@ static bool train(Run *r, bool *stopped, Error *error) {
         end = end_run(r, train_steps(r, error), error);
     }
     stop_later(false);
-    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked());
-    return end == RUN_DONE || end == RUN_STOPPED;
+    return end == RUN_DONE && stop_asked() ? RUN_STOPPED : end;
 }
 
 /* ---- the last lines ----------------------------------------------------------- */
 
 /* Classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
 static bool report(const Run *r, Error *error) {
-    const Options *o = r->options;
+    const Options *o = r->plan->options;
     Evaluation e;
     Error why;
     r->engine->evaluate(r->trainer, r->dataset, &r->dataset->test, &e);
@@ -241,17 +235,13 @@ static bool report(const Run *r, Error *error) {
 static void print_word(const char *before, const char *word) {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                         "_./-+,:@%=~";
-    printf("%s", before);
-    if (word[0] != '~' && word[strspn(word, plain)] == '\0') {
-        printf("%s", word);
-        return;
-    }
-    putchar('\'');
+    const bool quoted = word[0] == '~' || word[strspn(word, plain)] != '\0';
+    printf("%s%s", before, quoted ? "'" : "");
     for (; *word; word++) {
         printf(*word == '\'' ? "'\\'" : ""); /* ' becomes '\'' */
         putchar(*word);
     }
-    putchar('\'');
+    printf(quoted ? "'" : "");
 }
 
 /* The words to go on with: the files that this run was given or has made. */
@@ -278,9 +268,9 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
 
 /* With a trainer that is ready: an exit status. */
 static int run_trainer(Run *r) {
-    const Options *o = r->options;
+    const Options *o = r->plan->options;
     const Plan *p = r->plan;
-    bool stopped = false;
+    RunEnd end = RUN_DONE;
     Error error;
     print_data(p);
     if (p->from) {
@@ -290,14 +280,14 @@ static int run_trainer(Run *r) {
         print_run(r->trainer, r->engine);
     }
     plan_notes(p, r->trainer);
-    if (!o->eval && !p->finished && !train(r, &stopped, &error)) {
-        return complain(o, &error, 1);
+    if (!o->eval && !p->finished) {
+        end = train(r, &error);
     }
-    if (stopped) {
+    if (end == RUN_STOPPED) {
         say_how_to_resume(o, r->trainer);
         return 128 + stop_asked();
     }
-    if (!report(r, &error)) {
+    if (end != RUN_DONE || !report(r, &error)) {
         return complain(o, &error, 1);
     }
     if (report_failures() > 0) {
@@ -307,10 +297,10 @@ static int run_trainer(Run *r) {
     return 0;
 }
 
-int run(const Options *o, const Engine *engine, Lesson *lesson) {
+int run(const Options *o, const Engine *engine, int (*lesson)(const Options *)) {
     static Trainer trainer;
     Plan plan;
-    Run r = {o, engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
+    Run r = {engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
     Error error;
     stop_watch();
     int status = plan_make(&plan, o, &error);
@@ -319,7 +309,7 @@ int run(const Options *o, const Engine *engine, Lesson *lesson) {
         status = 1;
     }
     if (status != 0) {
-        plan_free(&plan);
+        dataset_free(&plan.dataset);
         return complain(o, &error, status);
     }
     status = get_ready(&r);
@@ -331,6 +321,6 @@ int run(const Options *o, const Engine *engine, Lesson *lesson) {
     }
     file_lock_release();
     engine->free(&trainer);
-    plan_free(&plan);
+    dataset_free(&plan.dataset);
     return output_end(o->program, status);
 }

@@ -74,7 +74,6 @@ static const struct {
     {"flip", INT, AT(flip), -1, 1},
     {"seed", U64, AT(seed), 0, 18446744073709551615.0},
     {"threads", INT, AT(threads), 1, MAX_THREADS},
-#undef AT
 };
 
 int settings_count(void) {
@@ -95,8 +94,8 @@ int settings_index(const char *name) {
 }
 
 bool settings_newer(int i) {
-    const char *name = table[i].name;
-    return strcmp(name, "positions") == 0 || strcmp(name, "pool") == 0;
+    return strcmp(table[i].name, "positions") == 0 ||
+           strcmp(table[i].name, "pool") == 0;
 }
 
 const char *settings_range(int i) {

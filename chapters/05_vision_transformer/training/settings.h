@@ -46,8 +46,7 @@ void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]);
 const char *settings_range(int i);
 /* settings_set: false if the text is no number, or out of range. */
 bool settings_set(Settings *settings, int i, const char *text);
-/* settings_newer: a checkpoint may be older than this setting; its run had the
- * default. */
+/* settings_newer: a checkpoint may lack this setting: its run had the default. */
 bool settings_newer(int i);
 
 #endif
