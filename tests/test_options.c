@@ -65,6 +65,8 @@ START_TEST(no_options_mean_the_default_run) {
         if (strcmp(settings_name(i), "threads") != 0) {
             ck_assert_str_eq(is, want);
         }
+    }
+    for (size_t i = 0; i < sizeof o.given; i++) {
         ck_assert(!o.given[i]);
     }
     ck_assert_int_ge(o.settings.threads, 1);
@@ -126,13 +128,16 @@ START_TEST(an_option_sets_its_setting_and_says_that_it_was_given) {
         settings_get(&o.settings, i, is);
         if (strcmp(settings_name(i), setting_options[_i].setting) == 0) {
             ck_assert_str_eq(is, setting_options[_i].text);
-            ck_assert(o.given[i]);
             found++;
-        } else {
-            ck_assert_msg(!o.given[i], "%s gives %s", words, settings_name(i));
         }
     }
     ck_assert_int_eq(found, 1);
+    for (int i = 0; i < SETTING_OPTIONS; i++) {
+        const char *option = setting_options[i].option;
+        ck_assert_msg(options_given(&o, option) ==
+                          (strcmp(option, setting_options[_i].option) == 0),
+                      "%s: is %s given?", words, option);
+    }
 }
 END_TEST
 

@@ -33,13 +33,11 @@ static void print_equations(void) {
  * double. Returns the exit status, or -1 as second_program. */
 static int check_gradients(const Options *options, bool brief) {
     const VitConfig *model = &options->settings.model;
-    const char *const words[] = {"--gradcheck",
-                                 "--positions",
-                                 options_word("positions", (int)model->positions),
-                                 "--pool",
-                                 options_word("pool", (int)model->pool),
-                                 brief ? "--brief" : NULL,
-                                 NULL};
+    const char *positions = options_word("positions", (int)model->positions);
+    const char *pool = options_word("pool", (int)model->pool);
+    const char *last = brief ? "--brief" : NULL;
+    const char *const words[] = {"--gradcheck", "--positions", positions, "--pool",
+                                 pool,          last,          NULL};
     if (!IN_DOUBLE) {
         return second_program(options->command, "chapter5_double", words);
     }

@@ -8,7 +8,6 @@
  * and Ctrl-C are chapter 5's (options, run).
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "chapters/06_cuda_training/measuring/access_counts.h"
 #include "chapters/05_vision_transformer/program/describe.h"
@@ -102,20 +101,11 @@ static int print_counts(void) {
 
 /* ---- other tasks than a run ------------------------------------------------------ */
 
-/* The number after --batch, or 0: the model's usual one. */
-static int batch_given(const Options *o) {
-    for (int i = 0; i < settings_count(); i++) {
-        if (o->given[i] && strcmp(settings_name(i), "batch") == 0) {
-            return o->settings.batch;
-        }
-    }
-    return 0;
-}
-
 /* --times and --bench. */
 static int measure(const Options *o) {
     const bool emulated = gpu_is_emulated();
-    const MadeUpRun made_up = {own.bench, batch_given(o), o->max_steps, own.csv};
+    const int batch = options_given(o, "--batch") ? o->settings.batch : 0; /* usual */
+    const MadeUpRun made_up = {own.bench, batch, o->max_steps, own.csv};
     Error error;
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);

@@ -61,10 +61,11 @@ static void check_log(const char *text, size_t count, long last) {
 /* What is asked before a run is resumed: is this log the checkpoint's? */
 static void ask_plan(long step) {
     const Options options = {.log = log_path, .resume = "run.safetensors"};
-    const Plan plan = {
+    Plan plan = {
+        .options = &options,
         .info = {.settings = trainer.settings, .step = step, .last_loss = 2.25}};
     Error error = {""};
-    fuzz_must_tell(plan_check_log(&plan, &options, &trainer, &error), &error);
+    fuzz_must_tell(plan_check_log(&plan, &trainer, &error), &error);
 }
 
 static void check_resume(long step, const unsigned char *bytes, size_t count) {

@@ -22,10 +22,8 @@ static const struct {
     {"H/14", 1280, 32, 5120, 16, 14, 632045800},
 };
 
-enum { PUBLISHED = sizeof published / sizeof published[0] };
-
 static int index_of(const char *name) {
-    for (int i = 0; i < PUBLISHED; i++) {
+    for (int i = 0; i < (int)(sizeof published / sizeof published[0]); i++) {
         if (strcmp(published[i].name, name) == 0) {
             return i;
         }
@@ -36,8 +34,8 @@ static int index_of(const char *name) {
 bool describe_config(const char *name, const Settings *settings, VitConfig *config,
                      Error *error) {
     const int i = index_of(name);
+    *config = settings->model;
     if (strcmp(name, "this") == 0) {
-        *config = settings->model;
         return vit_config_check(config, error);
     }
     if (i < 0) {
@@ -46,22 +44,12 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
                          "L/32, H/14, and \"this\" for the other options'",
                          name);
     }
-    *config = (VitConfig){.height = 224,
-                          .width = 224,
-                          .channels = 3,
-                          .patch = published[i].patch,
-                          .depth = published[i].L,
-                          .block = {.D = published[i].D,
-                                    .heads = published[i].heads,
-                                    .M = published[i].M},
-                          .classes = 1000};
+    *config = (VitConfig){.height = 224, .width = 224, .channels = 3, .classes = 1000};
+    config->patch = published[i].patch;
+    config->depth = published[i].L;
+    config->block = (BlockConfig){
+        .D = published[i].D, .heads = published[i].heads, .M = published[i].M};
     return true;
-}
-
-static void print_parameter(const Parameter *p) {
-    char shape[TENSOR_SHAPE_TEXT];
-    printf("  %-30s %-18s %12ld   %s\n", p->name, tensor_shape_text(p->shape, shape),
-           tensor_count(p->shape), p->decay == DECAY ? "decay" : "-");
 }
 
 /* All tensors, but of the blocks only the first: the others are alike. */
@@ -72,21 +60,26 @@ static void print_table(const ParameterList *list, int depth) {
     for (int i = 0; i < list->count; i++) {
         const Parameter *p = &list->items[i];
         const bool block = strncmp(p->name, "blocks.", 7) == 0;
-        if (block) {
-            in_blocks += tensor_count(p->shape);
-        }
+        in_blocks += block ? tensor_count(p->shape) : 0;
         if (strncmp(p->name, "norm.weight", 11) == 0 && depth > 1) {
             printf("  blocks.1 ... blocks.%d: the same; all %d blocks: %24ld\n",
                    depth - 1, depth, in_blocks);
         }
         if (!block || strncmp(p->name, "blocks.0.", 9) == 0) {
-            print_parameter(p);
+            char shape[TENSOR_SHAPE_TEXT];
+            printf("  %-30s %-18s %12ld   %s\n", p->name,
+                   tensor_shape_text(p->shape, shape), tensor_count(p->shape),
+                   p->decay == DECAY ? "decay" : "-");
         }
     }
 }
 
-bool describe_model(const char *name, const VitConfig *c, long *counted, Error *error) {
+/* Prints the table, and checks the count; no memory is taken for the parameters. */
+static bool describe_model(const char *name, const VitConfig *c, Error *error) {
     static Vit vit; /* some 30 kB of tensors without data */
+    const long formula = vit_parameter_formula(c);
+    const long head = (long)c->classes * c->block.D + c->classes;
+    const int i = index_of(name);
     ParameterList list;
     vit.config = *c;
     if (!parameters_list(&list, vit_parameters, &vit, error)) {
@@ -97,34 +90,26 @@ bool describe_model(const char *name, const VitConfig *c, long *counted, Error *
            name, c->height, c->width, c->channels, c->patch, vit_tokens(c), c->block.D,
            c->depth, c->block.heads, c->block.M, c->classes);
     print_table(&list, c->depth);
-    const long head = (long)c->classes * c->block.D + c->classes;
     printf("\n  parameters           %14ld\n  without the head     %14ld\n"
            "  forward, one image   %14.2f GFLOP (a multiply-add is two)\n\n",
            list.total, list.total - head, vit_forward_flops(c) / 1e9);
-    const long formula = vit_parameter_formula(c);
     report_check(list.total == formula, "counted %ld, by the formula %ld", list.total,
                  formula);
-    const int i = index_of(name);
     if (i >= 0) {
         report_check(list.total == published[i].parameters,
                      "counted %ld, published %ld", list.total, published[i].parameters);
     }
-    *counted = list.total;
     parameters_list_free(&list);
     return true;
 }
 
 int describe_run(const char *program, const char *name, const Settings *settings) {
-    VitConfig config = {0};
+    VitConfig config;
     Error error;
-    long counted;
-    if (!describe_config(name, settings, &config, &error)) {
+    const bool known = describe_config(name, settings, &config, &error);
+    if (!known || !describe_model(name, &config, &error)) {
         fprintf(stderr, "%s: %s\n", program, error.text);
-        return 2;
-    }
-    if (!describe_model(name, &config, &counted, &error)) {
-        fprintf(stderr, "%s: %s\n", program, error.text);
-        return 1;
+        return known ? 1 : 2;
     }
     return report_verdict(program, 0);
 }

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,62 +29,56 @@ bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error) 
            regular_file_beside(target, ".lock", name, error);
 }
 
-/* What file_lock_drop_at_signal removes; "" if there is nothing. */
-static char at_signal[FILE_PATH_BYTES];
+/* The lock that this process holds, and its file; -1: none. */
+static volatile sig_atomic_t held = -1;
+static char held_path[FILE_PATH_BYTES];
 
 void file_lock_drop_at_signal(void) {
-    if (at_signal[0]) {
-        unlink(at_signal);
+    if (held >= 0) {
+        unlink(held_path);
+    }
+}
+
+void file_lock_release(void) {
+    if (held >= 0) {
+        unlink(held_path); /* before the lock ends: see still_there */
+        close(held);
+        held = -1;
     }
 }
 
 /* Is the file that is open still the one of this name? Its last holder removes it. */
-static bool still_there(const FileLock *lock) {
+static bool still_there(int fd) {
     struct stat open_one, named;
-    return fstat(lock->fd, &open_one) == 0 && stat(lock->path, &named) == 0 &&
+    return fstat(fd, &open_one) == 0 && stat(held_path, &named) == 0 &&
            open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-bool file_lock_beside(FileLock *lock, const char *path, Error *error) {
-    lock->fd = -1;
-    if (!file_lock_name(path, lock->path, error)) {
+bool file_lock_beside(const char *path, Error *error) {
+    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    bool usable = true;
+    if (!file_lock_name(path, held_path, error)) {
         return false;
     }
-    for (int tries = 0; tries < 100; tries++) {
+    for (int tries = 0; usable && tries < 100; tries++) {
         struct stat status;
-        lock->fd = open(lock->path,
-                        O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-        if (lock->fd < 0 || fstat(lock->fd, &status) != 0 || status.st_size > 0 ||
-            !S_ISREG(status.st_mode)) {
-            break; /* not to be had: go on without one */
-        }
-        if (!file_lock_take(lock->fd, path, error)) {
-            close(lock->fd);
-            lock->fd = -1;
-            return false;
-        }
-        if (still_there(lock)) {
-            memcpy(at_signal, lock->path, sizeof at_signal);
+        const int fd = open(held_path, flags, 0666);
+        usable = fd >= 0 && fstat(fd, &status) == 0 && status.st_size == 0 &&
+                 S_ISREG(status.st_mode);
+        const bool taken = usable && file_lock_take(fd, path, error);
+        if (taken && still_there(fd)) {
+            held = fd;
             new_file_sweep(path); /* nobody else writes it */
             return true;
         }
-        close(lock->fd);
-        lock->fd = -1;
-    }
-    if (lock->fd >= 0) {
-        close(lock->fd);
-        lock->fd = -1;
+        if (fd >= 0) {
+            close(fd);
+        }
+        if (usable && !taken) {
+            return false;
+        }
     }
     printf("note: %s can't be locked here: start no second run that writes %s\n",
-           lock->path, path);
+           held_path, path);
     return true;
-}
-
-void file_lock_release(FileLock *lock) {
-    if (lock->fd >= 0) {
-        unlink(lock->path); /* before the lock ends: see still_there */
-        close(lock->fd);
-        lock->fd = -1;
-        at_signal[0] = '\0';
-    }
 }

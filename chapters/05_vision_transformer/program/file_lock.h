@@ -11,19 +11,14 @@
  * file system knows no locks, there is none. */
 bool file_lock_take(int fd, const char *path, Error *error);
 
-/* The lock of a file that is replaced (regular_file.h): an empty file beside it, whose
- * name ends in ".lock". */
-typedef struct {
-    int fd; /* -1: none */
-    char path[FILE_PATH_BYTES];
-} FileLock;
+/* file_lock_beside: the lock of a file that is replaced (regular_file.h): an empty file
+ * beside it, whose name ends in ".lock". False if another process writes the file that
+ * `path` means. A process holds one such lock. */
+bool file_lock_beside(const char *path, Error *error);
+void file_lock_release(void);
 
 /* file_lock_name: the name of that file. */
 bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error);
-
-/* file_lock_beside: false if another process writes the file that `path` means. */
-bool file_lock_beside(FileLock *lock, const char *path, Error *error);
-void file_lock_release(FileLock *lock);
 
 /* file_lock_drop_at_signal: remove the file beside. For signal handlers. */
 void file_lock_drop_at_signal(void);

@@ -2,6 +2,7 @@
 #include "chapters/05_vision_transformer/program/options.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,127 +12,146 @@
 
 #include "common/files/number.h"
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the tables ----------------------------------------------------------- */
 
-/* Options that are settings: their name on the command line and in the table of
- * settings.c, and what they are. `values` are the words that stand for 0, 1, ... */
+/* A SETTING is one of settings.c, where it has this name; --help shows the
+ * rest of the row. The others are kept in Options, and run_help describes them. */
+typedef enum { SETTING, PATH, STEPS, FLAG } Kind;
+static const struct {
+    const char *name;
+    Kind kind;
+    size_t at; /* in Options */
+    const char *setting, *argument, *help;
+} table[] = {
+#define AT(field) .at = offsetof(Options, field)
+    {"--epochs", SETTING, 0, "epochs", "N", "passes over the training images"},
+    {"--batch", SETTING, 0, "batch", "N", "images a step"},
+    {"--lr", SETTING, 0, "lr", "X", "highest learning rate"},
+    {"--seed", SETTING, 0, "seed", "N", "of every random number"},
+    {"--threads", SETTING, 0, "threads", "N", "(default: all cores)"},
+    {"--dim", SETTING, 0, "dim", "D", "width of a token"},
+    {"--depth", SETTING, 0, "depth", "L", "encoder blocks"},
+    {"--heads", SETTING, 0, "heads", "H", "attention heads; must divide D"},
+    {"--mlp", SETTING, 0, "mlp", "M", "width of the MLP"},
+    {"--patch", SETTING, 0, "patch", "P", "side of a patch; must divide the image's"},
+    {"--norm", SETTING, 0, "norm", "pre|post", "where layer norm stands"},
+    {"--activation", SETTING, 0, "activation", "gelu|relu", "of the MLP"},
+    {"--positions", SETTING, 0, "positions", "KIND", "1d, none, 2d or sinusoidal"},
+    {"--pool", SETTING, 0, "pool", "class|mean", "what the head reads"},
+    {"--schedule", SETTING, 0, "schedule", "cosine|noam", "noam: [AIAYN eq.3]"},
+    {"--warmup", SETTING, 0, "warmup", "N",
+     "steps (default: a tenth of all, at most 1000)"},
+    {"--weight-decay", SETTING, 0, "weight_decay", "X", "AdamW's lambda"},
+    {"--beta2", SETTING, 0, "beta2", "X", "AdamW's second moment's memory"},
+    {"--clip", SETTING, 0, "clip", "X", "global norm of the gradient, 0: none"},
+    {"--smoothing", SETTING, 0, "label_smoothing", "X", "label smoothing, 0 to 1"},
+    {"--dropout", SETTING, 0, "dropout", "X", "probability, 0 to 0.999"},
+    {"--shift", SETTING, 0, "shift", "N", "augmentation: pixels an image may move"},
+    {"--flip", SETTING, 0, "flip", "yes|no",
+     "augmentation: mirror images (default:\n"
+     "                         if the data has a classes.txt)"},
+    {"--data", PATH, AT(data)},
+    {"--save", PATH, AT(save)},
+    {"--log", PATH, AT(log)},
+    {"--steps", STEPS, AT(max_steps)},
+    {"--resume", PATH, AT(resume)},
+    {"--eval", PATH, AT(eval)},
+    {"--look", PATH, AT(look)},
+    {"--dump", PATH, AT(dump)},
+    {"--describe", PATH, AT(describe)},
+    {"--double", FLAG, AT(in_double)},
+    {"--gradcheck", FLAG, AT(gradcheck)},
+    {"--brief", FLAG, AT(brief)},
+    {"--help", FLAG, AT(help)},
+    {"-h", FLAG, AT(help)},
+};
+enum { OPTIONS = sizeof table / sizeof table[0] };
+_Static_assert(OPTIONS <= sizeof((Options *)0)->given, "there is a place for each");
+
+/* The words that stand for a setting's values 0, 1, ... */
 enum { MAX_WORDS = 4 };
 static const struct {
-    const char *option, *setting, *values[MAX_WORDS], *argument, *help;
-} setting_options[] = {
-    {"--epochs", "epochs", {0}, "N", "passes over the training images"},
-    {"--batch", "batch", {0}, "N", "images a step"},
-    {"--lr", "lr", {0}, "X", "highest learning rate"},
-    {"--seed", "seed", {0}, "N", "of every random number"},
-    {"--threads", "threads", {0}, "N", "(default: all cores)"},
-    {"--dim", "dim", {0}, "D", "width of a token"},
-    {"--depth", "depth", {0}, "L", "encoder blocks"},
-    {"--heads", "heads", {0}, "H", "attention heads; must divide D"},
-    {"--mlp", "mlp", {0}, "M", "width of the MLP"},
-    {"--patch", "patch", {0}, "P", "side of a patch; must divide the image's"},
-    {"--norm", "norm", {"pre", "post"}, "pre|post", "where layer norm stands"},
-    {"--activation", "activation", {"gelu", "relu"}, "gelu|relu", "of the MLP"},
-    {"--positions",
-     "positions",
-     {"1d", "none", "2d", "sinusoidal"},
-     "KIND",
-     "1d, none, 2d or sinusoidal"},
-    {"--pool", "pool", {"class", "mean"}, "class|mean", "what the head reads"},
-    {"--schedule", "schedule", {"cosine", "noam"}, "cosine|noam", "noam: [AIAYN eq.3]"},
-    {"--warmup", "warmup", {0}, "N", "steps (default: a tenth of all, at most 1000)"},
-    {"--weight-decay", "weight_decay", {0}, "X", "AdamW's lambda"},
-    {"--beta2", "beta2", {0}, "X", "AdamW's second moment's memory"},
-    {"--clip", "clip", {0}, "X", "global norm of the gradient, 0: none"},
-    {"--smoothing", "label_smoothing", {0}, "X", "label smoothing, 0 to 1"},
-    {"--dropout", "dropout", {0}, "X", "probability, 0 to 0.999"},
-    {"--shift", "shift", {0}, "N", "augmentation: pixels an image may move"},
-    {"--flip",
-     "flip",
-     {"no", "yes"},
-     "yes|no",
-     "augmentation: mirror images (default:"},
+    const char *setting, *words[MAX_WORDS];
+} worded[] = {
+    {"norm", {"pre", "post"}},
+    {"activation", {"gelu", "relu"}},
+    {"positions", {"1d", "none", "2d", "sinusoidal"}},
+    {"pool", {"class", "mean"}},
+    {"schedule", {"cosine", "noam"}},
+    {"flip", {"no", "yes"}},
 };
 
-static const char *path_help[] = {
-    "  --data DIR             IDX files, gzip or not (default: data/fashion-mnist, if",
-    "                         it is there; else the sample in data/sample)",
-    "  --save FILE            checkpoint, after each epoch (default: the file that is",
-    "                         resumed, or PROGRAM.safetensors)",
-    "  --resume FILE          go on from a checkpoint, with its settings",
-    "  --eval FILE            only test a checkpoint",
-    "  --look FILE            test a checkpoint, and write its figures: plots/*.dat",
-    "  --log FILE.csv         a line a step (default: PROGRAM.csv)",
-    "  --steps N              stop after N steps (to try things out)",
-    "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,",
-    "                         H/14, or of the model the other options make: this",
-    "  --dump FILE            one small pass, every tensor of it (for make compare)",
-    "  --double               that pass in double (chapter 5)",
-    "  --gradcheck            only check every gradient, in double",
-    "  --brief                with one line for all of them (chapter 5)",
-    "  --help                 this text",
-};
+static const char run_help[] =
+    "%s: train a Vision Transformer from scratch\n\n"
+    "usage: ./%s [options]\n\nThe data and the run\n"
+    "  --data DIR             IDX files, gzip or not (default: data/fashion-mnist, if\n"
+    "                         it is there; else the sample in data/sample)\n"
+    "  --save FILE            checkpoint, after each epoch (default: the file that is\n"
+    "                         resumed, or %s.safetensors)\n"
+    "  --resume FILE          go on from a checkpoint, with its settings\n"
+    "  --eval FILE            only test a checkpoint\n"
+    "  --look FILE            test a checkpoint, and write its figures: plots/*.dat\n"
+    "  --log FILE.csv         a line a step (default: %s.csv)\n"
+    "  --steps N              stop after N steps (to try things out)\n"
+    "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,\n"
+    "                         H/14, or of the model the other options make: this\n"
+    "  --dump FILE            one small pass, every tensor of it (for make compare)\n"
+    "  --double               that pass in double (chapter 5)\n"
+    "  --gradcheck            only check every gradient, in double\n"
+    "  --brief                with one line for all of them (chapter 5)\n"
+    "  --help                 this text\n"
+    "\nModel and training (in brackets: the default; of an option that is given twice\n"
+    "the last counts)\n";
 
-enum { SETTING_OPTIONS = sizeof setting_options / sizeof setting_options[0] };
-
-static int setting_index(const char *name) {
-    for (int i = 0; i < settings_count(); i++) {
-        if (strcmp(settings_name(i), name) == 0) {
-            return i;
-        }
+/* -1: there is none of this name. */
+static int index_of(const char *name) {
+    int i = OPTIONS - 1;
+    while (i >= 0 && strcmp(table[i].name, name) != 0) {
+        i--;
     }
-    bug("options: there is no setting %s", name);
+    return i;
+}
+
+bool options_given(const Options *o, const char *name) {
+    return o->given[index_of(name)];
 }
 
 const char *options_word(const char *setting, int value) {
-    for (int i = 0; i < SETTING_OPTIONS; i++) {
-        if (strcmp(setting_options[i].setting, setting) == 0 && value >= 0 &&
+    for (size_t i = 0; i < sizeof worded / sizeof worded[0]; i++) {
+        if (strcmp(worded[i].setting, setting) == 0 && value >= 0 &&
             value < MAX_WORDS) {
-            return setting_options[i].values[value];
+            return worded[i].words[value];
         }
     }
     return NULL;
 }
 
-static void help_of(int option) {
-    const Settings standard = settings_default();
-    const char *setting = setting_options[option].setting;
-    char left[40], value[SETTINGS_TEXT];
-    settings_get(&standard, setting_index(setting), value);
-    snprintf(left, sizeof left, "%s %s", setting_options[option].option,
-             setting_options[option].argument);
-    printf("  %-22s %s", left, setting_options[option].help);
-    if (strcmp(setting, "flip") == 0) {
-        printf("\n%25sif the data has a classes.txt)", "");
-    } else if (setting_options[option].values[0]) {
-        printf(" [%s]", setting_options[option].values[atoi(value)]);
-    } else if (strcmp(setting, "warmup") != 0 && strcmp(setting, "threads") != 0) {
-        printf(" [%g]", atof(value));
+const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
+    settings_get(settings, i, text);
+    const double number = atof(text);
+    if (number < 0) {
+        return "the default"; /* -1: flip, warm-up */
     }
-    printf("\n");
-}
-
-/* The line, with the program's name in place of PROGRAM. */
-static void print_named(const char *line, const char *program) {
-    const char *mark = strstr(line, "PROGRAM");
-    if (mark) {
-        printf("%.*s%s%s\n", (int)(mark - line), line, program,
-               mark + strlen("PROGRAM"));
-    } else {
-        printf("%s\n", line);
+    const int value = number < MAX_WORDS ? (int)number : MAX_WORDS;
+    const char *word = options_word(settings_name(i), value);
+    if (!word && strpbrk(text, ".e")) {
+        snprintf(text, SETTINGS_TEXT, "%.10g", number);
     }
+    return word ? word : text;
 }
 
 void options_help(const char *program) {
-    printf("%s: train a Vision Transformer from scratch\n\n"
-           "usage: ./%s [options]\n\nThe data and the run\n",
-           program, program);
-    for (size_t i = 0; i < sizeof path_help / sizeof path_help[0]; i++) {
-        print_named(path_help[i], program);
-    }
-    printf("\nModel and training (in brackets: the default; of an option that is given "
-           "twice\nthe last counts)\n");
-    for (int i = 0; i < SETTING_OPTIONS; i++) {
-        help_of(i);
+    const Settings standard = settings_default();
+    printf(run_help, program, program, program, program);
+    for (int i = 0; table[i].kind == SETTING; i++) {
+        char left[40], text[SETTINGS_TEXT];
+        snprintf(left, sizeof left, "%s %s", table[i].name, table[i].argument);
+        printf("  %-22s %s", left, table[i].help);
+        if (!strstr(table[i].help, "(default:")) {
+            const int setting = settings_index(table[i].setting);
+            printf(" [%s]", options_shown(&standard, setting, text));
+        }
+        printf("\n");
     }
     printf(
         "\nExit status: 0 done, 1 the data, a file or a check failed, 2 wrong usage,\n"
@@ -141,196 +161,205 @@ void options_help(const char *program) {
 
 /* ---- parsing -------------------------------------------------------------- */
 
-/* Which of the words it is: "0", "1", ...; false, and a line with all of them. */
-static bool number_of_word(int option, const char *value, char number[2],
-                           Error *error) {
-    const char *const *words = setting_options[option].values;
-    char all[80] = "";
-    int count = 0;
-    for (; count < MAX_WORDS && words[count]; count++) {
-        if (strcmp(value, words[count]) == 0) {
-            number[0] = (char)('0' + count);
-            number[1] = '\0';
-            return true;
-        }
-    }
-    for (int i = 0; i < count; i++) { /* "a, b or c" */
-        const size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", words[i],
-                 i < count - 2    ? ", "
-                 : i == count - 2 ? " or "
-                                  : "");
-    }
-    return error_set(error, "%s is %s, not \"%.60s\"", setting_options[option].option,
-                     all, value);
-}
-
-/* Which setting this option is. */
-static int setting_of(int option) {
-    return setting_index(setting_options[option].setting);
-}
-
-/* Word or number into the setting that `option` stands for. */
+/* A number, or one of the setting's words, into the setting. */
 static bool set_setting(Options *o, int option, const char *value, Error *error) {
-    const int i = setting_of(option);
-    char word[2];
-    const bool has_words = setting_options[option].values[0] != NULL;
-    if (has_words && !number_of_word(option, value, word, error)) {
-        return false;
+    const char *name = table[option].name, *setting = table[option].setting;
+    const int i = settings_index(setting);
+    char words[80] = "", number[12]; /* "a, b or c" */
+    for (int k = 0; options_word(setting, k); k++) {
+        const char *word = options_word(setting, k);
+        const char *before = options_word(setting, k + 1) ? ", " : " or ";
+        const size_t used = strlen(words);
+        if (strcmp(value, word) == 0) {
+            snprintf(number, sizeof number, "%d", k);
+            return settings_set(&o->settings, i, number);
+        }
+        snprintf(words + used, sizeof words - used, "%s%s", k == 0 ? "" : before, word);
     }
-    if (!settings_set(&o->settings, i, has_words ? word : value)) {
-        return error_set(error, "%s can't be \"%.60s\": want %s",
-                         setting_options[option].option, value, settings_range(i));
+    if (words[0] != '\0') {
+        return error_set(error, "%s is %s, not \"%.60s\"", name, words, value);
     }
-    if (strcmp(setting_options[option].setting, "lr") == 0 && o->settings.lr == 0) {
+    if (!settings_set(&o->settings, i, value)) {
+        return error_set(error, "%s can't be \"%.60s\": want %s", name, value,
+                         settings_range(i));
+    }
+    if (o->settings.lr == 0) {
         return error_set(error, "--lr can't be 0: nothing would be learned");
     }
-    if (strcmp(setting_options[option].setting, "label_smoothing") == 0 &&
-        o->settings.label_smoothing == 1) {
-        return error_set(error, "--smoothing can't be 1: no label would count");
-    }
-    o->given[i] = true;
-    return true;
-}
-
-static bool set_steps(Options *o, const char *value, Error *error) {
-    return number_read_whole(value, 1, LONG_MAX, &o->max_steps) ||
-           error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
+    return o->settings.label_smoothing != 1 ||
+           error_set(error, "--smoothing can't be 1: no label would count");
 }
 
 /* One option; *used is how many words of the command line it took. */
 static bool parse_one(Options *o, const char *word, const char *value, int *used,
                       Error *error) {
-    const struct {
-        const char *name;
-        const char **to;
-    } paths[] = {{"--data", &o->data},     {"--save", &o->save},
-                 {"--resume", &o->resume}, {"--eval", &o->eval},
-                 {"--log", &o->log},       {"--describe", &o->describe},
-                 {"--look", &o->look},     {"--dump", &o->dump}};
-    const struct {
-        const char *name;
-        bool *to;
-    } flags[] = {{"--help", &o->help},
-                 {"-h", &o->help},
-                 {"--gradcheck", &o->gradcheck},
-                 {"--brief", &o->brief},
-                 {"--double", &o->in_double}};
-    *used = 1;
-    const bool is_steps = strcmp(word, "--steps") == 0;
-    int path = -1, setting = -1;
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (strcmp(word, flags[i].name) == 0) {
-            *flags[i].to = true;
-            return true;
-        }
-    }
-    for (int i = 0; i < (int)(sizeof paths / sizeof paths[0]); i++) {
-        path = strcmp(word, paths[i].name) == 0 ? i : path;
-    }
-    for (int i = 0; i < SETTING_OPTIONS; i++) {
-        setting = strcmp(word, setting_options[i].option) == 0 ? i : setting;
-    }
-    if (path < 0 && setting < 0 && !is_steps) {
+    const int i = index_of(word);
+    if (i < 0) {
         return error_set(error, "unknown option \"%.60s\": ./%s --help lists them",
                          word, o->program);
     }
-    if (!value || (path >= 0 && *value == '\0')) {
+    const Kind kind = table[i].kind;
+    void *at = (char *)o + table[i].at;
+    if (kind != FLAG && (!value || (kind == PATH && *value == '\0'))) {
         return error_set(error, "%s needs a value", word);
     }
-    if (path >= 0 && strncmp(value, "--", 2) == 0) {
+    if (kind == PATH && strncmp(value, "--", 2) == 0) {
         return error_set(error,
                          "%s needs a value, not an option: a file of that name is "
                          "./%.60s",
                          word, value);
     }
-    *used = 2;
-    const bool again = path >= 0     ? *paths[path].to != NULL
-                       : setting < 0 ? o->max_steps > 0
-                                     : o->given[setting_of(setting)];
-    o->twice = again ? word : o->twice;
-    if (path >= 0) {
-        *paths[path].to = value;
-        return true;
+    *used = kind == FLAG ? 1 : 2;
+    o->twice = o->given[i] && kind != FLAG ? word : o->twice;
+    o->given[i] = true;
+    switch (kind) {
+    case SETTING: return set_setting(o, i, value, error);
+    case PATH: *(const char **)at = value; break;
+    case FLAG: *(bool *)at = true; break;
+    case STEPS:
+        return number_read_whole(value, 1, LONG_MAX, at) ||
+               error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
     }
-    return is_steps ? set_steps(o, value, error)
-                    : set_setting(o, setting, value, error);
+    return true;
 }
 
+/* ---- agreeing ------------------------------------------------------------- */
+
+#define OF_THE_MODEL                                                                   \
+    "--patch", "--depth", "--dim", "--heads", "--mlp", "--norm", "--activation",       \
+        "--positions", "--pool"
+static const char *const model[] = {OF_THE_MODEL, NULL};
+
+/* Those that say what the program is to do. */
+static const char *const tasks[] = {"--eval",     "--resume",    "--look", "--dump",
+                                    "--describe", "--gradcheck", NULL};
+
 static bool is_one_of(const char *word, const char *const *words) {
-    for (; *words; words++) {
-        if (strcmp(word, *words) == 0) {
-            return true;
-        }
+    while (*words && strcmp(word, *words) != 0) {
+        words++;
     }
-    return false;
+    return *words != NULL;
+}
+
+/* No two tasks. */
+static bool one_task(const Options *o, Error *error) {
+    const char *first = NULL;
+    if (o->look && (o->eval || o->resume)) {
+        return error_set(error, "--look, and --eval or --resume: one or the other");
+    }
+    for (int i = 0; tasks[i]; i++) {
+        if (first && options_given(o, tasks[i])) {
+            return error_set(error, "%s and %s: one or the other", first, tasks[i]);
+        }
+        first = options_given(o, tasks[i]) ? tasks[i] : first;
+    }
+    return true;
 }
 
 bool options_only(const Options *o, const char *with, const char *const *used,
                   Error *error) {
-    const struct {
-        const char *name;
-        bool given;
-    } others[] = {{"--data", o->data != NULL},
-                  {"--save", o->save && o->save != o->own_save && o->save != o->resume},
-                  {"--log", o->log && o->log != o->own_log},
-                  {"--steps", o->max_steps > 0}};
     const char *wrong = NULL;
-    for (int i = 0; i < SETTING_OPTIONS; i++) {
-        const char *option = setting_options[i].option;
-        wrong = o->given[setting_of(i)] && !is_one_of(option, used) ? option : wrong;
-    }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        const char *option = others[i].name;
-        wrong = others[i].given && !is_one_of(option, used) ? option : wrong;
+    for (int i = 0; i < OPTIONS; i++) {
+        const char *name = table[i].name;
+        const bool matters = table[i].kind != FLAG && !is_one_of(name, tasks);
+        wrong = o->given[i] && matters && !is_one_of(name, used) ? name : wrong;
     }
     return !wrong ||
            error_set(error, "%s has no use for %s: leave it out", with, wrong);
 }
 
-static int all_cores(void) {
-#ifdef _OPENMP
-    const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
-    return cores < MAX_THREADS ? cores : MAX_THREADS;
-#else
-    return 1;
-#endif
+/* What a task doesn't look at would be ignored. */
+static bool all_used(const Options *o, Error *error) {
+    static const char *const nothing[] = {NULL};
+    static const char *const kind[] = {"--positions", "--pool", NULL};
+    static const char *const test[] = {OF_THE_MODEL, "--data", "--threads", "--batch",
+                                       NULL};
+    if (o->describe && strcmp(o->describe, "this") == 0) {
+        return options_only(o, "--describe this", model, error);
+    }
+    return (!o->eval || options_only(o, "--eval", test, error)) &&
+           (!o->look || options_only(o, "--look", test, error)) &&
+           (!o->dump || options_only(o, "--dump", nothing, error)) &&
+           (!o->gradcheck || options_only(o, "--gradcheck", kind, error)) &&
+           (!o->describe ||
+            options_only(o, "--describe of a known model", nothing, error));
 }
 
-/* A program has one name: the texts are kept here. */
-static bool name_files(Options *o, const char *command, Error *error) {
-    static char save[300], log[300];
-    const char *slash = strrchr(command, '/');
-    o->command = command;
-    o->program = slash ? slash + 1 : command;
-    o->own_save = save;
-    o->own_log = log;
-    const int longest = snprintf(save, sizeof save, "%s.safetensors", o->program);
-    snprintf(log, sizeof log, "%s.csv", o->program);
-    return longest < (int)sizeof save ||
-           error_set(error, "the program's name is too long for its files' names");
-}
-
-bool options_parse(Options *o, int argc, char **argv, Error *error) {
-    *o = (Options){.settings = settings_default(), .max_steps = -1};
-    o->settings.threads = all_cores();
-    if (!name_files(o, argc > 0 && *argv[0] ? argv[0] : "chapter5", error)) {
+/* False, and a line, if options contradict each other, or one would be ignored. */
+static bool agree(const Options *o, Error *error) {
+    const BlockConfig *block = &o->settings.model.block;
+    if (o->help) {
+        return true;
+    }
+    if (o->in_double && !o->dump) {
+        return error_set(error, "--double is for --dump FILE: training is in float");
+    }
+    if (o->brief && !o->gradcheck) {
+        return error_set(error, "--brief is for --gradcheck");
+    }
+    if (!one_task(o, error) || !all_used(o, error)) {
         return false;
     }
-    for (int i = 1, used; i < argc; i += used) {
+    return block->D % block->heads == 0 || o->eval || o->look || o->resume ||
+           error_set(error, "%d heads don't divide the width of %d (--heads, --dim)",
+                     block->heads, block->D);
+}
+
+/* ---- the whole ------------------------------------------------------------ */
+
+bool options_parse(Options *o, int argc, char **argv, Error *error) {
+    static char save[300], log[300]; /* a program has one name */
+    const char *command = argc > 0 && *argv[0] ? argv[0] : "chapter5";
+    const char *slash = strrchr(command, '/');
+    *o = (Options){.settings = settings_default(), .max_steps = -1};
+    o->command = command;
+    o->program = slash ? slash + 1 : command;
+    o->save = save;
+    o->log = o->own_log = log;
+#ifdef _OPENMP
+    const int cores = omp_get_max_threads(); /* or OMP_NUM_THREADS */
+    o->settings.threads = cores < MAX_THREADS ? cores : MAX_THREADS;
+#endif
+    snprintf(log, sizeof log, "%s.csv", o->program);
+    if (snprintf(save, sizeof save, "%s.safetensors", o->program) >= (int)sizeof save) {
+        return error_set(error, "the program's name is too long for its files' names");
+    }
+    for (int i = 1, used = 1; i < argc; i += used) {
         if (!parse_one(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used, error)) {
             return false;
         }
     }
-    if (!options_agree(o, error)) {
+    if (!agree(o, error)) {
         return false;
     }
-    if (!o->save) {
-        o->save = o->resume ? o->resume : o->own_save;
-    }
-    if (!o->log) {
-        o->log = o->own_log;
+    if (o->resume && !options_given(o, "--save")) {
+        o->save = o->resume;
     }
     o->eval = o->look ? o->look : o->eval;
+    return true;
+}
+
+bool options_merge(const Options *o, const Settings *saved, Settings *merged,
+                   Error *error) {
+    *merged = *saved;
+    for (int i = 0; model[i]; i++) {
+        char was[SETTINGS_TEXT], now[SETTINGS_TEXT];
+        const char *name = table[index_of(model[i])].setting;
+        const char *old = options_shown(saved, settings_index(name), was);
+        const char *new = options_shown(&o->settings, settings_index(name), now);
+        if (options_given(o, model[i]) && strcmp(old, new) != 0) {
+            return error_set(error,
+                             "the checkpoint is of another shape: its %s is %s, not %s",
+                             name, old, new);
+        }
+    }
+    for (int i = 0; table[i].kind == SETTING; i++) {
+        const int setting = settings_index(table[i].setting);
+        char text[SETTINGS_TEXT];
+        if (o->given[i]) {
+            settings_get(&o->settings, setting, text);
+            settings_set(merged, setting, text);
+        }
+    }
     return true;
 }

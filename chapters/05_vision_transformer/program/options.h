@@ -8,59 +8,45 @@
 #include "chapters/05_vision_transformer/training/settings.h"
 
 typedef struct {
-    const char *command;  /* argv[0], "./chapter5" */
-    const char *program;  /* "chapter5" */
-    const char *own_save; /* "chapter5.safetensors" */
-    const char *own_log;  /* "chapter5.csv" */
+    const char *command, *program; /* argv[0], "./chapter5"; "chapter5" */
     Settings settings;
-    bool given[64];       /* given[i]: the command line set settings_name(i) */
-    const char *data;     /* --data, or NULL: find one */
-    const char *save;     /* --save; default: --resume's file, or own_save */
-    const char *resume;   /* --resume, or NULL */
-    const char *eval;     /* --eval, or --look's file, or NULL */
-    const char *look;     /* --look, or NULL */
-    const char *log;      /* --log; default: own_log */
-    const char *dump;     /* --dump, or NULL */
-    const char *describe; /* --describe, or NULL */
-    bool in_double;       /* --double: the dump */
-    bool brief;           /* --brief: the gradient check */
-    bool gradcheck, help;
+    bool given[64]; /* see options_given */
+    /* As they were given, or NULL; eval is --look's file too. */
+    const char *data, *resume, *eval, *look, *dump, *describe;
+    /* --save, --resume's file or "chapter5.safetensors"; --log or own_log. */
+    const char *save, *log, *own_log; /* "chapter5.csv" */
+    bool help, gradcheck, brief, in_double;
     long max_steps;    /* --steps: stop after this many, -1: don't */
     const char *twice; /* an option that was given more than once, or NULL */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 } Options;
 
-/*
- * options_parse: false, and one line that says what is wrong, for an unknown
- * option, a missing value, a value that is no number or out of its range. What
- * only the data can tell (a patch that doesn't divide the image) comes later.
- */
+/* options_parse: false, and one line that says what is wrong, for an unknown option, a
+ * missing value, a value that is no number or out of its range. What only the data can
+ * tell (a patch that doesn't divide the image) comes later. */
 bool options_parse(Options *options, int argc, char **argv, Error *error);
 
-/*
- * options_only: false, and a line, if the command line has an option (of a setting, or
+/* options_given: is this option, "--batch", on the command line? */
+bool options_given(const Options *options, const char *name);
+
+/* options_only: false, and a line, if the command line has an option (of a setting, or
  * --data, --save, --log, --steps) that isn't one of `used`, which NULL ends: `with`,
- * "--eval", has no use for it.
- */
+ * "--eval", has no use for it. */
 bool options_only(const Options *options, const char *with, const char *const *used,
                   Error *error);
 
-/* options_agree: false, and a line, if options contradict each other, or one of them
- * would be ignored. */
-bool options_agree(const Options *options, Error *error);
-
-/* options_word: "post" for the setting "norm" of value 1; NULL where there are no
- * words. */
+/* options_word: "post" for 1 of the setting "norm"; NULL where there are no words. */
 const char *options_word(const char *setting, int value);
+
+/* options_shown: the value of settings_name(i) for people: "post", "0.003". */
+const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TEXT]);
 
 /* options_help: what --help prints. */
 void options_help(const char *program);
 
-/*
- * options_merge: the settings of a run that goes on from a checkpoint: the
- * checkpoint's, but for what the command line says anew. False if that would be
- * another model.
- */
+/* options_merge: the settings of a run that goes on from a checkpoint: the
+ * checkpoint's, but for what the command line says anew. False if that would be another
+ * model. */
 bool options_merge(const Options *options, const Settings *saved, Settings *merged,
                    Error *error);
 

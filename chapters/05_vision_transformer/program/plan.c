@@ -2,119 +2,67 @@
 #include "chapters/05_vision_transformer/program/plan.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "chapters/05_vision_transformer/program/file_lock.h"
-#include "chapters/05_vision_transformer/program/progress.h"
 
-static bool is_given(const Options *o, const char *setting) {
-    for (int i = 0; i < settings_count(); i++) {
-        if (o->given[i] && strcmp(settings_name(i), setting) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- files ------------------------------------------------------------------- */
-
-/* Is the file one of the data's? */
-static bool is_data(const Options *o, const char *path) {
-    const char *directory = o->data ? o->data : dataset_find();
-    return directory && dataset_has_file(directory, path);
-}
+/* ---- files and data ----------------------------------------------------------- */
 
 /* A run's checkpoint, its lock and its log are three files, and none is the data's. */
-static bool check_names(const Options *o, Error *error) {
+static bool check_names(const Plan *p, Error *error) {
+    const Options *o = p->options;
     const char *written[] = {o->save, o->log};
     char lock[FILE_PATH_BYTES];
     Error too_long; /* checkpoint_can_save will say it */
     for (int i = 0; i < 2; i++) {
-        if (is_data(o, written[i])) {
+        if (p->directory && dataset_has_file(p->directory, written[i])) {
             return error_set(error,
                              "%s: can't be written: it is one of the data's files",
                              written[i]);
         }
     }
-    if (regular_file_same(o->save, o->log) ||
-        (o->resume && regular_file_same(o->resume, o->log))) {
-        return error_set(
-            error, "%s can't be both the checkpoint and the log: give --log", o->log);
-    }
-    if (file_lock_name(o->save, lock, &too_long) && regular_file_same(lock, o->log)) {
-        return error_set(
-            error, "%s can't be both the checkpoint's lock and the log: give --log",
-            o->log);
+    const bool checkpoint = regular_file_same(o->save, o->log) ||
+                            (o->resume && regular_file_same(o->resume, o->log));
+    if (checkpoint ||
+        (file_lock_name(o->save, lock, &too_long) && regular_file_same(lock, o->log))) {
+        return error_set(error,
+                         "%s can't be both the checkpoint%s and the log: give --log",
+                         o->log, checkpoint ? "" : "'s lock");
     }
     return true;
 }
 
-/* What a run reads first and writes later: asked before it begins, not after its first
- * epoch. */
-static int check_files(Plan *p, const Options *o, Error *error) {
-    if (!o->eval && !check_names(o, error)) {
-        return 2;
-    }
-    const bool ok = (!p->from || checkpoint_info(p->from, &p->info, error)) &&
-                    (o->eval || (checkpoint_can_save(o->save, error) &&
-                                 progress_can_log(o->log, error)));
-    return ok ? 0 : 1;
-}
-
-/* ---- data -------------------------------------------------------------------- */
-
-static bool load_data(Plan *p, const Options *o, Error *error) {
-    p->directory = o->data ? o->data : dataset_find();
-    if (!p->directory) {
-        return error_set(error, "no data: run this in the repository's root, where "
-                                "data/ is, or give --data DIR");
-    }
-    return dataset_load(&p->dataset, p->directory, error);
-}
-
-static bool same_pixels(const CheckpointInfo *info, const Dataset *d) {
-    const double near = 1e-9; /* compilers round the mean in more ways than one */
-    return fabs(info->mean - d->mean) < near &&
-           fabs(info->deviation - d->deviation) < near;
-}
-
-/* The same training images as before? A file that has no checksum yet has their
- * mean. */
-static bool same_images(const CheckpointInfo *info, const Dataset *d) {
-    return info->checksum >= 0 ? info->checksum == (double)d->checksum
-                               : same_pixels(info, d);
-}
-
 /* What --resume's or --eval's file needs of the data. */
-static bool check_data(const Plan *p, const Options *o, Error *error) {
+static bool check_data(const Plan *p, Error *error) {
     const VitConfig *model = &p->settings.model;
-    const ImageSet *train = &p->dataset.train;
-    if (model->height != train->height || model->width != train->width) {
-        return error_set(error,
-                         "%s is of a model for images of %dx%d, the data's are "
-                         "%dx%d",
-                         p->from, model->height, model->width, train->height,
-                         train->width);
+    const CheckpointInfo *info = &p->info;
+    const Dataset *d = &p->dataset;
+    const char *resume = p->options->resume;
+    const double near = 1e-9; /* compilers round the mean in more ways than one */
+    const bool same_pixels = fabs(info->mean - d->mean) < near &&
+                             fabs(info->deviation - d->deviation) < near;
+    const bool same_sum = info->checksum == (double)d->checksum;
+    if (model->height != d->train.height || model->width != d->train.width) {
+        return error_set(
+            error, "%s is of a model for images of %dx%d, the data's are %dx%d",
+            p->from, model->height, model->width, d->train.height, d->train.width);
     }
-    if (o->resume && p->info.train_images != train->count) {
-        return error_set(error,
-                         "%s was trained on %ld images, here are %d: give the "
-                         "same --data",
-                         o->resume, p->info.train_images, train->count);
+    if (resume && info->train_images != d->train.count) {
+        return error_set(
+            error, "%s was trained on %ld images, here are %d: give the same --data",
+            resume, info->train_images, d->train.count);
     }
-    if (p->info.checksum == (double)p->dataset.checksum &&
-        !same_pixels(&p->info, &p->dataset)) {
+    if (same_sum && !same_pixels) {
         return error_set(error,
                          "%s: damaged: mean %g and deviation %g aren't those of its "
                          "images, %g and %g",
-                         p->from, p->info.mean, p->info.deviation, p->dataset.mean,
-                         p->dataset.deviation);
+                         p->from, info->mean, info->deviation, d->mean, d->deviation);
     }
-    if (o->resume && !same_images(&p->info, &p->dataset)) {
-        return error_set(error,
-                         "%s was trained on other images than those in %s: give the "
-                         "same --data",
-                         o->resume, p->directory);
+    /* A file that has no checksum yet has the pixels' mean. */
+    if (resume && !(info->checksum >= 0 ? same_sum : same_pixels)) {
+        return error_set(
+            error,
+            "%s was trained on other images than those in %s: give the same --data",
+            resume, p->directory);
     }
     return true;
 }
@@ -122,38 +70,40 @@ static bool check_data(const Plan *p, const Options *o, Error *error) {
 /* ---- settings ---------------------------------------------------------------- */
 
 /* The settings of this run: the options', or the checkpoint's that it goes on from. */
-static bool decide_settings(Plan *p, const Options *o, Error *error) {
-    p->settings = o->settings;
+static bool decide_settings(Plan *p, Error *error) {
+    const Options *o = p->options;
+    Settings *s = &p->settings;
+    *s = o->settings;
     if (!p->from) {
-        p->settings.model.height = p->dataset.train.height;
-        p->settings.model.width = p->dataset.train.width;
-        if (p->settings.flip < 0) { /* kept: a run that goes on may lack classes.txt */
-            p->settings.flip = p->dataset.has_class_names ? 1 : 0;
+        s->model.height = p->dataset.train.height;
+        s->model.width = p->dataset.train.width;
+        if (s->flip < 0) { /* kept: a run that goes on may lack classes.txt */
+            s->flip = p->dataset.has_class_names ? 1 : 0;
         }
         return true;
     }
-    if (!options_merge(o, &p->info.settings, &p->settings, error) ||
-        !check_data(p, o, error)) {
+    if (!options_merge(o, &p->info.settings, s, error) || !check_data(p, error)) {
         return false;
     }
     /* The model has seen pixels normalised in this way. */
     p->dataset.mean = p->info.mean;
     p->dataset.deviation = p->info.deviation;
-    if (o->eval && p->settings.batch > p->dataset.train.count) {
-        p->settings.batch = p->dataset.train.count; /* nothing is trained */
+    if (o->eval && s->batch > p->dataset.train.count) {
+        s->batch = p->dataset.train.count; /* nothing is trained */
     }
     return true;
 }
 
 /* What is impossible with this data: a patch that doesn't divide the image, ... */
-static bool check_settings(const Settings *s, const ImageSet *train, bool trains,
-                           Error *error) {
+static bool check_settings(const Plan *p, Error *error) {
+    const Settings *s = &p->settings;
+    const ImageSet *train = &p->dataset.train;
     const int side = train->height < train->width ? train->height : train->width;
     if (s->batch > train->count) {
         return error_set(error, "a batch of %d images is more than the %d there are",
                          s->batch, train->count);
     }
-    if (trains && s->shift >= side) {
+    if (!p->options->eval && s->shift >= side) {
         return error_set(error,
                          "--shift %d can move all of an image of %dx%d out of sight: "
                          "at most %d",
@@ -165,20 +115,22 @@ static bool check_settings(const Settings *s, const ImageSet *train, bool trains
 /* ---- going on ---------------------------------------------------------------- */
 
 /* A checkpoint counts steps: they must mean what they meant, and some must be left. */
-static bool check_steps(Plan *p, const Options *o, Error *error) {
-    const Settings *s = &p->settings;
-    const long per_epoch = p->dataset.train.count / s->batch, done = p->info.step;
-    const long total = per_epoch * s->epochs;
-    if (s->batch != p->info.settings.batch) {
+static bool check_steps(Plan *p, Error *error) {
+    const Options *o = p->options;
+    const int batch = p->settings.batch, epochs = p->settings.epochs;
+    const int batch_before = p->info.settings.batch;
+    const long total = (long)(p->dataset.train.count / batch) * epochs;
+    const long done = p->info.step;
+    if (batch != batch_before) {
         return error_set(error,
                          "%s counts steps of %d images: with --batch %d they would be "
                          "other epochs; leave --batch out",
-                         o->resume, p->info.settings.batch, s->batch);
+                         o->resume, batch_before, batch);
     }
-    if (total < done && is_given(o, "epochs")) {
+    if (total < done && options_given(o, "--epochs")) {
         return error_set(error,
                          "--epochs %d are %ld steps: %s has %ld behind it already",
-                         s->epochs, total, o->resume, done);
+                         epochs, total, o->resume, done);
     }
     if (o->max_steps > 0 && o->max_steps < done) {
         return error_set(error, "--steps %ld: %s has %ld steps behind it already",
@@ -194,33 +146,58 @@ static bool check_steps(Plan *p, const Options *o, Error *error) {
     return true;
 }
 
-/* ---- the whole --------------------------------------------------------------- */
-
-static int decide(Plan *p, const Options *o, Error *error) {
-    p->from = o->resume ? o->resume : o->eval;
-    const int status = check_files(p, o, error);
-    if (status != 0) {
-        return status;
+bool plan_check_log(Plan *p, const Trainer *t, Error *error) {
+    const char *log = p->options->log, *resume = p->options->resume;
+    const LogEnd *end = &p->log_end;
+    Trainer before = *t; /* as the checkpoint's run had it */
+    before.settings = p->info.settings;
+    if (!progress_can_log(log, p->info.step, &p->log_end, error)) {
+        return false;
     }
-    if (!load_data(p, o, error) || !decide_settings(p, o, error)) {
+    if (end->lines == 0) {
+        return true;
+    }
+    const double rate = trainer_rate(&before, end->step), loss = p->info.last_loss;
+    if (fabs(end->rate - rate) > 1e-4 * fabs(rate)) {
+        return error_set(error,
+                         "%s is another run's log: its rate of step %ld is %g, %s had "
+                         "%g; give another --log",
+                         log, end->step, end->rate, resume, rate);
+    }
+    if (end->step == p->info.step && loss >= 0 &&
+        fabs(end->loss - loss) > 1e-6 + 1e-9 * fabs(end->loss)) {
+        return error_set(error,
+                         "%s is another run's log: its loss of step %ld is %.6f, %s "
+                         "had %.6f; give another --log",
+                         log, end->step, end->loss, resume, loss);
+    }
+    return true;
+}
+
+/* What a run reads first and writes later is asked before it begins, not after its
+ * first epoch. */
+int plan_make(Plan *p, const Options *o, Error *error) {
+    *p = (Plan){.options = o,
+                .directory = o->data ? o->data : dataset_find(),
+                .from = o->resume ? o->resume : o->eval};
+    if (!o->eval && !check_names(p, error)) {
+        return 2;
+    }
+    if ((p->from && !checkpoint_info(p->from, &p->info, error)) ||
+        (!o->eval && !checkpoint_can_save(o->save, error)) ||
+        (!o->eval && !progress_can_log(o->log, 0, &p->log_end, error))) {
         return 1;
     }
-    if (!check_settings(&p->settings, &p->dataset.train, !o->eval, error) ||
-        (o->resume && !check_steps(p, o, error))) {
+    if (!p->directory) {
+        error_set(error, "no data: run this in the repository's root, where data/ is, "
+                         "or give --data DIR");
+        return 1;
+    }
+    if (!dataset_load(&p->dataset, p->directory, error) || !decide_settings(p, error)) {
+        return 1;
+    }
+    if (!check_settings(p, error) || (o->resume && !check_steps(p, error))) {
         return 2;
     }
     return 0;
-}
-
-int plan_make(Plan *p, const Options *o, Error *error) {
-    *p = (Plan){.directory = NULL};
-    const int status = decide(p, o, error);
-    if (status != 0) {
-        plan_free(p);
-    }
-    return status;
-}
-
-void plan_free(Plan *p) {
-    dataset_free(&p->dataset);
 }

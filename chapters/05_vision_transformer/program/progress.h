@@ -7,53 +7,37 @@
 
 #include <stdio.h>
 
-#include "common/files/regular_file.h"
 #include "chapters/05_vision_transformer/training/trainer.h"
 
 typedef struct {
+    const Trainer *trainer;
     bool terminal; /* write over the line */
     FILE *csv;     /* the log */
     int csv_errno; /* why its first line failed that couldn't be written */
-    char csv_path[FILE_PATH_BYTES];
-    long first_step; /* where this process began: not 0 after --resume */
-    long total_steps, steps_per_epoch;
-    int batch, epochs;
-    double started_s;      /* the clock when it began */
-    double shown_s;        /* when the line was last shown */
+    const char *csv_path;
+    long first_step;       /* where this process began: not 0 after --resume */
+    double started_ms;     /* the clock when it began */
+    double shown_ms;       /* when the line was last shown */
     double loss, accuracy; /* sums over the epoch so far, as this process saw it */
     long summed;           /* over how many steps */
 } Progress;
 
-/* "step,epoch,loss,accuracy,gradient_norm,lr,seconds" */
-enum { PROGRESS_FIELDS = 7 };
-
-/* progress_read_line: the numbers of a log's line, which is written over; false if it
- * isn't a whole one. */
-bool progress_read_line(char *line, double field[PROGRESS_FIELDS]);
-
-/* wall_seconds: a clock that only goes forward. */
-double wall_seconds(void);
-
-/* progress_can_log: false if the log can't be written: a folder, a pipe, a file of
- * another kind, a log that another process writes. A device like /dev/null can. */
-bool progress_can_log(const char *csv_path, Error *error);
-
-/* The lines of a log up to some step: how many, and the last of them. */
+/* A log up to some step: its lines, bytes with the header's, and what the last says. */
 typedef struct {
-    long lines, step;
+    long lines, bytes, step;
     double loss, rate;
 } LogEnd;
 
-/* progress_log_end: of the log's lines up to `step`; a new one, or a device, has none.
- * False if some are no lines of a log: a run that goes on there would refuse it. */
-bool progress_log_end(const char *csv_path, long step, LogEnd *end, Error *error);
+/* progress_can_log: false if the log can't be written (a folder, a pipe, a file of
+ * another kind, a log that another process writes; a device like /dev/null can), or if
+ * some of its lines are none and the run goes on after `step` > 0. *end: of its lines
+ * up to `step`; a new one, or a device, has none. */
+bool progress_can_log(const char *csv_path, long step, LogEnd *end, Error *error);
 
-/*
- * progress_begin: open the log, which no other process may write. A new run begins it
+/* progress_begin: open the log, which no other process may write. A new run begins it
  * anew. A resumed run's lines are added to it: lines of later steps than the
  * checkpoint's are cut off, and so is a last line that isn't whole; nothing else of it
- * is written again. False if it can't be opened, or isn't the log of a run.
- */
+ * is written again. False if it can't be opened, or isn't the log of a run. */
 bool progress_begin(Progress *progress, const Trainer *trainer, const char *csv_path,
                     Error *error);
 
@@ -63,8 +47,7 @@ bool progress_step(Progress *progress, const StepResult *result, bool newest,
                    Error *error);
 
 /* progress_epoch: the epoch's line, which stays, with the test accuracy. */
-void progress_epoch(Progress *progress, const Trainer *trainer,
-                    const Evaluation *evaluation);
+void progress_epoch(Progress *progress, const Evaluation *evaluation);
 
 /* progress_sync: all lines onto the disk, as before a checkpoint that follows them.
  * False if they can't be written. */

@@ -15,6 +15,21 @@
 #include "common/lesson/report.h"
 #include "chapters/05_vision_transformer/program/stop.h"
 
+typedef struct {
+    const Engine *engine;
+    Plan *plan;
+    const Dataset *dataset; /* the plan's */
+    Trainer *trainer;
+    Progress progress;
+} Run;
+
+/* Exit statuses: 1 the world's fault, 2 the command line's. */
+static int complain(const Options *o, const Error *error, int status) {
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", o->program, error->text);
+    return status;
+}
+
 /* ---- getting ready ----------------------------------------------------------- */
 
 static void print_data(const Plan *p) {
@@ -49,66 +64,71 @@ static void print_run(const Trainer *t, const Engine *engine) {
     engine->describe(t);
 }
 
+/* Everything that may stand in the way of the run: an exit status. From here on no
+ * other run can write the checkpoint, if this one will: the lock comes first, for what
+ * is loaded has to be what will be replaced. */
+static int get_ready(const Run *r) {
+    const Options *o = r->plan->options;
+    Plan *p = r->plan;
+    Trainer *t = r->trainer;
+    const bool trains = !o->eval && !p->finished;
+    Error error;
+    if ((trains && !file_lock_beside(o->save, &error)) ||
+        (p->from && !checkpoint_load(p->from, t, &error)) ||
+        (trains && t->step > 0 && !plan_check_log(p, t, &error))) {
+        return complain(o, &error, 1);
+    }
+    if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
+        t->settings.schedule == SCHEDULE_COSINE) {
+        error_set(&error, "a run of one step would learn nothing: the rate of the last "
+                          "step is 0; more --epochs, or a smaller --batch");
+        return complain(o, &error, 2);
+    }
+    if (r->engine->upload) {
+        r->engine->upload(t);
+    }
+    return 0;
+}
+
 /* ---- training ---------------------------------------------------------------- */
 
-typedef struct {
-    const Options *options;
-    const Engine *engine;
-    const Plan *plan;
-    const Dataset *dataset; /* the plan's */
-} Run;
-
-/* RUN_UNLOGGED: the log can't be written; the weights are good. */
+/* How it ended. RUN_UNLOGGED: the log can't be written; the weights are good. */
 typedef enum { RUN_DONE, RUN_STOPPED, RUN_UNLOGGED, RUN_FAILED } RunEnd;
 
 /* The log first, so that no checkpoint is ahead of it. A log that can't be written must
  * not cost the weights: they are saved all the same. */
-static RunEnd save(const Run *r, Trainer *t, Progress *progress, Error *error) {
-    Error log_error;
-    const bool logged = progress_sync(progress, &log_error);
+static RunEnd save(Run *r, Error *error) {
+    const bool logged = progress_sync(&r->progress, error);
     if (r->engine->download) {
-        r->engine->download(t);
+        r->engine->download(r->trainer);
     }
-    if (!checkpoint_save(r->options->save, t, r->dataset, error)) {
+    if (!checkpoint_save(r->plan->options->save, r->trainer, r->dataset, error)) {
         return RUN_FAILED;
-    }
-    if (!logged) {
-        *error = log_error;
     }
     return logged ? RUN_DONE : RUN_UNLOGGED;
 }
 
 /* What is saved must be worth testing. */
-static bool check_logits(const Trainer *t, const Evaluation *e, Error *error) {
+static bool test(const Run *r, const ImageSet *set, Evaluation *e, Error *error) {
     Error why;
+    r->engine->evaluate(r->trainer, r->dataset, set, e);
     return evaluation_check(e, &why) ||
            error_set(error,
                      "after step %ld: %.300s; nothing was saved since the last epoch",
-                     t->step, why.text);
-}
-
-/* The same by a few images, for a run that stops between two epochs. */
-static bool check_few(const Run *r, Trainer *t, Error *error) {
-    ImageSet few = r->dataset->test;
-    Evaluation evaluation;
-    few.count = few.count < t->settings.batch ? few.count : t->settings.batch;
-    r->engine->evaluate(t, r->dataset, &few, &evaluation);
-    return check_logits(t, &evaluation, error);
+                     r->trainer->step, why.text);
 }
 
 /* After each epoch: test, tell, save. */
-static RunEnd end_epoch(const Run *r, Trainer *t, Progress *progress, Error *error) {
+static RunEnd end_epoch(Run *r, Error *error) {
     Evaluation evaluation;
-    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!check_logits(t, &evaluation, error)) {
+    if (!test(r, &r->dataset->test, &evaluation, error)) {
         return RUN_FAILED;
     }
-    progress_epoch(progress, t, &evaluation);
-    return save(r, t, progress, error);
+    progress_epoch(&r->progress, &evaluation);
+    return save(r, error);
 }
 
-static RunEnd log_steps(Progress *progress, const StepResult *results, int count,
-                        Error *error) {
+static RunEnd log_steps(Run *r, const StepResult *results, int count, Error *error) {
     for (int i = 0; i < count; i++) {
         const StepResult *s = &results[i];
         if (!isfinite(s->loss) || !isfinite(s->gradient_norm)) {
@@ -118,7 +138,7 @@ static RunEnd log_steps(Progress *progress, const StepResult *results, int count
                       s->step, fabs(s->loss), fabs(s->gradient_norm));
             return RUN_FAILED;
         }
-        if (!progress_step(progress, s, i == count - 1, error)) {
+        if (!progress_step(&r->progress, s, i == count - 1, error)) {
             return RUN_UNLOGGED;
         }
     }
@@ -128,137 +148,100 @@ static RunEnd log_steps(Progress *progress, const StepResult *results, int count
 /* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
 enum { STEPS_AT_ONCE = 16 };
 
-static RunEnd train_steps(const Run *r, Trainer *t, Progress *progress, Error *error) {
+static RunEnd train_steps(Run *r, Error *error) {
+    Trainer *t = r->trainer;
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
-    const long max_steps = r->options->max_steps;
+    const long max_steps = r->plan->options->max_steps;
     const long last = max_steps > 0 && max_steps < total ? max_steps : total;
-    while (t->step < last) {
+    RunEnd end = RUN_DONE;
+    while (end == RUN_DONE && t->step < last) {
         StepResult results[STEPS_AT_ONCE];
         const long epoch_end = (t->step / per_epoch + 1) * per_epoch;
         const long wanted = (epoch_end < last ? epoch_end : last) - t->step;
-        const int count = r->engine->steps(
-            t, r->dataset, wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE,
-            results);
+        const int at_once = wanted < STEPS_AT_ONCE ? (int)wanted : STEPS_AT_ONCE;
+        const int count = r->engine->steps(t, r->dataset, at_once, results);
         t->last_loss = results[count - 1].loss;
-        RunEnd end = log_steps(progress, results, count, error);
+        end = log_steps(r, results, count, error);
         if (end == RUN_DONE && t->step % per_epoch == 0) {
-            end = end_epoch(r, t, progress, error);
+            end = end_epoch(r, error);
         }
-        if (end != RUN_DONE) {
-            return end;
-        }
-        if (stop_asked()) {
-            return RUN_STOPPED;
+        if (end == RUN_DONE && stop_asked()) {
+            end = RUN_STOPPED;
         }
     }
-    return RUN_DONE;
+    return end;
 }
 
-/* Whatever ended the steps, but numbers that are none: what they made is saved. */
-static RunEnd end_run(const Run *r, Trainer *t, Progress *progress, RunEnd end,
-                      Error *error) {
+/* Whatever ended the steps, but numbers that are none: what they made is saved. A run
+ * may stop between two epochs: a few images are tested. */
+static RunEnd end_run(Run *r, RunEnd end, Error *error) {
+    const int batch = r->trainer->settings.batch;
+    ImageSet few = r->dataset->test;
+    Evaluation evaluation;
     Error why;
-    if (end != RUN_FAILED && !check_few(r, t, error)) {
-        end = RUN_FAILED;
-    }
+    few.count = few.count < batch ? few.count : batch;
     if (end != RUN_FAILED) {
-        const RunEnd saved = save(r, t, progress, &why);
-        if (saved != RUN_DONE) {
-            *error = why;
-            end = saved;
-        }
+        const bool good = test(r, &few, &evaluation, error);
+        const RunEnd saved = good ? save(r, error) : RUN_FAILED;
+        end = saved != RUN_DONE ? saved : end;
     }
-    if (!progress_end(progress, &why) && (end == RUN_DONE || end == RUN_STOPPED)) {
+    if (!progress_end(&r->progress, &why) && (end == RUN_DONE || end == RUN_STOPPED)) {
         *error = why;
         end = RUN_UNLOGGED;
     }
     return end;
 }
 
-static bool train(const Run *r, Trainer *t, bool *stopped, Error *error) {
-    const Options *o = r->options;
-    Progress progress;
+static RunEnd train(Run *r, Error *error) {
+    const Options *o = r->plan->options;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
            o->save);
     stop_later(true);
-    if (!progress_begin(&progress, t, o->log, error)) {
-        stop_later(false);
-        return false;
+    RunEnd end = RUN_FAILED;
+    if (progress_begin(&r->progress, r->trainer, o->log, error)) {
+        end = end_run(r, train_steps(r, error), error);
     }
-    RunEnd end = train_steps(r, t, &progress, error);
-    end = end_run(r, t, &progress, end, error);
     stop_later(false);
-    *stopped = end == RUN_STOPPED || (end == RUN_DONE && stop_asked() != 0);
-    return end == RUN_DONE || end == RUN_STOPPED;
+    return end == RUN_DONE && stop_asked() ? RUN_STOPPED : end;
 }
 
-/* ---- the whole ---------------------------------------------------------------- */
+/* ---- the last lines ----------------------------------------------------------- */
 
-/* The last lines: classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
-static bool report(const Run *r, Trainer *t, Error *error) {
-    Evaluation evaluation;
+/* Classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
+static bool report(const Run *r, Error *error) {
+    const Options *o = r->plan->options;
+    Evaluation e;
     Error why;
-    r->engine->evaluate(t, r->dataset, &r->dataset->test, &evaluation);
-    if (!evaluation_check(&evaluation, &why)) {
-        return error_set(error, "%.150s: %.300s",
-                         r->options->eval ? r->options->eval : r->options->save,
+    r->engine->evaluate(r->trainer, r->dataset, &r->dataset->test, &e);
+    if (!evaluation_check(&e, &why)) {
+        return error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save,
                          why.text);
     }
-    gallery_classes(r->dataset, &evaluation);
+    gallery_classes(r->dataset, &e);
     if (r->engine->download) {
-        r->engine->download(t);
+        r->engine->download(r->trainer);
     }
-    if (r->options->look) {
-        printf("\n");
-        if (!look(t, r->dataset, &evaluation, error)) {
-            return false;
-        }
-    } else if (!gallery_images(t, r->dataset, error)) {
-        return false;
+    printf(o->look ? "\n" : "");
+    const bool shown = o->look ? look(r->trainer, r->dataset, &e, error)
+                               : gallery_images(r->trainer, r->dataset, error);
+    if (shown) {
+        printf("\n%ld of %ld test images right, mean loss %.4f\ntest accuracy: %.4f\n",
+               e.correct, e.count, e.loss, (double)e.correct / (double)e.count);
     }
-    printf("\n%ld of %ld test images right, mean loss %.4f\n", evaluation.correct,
-           evaluation.count, evaluation.loss);
-    printf("test accuracy: %.4f\n",
-           (double)evaluation.correct / (double)evaluation.count);
-    return true;
-}
-
-/* With a trainer that is ready. */
-static bool run_trainer(const Run *r, Trainer *t, bool *stopped, Error *error) {
-    const Options *o = r->options;
-    const Plan *p = r->plan;
-    print_data(p);
-    if (p->from) {
-        printf("checkpoint: %s, after step %ld\n", p->from, t->step);
-    }
-    if (!o->eval) {
-        print_run(t, r->engine);
-    }
-    plan_notes(p, o, t);
-    if (!o->eval && !p->finished && !train(r, t, stopped, error)) {
-        return false;
-    }
-    return *stopped || report(r, t, error);
+    return shown;
 }
 
 /* A word as a shell takes it: a path may have blanks or a quote. */
 static void print_word(const char *before, const char *word) {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                         "_./-+,:@%=~";
-    printf("%s", before);
-    if (word[0] != '~' && word[strspn(word, plain)] == '\0') {
-        printf("%s", word);
-        return;
-    }
-    putchar('\'');
+    const bool quoted = word[0] == '~' || word[strspn(word, plain)] != '\0';
+    printf("%s%s", before, quoted ? "'" : "");
     for (; *word; word++) {
-        if (*word == '\'') {
-            printf("'\\\''");
-        } else {
-            putchar(*word);
-        }
+        printf(*word == '\'' ? "'\\'" : ""); /* ' becomes '\'' */
+        putchar(*word);
     }
-    putchar('\'');
+    printf(quoted ? "'" : "");
 }
 
 /* The words to go on with: the files that this run was given or has made. */
@@ -281,87 +264,63 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
     printf("%s\n", o->again ? o->again : "");
 }
 
-/* Exit statuses: 1 the world's fault, 2 the command line's. */
-static int complain(const Options *o, const Error *error, int status) {
-    fflush(stdout);
-    fprintf(stderr, "%s: %s\n", o->program, error->text);
-    return status;
-}
+/* ---- the whole ---------------------------------------------------------------- */
 
-/* Everything that may stand in the way of the run: an exit status. From here on no
- * other run can write the checkpoint, if this one will: the lock comes first, for what
- * is loaded has to be what will be replaced. */
-static int get_ready(const Run *r, Trainer *t, FileLock *lock, Error *error) {
+/* With a trainer that is ready: an exit status. */
+static int run_trainer(Run *r) {
+    const Options *o = r->plan->options;
     const Plan *p = r->plan;
-    const bool trains = !r->options->eval && !p->finished;
-    if (trains && !file_lock_beside(lock, r->options->save, error)) {
-        return 1;
+    RunEnd end = RUN_DONE;
+    Error error;
+    print_data(p);
+    if (p->from) {
+        printf("checkpoint: %s, after step %ld\n", p->from, r->trainer->step);
     }
-    if (p->from && !checkpoint_load(p->from, t, error)) {
-        return 1;
+    if (!o->eval) {
+        print_run(r->trainer, r->engine);
     }
-    if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
-        t->settings.schedule == SCHEDULE_COSINE) {
-        error_set(error, "a run of one step would learn nothing: the rate of the last "
-                         "step is 0; more --epochs, or a smaller --batch");
-        return 2;
+    plan_notes(p, r->trainer);
+    if (!o->eval && !p->finished) {
+        end = train(r, &error);
     }
-    if (trains && t->step > 0 && !plan_check_log(p, r->options, t, error)) {
-        return 1;
+    if (end == RUN_STOPPED) {
+        say_how_to_resume(o, r->trainer);
+        return 128 + stop_asked();
     }
-    if (r->engine->upload) {
-        r->engine->upload(t);
+    if (end != RUN_DONE || !report(r, &error)) {
+        return complain(o, &error, 1);
+    }
+    if (report_failures() > 0) {
+        error_set(&error, "what the lines that begin with FAIL say went wrong");
+        return complain(o, &error, 1);
     }
     return 0;
 }
 
-/* The exit status where nothing else went wrong. */
-static int failed_checks(const Options *o) {
-    Error error;
-    if (report_failures() == 0) {
-        return 0;
-    }
-    error_set(&error, "what the lines that begin with FAIL say went wrong");
-    return complain(o, &error, 1);
-}
-
-static int run_planned(const Options *o, const Engine *engine, const Plan *plan,
-                       Lesson *lesson) {
+int run(const Options *o, const Engine *engine, int (*lesson)(const Options *)) {
     static Trainer trainer;
-    const Run r = {o, engine, plan, &plan->dataset};
-    FileLock lock = {.fd = -1};
-    Error error;
-    bool stopped = false;
-    if (!engine->make(&trainer, &plan->settings, plan->dataset.train.count, &error)) {
-        return complain(o, &error, 1);
-    }
-    int status = get_ready(&r, &trainer, &lock, &error);
-    if (status != 0) {
-        complain(o, &error, status);
-    } else if ((status = lesson(o)) != 0) {
-        /* it has said so */
-    } else if (!run_trainer(&r, &trainer, &stopped, &error)) {
-        status = complain(o, &error, 1);
-    } else if (stopped) {
-        say_how_to_resume(o, &trainer);
-        status = 128 + stop_asked();
-    } else {
-        status = failed_checks(o);
-    }
-    file_lock_release(&lock);
-    engine->free(&trainer);
-    return status;
-}
-
-int run(const Options *o, const Engine *engine, Lesson *lesson) {
     Plan plan;
+    Run r = {engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
     Error error;
     stop_watch();
-    const int status = plan_make(&plan, o, &error);
+    int status = plan_make(&plan, o, &error);
+    if (status == 0 &&
+        !engine->make(&trainer, &plan.settings, plan.dataset.train.count, &error)) {
+        status = 1;
+    }
     if (status != 0) {
+        dataset_free(&plan.dataset);
         return complain(o, &error, status);
     }
-    const int end = run_planned(o, engine, &plan, lesson);
-    plan_free(&plan);
-    return output_end(o->program, end);
+    status = get_ready(&r);
+    if (status == 0) {
+        status = lesson(o);
+    }
+    if (status == 0) {
+        status = run_trainer(&r);
+    }
+    file_lock_release();
+    engine->free(&trainer);
+    dataset_free(&plan.dataset);
+    return output_end(o->program, status);
 }

@@ -8,14 +8,11 @@
 #include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/05_vision_transformer/program/options.h"
 
-/* What a chapter prints before its run: 0, or the exit status of checks that failed. */
-typedef int Lesson(const Options *options);
-
-/*
- * run: the exit status: 128 + the signal's number, as shells count, if one stopped it
- * (130: Ctrl-C); errors are printed as one line "chapter5: ...". The lesson comes when
- * nothing stands in the way of the run: what does is said alone.
- */
-int run(const Options *options, const Engine *engine, Lesson *lesson);
+/* run: the exit status: 128 + the signal's number, as shells count, if one stopped it
+ * (130: Ctrl-C); errors are printed as one line "chapter5: ...". The lesson is what
+ * a chapter prints before (0, or the exit status of checks that failed). It comes when
+ * nothing stands in the way of the run: what does is said alone. */
+int run(const Options *options, const Engine *engine,
+        int (*lesson)(const Options *options));
 
 #endif

@@ -2,31 +2,25 @@
 #include "chapters/05_vision_transformer/program/stop.h"
 
 #include <signal.h>
-#include <time.h>
 
 #include "chapters/05_vision_transformer/program/file_lock.h"
+#include "common/lesson/stopwatch.h"
 
 static const int watched[] = {SIGINT,  SIGTERM, SIGHUP, SIGPIPE,
                               SIGXCPU, SIGUSR1, SIGUSR2};
-enum { WATCHED = sizeof watched / sizeof watched[0] };
 
 static volatile sig_atomic_t later, noted;
-static struct timespec first;
-
-/* A program that passes a Ctrl-C on sends it twice within a moment: one Ctrl-C. */
-static bool a_moment_ago(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double seconds = (double)(now.tv_sec - first.tv_sec) +
-                           1e-9 * (double)(now.tv_nsec - first.tv_nsec);
-    return seconds < 0.1;
-}
+static double noted_ms; /* when */
 
 static void handle(int signal_number) {
     if (later && !noted) {
-        clock_gettime(CLOCK_MONOTONIC, &first);
+        noted_ms = stopwatch_ms();
         noted = signal_number;
-    } else if (!later || (signal_number == SIGINT && !a_moment_ago())) {
+        return;
+    }
+    /* A program that passes a Ctrl-C on sends it twice within a moment: one Ctrl-C. */
+    const bool again = signal_number == SIGINT && stopwatch_ms() - noted_ms >= 100;
+    if (!later || again) {
         new_file_drop_at_signal();
         file_lock_drop_at_signal();
         signal(signal_number, SIG_DFL);
@@ -38,7 +32,7 @@ static void handle(int signal_number) {
 void stop_watch(void) {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART}, old;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < WATCHED; i++) {
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
         if (sigaction(watched[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
             sigaction(watched[i], &action, NULL);
         }

@@ -27,7 +27,6 @@ Settings settings_default(void) {
         .adamw = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.05},
         .clip = 1.0,
         .label_smoothing = 0.1,
-        .shift = 0,
         .flip = -1,
         .seed = 1,
         .threads = 1,
@@ -36,7 +35,8 @@ Settings settings_default(void) {
 
 /* ---- the table --------------------------------------------------------- */
 
-typedef enum { INT, LONG, U64, DOUBLE, ENUM } Type;
+/* INT is enums too: to gcc and clang unsigned ints, which C lets one read as ints. */
+typedef enum { INT, LONG, U64, DOUBLE } Type;
 
 static const struct {
     const char *name;
@@ -53,15 +53,15 @@ static const struct {
     {"dim", INT, AT(model.block.D), 1, 65536},
     {"heads", INT, AT(model.block.heads), 1, 65536},
     {"mlp", INT, AT(model.block.M), 1, 262144},
-    {"norm", ENUM, AT(model.block.norm), 0, 1},
-    {"activation", ENUM, AT(model.block.activation), 0, 1},
-    {"positions", ENUM, AT(model.positions), 0, 3},
-    {"pool", ENUM, AT(model.pool), 0, 1},
+    {"norm", INT, AT(model.block.norm), 0, 1},
+    {"activation", INT, AT(model.block.activation), 0, 1},
+    {"positions", INT, AT(model.positions), 0, 3},
+    {"pool", INT, AT(model.pool), 0, 1},
     {"classes", INT, AT(model.classes), 1, 1000000},
     {"epochs", INT, AT(epochs), 1, 1000000},
     {"batch", INT, AT(batch), 1, 1000000},
     {"lr", DOUBLE, AT(lr), 0, 1e6},
-    {"schedule", ENUM, AT(schedule), 0, 1},
+    {"schedule", INT, AT(schedule), 0, 1},
     {"warmup", LONG, AT(warmup), -1, 2e9},
     {"beta1", DOUBLE, AT(adamw.beta1), 0, 0.999999999},
     {"beta2", DOUBLE, AT(adamw.beta2), 0, 0.999999999},
@@ -74,7 +74,6 @@ static const struct {
     {"flip", INT, AT(flip), -1, 1},
     {"seed", U64, AT(seed), 0, 18446744073709551615.0},
     {"threads", INT, AT(threads), 1, MAX_THREADS},
-#undef AT
 };
 
 int settings_count(void) {
@@ -85,14 +84,18 @@ const char *settings_name(int i) {
     return table[i].name;
 }
 
-bool settings_newer(int i) {
-    static const char *const newer[] = {"positions", "pool"};
-    for (size_t k = 0; k < sizeof newer / sizeof newer[0]; k++) {
-        if (strcmp(table[i].name, newer[k]) == 0) {
-            return true;
+int settings_index(const char *name) {
+    for (int i = 0; i < settings_count(); i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return i;
         }
     }
-    return false;
+    bug("settings_index: there is no setting %s", name);
+}
+
+bool settings_newer(int i) {
+    return strcmp(table[i].name, "positions") == 0 ||
+           strcmp(table[i].name, "pool") == 0;
 }
 
 const char *settings_range(int i) {
@@ -103,7 +106,6 @@ const char *settings_range(int i) {
     return text;
 }
 
-/* ENUM fields are unsigned ints to gcc and clang; INT ones ints. */
 void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     const void *at = (const char *)settings + table[i].at;
     switch (table[i].type) {
@@ -111,7 +113,6 @@ void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]) {
     case LONG: snprintf(text, SETTINGS_TEXT, "%ld", *(const long *)at); break;
     case U64: snprintf(text, SETTINGS_TEXT, "%" PRIu64, *(const uint64_t *)at); break;
     case DOUBLE: snprintf(text, SETTINGS_TEXT, "%.17g", *(const double *)at); break;
-    case ENUM: snprintf(text, SETTINGS_TEXT, "%u", *(const unsigned *)at); break;
     }
 }
 
@@ -129,11 +130,8 @@ static bool set_64_bits(uint64_t *to, const char *digits) {
 bool settings_set(Settings *settings, int i, const char *text) {
     void *at = (char *)settings + table[i].at;
     double value;
-    if (!number_read(text, &value) || !(value >= table[i].min) ||
-        !(value <= table[i].max)) {
-        return false;
-    }
-    if (table[i].type != DOUBLE && value != floor(value)) {
+    if (!number_read(text, &value) || value < table[i].min || value > table[i].max ||
+        (table[i].type != DOUBLE && value != floor(value))) {
         return false;
     }
     switch (table[i].type) {
@@ -141,7 +139,6 @@ bool settings_set(Settings *settings, int i, const char *text) {
     case LONG: *(long *)at = (long)value; break;
     case U64: return set_64_bits(at, text);
     case DOUBLE: *(double *)at = value; break;
-    case ENUM: *(unsigned *)at = (unsigned)value; break;
     }
     return true;
 }

@@ -35,20 +35,18 @@ Settings settings_default(void);
 /* settings_check: false, and a line that says what is impossible. */
 bool settings_check(const Settings *settings, Error *error);
 
-/*
- * Settings as text, for checkpoints: each is a name and a number. The two
- * functions below walk one table, so that nothing is saved that isn't loaded.
- */
+/* Settings as text, for checkpoints: each is a name and a number. All functions below
+ * walk one table, so that nothing is saved that isn't loaded. */
 #define SETTINGS_TEXT 32
 int settings_count(void);
 const char *settings_name(int i);
+int settings_index(const char *name); /* of this name */
 void settings_get(const Settings *settings, int i, char text[SETTINGS_TEXT]);
 /* settings_range: what is possible, in words: "0 to 1". */
 const char *settings_range(int i);
 /* settings_set: false if the text is no number, or out of range. */
 bool settings_set(Settings *settings, int i, const char *text);
-/* settings_newer: a checkpoint may be older than this setting; its run had the
- * default. */
+/* settings_newer: a checkpoint may lack this setting: its run had the default. */
 bool settings_newer(int i);
 
 #endif
