@@ -505,9 +505,8 @@ static void adamw_mistakes(const Step *s) {
     mistake("clipping after the step: m and v are of the clipped gradient",
             BY(.clipped_after = true));
     mistake("v of the gradient before clipping", BY(.v_not_clipped = true));
-    mistake(
-        "decay for every parameter: kept_share(u, i, s.lr) knows which",
-        BY(.decay_all = true));
+    mistake("decay for every parameter: kept_share(u, i, s.lr) knows which",
+            BY(.decay_all = true));
     mistake("a step without weight decay: weights[i] times kept_share(...)",
             BY(.no_decay = true));
     mistake("decay by s.rate: it is by s.lr, which isn't corrected",

@@ -100,7 +100,7 @@ static Sizes sizes_of(const GpuAttention *pass) {
     return {pass->O.shape[0], heads, pass->O.shape[1], d, 1.0f / sqrtf((float)d)};
 }
 
-/* C of a head is (n, n) in layout NT, with sums over d; else (n, d), with sums over n. */
+/* A head's C is (n, n) in layout NT, by sums over d; else (n, d), by sums over n. */
 template <MatmulLayout layout>
 static void launch(GpuStream stream, const Sizes &s, Heads A, Heads B, Heads C) {
     const int cols = layout == MATMUL_NT ? s.n : s.d, inner = s.n + s.d - cols;

@@ -103,9 +103,9 @@ static DEVICE float dot4(float4 a, float4 b) {
     return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
 
-/* A thread's part of a row, which SHARE threads share: of every 4 SHARE neighbours, four.
- * 16 elements in all, 8 of a row of 16: fewer elements mean more shuffles, more mean more
- * registers and fewer warps. */
+/* A thread's part of a row that SHARE threads share: of every 4 SHARE neighbours, four;
+ * 16 elements in all, 8 of a row of 16. Fewer would mean more shuffles, more would mean
+ * more registers and fewer warps. */
 template <int PAD_D> struct Part {
     static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
     static constexpr int QUADS = PAD_D / SHARE / 4;

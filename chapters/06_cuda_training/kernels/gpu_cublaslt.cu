@@ -146,7 +146,7 @@ static void make_plan(Plan *p, const float *bias) {
     int count = 0;
     CUBLAS_MUST(cublasLtMatmulPreferenceCreate(&wish));
     prefer(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE_BYTES);
-    /* Sums of parts of k in a kernel of their own, in order: the same bits each time. */
+    /* Sums of parts of k in a kernel of their own, in order: always the same bits. */
     const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     prefer(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
     prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.alignment);

@@ -4,8 +4,8 @@
  * Copy, add: one element per thread, or four where rows allow loads of 16 bytes.
  * Memory is what limits them: an addition moves 12 bytes for one flop. Dropout's thread
  * makes four elements, since a call of the generator gives four words: some 100 integer
- * operations per call, 16 bytes read and 16 written. On a large card both take about the
- * same time.
+ * operations per call, 16 bytes read and 16 written. On a large card both take about
+ * the same time.
  *
  * gpu_sum_rows_add: neighbouring threads are on neighbouring columns, 4 bytes are read
  * per flop. Atomics would need no second kernel, but would add in another order every

@@ -2,8 +2,8 @@
  * gpu_matmul.cu: see gpu_matmul.h. Five rungs from the definition to a product that
  * keeps the arithmetic units busy. For C (m, n) with inner size k, 2 m n k flops:
  *
- *   naive       One thread per element of C. Neighbouring threads have neighbouring rows:
- *               their loads are ld apart, each in a line of its own. 2 m n k global loads.
+ *   naive       One thread per element of C, neighbours have neighbouring rows: their
+ *               loads are ld apart, each in a line of its own. 2 m n k global loads.
  *   coalesced   Neighbours have neighbouring columns: one element of A for the whole
  *               warp, and (NN, TN) 32 elements of B in a row. As many loads, but a
  *               warp's come in one or two lines. In NT neighbours read B's rows, ld

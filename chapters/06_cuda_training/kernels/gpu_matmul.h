@@ -50,10 +50,10 @@ FOR_C void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form,
 
 /*
  * gpu_matmul_make_workspace: device memory that some versions need; made once, before
- * the first step. False if there is none. Without it the vectorised version shares no k
- * among blocks: other bits, and slow where C is small and k long; cuBLASLt doesn't work.
- * There is one workspace: products go through one stream at a time. It is freed when it
- * was freed as often as it was made.
+ * the first step. False if there is none. Without it cuBLASLt doesn't work, and the
+ * vectorised version shares no k among blocks: other bits, and slow where C is small
+ * and k long. There is one workspace: products go through one stream at a time. It is
+ * freed when it was freed as often as it was made.
  */
 FOR_C bool gpu_matmul_make_workspace(Error *error);
 FOR_C void gpu_matmul_free_workspace(void);

@@ -59,8 +59,8 @@ FOR_C bool cublaslt_open(Error *error);
 FOR_C void cublaslt_close(void);
 FOR_C size_t cublaslt_workspace_bytes(void); /* 0 where it isn't there */
 
-/* cublaslt_matmul: the product. tf32: its factors have 10 bits of mantissa (sums stay in
- * fp32). Needs cublaslt_open. */
+/* cublaslt_matmul: the product. tf32: its factors have 10 bits of mantissa (sums stay
+ * in fp32). Needs cublaslt_open. */
 FOR_C void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout,
                            MatmulProduct product);
 

@@ -224,9 +224,9 @@ static __global__ void __launch_bounds__(T::THREADS, T::RESIDENT)
         p.B, p.ld_B, j0, p.n, k_begin, k_end);
 
     /*
-     * Where a lane is among its warp's 4 rows of 8. A shared load of 16 bytes per lane is
-     * answered for 16 lanes at a time, in one go where lanes that differ in one of the
-     * two lowest bits of their index want the same 16 bytes; in two else. Bit 0 is
+     * Where a lane is among its warp's 4 rows of 8. A shared load of 16 bytes per lane
+     * is answered for 16 lanes at a time, in one go where lanes that differ in one of
+     * the two lowest bits of their index want the same 16 bytes; in two else. Bit 0 is
      * therefore a row (neighbours read the same of op(B)) and bit 1 a column (lanes 2
      * apart read the same of op(A)).
      */

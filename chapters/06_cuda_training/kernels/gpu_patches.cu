@@ -3,8 +3,8 @@
  *
  * One thread per element of what is written, neighbouring threads on neighbouring
  * elements: the writes fill whole lines. The reads of patches_from_images jump from row
- * to row of the image every P pixels; a patch of 16 still uses 64 bytes in a row. 8 bytes
- * moved per pixel; embedding moves 8 per element of z_0, since E_pos is read from cache.
+ * to row of the image every P pixels; a patch of 16 still uses 64 bytes in a row. 8
+ * bytes moved per pixel; embedding moves 8 per element of z_0, E_pos is in cache.
  */
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
 
