@@ -234,8 +234,8 @@ END_TEST
  * even a multiple of 4. */
 static void fill_sizes(int tile, int edge, int size[3]) {
     static const int more[][3] = {{0, 0, 64}, {4, 8, 100}, {-3, 1, 67}, {1, 6, 7}};
-    size[0] = matmul_tile_rows[tile] + more[edge][0];
-    size[1] = matmul_tile_cols[tile] + more[edge][1];
+    size[0] = matmul_tiles[tile].rows + more[edge][0];
+    size[1] = matmul_tiles[tile].cols + more[edge][1];
     size[2] = more[edge][2];
 }
 enum { EDGES = 4 };

@@ -505,9 +505,8 @@ static void adamw_mistakes(const Step *s) {
     mistake("clipping after the step: m and v are of the clipped gradient",
             BY(.clipped_after = true));
     mistake("v of the gradient before clipping", BY(.v_not_clipped = true));
-    mistake(
-        "decay for every parameter: kept_share(runs, run_count, i, s.lr) knows which",
-        BY(.decay_all = true));
+    mistake("decay for every parameter: kept_share(u, i, s.lr) knows which",
+            BY(.decay_all = true));
     mistake("a step without weight decay: weights[i] times kept_share(...)",
             BY(.no_decay = true));
     mistake("decay by s.rate: it is by s.lr, which isn't corrected",
@@ -568,15 +567,13 @@ const Exercise exercises[] = {
     {"6.2", "GELU's kernel (forward)",
      "gpu_gelu.cu: the body of `forward`: element i < count, at row i / cols, column "
      "i % cols; add b (unless NULL) and keep the sum in pre; Y = apply<f>(x).",
-     "Rows of pre are ld_pre apart, those of Y ld_Y; a thread past the end does "
+     "Rows of pre are pre.ld apart, those of Y Y.ld; a thread past the end does "
      "nothing.",
      "the lesson, \"The forward pass\"; gpu_gelu.h", gelu},
     {"6.3", "softmax in one pass (forward_online)",
-     "gpu_softmax.cu: a warp a row. Each lane keeps a maximum and a sum over its "
-     "columns "
-     "lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; then "
-     "write. "
-     "At most two loads an element.",
+     "gpu_softmax.cu: one warp per row. Each lane keeps a maximum and a sum over its "
+     "columns lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; "
+     "then write. At most two loads per element.",
      "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
      "lane, "
      "and once more when the lanes are joined. The first maximum is -FLT_MAX: what "

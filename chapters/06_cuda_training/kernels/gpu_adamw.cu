@@ -1,9 +1,9 @@
 /*
  * gpu_adamw.cu: see gpu_adamw.h.
  *
- * Both go through the block of parameters once, a thread an element, neighbours beside
- * each other: the norm reads 4 bytes for each, AdamW reads 16 and writes 12. Memory
- * limits them; how fast can be told from bytes / bandwidth alone.
+ * Both go through the block of parameters once, neighbouring threads on neighbouring
+ * elements: the norm reads 4 bytes per element, AdamW reads 16 and writes 12. Memory
+ * limits them: their time is bytes / bandwidth.
  */
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 
@@ -17,10 +17,9 @@ enum { THREADS = 256 };
 static __global__ void squares(const float *gradients, long count, double *partial) {
     __shared__ double sums[THREADS];
     double sum = 0;
-    const long stride = static_cast<long>(gridDim.x) * THREADS;
-    for (long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x; i < count;
-         i += stride) {
-        const double g = static_cast<double>(gradients[i]);
+    const long stride = (long)gridDim.x * THREADS;
+    for (long i = my_element(); i < count; i += stride) {
+        const double g = (double)gradients[i];
         sum += g * g;
     }
     sums[threadIdx.x] = sum;
@@ -44,10 +43,9 @@ static __global__ void finish_norm(const double *partial, double max_norm,
             sum += partial[part];
         }
         const double norm = sqrt(sum);
-        result->gradient_norm = static_cast<float>(norm);
-        result->clip_scale = max_norm > 0 && norm > max_norm
-                                 ? static_cast<float>(max_norm / norm)
-                                 : 1.0f;
+        result->gradient_norm = (float)norm;
+        result->clip_scale =
+            max_norm > 0 && norm > max_norm ? (float)(max_norm / norm) : 1.0f;
     }
 }
 
@@ -68,28 +66,25 @@ struct Step {
     double lr;
 };
 
-/* 1 - lr lambda of parameter i: runs are sorted, its own is the first to end after it.
+/* 1 - lr lambda of element i: runs are sorted, its own is the first to end after it.
  * In double, as on the CPU: 1 - 1e-4 has few digits of 1e-4 left in float. */
-static __forceinline__ __device__ float kept_share(const DecayRun *runs, int count,
-                                                   long i, double lr) {
-    int low = 0, high = count - 1;
+static DEVICE float kept_share(const GpuUpdate &u, long i, double lr) {
+    int low = 0, high = u.run_count - 1;
     while (low < high) {
         const int middle = (low + high) / 2;
-        if (runs[middle].end > i) {
+        if (u.runs[middle].end > i) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    return static_cast<float>(1.0 - lr * static_cast<double>(runs[low].lambda));
+    return (float)(1.0 - lr * (double)u.runs[low].lambda);
 }
 
 static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *result) {
-    float *weights = u.weights, *m = u.m, *v = u.v;
     const float *gradients = u.gradients;
-    const DecayRun *runs = u.runs;
-    const int run_count = u.run_count;
-    const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
+    float *weights = u.weights, *m = u.m, *v = u.v;
+    const long i = my_element();
     if (i >= u.count) {
         return;
     }
@@ -99,7 +94,7 @@ static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *re
     const float new_v = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
     m[i] = new_m;
     v[i] = new_v;
-    const float keep = kept_share(runs, run_count, i, s.lr);
+    const float keep = kept_share(u, i, s.lr);
     weights[i] =
         keep * weights[i] - s.rate * new_m / (sqrtf(new_v) * s.root_of_v + s.epsilon);
     /* end of exercise 6.6 */
@@ -108,15 +103,16 @@ static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *re
 void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
                     const GpuUpdate *update, const GpuStepResult *result) {
     const double b1 = adamw->beta1, b2 = adamw->beta2;
-    const Step step = {
-        static_cast<float>(b1),
-        static_cast<float>(1 - b1),
-        static_cast<float>(b2),
-        static_cast<float>(1 - b2),
-        static_cast<float>(lr / (1 - pow(b1, static_cast<double>(t)))),
-        static_cast<float>(1 / sqrt(1 - pow(b2, static_cast<double>(t)))),
-        static_cast<float>(adamw->epsilon),
-        lr};
+    const double rate = lr / (1 - pow(b1, (double)t));
+    const double root_of_v = 1 / sqrt(1 - pow(b2, (double)t));
+    const Step step = {(float)b1,
+                       (float)(1 - b1),
+                       (float)b2,
+                       (float)(1 - b2),
+                       (float)rate,
+                       (float)root_of_v,
+                       (float)adamw->epsilon,
+                       lr};
     LAUNCH(adamw_kernel, pieces(update->count, THREADS), THREADS, 0, stream, step,
            *update, result);
 }

@@ -14,7 +14,6 @@
  */
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
 
-#include "chapters/06_cuda_training/kernels/gpu_attention_fused.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
@@ -32,8 +31,6 @@ void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
     }
 }
 
-/* ---- a product for each head ----------------------------------------------------- */
-
 /* Matrices of one kind: a head's begins at image * per_image + head * per_head. */
 struct Heads {
     float *data;
@@ -44,7 +41,7 @@ struct Heads {
 /* C (m, n) = op(A) op(B) for every head; layouts as in gpu_matmul.h. */
 struct Products {
     Heads A, B, C;
-    int m, n, k, images, heads;
+    int m, n, k, heads;
 };
 
 enum { TILE = 32, LANES = 8, EACH = TILE / LANES };
@@ -52,8 +49,9 @@ enum { TILE = 32, LANES = 8, EACH = TILE / LANES };
 /* Block (x, y, z): tile (y, x) of C of head z % heads of image z / heads. 32 x 8
  * threads, each with 4 rows of the tile. */
 template <MatmulLayout layout> static __global__ void product(Products p) {
-    __shared__ float tile_A[TILE][TILE + 1],
-        tile_B[TILE][TILE + 1]; /* [l][i], [l][j] */
+    __shared__ float tile_A[TILE][TILE + 1]; /* [l][i] */
+    __shared__ float tile_B[TILE][TILE + 1]; /* [l][j] */
+    const bool A_turned = layout == MATMUL_TN, B_turned = layout == MATMUL_NT;
     const int x = threadIdx.x, y = threadIdx.y;
     const int i0 = blockIdx.y * TILE, j0 = blockIdx.x * TILE;
     const int image = blockIdx.z / p.heads, head = blockIdx.z % p.heads;
@@ -62,16 +60,14 @@ template <MatmulLayout layout> static __global__ void product(Products p) {
     float *c = p.C.data + image * p.C.per_image + head * p.C.per_head, sum[EACH] = {};
     for (int l0 = 0; l0 < p.k; l0 += TILE) {
         for (int r = y; r < TILE; r += LANES) { /* x goes along memory's rows */
-            const int A_i = layout == MATMUL_TN ? x : r,
-                      A_l = layout == MATMUL_TN ? r : x;
-            const int B_j = layout == MATMUL_NT ? r : x,
-                      B_l = layout == MATMUL_NT ? x : r;
+            const int A_i = A_turned ? x : r, A_l = A_turned ? r : x;
+            const int B_j = B_turned ? r : x, B_l = B_turned ? x : r;
             const long i = i0 + A_i, j = j0 + B_j, la = l0 + A_l, lb = l0 + B_l;
             tile_A[A_l][A_i] = i >= p.m || la >= p.k ? 0.0f
-                               : layout == MATMUL_TN ? a[la * p.A.ld + i]
+                               : A_turned            ? a[la * p.A.ld + i]
                                                      : a[i * p.A.ld + la];
             tile_B[B_l][B_j] = j >= p.n || lb >= p.k ? 0.0f
-                               : layout == MATMUL_NT ? b[j * p.B.ld + lb]
+                               : B_turned            ? b[j * p.B.ld + lb]
                                                      : b[lb * p.B.ld + j];
         }
         __syncthreads();
@@ -94,33 +90,35 @@ template <MatmulLayout layout> static __global__ void product(Products p) {
     }
 }
 
-template <MatmulLayout layout> static void launch(GpuStream stream, const Products &p) {
-    const dim3 grid(pieces(p.n, TILE), pieces(p.m, TILE), p.images * p.heads);
-    LAUNCH(product<layout>, grid, dim3(TILE, LANES), 0, stream, p);
-}
-
-/* ---- all heads ------------------------------------------------------------------- */
-
-/* The d columns of each head, from column `first` on. */
-static Heads columns_of(Tensor T, int first, int d) {
-    return {T.data + first, static_cast<long>(T.shape[1]) * T.ld, d, T.ld};
-}
-
 struct Sizes {
     int B, heads, n, d;
     float scale;
 };
 
 static Sizes sizes_of(const GpuAttention *pass) {
-    const int d = tensor_cols(pass->O) / pass->heads;
-    return {pass->qkv.shape[0], pass->heads, pass->qkv.shape[1], d,
-            1.0f / sqrtf(static_cast<float>(d))};
+    const int heads = pass->heads, d = tensor_cols(pass->O) / heads;
+    return {pass->O.shape[0], heads, pass->O.shape[1], d, 1.0f / sqrtf((float)d)};
 }
 
-/* The weights of the first B images, of a tensor made for as many or more. */
+/* A head's C is (n, n) in layout NT, by sums over d; else (n, d), by sums over n. */
+template <MatmulLayout layout>
+static void launch(GpuStream stream, const Sizes &s, Heads A, Heads B, Heads C) {
+    const int cols = layout == MATMUL_NT ? s.n : s.d, inner = s.n + s.d - cols;
+    const dim3 grid(pieces(cols, TILE), pieces(s.n, TILE), s.B * s.heads);
+    const Products p = {A, B, C, s.n, cols, inner, s.heads};
+    LAUNCH(product<layout>, grid, dim3(TILE, LANES), 0, stream, p);
+}
+
+/* The heads' d columns of the `which`-th of the matrices that T has side by side. */
+static Heads columns_of(Tensor T, int which, const Sizes &s) {
+    return {T.data + which * s.heads * s.d, (long)s.n * T.ld, s.d, T.ld};
+}
+
+/* The weights of the first B images, of a tensor made for as many or more; and the same
+ * as one matrix. */
 static Heads weights_of(Tensor A, const Sizes &s) {
-    return {A.data, static_cast<long>(s.heads) * s.n * s.n,
-            static_cast<long>(s.n) * s.n, s.n};
+    const long per_head = (long)s.n * s.n;
+    return {A.data, s.heads * per_head, per_head, s.n};
 }
 
 static Tensor rows_of(Tensor A, const Sizes &s) {
@@ -129,38 +127,35 @@ static Tensor rows_of(Tensor A, const Sizes &s) {
 
 static void forward_materialised(GpuStream stream, const GpuAttention *pass) {
     const Sizes s = sizes_of(pass);
-    const int n = s.n, d = s.d, B = s.B, D = s.heads * d;
-    const Heads Q = columns_of(pass->qkv, 0, d), K = columns_of(pass->qkv, D, d);
-    const Heads V = columns_of(pass->qkv, 2 * D, d), O = columns_of(pass->O, 0, d);
+    const Tensor qkv = pass->qkv, A_rows = rows_of(pass->kept.A, s);
+    const Heads Q = columns_of(qkv, 0, s), K = columns_of(qkv, 1, s);
+    const Heads V = columns_of(qkv, 2, s), O = columns_of(pass->O, 0, s);
     const Heads A = weights_of(pass->kept.A, s);
-    const Tensor A_rows = rows_of(pass->kept.A, s);
     /* S = q k^T;   [ViT eq.6] A = softmax(S / sqrt(d));   [ViT eq.7] O = A v */
-    launch<MATMUL_NT>(stream, {Q, K, A, n, n, d, B, s.heads});
+    launch<MATMUL_NT>(stream, s, Q, K, A);
     gpu_softmax_forward(stream, SOFTMAX_BEST, s.scale, A_rows, A_rows);
-    launch<MATMUL_NN>(stream, {A, V, O, n, d, n, B, s.heads});
+    launch<MATMUL_NN>(stream, s, A, V, O);
 }
 
 static void backward_materialised(GpuStream stream, const GpuAttention *pass, Tensor dO,
                                   Tensor dqkv) {
     const Sizes s = sizes_of(pass);
-    const int n = s.n, d = s.d, B = s.B, D = s.heads * d;
-    const Heads Q = columns_of(pass->qkv, 0, d), K = columns_of(pass->qkv, D, d);
-    const Heads V = columns_of(pass->qkv, 2 * D, d), A = weights_of(pass->kept.A, s);
-    const Heads dQ = columns_of(dqkv, 0, d), dK = columns_of(dqkv, D, d);
-    const Heads dV = columns_of(dqkv, 2 * D, d), dOs = columns_of(dO, 0, d);
-    const Heads dA = weights_of(pass->kept.dA, s);
+    const Tensor qkv = pass->qkv;
+    const Heads Q = columns_of(qkv, 0, s), K = columns_of(qkv, 1, s);
+    const Heads V = columns_of(qkv, 2, s), dV = columns_of(dqkv, 2, s);
+    const Heads dQ = columns_of(dqkv, 0, s), dK = columns_of(dqkv, 1, s);
+    const Heads A = weights_of(pass->kept.A, s), dA = weights_of(pass->kept.dA, s);
+    const Heads dOs = columns_of(dO, 0, s);
     const Tensor A_rows = rows_of(pass->kept.A, s), dA_rows = rows_of(pass->kept.dA, s);
     /* O = A v:   dV = A^T dO,   dA = dO v^T */
-    launch<MATMUL_TN>(stream, {A, dOs, dV, n, d, n, B, s.heads});
-    launch<MATMUL_NT>(stream, {dOs, V, dA, n, n, d, B, s.heads});
+    launch<MATMUL_TN>(stream, s, A, dOs, dV);
+    launch<MATMUL_NT>(stream, s, dOs, V, dA);
     /* dS = A o (dA - rowsum(dA o A)), with the 1 / sqrt(d) of dQ and dK */
     gpu_softmax_backward(stream, SOFTMAX_BEST, s.scale, A_rows, dA_rows, dA_rows);
     /* S = q k^T:   dQ = dS k,   dK = dS^T q */
-    launch<MATMUL_NN>(stream, {dA, K, dQ, n, d, n, B, s.heads});
-    launch<MATMUL_TN>(stream, {dA, Q, dK, n, d, n, B, s.heads});
+    launch<MATMUL_NN>(stream, s, dA, K, dQ);
+    launch<MATMUL_TN>(stream, s, dA, Q, dK);
 }
-
-/* ---- the public functions -------------------------------------------------------- */
 
 static void expect_sizes(const GpuAttention *pass) {
     const Tensor qkv = pass->qkv;

@@ -4,7 +4,7 @@
  *     A_i = softmax(q_i k_i^T / sqrt(D_h)),   O_i = A_i v_i        [ViT eq.6, eq.7]
  *
  * q, k and v are columns of qkv (B, n, 3D); head i's are D_h columns of each. Heads'
- * results stand side by side in O [ViT eq.8].
+ * results are side by side in O [ViT eq.8].
  */
 #ifndef GPU_ATTENTION_H
 #define GPU_ATTENTION_H
@@ -30,8 +30,7 @@ typedef struct {
     Tensor delta; /* (B, h, n)     scratch of the fused backward: rowsum(dO o O) */
 } AttentionKept;
 
-/* gpu_attention_shapes: of A and dA, or of lse and delta; what a version doesn't need
- * has none. */
+/* gpu_attention_shapes: what a version doesn't need has none. */
 FOR_C void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
                                 AttentionKept *shapes);
 
@@ -48,12 +47,14 @@ typedef struct {
 /* gpu_attention_forward: O, and what backward needs. */
 FOR_C void gpu_attention_forward(GpuStream stream, const GpuAttention *pass);
 
-/*
- * gpu_attention_backward: of the pass that forward left.
- *   dO (B, n, D)    in
- *   dqkv (B, n, 3D) out (written, every element)
- */
+/* gpu_attention_backward: from dO (B, n, D), of the pass that forward left, dqkv
+ * (B, n, 3D); every element is written. */
 FOR_C void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
                                   Tensor dqkv);
+
+/* gpu_attention_fused.cu: ATTENTION_FUSED's; the two above have checked the shapes. */
+FOR_C void attention_fused_forward(GpuStream stream, const GpuAttention *pass);
+FOR_C void attention_fused_backward(GpuStream stream, const GpuAttention *pass,
+                                    Tensor dO, Tensor dqkv);
 
 #endif

@@ -4,9 +4,9 @@
  *
  * A block has queries of one head of one image; keys and values come through shared
  * memory, 32 at a time. SHARE threads hold a query, each a part of its d elements in
- * registers. They are a warp's lanes 32 / SHARE apart, so that neighbours want the same
- * 16 bytes of a key (shared memory answers a warp in two goes). A dot product is a part
- * each, and a shuffle or two.
+ * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
+ * of a key (shared memory answers a warp in two goes). Each computes its part of a dot
+ * product, and a shuffle or two add the parts.
  *
  *     for each key j:
  *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
@@ -18,8 +18,8 @@
  * look at the maximum. It begins at the lowest float: with -infinity, scores of
  * -infinity before any other would make exp(-inf - -inf), which is NaN.
  *
- * Bytes: q, k, v read and O written, 16 n d for a head (k and v once for every block,
- * from the L2 cache after the first); the scores' 16 n^2 are saved.
+ * Bytes: q, k, v read and O written, 16 n d per head (k and v once per block, from the
+ * L2 cache after the first); the scores' 16 n^2 are saved.
  *
  * Backward computes p again, as exp(s - lse), in two kernels without atomics: one has
  * queries and goes through the keys (dQ), the other has keys and goes through the
@@ -29,21 +29,18 @@
  *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
  *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
  *
- * lse is kept as the two terms that it is the sum of: added, scores near 10000 would
- * leave log sum three digits. And all three kernels scale q before it meets k, so that
- * they have the same s to the last bit.
- *
- * Behind the last key, or query, tiles have zeros, whose score of 0 may lie far above
+ * lse is kept as max and log sum: added, scores near 10000 would leave log sum three
+ * digits. All three kernels scale q before it meets k: s is the same to the last bit.
+ * Behind the last key, or query, tiles have zeros, whose score of 0 may be far above
  * lse: they get no p, since exp(s - lse) would be infinite there, and inf * 0 is NaN.
  *
  * Limits: a shared load of 16 bytes feeds 4 multiply-adds, so that shared memory can
- * feed half of the arithmetic at most; and registers (66 to 155 a thread at d = 64)
+ * feed half of the arithmetic at most; and registers (66 to 155 per thread at d = 64)
  * leave few warps to hide each other's waiting. d is padded to 16, 32, 64 or 128.
  */
-#include "chapters/06_cuda_training/kernels/gpu_attention_fused.h"
-
 #include <float.h>
 
+#include "chapters/06_cuda_training/kernels/gpu_attention.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
@@ -52,61 +49,35 @@ enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
 struct Fused {
     int B, heads, n, d, D;
     float scale;
-    const float *qkv; /* (B, n, 3D) */
-    float *O;         /* (B, n, D), or dO */
-    float *lse;       /* (B, h, n, 2): max and log sum */
-    float *delta;     /* (B, h, n) */
-    bool aligned;     /* may 16 bytes be loaded and stored at once? */
-};
-
-/* How a block's rows are split among its threads: 16 elements each, 8 of a row of
- * 16. Fewer elements mean more shuffles, more mean more registers and fewer warps. */
-template <int PAD_D> struct Split {
-    static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
-    static constexpr int QUADS = PAD_D / SHARE / 4; /* a thread's part of a row */
-    static constexpr int WARP_ROWS = 32 / SHARE;
-    static constexpr int ROWS = THREADS / SHARE; /* of a block */
+    const float *qkv, *dO; /* (B, n, 3D), (B, n, D) */
+    float *O, *dqkv;       /* (B, n, D), (B, n, 3D) */
+    float *lse;            /* (B, h, n, 2): max and log sum */
+    float *delta;          /* (B, h, n) */
+    bool aligned;          /* may 16 bytes be loaded and stored at once? */
 };
 
 struct Here { /* of a thread */
     int row, part, head, image;
-    bool mine; /* is there such a row? */
+    bool mine; /* is there such a row? Without one a thread goes along, with row 0. */
     bool any;  /* has the warp any? */
 };
 
-template <int PAD_D> static __forceinline__ __device__ Here here(int rows) {
-    enum { WARP_ROWS = Split<PAD_D>::WARP_ROWS };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const int first = blockIdx.x * Split<PAD_D>::ROWS + warp * WARP_ROWS;
-    Here h;
-    h.row = first + lane % WARP_ROWS;
-    h.part = lane / WARP_ROWS;
-    h.head = blockIdx.y;
-    h.image = blockIdx.z;
-    h.mine = h.row < rows;
-    h.any = first < rows;
-    return h;
-}
-
 /* Row `row` of the head's q (which = 0), k (1) or v (2). */
-static __forceinline__ __device__ long qkv_at(const Fused &f, const Here &h, int which,
-                                              int row) {
-    return (static_cast<long>(h.image) * f.n + row) * 3 * f.D + which * f.D +
-           h.head * f.d;
+static DEVICE long qkv_at(const Fused &f, const Here &h, int which, int row) {
+    return ((long)h.image * f.n + row) * 3 * f.D + which * f.D + h.head * f.d;
 }
 
-static __forceinline__ __device__ long O_at(const Fused &f, const Here &h, int row) {
-    return (static_cast<long>(h.image) * f.n + row) * f.D + h.head * f.d;
+static DEVICE long O_at(const Fused &f, const Here &h, int row) {
+    return ((long)h.image * f.n + row) * f.D + h.head * f.d;
 }
 
 /* Row `row` of all rows of queries: its index in delta; half its index in lse. */
-static __forceinline__ __device__ long query(const Fused &f, const Here &h, int row) {
-    return (static_cast<long>(h.image) * f.heads + h.head) * f.n + row;
+static DEVICE long query(const Fused &f, const Here &h, int row) {
+    return ((long)h.image * f.heads + h.head) * f.n + row;
 }
 
 /* Elements j..j+3 of a row of d; zeros beyond its end. */
-static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
-                                                 bool aligned) {
+static DEVICE float4 four_of(const float *row, int j, int d, bool aligned) {
     if (aligned && j + 3 < d) {
         return four_at(row + j);
     }
@@ -114,8 +85,7 @@ static __forceinline__ __device__ float4 four_of(const float *row, int j, int d,
                        j + 2 < d ? row[j + 2] : 0.0f, j + 3 < d ? row[j + 3] : 0.0f);
 }
 
-static __forceinline__ __device__ void store4(float *row, int j, int d, bool aligned,
-                                              float4 quad) {
+static DEVICE void store4(float *row, int j, int d, bool aligned, float4 quad) {
     if (aligned && j + 3 < d) {
         four_at(row + j) = quad;
         return;
@@ -129,51 +99,49 @@ static __forceinline__ __device__ void store4(float *row, int j, int d, bool ali
     }
 }
 
-static __forceinline__ __device__ float dot4(float4 a, float4 b) {
+static DEVICE float dot4(float4 a, float4 b) {
     return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
 
-/* A thread's part of a row: of every 4 SHARE neighbours, four. */
+/* A thread's part of a row that SHARE threads share: of every 4 SHARE neighbours, four;
+ * 16 elements in all, 8 of a row of 16. Fewer would mean more shuffles, more would mean
+ * more registers and fewer warps. */
 template <int PAD_D> struct Part {
-    static constexpr int QUADS = Split<PAD_D>::QUADS;
-    float4 x[QUADS];
+    static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
+    static constexpr int QUADS = PAD_D / SHARE / 4;
+    static constexpr int WARP_ROWS = 32 / SHARE, BLOCK_ROWS = THREADS / SHARE;
+    float4 x[QUADS] = {};
 
-    static __forceinline__ __device__ int column(int c, int part) {
-        return 4 * (c * Split<PAD_D>::SHARE + part);
+    static DEVICE int column(int c, int part) {
+        return 4 * (c * SHARE + part);
     }
-    __forceinline__ __device__ void clear(void) {
-#pragma unroll
-        for (int c = 0; c < QUADS; c++) {
-            x[c] = make_float4(0, 0, 0, 0);
-        }
-    }
-    __forceinline__ __device__ void load(const float *row, int part, const Fused &f) {
+    DEVICE void load(const float *row, int part, const Fused &f) {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
             x[c] = four_of(row, column(c, part), f.d, f.aligned);
         }
     }
-    __forceinline__ __device__ void store(float *row, int part, const Fused &f) const {
+    DEVICE void store(float *row, int part, const Fused &f) const {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
             store4(row, column(c, part), f.d, f.aligned, x[c]);
         }
     }
-    __forceinline__ __device__ void scale(float by) {
+    DEVICE void scale(float by) {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
             x[c] = by * x[c];
         }
     }
     /* this += factor * row; the row (PAD_D) is in shared memory. */
-    __forceinline__ __device__ void add(float factor, const float *row, int part) {
+    DEVICE void add(float factor, const float *row, int part) {
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
             x[c] = x[c] + factor * four_at(row + column(c, part));
         }
     }
     /* The whole rows' dot product, for each of the row's threads. */
-    __forceinline__ __device__ float dot(const float *row, int part) const {
+    DEVICE float dot(const float *row, int part) const {
         float sum = 0;
 #pragma unroll
         for (int c = 0; c < QUADS; c++) {
@@ -181,21 +149,29 @@ template <int PAD_D> struct Part {
         }
         return sum_of_parts(sum);
     }
-    static __forceinline__ __device__ float sum_of_parts(float sum) {
+    static DEVICE float sum_of_parts(float sum) {
 #pragma unroll
-        for (int bit = Split<PAD_D>::WARP_ROWS; bit < 32; bit *= 2) {
+        for (int bit = WARP_ROWS; bit < 32; bit *= 2) {
             sum += __shfl_xor_sync(FULL_WARP, sum, bit);
         }
         return sum;
     }
 };
 
+template <int PAD_D> static DEVICE Here here(int rows) {
+    enum { WARP_ROWS = Part<PAD_D>::WARP_ROWS };
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int first = blockIdx.x * Part<PAD_D>::BLOCK_ROWS + warp * WARP_ROWS;
+    const int row = first + lane % WARP_ROWS, head = blockIdx.y, image = blockIdx.z;
+    return {row < rows ? row : 0, lane / WARP_ROWS, head, image,
+            row < rows,           first < rows};
+}
+
 /* Rows from `first` on of a matrix, ld apart, times `by`, into a tile: zeros from row
  * n on. */
 template <int PAD_D>
-static __forceinline__ __device__ void fill_tile(float (*tile)[PAD_D],
-                                                 const float *from, long ld, int first,
-                                                 const Fused &f, float by = 1.0f) {
+static DEVICE void fill_tile(float (*tile)[PAD_D], const float *from, long ld,
+                             int first, const Fused &f, float by = 1.0f) {
     for (int e = threadIdx.x; e < TILE * PAD_D / 4; e += THREADS) {
         const int r = e / (PAD_D / 4), j = e % (PAD_D / 4) * 4;
         const float4 quad = first + r < f.n ? four_of(from + r * ld, j, f.d, f.aligned)
@@ -210,11 +186,9 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     enum { AT_ONCE = 4 }; /* keys */
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
     const Here h = here<PAD_D>(f.n);
-    const int row = h.mine ? h.row : 0; /* a thread without a query goes along */
     Part<PAD_D> q, o;
-    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
+    q.load(f.qkv + qkv_at(f, h, 0, h.row), h.part, f);
     q.scale(f.scale);
-    o.clear();
     float max = -FLT_MAX, sum = 0;
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
@@ -248,9 +222,9 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     }
     if (h.mine) {
         o.scale(1.0f / sum);
-        o.store(f.O + O_at(f, h, row), h.part, f);
+        o.store(f.O + O_at(f, h, h.row), h.part, f);
         if (h.part == 0) {
-            float *lse = f.lse + 2 * query(f, h, row);
+            float *lse = f.lse + 2 * query(f, h, h.row);
             lse[0] = max;
             lse[1] = logf(sum);
         }
@@ -259,13 +233,12 @@ template <int PAD_D> static __global__ void forward(Fused f) {
 
 /* ---- backward -------------------------------------------------------------------- */
 
-/* delta (B, h, n) = rowsum(dO o O). In all of backward, f.O is dO. */
-template <int PAD_D> static __global__ void make_delta(Fused f, const float *O) {
+/* delta (B, h, n) = rowsum(dO o O) */
+template <int PAD_D> static __global__ void make_delta(Fused f) {
     const Here h = here<PAD_D>(f.n);
-    const int row = h.mine ? h.row : 0;
     Part<PAD_D> o, d_o;
-    o.load(O + O_at(f, h, row), h.part, f);
-    d_o.load(f.O + O_at(f, h, row), h.part, f);
+    o.load(f.O + O_at(f, h, h.row), h.part, f);
+    d_o.load(f.dO + O_at(f, h, h.row), h.part, f);
     float delta = 0;
 #pragma unroll
     for (int c = 0; c < Part<PAD_D>::QUADS; c++) {
@@ -273,23 +246,21 @@ template <int PAD_D> static __global__ void make_delta(Fused f, const float *O) 
     }
     delta = Part<PAD_D>::sum_of_parts(delta);
     if (h.mine && h.part == 0) {
-        f.delta[query(f, h, row)] = delta;
+        f.delta[query(f, h, h.row)] = delta;
     }
 }
 
 enum { PAIR = 2 }; /* so many keys, or queries, at a time */
 
-template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqkv) {
+template <int PAD_D> static __global__ void backward_queries(Fused f) {
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
     const Here h = here<PAD_D>(f.n);
-    const int row = h.mine ? h.row : 0;
     Part<PAD_D> q, d_o, dq;
-    q.load(f.qkv + qkv_at(f, h, 0, row), h.part, f);
+    q.load(f.qkv + qkv_at(f, h, 0, h.row), h.part, f);
     q.scale(f.scale);
-    d_o.load(f.O + O_at(f, h, row), h.part, f);
-    dq.clear();
-    const float *lse = f.lse + 2 * query(f, h, row);
-    const float max = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, row)];
+    d_o.load(f.dO + O_at(f, h, h.row), h.part, f);
+    const float *lse = f.lse + 2 * query(f, h, h.row);
+    const float max = lse[0], log_sum = lse[1], delta = f.delta[query(f, h, h.row)];
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
@@ -312,23 +283,21 @@ template <int PAD_D> static __global__ void backward_queries(Fused f, float *dqk
     }
     if (h.mine) {
         dq.scale(f.scale);
-        dq.store(dqkv + qkv_at(f, h, 0, row), h.part, f);
+        dq.store(f.dqkv + qkv_at(f, h, 0, h.row), h.part, f);
     }
 }
 
-template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) {
+template <int PAD_D> static __global__ void backward_keys(Fused f) {
     __shared__ __align__(16) float Q[TILE][PAD_D], dO[TILE][PAD_D];
     __shared__ float max[TILE], log_sum[TILE], delta[TILE];
     const Here h = here<PAD_D>(f.n);
-    const int row = h.mine ? h.row : 0, thread = threadIdx.x;
+    const int thread = threadIdx.x;
     Part<PAD_D> key, value, dk, dv;
-    key.load(f.qkv + qkv_at(f, h, 1, row), h.part, f);
-    value.load(f.qkv + qkv_at(f, h, 2, row), h.part, f);
-    dk.clear();
-    dv.clear();
+    key.load(f.qkv + qkv_at(f, h, 1, h.row), h.part, f);
+    value.load(f.qkv + qkv_at(f, h, 2, h.row), h.part, f);
     for (int i0 = 0; i0 < f.n; i0 += TILE) {
         fill_tile<PAD_D>(Q, f.qkv + qkv_at(f, h, 0, i0), 3 * f.D, i0, f, f.scale);
-        fill_tile<PAD_D>(dO, f.O + O_at(f, h, i0), f.D, i0, f);
+        fill_tile<PAD_D>(dO, f.dO + O_at(f, h, i0), f.D, i0, f);
         if (thread < TILE) {
             const bool exists = i0 + thread < f.n;
             const long at = exists ? query(f, h, i0 + thread) : 0;
@@ -356,75 +325,53 @@ template <int PAD_D> static __global__ void backward_keys(Fused f, float *dqkv) 
         __syncthreads();
     }
     if (h.mine) { /* dk has the scale: Q's rows had it */
-        dk.store(dqkv + qkv_at(f, h, 1, row), h.part, f);
-        dv.store(dqkv + qkv_at(f, h, 2, row), h.part, f);
+        dk.store(f.dqkv + qkv_at(f, h, 1, h.row), h.part, f);
+        dv.store(f.dqkv + qkv_at(f, h, 2, h.row), h.part, f);
     }
 }
 
-/* ---- launches -------------------------------------------------------------------- */
-
-static bool is_aligned(Tensor T) {
-    return reinterpret_cast<uintptr_t>(T.data) % 16 == 0;
-}
-
-/* O: forward's; in backward dO. */
-static Fused describe(const GpuAttention *pass, Tensor O) {
-    Fused f = {};
-    f.B = O.shape[0];
-    f.heads = pass->heads;
-    f.n = O.shape[1];
-    f.D = tensor_cols(O);
-    f.d = f.D / f.heads;
-    f.scale = 1.0f / sqrtf(static_cast<float>(f.d));
-    f.qkv = pass->qkv.data;
-    f.O = O.data;
-    f.lse = pass->kept.lse.data;
-    f.delta = pass->kept.delta.data;
-    f.aligned = f.d % 4 == 0 && is_aligned(pass->qkv) && is_aligned(O);
+/* dO and dqkv: with data NULL in a forward pass. */
+static Fused describe(const GpuAttention *pass, Tensor dO, Tensor dqkv) {
+    const int B = pass->O.shape[0], n = pass->O.shape[1], D = tensor_cols(pass->O);
+    const int d = D / pass->heads;
+    const float scale = 1.0f / sqrtf((float)d);
+    float *const lse = pass->kept.lse.data, *const delta = pass->kept.delta.data;
+    Fused f = {B,       pass->heads,  n,         d,   D,     scale, pass->qkv.data,
+               dO.data, pass->O.data, dqkv.data, lse, delta, false};
+    f.aligned = in_fours(f.qkv, d, 3 * D) && in_fours(f.dO, d, D) &&
+                in_fours(f.O, d, D) && in_fours(f.dqkv, d, 3 * D);
     return f;
 }
 
-template <int PAD_D> static dim3 grid_of(const Fused &f) {
-    return dim3(pieces(f.n, Split<PAD_D>::ROWS), f.heads, f.B);
+/* A forward pass, or, where dqkv is wanted, a backward pass. */
+template <int PAD_D> static void launch(GpuStream stream, const Fused &f) {
+    const dim3 grid(pieces(f.n, Part<PAD_D>::BLOCK_ROWS), f.heads, f.B);
+    if (!f.dqkv) {
+        LAUNCH(forward<PAD_D>, grid, THREADS, 0, stream, f);
+        return;
+    }
+    LAUNCH(make_delta<PAD_D>, grid, THREADS, 0, stream, f);
+    LAUNCH(backward_queries<PAD_D>, grid, THREADS, 0, stream, f);
+    LAUNCH(backward_keys<PAD_D>, grid, THREADS, 0, stream, f);
 }
 
-template <int PAD_D> static void launch_forward(GpuStream stream, const Fused &f) {
-    LAUNCH(forward<PAD_D>, grid_of<PAD_D>(f), THREADS, 0, stream, f);
-}
-
-void attention_fused_forward(GpuStream stream, const GpuAttention *pass) {
-    const Fused f = describe(pass, pass->O);
+static void launch_padded(GpuStream stream, const Fused &f) {
     if (f.d <= 16) {
-        launch_forward<16>(stream, f);
+        launch<16>(stream, f);
     } else if (f.d <= 32) {
-        launch_forward<32>(stream, f);
+        launch<32>(stream, f);
     } else if (f.d <= 64) {
-        launch_forward<64>(stream, f);
+        launch<64>(stream, f);
     } else {
-        launch_forward<128>(stream, f);
+        launch<128>(stream, f);
     }
 }
 
-template <int PAD_D>
-static void launch_backward(GpuStream stream, const Fused &f, const float *O,
-                            float *dqkv) {
-    const dim3 grid = grid_of<PAD_D>(f);
-    LAUNCH(make_delta<PAD_D>, grid, THREADS, 0, stream, f, O);
-    LAUNCH(backward_queries<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
-    LAUNCH(backward_keys<PAD_D>, grid, THREADS, 0, stream, f, dqkv);
+void attention_fused_forward(GpuStream stream, const GpuAttention *pass) {
+    launch_padded(stream, describe(pass, Tensor(), Tensor()));
 }
 
 void attention_fused_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
                               Tensor dqkv) {
-    Fused f = describe(pass, dO);
-    f.aligned = f.aligned && is_aligned(pass->O) && is_aligned(dqkv);
-    if (f.d <= 16) {
-        launch_backward<16>(stream, f, pass->O.data, dqkv.data);
-    } else if (f.d <= 32) {
-        launch_backward<32>(stream, f, pass->O.data, dqkv.data);
-    } else if (f.d <= 64) {
-        launch_backward<64>(stream, f, pass->O.data, dqkv.data);
-    } else {
-        launch_backward<128>(stream, f, pass->O.data, dqkv.data);
-    }
+    launch_padded(stream, describe(pass, dO, dqkv));
 }

@@ -8,9 +8,8 @@
 #include "chapters/04_encoder_block/dropout.h"
 #include "chapters/06_cuda_training/gpu.h"
 
-FOR_C void gpu_tensor_fill(GpuStream stream, Tensor A, float value); /* A = value */
-FOR_C void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B);    /* A = B     */
-FOR_C void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);     /* A += B    */
+FOR_C void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B); /* A = B  */
+FOR_C void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);  /* A += B */
 
 /*
  * gpu_sum_rows_add: db (cols) += the sum of dY (rows, cols) over its rows: the

@@ -3,8 +3,6 @@
  *
  *     pre = X + b,   Y = GELU(pre) = pre Phi(pre)                  [ViT eq.3]
  *     dpre = dY o GELU'(pre)
- *
- * Both move many bytes and compute little: fused, pre is written and read once less.
  */
 #ifndef GPU_GELU_H
 #define GPU_GELU_H
@@ -14,7 +12,7 @@
 typedef enum {
     GELU_SEPARATE,   /* a kernel adds the bias, another applies GELU */
     GELU_FUSED,      /* one kernel does both */
-    GELU_VECTORISED, /* four neighbours a thread, 16 bytes a load */
+    GELU_VECTORISED, /* four neighbours per thread, 16 bytes per load */
     GELU_VERSIONS
 } GeluVersion;
 #define GELU_BEST GELU_VECTORISED

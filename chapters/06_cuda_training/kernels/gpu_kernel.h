@@ -8,8 +8,13 @@
  *       extern __shared__ type name[]: the shared memory that the launch asked for.
  *   CUDA_MUST(call)
  *       a runtime function that has to succeed: else one line, and exit status 1.
+ *   DEVICE
+ *       before a function that kernels call; it becomes part of them.
  *   warp_sum, warp_max, block_sum
  *       of all threads' values, the same result for every thread.
+ *
+ * Kernels are passed Tensors by value: their data is on the device. tensor_matrix
+ * makes shape[0] the rows and shape[1] the columns.
  */
 #ifndef GPU_KERNEL_H
 #define GPU_KERNEL_H
@@ -23,8 +28,7 @@
 #define START(kernel, grid, block, shared_bytes, stream, ...)                          \
     cuda_on_cpu_launch(#kernel, (grid), (block), (shared_bytes), (stream), kernel,     \
                        __VA_ARGS__)
-#define DYNAMIC_SHARED(type, name)                                                     \
-    type *name = static_cast<type *>(cuda_on_cpu_dynamic_shared())
+#define DYNAMIC_SHARED(type, name) type *name = (type *)cuda_on_cpu_dynamic_shared()
 #else
 #define START(kernel, grid, block, shared_bytes, stream, ...)                          \
     kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
@@ -39,54 +43,68 @@
 #define CUDA_MUST(call) gpu_must((call), #call, __FILE__, __LINE__)
 void gpu_must(cudaError_t error, const char *what, const char *file, int line);
 
+#define DEVICE __forceinline__ __device__
 #define FULL_WARP 0xffffffffu
 
 /* How many pieces of `piece` cover `whole`. */
 static inline __host__ __device__ int pieces(long whole, int piece) {
-    return static_cast<int>((whole + piece - 1) / piece);
+    return (int)((whole + piece - 1) / piece);
 }
 
 /* Can rows of `cols` floats, ld apart, be read and written four at a time? */
 static inline bool in_fours(const float *at, int cols, int ld) {
-    return reinterpret_cast<uintptr_t>(at) % sizeof(float4) == 0 && cols % 4 == 0 &&
-           ld % 4 == 0;
+    return (uintptr_t)at % sizeof(float4) == 0 && cols % 4 == 0 && ld % 4 == 0;
+}
+
+static inline bool in_fours(Tensor T) {
+    return in_fours(T.data, tensor_cols(T), T.ld);
 }
 
 /* The element of a thread, where threads are counted along x. */
-static __forceinline__ __device__ long my_element(void) {
-    return static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
+static DEVICE long my_element(void) {
+    return (long)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-static __forceinline__ __device__ float4 operator+(float4 a, float4 b) {
+/* The row of a thread, where LANES neighbouring threads share one: 1, or a warp. */
+template <int LANES> static DEVICE int my_row(void) {
+    return (int)((blockIdx.x * blockDim.x + threadIdx.x) / LANES);
+}
+
+static DEVICE float *row_of(const Tensor &T, long i) {
+    return T.data + i * T.ld;
+}
+
+static DEVICE float4 operator+(float4 a, float4 b) {
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
 }
 
-static __forceinline__ __device__ float4 operator*(float a, float4 b) {
+static DEVICE float4 operator*(float a, float4 b) {
     return make_float4(a * b.x, a * b.y, a * b.z, a * b.w);
 }
 
 /* Four floats at an address that 16 divides: one load, or one store. */
-static __forceinline__ __device__ float4 four_at(const float *at) {
-    return *reinterpret_cast<const float4 *>(at);
+static DEVICE float4 four_at(const float *at) {
+    return *(const float4 *)at;
 }
 
-static __forceinline__ __device__ float4 &four_at(float *at) {
-    return *reinterpret_cast<float4 *>(at);
+static DEVICE float4 &four_at(float *at) {
+    return *(float4 *)at;
 }
 
 /*
  * A sum over a warp in 5 steps: in each, every lane adds the value of the lane whose
- * index differs from its own in one bit. At the end all lanes have the sum.
+ * index differs from its own in one bit. At the end all lanes have the sum. (With one
+ * lane it is x.)
  */
-static __forceinline__ __device__ float warp_sum(float x) {
+template <int LANES = 32> static DEVICE float warp_sum(float x) {
 #pragma unroll
-    for (int bit = 16; bit > 0; bit /= 2) {
+    for (int bit = LANES / 2; bit > 0; bit /= 2) {
         x += __shfl_xor_sync(FULL_WARP, x, bit);
     }
     return x;
 }
 
-static __forceinline__ __device__ float warp_max(float x) {
+static DEVICE float warp_max(float x) {
 #pragma unroll
     for (int bit = 16; bit > 0; bit /= 2) {
         x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, bit));
@@ -99,7 +117,7 @@ static __forceinline__ __device__ float warp_max(float x) {
  * shared memory, where every warp then adds them.
  *   shared   32 floats of the caller's shared memory; free again on return
  */
-static __forceinline__ __device__ float block_sum(float x, float *shared) {
+static DEVICE float block_sum(float x, float *shared) {
     const int thread = threadIdx.x, warps = blockDim.x / 32;
     x = warp_sum(x);
     if (thread % 32 == 0) {
@@ -111,6 +129,12 @@ static __forceinline__ __device__ float block_sum(float x, float *shared) {
     return x;
 }
 
+/* The column of a thread, where a block has 32 of `cols` columns; -1: none. */
+static DEVICE int my_column(int cols) {
+    const int col = blockIdx.x * 32 + threadIdx.x;
+    return col < cols ? col : -1;
+}
+
 /*
  * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads:
  * lane threadIdx.y sums every LANES-th row, lane 0 adds the lanes' sums, in order. For
@@ -118,8 +142,8 @@ static __forceinline__ __device__ float block_sum(float x, float *shared) {
  *   shared   LANES x 32 floats; free again after the next barrier
  */
 template <int LANES>
-static __forceinline__ __device__ float column_sum(const float *at, int col, int rows,
-                                                   long ld, float (*shared)[32]) {
+static DEVICE float column_sum(const float *at, int col, int rows, long ld,
+                               float (*shared)[32]) {
     float sum = 0;
     if (col >= 0) {
         for (int i = threadIdx.y; i < rows; i += LANES) {

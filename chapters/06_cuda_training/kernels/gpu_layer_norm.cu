@@ -1,21 +1,20 @@
 /*
  * gpu_layer_norm.cu: see gpu_layer_norm.h.
  *
- *   naive     A thread a row: a warp's lanes read 32 rows at once, a line each. Three
- *             passes over the row (mean, variance, write).
- *   warp      A warp a row, lanes beside each other; the same three passes, 16 bytes an
- *             element where the cache doesn't hold the row.
+ *   naive     One thread per row: a warp's lanes read 32 rows at once, one line each.
+ *             Three passes over the row (mean, variance, write).
+ *   warp      One warp per row, its lanes on neighbouring elements; the same three
+ *             passes, 16 bytes per element where the cache doesn't hold the row.
  *   one_pass  One warp per row. Each lane keeps D / 32 elements in registers: the row
- *             is read once, 8 bytes an element, and the variance is still that of the
- *             differences from the mean, which one pass of sums of squares would lose
- *             when the mean is large. Rows longer than 32 * MAX_EACH
- *             are left to `warp`.
+ *             is read once, 8 bytes per element, and the variance is still that of the
+ *             differences from the mean. Sums of squares, also one pass, would lose its
+ *             digits when the mean is large. Rows longer than 32 * MAX_EACH are left to
+ *             `warp`.
  *
- * About 8 flops an element: memory limits all of them.
+ * About 8 flops per element: memory limits all of them.
  *
- * Backward: dX by a warp a row (reads X and dY, writes dX). dgamma and dbeta are sums
- * over all rows: blocks sum runs of rows into `partial`, a second kernel adds these in
- * order. No atomics: the same bits every time.
+ * Backward: dX by one warp per row (reads X and dY, writes dX). dgamma and dbeta are
+ * sums over all rows: blocks sum runs of rows, a second kernel adds these in order.
  */
 #include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
 
@@ -24,95 +23,62 @@
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 #include "chapters/04_encoder_block/layer_norm.h"
 
-const char *const gpu_layer_norm_names[LAYER_NORM_VERSIONS] = {"naive", "warp",
-                                                               "one_pass"};
+const char *const gpu_layer_norm_names[] = {"naive", "warp", "one_pass"};
 
 enum { THREADS = 128, WARPS = THREADS / 32, MAX_EACH = 32 };
-
-static __forceinline__ __device__ int my_row(void) {
-    return blockIdx.x * WARPS + threadIdx.x / 32;
-}
 
 /* ---- forward --------------------------------------------------------------------- */
 
 /* From the sum of D squares. Where it is beyond float: NaN, since 1 / infinity would
  * make a row of zeros, which look like a result. */
-static __forceinline__ __device__ float rstd_of(float squares, int D) {
-    const float epsilon = static_cast<float>(LAYER_NORM_EPSILON);
-    return squares <= FLT_MAX ? 1.0f / sqrtf(squares / static_cast<float>(D) + epsilon)
-                              : NAN;
+static DEVICE float rstd_of(float squares, int D) {
+    const float epsilon = (float)LAYER_NORM_EPSILON;
+    return squares <= FLT_MAX ? 1.0f / sqrtf(squares / (float)D + epsilon) : NAN;
 }
 
-static __global__ void forward_naive(const float *X, const float *gamma,
-                                     const float *beta, float *mean, float *rstd,
-                                     float *Y, int rows, int D, long ld_X, long ld_Y) {
-    const int i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= rows) {
-        return;
-    }
-    const float *x = X + i * ld_X;
-    float *y = Y + i * ld_Y, sum = 0, squares = 0;
-    for (int j = 0; j < D; j++) {
-        sum += x[j];
-    }
-    const float mu = sum / static_cast<float>(D);
-    for (int j = 0; j < D; j++) {
-        squares += (x[j] - mu) * (x[j] - mu);
-    }
-    const float r = rstd_of(squares, D);
-    for (int j = 0; j < D; j++) {
-        y[j] = gamma[j] * ((x[j] - mu) * r) + beta[j];
-    }
-    mean[i] = mu;
-    rstd[i] = r;
-}
-
-static __global__ void forward_warp(const float *X, const float *gamma,
-                                    const float *beta, float *mean, float *rstd,
-                                    float *Y, int rows, int D, long ld_X, long ld_Y) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
+/* One thread per row (LANES = 1), or one warp (32). */
+template <int LANES> static __global__ void forward(GpuLayerNorm p, Tensor Y) {
+    const float *gamma = p.gamma.data, *beta = p.beta.data;
+    const int i = my_row<LANES>(), lane = threadIdx.x % LANES, D = Y.shape[1];
+    if (i >= Y.shape[0]) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *x = X + i * ld_X;
-    float *y = Y + i * ld_Y, sum = 0, squares = 0;
-    for (int j = lane; j < D; j += 32) {
+    const float *x = row_of(p.X, i);
+    float *y = row_of(Y, i), sum = 0, squares = 0;
+    for (int j = lane; j < D; j += LANES) {
         sum += x[j];
     }
-    const float mu = warp_sum(sum) / static_cast<float>(D);
-    for (int j = lane; j < D; j += 32) {
+    const float mu = warp_sum<LANES>(sum) / (float)D;
+    for (int j = lane; j < D; j += LANES) {
         squares += (x[j] - mu) * (x[j] - mu);
     }
-    const float r = rstd_of(warp_sum(squares), D);
-    for (int j = lane; j < D; j += 32) {
+    const float r = rstd_of(warp_sum<LANES>(squares), D);
+    for (int j = lane; j < D; j += LANES) {
         y[j] = gamma[j] * ((x[j] - mu) * r) + beta[j];
     }
     if (lane == 0) {
-        mean[i] = mu;
-        rstd[i] = r;
+        p.mean.data[i] = mu;
+        p.rstd.data[i] = r;
     }
 }
 
-/* N elements per lane: D <= 32 N. The loops have constant ends, so that they stay
- * in registers. */
-template <int N>
-static __global__ void forward_one_pass(const float *X, const float *gamma,
-                                        const float *beta, float *mean, float *rstd,
-                                        float *Y, int rows, int D, long ld_X,
-                                        long ld_Y) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
+/* N elements per lane: D <= 32 N. The loops have constant ends, so that the elements
+ * stay in registers. */
+template <int N> static __global__ void forward_one_pass(GpuLayerNorm p, Tensor Y) {
+    const float *gamma = p.gamma.data, *beta = p.beta.data;
+    const int i = my_row<32>(), lane = threadIdx.x % 32, D = Y.shape[1];
+    if (i >= Y.shape[0]) {
         return;
     }
-    const float *x = X + i * ld_X;
-    float *y = Y + i * ld_Y, mine[N], sum = 0, squares = 0;
+    const float *x = row_of(p.X, i);
+    float *y = row_of(Y, i), mine[N], sum = 0, squares = 0;
 #pragma unroll
     for (int k = 0; k < N; k++) {
         const int j = lane + 32 * k;
         mine[k] = j < D ? x[j] : 0.0f;
         sum += mine[k];
     }
-    const float mu = warp_sum(sum) / static_cast<float>(D);
+    const float mu = warp_sum(sum) / (float)D;
 #pragma unroll
     for (int k = 0; k < N; k++) {
         mine[k] -= mu;
@@ -127,8 +93,8 @@ static __global__ void forward_one_pass(const float *X, const float *gamma,
         }
     }
     if (lane == 0) {
-        mean[i] = mu;
-        rstd[i] = r;
+        p.mean.data[i] = mu;
+        p.rstd.data[i] = r;
     }
 }
 
@@ -140,126 +106,90 @@ static void expect_shapes(const GpuLayerNorm *p) {
     expect_shape(p->rstd, "One number for each row.", rows);
 }
 
-#define FORWARD(kernel, blocks)                                                        \
-    LAUNCH(kernel, blocks, THREADS, 0, stream, p->X.data, p->gamma.data, p->beta.data, \
-           p->mean.data, p->rstd.data, Y.data, rows, D, p->X.ld, Y.ld)
-
 void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
                             const GpuLayerNorm *p, Tensor Y) {
     const int rows = tensor_rows(Y), D = tensor_cols(Y), blocks = pieces(rows, WARPS);
     expect_shapes(p);
     expect_same_shape(Y, p->X);
+    Y = tensor_matrix(Y);
     if (version == LAYER_NORM_NAIVE) {
-        FORWARD(forward_naive, pieces(rows, THREADS));
+        LAUNCH(forward<1>, pieces(rows, THREADS), THREADS, 0, stream, *p, Y);
     } else if (version == LAYER_NORM_WARP || D > 32 * MAX_EACH) {
-        FORWARD(forward_warp, blocks);
+        LAUNCH(forward<32>, blocks, THREADS, 0, stream, *p, Y);
     } else if (D <= 64) {
-        FORWARD(forward_one_pass<2>, blocks);
+        LAUNCH(forward_one_pass<2>, blocks, THREADS, 0, stream, *p, Y);
     } else if (D <= 256) {
-        FORWARD(forward_one_pass<8>, blocks);
+        LAUNCH(forward_one_pass<8>, blocks, THREADS, 0, stream, *p, Y);
     } else if (D <= 512) {
-        FORWARD(forward_one_pass<16>, blocks);
+        LAUNCH(forward_one_pass<16>, blocks, THREADS, 0, stream, *p, Y);
     } else {
-        FORWARD(forward_one_pass<MAX_EACH>, blocks);
+        LAUNCH(forward_one_pass<MAX_EACH>, blocks, THREADS, 0, stream, *p, Y);
     }
 }
 
 /* ---- backward -------------------------------------------------------------------- */
 
 /* dX = rstd (g - mean(g) - xhat mean(g o xhat)),  g = dY o gamma */
-static __global__ void backward_naive(const float *X, const float *gamma,
-                                      const float *mean, const float *rstd,
-                                      const float *dY, float *dX, int rows, int D,
-                                      long ld_X, long ld_dY, long ld_dX) {
-    const int i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= rows) {
+template <int LANES>
+static __global__ void backward(GpuLayerNorm p, Tensor dY, Tensor dX) {
+    const int i = my_row<LANES>(), lane = threadIdx.x % LANES, D = dX.shape[1];
+    if (i >= dX.shape[0]) {
         return;
     }
-    const float *x = X + i * ld_X;
-    const float *dy = dY + i * ld_dY, mu = mean[i], r = rstd[i];
-    float *dx = dX + i * ld_dX, g_sum = 0, gx_sum = 0;
-    for (int j = 0; j < D; j++) {
+    const float *x = row_of(p.X, i), *dy = row_of(dY, i), *gamma = p.gamma.data;
+    const float mu = p.mean.data[i], r = p.rstd.data[i];
+    float *dx = row_of(dX, i), g_sum = 0, gx_sum = 0;
+    for (int j = lane; j < D; j += LANES) {
         const float g = dy[j] * gamma[j];
         g_sum += g;
         gx_sum += g * ((x[j] - mu) * r);
     }
-    const float g_mean = g_sum / static_cast<float>(D);
-    const float gx_mean = gx_sum / static_cast<float>(D);
-    for (int j = 0; j < D; j++) {
+    const float g_mean = warp_sum<LANES>(g_sum) / (float)D;
+    const float gx_mean = warp_sum<LANES>(gx_sum) / (float)D;
+    for (int j = lane; j < D; j += LANES) {
         dx[j] = r * (dy[j] * gamma[j] - g_mean - (x[j] - mu) * r * gx_mean);
     }
 }
 
-static __global__ void backward_warp(const float *X, const float *gamma,
-                                     const float *mean, const float *rstd,
-                                     const float *dY, float *dX, int rows, int D,
-                                     long ld_X, long ld_dY, long ld_dX) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
-        return;
-    }
-    const float *x = X + i * ld_X;
-    const float *dy = dY + i * ld_dY, mu = mean[i], r = rstd[i];
-    float *dx = dX + i * ld_dX, g_sum = 0, gx_sum = 0;
-    for (int j = lane; j < D; j += 32) {
-        const float g = dy[j] * gamma[j];
-        g_sum += g;
-        gx_sum += g * ((x[j] - mu) * r);
-    }
-    const float g_mean = warp_sum(g_sum) / static_cast<float>(D);
-    const float gx_mean = warp_sum(gx_sum) / static_cast<float>(D);
-    for (int j = lane; j < D; j += 32) {
-        dx[j] = r * (dy[j] * gamma[j] - g_mean - (x[j] - mu) * r * gx_mean);
-    }
-}
-
-enum { SUM_COLS = 32, SUM_LANES = 8 };
+enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time */
 
 /* partial (parts, 2, D): of run y of the rows, the sums of dY o xhat and of dY. */
-static __global__ void sum_parts(const float *X, const float *mean, const float *rstd,
-                                 const float *dY, float *partial, int rows, int D,
-                                 long ld_X, long ld_dY, int rows_a_part) {
+static __global__ void sum_parts(GpuLayerNorm p, Tensor dY, float *partial,
+                                 int rows_per_part) {
     __shared__ float sums[2][SUM_LANES][SUM_COLS];
-    const int col = blockIdx.x * SUM_COLS + threadIdx.x;
-    const int from = blockIdx.y * rows_a_part;
-    const int to = min(rows, from + rows_a_part);
+    const int D = dY.shape[1], col = my_column(D), from = blockIdx.y * rows_per_part;
+    const int to = min(dY.shape[0], from + rows_per_part);
     float dgamma = 0, dbeta = 0;
-    if (col < D) {
+    if (col >= 0) {
         for (int i = from + threadIdx.y; i < to; i += SUM_LANES) {
-            const float dy = dY[i * ld_dY + col];
-            const float x = X[i * ld_X + col];
-            dgamma += dy * ((x - mean[i]) * rstd[i]);
+            const float dy = row_of(dY, i)[col], x = row_of(p.X, i)[col];
+            dgamma += dy * ((x - p.mean.data[i]) * p.rstd.data[i]);
             dbeta += dy;
         }
     }
     sums[0][threadIdx.y][threadIdx.x] = dgamma;
     sums[1][threadIdx.y][threadIdx.x] = dbeta;
     __syncthreads();
-    if (threadIdx.y < 2 && col < D) { /* two of the warps, one for each of the two */
+    if (threadIdx.y < 2 && col >= 0) { /* two of the warps, one for each of the two */
         float sum = 0;
         for (int lane = 0; lane < SUM_LANES; lane++) {
             sum += sums[threadIdx.y][lane][threadIdx.x];
         }
-        partial[(static_cast<long>(blockIdx.y) * 2 + threadIdx.y) * D + col] = sum;
+        partial[((long)blockIdx.y * 2 + threadIdx.y) * D + col] = sum;
     }
 }
 
-/* dgamma and dbeta lie side by side in `partial`: 2 D columns of sums. */
+/* dgamma and dbeta are side by side in `partial`: 2 D columns of sums. */
 static __global__ void sum_finish(const float *partial, float *dgamma, float *dbeta,
                                   int parts, int D) {
     __shared__ float lanes[SUM_LANES][SUM_COLS];
-    const int i = blockIdx.x * SUM_COLS + threadIdx.x;
-    const float sum =
-        column_sum<SUM_LANES>(partial, i < 2 * D ? i : -1, parts, 2 * D, lanes);
-    if (threadIdx.y == 0 && i < 2 * D) {
+    const int i = my_column(2 * D);
+    const float sum = column_sum<SUM_LANES>(partial, i, parts, 2 * D, lanes);
+    if (threadIdx.y == 0 && i >= 0) {
         float *to = i < D ? dgamma + i : dbeta + (i - D);
         *to += sum;
     }
 }
-
-#define BACKWARD(kernel, blocks)                                                       \
-    LAUNCH(kernel, blocks, THREADS, 0, stream, p->X.data, p->gamma.data, p->mean.data, \
-           p->rstd.data, dY.data, dX.data, rows, D, p->X.ld, dY.ld, dX.ld)
 
 void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
                              const GpuLayerNorm *p, Tensor dY, Tensor dX,
@@ -272,17 +202,18 @@ void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
     expect_shape(d->dgamma, "One number for each column.", D);
     expect_shape(d->dbeta, "One number for each column.", D);
     expect_shape(partial, "Room for sums of runs of rows.", LAYER_NORM_PARTS, 2, D);
+    dY = tensor_matrix(dY);
+    dX = tensor_matrix(dX);
     /* First these: dX may be dY. */
-    const int rows_a_part = max(pieces(rows, LAYER_NORM_PARTS), 2 * SUM_LANES);
-    const int parts = pieces(rows, rows_a_part);
+    const int rows_per_part = max(pieces(rows, LAYER_NORM_PARTS), 2 * SUM_LANES);
+    const int parts = pieces(rows, rows_per_part);
     LAUNCH(sum_parts, dim3(pieces(D, SUM_COLS), parts), dim3(SUM_COLS, SUM_LANES), 0,
-           stream, p->X.data, p->mean.data, p->rstd.data, dY.data, partial.data, rows,
-           D, p->X.ld, dY.ld, rows_a_part);
+           stream, *p, dY, partial.data, rows_per_part);
     LAUNCH(sum_finish, pieces(2 * D, SUM_COLS), dim3(SUM_COLS, SUM_LANES), 0, stream,
            partial.data, d->dgamma.data, d->dbeta.data, parts, D);
     if (version == LAYER_NORM_NAIVE) {
-        BACKWARD(backward_naive, pieces(rows, THREADS));
+        LAUNCH(backward<1>, pieces(rows, THREADS), THREADS, 0, stream, *p, dY, dX);
     } else {
-        BACKWARD(backward_warp, pieces(rows, WARPS));
+        LAUNCH(backward<32>, pieces(rows, WARPS), THREADS, 0, stream, *p, dY, dX);
     }
 }

@@ -31,7 +31,7 @@ FOR_C void gpu_layer_norm_forward(GpuStream stream, LayerNormVersion version,
  *     dX      = rstd (g - mean(g) - xhat mean(g o xhat))
  *     dgamma += sum over rows of dY o xhat,   dbeta += sum over rows of dY
  *   dX (rows, D)   out, may be dY
- * No atomics: sums of runs of rows, then their sum in order: the same bits every time.
+ * No atomics: the same bits every time.
  */
 enum { LAYER_NORM_PARTS = 128 };
 typedef struct {

@@ -2,7 +2,7 @@
  * gpu_limits.cu: see gpu_limits.h.
  *
  * A multiply-add takes some 4 cycles until its result can be used; 8 independent ones
- * a thread and 64 warps a multiprocessor hide that many times over. The copy has no
+ * per thread and 64 warps per multiprocessor hide that many times over. The copy has no
  * arithmetic at all.
  */
 #include "chapters/06_cuda_training/kernels/gpu_limits.h"
@@ -12,10 +12,9 @@
 enum { THREADS = 256 };
 
 static __global__ void multiply_add(int rounds, float factor, float *out) {
-    const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
     float x[FMA_CHAINS];
     for (int c = 0; c < FMA_CHAINS; c++) {
-        x[c] = static_cast<float>(threadIdx.x + static_cast<unsigned>(c));
+        x[c] = (float)(threadIdx.x + (unsigned)c);
     }
     for (int round = 0; round < rounds; round++) {
 #pragma unroll
@@ -27,17 +26,17 @@ static __global__ void multiply_add(int rounds, float factor, float *out) {
     for (int c = 0; c < FMA_CHAINS; c++) {
         sum += x[c];
     }
-    out[i] = sum;
+    out[my_element()] = sum;
 }
 
 void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out) {
-    expect_shape(out, "One result for each thread.", static_cast<int>(threads));
+    expect_shape(out, "One result for each thread.", (int)threads);
     LAUNCH(multiply_add, pieces(threads, THREADS), THREADS, 0, stream, rounds, 0.5f,
            out.data);
 }
 
 static __global__ void copy_fours(const float4 *in, long count, float4 *out) {
-    const long i = static_cast<long>(blockIdx.x) * THREADS + threadIdx.x;
+    const long i = my_element();
     if (i < count) {
         out[i] = in[i];
     }
@@ -49,6 +48,5 @@ void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out) {
     expect_contiguous(in);
     expect_contiguous(out);
     LAUNCH(copy_fours, pieces(fours, THREADS), THREADS, 0, stream,
-           reinterpret_cast<const float4 *>(in.data), fours,
-           reinterpret_cast<float4 *>(out.data));
+           (const float4 *)in.data, fours, (float4 *)out.data);
 }

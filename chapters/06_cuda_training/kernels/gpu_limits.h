@@ -16,8 +16,8 @@
 enum { FMA_CHAINS = 8 };
 FOR_C void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tensor out);
 
-/* gpu_limit_memory: out = in, 16 bytes a thread: 8 bytes moved for each element. Counts
- * that 4 divides; contiguous. */
+/* gpu_limit_memory: out = in, 16 bytes per thread: 8 bytes moved for each element.
+ * Counts that 4 divides; contiguous. */
 FOR_C void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * gpu_loss.cu: see gpu_loss.h.
  *
- * A warp an image: its lanes go through the K classes in strides of 32, and shuffles
+ * One warp per image: its lanes go through the K classes in strides of 32, and shuffles
  * bring maximum, sum and the largest logit's index together. K is 10 or 1000: these
- * are tiny kernels, limited by how long a launch takes. The sums over the images are a
- * second one of a single block, in a fixed order.
+ * are tiny kernels, limited by how long a launch takes. A second kernel of a single
+ * block sums over the images, in a fixed order.
  */
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
@@ -13,7 +13,7 @@
 enum { WARPS = 4 };
 
 /* The first index of the largest of all lanes' values. */
-static __forceinline__ __device__ int warp_argmax(float value, int at) {
+static DEVICE int warp_argmax(float value, int at) {
 #pragma unroll
     for (int bit = 16; bit > 0; bit /= 2) {
         const float other = __shfl_xor_sync(FULL_WARP, value, bit);
@@ -27,14 +27,11 @@ static __forceinline__ __device__ int warp_argmax(float value, int at) {
 }
 
 static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
-    const int B = logits.shape[0], K = logits.shape[1], ld = logits.ld;
-    const float smoothing = o.smoothing, scale = o.scale;
-    const int b = blockIdx.x * WARPS + threadIdx.x / 32;
-    const int lane = threadIdx.x % 32;
-    if (b >= B) {
+    const int b = my_row<32>(), lane = threadIdx.x % 32, K = logits.shape[1];
+    if (b >= logits.shape[0]) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *row = logits.data + static_cast<long>(b) * ld;
+    const float *row = row_of(logits, b), smoothing = o.smoothing;
     const int label = o.labels[b];
     float max = -INFINITY;
     int at = K;
@@ -57,14 +54,14 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     /* log softmax_k = logit_k - max - log sum; q sums to 1   [AIAYN 5.4] */
     const float log_sum = logf(sum), of_label = label < K ? row[label] - max : NAN;
     __syncwarp(); /* dlogits may be logits: all have read before one writes */
-    const float rest = smoothing / static_cast<float>(K);
+    const float rest = smoothing / (float)K;
     /* With a NaN among the logits, or infinity as the largest, sum is NaN. */
     at = sum > 0 ? at : -1;
     if (dlogits) {
         for (int k = lane; k < K; k += 32) {
             const float q = rest + (k == label ? 1.0f - smoothing : 0.0f);
             const float p = expf(row[k] - max) / sum;
-            dlogits[static_cast<long>(b) * ld + k] = scale * (p - q);
+            dlogits[(long)b * logits.ld + k] = o.scale * (p - q);
         }
     }
     if (lane == 0) {
@@ -77,19 +74,18 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     }
 }
 
-static __global__ void sum_images(const float *losses, const float *right, int B,
-                                  GpuStepResult *result) {
+static __global__ void sum_images(GpuLoss o, int B) {
     __shared__ float shared[32];
     float loss = 0, correct = 0;
-    for (int b = threadIdx.x; b < B; b += static_cast<int>(blockDim.x)) {
-        loss += losses[b];
-        correct += right[b];
+    for (int b = threadIdx.x; b < B; b += (int)blockDim.x) {
+        loss += o.losses.data[b];
+        correct += o.right.data[b];
     }
     loss = block_sum(loss, shared);
     correct = block_sum(correct, shared);
     if (threadIdx.x == 0) {
-        result->loss = loss;
-        result->correct = correct;
+        o.result->loss = loss;
+        o.result->correct = correct;
     }
 }
 
@@ -105,6 +101,5 @@ void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
     expect_contiguous(logits);
     LAUNCH(cross_entropy, pieces(B, WARPS), WARPS * 32, 0, stream, *loss, logits,
            dlogits.data);
-    LAUNCH(sum_images, 1, 256, 0, stream, loss->losses.data, loss->right.data, B,
-           loss->result);
+    LAUNCH(sum_images, 1, 256, 0, stream, *loss, B);
 }

@@ -2,19 +2,18 @@
  * gpu_matmul.cu: see gpu_matmul.h. Five rungs from the definition to a product that
  * keeps the arithmetic units busy. For C (m, n) with inner size k, 2 m n k flops:
  *
- *   naive       A thread an element of C. Neighbouring threads have neighbouring rows:
- *               their loads are ld apart, and every one fetches a line of its own.
- *               2 m n k loads from global memory.
+ *   naive       One thread per element of C, neighbours have neighbouring rows: their
+ *               loads are ld apart, each in a line of its own. 2 m n k global loads.
  *   coalesced   Neighbours have neighbouring columns: one element of A for the whole
  *               warp, and (NN, TN) 32 elements of B in a row. As many loads, but a
  *               warp's come in one or two lines. In NT neighbours read B's rows, ld
  *               apart: only tiles cure that.
  *   shared      A block makes 32 x 32 of C. It brings 32 x 32 of A and of B into shared
  *               memory, where each element is used 32 times: m n k / 16 global loads.
- *               Now 2 shared loads for each multiply-add are the limit.
+ *               Now 2 shared loads per multiply-add are the limit.
  *   registers   A block makes 64 x 64, a thread 4 x 4 of it: 8 shared loads feed 16
  *               multiply-adds. m n k / 32 global loads.
- *   vectorised  gpu_matmul_vectorised.cu: 128 x 128, a thread 8 x 8, 16 bytes a load,
+ *   vectorised  gpu_matmul_vectorised.cu: 128 x 128, a thread 8 x 8, 16 bytes per load,
  *               the next tile fetched meanwhile. m n k / 64 global loads; limited by
  *               the multiply-adds themselves.
  *
@@ -22,38 +21,21 @@
  */
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
-#include "chapters/06_cuda_training/kernels/gpu_cublaslt.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 #include "chapters/06_cuda_training/kernels/gpu_matmul_parts.h"
 
 const char *const gpu_matmul_names[MATMUL_VERSIONS] = {
     "naive", "coalesced", "shared", "registers", "vectorised", "cublas", "cublas_tf32"};
 
-bool gpu_matmul_available(MatmulVersion version) {
-    return version < MATMUL_CUBLAS || cublaslt_available();
-}
-
 /* op(A)[i][l] and op(B)[l][j], i < m, l < k, j < n */
 template <MatmulLayout layout>
-static __forceinline__ __device__ const float *at_A(const MatmulProduct &p, int i,
-                                                    int l) {
-    return p.A + (layout == MATMUL_TN ? static_cast<long>(l) * p.ld_A + i
-                                      : static_cast<long>(i) * p.ld_A + l);
+static DEVICE const float *at_A(const MatmulProduct &p, int i, int l) {
+    return p.A + (layout == MATMUL_TN ? (long)l * p.ld_A + i : (long)i * p.ld_A + l);
 }
 
 template <MatmulLayout layout>
-static __forceinline__ __device__ const float *at_B(const MatmulProduct &p, int l,
-                                                    int j) {
-    return p.B + (layout == MATMUL_NT ? static_cast<long>(j) * p.ld_B + l
-                                      : static_cast<long>(l) * p.ld_B + j);
-}
-
-static __forceinline__ __device__ int my_x(int block) {
-    return blockIdx.x * block + threadIdx.x;
-}
-
-static __forceinline__ __device__ int my_y(int block) {
-    return blockIdx.y * block + threadIdx.y;
+static DEVICE const float *at_B(const MatmulProduct &p, int l, int j) {
+    return p.B + (layout == MATMUL_NT ? (long)j * p.ld_B + l : (long)l * p.ld_B + j);
 }
 
 /* ---- 1. naive, 2. coalesced: the same sum, other neighbours ---------------------- */
@@ -61,7 +43,7 @@ static __forceinline__ __device__ int my_y(int block) {
 enum { SIDE_X = 32, SIDE_Y = 8 };
 
 template <MatmulLayout layout>
-static __forceinline__ __device__ float dot(const MatmulProduct &p, int i, int j) {
+static DEVICE float dot(const MatmulProduct &p, int i, int j) {
     float sum = 0;
     for (int l = 0; l < p.k; l++) {
         sum += *at_A<layout>(p, i, l) * *at_B<layout>(p, l, j);
@@ -70,14 +52,16 @@ static __forceinline__ __device__ float dot(const MatmulProduct &p, int i, int j
 }
 
 template <MatmulLayout layout> static __global__ void naive(MatmulProduct p) {
-    const int i = my_x(SIDE_X), j = my_y(SIDE_Y);
+    const int i = blockIdx.x * SIDE_X + threadIdx.x;
+    const int j = blockIdx.y * SIDE_Y + threadIdx.y;
     if (i < p.m && j < p.n) {
         put(p, i, j, dot<layout>(p, i, j));
     }
 }
 
 template <MatmulLayout layout> static __global__ void coalesced(MatmulProduct p) {
-    const int j = my_x(SIDE_X), i = my_y(SIDE_Y);
+    const int j = blockIdx.x * SIDE_X + threadIdx.x;
+    const int i = blockIdx.y * SIDE_Y + threadIdx.y;
     if (i < p.m && j < p.n) {
         put(p, i, j, dot<layout>(p, i, j));
     }
@@ -87,17 +71,16 @@ template <MatmulLayout layout> static __global__ void coalesced(MatmulProduct p)
 
 enum { TILE = 32 };
 
-/* Rows of 33: the 32 elements of a column lie in 32 different banks. */
+/* Rows of 33: the 32 elements of a column are in 32 different banks. */
 template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct p) {
     __shared__ float A[TILE][TILE + 1]; /* [l][i] */
     __shared__ float B[TILE][TILE + 1]; /* [l][j] */
     const int x = threadIdx.x, y = threadIdx.y;
-    const int i0 = blockIdx.y * TILE;
-    const int j0 = blockIdx.x * TILE;
+    const int i0 = blockIdx.y * TILE, j0 = blockIdx.x * TILE;
     /* exercise 6.4 */
     float sum = 0;
     for (int l0 = 0; l0 < p.k; l0 += TILE) {
-        /* Neighbours (x) go along the direction in which the matrix lies in memory. */
+        /* Neighbours (x) go along the direction in which the matrix is stored. */
         const int A_i = layout == MATMUL_TN ? x : y, A_l = layout == MATMUL_TN ? y : x;
         const int B_j = layout == MATMUL_NT ? y : x, B_l = layout == MATMUL_NT ? x : y;
         A[A_l][A_i] = i0 + A_i < p.m && l0 + A_l < p.k
@@ -123,8 +106,8 @@ enum { BLOCK4 = 64, DEPTH4 = 16, EACH4 = 4, THREADS4 = 256, ROW4 = BLOCK4 + 2 };
 
 /* 64 rows of op(A) (or columns of op(B)) and 16 of the inner size, into tile[l][r]. */
 template <bool of_A, MatmulLayout layout>
-static __forceinline__ __device__ void load_tile(const MatmulProduct &p, int r0, int l0,
-                                                 float (*tile)[ROW4]) {
+static DEVICE void load_tile(const MatmulProduct &p, int r0, int l0,
+                             float (*tile)[ROW4]) {
     const bool along_l = of_A ? layout != MATMUL_TN : layout == MATMUL_NT;
     const int rows = of_A ? p.m : p.n;
     for (int e = threadIdx.x; e < BLOCK4 * DEPTH4; e += THREADS4) {
@@ -137,12 +120,11 @@ static __forceinline__ __device__ void load_tile(const MatmulProduct &p, int r0,
     }
 }
 
-/* A thread's 4 x 4 elements lie 16 apart: neighbours read neighbouring banks. */
+/* A thread's 4 x 4 elements are 16 apart: neighbours read neighbouring banks. */
 template <MatmulLayout layout> static __global__ void registers(MatmulProduct p) {
     __shared__ float A[DEPTH4][ROW4], B[DEPTH4][ROW4];
     const int x = threadIdx.x % 16, y = threadIdx.x / 16;
-    const int i0 = blockIdx.y * BLOCK4;
-    const int j0 = blockIdx.x * BLOCK4;
+    const int i0 = blockIdx.y * BLOCK4, j0 = blockIdx.x * BLOCK4;
     float C[EACH4][EACH4] = {};
     for (int l0 = 0; l0 < p.k; l0 += DEPTH4) {
         load_tile<true, layout>(p, i0, l0, A);
@@ -173,10 +155,9 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
     }
 }
 
-/* ---- launches -------------------------------------------------------------------- */
-
 /* Room for the parts' sums of the last rung. */
-static const size_t WORKSPACE_BYTES = 64u << 20;
+static const long WORKSPACE_FLOATS = 16l << 20;
+static const size_t WORKSPACE_BYTES = WORKSPACE_FLOATS * sizeof(float);
 static float *workspace;
 static int workspace_users; /* a run, and the check that comes before it */
 
@@ -186,8 +167,8 @@ size_t gpu_matmul_workspace_bytes(void) {
 
 bool gpu_matmul_make_workspace(Error *error) {
     if (!workspace) {
-        workspace = static_cast<float *>(
-            gpu_allocate(WORKSPACE_BYTES, "a product's partial sums", error));
+        workspace =
+            (float *)gpu_allocate(WORKSPACE_BYTES, "a product's partial sums", error);
     }
     if (!workspace || !cublaslt_open(error)) {
         return false;
@@ -205,33 +186,25 @@ void gpu_matmul_free_workspace(void) {
     workspace = NULL;
 }
 
-static void launch_vectorised(GpuStream stream, MatmulLayout layout, MatmulProduct p) {
-    const long floats =
-        workspace ? static_cast<long>(WORKSPACE_BYTES / sizeof(float)) : 0;
-    matmul_vectorised(stream, layout, p, matmul_plan(p.m, p.n, p.k, floats), workspace);
-}
-
 template <MatmulLayout layout>
 static void launch(GpuStream stream, MatmulVersion version, MatmulProduct p) {
     const dim3 sides(SIDE_X, SIDE_Y), tile(TILE, TILE);
-    switch (version) {
-    case MATMUL_NAIVE:
+    if (version == MATMUL_NAIVE) {
         LAUNCH(naive<layout>, dim3(pieces(p.m, SIDE_X), pieces(p.n, SIDE_Y)), sides, 0,
                stream, p);
-        break;
-    case MATMUL_COALESCED:
+    } else if (version == MATMUL_COALESCED) {
         LAUNCH(coalesced<layout>, dim3(pieces(p.n, SIDE_X), pieces(p.m, SIDE_Y)), sides,
                0, stream, p);
-        break;
-    case MATMUL_SHARED:
+    } else if (version == MATMUL_SHARED) {
         LAUNCH(shared_tiles<layout>, dim3(pieces(p.n, TILE), pieces(p.m, TILE)), tile,
                0, stream, p);
-        break;
-    case MATMUL_REGISTERS:
+    } else if (version == MATMUL_REGISTERS) {
         LAUNCH(registers<layout>, dim3(pieces(p.n, BLOCK4), pieces(p.m, BLOCK4)),
                THREADS4, 0, stream, p);
-        break;
-    default: launch_vectorised(stream, layout, p);
+    } else {
+        const long room = workspace ? WORKSPACE_FLOATS : 0;
+        matmul_vectorised(stream, layout, p, matmul_plan(p.m, p.n, p.k, room),
+                          workspace);
     }
 }
 
@@ -259,7 +232,7 @@ void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form, Tensor
     const MatmulProduct p = {m,      n,    k,    A.data, B.data,         form.bias,
                              C.data, A.ld, B.ld, C.ld,   form.accumulate};
     if (version >= MATMUL_CUBLAS) {
-        cublaslt_matmul(stream, version == MATMUL_CUBLAS_TF32, form, A, B, C);
+        cublaslt_matmul(stream, version == MATMUL_CUBLAS_TF32, layout, p);
         return;
     }
     switch (layout) {

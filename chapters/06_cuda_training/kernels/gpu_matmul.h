@@ -1,6 +1,6 @@
 /*
  * gpu_matmul.h: matrix products on the device, a ladder from the naive one to one
- * that keeps the arithmetic units busy; and cuBLASLt's beside them.
+ * that keeps the arithmetic units busy; and cuBLASLt's, to compare with.
  *
  * The three layouts that a dense layer needs [ViT eq.5, eq.8, eq.3]:
  *
@@ -18,11 +18,11 @@
 typedef enum { MATMUL_NT, MATMUL_NN, MATMUL_TN, MATMUL_LAYOUTS } MatmulLayout;
 
 typedef enum {
-    MATMUL_NAIVE,       /* a thread an element; neighbours walk down a column */
+    MATMUL_NAIVE,       /* one thread per element; neighbours walk down a column */
     MATMUL_COALESCED,   /* neighbours walk along a row: whole lines are used */
     MATMUL_SHARED,      /* a block keeps tiles of A and B in shared memory */
     MATMUL_REGISTERS,   /* a thread makes several by several elements of C */
-    MATMUL_VECTORISED,  /* 16 bytes a load, the next tile fetched meanwhile */
+    MATMUL_VECTORISED,  /* 16 bytes per load, the next tile fetched meanwhile */
     MATMUL_CUBLAS,      /* cuBLASLt in fp32 (TF32 off) */
     MATMUL_CUBLAS_TF32, /* cuBLASLt, products of 10 bits of mantissa */
     MATMUL_VERSIONS
@@ -50,10 +50,10 @@ FOR_C void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form,
 
 /*
  * gpu_matmul_make_workspace: device memory that some versions need; made once, before
- * the first step. False if there is none. The vectorised version works without it, but
- * shares no k among blocks then: other bits, and slow where C is small and k long;
- * cuBLASLt doesn't. There is one workspace: products go through one stream at a time.
- * It is freed when it was freed as often as it was made.
+ * the first step. False if there is none. Without it cuBLASLt doesn't work, and the
+ * vectorised version shares no k among blocks: other bits, and slow where C is small
+ * and k long. There is one workspace: products go through one stream at a time. It is
+ * freed when it was freed as often as it was made.
  */
 FOR_C bool gpu_matmul_make_workspace(Error *error);
 FOR_C void gpu_matmul_free_workspace(void);

@@ -1,6 +1,7 @@
 /*
- * gpu_matmul_parts.h: what the two files of the ladder (gpu_matmul.cu: from naive to
- * registers, gpu_matmul_vectorised.cu: the last rung) and their tests share.
+ * gpu_matmul_parts.h: what the ladder's files share with each other and with their
+ * tests: gpu_matmul.cu (from naive to registers), gpu_matmul_vectorised.cu (the last
+ * rung) and gpu_cublaslt.cu (NVIDIA's product, to compare with).
  */
 #ifndef GPU_MATMUL_PARTS_H
 #define GPU_MATMUL_PARTS_H
@@ -19,10 +20,16 @@ typedef struct {
 /* ---- the last rung: which tile, and into how many parts k is cut ----------------- */
 
 enum { MATMUL_TILES = 4, MATMUL_MAX_PARTS = 64 };
-extern const int matmul_tile_rows[MATMUL_TILES], matmul_tile_cols[MATMUL_TILES];
 
 typedef struct {
-    int tile;   /* of MATMUL_TILES, the largest first */
+    int rows, cols, depth; /* of C, and of k in each step */
+    int warps, resident;   /* of a block; blocks on a multiprocessor at once */
+    double fma_share;      /* multiply-adds among a warp's instructions */
+} MatmulTile;
+extern const MatmulTile matmul_tiles[MATMUL_TILES]; /* the largest first */
+
+typedef struct {
+    int tile;   /* of matmul_tiles */
     int parts;  /* 1: no block shares its sums with another */
     int k_part; /* of k for each part, the last may have less */
 } MatmulPlan;
@@ -45,16 +52,25 @@ FOR_C MatmulPlan matmul_plan_with(int tile, int parts, int k);
 FOR_C void matmul_vectorised(GpuStream stream, MatmulLayout layout,
                              MatmulProduct product, MatmulPlan plan, float *workspace);
 
-#ifdef __cplusplus
-/* ---- for the kernels ------------------------------------------------------------- */
+/* ---- cuBLASLt, where it was there when this was built (-DHAVE_CUBLASLT) ---------- */
 
+/* cublaslt_open: its handle and workspace; true and nothing where it isn't there. */
+FOR_C bool cublaslt_open(Error *error);
+FOR_C void cublaslt_close(void);
+FOR_C size_t cublaslt_workspace_bytes(void); /* 0 where it isn't there */
+
+/* cublaslt_matmul: the product. tf32: its factors have 10 bits of mantissa (sums stay
+ * in fp32). Needs cublaslt_open. */
+FOR_C void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout,
+                           MatmulProduct product);
+
+#ifdef __cplusplus /* for the kernels */
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 /* put: an element of C, with what happens to it before it is written. */
-static __forceinline__ __device__ void put(const MatmulProduct &p, int i, int j,
-                                           float sum) {
+static DEVICE void put(const MatmulProduct &p, int i, int j, float sum) {
     if (i < p.m && j < p.n) {
-        float *at = p.C + static_cast<long>(i) * p.ld_C + j;
+        float *at = p.C + (long)i * p.ld_C + j;
         sum += p.bias ? p.bias[j] : 0.0f;
         *at = p.accumulate ? *at + sum : sum;
     }

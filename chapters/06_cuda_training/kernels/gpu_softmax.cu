@@ -1,19 +1,20 @@
 /*
  * gpu_softmax.cu: see gpu_softmax.h.
  *
- *   naive    A thread a row. The 32 threads of a warp read 32 rows at the same column:
- *            32 lines of 128 bytes for 128 bytes wanted. Three passes (maximum, sum,
- *            write), 16 bytes an element if nothing is found in cache, 8 flops.
- *   warp     A warp a row, its lanes beside each other: every line is used whole. The
- *            same three passes; the second and third find a short row in cache.
+ *   naive    One thread per row. The 32 threads of a warp read 32 rows at the same
+ *            column: 32 lines of 128 bytes for 128 bytes wanted. Three passes (maximum,
+ *            sum, write): 16 bytes per element if nothing is found in cache, 8 flops.
+ *   warp     One warp per row, its lanes on neighbouring elements: every line is used
+ *            whole. The same three passes; the second and third find a short row in
+ *            cache.
  *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
- *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes an
- *            element instead of 16; two exp an element instead of one. The maximum
+ *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes per
+ *            element instead of 16; two exp per element instead of one. The maximum
  *            begins at the lowest float, not at -infinity: where a row begins with a
  *            score of -infinity, exp(-inf - -inf) would be NaN.
  *
  * All are limited by memory. Backward reads A and dA twice (the second time from
- * cache), writes dS: 12 bytes an element.
+ * cache), writes dS: 12 bytes per element.
  */
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
 
@@ -27,21 +28,21 @@ enum { THREADS = 128, WARPS = THREADS / 32 };
 
 /* ---- forward ------------------------------------------------------------------ */
 
-/* scale s_j, always rounded to the same number. In scale * s[j] - max the compiler
- * would make one multiply-add, which keeps digits that the maximum has lost: near 10000
+/* scale s_j, always rounded in the same way. In scale * s[j] - max the compiler would
+ * make one multiply-add, which keeps digits that the maximum has lost: near 10000
  * weights would be wrong by 1e-3, near 1e8 by a factor. */
-static __forceinline__ __device__ float scaled(float scale, float s_j) {
+static DEVICE float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }
 
-static __global__ void forward_naive(float scale, const float *S, float *A, int rows,
-                                     int cols, long ld_S, long ld_A) {
+static __global__ void forward_naive(float scale, Tensor S, Tensor A) {
+    const int rows = S.shape[0], cols = S.shape[1];
     const int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= rows) {
         return;
     }
-    const float *s = S + i * ld_S;
-    float *a = A + i * ld_A, max = -INFINITY, sum = 0;
+    const float *s = row_of(S, i);
+    float *a = row_of(A, i), max = -INFINITY, sum = 0;
     for (int j = 0; j < cols; j++) {
         max = fmaxf(max, scaled(scale, s[j]));
     }
@@ -53,19 +54,13 @@ static __global__ void forward_naive(float scale, const float *S, float *A, int 
     }
 }
 
-/* Which row this warp has; rows or more: none. */
-static __forceinline__ __device__ int my_row(void) {
-    return blockIdx.x * WARPS + threadIdx.x / 32;
-}
-
-static __global__ void forward_warp(float scale, const float *S, float *A, int rows,
-                                    int cols, long ld_S, long ld_A) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
+static __global__ void forward_warp(float scale, Tensor S, Tensor A) {
+    const int i = my_row<32>(), lane = threadIdx.x % 32, cols = S.shape[1];
+    if (i >= S.shape[0]) {
         return; /* the whole warp; no barrier follows */
     }
-    const float *s = S + i * ld_S;
-    float *a = A + i * ld_A, max = -INFINITY, sum = 0;
+    const float *s = row_of(S, i);
+    float *a = row_of(A, i), max = -INFINITY, sum = 0;
     for (int j = lane; j < cols; j += 32) {
         max = fmaxf(max, scaled(scale, s[j]));
     }
@@ -79,15 +74,14 @@ static __global__ void forward_warp(float scale, const float *S, float *A, int r
     }
 }
 
-static __global__ void forward_online(float scale, const float *S, float *A, int rows,
-                                      int cols, long ld_S, long ld_A) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
+static __global__ void forward_online(float scale, Tensor S, Tensor A) {
+    const int i = my_row<32>(), lane = threadIdx.x % 32, cols = S.shape[1];
+    if (i >= S.shape[0]) {
         return;
     }
     /* exercise 6.3 */
-    const float *s = S + i * ld_S;
-    float *a = A + i * ld_A, max = -FLT_MAX, sum = 0;
+    const float *s = row_of(S, i);
+    float *a = row_of(A, i), max = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
         const float x = scaled(scale, s[j]), larger = fmaxf(max, x);
         sum = sum * expf(max - larger) + expf(x - larger);
@@ -105,72 +99,48 @@ static __global__ void forward_online(float scale, const float *S, float *A, int
 
 void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
                          Tensor S, Tensor A) {
-    const int rows = tensor_rows(S), cols = tensor_cols(S);
+    const int rows = tensor_rows(S);
     expect_same_shape(A, S);
-    switch (version) {
-    case SOFTMAX_NAIVE:
-        LAUNCH(forward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, S.data,
-               A.data, rows, cols, S.ld, A.ld);
-        break;
-    case SOFTMAX_WARP:
-        LAUNCH(forward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, S.data,
-               A.data, rows, cols, S.ld, A.ld);
-        break;
-    default:
-        LAUNCH(forward_online, pieces(rows, WARPS), THREADS, 0, stream, scale, S.data,
-               A.data, rows, cols, S.ld, A.ld);
+    S = tensor_matrix(S);
+    if (version == SOFTMAX_NAIVE) {
+        LAUNCH(forward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, S, A);
+    } else if (version == SOFTMAX_WARP) {
+        LAUNCH(forward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, S, A);
+    } else {
+        LAUNCH(forward_online, pieces(rows, WARPS), THREADS, 0, stream, scale, S, A);
     }
 }
 
 /* ---- backward: dS = scale A o (dA - rowsum(dA o A)) ------------------------------ */
 
-static __global__ void backward_naive(float scale, const float *A, const float *dA,
-                                      float *dS, int rows, int cols, long ld_A,
-                                      long ld_dA, long ld_dS) {
-    const int i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= rows) {
+/* One thread per row (LANES = 1), or one warp (32). */
+template <int LANES>
+static __global__ void backward(float scale, Tensor A, Tensor dA, Tensor dS) {
+    const int i = my_row<LANES>(), lane = threadIdx.x % LANES, cols = A.shape[1];
+    if (i >= A.shape[0]) {
         return;
     }
-    const float *a = A + i * ld_A;
-    const float *da = dA + i * ld_dA;
-    float *ds = dS + i * ld_dS, dot = 0;
-    for (int j = 0; j < cols; j++) {
+    const float *a = row_of(A, i), *da = row_of(dA, i);
+    float *ds = row_of(dS, i), dot = 0;
+    for (int j = lane; j < cols; j += LANES) {
         dot += a[j] * da[j];
     }
-    for (int j = 0; j < cols; j++) {
-        ds[j] = scale * a[j] * (da[j] - dot);
-    }
-}
-
-static __global__ void backward_warp(float scale, const float *A, const float *dA,
-                                     float *dS, int rows, int cols, long ld_A,
-                                     long ld_dA, long ld_dS) {
-    const int i = my_row(), lane = threadIdx.x % 32;
-    if (i >= rows) {
-        return;
-    }
-    const float *a = A + i * ld_A;
-    const float *da = dA + i * ld_dA;
-    float *ds = dS + i * ld_dS, dot = 0;
-    for (int j = lane; j < cols; j += 32) {
-        dot += a[j] * da[j];
-    }
-    dot = warp_sum(dot);
-    for (int j = lane; j < cols; j += 32) {
+    dot = warp_sum<LANES>(dot);
+    for (int j = lane; j < cols; j += LANES) {
         ds[j] = scale * a[j] * (da[j] - dot);
     }
 }
 
 void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
                           Tensor A, Tensor dA, Tensor dS) {
-    const int rows = tensor_rows(A), cols = tensor_cols(A);
+    const int rows = tensor_rows(A);
     expect_same_shape(dA, A);
     expect_same_shape(dS, A);
+    A = tensor_matrix(A);
     if (version == SOFTMAX_NAIVE) {
-        LAUNCH(backward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, A.data,
-               dA.data, dS.data, rows, cols, A.ld, dA.ld, dS.ld);
+        LAUNCH(backward<1>, pieces(rows, THREADS), THREADS, 0, stream, scale, A, dA,
+               dS);
     } else {
-        LAUNCH(backward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, A.data,
-               dA.data, dS.data, rows, cols, A.ld, dA.ld, dS.ld);
+        LAUNCH(backward<32>, pieces(rows, WARPS), THREADS, 0, stream, scale, A, dA, dS);
     }
 }

@@ -275,7 +275,8 @@ static bool time_adamw(Timing *t) {
     if (!ladder_tensors(&t->memory, T, 6, t->error)) {
         return false;
     }
-    gpu_tensor_fill(t->stream, T[3], 1); /* v is a mean of squares: never below 0 */
+    /* v is a mean of squares: never below 0 */
+    gpu_zero(t->stream, T[3].data, (size_t)count * sizeof(float));
     gpu_upload(t->stream, T[4].data, &run, sizeof run);
     gpu_upload(t->stream, T[5].data, &result, sizeof result);
     gpu_wait(t->stream);
