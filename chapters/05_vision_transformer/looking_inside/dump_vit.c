@@ -1,8 +1,6 @@
 /* dump_vit.c: see dump_vit.h. */
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
 
-#include <stdlib.h>
-
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "chapters/04_encoder_block/dump_block.h"
 #include "common/random.h"
@@ -19,8 +17,6 @@ static const VitConfig config = {.height = 8,
                                            .norm = PRE_NORM,
                                            .activation = ACTIVATION_GELU},
                                  .classes = 3};
-
-/* ---- the instance -------------------------------------------------------- */
 
 static void lay_out(DumpVit *pass, Arena *arena) {
     const VitConfig *c = &config;
@@ -74,9 +70,9 @@ static void run(DumpVit *pass) {
     Tensor logits = vit_forward(&pass->vit, pass->images, &pass->a, &none);
     tensor_copy(pass->patches, pass->a.embedding.patches);
     tensor_copy(pass->embedded, pass->a.embedding.embedded);
-    pass->loss.data[0] = (real)(cross_entropy(logits, pass->labels, pass->smoothing,
-                                              1.0 / B, pass->dlogits) /
-                                B);
+    const double loss =
+        cross_entropy(logits, pass->labels, pass->smoothing, 1.0 / B, pass->dlogits);
+    pass->loss.data[0] = (real)(loss / B);
     vit_backward(&pass->vit, &pass->d, &pass->a, &none, pass->dlogits);
 }
 
@@ -147,13 +143,12 @@ bool dump_vit_write(const DumpVit *pass, const char *path, Error *error) {
 }
 
 bool chapter5_dump(const char *path, Error *error) {
-    DumpVit *pass = allocate(sizeof *pass, "a dump", error);
-    bool ok = pass && dump_vit_make(pass, error);
-    if (ok) {
-        run(pass);
-        ok = dump_vit_write(pass, path, error);
-        dump_vit_free(pass);
+    static DumpVit pass; /* large */
+    if (!dump_vit_make(&pass, error)) {
+        return false;
     }
-    free(pass);
+    run(&pass);
+    const bool ok = dump_vit_write(&pass, path, error);
+    dump_vit_free(&pass);
     return ok;
 }

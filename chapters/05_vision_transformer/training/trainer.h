@@ -19,8 +19,7 @@ typedef struct {
     real *gradients; /* a block of the parameters' layout; owned */
     Vit d;           /* the model's struct laid over it */
     VitActivations activations;
-    Arena arena;   /* owns images */
-    Tensor images; /* (slice, C, H, W) */
+    Tensor images; /* (slice, C, H, W); owned */
     double loss;   /* sum over the worker's images of this step */
     long correct;
 } Worker;
