@@ -119,17 +119,13 @@ static int measure_distances(const Model *m, double *mean) {
     return count;
 }
 
-/* What a head would have that looks at all patches alike: the line to compare with. */
-static double distance_of_equal_weights(const Model *m) {
-    Tensor A = weights_of(m, 0);
-    tensor_fill(A, 1); /* written over by the next forward pass */
-    return inspect_distance(A, m->columns, m->c.patch);
-}
-
 static void write_distances(FILE *file, const Model *m) {
     const int heads = m->c.block.heads;
     const int count = measure_distances(m, m->numbers);
-    const double equal = distance_of_equal_weights(m);
+    /* What a head would have that looks at all patches alike: the line to compare with. */
+    Tensor A = weights_of(m, 0);
+    tensor_fill(A, 1); /* written over by the next forward pass */
+    const double equal = inspect_distance(A, m->columns, m->c.patch);
     printf("mean attention distance in pixels, over %d test images; looking at all "
            "patches\nalike would give %.1f:\n",
            count, equal);

@@ -27,12 +27,6 @@ static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
            vit_activations_make(&worker->activations, c, t->slice, error);
 }
 
-static void worker_free(Worker *worker) {
-    free(worker->gradients);
-    free(worker->images.data);
-    vit_activations_free(&worker->activations);
-}
-
 static bool make_blocks(Trainer *t, Error *error) {
     const size_t bytes = (size_t)t->list.total * sizeof(real);
     t->weights = allocate(bytes, "weights", error);
@@ -85,7 +79,9 @@ bool trainer_make_small(Trainer *t, const Settings *settings, int images,
 
 void trainer_free(Trainer *t) {
     for (int w = 0; t->workers && w < t->worker_count; w++) {
-        worker_free(&t->workers[w]);
+        free(t->workers[w].gradients);
+        free(t->workers[w].images.data);
+        vit_activations_free(&t->workers[w].activations);
     }
     free(t->workers);
     free(t->order);
