@@ -11,11 +11,7 @@ static const VitConfig config = {.height = 8,
                                  .channels = 2,
                                  .patch = 2,
                                  .depth = L,
-                                 .block = {.D = 8,
-                                           .heads = 2,
-                                           .M = 12,
-                                           .norm = PRE_NORM,
-                                           .activation = ACTIVATION_GELU},
+                                 .block = {.D = 8, .heads = 2, .M = 12},
                                  .classes = 3};
 
 static void lay_out(DumpVit *pass, Arena *arena) {
@@ -75,8 +71,6 @@ static void run(DumpVit *pass) {
     pass->loss.data[0] = (real)(loss / B);
     vit_backward(&pass->vit, &pass->d, &pass->a, &none, pass->dlogits);
 }
-
-/* ---- its tensors, in the order of computation ---------------------------- */
 
 static void add_inputs(Dump *dump, const DumpVit *pass) {
     dump_about(dump, "labels", "2 0");

@@ -68,9 +68,7 @@ static void sort(double *values, double *V, int n) {
             largest = values[j] > values[largest] ? j : largest;
         }
         swap(&values[i], &values[largest], 1);
-        if (largest != i) {
-            swap(V + i * n, V + largest * n, n);
-        }
+        swap(V + i * n, V + largest * n, n);
     }
 }
 
@@ -91,8 +89,6 @@ void eigen_symmetric(double *A, int n, double *values, double *V) {
     memset(V, 0, sizeof(double) * (size_t)n * (size_t)n);
     for (int i = 0; i < n; i++) {
         V[i * n + i] = 1;
-    }
-    for (int i = 0; i < n; i++) {
         for (int j = 0; j < i; j++) {
             if (!(fabs(A[i * n + j] - A[j * n + i]) <= 1e-9 * sqrt(all))) {
                 bug("eigen_symmetric: A is not symmetric: element (%d,%d) is %g, its "

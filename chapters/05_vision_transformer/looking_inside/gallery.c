@@ -46,15 +46,13 @@ void gallery_classes(const Dataset *dataset, const Evaluation *e) {
     }
 }
 
-/* ---- images ----------------------------------------------------------------- */
-
 static char shade(double value, double max) {
     static const char ramp[] = " .:-=+*#%@";
     /* fmax passes over a NaN: no NaN becomes an index */
     return ramp[(int)fmin(fmax(max > 0 ? value / max * 9.999 : 0, 0), 9)];
 }
 
-/* A character is about twice as high as wide: one stands for two rows of pixels. */
+/* A character is about twice as high as wide: one shows two rows of pixels. */
 static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
     const unsigned char *pixels = dataset_pixels(set, index);
     double max = 0;

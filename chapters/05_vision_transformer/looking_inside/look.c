@@ -122,7 +122,7 @@ static int measure_distances(const Model *m, double *mean) {
 static void write_distances(FILE *file, const Model *m) {
     const int heads = m->c.block.heads;
     const int count = measure_distances(m, m->numbers);
-    /* What a head would have that looks at all patches alike: the line to compare with. */
+    /* to compare with: what a head would have that looks at all patches alike */
     Tensor A = weights_of(m, 0);
     tensor_fill(A, 1); /* written over by the next forward pass */
     const double equal = inspect_distance(A, m->columns, m->c.patch);

@@ -39,9 +39,9 @@ static const struct {
 
 /* ---- saving -------------------------------------------------------------- */
 
-/* The settings, the numbers and the format, as texts; returns how many. */
 enum { MAX_TEXTS = 64 };
 
+/* The settings, the numbers and the format, as texts; returns how many. */
 static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
                       char (*values)[SETTINGS_TEXT]) {
     const double value[NUMBERS] = {(double)t->step,   dataset->train.count,
@@ -158,14 +158,14 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
     return true;
 }
 
-/* The settings decide how much memory a run takes: the file must have the numbers of
- * such a model, three times in 4 bytes or more, before that is believed. */
+/* The settings decide how much memory a run takes: they are believed if the file
+ * is long enough for such a model, three times in 4 bytes or more per parameter. */
 static bool check_size(const Safetensors *file, const VitConfig *model, Error *error) {
     const long parameters = vit_parameter_formula(model);
     if ((double)file->data_bytes < 12.0 * (double)parameters) {
         return error_set(error,
-                         "%s: damaged: a model of its settings has %ld "
-                         "parameters, the file is too short for them",
+                         "%s: damaged: a model of its settings has %ld parameters, the "
+                         "file is too short for them",
                          file->name, parameters);
     }
     return true;
