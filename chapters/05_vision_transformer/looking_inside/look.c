@@ -313,16 +313,14 @@ static long numbers_of(const VitConfig *c) {
 
 bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
           Error *error) {
-    static const char *const lacks[] = {
-        [CLASS_TOKEN] = "this model has no class token.",
-        [LEARNED_POSITIONS] =
-            "it needs a class token and a learned vector for each place."};
     const VitConfig *c = &t->settings.model;
     const bool class_token = c->pool == POOL_CLASS;
-    const bool has[] = {[ANY] = true,
-                        [CLASS_TOKEN] = class_token,
-                        [LEARNED_POSITIONS] =
-                            class_token && c->positions == POSITIONS_1D};
+    const bool places = class_token && c->positions == POSITIONS_1D;
+    const char *const lacks[] = {
+        [CLASS_TOKEN] = class_token ? NULL : "this model has no class token.",
+        [LEARNED_POSITIONS] =
+            places ? NULL
+                   : "it needs a class token and a learned vector for each place."};
     double *numbers =
         allocate((size_t)numbers_of(c) * sizeof(double), "the figures' numbers", error);
     const Model m = {t, dataset, evaluation, *c, c->width / c->patch, numbers};
@@ -330,8 +328,9 @@ bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
         return false;
     }
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        if (!has[figures[i].need]) {
-            plot_file_leave_out(figures[i].name, lacks[figures[i].need]);
+        const char *why = lacks[figures[i].need];
+        if (why) {
+            plot_file_leave_out(figures[i].name, why);
             continue;
         }
         FILE *file = plot_file_open(figures[i].name, figures[i].columns);
