@@ -1,11 +1,9 @@
 /* test_vit.c: the whole Vision Transformer (vit.h) [ViT fig.1]. */
 #include <math.h>
-#include <string.h>
 
 #include "tests/check_helpers.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "tests/naive_vit.h"
-#include "common/random.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
 #include "chapters/05_vision_transformer/looking_inside/inspect.h"
@@ -231,108 +229,7 @@ START_TEST(images_and_gradients_of_another_shape_stop_the_program) {
 }
 END_TEST
 
-/* ---- the weights it begins with ------------------------------------------ */
-
-static Tensor initialised(Model *m, const char *name, uint64_t seed) {
-    vit_initialise(&m->list, m->weights.data, seed);
-    for (int i = 0; i < m->list.count; i++) {
-        if (strcmp(m->list.items[i].name, name) == 0) {
-            return parameter_in(&m->list.items[i], m->weights.data);
-        }
-    }
-    ck_abort_msg("there is no %s", name);
-    return m->weights;
-}
-
-static void assert_all(Model *m, const char *name, real value) {
-    Tensor T = initialised(m, name, 1);
-    for (long i = 0; i < tensor_count(T); i++) {
-        ck_assert_msg(T.data[i] == value, "%s[%ld] begins as %g", name, i,
-                      (double)T.data[i]);
-    }
-}
-
-START_TEST(norms_begin_as_1_and_0_biases_class_token_and_head_as_0) {
-    Model *m = model_of(small_config(), 1);
-    const char *ones[] = {"norm.weight", "blocks.0.norm1.weight",
-                          "blocks.1.norm2.weight"};
-    const char *zeros[] = {"cls_token",
-                           "patch_embed.proj.bias",
-                           "blocks.0.norm1.bias",
-                           "blocks.1.attn.qkv.bias",
-                           "blocks.0.attn.proj.bias",
-                           "blocks.0.mlp.fc1.bias",
-                           "blocks.1.mlp.fc2.bias",
-                           "norm.bias",
-                           "head.weight",
-                           "head.bias"};
-    for (size_t i = 0; i < sizeof ones / sizeof ones[0]; i++) {
-        assert_all(m, ones[i], 1);
-    }
-    for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++) {
-        assert_all(m, zeros[i], 0);
-    }
-    model_free(m);
-}
-END_TEST
-
-/* Uniform in +-sqrt(6 / (in + out)): none beyond, the largest near it, mean 0. */
-static void assert_xavier(Model *m, const char *name, int in, int out) {
-    Tensor T = initialised(m, name, 1);
-    const double bound = sqrt(6.0 / (in + out));
-    double largest = 0, sum = 0;
-    for (long i = 0; i < tensor_count(T); i++) {
-        largest = fmax(largest, fabs((double)T.data[i]));
-        sum += (double)T.data[i];
-    }
-    ck_assert_msg(largest <= bound * (1 + 1e-6) && largest > 0.95 * bound,
-                  "%s: the largest is %g, the bound %g", name, largest, bound);
-    const double mean = sum / (double)tensor_count(T), usual = bound / sqrt(3);
-    ck_assert_msg(fabs(mean) < 5 * usual / sqrt((double)tensor_count(T)),
-                  "%s: its mean is %g", name, mean);
-}
-
-START_TEST(dense_layers_begin_uniform_within_xaviers_bound) {
-    VitConfig c = small_config();
-    c.block = (BlockConfig){.D = 32, .heads = 2, .M = 48};
-    Model *m = model_of(c, 1);
-    assert_xavier(m, "patch_embed.proj.weight", 8, 32);
-    assert_xavier(m, "blocks.0.attn.qkv.weight", 32, 32); /* three layers in one */
-    assert_xavier(m, "blocks.1.attn.proj.weight", 32, 32);
-    assert_xavier(m, "blocks.0.mlp.fc1.weight", 32, 48);
-    assert_xavier(m, "blocks.1.mlp.fc2.weight", 48, 32);
-    model_free(m);
-}
-END_TEST
-
-START_TEST(positions_begin_normal) {
-    VitConfig c = small_config();
-    c.block.D = 256;
-    Model *m = model_of(c, 1);
-    Tensor T = initialised(m, "pos_embed", 1);
-    double sum = 0, squares = 0, count = (double)tensor_count(T); /* 7 * 256 */
-    for (long i = 0; i < tensor_count(T); i++) {
-        sum += (double)T.data[i] / VIT_POSITION_SIGMA;
-        squares += pow((double)T.data[i] / VIT_POSITION_SIGMA, 2);
-    }
-    ck_assert_double_lt(fabs(sum / count), 5 / sqrt(count));
-    ck_assert_double_lt(fabs(squares / count - 1), 5 * sqrt(2 / count));
-    model_free(m);
-}
-END_TEST
-
-START_TEST(the_seed_decides_the_weights) {
-    Model *m = model_of(small_config(), 1);
-    Tensor first = copy_of(initialised(m, "patch_embed.proj.weight", 1));
-    Tensor other = copy_of(initialised(m, "patch_embed.proj.weight", 2));
-    ck_assert_double_gt(tensor_max_abs_difference(first, other), 0.1);
-    assert_same_bits(initialised(m, "patch_embed.proj.weight", 1), first);
-    Tensor first_block = copy_of(initialised(m, "blocks.0.attn.proj.weight", 1));
-    Tensor second_block = copy_of(initialised(m, "blocks.1.attn.proj.weight", 1));
-    ck_assert_double_gt(tensor_max_abs_difference(first_block, second_block), 0.1);
-    model_free(m);
-}
-END_TEST
+/* ---- forward ------------------------------------------------------------- */
 
 START_TEST(the_first_loss_is_log_K) {
     const unsigned char labels[] = {2, 0};
@@ -346,8 +243,6 @@ START_TEST(the_first_loss_is_log_K) {
     model_free(m);
 }
 END_TEST
-
-/* ---- forward ------------------------------------------------------------- */
 
 static void compare_with_naive(VitConfig config) {
     const int B = 3;
@@ -579,13 +474,8 @@ Suite *vit_suite(void) {
     tcase_add_loop_test(sizes, an_impossible_config_gives_a_line, 0,
                         (int)(sizeof spoiled_words / sizeof spoiled_words[0]));
     tcase_add_test(sizes, images_and_gradients_of_another_shape_stop_the_program);
-    TCase *first = add_case(suite, "the first weights");
-    tcase_add_test(first, norms_begin_as_1_and_0_biases_class_token_and_head_as_0);
-    tcase_add_test(first, dense_layers_begin_uniform_within_xaviers_bound);
-    tcase_add_test(first, positions_begin_normal);
-    tcase_add_test(first, the_seed_decides_the_weights);
-    tcase_add_test(first, the_first_loss_is_log_K);
     TCase *forward = add_case(suite, "forward");
+    tcase_add_test(forward, the_first_loss_is_log_K);
     tcase_add_test(forward, logits_equal_the_naive_formula);
     tcase_add_test(forward, only_the_class_token_reaches_the_head);
     tcase_add_test(forward, a_batch_gives_what_its_images_give_one_at_a_time);

@@ -1,8 +1,6 @@
 /* dump_vit.c: see dump_vit.h. */
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
 
-#include <stdlib.h>
-
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "chapters/04_encoder_block/dump_block.h"
 #include "common/random.h"
@@ -13,14 +11,8 @@ static const VitConfig config = {.height = 8,
                                  .channels = 2,
                                  .patch = 2,
                                  .depth = L,
-                                 .block = {.D = 8,
-                                           .heads = 2,
-                                           .M = 12,
-                                           .norm = PRE_NORM,
-                                           .activation = ACTIVATION_GELU},
+                                 .block = {.D = 8, .heads = 2, .M = 12},
                                  .classes = 3};
-
-/* ---- the instance -------------------------------------------------------- */
 
 static void lay_out(DumpVit *pass, Arena *arena) {
     const VitConfig *c = &config;
@@ -74,13 +66,11 @@ static void run(DumpVit *pass) {
     Tensor logits = vit_forward(&pass->vit, pass->images, &pass->a, &none);
     tensor_copy(pass->patches, pass->a.embedding.patches);
     tensor_copy(pass->embedded, pass->a.embedding.embedded);
-    pass->loss.data[0] = (real)(cross_entropy(logits, pass->labels, pass->smoothing,
-                                              1.0 / B, pass->dlogits) /
-                                B);
+    const double loss =
+        cross_entropy(logits, pass->labels, pass->smoothing, 1.0 / B, pass->dlogits);
+    pass->loss.data[0] = (real)(loss / B);
     vit_backward(&pass->vit, &pass->d, &pass->a, &none, pass->dlogits);
 }
-
-/* ---- its tensors, in the order of computation ---------------------------- */
 
 static void add_inputs(Dump *dump, const DumpVit *pass) {
     dump_about(dump, "labels", "2 0");
@@ -147,13 +137,12 @@ bool dump_vit_write(const DumpVit *pass, const char *path, Error *error) {
 }
 
 bool chapter5_dump(const char *path, Error *error) {
-    DumpVit *pass = allocate(sizeof *pass, "a dump", error);
-    bool ok = pass && dump_vit_make(pass, error);
-    if (ok) {
-        run(pass);
-        ok = dump_vit_write(pass, path, error);
-        dump_vit_free(pass);
+    static DumpVit pass; /* large */
+    if (!dump_vit_make(&pass, error)) {
+        return false;
     }
-    free(pass);
+    run(&pass);
+    const bool ok = dump_vit_write(&pass, path, error);
+    dump_vit_free(&pass);
     return ok;
 }

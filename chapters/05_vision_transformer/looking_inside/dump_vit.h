@@ -34,7 +34,7 @@ typedef struct {
 /* dump_vit_make: weights and images are there, gradients 0. */
 bool dump_vit_make(DumpVit *pass, Error *error);
 
-/* dump_vit_make_of: the same model with other positions, pooling and numbers. */
+/* dump_vit_make_of: the same model with other positions, pooling and seed. */
 bool dump_vit_make_of(DumpVit *pass, Positions positions, Pool pool, uint64_t seed,
                       Error *error);
 void dump_vit_free(DumpVit *pass);

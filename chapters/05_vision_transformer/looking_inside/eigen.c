@@ -8,20 +8,19 @@
 
 enum { MAX_SWEEPS = 60 };
 
-static double sum_of_squares(const double *A, int n) {
+static double sum_of_squares(const double *a, int count) {
     double sum = 0;
-    for (int i = 0; i < n * n; i++) {
-        sum += A[i] * A[i];
+    for (int i = 0; i < count; i++) {
+        sum += a[i] * a[i];
     }
     return sum;
 }
 
-static double beside_the_diagonal(const double *A, int n) {
+/* The same without the diagonal; A is symmetric. */
+static double sum_off_diagonal(const double *A, int n) {
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        for (int j = 0; j < i; j++) {
-            sum += 2 * A[i * n + j] * A[i * n + j];
-        }
+        sum += 2 * sum_of_squares(A + i * n, i);
     }
     return sum;
 }
@@ -69,9 +68,7 @@ static void sort(double *values, double *V, int n) {
             largest = values[j] > values[largest] ? j : largest;
         }
         swap(&values[i], &values[largest], 1);
-        if (largest != i) {
-            swap(V + i * n, V + largest * n, n);
-        }
+        swap(V + i * n, V + largest * n, n);
     }
 }
 
@@ -88,12 +85,10 @@ static void choose_sign(double *v, int n) {
 }
 
 void eigen_symmetric(double *A, int n, double *values, double *V) {
-    const double all = sum_of_squares(A, n);
+    const double all = sum_of_squares(A, n * n);
     memset(V, 0, sizeof(double) * (size_t)n * (size_t)n);
     for (int i = 0; i < n; i++) {
         V[i * n + i] = 1;
-    }
-    for (int i = 0; i < n; i++) {
         for (int j = 0; j < i; j++) {
             if (!(fabs(A[i * n + j] - A[j * n + i]) <= 1e-9 * sqrt(all))) {
                 bug("eigen_symmetric: A is not symmetric: element (%d,%d) is %g, its "
@@ -102,7 +97,7 @@ void eigen_symmetric(double *A, int n, double *values, double *V) {
             }
         }
     }
-    for (int sweep = 0; beside_the_diagonal(A, n) > 1e-30 * all; sweep++) {
+    for (int sweep = 0; sum_off_diagonal(A, n) > 1e-30 * all; sweep++) {
         if (sweep == MAX_SWEEPS) {
             bug("eigen_symmetric: %d sweeps were not enough", MAX_SWEEPS);
         }

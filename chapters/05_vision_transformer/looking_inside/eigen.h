@@ -2,7 +2,7 @@
  * eigen.h: the eigenvectors of a symmetric matrix, by Jacobi's method (1846).
  *
  * A rotation in the plane of axes p and q makes A's element (p, q) zero. It spoils
- * others, but the sum of squares beside the diagonal falls with every rotation. Swept
+ * others, but the sum of squares off the diagonal falls with every rotation. Swept
  * over all pairs again and again, A becomes diagonal: its eigenvalues; the rotations,
  * multiplied, are its eigenvectors. Slow for large n and hard to beat in accuracy.
  */
@@ -15,7 +15,7 @@
  *   values (n)      out, the largest first
  *   V (n, n)        out, row i is the unit eigenvector of values[i]; the sign is such
  *                   that its largest component is positive
- * Cost: about 8 n^3 flops a sweep, 5 to 10 sweeps.
+ * Cost: about 8 n^3 flops per sweep, 5 to 10 sweeps.
  */
 void eigen_symmetric(double *A, int n, double *values, double *V);
 

@@ -2,13 +2,11 @@
 #include "chapters/05_vision_transformer/looking_inside/gallery.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "common/real_math.h"
-
-/* ---- classes ---------------------------------------------------------------- */
 
 /* The class, other than its own, that images of class k are most often taken for. */
 static int most_confused(const Evaluation *e, int k) {
@@ -21,15 +19,19 @@ static int most_confused(const Evaluation *e, int k) {
     return worst;
 }
 
+long gallery_count(const Evaluation *e, int k) {
+    long count = 0;
+    for (int j = 0; j < DATASET_CLASSES; j++) {
+        count += e->confusion[k][j];
+    }
+    return count;
+}
+
 void gallery_classes(const Dataset *dataset, const Evaluation *e) {
     printf("\n%-14s %8s  %s\n", "class", "accuracy", "most often taken for");
     for (int k = 0; k < DATASET_CLASSES; k++) {
-        long count = 0;
-        for (int j = 0; j < DATASET_CLASSES; j++) {
-            count += e->confusion[k][j];
-        }
         const int other = most_confused(e, k);
-        const long mistaken = e->confusion[k][other];
+        const long count = gallery_count(e, k), mistaken = e->confusion[k][other];
         if (count == 0) { /* no image, no accuracy */
             printf("%-14s %8s  -\n", dataset->class_name[k], "-");
             continue;
@@ -44,17 +46,15 @@ void gallery_classes(const Dataset *dataset, const Evaluation *e) {
     }
 }
 
-/* ---- images ----------------------------------------------------------------- */
-
 static char shade(double value, double max) {
     static const char ramp[] = " .:-=+*#%@";
     /* fmax passes over a NaN: no NaN becomes an index */
     return ramp[(int)fmin(fmax(max > 0 ? value / max * 9.999 : 0, 0), 9)];
 }
 
-/* A character is about twice as high as wide: one stands for two rows of pixels. */
+/* A character is about twice as high as wide: one shows two rows of pixels. */
 static void draw(const ImageSet *set, int index, Tensor attention, int patch) {
-    const unsigned char *pixels = set->pixels + (long)index * set->height * set->width;
+    const unsigned char *pixels = dataset_pixels(set, index);
     double max = 0;
     for (int i = 0; i < tensor_cols(attention); i++) {
         max = fmax(max, (double)attention.data[i]);
@@ -111,22 +111,20 @@ int gallery_first_of(const ImageSet *set, int label) {
 
 bool gallery_images(Trainer *t, const Dataset *dataset, Error *error) {
     static const int classes[] = {0, 6, 8, 9};
-    Arena plan = {0}, arena;
     const int N = vit_patches(&t->settings.model);
-    arena_tensor1(&plan, N);
-    if (!arena_make(&arena, &plan, "an attention map", error)) {
+    real *weights = allocate((size_t)N * sizeof(real), "an attention map", error);
+    if (!weights) {
         return false;
     }
-    Tensor attention = arena_tensor1(&arena, N);
     printf("\nTest images (left) and where %s in the last layer (right)\n",
            t->settings.model.pool == POOL_CLASS ? "the class token looks"
                                                 : "the patches look on average");
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         int index = gallery_first_of(&dataset->test, classes[i]);
         if (index >= 0) {
-            show_image(t, dataset, index, attention);
+            show_image(t, dataset, index, tensor1(weights, N));
         }
     }
-    arena_free(&arena);
+    free(weights);
     return true;
 }

@@ -11,10 +11,13 @@
 /* gallery_classes: a line for each class: accuracy, and what it is taken for. */
 void gallery_classes(const Dataset *dataset, const Evaluation *evaluation);
 
+/* gallery_count: how many images of class k were evaluated. */
+long gallery_count(const Evaluation *evaluation, int k);
+
 /*
  * gallery_images: the first test image of some classes, its prediction, and the
  * class token's attention to the patches in the last layer (mean over heads),
- * drawn beside it in characters from ' ' (least) to '@' (most). False: no memory.
+ * drawn next to it in characters from ' ' (least) to '@' (most). False: no memory.
  */
 bool gallery_images(Trainer *trainer, const Dataset *dataset, Error *error);
 

@@ -2,6 +2,7 @@
 #include "chapters/05_vision_transformer/looking_inside/inspect.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "chapters/05_vision_transformer/looking_inside/eigen.h"
 #include "common/error.h"
@@ -120,9 +121,7 @@ static double with_residual(Tensor A, int i, int j) {
 /* to = from A^ */
 static void roll(const double *from, Tensor A, double *to) {
     const int n = A.shape[1];
-    for (int j = 0; j < n; j++) {
-        to[j] = 0;
-    }
+    memset(to, 0, (size_t)n * sizeof *to);
     for (int i = 0; i < n; i++) {
         double sum = 0;
         for (int j = 0; from[i] > 0 && j < n; j++) { /* of layer L only row 0 */
@@ -141,13 +140,10 @@ void inspect_rollout(const Tensor *A, int layers, double *row, double *other) {
         expect_shape(A[l], "All layers have as many heads and tokens.", h, n, n);
     }
     /* Row 0 of the product is row 0 of I, times A^_L, times A^_{L-1}, ..., A^_1. */
-    for (int j = 0; j < n; j++) {
-        row[j] = j == 0;
-    }
+    memset(row, 0, (size_t)n * sizeof *row);
+    row[0] = 1;
     for (int l = layers - 1; l >= 0; l--) {
         roll(row, A[l], other);
-        for (int j = 0; j < n; j++) {
-            row[j] = other[j];
-        }
+        memcpy(row, other, (size_t)n * sizeof *row);
     }
 }

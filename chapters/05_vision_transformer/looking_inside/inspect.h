@@ -1,13 +1,6 @@
 /*
- * inspect.h: what a trained ViT has learned, as numbers for the figures of the paper:
- *
- *   [ViT fig.6]   attention rollout: where the class token's result comes from
- *   [ViT fig.7]   left: the principal components of the patches' filters; centre: how
- *                 alike the position embeddings are; right: how far heads look
- *   [AIAYN fig.3] the weights themselves, and over how many tokens a row spreads them
- *
- * Nothing is allocated here; each function's results are the caller's. They are
- * explained, with the pictures, in notes/figures.md.
+ * inspect.h: what a trained ViT has learned, as numbers for the papers' figures, which
+ * notes/figures.md explains. Nothing is allocated here: results are the caller's.
  */
 #ifndef INSPECT_H
 #define INSPECT_H

@@ -17,7 +17,7 @@
  * cross_entropy: the sum of the images' losses, and the gradient of
  * scale * that sum (scale = 1 / batch gives the mean's).
  *   logits (B, K)    in
- *   labels           B numbers from 0 to K-1
+ *   labels           one per image, from 0 to K-1
  *   smoothing        eps, 0 for none
  *   dlogits (B, K)   out; may be logits; data NULL: not wanted
  */

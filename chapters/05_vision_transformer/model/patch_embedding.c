@@ -9,11 +9,12 @@
 
 /* ---- layout ------------------------------------------------------------ */
 
-int patch_embedding_tokens(const PatchEmbeddingConfig *c) {
+/* n, the class token among them. */
+static int tokens(const PatchEmbeddingConfig *c) {
     return c->down * c->across + (c->no_class_token ? 0 : 1);
 }
 
-/* rows vectors of `width` numbers. */
+/* `rows` vectors of `width` elements. */
 static Tensor vectors(ParameterBlock *block, int rows, int width, const char *name) {
     return parameter_shaped(block, NO_DECAY, tensor3(NULL, 1, rows, width), "%s", name);
 }
@@ -26,7 +27,7 @@ void patch_embedding_parameters(PatchEmbedding *layer, ParameterBlock *block,
         layer->cls_token = vectors(block, 1, D, "cls_token");
     }
     if (c->positions == POSITIONS_1D) {
-        layer->pos_embed = vectors(block, patch_embedding_tokens(c), D, "pos_embed");
+        layer->pos_embed = vectors(block, tokens(c), D, "pos_embed");
     } else if (c->positions == POSITIONS_2D) {
         layer->pos_embed_x = vectors(block, c->across, D / 2, "pos_embed_x");
         layer->pos_embed_y = vectors(block, c->down, D / 2, "pos_embed_y");
@@ -44,7 +45,7 @@ long patch_embedding_formula(const PatchEmbeddingConfig *c) {
     const long D = c->D, P = c->patch, class_token = c->no_class_token ? 0 : D;
     const long patches = P * P * c->channels * D + D + class_token;
     switch (c->positions) {
-    case POSITIONS_1D: return patches + patch_embedding_tokens(c) * D;
+    case POSITIONS_1D: return patches + tokens(c) * D;
     case POSITIONS_2D: return patches + (c->across + c->down) * (D / 2) + class_token;
     case POSITIONS_NONE:
     case POSITIONS_SINUSOIDAL: break;
@@ -59,7 +60,7 @@ void patch_embedding_activations(PatchEmbeddingActivations *a, Arena *arena, int
     a->embedded = arena_tensor3(arena, B, N, c->D);
     a->E_pos = (Tensor){.data = NULL};
     if (c->positions == POSITIONS_2D || c->positions == POSITIONS_SINUSOIDAL) {
-        a->E_pos = arena_tensor2(arena, patch_embedding_tokens(c), c->D);
+        a->E_pos = arena_tensor2(arena, tokens(c), c->D);
     }
     if (c->positions == POSITIONS_SINUSOIDAL && a->E_pos.data) {
         sinusoid_positions(a->E_pos); /* here, once: nothing changes it */

@@ -4,12 +4,12 @@
  *     z_0 = [x_class; x_p^1 E; x_p^2 E; ...; x_p^N E] + E_pos     [ViT eq.1]
  *
  * The image is cut into N = HW / P^2 patches [ViT 3.1], row by row from the top
- * left; each is projected to D numbers; a learned class token is put in front,
+ * left; each is projected to D elements; a learned class token is put in front,
  * and only then are the N + 1 position embeddings added. E_pos is one of four:
  *
  *     1d           a learned vector for each token, the paper's choice
  *     2d           a patch's column and its row have a learned vector each, of D/2
- *                  numbers, laid side by side; the class token has one of its own
+ *                  elements, side by side; the class token has one of its own
  *     sinusoidal   the fixed waves of [AIAYN 3.5] over the tokens: no parameters
  *     none         nothing is added
  *
@@ -61,13 +61,10 @@ typedef struct {
                                       sinusoidal: the table, written once */
 } PatchEmbeddingActivations;
 
-/* patch_embedding_tokens: n, the class token among them. */
-int patch_embedding_tokens(const PatchEmbeddingConfig *config);
-
 void patch_embedding_parameters(PatchEmbedding *layer, ParameterBlock *block,
                                 const PatchEmbeddingConfig *config);
 
-/* patch_embedding_formula: how many numbers they are, by arithmetic alone. */
+/* patch_embedding_formula: how many elements they have, by arithmetic alone. */
 long patch_embedding_formula(const PatchEmbeddingConfig *config);
 
 void patch_embedding_activations(PatchEmbeddingActivations *a, Arena *arena, int B,

@@ -25,8 +25,7 @@ int vit_patches(const VitConfig *c) {
 }
 
 int vit_tokens(const VitConfig *c) {
-    const PatchEmbeddingConfig embedding = embedding_config(c);
-    return patch_embedding_tokens(&embedding);
+    return vit_patches(c) + (c->pool == POOL_CLASS ? 1 : 0);
 }
 
 bool vit_config_check(const VitConfig *c, Error *error) {
@@ -163,18 +162,11 @@ void vit_activations_free(VitActivations *a) {
 
 /* ---- forward ----------------------------------------------------------- */
 
-/* The class token's row of each image: cls (B, D) from z (B, n, D), or back. */
-static void take_class_token(Tensor z, Tensor cls) {
-    for (int b = 0; b < z.shape[0]; b++) {
-        tensor_copy(tensor_slice(cls, b), tensor_slice(tensor_slice(z, b), 0));
-    }
-}
-
-static void put_class_token(Tensor cls, Tensor z) {
-    tensor_fill(z, 0);
-    for (int b = 0; b < z.shape[0]; b++) {
-        tensor_copy(tensor_slice(tensor_slice(z, b), 0), tensor_slice(cls, b));
-    }
+/* The class token's row of each image: a view (B, D) of z (B, n, D). */
+static Tensor class_rows(Tensor z) {
+    Tensor rows = tensor2(z.data, z.shape[0], z.shape[2]);
+    rows.ld = z.shape[1] * z.ld;
+    return rows;
 }
 
 /* y[b] = the mean of z[b]'s n rows */
@@ -203,7 +195,7 @@ static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) 
         /* exercise 5.4 */
         /* [ViT eq.4]   y = LN(z_L^0) */
         Tensor cls = tensor_first(a->cls, B);
-        take_class_token(z, cls);
+        tensor_copy(cls, class_rows(z));
         layer_norm_forward(&vit->norm, cls, &a->norm, y);
         /* end of exercise 5.4 */
     } else {
@@ -221,7 +213,8 @@ static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
         /* y = LN(z_L^0): the head reads only the class token's row */
         Tensor cls = tensor_first(a->cls, dy.shape[0]);
         layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dy, dy);
-        put_class_token(dy, dz);
+        tensor_fill(dz, 0);
+        tensor_copy(class_rows(dz), dy);
     } else {
         /* y = mean over p of LN(z_L^p) */
         mean_of_tokens_backward(dy, dz);

@@ -90,8 +90,8 @@ double vit_forward_flops(const VitConfig *config);
 /*
  * Positions begin as N(0, 0.5^2).    DIFFERS: the reference implementation has
  * 0.02, for D = 768 and long training. A projected patch begins with a deviation
- * near 0.6 here; beside it 0.02 is nearly nothing, and the model spends its first
- * epochs learning where things are (notes/05_vision_transformer.md, 9).
+ * near 0.6 here; compared with that, 0.02 is nearly nothing, and the model spends its
+ * first epochs learning where things are (notes/05_vision_transformer.md, 9).
  */
 #define VIT_POSITION_SIGMA 0.5
 

@@ -38,7 +38,7 @@ static long part_begin(long count, int part) {
     return count * part / PARTS;
 }
 
-/* What of parameter p lies in the numbers from..to-1 of the block. */
+/* The part of parameter p that is in the block's elements from..to-1. */
 static void update_part(const AdamWStep *s, const Parameter *p, long from, long to) {
     const long end = p->offset + tensor_count(p->shape);
     from = from > p->offset ? from : p->offset;

@@ -38,7 +38,7 @@ typedef struct {
 void adamw_step(const AdamWStep *step, const ParameterList *list);
 
 /*
- * gradient_norm: the square root of the sum of squares of `count` numbers; summed
+ * gradient_norm: the square root of the sum of squares of `count` elements; summed
  * in double, in a fixed order, whatever the number of threads.
  */
 double gradient_norm(const real *gradients, long count);

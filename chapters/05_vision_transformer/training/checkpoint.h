@@ -37,7 +37,7 @@ bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *
 
 /*
  * checkpoint_read: weights, moments and step into a trainer that was made with the
- * checkpoint's settings. On failure the trainer's numbers are undefined.
+ * checkpoint's settings. On failure the trainer's weights are undefined.
  */
 bool checkpoint_read(const Safetensors *file, Trainer *trainer, Error *error);
 

@@ -9,8 +9,8 @@
 bool checkpoint_can_save(const char *path, Error *error);
 
 /*
- * checkpoint_save: written beside its place, read again as checkpoint_info would, then
- * renamed (regular_file.h). If anything is wrong, as with the infinite moments of a run
+ * checkpoint_save: written under another name, read as checkpoint_info would, renamed
+ * (regular_file.h). If anything is wrong, as with the infinite moments of a run
  * that diverges, what was there before is as it was.
  */
 bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,

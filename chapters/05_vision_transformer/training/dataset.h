@@ -34,6 +34,11 @@ static inline const char *dataset_class(const Dataset *dataset, int k) {
     return k < 0 ? "no class" : dataset->class_name[k];
 }
 
+/* dataset_pixels: the (C, H, W) bytes of image `index`. */
+static inline const unsigned char *dataset_pixels(const ImageSet *set, int index) {
+    return set->pixels + (long)index * set->channels * set->height * set->width;
+}
+
 /* What training does to an image; all zero: nothing. */
 typedef struct {
     int shift;     /* moved by up to this many pixels, each way and direction */

@@ -14,6 +14,12 @@
 
 #include "common/files/regular_file.h"
 
+/* The files of a data set: images and labels of one set, of the other, and names. */
+enum { IDX_FILES = 4, ALL_FILES = 5 };
+static const char *const file_names[ALL_FILES] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte", "classes.txt"};
+
 /* ---- one IDX file ------------------------------------------------------ */
 
 /* A file that is open: its header is read and checked before its data are. */
@@ -25,11 +31,6 @@ typedef struct {
     long data_bytes;     /* as the header announces */
     unsigned char *data; /* owned */
 } Idx;
-
-static uint32_t big_endian(const unsigned char bytes[4]) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
-           (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 /* Up to `bytes` bytes: how many there were, -1 and an error if the file is damaged. */
 static long read_bytes(Idx *idx, void *to, long bytes, Error *error) {
@@ -51,12 +52,12 @@ static long read_bytes(Idx *idx, void *to, long bytes, Error *error) {
 
 /* The next four bytes, the highest first. */
 static bool read_word(Idx *idx, uint32_t *word, Error *error) {
-    unsigned char bytes[4];
-    const long got = read_bytes(idx, bytes, 4, error);
+    unsigned char b[4] = {0};
+    const long got = read_bytes(idx, b, 4, error);
     if (got >= 0 && got < 4) {
         error_set(error, "%s: truncated: it ends within its header", idx->path);
     }
-    *word = got == 4 ? big_endian(bytes) : 0;
+    *word = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     return got == 4;
 }
 
@@ -91,66 +92,59 @@ static bool read_header(Idx *idx, Error *error) {
     return true;
 }
 
+static bool truncated(const Idx *idx, int64_t there, Error *error) {
+    return error_set(error,
+                     "%s: truncated: its header announces %ld bytes of data, there are "
+                     "%" PRId64,
+                     idx->path, idx->data_bytes, there);
+}
+
 /*
  * Could the file have as much as its header announces? A plain file's size says so. A
  * few bytes of gzip can become any number of zeros: images shrink to a half or a tenth,
  * and what would be 100 times the file is believed only while it is little.
  */
 static bool check_size(const Idx *idx, Error *error) {
-    const int64_t little = 64 << 20, at_most = 100 * idx->file_bytes;
-    const int64_t there = idx->file_bytes - 4 - 4 * idx->ndim;
-    if (gzdirect(idx->file) && there < idx->data_bytes) {
-        return error_set(error,
-                         "%s: truncated: its header announces %ld bytes of data, there "
-                         "are %" PRId64,
-                         idx->path, idx->data_bytes, there);
+    const int64_t little = 64 << 20, there = idx->file_bytes - 4 - 4 * idx->ndim;
+    if (gzdirect(idx->file)) {
+        return there >= idx->data_bytes || truncated(idx, there, error);
     }
-    if (!gzdirect(idx->file) && idx->data_bytes > little && idx->data_bytes > at_most) {
-        return error_set(error,
-                         "%s: its header announces %ld bytes of data, which is more "
-                         "than %" PRId64
-                         " bytes of gzip can be trusted with; if it is right, unpack "
-                         "the file: gzip -d",
-                         idx->path, idx->data_bytes, idx->file_bytes);
-    }
-    return true;
+    return idx->data_bytes <= little || idx->data_bytes <= 100 * idx->file_bytes ||
+           error_set(error,
+                     "%s: its header announces %ld bytes of data, which is more than "
+                     "%" PRId64 " bytes of gzip can be trusted with; if it is right, "
+                     "unpack the file: gzip -d",
+                     idx->path, idx->data_bytes, idx->file_bytes);
 }
 
-/* Memory grows with what is there: the file may have changed since it was measured.
- * The last read asks for a byte more than is announced: it must not be there, and zlib
- * looks for a gzip stream's end and checksum only as long as it has room. */
-static bool read_numbers(Idx *idx, Error *error) {
-    const long chunk = 1 << 24, bytes = idx->data_bytes;
-    long done = 0, next = 0, got = 0;
-    for (; done <= bytes && got == next; done += got) {
-        const long left = bytes + 1 - done;
-        next = left <= chunk + 1 ? left : chunk;
+/* Memory grows with what is there: the file may have changed since it was measured. A
+ * byte more than is announced is asked for: it must not be there, and zlib looks for a
+ * gzip stream's end and checksum only as long as it has room. */
+static bool read_data(Idx *idx, Error *error) {
+    const long chunk = 1 << 24, room = idx->data_bytes + 1;
+    long done = 0, got = 1;
+    while (got > 0 && done < room) {
+        const long next = room - done < chunk ? room - done : chunk;
         unsigned char *longer = realloc(idx->data, (size_t)(done + next));
         if (!longer) {
             return error_set(error, "%s: no memory for its %ld bytes", idx->path,
-                             bytes);
+                             idx->data_bytes);
         }
         idx->data = longer;
         got = read_bytes(idx, idx->data + done, next, error);
-        if (got < 0) {
-            return false;
-        }
+        done += got;
     }
-    if (done < bytes) {
-        return error_set(error,
-                         "%s: truncated: its header announces %ld bytes of data, there "
-                         "are %ld",
-                         idx->path, bytes, done);
+    if (got < 0) {
+        return false;
     }
-    return done == bytes ||
+    if (done < idx->data_bytes) {
+        return truncated(idx, done, error);
+    }
+    return done == idx->data_bytes ||
            error_set(error,
                      "%s: too long: more than the %ld bytes that its header "
                      "announces",
-                     idx->path, bytes);
-}
-
-static bool idx_read(Idx *idx, Error *error) {
-    return check_size(idx, error) && read_numbers(idx, error);
+                     idx->path, idx->data_bytes);
 }
 
 /* The file called `name` in the directory, with or without .gz. A link that leads
@@ -158,7 +152,7 @@ static bool idx_read(Idx *idx, Error *error) {
  * can't be read. */
 static bool find_file(const char *directory, const char *name,
                       char path[FILE_PATH_BYTES]) {
-    const char *ending[] = {"", ".gz"};
+    static const char *const ending[] = {"", ".gz"};
     for (int i = 0; i < 2; i++) {
         struct stat found;
         const int length =
@@ -170,16 +164,8 @@ static bool find_file(const char *directory, const char *name,
     return false;
 }
 
-static void idx_close(Idx *idx) {
-    if (idx->file) {
-        gzclose(idx->file);
-    }
-    free(idx->data);
-    *idx = (Idx){0};
-}
-
-/* Open it and read its header. */
-static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx,
+/* Open it, and read and check its header. */
+static bool idx_open(Idx *idx, const char *directory, const char *name, int ndim,
                      Error *error) {
     struct stat status;
     *idx = (Idx){.ndim = ndim};
@@ -190,28 +176,29 @@ static bool idx_open(const char *directory, const char *name, int ndim, Idx *idx
     if (!file) {
         return false;
     }
+    errno = ENOMEM; /* gzdopen fails for nothing else */
     const int fd = dup(fileno(file));
-    const int why = fd < 0 ? errno : ENOMEM; /* gzdopen fails for nothing else */
-    fclose(file);
     idx->file = fd >= 0 ? gzdopen(fd, "rb") : NULL;
-    if (!idx->file || fstat(fd, &status) != 0) {
-        if (fd >= 0 && !idx->file) {
-            close(fd);
-        }
-        return error_set(error, "%s: it can't be opened: %s", idx->path, strerror(why));
+    const bool ok = idx->file && fstat(fd, &status) == 0;
+    if (!ok) {
+        error_set(error, "%s: it can't be opened: %s", idx->path, strerror(errno));
     }
-    idx->file_bytes = (int64_t)status.st_size;
-    return read_header(idx, error);
+    if (!idx->file) {
+        close(fd);
+    }
+    fclose(file);
+    idx->file_bytes = ok ? (int64_t)status.st_size : 0;
+    return ok && read_header(idx, error) && check_size(idx, error);
 }
 
 /* ---- a set: images and their labels ------------------------------------ */
 
 /* The headers agree; whether the labels do is known when they are read. */
 static bool check_counts(const Idx *images, const Idx *labels, const char *directory,
-                         const char *prefix, Error *error) {
+                         const char *name, Error *error) {
     return images->shape[0] == labels->shape[0] ||
-           error_set(error, "%s: %s has %d images but %d labels", directory, prefix,
-                     images->shape[0], labels->shape[0]);
+           error_set(error, "%s: %.*s has %d images but %d labels", directory,
+                     (int)strcspn(name, "-"), name, images->shape[0], labels->shape[0]);
 }
 
 static bool check_labels(const Idx *labels, Error *error) {
@@ -224,20 +211,15 @@ static bool check_labels(const Idx *labels, Error *error) {
     return true;
 }
 
-static bool set_load(ImageSet *set, const char *directory, const char *prefix,
+/* names: of its images and its labels. */
+static bool set_load(ImageSet *set, const char *directory, const char *const *names,
                      Error *error) {
-    char images_name[64], labels_name[64];
     Idx images, labels = {0};
-    snprintf(images_name, sizeof images_name, "%s-images-idx3-ubyte", prefix);
-    snprintf(labels_name, sizeof labels_name, "%s-labels-idx1-ubyte", prefix);
-    *set = (ImageSet){0};
-    const bool ok = idx_open(directory, images_name, 3, &images, error) &&
-                    check_size(&images, error) &&
-                    idx_open(directory, labels_name, 1, &labels, error) &&
-                    check_size(&labels, error) &&
-                    check_counts(&images, &labels, directory, prefix, error) &&
-                    idx_read(&labels, error) && check_labels(&labels, error) &&
-                    idx_read(&images, error);
+    const bool ok = idx_open(&images, directory, names[0], 3, error) &&
+                    idx_open(&labels, directory, names[1], 1, error) &&
+                    check_counts(&images, &labels, directory, names[0], error) &&
+                    read_data(&labels, error) && check_labels(&labels, error) &&
+                    read_data(&images, error);
     if (ok) {
         *set = (ImageSet){.count = images.shape[0],
                           .channels = 1,
@@ -247,24 +229,16 @@ static bool set_load(ImageSet *set, const char *directory, const char *prefix,
                           .labels = labels.data};
         images.data = labels.data = NULL; /* the set's from now on */
     }
-    idx_close(&images);
-    idx_close(&labels);
+    gzclose(images.file); /* NULL is allowed */
+    gzclose(labels.file);
+    free(images.data);
+    free(labels.data);
     return ok;
 }
 
 /* ---- the data set ------------------------------------------------------ */
 
-/* zlib counts in 32 bits. */
-static uint32_t checksum_of(uint32_t checksum, const unsigned char *bytes, long count) {
-    const long max = 1L << 30;
-    for (long at = 0; at < count; at += max) {
-        const long next = count - at < max ? count - at : max;
-        checksum = (uint32_t)crc32(checksum, bytes + at, (uInt)next);
-    }
-    return checksum;
-}
-
-/* Mean and deviation of the training pixels; sums of integers, so exact. */
+/* Mean and deviation of the training pixels, from exact sums of integers. */
 static void measure(Dataset *dataset) {
     const ImageSet *set = &dataset->train;
     const long count = (long)set->count * set->channels * set->height * set->width;
@@ -277,8 +251,8 @@ static void measure(Dataset *dataset) {
     const double variance = (double)squares / (double)count - mean * mean;
     dataset->mean = mean / 255.0;
     dataset->deviation = variance > 0 ? sqrt(variance) / 255.0 : 1.0;
-    dataset->checksum =
-        checksum_of(checksum_of(0, set->labels, set->count), set->pixels, count);
+    const uLong of_labels = crc32_z(0, set->labels, (z_size_t)set->count);
+    dataset->checksum = (uint32_t)crc32_z(of_labels, set->pixels, (z_size_t)count);
 }
 
 /* NULL, if the line can name class k, or is an empty one behind the last. */
@@ -305,8 +279,8 @@ static bool name_classes(Dataset *dataset, const char *directory, Error *error) 
     for (int k = 0; k < DATASET_CLASSES; k++) {
         snprintf(dataset->class_name[k], sizeof dataset->class_name[k], "%d", k);
     }
-    const int length = snprintf(path, sizeof path, "%s/classes.txt", directory);
-    if (length < FILE_PATH_BYTES && lstat(path, &found) != 0 && errno == ENOENT) {
+    snprintf(path, sizeof path, "%s/classes.txt", directory);
+    if (lstat(path, &found) != 0 && errno == ENOENT) {
         return true;
     }
     FILE *file = regular_file_open(path, error);
@@ -329,6 +303,13 @@ static bool name_classes(Dataset *dataset, const char *directory, Error *error) 
     return !wrong || error_set(error, "%s: %s", path, wrong);
 }
 
+static bool check_sizes(const Dataset *dataset, const char *directory, Error *error) {
+    const ImageSet *train = &dataset->train, *test = &dataset->test;
+    return (train->height == test->height && train->width == test->width) ||
+           error_set(error, "%s: training images are %dx%d, test images %dx%d",
+                     directory, train->height, train->width, test->height, test->width);
+}
+
 bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
     struct stat found;
     *dataset = (Dataset){0};
@@ -337,34 +318,19 @@ bool dataset_load(Dataset *dataset, const char *directory, Error *error) {
         return error_set(error, "%s: %s", directory,
                          errno == EACCES ? strerror(errno) : "no such directory");
     }
-    if (!set_load(&dataset->train, directory, "train", error)) {
-        return false;
-    }
-    if (!set_load(&dataset->test, directory, "t10k", error)) {
+    const bool ok = set_load(&dataset->train, directory, &file_names[0], error) &&
+                    set_load(&dataset->test, directory, &file_names[2], error) &&
+                    check_sizes(dataset, directory, error) &&
+                    name_classes(dataset, directory, error);
+    if (ok) {
+        measure(dataset);
+    } else {
         dataset_free(dataset);
-        return false;
     }
-    const ImageSet *train = &dataset->train, *test = &dataset->test;
-    if (train->height != test->height || train->width != test->width) {
-        error_set(error, "%s: training images are %dx%d, test images %dx%d", directory,
-                  train->height, train->width, test->height, test->width);
-        dataset_free(dataset);
-        return false;
-    }
-    if (!name_classes(dataset, directory, error)) {
-        dataset_free(dataset);
-        return false;
-    }
-    measure(dataset);
-    return true;
+    return ok;
 }
 
-static const char *sample_directory = "data/sample";
-
-enum { IDX_FILES = 4, ALL_FILES = 5 };
-static const char *const file_names[ALL_FILES] = {
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte", "classes.txt"};
+static const char sample_directory[] = "data/sample";
 
 const char *dataset_find(void) {
     const char *places[] = {"data/fashion-mnist", "/usr/share/datasets/fashion-mnist",

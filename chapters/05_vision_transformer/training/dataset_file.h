@@ -5,7 +5,7 @@
  * A directory holds four files, each with or without .gz:
  *     train-images-idx3-ubyte   train-labels-idx1-ubyte
  *     t10k-images-idx3-ubyte    t10k-labels-idx1-ubyte
- * and may hold classes.txt, one class name a line. Without it classes are called
+ * and may hold classes.txt, one class name per line. Without it classes are called
  * by their digits, as MNIST's are, and images are not flipped in training.
  *
  * An IDX file, its numbers big-endian: the bytes 0, 0, 8 (unsigned byte), and the

@@ -20,20 +20,11 @@ static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
     }
     worker->d.config = *c;
     parameters_view(&t->list, vit_parameters, &worker->d, worker->gradients);
-    Arena plan = {0};
-    arena_tensor4(&plan, t->slice, c->channels, c->height, c->width);
-    if (!arena_make(&worker->arena, &plan, "a slice of images", error)) {
-        return false;
-    }
-    worker->images =
-        arena_tensor4(&worker->arena, t->slice, c->channels, c->height, c->width);
-    return vit_activations_make(&worker->activations, c, t->slice, error);
-}
-
-static void worker_free(Worker *worker) {
-    free(worker->gradients);
-    arena_free(&worker->arena);
-    vit_activations_free(&worker->activations);
+    worker->images = tensor4(NULL, t->slice, c->channels, c->height, c->width);
+    const size_t image_bytes = (size_t)tensor_count(worker->images) * sizeof(real);
+    worker->images.data = allocate(image_bytes, "a slice of images", error);
+    return worker->images.data &&
+           vit_activations_make(&worker->activations, c, t->slice, error);
 }
 
 static bool make_blocks(Trainer *t, Error *error) {
@@ -88,7 +79,9 @@ bool trainer_make_small(Trainer *t, const Settings *settings, int images,
 
 void trainer_free(Trainer *t) {
     for (int w = 0; t->workers && w < t->worker_count; w++) {
-        worker_free(&t->workers[w]);
+        free(t->workers[w].gradients);
+        free(t->workers[w].images.data);
+        vit_activations_free(&t->workers[w].activations);
     }
     free(t->workers);
     free(t->order);
@@ -100,12 +93,11 @@ void trainer_free(Trainer *t) {
 }
 
 double trainer_bytes(const Trainer *t) {
-    double numbers = (3 + (double)t->worker_count) * (double)t->list.total;
-    for (int w = 0; w < t->worker_count; w++) {
-        numbers += (double)t->workers[w].activations.arena.capacity +
-                   (double)t->workers[w].arena.capacity;
-    }
-    return numbers * sizeof(real) + (double)t->order_count * sizeof(int);
+    const Worker *worker = &t->workers[0]; /* all have as much */
+    const double each = (double)t->list.total + (double)tensor_count(worker->images) +
+                        (double)worker->activations.arena.capacity;
+    return (3 * (double)t->list.total + t->worker_count * each) * sizeof(real) +
+           (double)t->order_count * sizeof(int);
 }
 
 /* ---- steps and epochs --------------------------------------------------- */
@@ -123,15 +115,6 @@ long trainer_warmup(const Trainer *t) {
     return t->settings.warmup >= 0 ? t->settings.warmup : tenth < 1000 ? tenth : 1000;
 }
 
-static Schedule schedule_of(const Trainer *t) {
-    return (Schedule){.kind = t->settings.schedule,
-                      .peak = t->settings.lr,
-                      .warmup = trainer_warmup(t),
-                      .total_steps = trainer_total_steps(t),
-                      .D = t->settings.model.block.D};
-}
-
-/* The batch of step t->step: its images' numbers. */
 const int *trainer_batch(Trainer *t) {
     const long steps = trainer_steps_per_epoch(t), epoch = t->step / steps;
     if (t->order_epoch != epoch) {
@@ -143,7 +126,11 @@ const int *trainer_batch(Trainer *t) {
 }
 
 double trainer_rate(const Trainer *t, long step) {
-    const Schedule schedule = schedule_of(t);
+    const Schedule schedule = {.kind = t->settings.schedule,
+                               .peak = t->settings.lr,
+                               .warmup = trainer_warmup(t),
+                               .total_steps = trainer_total_steps(t),
+                               .D = t->settings.model.block.D};
     return schedule_rate(&schedule, step);
 }
 
@@ -155,12 +142,13 @@ Augmentation trainer_augmentation(const Trainer *t, const Dataset *dataset) {
                           .epoch = (uint32_t)(t->step / trainer_steps_per_epoch(t))};
 }
 
-/* ---- one worker's share -------------------------------------------------- */
+/* ---- a step -------------------------------------------------------------- */
 
 typedef struct {
     const Dataset *dataset;
     const ImageSet *set;
-    const int *indices; /* NULL: first, first + 1, ... */
+    const int *indices; /* NULL: 0, 1, ... */
+    int count;
     Augmentation augmentation;
     Dropout dropout;
 } Batch;
@@ -172,6 +160,11 @@ typedef struct {
     Dropout dropout;
     Tensor logits;
 } Slice;
+
+/* Worker w's share of the batch begins here, and ends where w + 1's begins. */
+static int share_begin(const Trainer *t, const Batch *batch, int w) {
+    return (int)((long)batch->count * w / t->settings.threads);
+}
 
 /* The batch's images from `from` on, before `to`: as many as a slice has. */
 static Slice forward_slice(const Trainer *t, Worker *worker, const Batch *batch,
@@ -190,9 +183,10 @@ static Slice forward_slice(const Trainer *t, Worker *worker, const Batch *batch,
     return slice;
 }
 
-/* Forward and backward of images from..to-1 of the batch, a slice at a time. */
-static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from,
-                        int to) {
+/* Forward and backward of a worker's images, a slice at a time. */
+static void train_share(Trainer *t, int w, const Batch *batch) {
+    Worker *worker = &t->workers[w];
+    const int from = share_begin(t, batch, w), to = share_begin(t, batch, w + 1);
     const double scale = 1.0 / t->settings.batch;
     worker->loss = 0;
     worker->correct = 0;
@@ -209,8 +203,6 @@ static void train_share(Trainer *t, Worker *worker, const Batch *batch, int from
                      dlogits);
     }
 }
-
-/* ---- a step -------------------------------------------------------------- */
 
 /* Worker 0's gradients += all others', in order. */
 static void sum_gradients(Trainer *t) {
@@ -230,14 +222,14 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
         .dataset = dataset,
         .set = &dataset->train,
         .indices = trainer_batch(t),
+        .count = s->batch,
         .augmentation = trainer_augmentation(t, dataset),
         .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
     };
     const int threads_before = threads_limit(s->threads);
 #pragma omp parallel for schedule(static, 1)
     for (int w = 0; w < s->threads; w++) {
-        train_share(t, &t->workers[w], &batch, (int)((long)s->batch * w / s->threads),
-                    (int)((long)s->batch * (w + 1) / s->threads));
+        train_share(t, w, &batch);
     }
     sum_gradients(t);
     StepResult result = {0};
@@ -288,10 +280,10 @@ bool evaluation_check(const Evaluation *e, Error *error) {
     return true;
 }
 
-static void evaluate_share(Trainer *t, Worker *worker, const Batch *batch, int from,
-                           int to, Evaluation *result) {
+static void evaluate_share(Trainer *t, int w, const Batch *batch, Evaluation *result) {
+    const int from = share_begin(t, batch, w), to = share_begin(t, batch, w + 1);
     for (int at = from; at < to; at += t->slice) {
-        const Slice slice = forward_slice(t, worker, batch, at, to);
+        const Slice slice = forward_slice(t, &t->workers[w], batch, at, to);
         for (int i = 0; i < slice.count; i++) {
             evaluation_add(result, slice.labels[i], argmax_row(slice.logits, i));
         }
@@ -314,14 +306,13 @@ static void add_evaluation(Evaluation *sum, const Evaluation *part) {
 
 void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                       Evaluation *result) {
-    const Batch batch = {.dataset = dataset, .set = set};
+    const Batch batch = {.dataset = dataset, .set = set, .count = set->count};
     const int threads = t->settings.threads;
     *result = (Evaluation){0};
 #pragma omp parallel for schedule(static, 1) num_threads(threads) ordered
     for (int w = 0; w < threads; w++) {
         Evaluation share = {0};
-        evaluate_share(t, &t->workers[w], &batch, (int)((long)set->count * w / threads),
-                       (int)((long)set->count * (w + 1) / threads), &share);
+        evaluate_share(t, w, &batch, &share);
 #pragma omp ordered
         add_evaluation(result, &share);
     }

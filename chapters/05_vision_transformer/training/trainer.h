@@ -19,8 +19,7 @@ typedef struct {
     real *gradients; /* a block of the parameters' layout; owned */
     Vit d;           /* the model's struct laid over it */
     VitActivations activations;
-    Arena arena;   /* owns images */
-    Tensor images; /* (slice, C, H, W) */
+    Tensor images; /* (slice, C, H, W); owned */
     double loss;   /* sum over the worker's images of this step */
     long correct;
 } Worker;
@@ -30,10 +29,10 @@ typedef struct {
     void *engine_data; /* chapter 6: what it has on the GPU; else NULL */
     Vit vit;
     ParameterList list;
-    real *weights, *m, *v; /* blocks of list.total numbers; owned */
+    real *weights, *m, *v; /* blocks of list.total elements; owned */
     int worker_count;      /* settings.threads, or fewer where an engine needs none */
     Worker *workers;
-    int slice;  /* images a slice */
+    int slice;  /* images per slice */
     int *order; /* the epoch's order of the training images */
     int order_count;
     long order_epoch; /* which epoch it is of; -1: none yet */
@@ -71,8 +70,8 @@ void trainer_free(Trainer *trainer);
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
 
-/* trainer_batch: the images' numbers of step trainer->step; trainer_warmup: the steps
- * of the warm-up; trainer_rate: the learning rate of step 1, 2, ...;
+/* trainer_batch: which images step trainer->step takes; trainer_warmup: the steps of
+ * the warm-up; trainer_rate: the learning rate of step 1, 2, ...;
  * trainer_augmentation: what happens to the images. */
 const int *trainer_batch(Trainer *trainer);
 long trainer_warmup(const Trainer *trainer);
