@@ -1,49 +1,48 @@
 /*
- * demo_layers_cost.c: [AIAYN T.1], measured: attention beside a recurrence and a
- * convolution, for more and more tokens of one width. Never passed or failed: a time
+ * demo_layers_cost.c: [AIAYN T.1], measured: attention compared with a recurrence
+ * and a convolution, for more and more tokens of one width. Never passed or failed: a time
  * depends on the machine.
  */
 #include <math.h>
 #include <stdio.h>
 
-#include "common/arena.h"
-#include "chapters/02_scaled_dot_product_attention/attention.h"
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
 #include "chapters/02_scaled_dot_product_attention/other_layers.h"
 #include "common/lesson/plot_file.h"
-#include "common/random.h"
 #include "common/lesson/report.h"
 #include "common/lesson/stopwatch.h"
 #include "common/lesson/threads.h"
+#include "common/random.h"
 
-enum { FIRST_N = 64, LAST_N = 2048, WIDTH = 256, KERNEL = 3 };
+enum { FIRST_N = 64, LAST_N = 2048, SIZES = 6, WIDTH = 256, KERNEL = 3 };
+enum { ELEMENTS = LAST_N * (4 * WIDTH + LAST_N) + (2 + KERNEL) * WIDTH * WIDTH };
 enum { ATTENTION, RECURRENCE, CONVOLUTION, LAYERS };
 
 typedef struct {
-    Tensor X, K, V, A, Y;     /* X is Q too */
-    Tensor W_x, W_hT, kernel; /* shared by all n */
+    Tensor W_x, W_hT, kernel;
+    Tensor X, K, V, A, Y; /* X is Q too */
 } Buffers;
 
 /* The weights first, with the same numbers for every n; then n tokens. */
-static void lay_out(Arena *arena, Buffers *b, int n) {
-    b->W_x = arena_tensor2(arena, WIDTH, WIDTH);
-    b->W_hT = arena_tensor2(arena, WIDTH, WIDTH);
-    b->kernel = arena_tensor3(arena, KERNEL, WIDTH, WIDTH);
-    b->X = arena_tensor2(arena, n, WIDTH);
-    b->K = arena_tensor2(arena, n, WIDTH);
-    b->V = arena_tensor2(arena, n, WIDTH);
-    b->A = arena_tensor2(arena, n, n);
-    b->Y = arena_tensor2(arena, n, WIDTH);
-}
-
-static void fill(Buffers *b) {
+static Buffers make_buffers(int n) {
+    static _Alignas(64) real memory[ELEMENTS];
+    Arena arena = {memory, 0, ELEMENTS};
     const double sigma = 1 / sqrt(WIDTH); /* W x is of x's size */
-    Tensor *weights[] = {&b->W_x, &b->W_hT, &b->kernel};
-    Tensor *tokens[] = {&b->X, &b->K, &b->V};
+    Buffers b;
+    b.W_x = arena_tensor2(&arena, WIDTH, WIDTH);
+    b.W_hT = arena_tensor2(&arena, WIDTH, WIDTH);
+    b.kernel = arena_tensor3(&arena, KERNEL, WIDTH, WIDTH);
+    b.X = arena_tensor2(&arena, n, WIDTH);
+    b.K = arena_tensor2(&arena, n, WIDTH);
+    b.V = arena_tensor2(&arena, n, WIDTH);
+    b.A = arena_tensor2(&arena, n, n);
+    b.Y = arena_tensor2(&arena, n, WIDTH);
+    const Tensor weights[] = {b.W_x, b.W_hT, b.kernel}, tokens[] = {b.X, b.K, b.V};
     for (uint32_t t = 0; t < 3; t++) {
-        random_fill_normal((Random){8, RANDOM_DEMO, t}, *weights[t], sigma);
-        random_fill_normal((Random){8, RANDOM_DEMO, 3 + t}, *tokens[t], 1.0);
+        random_fill_normal((Random){8, RANDOM_DEMO, t}, weights[t], sigma);
+        random_fill_normal((Random){8, RANDOM_DEMO, 3 + t}, tokens[t], 1.0);
     }
+    return b;
 }
 
 static void run_attention(void *buffers) {
@@ -61,46 +60,31 @@ static void run_convolution(void *buffers) {
     convolution_forward(b->X, b->kernel, b->Y);
 }
 
-static double layer_flops(int layer, double n) {
-    const double d = WIDTH;
-    return layer == ATTENTION    ? 4 * n * n * d
-           : layer == RECURRENCE ? 4 * n * d * d
-                                 : 2 * KERNEL * n * d * d;
-}
-
-/* Of one n: a line of the table, and of the file; false when there is no memory. */
-static bool measure(int n, double ms[LAYERS], FILE *file, Error *error) {
+/* Of one n: a line of the table, and of the file. */
+static void measure(int n, double ms[LAYERS], FILE *file) {
     void (*const run[LAYERS])(void *) = {run_attention, run_recurrence,
                                          run_convolution};
-    Arena plan = {0}, arena;
-    Buffers b;
-    lay_out(&plan, &b, n);
-    if (!arena_make(&arena, &plan, "tokens and weights", error)) {
-        return false;
-    }
-    lay_out(&arena, &b, n);
-    arena_check_full(&arena);
-    fill(&b);
+    const double d = WIDTH;
+    const double flops[LAYERS] = {4 * d * n * n, 4 * d * d * n, 2 * KERNEL * d * d * n};
+    Buffers b = make_buffers(n);
     printf("    %5d", n);
     for (int layer = 0; layer < LAYERS; layer++) {
         ms[layer] = fastest_ms(run[layer], &b, 3, 30);
-        printf("   %6.0f %8.3f %5.0f", layer_flops(layer, n) / 1e6, ms[layer],
-               layer_flops(layer, n) / (ms[layer] * 1e6));
+        printf("   %6.0f %8.3f %5.0f", flops[layer] / 1e6, ms[layer],
+               flops[layer] / (ms[layer] * 1e6));
     }
     printf("\n");
     if (file) {
         fprintf(file, "%d %.5f %.5f %.5f %.6g %.6g %.6g\n", n, ms[ATTENTION],
-                ms[RECURRENCE], ms[CONVOLUTION], layer_flops(ATTENTION, n),
-                layer_flops(RECURRENCE, n), layer_flops(CONVOLUTION, n));
+                ms[RECURRENCE], ms[CONVOLUTION], flops[ATTENTION], flops[RECURRENCE],
+                flops[CONVOLUTION]);
     }
-    arena_free(&arena);
-    return true;
 }
 
 /* Where attention becomes slower than `other`: on the straight line, in logarithms,
  * between two measured n; 0 if it doesn't. */
-static double crossing(const double (*ms)[LAYERS], int sizes, int other) {
-    for (int i = 1; i < sizes; i++) {
+static double crossing(double ms[SIZES][LAYERS], int other) {
+    for (int i = 1; i < SIZES; i++) {
         const double before = log(ms[i - 1][ATTENTION] / ms[i - 1][other]);
         const double after = log(ms[i][ATTENTION] / ms[i][other]);
         if (before <= 0 && after > 0) {
@@ -111,11 +95,11 @@ static double crossing(const double (*ms)[LAYERS], int sizes, int other) {
 }
 
 static void tell_crossing(const char *name, double expected, double n) {
+    printf("    %-12s by flops n = %3.0f, by time ", name, expected);
     if (n > 0) {
-        printf("    %-12s by flops n = %3.0f, by time n = %.0f\n", name, expected, n);
+        printf("n = %.0f\n", n);
     } else {
-        printf("    %-12s by flops n = %3.0f, by time none from %d to %d\n", name,
-               expected, FIRST_N, LAST_N);
+        printf("none from %d to %d\n", FIRST_N, LAST_N);
     }
 }
 
@@ -139,11 +123,10 @@ static void introduce(void) {
         WIDTH);
 }
 
-static void conclude(const double (*ms)[LAYERS], int sizes) {
+static void conclude(double ms[SIZES][LAYERS]) {
     printf("\nAttention is slower from here on:\n");
-    tell_crossing("recurrence", WIDTH, crossing(ms, sizes, RECURRENCE));
-    tell_crossing("convolution", WIDTH * KERNEL / 2.0,
-                  crossing(ms, sizes, CONVOLUTION));
+    tell_crossing("recurrence", WIDTH, crossing(ms, RECURRENCE));
+    tell_crossing("convolution", WIDTH * KERNEL / 2.0, crossing(ms, CONVOLUTION));
     printf(
         "\nThe recurrence does fewer flops in a second: half of them are a matrix "
         "times one\nvector, n times, each waiting for the last. W_h is read anew for "
@@ -156,23 +139,17 @@ static void conclude(const double (*ms)[LAYERS], int sizes) {
 }
 
 void layers_cost_demo(void) {
-    enum { MAX_SIZES = 16 };
-    double ms[MAX_SIZES][LAYERS];
-    Error error;
-    int sizes = 0;
+    double ms[SIZES][LAYERS];
     report_section("2.7 Beside a recurrence and a convolution");
     introduce();
     FILE *file =
         plot_file_open("layer_costs", "n (tokens), ms of attention, recurrence, "
                                       "convolution, and their flops");
     const int threads = threads_limit(1);
-    for (int n = FIRST_N; n <= LAST_N; n *= 2, sizes++) {
-        if (!measure(n, ms[sizes], file, &error)) {
-            report_check(false, "%s", error.text);
-            break;
-        }
+    for (int i = 0; i < SIZES; i++) {
+        measure(FIRST_N << i, ms[i], file);
     }
     threads_limit(threads);
-    conclude((const double(*)[LAYERS])ms, sizes);
+    conclude(ms);
     plot_file_close(file, "layer_costs");
 }
