@@ -69,7 +69,11 @@ enum { PER_DECADE = 3, WIDTH = 13 * PER_DECADE + 1 };
 static void mark(char *line, double error, char letter) {
     int column = (int)lround(PER_DECADE * (log10(error) + 12));
     if (!isnan(error)) {
-        column = column < 0 ? 0 : column >= WIDTH ? WIDTH - 1 : column;
+        column = column < 0 ? 0 : column;
+        column = column >= WIDTH ? WIDTH - 1 : column;
+        for (int i = (int)strlen(line); i <= column; i++) {
+            line[i] = ' ';
+        }
         line[column] = line[column] == ' ' ? letter : '*';
     }
 }
@@ -82,26 +86,29 @@ static void print_table(void) {
         double f = relative_error(difference_in_float, eps);
         double d = relative_error(difference_in_double, eps);
         char line[WIDTH + 1] = {0}, in_float[16] = "x+eps=x";
-        memset(line, ' ', WIDTH);
         mark(line, f, 'f');
         mark(line, d, 'd');
         if (!isnan(f)) {
             snprintf(in_float, sizeof in_float, "%.1e", f);
         }
-        for (int end = WIDTH; end > 0 && line[end - 1] == ' '; end--) {
-            line[end - 1] = '\0';
-        }
         printf("    1e-%02d %9s %10.1e   %s\n", decade, in_float, d, line);
     }
+}
+
+/* Finer than the table: four steps per decade, from 10^-1 to 10^-12. */
+enum { FIRST = 4, LAST = 48 };
+
+static double eps_at(int i) {
+    return pow(10, -0.25 * i);
 }
 
 static void write_plot_data(void) {
     FILE *file = plot_file_open(
         "gradcheck_curve", "eps   relative error in float   in double   (no units)");
-    for (int i = 4; file && i <= 48; i++) {
-        double eps = pow(10, -0.25 * i);
-        fprintf(file, "%.3e %.3e %.3e\n", eps, relative_error(difference_in_float, eps),
-                relative_error(difference_in_double, eps));
+    for (int i = FIRST; file && i <= LAST; i++) {
+        fprintf(file, "%.3e %.3e %.3e\n", eps_at(i),
+                relative_error(difference_in_float, eps_at(i)),
+                relative_error(difference_in_double, eps_at(i)));
     }
     plot_file_close(file, "gradcheck_curve");
 }
@@ -115,20 +122,15 @@ static double slope(Difference *difference, double from, double to) {
     return (log10(last) - log10(first)) / (to - from);
 }
 
-static void minimum(Difference *difference, double *eps, double *error) {
-    *error = HUGE_VAL;
-    for (int i = 4; i <= 48; i++) {
-        double trial = relative_error(difference, pow(10, -0.25 * i));
-        if (trial < *error) {
-            *error = trial;
-            *eps = pow(10, -0.25 * i);
+static void check_minimum(const char *type, Difference *difference, double machine) {
+    double eps = 0, error = HUGE_VAL, rule = cbrt(machine);
+    for (int i = FIRST; i <= LAST; i++) {
+        const double trial = relative_error(difference, eps_at(i));
+        if (trial < error) {
+            error = trial;
+            eps = eps_at(i);
         }
     }
-}
-
-static void check_minimum(const char *type, Difference *difference, double machine) {
-    double eps = 0, error = 0, rule = cbrt(machine);
-    minimum(difference, &eps, &error);
     report_check(eps > rule / 10 && eps < rule * 10,
                  "%-9s best near eps = %.0e (cube root of %.0e: %.0e), error %.0e",
                  type, eps, machine, rule, error);

@@ -31,26 +31,25 @@ typedef struct {
 } Machine;
 
 typedef struct {
-    const char *number, *name, *idea;
+    const char *name, *idea;
     LadderRung *product;
     int on_all; /* 0: on one thread, 1: on all */
-    int below;  /* the rung that its gain is measured from; -1: none */
 } Rung;
 
 enum { RUNGS = 6 };
 
 static const Rung rungs[RUNGS] = {
-    {"1", "plain", "as on paper", matmul_plain_nn, 0, -1},
-    {"2", "loop_order", "in memory's order", ladder_loop_order, 0, 0},
-    {"3", "blocked", "stay in the cache", ladder_blocked, 0, 1},
-    {"4", "packed", "be in one piece", ladder_packed, 0, 2},
-    {"5", "matmul_nn", "C in registers", matmul_nn, 0, 3},
-    {"6", "matmul_nn", "on all threads", matmul_nn, 1, 4},
+    {"1 plain", "as on paper", matmul_plain_nn, 0},
+    {"2 loop_order", "in memory's order", ladder_loop_order, 0},
+    {"3 blocked", "stay in the cache", ladder_blocked, 0},
+    {"4 packed", "be in one piece", ladder_packed, 0},
+    {"5 matmul_nn", "C in registers", matmul_nn, 0},
+    {"6 matmul_nn", "on all threads", matmul_nn, 1},
 };
 
 typedef struct {
     double intensity; /* flops for each byte from beyond the core's cache */
-    double in_core;   /* multiply-adds for each load or store; 0: not known here */
+    double in_core;   /* multiply-adds for each load or store in the innermost loop */
     double ms, gflops;
     double difference; /* the largest, from rung 1's result */
 } Result;
@@ -82,87 +81,58 @@ static void print_threads(const Machine *m) {
     printf("\n");
 }
 
-/* Each thread reads `count` elements of its own. */
-static void print_cache(const Machine *m, const real *data, long limit, long count,
-                        const char *what) {
-    double speed[2];
-    for (int w = 0; w < m->columns; w++) {
-        const long all = count * m->threads[w];
-        speed[w] = machine_read_gbs(data, all < limit ? all : limit, m->threads[w]);
-    }
-    print_speeds(m, what, speed, "GB/s");
-}
-
-/* The threads together read `count` elements. */
-static void read_together(const Machine *m, const real *data, long count,
+/* Each thread reads `each` elements of its own; all of them read `all` at most. */
+static void print_reading(const Machine *m, const real *data, long each, long all,
                           double speed[2], const char *what) {
     for (int w = 0; w < m->columns; w++) {
-        speed[w] = machine_read_gbs(data, count, m->threads[w]);
+        const long count = each * m->threads[w];
+        speed[w] = machine_read_gbs(data, count < all ? count : all, m->threads[w]);
     }
     print_speeds(m, what, speed, "GB/s");
 }
 
 /* From the nearest to the farthest; `count` elements are at `data`. */
-static void measure(Machine *m, real *data, long count, long matrices) {
+static void measure_machine(Machine *m, real *data, long count, long matrices) {
     const long kib = 1024 / (long)sizeof(real);
-    double triad[2], balance[2];
+    double cache[2], triad[2], balance[2];
     char what[64];
+    report_section("What the machine can do, measured");
     print_threads(m);
     for (int w = 0; w < m->columns; w++) {
         m->peak[w] = machine_peak_gflops(m->threads[w]);
     }
     print_speeds(m, "multiply-adds in registers: the peak", m->peak, "GFLOP/s");
-    print_cache(m, data, count, 16 * kib, "read 16 KiB a thread, again and again");
-    print_cache(m, data, count, 256 * kib, "read 256 KiB a thread, again and again");
+    print_reading(m, data, 16 * kib, count, cache,
+                  "read 16 KiB a thread, again and again");
+    print_reading(m, data, 256 * kib, count, cache,
+                  "read 256 KiB a thread, again and again");
     snprintf(what, sizeof what, "read A, B and C again and again, %.1f MB",
              1e-6 * (double)matrices * sizeof(real));
-    read_together(m, data, matrices, m->matrices, what);
+    print_reading(m, data, matrices, matrices, m->matrices, what);
     snprintf(what, sizeof what, "read %ld MiB: memory", count / kib / 1024);
-    read_together(m, data, count, m->memory, what);
+    print_reading(m, data, count, count, m->memory, what);
     for (int w = 0; w < m->columns; w++) {
         triad[w] = machine_triad_gbs(data, count, m->threads[w]);
         balance[w] = m->peak[w] / m->memory[w];
     }
     print_speeds(m, "memory, x = y + 2 z", triad, "GB/s");
     print_speeds(m, "balance: peak / memory", balance, "flop/byte");
-}
-
-static bool measure_machine(Machine *m, int N) {
-    Error error;
-    const long matrices = 3L * N * N, large = (256L << 20) / (long)sizeof(real);
-    const long count = matrices > large ? matrices : large;
-    report_section("What the machine can do, measured");
-    real *data = allocate((size_t)count * sizeof(real), "measuring memory", &error);
-    if (!data) {
-        return report_check(false, "%s", error.text);
-    }
-    measure(m, data, count, matrices);
-    free(data);
-    if (m->columns == 1) { /* all threads are one thread */
-        m->peak[1] = m->peak[0];
-        m->matrices[1] = m->matrices[0];
-        m->memory[1] = m->memory[0];
-    }
     printf(
         "\nA core can do far more flops than bytes can come. To reach the peak, a\n"
         "program must do `balance` flops for each byte that it takes from memory.\n");
-    return true;
 }
 
 /* ---- flops for a byte, by counting --------------------------------------- */
 
 /*
- * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n)
- * stays there while `rows` rows of A and C pass. So an element of B serves
- * `rows` multiply-adds, one of A serves block_n, one of C comes and goes for block_k.
+ * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n), or
+ * all of B where it is smaller, stays there while `rows` rows of A and C pass. So an
+ * element of B serves `rows` multiply-adds, one of A serves block_n, one of C comes and
+ * goes for block_k.
  */
-static double intensity(double rows, double block_k, double block_n) {
-    const double elements = 1 / rows + 1 / block_n + 2 / block_k;
+static double intensity(double rows, int block_k, int block_n, int N) {
+    const double elements = 1 / rows + 1 / fmin(block_n, N) + 2 / fmin(block_k, N);
     return 2 / (elements * sizeof(real));
-}
-
-static double intensity_of_block(double rows, int block_k, int block_n, int N) {
-    return intensity(rows, fmin(block_k, N), fmin(block_n, N));
 }
 
 /* Multiply-adds of vectors for each load, when a tile of C is in registers. */
@@ -171,14 +141,13 @@ static double in_registers(MatmulSizes s) {
 }
 
 static void count_accesses(Climb *c) {
-    const LadderBlock b = ladder_block();
     const MatmulSizes s = matmul_sizes();
     const double line_bytes = 64; /* one for each step down a column of B */
     const double band = (double)c->N / c->machine.threads[1], tile = in_registers(s);
-    const double whole = intensity(1, c->N, c->N);
-    const double block = intensity_of_block(c->N, b.k, b.n, c->N);
-    const double tiles = intensity_of_block(c->N, s.block_k, s.block_n, c->N);
-    const double bands = intensity_of_block(band, s.block_k, s.block_n, c->N);
+    const double whole = intensity(1, c->N, c->N, c->N);
+    const double block = intensity(c->N, BLOCK_K, BLOCK_N, c->N);
+    const double tiles = intensity(c->N, s.block_k, s.block_n, c->N);
+    const double bands = intensity(band, s.block_k, s.block_n, c->N);
     const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block, tiles, bands};
     const double in_core[RUNGS] = {1.0 / 2, 1.0 / 3, 1.0 / 3, 1.0 / 3, tile, tile};
     for (int i = 0; i < RUNGS; i++) {
@@ -214,13 +183,11 @@ static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Resul
 static void print_rung(const Climb *c, int i) {
     const Result *r = &c->results[i];
     char gain[16] = "";
-    if (rungs[i].below >= 0) {
-        snprintf(gain, sizeof gain, "x %.2f",
-                 r->gflops / c->results[rungs[i].below].gflops);
+    if (i > 0) {
+        snprintf(gain, sizeof gain, "x %.2f", r->gflops / c->results[i - 1].gflops);
     }
-    printf("    %s %-14s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].number,
-           rungs[i].name, rungs[i].idea, r->ms, r->gflops, gain,
-           100 * r->gflops / c->machine.peak[rungs[i].on_all]);
+    printf("    %-16s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].name, rungs[i].idea,
+           r->ms, r->gflops, gain, 100 * r->gflops / c->machine.peak[rungs[i].on_all]);
 }
 
 /* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
@@ -254,9 +221,8 @@ static void check_results(const Climb *c) {
     for (int i = 1; i < c->count; i++) {
         const double difference = c->results[i].difference;
         report_check(difference <= allowed,
-                     "%s %-14s %-18s off rung 1 by %.0e at most (allowed %.0e)",
-                     rungs[i].number, rungs[i].name, rungs[i].idea, difference,
-                     allowed);
+                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)",
+                     rungs[i].name, rungs[i].idea, difference, allowed);
     }
 }
 
@@ -294,17 +260,13 @@ static void print_roofline(const Climb *c) {
         "rung", "flop/byte", "roof", "GFLOP/s", "of roof", "per access");
     for (int i = 0; i < c->count; i++) {
         const Result *r = &c->results[i];
-        printf("    %s %-14s %9.2f %9.1f %9.1f %8.0f%%", rungs[i].number, rungs[i].name,
-               r->intensity, roof(c, i), r->gflops, 100 * r->gflops / roof(c, i));
-        if (r->in_core > 0) {
-            printf(" %11.2f", r->in_core);
-        }
-        printf("\n");
+        printf("    %-16s %9.2f %9.1f %9.1f %8.0f%% %11.2f\n", rungs[i].name,
+               r->intensity, roof(c, i), r->gflops, 100 * r->gflops / roof(c, i),
+               r->in_core);
     }
 }
 
-static void print_reading(void) {
-    const LadderBlock b = ladder_block();
+static void explain_roofline(void) {
     const MatmulSizes s = matmul_sizes();
     printf(
         "\n1     2 flops for a line of 64 bytes, the worst case: no line of B's\n"
@@ -320,7 +282,7 @@ static void print_reading(void) {
         "6     the same on all threads, a band of C for each.\n"
         "\nWhere A, B and C are so small that a core's own cache holds them, nothing\n"
         "comes from beyond: the true flop/byte is higher than counted.\n",
-        b.k, b.n, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
+        BLOCK_K, BLOCK_N, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
 }
 
 static void write_plot_data(const Climb *c) {
@@ -329,8 +291,8 @@ static void write_plot_data(const Climb *c) {
         "roofline", "flop/byte   GFLOP/s   threads   number and name of the rung");
     for (int i = 0; file && i < c->count; i++) {
         const Result *r = &c->results[i];
-        fprintf(file, "%.4g %.4g %d %s %s\n", r->intensity, r->gflops,
-                m->threads[rungs[i].on_all], rungs[i].number, rungs[i].name);
+        fprintf(file, "%.4g %.4g %d %s\n", r->intensity, r->gflops,
+                m->threads[rungs[i].on_all], rungs[i].name);
     }
     if (file) {
         fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
@@ -345,39 +307,30 @@ static void write_plot_data(const Climb *c) {
 
 /* ---- all of it ----------------------------------------------------------- */
 
-static int threads_now(void) {
-    const int threads = threads_limit(1);
-    threads_limit(threads);
-    return threads;
-}
-
-static void show(Climb *c, Tensor M[4]) {
-    count_accesses(c);
-    climb_and_check(c, M);
-    print_roofline(c);
-    print_reading();
-    printf("\n");
-    write_plot_data(c);
-}
-
 void ladder_demo(int N) {
     Error error;
-    const long count = (long)N * N;
-    const int threads = threads_now(), columns = threads > 1 ? 2 : 1;
-    Climb c = {.N = N, .count = RUNGS - (columns == 1)};
-    c.machine = (Machine){.columns = columns, .threads = {1, threads}};
-    if (!measure_machine(&c.machine, N)) {
-        return;
-    }
-    real *block = allocate(4 * (size_t)count * sizeof(real), "the ladder", &error);
-    if (!block) {
+    const int threads = threads_limit(1), columns = threads > 1 ? 2 : 1;
+    const long matrix = (long)N * N, large = (256L << 20) / (long)sizeof(real);
+    const long count = 4 * matrix > large ? 4 * matrix : large;
+    Climb c = {.N = N,
+               .count = RUNGS - (columns == 1),
+               .machine = {.columns = columns, .threads = {1, threads}}};
+    threads_limit(threads);
+    real *data = allocate((size_t)count * sizeof(real), "the ladder", &error);
+    if (!data) {
         report_check(false, "%s", error.text);
         return;
     }
+    measure_machine(&c.machine, data, count, 3 * matrix);
+    count_accesses(&c);
     Tensor M[4];
     for (int t = 0; t < 4; t++) {
-        M[t] = tensor2(block + t * count, N, N);
+        M[t] = tensor2(data + t * matrix, N, N);
     }
-    show(&c, M);
-    free(block);
+    climb_and_check(&c, M);
+    print_roofline(&c);
+    explain_roofline();
+    printf("\n");
+    write_plot_data(&c);
+    free(data);
 }

@@ -73,8 +73,6 @@ void ladder_loop_order(Tensor A, Tensor B, Tensor C) {
 
 /* ---- rung 3: blocks for the cache ----------------------------------------- */
 
-enum { BLOCK_K = 64, BLOCK_N = 512 }; /* of B: 128 KB in float, 256 KB in double */
-
 /*
  * Rung 2, on one block of B after another. A block comes into the second cache once,
  * and all m rows of A and C pass by it. For each row, BLOCK_K elements of A come and
@@ -135,6 +133,3 @@ void ladder_packed(Tensor A, Tensor B, Tensor C) {
  * What rungs 2 to 4 don't reach: their inner loop loads and stores c[j] for each
  * multiply-add. Rung 5, common/matmul.c, holds a tile of C in registers instead.
  */
-LadderBlock ladder_block(void) {
-    return (LadderBlock){BLOCK_K, BLOCK_N};
-}

@@ -46,7 +46,7 @@ void pass_mask_future(Pass *pass);
 void pass_forward(void *pass);
 void pass_backward(void *pass);
 
-/* worked_example: its Q, K, V and dO; what follows from them is still to be computed. */
+/* worked_example: its Q, K, V and dO; what follows from them is not yet computed. */
 Pass worked_example(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * demo_layers_cost.c: [AIAYN T.1], measured: attention compared with a recurrence
- * and a convolution, for more and more tokens of one width. Never passed or failed: a time
+ * demo_layers_cost.c: [AIAYN T.1], measured: attention compared with a recurrence and a
+ * convolution, for more and more tokens of one width. Never passed or failed: a time
  * depends on the machine.
  */
 #include <math.h>

@@ -105,6 +105,7 @@ static void check_the_layer(Pass p) {
 
 Pass worked_example(void) {
     static real memory[PASS_ELEMENTS];
+    tensor_fill(tensor1(memory, PASS_ELEMENTS), 0); /* nothing is left of the last */
     Pass p = pass_in((Arena){memory, 0, PASS_ELEMENTS}, QUERIES, KEYS, D_K, D_V);
     p.Q.data = q, p.K.data = k, p.V.data = v, p.dO.data = d_o;
     return p;
