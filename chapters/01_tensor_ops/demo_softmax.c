@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "common/lesson/by_hand.h"
 #include "common/real_math.h"
 #include "common/lesson/report.h"
 #include "common/softmax.h"

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
-#include "common/lesson/by_hand.h"
 #include "common/matmul.h"
 #include "common/lesson/report.h"
 #include "common/softmax.h"
