@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/error.h"
 #include "chapters/01_tensor_ops/ladder.h"
@@ -33,34 +34,31 @@ typedef struct {
 typedef struct {
     const char *name, *idea;
     LadderRung *product;
-    int on_all; /* 0: on one thread, 1: on all */
+    int on_all;        /* 0: on one thread, 1: on all */
+    double intensity;  /* counted: flops for each byte from beyond the core's cache */
+    double in_core;    /* and multiply-adds for each access in the innermost loop */
+    double ms, gflops; /* measured */
+    double difference; /* the largest, from rung 1's result */
 } Rung;
 
 enum { RUNGS = 6 };
-
-static const Rung rungs[RUNGS] = {
-    {"1 plain", "as on paper", matmul_plain_nn, 0},
-    {"2 loop_order", "in memory's order", ladder_loop_order, 0},
-    {"3 blocked", "stay in the cache", ladder_blocked, 0},
-    {"4 packed", "be in one piece", ladder_packed, 0},
-    {"5 matmul_nn", "C in registers", matmul_nn, 0},
-    {"6 matmul_nn", "on all threads", matmul_nn, 1},
-};
-
-typedef struct {
-    double intensity; /* flops for each byte from beyond the core's cache */
-    double in_core;   /* multiply-adds for each load or store in the innermost loop */
-    double ms, gflops;
-    double difference; /* the largest, from rung 1's result */
-} Result;
 
 typedef struct {
     int N;          /* A, B and C are (N, N) */
     int count;      /* of rungs: without threads, the last is left out */
     int first_rows; /* of A and C that rung 1 was given */
     Machine machine;
-    Result results[RUNGS];
+    Rung rungs[RUNGS];
 } Climb;
+
+static const Rung rungs[RUNGS] = {
+    {"1 plain", "as on paper", matmul_plain_nn, .on_all = 0},
+    {"2 loop_order", "in memory's order", ladder_loop_order, .on_all = 0},
+    {"3 blocked", "stay in the cache", ladder_blocked, .on_all = 0},
+    {"4 packed", "be in one piece", ladder_packed, .on_all = 0},
+    {"5 matmul_nn", "C in registers", matmul_nn, .on_all = 0},
+    {"6 matmul_nn", "on all threads", matmul_nn, .on_all = 1},
+};
 
 /* ---- the machine --------------------------------------------------------- */
 
@@ -71,14 +69,6 @@ static void print_speeds(const Machine *m, const char *what, const double speed[
         printf(" %9.1f", speed[w]);
     }
     printf("  %s\n", unit);
-}
-
-static void print_threads(const Machine *m) {
-    printf("\n    %-40s  1 thread", "");
-    if (m->columns == 2) {
-        printf(" %d threads", m->threads[1]);
-    }
-    printf("\n");
 }
 
 /* Each thread reads `each` elements of its own; all of them read `all` at most. */
@@ -97,7 +87,11 @@ static void measure_machine(Machine *m, real *data, long count, long matrices) {
     double cache[2], triad[2], balance[2];
     char what[64];
     report_section("What the machine can do, measured");
-    print_threads(m);
+    printf("\n    %-40s  1 thread", "");
+    if (m->columns == 2) {
+        printf(" %d threads", m->threads[1]);
+    }
+    printf("\n");
     for (int w = 0; w < m->columns; w++) {
         m->peak[w] = machine_peak_gflops(m->threads[w]);
     }
@@ -151,8 +145,8 @@ static void count_accesses(Climb *c) {
     const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block, tiles, bands};
     const double in_core[RUNGS] = {1.0 / 2, 1.0 / 3, 1.0 / 3, 1.0 / 3, tile, tile};
     for (int i = 0; i < RUNGS; i++) {
-        c->results[i].intensity = per_byte[i];
-        c->results[i].in_core = in_core[i];
+        c->rungs[i].intensity = per_byte[i];
+        c->rungs[i].in_core = in_core[i];
     }
 }
 
@@ -171,46 +165,35 @@ static int rows_of_first(Tensor A, Tensor B, Tensor C) {
     return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
 }
 
-static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Result *r) {
-    const int all = threads_limit(c->machine.threads[rungs[i].on_all]);
+static void time_rung(const Climb *c, Rung *r, Tensor A, Tensor B, Tensor C) {
+    const int all = threads_limit(c->machine.threads[r->on_all]);
     tensor_fill(C, (real)NAN); /* what isn't written will show */
-    r->ms = machine_product_ms((MachineProduct){rungs[i].product, A, B, C}, 1,
-                               other_rungs_ms);
+    r->ms =
+        machine_product_ms((MachineProduct){r->product, A, B, C}, 1, other_rungs_ms);
     r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
     threads_limit(all);
 }
 
-static void print_rung(const Climb *c, int i) {
-    const Result *r = &c->results[i];
+static void print_rung(const Climb *c, const Rung *r) {
     char gain[16] = "";
-    if (i > 0) {
-        snprintf(gain, sizeof gain, "x %.2f", r->gflops / c->results[i - 1].gflops);
+    if (r > c->rungs) {
+        snprintf(gain, sizeof gain, "x %.2f", r->gflops / r[-1].gflops);
     }
-    printf("    %-16s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].name, rungs[i].idea,
-           r->ms, r->gflops, gain, 100 * r->gflops / c->machine.peak[rungs[i].on_all]);
+    printf("    %-16s %-19s %9.2f %8.1f %8s %7.1f%%\n", r->name, r->idea, r->ms,
+           r->gflops, gain, 100 * r->gflops / c->machine.peak[r->on_all]);
 }
 
 /* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
 static void climb(Climb *c, Tensor M[4]) {
-    c->first_rows = rows_of_first(M[0], M[1], M[2]);
-    Tensor first = tensor_first(M[2], c->first_rows);
-    time_rung(c, 0, tensor_first(M[0], c->first_rows), M[1], first, &c->results[0]);
-    print_rung(c, 0);
-    for (int i = 1; i < c->count; i++) {
-        time_rung(c, i, M[0], M[1], M[3], &c->results[i]);
-        c->results[i].difference =
-            tensor_max_abs_difference(tensor_first(M[3], c->first_rows), first);
-        print_rung(c, i);
-    }
-}
-
-static void explain_table(const Climb *c) {
-    printf("\nThe gain is over the rung before.\n"
-           "The peak is that of as many threads.\n");
-    if (c->first_rows < c->N) {
-        printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
-               "are compared on these.\n",
-               1e-3 * c->results[0].ms * c->N / c->first_rows, c->first_rows, c->N);
+    const int rows = rows_of_first(M[0], M[1], M[2]);
+    Tensor first = tensor_first(M[2], rows);
+    c->first_rows = rows;
+    time_rung(c, &c->rungs[0], tensor_first(M[0], rows), M[1], first);
+    print_rung(c, &c->rungs[0]);
+    for (Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
+        time_rung(c, r, M[0], M[1], M[3]);
+        r->difference = tensor_max_abs_difference(tensor_first(M[3], rows), first);
+        print_rung(c, r);
     }
 }
 
@@ -218,11 +201,10 @@ static void explain_table(const Climb *c) {
  * which many cancel. A product left out, or one too many, is off by about 1. */
 static void check_results(const Climb *c) {
     const double allowed = 3e-6 * c->N;
-    for (int i = 1; i < c->count; i++) {
-        const double difference = c->results[i].difference;
-        report_check(difference <= allowed,
-                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)",
-                     rungs[i].name, rungs[i].idea, difference, allowed);
+    for (const Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
+        report_check(r->difference <= allowed,
+                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)", r->name,
+                     r->idea, r->difference, allowed);
     }
 }
 
@@ -235,17 +217,21 @@ static void climb_and_check(Climb *c, Tensor M[4]) {
     random_fill_normal((Random){1, RANDOM_DEMO, 1}, M[0], 1.0);
     random_fill_normal((Random){1, RANDOM_DEMO, 2}, M[1], 1.0);
     climb(c, M);
-    explain_table(c);
+    printf("\nThe gain is over the rung before.\n"
+           "The peak is that of as many threads.\n");
+    if (c->first_rows < c->N) {
+        printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
+               "are compared on these.\n",
+               1e-3 * c->rungs[0].ms * c->N / c->first_rows, c->first_rows, c->N);
+    }
     printf("\n");
     check_results(c);
 }
 
 /* ---- the roofline -------------------------------------------------------- */
 
-static double roof(const Climb *c, int i) {
-    const Machine *m = &c->machine;
-    const int on_all = rungs[i].on_all;
-    return fmin(m->peak[on_all], c->results[i].intensity * m->matrices[on_all]);
+static double roof(const Machine *m, const Rung *r) {
+    return fmin(m->peak[r->on_all], r->intensity * m->matrices[r->on_all]);
 }
 
 static void print_roofline(const Climb *c) {
@@ -258,11 +244,10 @@ static void print_roofline(const Climb *c) {
         "column: multiply-adds for each load or store in the innermost loop.\n\n"
         "    %-16s %9s %9s %9s %9s %11s\n",
         "rung", "flop/byte", "roof", "GFLOP/s", "of roof", "per access");
-    for (int i = 0; i < c->count; i++) {
-        const Result *r = &c->results[i];
-        printf("    %-16s %9.2f %9.1f %9.1f %8.0f%% %11.2f\n", rungs[i].name,
-               r->intensity, roof(c, i), r->gflops, 100 * r->gflops / roof(c, i),
-               r->in_core);
+    for (const Rung *r = c->rungs; r < c->rungs + c->count; r++) {
+        const double limit = roof(&c->machine, r);
+        printf("    %-16s %9.2f %9.1f %9.1f %8.0f%% %11.2f\n", r->name, r->intensity,
+               limit, r->gflops, 100 * r->gflops / limit, r->in_core);
     }
 }
 
@@ -289,16 +274,16 @@ static void write_plot_data(const Climb *c) {
     const Machine *m = &c->machine;
     FILE *file = plot_file_open(
         "roofline", "flop/byte   GFLOP/s   threads   number and name of the rung");
-    for (int i = 0; file && i < c->count; i++) {
-        const Result *r = &c->results[i];
+    if (!file) {
+        return;
+    }
+    for (const Rung *r = c->rungs; r < c->rungs + c->count; r++) {
         fprintf(file, "%.4g %.4g %d %s\n", r->intensity, r->gflops,
-                m->threads[rungs[i].on_all], rungs[i].name);
+                m->threads[r->on_all], r->name);
     }
-    if (file) {
-        fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
-                      "memory (GB/s)   N\n");
-    }
-    for (int w = 0; file && w < m->columns; w++) {
+    fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
+                  "memory (GB/s)   N\n");
+    for (int w = 0; w < m->columns; w++) {
         fprintf(file, "%d %.4g %.4g %.4g %d\n", m->threads[w], m->peak[w],
                 m->matrices[w], m->memory[w], c->N);
     }
@@ -315,6 +300,7 @@ void ladder_demo(int N) {
     Climb c = {.N = N,
                .count = RUNGS - (columns == 1),
                .machine = {.columns = columns, .threads = {1, threads}}};
+    memcpy(c.rungs, rungs, sizeof rungs);
     threads_limit(threads);
     real *data = allocate((size_t)count * sizeof(real), "the ladder", &error);
     if (!data) {

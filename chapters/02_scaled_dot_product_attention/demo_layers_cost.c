@@ -19,6 +19,7 @@ enum { ELEMENTS = LAST_N * (4 * WIDTH + LAST_N) + (2 + KERNEL) * WIDTH * WIDTH }
 enum { ATTENTION, RECURRENCE, CONVOLUTION, LAYERS };
 
 typedef struct {
+    int layer; /* which of the three is run */
     Tensor W_x, W_hT, kernel;
     Tensor X, K, V, A, Y; /* X is Q too */
 } Buffers;
@@ -28,7 +29,7 @@ static Buffers make_buffers(int n) {
     static _Alignas(64) real memory[ELEMENTS];
     Arena arena = {memory, 0, ELEMENTS};
     const double sigma = 1 / sqrt(WIDTH); /* W x is of x's size */
-    Buffers b;
+    Buffers b = {0};
     b.W_x = arena_tensor2(&arena, WIDTH, WIDTH);
     b.W_hT = arena_tensor2(&arena, WIDTH, WIDTH);
     b.kernel = arena_tensor3(&arena, KERNEL, WIDTH, WIDTH);
@@ -45,31 +46,24 @@ static Buffers make_buffers(int n) {
     return b;
 }
 
-static void run_attention(void *buffers) {
+static void run(void *buffers) {
     const Buffers *b = buffers;
-    attention_forward(b->X, b->K, b->V, NULL, b->A, b->Y);
-}
-
-static void run_recurrence(void *buffers) {
-    const Buffers *b = buffers;
-    recurrence_forward(b->X, b->W_x, b->W_hT, b->Y);
-}
-
-static void run_convolution(void *buffers) {
-    const Buffers *b = buffers;
-    convolution_forward(b->X, b->kernel, b->Y);
+    switch (b->layer) {
+    case ATTENTION: attention_forward(b->X, b->K, b->V, NULL, b->A, b->Y); break;
+    case RECURRENCE: recurrence_forward(b->X, b->W_x, b->W_hT, b->Y); break;
+    case CONVOLUTION: convolution_forward(b->X, b->kernel, b->Y); break;
+    }
 }
 
 /* Of one n: a line of the table, and of the file. */
 static void measure(int n, double ms[LAYERS], FILE *file) {
-    void (*const run[LAYERS])(void *) = {run_attention, run_recurrence,
-                                         run_convolution};
     const double d = WIDTH;
     const double flops[LAYERS] = {4 * d * n * n, 4 * d * d * n, 2 * KERNEL * d * d * n};
     Buffers b = make_buffers(n);
     printf("    %5d", n);
     for (int layer = 0; layer < LAYERS; layer++) {
-        ms[layer] = fastest_ms(run[layer], &b, 3, 30);
+        b.layer = layer;
+        ms[layer] = fastest_ms(run, &b, 3, 30);
         printf("   %6.0f %8.3f %5.0f", flops[layer] / 1e6, ms[layer],
                flops[layer] / (ms[layer] * 1e6));
     }
