@@ -133,7 +133,15 @@ static void check_minimum(const char *type, const double *error, double machine)
                  type, eps_at(best), machine, rule, error[best]);
 }
 
-static void print_explanation(void) {
+void gradcheck_curve_demo(void) {
+    report_section("1.7 How to check a gradient: the V-shaped curve");
+    printf("\nEvery derivative in this course is checked by central differences:\n\n"
+           "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
+           "Which eps? For GELU at %d points, the relative error of the difference in\n"
+           "float (f) and in double (d); * where the two fall together:\n",
+           POINTS);
+    measure();
+    print_table();
     printf("\nFrom the top: each step divides eps by 10, and the error by 100: eps^2.\n"
            "That is truncation, the same in both types. Then rounding takes over:\n"
            "f(x+eps) and f(x-eps) share more and more digits, the rounded rest is\n"
@@ -144,18 +152,6 @@ static void print_explanation(void) {
            "double it is below 1e-9. So gradients are checked in double: from two\n"
            "differences, with eps and eps/2, the eps^2 cancels (gradcheck.h), and\n"
            "every element must agree to 1e-6.\n\n");
-}
-
-void gradcheck_curve_demo(void) {
-    report_section("1.7 How to check a gradient: the V-shaped curve");
-    printf("\nEvery derivative in this course is checked by central differences:\n\n"
-           "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
-           "Which eps? For GELU at %d points, the relative error of the difference in\n"
-           "float (f) and in double (d); * where the two fall together:\n",
-           POINTS);
-    measure();
-    print_table();
-    print_explanation();
     double down = slope(in_double, -3, -1);
     double up_float = slope(in_float, -6, -4);
     double up_double = slope(in_double, -11, -7);

@@ -116,13 +116,11 @@ static void measure_machine(Machine *m, real *data, long count, long matrices) {
         "program must do `balance` flops for each byte that it takes from memory.\n");
 }
 
-/* ---- flops for a byte, by counting --------------------------------------- */
-
 /*
- * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n), or
- * all of B where it is smaller, stays there while `rows` rows of A and C pass. So an
- * element of B serves `rows` multiply-adds, one of A serves block_n, one of C comes and
- * goes for block_k.
+ * By counting: flops for each byte from beyond the core's cache. A block of B (block_k,
+ * block_n), or all of B where it is smaller, stays there while `rows` rows of A and C
+ * pass. So an element of B serves `rows` multiply-adds, one of A serves block_n, one of
+ * C comes and goes for block_k.
  */
 static double intensity(double rows, int block_k, int block_n, int N) {
     const double elements = 1 / rows + 1 / fmin(block_n, N) + 2 / fmin(block_k, N);
@@ -235,6 +233,7 @@ static double roof(const Machine *m, const Rung *r) {
 }
 
 static void print_roofline(const Climb *c) {
+    const MatmulSizes s = matmul_sizes();
     report_section("The roofline: which limit is near");
     printf(
         "\nFlops come no faster than the peak, and no faster than their bytes:\n\n"
@@ -249,10 +248,6 @@ static void print_roofline(const Climb *c) {
         printf("    %-16s %9.2f %9.1f %9.1f %8.0f%% %11.2f\n", r->name, r->intensity,
                limit, r->gflops, 100 * r->gflops / limit, r->in_core);
     }
-}
-
-static void explain_roofline(void) {
-    const MatmulSizes s = matmul_sizes();
     printf(
         "\n1     2 flops for a line of 64 bytes, the worst case: no line of B's\n"
         "      column stays until the next column needs it. Besides, each sum waits\n"
@@ -290,8 +285,6 @@ static void write_plot_data(const Climb *c) {
     plot_file_close(file, "roofline");
 }
 
-/* ---- all of it ----------------------------------------------------------- */
-
 void ladder_demo(int N) {
     Error error;
     const int threads = threads_limit(1), columns = threads > 1 ? 2 : 1;
@@ -315,7 +308,6 @@ void ladder_demo(int N) {
     }
     climb_and_check(&c, M);
     print_roofline(&c);
-    explain_roofline();
     printf("\n");
     write_plot_data(&c);
     free(data);

@@ -11,8 +11,6 @@
 
 #include "common/workspace.h"
 
-/* ---- shapes and parts ---------------------------------------------------- */
-
 typedef struct {
     int m, n, k;
 } Sizes;
@@ -37,8 +35,6 @@ static Tensor part(Tensor T, int i, int j, int rows, int cols) {
     return view;
 }
 
-/* ---- rung 2: the order of the loops --------------------------------------- */
-
 /* C += A B: for each element A(i,k), row i of C += A(i,k) times row k of B. */
 static void add_row_by_row(Tensor A, Tensor B, Tensor C) {
     const int m = tensor_rows(A), n = tensor_cols(B), k_end = tensor_cols(A);
@@ -57,9 +53,9 @@ static void add_row_by_row(Tensor A, Tensor B, Tensor C) {
 }
 
 /*
- * The loops over j and k change places. Rows of B and C are read in memory's order,
- * every byte of a cache line is used, and the columns j don't wait for each other:
- * the compiler makes vectors of them (16 floats in AVX-512).
+ * Rung 2, the order of the loops: those over j and k change places. Rows of B and C are
+ * read in memory's order, every byte of a cache line is used, and the columns j don't
+ * wait for each other: the compiler makes vectors of them (16 floats in AVX-512).
  *
  * What it costs: for each multiply-add of vectors, two loads and a store (c and b
  * come, c goes). And each row of C needs the whole of B: when B is larger than the
@@ -71,12 +67,10 @@ void ladder_loop_order(Tensor A, Tensor B, Tensor C) {
     add_row_by_row(A, B, C);
 }
 
-/* ---- rung 3: blocks for the cache ----------------------------------------- */
-
 /*
- * Rung 2, on one block of B after another. A block comes into the second cache once,
- * and all m rows of A and C pass by it. For each row, BLOCK_K elements of A come and
- * BLOCK_N of C come and go, for 2 BLOCK_K BLOCK_N flops:
+ * Rung 3, blocks for the cache: rung 2, on one block of B after another. A block comes
+ * into the second cache once, and all m rows of A and C pass by it. For each row,
+ * BLOCK_K elements of A come and BLOCK_N of C come and go, for 2 BLOCK_K BLOCK_N flops:
  *
  *     2 * 64 * 512 flops for (64 + 2 * 512) * 4 bytes  =  15 flops per byte (float)
  *
@@ -97,11 +91,9 @@ void ladder_blocked(Tensor A, Tensor B, Tensor C) {
     }
 }
 
-/* ---- rung 4: packing ------------------------------------------------------ */
-
 /*
- * Does the block stay in the cache? Its rows are ld elements apart, and that hurts
- * in three ways.
+ * Rung 4, packing. Does the block stay in the cache? Its rows are ld elements apart, and
+ * that hurts in three ways.
  * 1. A cache is cut into sets, picked by some bits of the address; each set holds 8
  *    to 16 lines. With ld = 1024 floats = 4096 bytes, and 64 sets of 64 bytes, all
  *    rows of a block begin in the same set, and push each other out.

@@ -141,24 +141,11 @@ static void write_plot(const Sharpness plain[SIZES], const Sharpness scaled[SIZE
     plot_file_close(file, "attention_scale");
 }
 
-static void check_sharpness(const Sharpness plain[SIZES],
-                            const Sharpness scaled[SIZES]) {
-    const int last = SIZES - 1;
-    double min = HUGE_VAL, max = 0;
-    for (int size = 0; size < SIZES; size++) {
-        min = fmin(min, scaled[size].slope);
-        max = fmax(max, scaled[size].slope);
-    }
-    report_check(plain[last].slope < plain[0].slope / 100,
-                 "without: from d_k = %d to %d the gradient shrinks %.0f times",
-                 FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
-    report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
-                 min, max);
-}
-
 static void show_sharpness(void) {
     static _Alignas(64) real drawn[(QUERIES + KEYS) * LAST_D_K];
+    const int last = SIZES - 1;
     Sharpness plain[SIZES], scaled[SIZES];
+    double min = HUGE_VAL, max = 0; /* of |J|, scaled */
     printf("\nWhat such scores do to the softmax, over %d queries of %d keys: the\n"
            "entropy in nats (%.2f: all keys alike; 0: one key takes all); the largest\n"
            "weight; and |J|, the size of the softmax's Jacobian (median), which is\n"
@@ -177,6 +164,8 @@ static void show_sharpness(void) {
                p.largest, p.slope, s.entropy, s.largest, s.slope);
         plain[size] = p;
         scaled[size] = s;
+        min = fmin(min, s.slope);
+        max = fmax(max, s.slope);
     }
     printf(
         "\nWithout the scale scores grow: first a few keys compete, and |J| rises, "
@@ -184,7 +173,11 @@ static void show_sharpness(void) {
         "a little then moves much weight; then one key wins outright, and where one\n"
         "weight is 1 and the others 0 the softmax is flat: the gradient that Q and K\n"
         "should learn from is gone. With it, d_k makes no difference.\n\n");
-    check_sharpness(plain, scaled);
+    report_check(plain[last].slope < plain[0].slope / 100,
+                 "without: from d_k = %d to %d the gradient shrinks %.0f times",
+                 FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
+    report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
+                 min, max);
     write_plot(plain, scaled);
 }
 

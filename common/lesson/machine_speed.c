@@ -40,8 +40,6 @@ enum { TIMES = 5, BUDGET_MS = 100 };
 /* Where results go, so that the compiler must compute them. */
 static volatile real sink;
 
-/* ---- multiply-adds ------------------------------------------------------- */
-
 /*
  * x += a b, for CHAINS registers x. Each x waits for itself (some 4 cycles), so a core
  * that starts two in each cycle needs 8 chains or more; 4 in each cycle, 16. The empty
@@ -75,8 +73,6 @@ double machine_peak_gflops(int threads) {
     }
     return gflops;
 }
-
-/* ---- bytes --------------------------------------------------------------- */
 
 enum { SUMS = 8 }; /* enough that adding is no limit */
 

@@ -10,10 +10,8 @@
 #include "common/gradcheck.h"
 #include "common/tensor.h"
 
-/* report_title: the chapter's name, underlined. */
+/* The chapter's name, and a heading within it ("2.1 Scores"), underlined. */
 void report_title(const char *title);
-
-/* report_section: a heading within a chapter: "2.1 Scores". */
 void report_section(const char *heading);
 
 /* report_equation: "    [AIAYN eq.1]   Attention(Q, K, V) = ...". */
