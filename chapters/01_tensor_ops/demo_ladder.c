@@ -41,7 +41,7 @@ typedef struct {
     double difference; /* the largest, from rung 1's result */
 } Rung;
 
-enum { RUNGS = 6 };
+enum { RUNGS = 6, FEW_ROWS = 8 };
 
 typedef struct {
     int N;          /* A, B and C are (N, N) */
@@ -150,7 +150,6 @@ static void count_accesses(Climb *c) {
 
 /* ---- the rungs ----------------------------------------------------------- */
 
-enum { FEW_ROWS = 8 };
 static const double first_rung_ms = 5000, other_rungs_ms = 300;
 
 /* Rung 1 may take long: then it gets only as many rows of A and C as take
@@ -165,15 +164,12 @@ static int rows_of_first(Tensor A, Tensor B, Tensor C) {
 
 static void time_rung(const Climb *c, Rung *r, Tensor A, Tensor B, Tensor C) {
     const int all = threads_limit(c->machine.threads[r->on_all]);
+    char gain[16] = "";
     tensor_fill(C, (real)NAN); /* what isn't written will show */
     r->ms =
         machine_product_ms((MachineProduct){r->product, A, B, C}, 1, other_rungs_ms);
     r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
     threads_limit(all);
-}
-
-static void print_rung(const Climb *c, const Rung *r) {
-    char gain[16] = "";
     if (r > c->rungs) {
         snprintf(gain, sizeof gain, "x %.2f", r->gflops / r[-1].gflops);
     }
@@ -187,26 +183,16 @@ static void climb(Climb *c, Tensor M[4]) {
     Tensor first = tensor_first(M[2], rows);
     c->first_rows = rows;
     time_rung(c, &c->rungs[0], tensor_first(M[0], rows), M[1], first);
-    print_rung(c, &c->rungs[0]);
     for (Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
         time_rung(c, r, M[0], M[1], M[3]);
         r->difference = tensor_max_abs_difference(tensor_first(M[3], rows), first);
-        print_rung(c, r);
-    }
-}
-
-/* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
- * which many cancel. A product left out, or one too many, is off by about 1. */
-static void check_results(const Climb *c) {
-    const double allowed = 3e-6 * c->N;
-    for (const Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
-        report_check(r->difference <= allowed,
-                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)", r->name,
-                     r->idea, r->difference, allowed);
     }
 }
 
 static void climb_and_check(Climb *c, Tensor M[4]) {
+    /* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
+     * which many cancel. A product left out, or one too many, is off by about 1. */
+    const double allowed = 3e-6 * c->N;
     report_section("The rungs");
     printf("\nC = A B, all (%d,%d): %.4g million multiply-adds each time.\n\n", c->N,
            c->N, 1e-6 * c->N * c->N * c->N);
@@ -223,7 +209,11 @@ static void climb_and_check(Climb *c, Tensor M[4]) {
                1e-3 * c->rungs[0].ms * c->N / c->first_rows, c->first_rows, c->N);
     }
     printf("\n");
-    check_results(c);
+    for (const Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
+        report_check(r->difference <= allowed,
+                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)", r->name,
+                     r->idea, r->difference, allowed);
+    }
 }
 
 /* ---- the roofline -------------------------------------------------------- */

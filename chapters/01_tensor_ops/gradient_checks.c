@@ -15,7 +15,7 @@
 #include "common/lesson/report.h"
 #include "common/softmax.h"
 
-enum { ROWS = 5, INNER = 4, COLS = 3 };
+enum { ROWS = 5, INNER = 4, COLS = 3, MAX_ELEMENTS = ROWS * INNER };
 
 enum { SOFTMAX, GELU, RELU, PRODUCT_NN, PRODUCT_NT, PRODUCT_TN, LINEAR, BIAS };
 
@@ -44,7 +44,6 @@ static double loss(void *context) {
 }
 
 /* The numbers of a check's tensors, and of their gradients; each check begins anew. */
-enum { MAX_ELEMENTS = ROWS * INNER };
 static real x[MAX_ELEMENTS], w[MAX_ELEMENTS], b[COLS], y[MAX_ELEMENTS], g[MAX_ELEMENTS];
 static real dx[MAX_ELEMENTS], dw[MAX_ELEMENTS], db[COLS];
 

@@ -10,7 +10,7 @@
 #include "chapters/02_scaled_dot_product_attention/attention.h"
 #include "common/arena.h"
 
-void worked_example_demo(void);       /* forward and backward beside paper and pencil */
+void worked_example_demo(void);       /* forward and backward, checked by hand */
 void why_scale_demo(void);            /* what 1/sqrt(d_k) is for, measured */
 void mask_demo(void);                 /* causal mask: the past doesn't see the future */
 void attention_properties_demo(void); /* what holds for any Q, K and V */

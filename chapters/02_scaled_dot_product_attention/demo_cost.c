@@ -1,8 +1,8 @@
 /*
- * demo_cost.c: what attention costs as the number of tokens n grows [AIAYN T.1]: 4 n^2 d
- * flops forward, 8 n^2 d backward, n^2 elements of memory for A. Then the same of a
- * recurrence and a convolution. Measured, never passed or failed: a time depends on the
- * machine.
+ * demo_cost.c: what attention costs as the number of tokens n grows [AIAYN T.1]:
+ * 4 n^2 d flops forward, 8 n^2 d backward, n^2 elements of memory for A. Then it is
+ * compared with a recurrence and a convolution. Measured, never passed or failed: a
+ * time depends on the machine.
  */
 #include <math.h>
 #include <stdio.h>
@@ -80,20 +80,19 @@ typedef struct {
     Tensor X, K, V, A, Y; /* X is Q too */
 } Buffers;
 
-/* The weights first, with the same numbers for every n; then n tokens. */
+/* The weights, with the same numbers for every n, and n tokens. */
 static Buffers make_buffers(int n) {
     static _Alignas(64) real memory[BUFFERS_MEMORY];
     Arena arena = {memory, 0, BUFFERS_MEMORY};
     const double sigma = 1 / sqrt(WIDTH); /* W x is of x's size */
-    Buffers b = {0};
-    b.W_x = arena_tensor2(&arena, WIDTH, WIDTH);
-    b.W_hT = arena_tensor2(&arena, WIDTH, WIDTH);
-    b.kernel = arena_tensor3(&arena, KERNEL, WIDTH, WIDTH);
-    b.X = arena_tensor2(&arena, n, WIDTH);
-    b.K = arena_tensor2(&arena, n, WIDTH);
-    b.V = arena_tensor2(&arena, n, WIDTH);
-    b.A = arena_tensor2(&arena, n, n);
-    b.Y = arena_tensor2(&arena, n, WIDTH);
+    Buffers b = {.W_x = arena_tensor2(&arena, WIDTH, WIDTH),
+                 .W_hT = arena_tensor2(&arena, WIDTH, WIDTH),
+                 .kernel = arena_tensor3(&arena, KERNEL, WIDTH, WIDTH),
+                 .X = arena_tensor2(&arena, n, WIDTH),
+                 .K = arena_tensor2(&arena, n, WIDTH),
+                 .V = arena_tensor2(&arena, n, WIDTH),
+                 .A = arena_tensor2(&arena, n, n),
+                 .Y = arena_tensor2(&arena, n, WIDTH)};
     const Tensor weights[] = {b.W_x, b.W_hT, b.kernel}, tokens[] = {b.X, b.K, b.V};
     for (uint32_t t = 0; t < 3; t++) {
         random_fill_normal((Random){8, RANDOM_DEMO, t}, weights[t], sigma);
@@ -160,26 +159,10 @@ static void introduce(void) {
         "Q, K and V, for the table leaves them out; h_t = tanh(W_x x_t + W_h\n"
         "h_{t-1}), 4 n d^2; y_t = W_- x_{t-1} + W_0 x_t + W_+ x_{t+1}, 6 n d^2.\n"
         "d = %d, forward, one thread. MFLOP by the formula, ms, and GFLOP/s:\n\n"
-        "               attention                recurrence              "
-        "convolution\n"
+        "               attention                recurrence              convolution\n"
         "        n    MFLOP       ms   GF/s    MFLOP       ms   GF/s    MFLOP       "
         "ms   GF/s\n",
         WIDTH);
-}
-
-static void conclude(double ms[SIZES][LAYERS]) {
-    printf("\nAttention is slower from here on:\n");
-    tell_crossing(ms, RECURRENCE, "recurrence", WIDTH);
-    tell_crossing(ms, CONVOLUTION, "convolution", WIDTH * KERNEL / 2.0);
-    printf(
-        "\nThe recurrence does fewer flops in a second: half of them are a matrix "
-        "times one\nvector, n times, each waiting for the last. W_h is read anew for "
-        "every token, and\nnothing is there to use a number twice. A GPU does the "
-        "other two layers as a few\nlarge products; of this one it can't begin step "
-        "t before t-1 has ended: its many\nthousand threads share one step's %d x %d "
-        "multiplications, and wait n times. That,\nmore than flops, is what the "
-        "paper's table is about.\n\n",
-        WIDTH, WIDTH);
 }
 
 void layers_cost_demo(void) {
@@ -194,6 +177,17 @@ void layers_cost_demo(void) {
         measure_layers(FIRST_N << i, ms[i], file);
     }
     threads_limit(threads);
-    conclude(ms);
+    printf("\nAttention is slower from here on:\n");
+    tell_crossing(ms, RECURRENCE, "recurrence", WIDTH);
+    tell_crossing(ms, CONVOLUTION, "convolution", WIDTH * KERNEL / 2.0);
+    printf(
+        "\nThe recurrence does fewer flops in a second: half of them are a matrix "
+        "times one\nvector, n times, each waiting for the last. W_h is read anew for "
+        "every token, and\nnothing is there to use a number twice. A GPU does the "
+        "other two layers as a few\nlarge products; of this one it can't begin step "
+        "t before t-1 has ended: its many\nthousand threads share one step's %d x %d "
+        "multiplications, and wait n times. That,\nmore than flops, is what the "
+        "paper's table is about.\n\n",
+        WIDTH, WIDTH);
     plot_file_close(file, "layer_costs");
 }

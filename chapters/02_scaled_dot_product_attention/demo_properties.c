@@ -95,14 +95,13 @@ static void check_average(const Pass *x) {
     bool inside = true;
     real mean[QUERIES * D_V];
     for (int c = 0; c < D_V; c++) {
-        real min = (real)HUGE_VAL, max = -min;
+        double min = HUGE_VAL, max = -HUGE_VAL;
         for (int j = 0; j < KEYS; j++) {
-            const real v = tensor_row(x->V, j)[c];
-            min = v < min ? v : min;
-            max = v > max ? v : max;
+            min = fmin(min, (double)tensor_row(x->V, j)[c]);
+            max = fmax(max, (double)tensor_row(x->V, j)[c]);
         }
         for (int i = 0; i < QUERIES; i++) {
-            const real o = tensor_row(x->O, i)[c];
+            const double o = (double)tensor_row(x->O, i)[c];
             inside = inside && o >= min && o <= max;
         }
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -43,9 +44,7 @@ static void find_beside(const char *self, const char *name, char path[PATH_BYTES
         self = found;
     }
     char *real_path = realpath(self, NULL); /* symbolic links followed */
-    const char *slash = real_path ? strrchr(real_path, '/') : NULL;
-    snprintf(path, PATH_BYTES, "%.*s/%s", slash ? (int)(slash - real_path) : 1,
-             slash ? real_path : ".", name);
+    snprintf(path, PATH_BYTES, "%s/%s", real_path ? dirname(real_path) : ".", name);
     free(real_path);
 }
 
