@@ -43,7 +43,7 @@ static double loss(void *context) {
     return tensor_dot(c->C, c->Y);
 }
 
-/* The numbers of a check's tensors, and of their gradients; each check begins anew. */
+/* The elements of a check's tensors, and of their gradients; each check begins anew. */
 static real x[MAX_ELEMENTS], w[MAX_ELEMENTS], b[COLS], y[MAX_ELEMENTS], g[MAX_ELEMENTS];
 static real dx[MAX_ELEMENTS], dw[MAX_ELEMENTS], db[COLS];
 
