@@ -104,19 +104,17 @@ START_TEST(every_rung_agrees_at_prime_sizes) {
 END_TEST
 
 START_TEST(every_rung_agrees_at_sizes_around_and_beyond_the_block) {
-    const LadderBlock block = ladder_block();
     for (int more = -1; more <= 1; more++) {
-        assert_every_rung(5, 7, block.k + more);
-        assert_every_rung(5, block.n + more, 7);
+        assert_every_rung(5, 7, BLOCK_K + more);
+        assert_every_rung(5, BLOCK_N + more, 7);
     }
-    assert_every_rung(3, 2 * block.n + 5, 2 * block.k + 3);
+    assert_every_rung(3, 2 * BLOCK_N + 5, 2 * BLOCK_K + 3);
 }
 END_TEST
 
 START_TEST(every_rung_agrees_on_views_and_touches_nothing_beside_them) {
-    const LadderBlock block = ladder_block();
     const int sizes[][3] = {
-        {1, 1, 1}, {25, 17, block.k + 1}, {11, block.n + 3, 2 * block.k + 5}};
+        {1, 1, 1}, {25, 17, BLOCK_K + 1}, {11, BLOCK_N + 3, 2 * BLOCK_K + 5}};
     for (int i = 0; i < 3; i++) {
         const Case c = make_case(sizes[i][0], sizes[i][1], sizes[i][2]);
         Tensor A = wide_view(c.A), B = wide_view(c.B);

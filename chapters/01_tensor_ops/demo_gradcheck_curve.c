@@ -62,79 +62,86 @@ static double relative_error(Difference *difference, double eps) {
     return sqrt(errors / slopes);
 }
 
-/* ---- the table: also a picture, from 1e-12 at the left to 10 at the right ---- */
+/* ---- the curve: eps from 10^-1 to 10^-12, four steps per decade ------------- */
 
+enum { FIRST = 4, LAST = 48 };
+
+static double in_float[LAST + 1], in_double[LAST + 1];
+
+static double eps_at(int i) {
+    return pow(10, -0.25 * i);
+}
+
+static void measure(void) {
+    for (int i = FIRST; i <= LAST; i++) {
+        in_float[i] = relative_error(difference_in_float, eps_at(i));
+        in_double[i] = relative_error(difference_in_double, eps_at(i));
+    }
+}
+
+/* The table is also a picture, from 1e-12 at the left to 10 at the right. */
 enum { PER_DECADE = 3, WIDTH = 13 * PER_DECADE + 1 };
 
 static void mark(char *line, double error, char letter) {
-    int column = (int)lround(PER_DECADE * (log10(error) + 12));
-    if (!isnan(error)) {
-        column = column < 0 ? 0 : column >= WIDTH ? WIDTH - 1 : column;
-        line[column] = line[column] == ' ' ? letter : '*';
+    if (isnan(error)) {
+        return;
     }
+    const double place = round(PER_DECADE * (log10(error) + 12));
+    const int column = (int)fmin(fmax(place, 0), WIDTH - 1);
+    for (int i = (int)strlen(line); i <= column; i++) {
+        line[i] = ' ';
+    }
+    line[column] = line[column] == ' ' ? letter : '*';
 }
 
 static void print_table(void) {
     printf("\n     eps   in float  in double   %-9s%-9s%-9s%-9s%s\n", "1e-12", "1e-9",
            "1e-6", "1e-3", "1");
-    for (int decade = 1; decade <= 12; decade++) {
-        double eps = pow(10, -decade);
-        double f = relative_error(difference_in_float, eps);
-        double d = relative_error(difference_in_double, eps);
-        char line[WIDTH + 1] = {0}, in_float[16] = "x+eps=x";
-        memset(line, ' ', WIDTH);
-        mark(line, f, 'f');
-        mark(line, d, 'd');
-        if (!isnan(f)) {
-            snprintf(in_float, sizeof in_float, "%.1e", f);
+    for (int i = FIRST; i <= LAST; i += 4) {
+        char line[WIDTH + 1] = {0}, text[16] = "x+eps=x";
+        mark(line, in_float[i], 'f');
+        mark(line, in_double[i], 'd');
+        if (!isnan(in_float[i])) {
+            snprintf(text, sizeof text, "%.1e", in_float[i]);
         }
-        for (int end = WIDTH; end > 0 && line[end - 1] == ' '; end--) {
-            line[end - 1] = '\0';
-        }
-        printf("    1e-%02d %9s %10.1e   %s\n", decade, in_float, d, line);
+        printf("    1e-%02d %9s %10.1e   %s\n", i / 4, text, in_double[i], line);
     }
 }
 
 static void write_plot_data(void) {
     FILE *file = plot_file_open(
         "gradcheck_curve", "eps   relative error in float   in double   (no units)");
-    for (int i = 4; file && i <= 48; i++) {
-        double eps = pow(10, -0.25 * i);
-        fprintf(file, "%.3e %.3e %.3e\n", eps, relative_error(difference_in_float, eps),
-                relative_error(difference_in_double, eps));
+    for (int i = FIRST; file && i <= LAST; i++) {
+        fprintf(file, "%.3e %.3e %.3e\n", eps_at(i), in_float[i], in_double[i]);
     }
     plot_file_close(file, "gradcheck_curve");
 }
 
-/* ---- the slopes and the minimum ---------------------------------------- */
-
 /* The curve's slope on logarithmic axes, from eps = 10^from to 10^to. */
-static double slope(Difference *difference, double from, double to) {
-    double first = relative_error(difference, pow(10, from));
-    double last = relative_error(difference, pow(10, to));
-    return (log10(last) - log10(first)) / (to - from);
+static double slope(const double *error, int from, int to) {
+    return (log10(error[-4 * to]) - log10(error[-4 * from])) / (to - from);
 }
 
-static void minimum(Difference *difference, double *eps, double *error) {
-    *error = HUGE_VAL;
-    for (int i = 4; i <= 48; i++) {
-        double trial = relative_error(difference, pow(10, -0.25 * i));
-        if (trial < *error) {
-            *error = trial;
-            *eps = pow(10, -0.25 * i);
-        }
+static void check_minimum(const char *type, const double *error, double machine) {
+    const double rule = cbrt(machine);
+    int best = FIRST;
+    for (int i = FIRST; i <= LAST; i++) {
+        best = error[i] < error[best] ? i : best;
     }
-}
-
-static void check_minimum(const char *type, Difference *difference, double machine) {
-    double eps = 0, error = 0, rule = cbrt(machine);
-    minimum(difference, &eps, &error);
-    report_check(eps > rule / 10 && eps < rule * 10,
+    report_check(eps_at(best) > rule / 10 && eps_at(best) < rule * 10,
                  "%-9s best near eps = %.0e (cube root of %.0e: %.0e), error %.0e",
-                 type, eps, machine, rule, error);
+                 type, eps_at(best), machine, rule, error[best]);
 }
 
-static void print_explanation(void) {
+void gradcheck_curve_demo(void) {
+    report_section("1.7 How to check a gradient: the V-shaped curve");
+    printf("\nEvery derivative in this course is checked by central differences:\n\n"
+           "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
+           "Which eps? For GELU at %d points, the relative error of the difference in\n"
+           "float (f) and in double (d); * where the two fall together:\n",
+           POINTS);
+    measure();
+    print_table();
     printf("\nFrom the top: each step divides eps by 10, and the error by 100: eps^2.\n"
            "That is truncation, the same in both types. Then rounding takes over:\n"
            "f(x+eps) and f(x-eps) share more and more digits, the rounded rest is\n"
@@ -145,27 +152,16 @@ static void print_explanation(void) {
            "double it is below 1e-9. So gradients are checked in double: from two\n"
            "differences, with eps and eps/2, the eps^2 cancels (gradcheck.h), and\n"
            "every element must agree to 1e-6.\n\n");
-}
-
-void gradcheck_curve_demo(void) {
-    report_section("1.7 How to check a gradient: the V-shaped curve");
-    printf("\nEvery derivative in this course is checked by central differences:\n\n"
-           "    (f(x+eps) - f(x-eps)) / (2 eps) = f'(x) + eps^2 f'''(x) / 6 + ...\n\n"
-           "Which eps? For GELU at %d points, the relative error of the difference in\n"
-           "float (f) and in double (d); * where the two fall together:\n",
-           POINTS);
-    print_table();
-    print_explanation();
-    double down = slope(difference_in_double, -3, -1);
-    double up_float = slope(difference_in_float, -6, -4);
-    double up_double = slope(difference_in_double, -11, -7);
+    double down = slope(in_double, -3, -1);
+    double up_float = slope(in_float, -6, -4);
+    double up_double = slope(in_double, -11, -7);
     report_check(fabs(down - 2) < 0.1,
                  "truncation: error ~ eps^%.2f in double (theory: 2)", down);
     report_check(fabs(up_float + 1) < 0.3 && fabs(up_double + 1) < 0.15,
                  "rounding: error ~ eps^%.1f in float, eps^%.1f in double (theory: -1)",
                  up_float, up_double);
-    check_minimum("in float", difference_in_float, (double)FLT_EPSILON);
-    check_minimum("in double", difference_in_double, DBL_EPSILON);
+    check_minimum("in float", in_float, (double)FLT_EPSILON);
+    check_minimum("in double", in_double, DBL_EPSILON);
     printf("\n");
     write_plot_data();
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/error.h"
 #include "chapters/01_tensor_ops/ladder.h"
@@ -31,37 +32,33 @@ typedef struct {
 } Machine;
 
 typedef struct {
-    const char *number, *name, *idea;
+    const char *name, *idea;
     LadderRung *product;
-    int on_all; /* 0: on one thread, 1: on all */
-    int below;  /* the rung that its gain is measured from; -1: none */
+    int on_all;        /* 0: on one thread, 1: on all */
+    double intensity;  /* counted: flops for each byte from beyond the core's cache */
+    double in_core;    /* and multiply-adds for each access in the innermost loop */
+    double ms, gflops; /* measured */
+    double difference; /* the largest, from rung 1's result */
 } Rung;
 
-enum { RUNGS = 6 };
-
-static const Rung rungs[RUNGS] = {
-    {"1", "plain", "as on paper", matmul_plain_nn, 0, -1},
-    {"2", "loop_order", "in memory's order", ladder_loop_order, 0, 0},
-    {"3", "blocked", "stay in the cache", ladder_blocked, 0, 1},
-    {"4", "packed", "be in one piece", ladder_packed, 0, 2},
-    {"5", "matmul_nn", "C in registers", matmul_nn, 0, 3},
-    {"6", "matmul_nn", "on all threads", matmul_nn, 1, 4},
-};
-
-typedef struct {
-    double intensity; /* flops for each byte from beyond the core's cache */
-    double in_core;   /* multiply-adds for each load or store; 0: not known here */
-    double ms, gflops;
-    double difference; /* the largest, from rung 1's result */
-} Result;
+enum { RUNGS = 6, FEW_ROWS = 8 };
 
 typedef struct {
     int N;          /* A, B and C are (N, N) */
     int count;      /* of rungs: without threads, the last is left out */
     int first_rows; /* of A and C that rung 1 was given */
     Machine machine;
-    Result results[RUNGS];
+    Rung rungs[RUNGS];
 } Climb;
+
+static const Rung rungs[RUNGS] = {
+    {"1 plain", "as on paper", matmul_plain_nn, .on_all = 0},
+    {"2 loop_order", "in memory's order", ladder_loop_order, .on_all = 0},
+    {"3 blocked", "stay in the cache", ladder_blocked, .on_all = 0},
+    {"4 packed", "be in one piece", ladder_packed, .on_all = 0},
+    {"5 matmul_nn", "C in registers", matmul_nn, .on_all = 0},
+    {"6 matmul_nn", "on all threads", matmul_nn, .on_all = 1},
+};
 
 /* ---- the machine --------------------------------------------------------- */
 
@@ -74,95 +71,60 @@ static void print_speeds(const Machine *m, const char *what, const double speed[
     printf("  %s\n", unit);
 }
 
-static void print_threads(const Machine *m) {
-    printf("\n    %-40s  1 thread", "");
-    if (m->columns == 2) {
-        printf(" %d threads", m->threads[1]);
-    }
-    printf("\n");
-}
-
-/* Each thread reads `count` elements of its own. */
-static void print_cache(const Machine *m, const real *data, long limit, long count,
-                        const char *what) {
-    double speed[2];
-    for (int w = 0; w < m->columns; w++) {
-        const long all = count * m->threads[w];
-        speed[w] = machine_read_gbs(data, all < limit ? all : limit, m->threads[w]);
-    }
-    print_speeds(m, what, speed, "GB/s");
-}
-
-/* The threads together read `count` elements. */
-static void read_together(const Machine *m, const real *data, long count,
+/* Each thread reads `each` elements of its own; all of them read `all` at most. */
+static void print_reading(const Machine *m, const real *data, long each, long all,
                           double speed[2], const char *what) {
     for (int w = 0; w < m->columns; w++) {
-        speed[w] = machine_read_gbs(data, count, m->threads[w]);
+        const long count = each * m->threads[w];
+        speed[w] = machine_read_gbs(data, count < all ? count : all, m->threads[w]);
     }
     print_speeds(m, what, speed, "GB/s");
 }
 
 /* From the nearest to the farthest; `count` elements are at `data`. */
-static void measure(Machine *m, real *data, long count, long matrices) {
+static void measure_machine(Machine *m, real *data, long count, long matrices) {
     const long kib = 1024 / (long)sizeof(real);
-    double triad[2], balance[2];
+    double cache[2], triad[2], balance[2];
     char what[64];
-    print_threads(m);
+    report_section("What the machine can do, measured");
+    printf("\n    %-40s  1 thread", "");
+    if (m->columns == 2) {
+        printf(" %d threads", m->threads[1]);
+    }
+    printf("\n");
     for (int w = 0; w < m->columns; w++) {
         m->peak[w] = machine_peak_gflops(m->threads[w]);
     }
     print_speeds(m, "multiply-adds in registers: the peak", m->peak, "GFLOP/s");
-    print_cache(m, data, count, 16 * kib, "read 16 KiB a thread, again and again");
-    print_cache(m, data, count, 256 * kib, "read 256 KiB a thread, again and again");
+    print_reading(m, data, 16 * kib, count, cache,
+                  "read 16 KiB a thread, again and again");
+    print_reading(m, data, 256 * kib, count, cache,
+                  "read 256 KiB a thread, again and again");
     snprintf(what, sizeof what, "read A, B and C again and again, %.1f MB",
              1e-6 * (double)matrices * sizeof(real));
-    read_together(m, data, matrices, m->matrices, what);
+    print_reading(m, data, matrices, matrices, m->matrices, what);
     snprintf(what, sizeof what, "read %ld MiB: memory", count / kib / 1024);
-    read_together(m, data, count, m->memory, what);
+    print_reading(m, data, count, count, m->memory, what);
     for (int w = 0; w < m->columns; w++) {
         triad[w] = machine_triad_gbs(data, count, m->threads[w]);
         balance[w] = m->peak[w] / m->memory[w];
     }
     print_speeds(m, "memory, x = y + 2 z", triad, "GB/s");
     print_speeds(m, "balance: peak / memory", balance, "flop/byte");
-}
-
-static bool measure_machine(Machine *m, int N) {
-    Error error;
-    const long matrices = 3L * N * N, large = (256L << 20) / (long)sizeof(real);
-    const long count = matrices > large ? matrices : large;
-    report_section("What the machine can do, measured");
-    real *data = allocate((size_t)count * sizeof(real), "measuring memory", &error);
-    if (!data) {
-        return report_check(false, "%s", error.text);
-    }
-    measure(m, data, count, matrices);
-    free(data);
-    if (m->columns == 1) { /* all threads are one thread */
-        m->peak[1] = m->peak[0];
-        m->matrices[1] = m->matrices[0];
-        m->memory[1] = m->memory[0];
-    }
     printf(
         "\nA core can do far more flops than bytes can come. To reach the peak, a\n"
         "program must do `balance` flops for each byte that it takes from memory.\n");
-    return true;
 }
-
-/* ---- flops for a byte, by counting --------------------------------------- */
 
 /*
- * Flops for each byte from beyond the core's cache. A block of B (block_k, block_n)
- * stays there while `rows` rows of A and C pass. So an element of B serves
- * `rows` multiply-adds, one of A serves block_n, one of C comes and goes for block_k.
+ * By counting: flops for each byte from beyond the core's cache. A block of B (block_k,
+ * block_n), or all of B where it is smaller, stays there while `rows` rows of A and C
+ * pass. So an element of B serves `rows` multiply-adds, one of A serves block_n, one of
+ * C comes and goes for block_k.
  */
-static double intensity(double rows, double block_k, double block_n) {
-    const double elements = 1 / rows + 1 / block_n + 2 / block_k;
+static double intensity(double rows, int block_k, int block_n, int N) {
+    const double elements = 1 / rows + 1 / fmin(block_n, N) + 2 / fmin(block_k, N);
     return 2 / (elements * sizeof(real));
-}
-
-static double intensity_of_block(double rows, int block_k, int block_n, int N) {
-    return intensity(rows, fmin(block_k, N), fmin(block_n, N));
 }
 
 /* Multiply-adds of vectors for each load, when a tile of C is in registers. */
@@ -171,25 +133,23 @@ static double in_registers(MatmulSizes s) {
 }
 
 static void count_accesses(Climb *c) {
-    const LadderBlock b = ladder_block();
     const MatmulSizes s = matmul_sizes();
     const double line_bytes = 64; /* one for each step down a column of B */
     const double band = (double)c->N / c->machine.threads[1], tile = in_registers(s);
-    const double whole = intensity(1, c->N, c->N);
-    const double block = intensity_of_block(c->N, b.k, b.n, c->N);
-    const double tiles = intensity_of_block(c->N, s.block_k, s.block_n, c->N);
-    const double bands = intensity_of_block(band, s.block_k, s.block_n, c->N);
+    const double whole = intensity(1, c->N, c->N, c->N);
+    const double block = intensity(c->N, BLOCK_K, BLOCK_N, c->N);
+    const double tiles = intensity(c->N, s.block_k, s.block_n, c->N);
+    const double bands = intensity(band, s.block_k, s.block_n, c->N);
     const double per_byte[RUNGS] = {2 / line_bytes, whole, block, block, tiles, bands};
     const double in_core[RUNGS] = {1.0 / 2, 1.0 / 3, 1.0 / 3, 1.0 / 3, tile, tile};
     for (int i = 0; i < RUNGS; i++) {
-        c->results[i].intensity = per_byte[i];
-        c->results[i].in_core = in_core[i];
+        c->rungs[i].intensity = per_byte[i];
+        c->rungs[i].in_core = in_core[i];
     }
 }
 
 /* ---- the rungs ----------------------------------------------------------- */
 
-enum { FEW_ROWS = 8 };
 static const double first_rung_ms = 5000, other_rungs_ms = 300;
 
 /* Rung 1 may take long: then it gets only as many rows of A and C as take
@@ -202,65 +162,37 @@ static int rows_of_first(Tensor A, Tensor B, Tensor C) {
     return (int)fmax(few, fmin(rows, few * first_rung_ms / ms));
 }
 
-static void time_rung(const Climb *c, int i, Tensor A, Tensor B, Tensor C, Result *r) {
-    const int all = threads_limit(c->machine.threads[rungs[i].on_all]);
+static void time_rung(const Climb *c, Rung *r, Tensor A, Tensor B, Tensor C) {
+    const int all = threads_limit(c->machine.threads[r->on_all]);
+    char gain[16] = "";
     tensor_fill(C, (real)NAN); /* what isn't written will show */
-    r->ms = machine_product_ms((MachineProduct){rungs[i].product, A, B, C}, 1,
-                               other_rungs_ms);
+    r->ms =
+        machine_product_ms((MachineProduct){r->product, A, B, C}, 1, other_rungs_ms);
     r->gflops = 2.0 * tensor_rows(A) * c->N * c->N / (r->ms * 1e6);
     threads_limit(all);
-}
-
-static void print_rung(const Climb *c, int i) {
-    const Result *r = &c->results[i];
-    char gain[16] = "";
-    if (rungs[i].below >= 0) {
-        snprintf(gain, sizeof gain, "x %.2f",
-                 r->gflops / c->results[rungs[i].below].gflops);
+    if (r > c->rungs) {
+        snprintf(gain, sizeof gain, "x %.2f", r->gflops / r[-1].gflops);
     }
-    printf("    %s %-14s %-19s %9.2f %8.1f %8s %7.1f%%\n", rungs[i].number,
-           rungs[i].name, rungs[i].idea, r->ms, r->gflops, gain,
-           100 * r->gflops / c->machine.peak[rungs[i].on_all]);
+    printf("    %-16s %-19s %9.2f %8.1f %8s %7.1f%%\n", r->name, r->idea, r->ms,
+           r->gflops, gain, 100 * r->gflops / c->machine.peak[r->on_all]);
 }
 
 /* Rung 1: M[0] M[1] into M[2]; the others into M[3], to be compared with it. */
 static void climb(Climb *c, Tensor M[4]) {
-    c->first_rows = rows_of_first(M[0], M[1], M[2]);
-    Tensor first = tensor_first(M[2], c->first_rows);
-    time_rung(c, 0, tensor_first(M[0], c->first_rows), M[1], first, &c->results[0]);
-    print_rung(c, 0);
-    for (int i = 1; i < c->count; i++) {
-        time_rung(c, i, M[0], M[1], M[3], &c->results[i]);
-        c->results[i].difference =
-            tensor_max_abs_difference(tensor_first(M[3], c->first_rows), first);
-        print_rung(c, i);
-    }
-}
-
-static void explain_table(const Climb *c) {
-    printf("\nThe gain is over the rung before.\n"
-           "The peak is that of as many threads.\n");
-    if (c->first_rows < c->N) {
-        printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
-               "are compared on these.\n",
-               1e-3 * c->results[0].ms * c->N / c->first_rows, c->first_rows, c->N);
-    }
-}
-
-/* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
- * which many cancel. A product left out, or one too many, is off by about 1. */
-static void check_results(const Climb *c) {
-    const double allowed = 3e-6 * c->N;
-    for (int i = 1; i < c->count; i++) {
-        const double difference = c->results[i].difference;
-        report_check(difference <= allowed,
-                     "%s %-14s %-18s off rung 1 by %.0e at most (allowed %.0e)",
-                     rungs[i].number, rungs[i].name, rungs[i].idea, difference,
-                     allowed);
+    const int rows = rows_of_first(M[0], M[1], M[2]);
+    Tensor first = tensor_first(M[2], rows);
+    c->first_rows = rows;
+    time_rung(c, &c->rungs[0], tensor_first(M[0], rows), M[1], first);
+    for (Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
+        time_rung(c, r, M[0], M[1], M[3]);
+        r->difference = tensor_max_abs_difference(tensor_first(M[3], rows), first);
     }
 }
 
 static void climb_and_check(Climb *c, Tensor M[4]) {
+    /* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
+     * which many cancel. A product left out, or one too many, is off by about 1. */
+    const double allowed = 3e-6 * c->N;
     report_section("The rungs");
     printf("\nC = A B, all (%d,%d): %.4g million multiply-adds each time.\n\n", c->N,
            c->N, 1e-6 * c->N * c->N * c->N);
@@ -269,20 +201,29 @@ static void climb_and_check(Climb *c, Tensor M[4]) {
     random_fill_normal((Random){1, RANDOM_DEMO, 1}, M[0], 1.0);
     random_fill_normal((Random){1, RANDOM_DEMO, 2}, M[1], 1.0);
     climb(c, M);
-    explain_table(c);
+    printf("\nThe gain is over the rung before.\n"
+           "The peak is that of as many threads.\n");
+    if (c->first_rows < c->N) {
+        printf("Rung 1 would take %.0f s: it got the first %d of A's %d rows. Results\n"
+               "are compared on these.\n",
+               1e-3 * c->rungs[0].ms * c->N / c->first_rows, c->first_rows, c->N);
+    }
     printf("\n");
-    check_results(c);
+    for (const Rung *r = c->rungs + 1; r < c->rungs + c->count; r++) {
+        report_check(r->difference <= allowed,
+                     "%-16s %-18s off rung 1 by %.0e at most (allowed %.0e)", r->name,
+                     r->idea, r->difference, allowed);
+    }
 }
 
 /* ---- the roofline -------------------------------------------------------- */
 
-static double roof(const Climb *c, int i) {
-    const Machine *m = &c->machine;
-    const int on_all = rungs[i].on_all;
-    return fmin(m->peak[on_all], c->results[i].intensity * m->matrices[on_all]);
+static double roof(const Machine *m, const Rung *r) {
+    return fmin(m->peak[r->on_all], r->intensity * m->matrices[r->on_all]);
 }
 
 static void print_roofline(const Climb *c) {
+    const MatmulSizes s = matmul_sizes();
     report_section("The roofline: which limit is near");
     printf(
         "\nFlops come no faster than the peak, and no faster than their bytes:\n\n"
@@ -292,20 +233,11 @@ static void print_roofline(const Climb *c) {
         "column: multiply-adds for each load or store in the innermost loop.\n\n"
         "    %-16s %9s %9s %9s %9s %11s\n",
         "rung", "flop/byte", "roof", "GFLOP/s", "of roof", "per access");
-    for (int i = 0; i < c->count; i++) {
-        const Result *r = &c->results[i];
-        printf("    %s %-14s %9.2f %9.1f %9.1f %8.0f%%", rungs[i].number, rungs[i].name,
-               r->intensity, roof(c, i), r->gflops, 100 * r->gflops / roof(c, i));
-        if (r->in_core > 0) {
-            printf(" %11.2f", r->in_core);
-        }
-        printf("\n");
+    for (const Rung *r = c->rungs; r < c->rungs + c->count; r++) {
+        const double limit = roof(&c->machine, r);
+        printf("    %-16s %9.2f %9.1f %9.1f %8.0f%% %11.2f\n", r->name, r->intensity,
+               limit, r->gflops, 100 * r->gflops / limit, r->in_core);
     }
-}
-
-static void print_reading(void) {
-    const LadderBlock b = ladder_block();
-    const MatmulSizes s = matmul_sizes();
     printf(
         "\n1     2 flops for a line of 64 bytes, the worst case: no line of B's\n"
         "      column stays until the next column needs it. Besides, each sum waits\n"
@@ -320,64 +252,53 @@ static void print_reading(void) {
         "6     the same on all threads, a band of C for each.\n"
         "\nWhere A, B and C are so small that a core's own cache holds them, nothing\n"
         "comes from beyond: the true flop/byte is higher than counted.\n",
-        b.k, b.n, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
+        BLOCK_K, BLOCK_N, s.tile_rows, s.tile_vectors * s.lanes, in_registers(s));
 }
 
 static void write_plot_data(const Climb *c) {
     const Machine *m = &c->machine;
     FILE *file = plot_file_open(
         "roofline", "flop/byte   GFLOP/s   threads   number and name of the rung");
-    for (int i = 0; file && i < c->count; i++) {
-        const Result *r = &c->results[i];
-        fprintf(file, "%.4g %.4g %d %s %s\n", r->intensity, r->gflops,
-                m->threads[rungs[i].on_all], rungs[i].number, rungs[i].name);
+    if (!file) {
+        return;
     }
-    if (file) {
-        fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
-                      "memory (GB/s)   N\n");
+    for (const Rung *r = c->rungs; r < c->rungs + c->count; r++) {
+        fprintf(file, "%.4g %.4g %d %s\n", r->intensity, r->gflops,
+                m->threads[r->on_all], r->name);
     }
-    for (int w = 0; file && w < m->columns; w++) {
+    fprintf(file, "\n\n# threads   peak (GFLOP/s)   reading A, B and C (GB/s)   "
+                  "memory (GB/s)   N\n");
+    for (int w = 0; w < m->columns; w++) {
         fprintf(file, "%d %.4g %.4g %.4g %d\n", m->threads[w], m->peak[w],
                 m->matrices[w], m->memory[w], c->N);
     }
     plot_file_close(file, "roofline");
 }
 
-/* ---- all of it ----------------------------------------------------------- */
-
-static int threads_now(void) {
-    const int threads = threads_limit(1);
-    threads_limit(threads);
-    return threads;
-}
-
-static void show(Climb *c, Tensor M[4]) {
-    count_accesses(c);
-    climb_and_check(c, M);
-    print_roofline(c);
-    print_reading();
-    printf("\n");
-    write_plot_data(c);
-}
-
 void ladder_demo(int N) {
     Error error;
-    const long count = (long)N * N;
-    const int threads = threads_now(), columns = threads > 1 ? 2 : 1;
-    Climb c = {.N = N, .count = RUNGS - (columns == 1)};
-    c.machine = (Machine){.columns = columns, .threads = {1, threads}};
-    if (!measure_machine(&c.machine, N)) {
-        return;
-    }
-    real *block = allocate(4 * (size_t)count * sizeof(real), "the ladder", &error);
-    if (!block) {
+    const int threads = threads_limit(1), columns = threads > 1 ? 2 : 1;
+    const long matrix = (long)N * N, large = (256L << 20) / (long)sizeof(real);
+    const long count = 4 * matrix > large ? 4 * matrix : large;
+    Climb c = {.N = N,
+               .count = RUNGS - (columns == 1),
+               .machine = {.columns = columns, .threads = {1, threads}}};
+    memcpy(c.rungs, rungs, sizeof rungs);
+    threads_limit(threads);
+    real *data = allocate((size_t)count * sizeof(real), "the ladder", &error);
+    if (!data) {
         report_check(false, "%s", error.text);
         return;
     }
+    measure_machine(&c.machine, data, count, 3 * matrix);
+    count_accesses(&c);
     Tensor M[4];
     for (int t = 0; t < 4; t++) {
-        M[t] = tensor2(block + t * count, N, N);
+        M[t] = tensor2(data + t * matrix, N, N);
     }
-    show(&c, M);
-    free(block);
+    climb_and_check(&c, M);
+    print_roofline(&c);
+    printf("\n");
+    write_plot_data(&c);
+    free(data);
 }

@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 
-#include "common/lesson/by_hand.h"
 #include "common/linear.h"
 #include "common/matmul.h"
 #include "common/lesson/report.h"

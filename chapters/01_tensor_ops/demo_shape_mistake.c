@@ -25,7 +25,6 @@ static void make_the_mistake(int message) {
 /* What a child that made the mistake wrote to stderr; its exit status, or -1. */
 static int run_child(char *text, size_t bytes) {
     int ends[2], status = -1;
-    size_t used = 0;
     text[0] = '\0';
     fflush(stdout); /* or the child would print it again */
     if (pipe(ends) != 0) {
@@ -36,21 +35,18 @@ static int run_child(char *text, size_t bytes) {
         make_the_mistake(ends[1]);
     }
     close(ends[1]);
-    ssize_t got = child > 0 ? 1 : 0;
-    while (got > 0 && used < bytes - 1) {
-        got = read(ends[0], text + used, bytes - 1 - used);
-        used += got > 0 ? (size_t)got : 0;
-    }
-    text[used] = '\0';
+    waitpid(child, &status, 0); /* a pipe has room for the message */
+    const ssize_t got = read(ends[0], text, bytes - 1);
+    text[got > 0 ? got : 0] = '\0';
     close(ends[0]);
-    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+    return status;
 }
 
-/* The text in lines of at most `width`, broken between words. */
-static void print_wrapped(char *text, size_t width) {
+/* The text in lines of at most 80 columns, broken between words. */
+static void print_wrapped(char *text) {
     size_t column = 0;
     for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
-        if (column > 0 && column + 1 + strlen(word) > width) {
+        if (column > 0 && column + 1 + strlen(word) > 80) {
             printf("\n");
             column = 0;
         }
@@ -60,15 +56,15 @@ static void print_wrapped(char *text, size_t width) {
 }
 
 void shape_mistake_demo(void) {
-    char text[1024], first[1024];
+    char text[1024];
     report_section("1.2 When shapes don't fit");
     printf("\nEvery function checks the shapes it is given. With Q (3,4) and K (5,4),\n"
            "matmul_nn(Q, K, S) where matmul_nt (Q times K^T) was meant says:\n\n");
-    int status = run_child(text, sizeof text);
-    memcpy(first, text, sizeof first);
-    print_wrapped(text, 80);
+    const int status = run_child(text, sizeof text);
+    const bool told = WIFSIGNALED(status) && strstr(text, "matmul_nn") &&
+                      strstr(text, "(3,4)") && strstr(text, "(5,4)");
+    print_wrapped(text);
     printf("\n");
-    report_check(WIFSIGNALED(status) && strstr(first, "matmul_nn") &&
-                     strstr(first, "(3,4)") && strstr(first, "(5,4)"),
+    report_check(told,
                  "the program stopped, and the message names the call and both shapes");
 }

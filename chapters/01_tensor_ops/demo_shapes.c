@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 
-#include "common/lesson/by_hand.h"
 #include "common/lesson/report.h"
 #include "common/tensor.h"
 #include "chapters/01_tensor_ops/tensor_ops_demos.h"

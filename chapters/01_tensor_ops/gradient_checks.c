@@ -15,146 +15,141 @@
 #include "common/lesson/report.h"
 #include "common/softmax.h"
 
-enum { ROWS = 5, INNER = 4, COLS = 3 };
+enum { ROWS = 5, INNER = 4, COLS = 3, MAX_ELEMENTS = ROWS * INNER };
 
-/* What the losses below need: inputs, output, and C. */
+enum { SOFTMAX, GELU, RELU, PRODUCT_NN, PRODUCT_NT, PRODUCT_TN, LINEAR, BIAS };
+
+/* An operation's inputs and output, and C. */
 typedef struct {
+    int operation;
     Tensor X, W, b, Y, C;
-    void (*forward)(Tensor X, Tensor Y);           /* element by element, or by row */
-    void (*product)(Tensor A, Tensor B, Tensor C); /* one of the three layouts */
 } Case;
 
-static double loss_of_forward(void *context) {
-    Case *c = context;
-    c->forward(c->X, c->Y);
+static double loss(void *context) {
+    const Case *c = context;
+    switch (c->operation) {
+    case SOFTMAX: softmax_forward(c->X, c->Y); break;
+    case GELU: gelu_forward(c->X, c->Y); break;
+    case RELU: relu_forward(c->X, c->Y); break;
+    case PRODUCT_NN: matmul_nn(c->X, c->W, c->Y); break;
+    case PRODUCT_NT: matmul_nt(c->X, c->W, c->Y); break;
+    case PRODUCT_TN: matmul_tn(c->X, c->W, c->Y); break;
+    case LINEAR: linear_forward(c->X, c->W, c->b, c->Y); break;
+    case BIAS:
+        tensor_copy(c->Y, c->X);
+        tensor_add_bias(c->Y, c->b);
+        break;
+    }
     return tensor_dot(c->C, c->Y);
 }
 
-static double loss_of_product(void *context) {
-    Case *c = context;
-    c->product(c->X, c->W, c->Y);
-    return tensor_dot(c->C, c->Y);
-}
-
-static double loss_of_linear(void *context) {
-    Case *c = context;
-    linear_forward(c->X, c->W, c->b, c->Y);
-    return tensor_dot(c->C, c->Y);
-}
-
-static double loss_of_bias(void *context) {
-    Case *c = context;
-    tensor_copy(c->Y, c->X);
-    tensor_add_bias(c->Y, c->b);
-    return tensor_dot(c->C, c->Y);
-}
+/* The elements of a check's tensors, and of their gradients; each check begins anew. */
+static real x[MAX_ELEMENTS], w[MAX_ELEMENTS], b[COLS], y[MAX_ELEMENTS], g[MAX_ELEMENTS];
+static real dx[MAX_ELEMENTS], dw[MAX_ELEMENTS], db[COLS];
 
 static Tensor normal(Tensor T, uint32_t sequence) {
     random_fill_normal((Random){1, RANDOM_DEMO, sequence}, T, 1.0);
     return T;
 }
 
-static void check(const char *name, double loss(void *), Case *c, Tensor x, Tensor dx) {
-    Gradcheck result = gradcheck(loss, c, x, dx);
+static void check(const char *name, Case *c, Tensor input, Tensor gradient) {
+    Gradcheck result = gradcheck(loss, c, input, gradient);
     report_gradcheck(name, &result);
 }
 
 /* softmax, GELU and ReLU: X and Y have the same shape. */
 static void check_rows(void) {
-    real x[ROWS * INNER], y[ROWS * INNER], g[ROWS * INNER], dx[ROWS * INNER];
+    Tensor dX = tensor2(dx, ROWS, INNER);
     Case c = {.X = normal(tensor2(x, ROWS, INNER), 10),
               .Y = tensor2(y, ROWS, INNER),
               .C = normal(tensor2(g, ROWS, INNER), 11)};
-    Tensor dX = tensor2(dx, ROWS, INNER);
-    c.forward = softmax_forward;
+    c.operation = SOFTMAX;
     softmax_forward(c.X, c.Y);
     softmax_backward(c.Y, c.C, dX);
-    check("softmax: dS", loss_of_forward, &c, c.X, dX);
-    c.forward = gelu_forward;
+    check("softmax: dS", &c, c.X, dX);
+    c.operation = GELU;
     gelu_backward(c.X, c.C, dX);
-    check("GELU: dX", loss_of_forward, &c, c.X, dX);
-    c.forward = relu_forward; /* no X is within eps of ReLU's corner at 0 */
+    check("GELU: dX", &c, c.X, dX);
+    c.operation = RELU; /* no X is within eps of ReLU's corner at 0 */
     relu_backward(c.X, c.C, dX);
-    check("ReLU: dX", loss_of_forward, &c, c.X, dX);
+    check("ReLU: dX", &c, c.X, dX);
 }
 
 /* The three layouts; each one's gradients are products in the other layouts. */
 static void check_products(void) {
-    real x[ROWS * INNER], w[INNER * COLS], y[ROWS * COLS], g[ROWS * COLS];
-    real dx[ROWS * INNER], dw[INNER * COLS];
-    Tensor dY = normal(tensor2(g, ROWS, COLS), 22);
-    Case c = {.Y = tensor2(y, ROWS, COLS), .C = dY};
+    Tensor dC = normal(tensor2(g, ROWS, COLS), 22);
+    Tensor A = normal(tensor2(x, ROWS, INNER), 20), dA = tensor2(dx, ROWS, INNER);
+    Tensor B = normal(tensor2(w, INNER, COLS), 21), dB = tensor2(dw, INNER, COLS);
+    Case nn = {PRODUCT_NN, .X = A, .W = B, .Y = tensor2(y, ROWS, COLS), .C = dC};
+    matmul_nt(dC, B, dA);
+    matmul_tn(A, dC, dB);
+    check("C = A B: dA = dC B^T", &nn, A, dA);
+    check("C = A B: dB = A^T dC", &nn, B, dB);
 
-    c.product = matmul_nn;
-    c.X = normal(tensor2(x, ROWS, INNER), 20);
-    c.W = normal(tensor2(w, INNER, COLS), 21);
-    matmul_nt(dY, c.W, tensor2(dx, ROWS, INNER));
-    matmul_tn(c.X, dY, tensor2(dw, INNER, COLS));
-    check("C = A B: dA = dC B^T", loss_of_product, &c, c.X, tensor2(dx, ROWS, INNER));
-    check("C = A B: dB = A^T dC", loss_of_product, &c, c.W, tensor2(dw, INNER, COLS));
+    B = tensor2(w, COLS, INNER), dB = tensor2(dw, COLS, INNER);
+    Case nt = {PRODUCT_NT, .X = A, .W = B, .Y = nn.Y, .C = dC};
+    matmul_nn(dC, B, dA);
+    matmul_tn(dC, A, dB);
+    check("C = A B^T: dA = dC B", &nt, A, dA);
+    check("C = A B^T: dB = dC^T A", &nt, B, dB);
 
-    c.product = matmul_nt;
-    c.W = tensor2(w, COLS, INNER);
-    matmul_nn(dY, c.W, tensor2(dx, ROWS, INNER));
-    matmul_tn(dY, c.X, tensor2(dw, COLS, INNER));
-    check("C = A B^T: dA = dC B", loss_of_product, &c, c.X, tensor2(dx, ROWS, INNER));
-    check("C = A B^T: dB = dC^T A", loss_of_product, &c, c.W, tensor2(dw, COLS, INNER));
-
-    c.product = matmul_tn;
-    c.X = tensor2(x, INNER, ROWS);
-    c.W = tensor2(w, INNER, COLS);
-    matmul_nt(c.W, dY, tensor2(dx, INNER, ROWS));
-    matmul_nn(c.X, dY, tensor2(dw, INNER, COLS));
-    check("C = A^T B: dA = B dC^T", loss_of_product, &c, c.X, tensor2(dx, INNER, ROWS));
-    check("C = A^T B: dB = A dC", loss_of_product, &c, c.W, tensor2(dw, INNER, COLS));
+    A = tensor2(x, INNER, ROWS), dA = tensor2(dx, INNER, ROWS);
+    B = tensor2(w, INNER, COLS), dB = tensor2(dw, INNER, COLS);
+    Case tn = {PRODUCT_TN, .X = A, .W = B, .Y = nn.Y, .C = dC};
+    matmul_nt(B, dC, dA);
+    matmul_nn(A, dC, dB);
+    check("C = A^T B: dA = B dC^T", &tn, A, dA);
+    check("C = A^T B: dB = A dC", &tn, B, dB);
 }
 
 static void check_linear(void) {
-    real x[ROWS * INNER], w[COLS * INNER], b[COLS], y[ROWS * COLS], g[ROWS * COLS];
-    real dx[ROWS * INNER], dw[COLS * INNER] = {0}, db[COLS] = {0};
-    Case c = {.X = normal(tensor2(x, ROWS, INNER), 30),
+    Tensor dX = tensor2(dx, ROWS, INNER), dW = tensor2(dw, COLS, INNER);
+    Case c = {.operation = LINEAR,
+              .X = normal(tensor2(x, ROWS, INNER), 30),
               .W = normal(tensor2(w, COLS, INNER), 31),
               .b = normal(tensor1(b, COLS), 32),
               .Y = tensor2(y, ROWS, COLS),
               .C = normal(tensor2(g, ROWS, COLS), 33)};
-    linear_backward(c.X, c.W, c.C, tensor2(dx, ROWS, INNER), tensor2(dw, COLS, INNER),
-                    tensor1(db, COLS));
-    check("linear: dX = dY W", loss_of_linear, &c, c.X, tensor2(dx, ROWS, INNER));
-    check("linear: dW = dY^T X", loss_of_linear, &c, c.W, tensor2(dw, COLS, INNER));
-    check("linear: db = rows of dY summed", loss_of_linear, &c, c.b, tensor1(db, COLS));
+    tensor_fill(dW, 0); /* weights' gradients are added to */
+    tensor_fill(tensor1(db, COLS), 0);
+    linear_backward(c.X, c.W, c.C, dX, dW, tensor1(db, COLS));
+    check("linear: dX = dY W", &c, c.X, dX);
+    check("linear: dW = dY^T X", &c, c.W, dW);
+    check("linear: db = rows of dY summed", &c, c.b, tensor1(db, COLS));
 }
 
 /* Y = X + b, b the same for every row. */
 static void check_bias(void) {
-    real x[ROWS * COLS], b[COLS], y[ROWS * COLS], g[ROWS * COLS], db[COLS] = {0};
-    Case c = {.X = normal(tensor2(x, ROWS, COLS), 34),
+    Case c = {.operation = BIAS,
+              .X = normal(tensor2(x, ROWS, COLS), 34),
               .b = normal(tensor1(b, COLS), 35),
               .Y = tensor2(y, ROWS, COLS),
               .C = normal(tensor2(g, ROWS, COLS), 36)};
+    tensor_fill(tensor1(db, COLS), 0);
     tensor_sum_rows_add(c.C, tensor1(db, COLS));
-    check("bias: dX = dY", loss_of_bias, &c, c.X, c.C);
-    check("bias: db = rows of dY summed", loss_of_bias, &c, c.b, tensor1(db, COLS));
+    check("bias: dX = dY", &c, c.X, c.C);
+    check("bias: db = rows of dY summed", &c, c.b, tensor1(db, COLS));
 }
 
 /* A check that can't fail proves nothing: two wrong gradients must be caught. */
 static void check_the_check(void) {
-    real s[INNER], a[INNER], g[INNER], ds[INNER];
-    Case c = {.X = normal(tensor1(s, INNER), 40),
-              .Y = tensor1(a, INNER),
+    Tensor dX = tensor1(dx, INNER);
+    Case c = {.operation = SOFTMAX,
+              .X = normal(tensor1(x, INNER), 40),
+              .Y = tensor1(y, INNER),
               .C = normal(tensor1(g, INNER), 41)};
-    c.forward = softmax_forward;
     softmax_forward(c.X, c.Y);
     for (int j = 0; j < INNER; j++) {
-        ds[j] = a[j] * g[j]; /* without - rowsum(dA o A) */
+        dx[j] = y[j] * g[j]; /* without - rowsum(dA o A) */
     }
-    Gradcheck wrong = gradcheck(loss_of_forward, &c, c.X, tensor1(ds, INNER));
+    Gradcheck wrong = gradcheck(loss, &c, c.X, dX);
     report_check(!gradcheck_passed(&wrong),
                  "softmax's gradient without its second term is caught: error %.0e",
                  wrong.worst);
-    c.forward = gelu_forward;
-    gelu_backward(c.X, c.C, tensor1(ds, INNER));
-    ds[1] *= (real)(1 + 1e-5);
-    wrong = gradcheck(loss_of_forward, &c, c.X, tensor1(ds, INNER));
+    c.operation = GELU;
+    gelu_backward(c.X, c.C, dX);
+    dx[1] *= (real)(1 + 1e-5);
+    wrong = gradcheck(loss, &c, c.X, dX);
     report_check(!gradcheck_passed(&wrong) && wrong.index == 1,
                  "GELU's gradient off by 0.001%% in one element is caught, at [%ld]",
                  wrong.index);

@@ -11,21 +11,6 @@
 
 #include "common/workspace.h"
 
-/* ---- shapes and parts ---------------------------------------------------- */
-
-typedef struct {
-    int m, n, k;
-} Sizes;
-
-/* The sizes of C = A B, when they fit; else the program stops. */
-static Sizes sizes_of(const char *rung, Tensor A, Tensor B, Tensor C) {
-    const Sizes s = {tensor_rows(A), tensor_cols(B), tensor_cols(A)};
-    tensor_expect(B, "B", rung, "C = A B needs A (m,k), B (k,n).", 2,
-                  (int[]){s.k, s.n});
-    tensor_expect(C, "C", rung, "C = A B needs C (m,n).", 2, (int[]){s.m, s.n});
-    return s;
-}
-
 static inline int smaller(int a, int b) {
     return a < b ? a : b;
 }
@@ -36,8 +21,6 @@ static Tensor part(Tensor T, int i, int j, int rows, int cols) {
     view.ld = T.ld;
     return view;
 }
-
-/* ---- rung 2: the order of the loops --------------------------------------- */
 
 /* C += A B: for each element A(i,k), row i of C += A(i,k) times row k of B. */
 static void add_row_by_row(Tensor A, Tensor B, Tensor C) {
@@ -57,28 +40,26 @@ static void add_row_by_row(Tensor A, Tensor B, Tensor C) {
 }
 
 /*
- * The loops over j and k change places. Rows of B and C are read in memory's order,
- * every byte of a cache line is used, and the columns j don't wait for each other:
- * the compiler makes vectors of them (16 floats in AVX-512).
+ * Rung 2, the order of the loops: those over j and k change places. Rows of B and C are
+ * read in memory's order, every byte of a cache line is used, and the columns j don't
+ * wait for each other: the compiler makes vectors of them (16 floats in AVX-512).
  *
  * What it costs: for each multiply-add of vectors, two loads and a store (c and b
  * come, c goes). And each row of C needs the whole of B: when B is larger than the
  * cache, k n elements come from beyond it for 2 k n flops, again 2 flops for 4 bytes.
  */
 void ladder_loop_order(Tensor A, Tensor B, Tensor C) {
-    sizes_of(__func__, A, B, C);
+    const int m = tensor_rows(A), n = tensor_cols(B), k_end = tensor_cols(A);
+    expect_shape(B, "C = A B needs A (m,k), B (k,n).", k_end, n);
+    expect_shape(C, "C = A B needs C (m,n).", m, n);
     tensor_fill(C, 0);
     add_row_by_row(A, B, C);
 }
 
-/* ---- rung 3: blocks for the cache ----------------------------------------- */
-
-enum { BLOCK_K = 64, BLOCK_N = 512 }; /* of B: 128 KB in float, 256 KB in double */
-
 /*
- * Rung 2, on one block of B after another. A block comes into the second cache once,
- * and all m rows of A and C pass by it. For each row, BLOCK_K elements of A come and
- * BLOCK_N of C come and go, for 2 BLOCK_K BLOCK_N flops:
+ * Rung 3, blocks for the cache: rung 2, on one block of B after another. A block comes
+ * into the second cache once, and all m rows of A and C pass by it. For each row,
+ * BLOCK_K elements of A come and BLOCK_N of C come and go, for 2 BLOCK_K BLOCK_N flops:
  *
  *     2 * 64 * 512 flops for (64 + 2 * 512) * 4 bytes  =  15 flops per byte (float)
  *
@@ -87,23 +68,23 @@ enum { BLOCK_K = 64, BLOCK_N = 512 }; /* of B: 128 KB in float, 256 KB in double
  * It is wide because the loop over j is the one that runs in vectors.
  */
 void ladder_blocked(Tensor A, Tensor B, Tensor C) {
-    const Sizes s = sizes_of(__func__, A, B, C);
+    const int m = tensor_rows(A), n = tensor_cols(B), k_end = tensor_cols(A);
+    expect_shape(B, "C = A B needs A (m,k), B (k,n).", k_end, n);
+    expect_shape(C, "C = A B needs C (m,n).", m, n);
     tensor_fill(C, 0);
-    for (int j = 0; j < s.n; j += BLOCK_N) {
-        const int cols = smaller(BLOCK_N, s.n - j);
-        for (int k = 0; k < s.k; k += BLOCK_K) {
-            const int depth = smaller(BLOCK_K, s.k - k);
-            add_row_by_row(part(A, 0, k, s.m, depth), part(B, k, j, depth, cols),
-                           part(C, 0, j, s.m, cols));
+    for (int j = 0; j < n; j += BLOCK_N) {
+        const int cols = smaller(BLOCK_N, n - j);
+        for (int k = 0; k < k_end; k += BLOCK_K) {
+            const int depth = smaller(BLOCK_K, k_end - k);
+            add_row_by_row(part(A, 0, k, m, depth), part(B, k, j, depth, cols),
+                           part(C, 0, j, m, cols));
         }
     }
 }
 
-/* ---- rung 4: packing ------------------------------------------------------ */
-
 /*
- * Does the block stay in the cache? Its rows are ld elements apart, and that hurts
- * in three ways.
+ * Rung 4, packing. Does the block stay in the cache? Its rows are ld elements apart,
+ * and that hurts in three ways.
  * 1. A cache is cut into sets, picked by some bits of the address; each set holds 8
  *    to 16 lines. With ld = 1024 floats = 4096 bytes, and 64 sets of 64 bytes, all
  *    rows of a block begin in the same set, and push each other out.
@@ -116,16 +97,18 @@ void ladder_blocked(Tensor A, Tensor B, Tensor C) {
  * read from left to right anyway.)
  */
 void ladder_packed(Tensor A, Tensor B, Tensor C) {
+    const int m = tensor_rows(A), n = tensor_cols(B), k_end = tensor_cols(A);
+    expect_shape(B, "C = A B needs A (m,k), B (k,n).", k_end, n);
+    expect_shape(C, "C = A B needs C (m,n).", m, n);
     real *block = workspace_take(BLOCK_K * BLOCK_N * sizeof(real), "a block of B");
-    const Sizes s = sizes_of(__func__, A, B, C);
     tensor_fill(C, 0);
-    for (int j = 0; j < s.n; j += BLOCK_N) {
-        const int cols = smaller(BLOCK_N, s.n - j);
-        for (int k = 0; k < s.k; k += BLOCK_K) {
-            const int depth = smaller(BLOCK_K, s.k - k);
+    for (int j = 0; j < n; j += BLOCK_N) {
+        const int cols = smaller(BLOCK_N, n - j);
+        for (int k = 0; k < k_end; k += BLOCK_K) {
+            const int depth = smaller(BLOCK_K, k_end - k);
             Tensor packed = tensor2(block, depth, cols);
             tensor_copy(packed, part(B, k, j, depth, cols));
-            add_row_by_row(part(A, 0, k, s.m, depth), packed, part(C, 0, j, s.m, cols));
+            add_row_by_row(part(A, 0, k, m, depth), packed, part(C, 0, j, m, cols));
         }
     }
     workspace_give(block);
@@ -135,6 +118,3 @@ void ladder_packed(Tensor A, Tensor B, Tensor C) {
  * What rungs 2 to 4 don't reach: their inner loop loads and stores c[j] for each
  * multiply-add. Rung 5, common/matmul.c, holds a tile of C in registers instead.
  */
-LadderBlock ladder_block(void) {
-    return (LadderBlock){BLOCK_K, BLOCK_N};
-}

@@ -26,11 +26,8 @@ LadderRung ladder_loop_order; /* for i, for k, for j: in memory's order */
 LadderRung ladder_blocked;    /* a block of B stays in the cache */
 LadderRung ladder_packed;     /* and is copied into one piece */
 
-/* ladder_block: the (k, n) block of B that rungs 3 and 4 keep in the cache. */
-typedef struct {
-    int k, n;
-} LadderBlock;
-
-LadderBlock ladder_block(void);
+/* The (k, n) block of B that rungs 3 and 4 keep in the cache: 128 KB in float, 256 KB
+ * in double. */
+enum { BLOCK_K = 64, BLOCK_N = 512 };
 
 #endif

@@ -35,18 +35,14 @@ static const char help[] =
     "Exit status: 0 when every check holds, else 1; 2 for a wrong argument.\n"
     "The lesson: chapters/01_tensor_ops/README.md\n";
 
-static void print_equations(void) {
+static bool lesson(Error *error) {
+    (void)error; /* nothing here can fail */
+    report_title("Chapter 1: tensor ops");
     printf("\nWhat both papers are made of, and where they use it:\n\n");
     report_equation("[AIAYN eq.1]", "softmax(s)_j = exp(s_j) / sum_k exp(s_k)");
     report_equation("[AIAYN eq.2]", "x W + b              the dense layer");
     report_equation("[AIAYN eq.2]", "max(0, x)            ReLU, the Transformer's");
     report_equation("[ViT eq.3]", "GELU(x) = x Phi(x)   the Vision Transformer's");
-}
-
-static bool lesson(Error *error) {
-    (void)error; /* whoever lacks memory says so */
-    report_title("Chapter 1: tensor ops");
-    print_equations();
     shapes_demo();
     shape_mistake_demo();
     matmul_demo();

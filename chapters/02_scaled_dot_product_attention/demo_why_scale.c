@@ -10,11 +10,9 @@
 #include <stdlib.h>
 
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
-#include "common/error.h"
 #include "common/matmul.h"
 #include "common/lesson/plot_file.h"
 #include "common/random.h"
-#include "common/real_math.h"
 #include "common/lesson/report.h"
 #include "common/softmax.h"
 
@@ -77,9 +75,10 @@ static void show_products(void) {
 /* ---- what large scores do to the softmax ------------------------------- */
 
 typedef struct {
-    double entropy; /* mean over queries, in nats: ln(keys) for equal weights */
-    double largest; /* the largest weight, mean over queries */
-    double slope;   /* |J|, the size of the softmax's Jacobian: median over queries */
+    double entropy;   /* mean over queries, in nats: ln(keys) for equal weights */
+    double largest;   /* the largest weight, mean over queries */
+    double slope;     /* |J|, the size of the softmax's Jacobian: median over queries */
+    real first[KEYS]; /* the first query's weights */
 } Sharpness;
 
 static int ascending(const void *a, const void *b) {
@@ -99,85 +98,54 @@ static double jacobian_size(const real *a) {
     return sqrt(fmax(0, s2 - 2 * s3 + s2 * s2));
 }
 
-static Sharpness measure_sharpness(Tensor A) {
-    Sharpness mean = {0};
-    double slopes[QUERIES];
-    for (int i = 0; i < QUERIES; i++) {
-        const real *a = tensor_row(A, i);
-        double largest = 0;
-        for (int j = 0; j < KEYS; j++) {
-            double w = (double)a[j];
-            mean.entropy -= w > 0 ? w * log(w) / QUERIES : 0;
-            largest = fmax(largest, w);
-        }
-        mean.largest += largest / QUERIES;
-        slopes[i] = jacobian_size(a);
-    }
-    qsort(slopes, QUERIES, sizeof slopes[0], ascending);
-    mean.slope = slopes[QUERIES / 2];
-    return mean;
-}
-
-/* softmax(scale * Q K^T) for Q and K of N(0,1) numbers; `numbers` holds both. The first
- * query's weights are left in `first`. */
-static Sharpness sharpness(real *numbers, int d_k, double scale, real first[KEYS]) {
+/* softmax(scale * Q K^T) */
+static Sharpness sharpness(Tensor Q, Tensor K, double scale) {
     static real weights[QUERIES * KEYS];
-    Tensor Q = tensor2(numbers, QUERIES, d_k);
-    Tensor K = tensor2(numbers + QUERIES * d_k, KEYS, d_k);
     Tensor A = tensor2(weights, QUERIES, KEYS);
+    Sharpness s = {0};
+    double slopes[QUERIES];
     matmul_nt(Q, K, A);
     tensor_scale(A, (real)scale);
     softmax_forward(A, A);
-    tensor_copy(tensor1(first, KEYS), tensor1(weights, KEYS));
-    return measure_sharpness(A);
+    for (int i = 0; i < QUERIES; i++) {
+        double largest = 0;
+        for (int j = 0; j < KEYS; j++) {
+            const double w = (double)tensor_row(A, i)[j];
+            s.entropy -= w > 0 ? w * log(w) / QUERIES : 0;
+            largest = fmax(largest, w);
+        }
+        s.largest += largest / QUERIES;
+        slopes[i] = jacobian_size(tensor_row(A, i));
+    }
+    qsort(slopes, QUERIES, sizeof slopes[0], ascending);
+    s.slope = slopes[QUERIES / 2];
+    tensor_copy(tensor1(s.first, KEYS), tensor_slice(A, 0));
+    return s;
 }
 
-/* What a picture is made of: the table, and the first query's weights at d_k = 64. */
-typedef struct {
-    Sharpness plain[SIZES], scaled[SIZES];
-    real plain_row[KEYS], scaled_row[KEYS];
-} Measured;
-
-enum { ROW_SIZE = 4 }; /* the size whose row is kept: d_k = 4 << 4 = 64 */
-
-static void write_plot(const Measured *m) {
+/* The table, and one query's weights at d_k = 4 << 4 = 64. */
+static void write_plot(const Sharpness plain[SIZES], const Sharpness scaled[SIZES]) {
     FILE *file = plot_file_open("attention_scale",
                                 "d_k; entropy, largest weight, |J| of softmax(q.k), "
                                 "and of softmax(q.k / sqrt(d_k)). Then one query's "
                                 "weights at d_k = 64: key, without, with");
     for (int i = 0; file && i < SIZES; i++) {
-        const Sharpness *both[2] = {&m->plain[i], &m->scaled[i]};
-        fprintf(file, "%d", FIRST_D_K << i);
-        for (int k = 0; k < 2; k++) {
-            fprintf(file, " %.6g %.6g %.6g", both[k]->entropy, both[k]->largest,
-                    both[k]->slope);
-        }
-        fprintf(file, "\n");
+        const Sharpness *p = &plain[i], *s = &scaled[i];
+        fprintf(file, "%d %.6g %.6g %.6g %.6g %.6g %.6g\n", FIRST_D_K << i, p->entropy,
+                p->largest, p->slope, s->entropy, s->largest, s->slope);
     }
     for (int j = 0; file && j < KEYS; j++) {
         fprintf(file, "%s%d %.6g %.6g\n", j == 0 ? "\n\n" : "", j + 1,
-                (double)m->plain_row[j], (double)m->scaled_row[j]);
+                (double)plain[4].first[j], (double)scaled[4].first[j]);
     }
     plot_file_close(file, "attention_scale");
 }
 
-static void check_sharpness(Sharpness plain[SIZES], Sharpness scaled[SIZES]) {
+static void show_sharpness(void) {
+    static _Alignas(64) real drawn[(QUERIES + KEYS) * LAST_D_K];
     const int last = SIZES - 1;
-    double min = HUGE_VAL, max = 0;
-    for (int size = 0; size < SIZES; size++) {
-        min = fmin(min, scaled[size].slope);
-        max = fmax(max, scaled[size].slope);
-    }
-    report_check(plain[last].slope < plain[0].slope / 100,
-                 "without: from d_k = %d to %d the gradient shrinks %.0f times",
-                 FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
-    report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
-                 min, max);
-}
-
-static void show_sharpness(real *numbers) {
-    Measured m;
-    real row[2][KEYS] = {{0}}; /* not looked at */
+    Sharpness plain[SIZES], scaled[SIZES];
+    double min = HUGE_VAL, max = 0; /* of |J|, scaled */
     printf("\nWhat such scores do to the softmax, over %d queries of %d keys: the\n"
            "entropy in nats (%.2f: all keys alike; 0: one key takes all); the largest\n"
            "weight; and |J|, the size of the softmax's Jacobian (median), which is\n"
@@ -187,15 +155,17 @@ static void show_sharpness(real *numbers) {
     printf("     d_k   entropy  largest      |J|    entropy  largest      |J|\n");
     for (int size = 0; size < SIZES; size++) {
         const int d_k = FIRST_D_K << size;
-        Tensor both = tensor1(numbers, (QUERIES + KEYS) * d_k);
+        Tensor both = tensor2(drawn, QUERIES + KEYS, d_k);
+        Tensor Q = tensor_first(both, QUERIES);
+        Tensor K = tensor2(tensor_row(both, QUERIES), KEYS, d_k);
         random_fill_normal((Random){3, RANDOM_DEMO, (uint32_t)size}, both, 1.0);
-        real *plain_row = size == ROW_SIZE ? m.plain_row : row[0];
-        real *scaled_row = size == ROW_SIZE ? m.scaled_row : row[1];
-        m.plain[size] = sharpness(numbers, d_k, 1.0, plain_row);
-        m.scaled[size] = sharpness(numbers, d_k, 1 / sqrt(d_k), scaled_row);
-        printf("    %4d %9.3f %8.3f %8.4f %10.3f %8.3f %8.4f\n", d_k,
-               m.plain[size].entropy, m.plain[size].largest, m.plain[size].slope,
-               m.scaled[size].entropy, m.scaled[size].largest, m.scaled[size].slope);
+        const Sharpness p = sharpness(Q, K, 1.0), s = sharpness(Q, K, 1 / sqrt(d_k));
+        printf("    %4d %9.3f %8.3f %8.4f %10.3f %8.3f %8.4f\n", d_k, p.entropy,
+               p.largest, p.slope, s.entropy, s.largest, s.slope);
+        plain[size] = p;
+        scaled[size] = s;
+        min = fmin(min, s.slope);
+        max = fmax(max, s.slope);
     }
     printf(
         "\nWithout the scale scores grow: first a few keys compete, and |J| rises, "
@@ -203,20 +173,16 @@ static void show_sharpness(real *numbers) {
         "a little then moves much weight; then one key wins outright, and where one\n"
         "weight is 1 and the others 0 the softmax is flat: the gradient that Q and K\n"
         "should learn from is gone. With it, d_k makes no difference.\n\n");
-    check_sharpness(m.plain, m.scaled);
-    write_plot(&m);
+    report_check(plain[last].slope < plain[0].slope / 100,
+                 "without: from d_k = %d to %d the gradient shrinks %.0f times",
+                 FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
+    report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
+                 min, max);
+    write_plot(plain, scaled);
 }
 
 void why_scale_demo(void) {
-    Error error;
-    const size_t count = (size_t)(QUERIES + KEYS) * LAST_D_K;
     report_section("2.3 Why 1/sqrt(d_k)");
     show_products();
-    real *numbers = allocate(count * sizeof(real), "queries and keys", &error);
-    if (!numbers) {
-        report_check(false, "%s", error.text);
-        return;
-    }
-    show_sharpness(numbers);
-    free(numbers);
+    show_sharpness();
 }

@@ -6,9 +6,7 @@
  */
 #include <stdio.h>
 
-#include "chapters/02_scaled_dot_product_attention/attention.h"
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
-#include "common/lesson/by_hand.h"
 #include "common/matmul.h"
 #include "common/lesson/report.h"
 #include "common/softmax.h"
@@ -23,8 +21,7 @@ static real k[] = {1, 1, 1, 1, /**/ 0, 1, 0, -1, /**/ 2, -1, 2, 1};
 static real v[] = {1, 0, /**/ 0, 2, /**/ 2, 1};
 static real d_o[] = {1, 0, /**/ -2, 1};
 
-/* ---- by hand ----------------------------------------------------------- */
-
+/* by hand: */
 static const double hand_scores[] = {2, 0, 4, /**/ 0, 2, -2};
 static const double hand_S[] = {1, 0, 2, /**/ 0, 1, -1};
 static const double hand_A[] = {0.24473, 0.09003, 0.66524, /**/
@@ -40,8 +37,6 @@ static const double hand_dQ[] = {0.21220,  -0.28259, 0.21220,  0.14182, /**/
 static const double hand_dK[] = {-0.07039, -0.31459, -0.07039, 0.31459,  /**/
                                  -0.07091, 0.47534,  -0.07091, -0.47534, /**/
                                  0.14129,  -0.16075, 0.14129,  0.16075};
-
-/* ---- printing ---------------------------------------------------------- */
 
 /* T's rows beside those by hand, and whether they agree. */
 static void compare(const char *name, const char *why, Tensor T, const double *hand) {
@@ -63,91 +58,71 @@ static void compare(const char *name, const char *why, Tensor T, const double *h
     by_hand(T, hand, HAND_TOLERANCE, name);
 }
 
-static void show_inputs(Tensor Q, Tensor K, Tensor V) {
-    printf("\n2 queries look at 3 keys; each key carries a value. d_k = 4, d_v = 2.\n"
-           "A query asks, a key says what there is, a value is what is given.\n\n");
-    report_matrix("Q", Q, 0);
-    report_matrix("K", K, 0);
-    report_matrix("V", V, 0);
+/* ---- step by step: a line of the equation each ------------------------ */
+
+static void forward_by_steps(Pass p) {
+    matmul_nt(p.Q, p.K, p.A);
+    compare("Q K^T", "how well does query i fit key j? A dot product", p.A,
+            hand_scores);
+    tensor_scale(p.A, (real)0.5);
+    compare("S = Q K^T / sqrt(d_k)", "here: half of it", p.A, hand_S);
+    softmax_forward(p.A, p.A);
+    compare("A = softmax(S)", "row by row: a query's weights sum to 1", p.A, hand_A);
+    matmul_nn(p.A, p.V, p.O);
+    compare("O = A V", "each row: the values' average, so weighted", p.O, hand_O);
 }
 
-/* ---- forward ----------------------------------------------------------- */
-
-static void forward_by_steps(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor O) {
-    matmul_nt(Q, K, A);
-    compare("Q K^T", "how well does query i fit key j? A dot product", A, hand_scores);
-    tensor_scale(A, (real)0.5);
-    compare("S = Q K^T / sqrt(d_k)", "here: half of it", A, hand_S);
-    softmax_forward(A, A);
-    compare("A = softmax(S)", "row by row: a query's weights sum to 1", A, hand_A);
-    matmul_nn(A, V, O);
-    compare("O = A V", "each row: the values' average, so weighted", O, hand_O);
-}
-
-/* ---- backward ---------------------------------------------------------- */
-
-static void backward_by_steps(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO) {
-    real dv[KEYS * D_V], da[QUERIES * KEYS], ds[QUERIES * KEYS];
-    real dq[QUERIES * D_K], dk[KEYS * D_K];
-    Tensor dV = tensor2(dv, KEYS, D_V), dA = tensor2(da, QUERIES, KEYS);
-    Tensor dS = tensor2(ds, QUERIES, KEYS);
-    Tensor dQ = tensor2(dq, QUERIES, D_K), dK = tensor2(dk, KEYS, D_K);
-
-    matmul_tn(A, dO, dV);
-    compare("dV = A^T dO", "each value: the weights that used it", dV, hand_dV);
-    matmul_nt(dO, V, dA);
-    compare("dA = dO V^T", "what more weight on key j would do to L", dA, hand_dA);
-    softmax_backward(A, dA, dS);
-    compare("dS = A o (dA - rowsum(dA o A))", "chapter 1; rows sum to 0", dS, hand_dS);
-    matmul_nn(dS, K, dQ);
-    tensor_scale(dQ, (real)0.5);
-    compare("dQ = dS K / sqrt(d_k)", "each query: its keys, by dS", dQ, hand_dQ);
-    matmul_tn(dS, Q, dK);
-    tensor_scale(dK, (real)0.5);
-    compare("dK = dS^T Q / sqrt(d_k)", "each key: its queries, likewise", dK, hand_dK);
+static void backward_by_steps(Pass p) {
+    const AttentionGradients d = p.d;
+    matmul_tn(p.A, p.dO, d.dV);
+    compare("dV = A^T dO", "each value: the weights that used it", d.dV, hand_dV);
+    matmul_nt(p.dO, p.V, d.dA);
+    compare("dA = dO V^T", "what more weight on key j would do to L", d.dA, hand_dA);
+    softmax_backward(p.A, d.dA, d.dS);
+    compare("dS = A o (dA - rowsum(dA o A))", "chapter 1; rows sum to 0", d.dS,
+            hand_dS);
+    matmul_nn(d.dS, p.K, d.dQ);
+    tensor_scale(d.dQ, (real)0.5);
+    compare("dQ = dS K / sqrt(d_k)", "each query: its keys, by dS", d.dQ, hand_dQ);
+    matmul_tn(d.dS, p.Q, d.dK);
+    tensor_scale(d.dK, (real)0.5);
+    compare("dK = dS^T Q / sqrt(d_k)", "each key: its queries, likewise", d.dK,
+            hand_dK);
 }
 
 /* The layer, which later chapters call, gives the same. */
-static void check_the_layer(Tensor Q, Tensor K, Tensor V, Tensor dO) {
-    real a[QUERIES * KEYS], o[QUERIES * D_V], ds[QUERIES * KEYS];
-    real dq[QUERIES * D_K], dk[KEYS * D_K], dv[KEYS * D_V];
-    Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
-    AttentionGradients d = {.dQ = tensor2(dq, QUERIES, D_K),
-                            .dK = tensor2(dk, KEYS, D_K),
-                            .dV = tensor2(dv, KEYS, D_V),
-                            .dA = tensor2(ds, QUERIES, KEYS),
-                            .dS = tensor2(ds, QUERIES, KEYS)};
-
+static void check_the_layer(Pass p) {
     printf("\nThe same by the layer that all later chapters call (attention.c):\n\n");
-    attention_forward(Q, K, V, NULL, A, O);
-    by_hand(A, hand_A, HAND_TOLERANCE, "attention_forward: A");
-    by_hand(O, hand_O, HAND_TOLERANCE, "attention_forward: O");
-    attention_backward(Q, K, V, A, dO, d);
-    by_hand(d.dQ, hand_dQ, HAND_TOLERANCE, "attention_backward: dQ");
-    by_hand(d.dK, hand_dK, HAND_TOLERANCE, "attention_backward: dK");
-    by_hand(d.dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
+    attention_forward(p.Q, p.K, p.V, NULL, p.A, p.O);
+    by_hand(p.A, hand_A, HAND_TOLERANCE, "attention_forward: A");
+    by_hand(p.O, hand_O, HAND_TOLERANCE, "attention_forward: O");
+    attention_backward(p.Q, p.K, p.V, p.A, p.dO, p.d);
+    by_hand(p.d.dQ, hand_dQ, HAND_TOLERANCE, "attention_backward: dQ");
+    by_hand(p.d.dK, hand_dK, HAND_TOLERANCE, "attention_backward: dK");
+    by_hand(p.d.dV, hand_dV, HAND_TOLERANCE, "attention_backward: dV");
 }
 
-void worked_example_inputs(Tensor *Q, Tensor *K, Tensor *V, Tensor *dO) {
-    *Q = tensor2(q, QUERIES, D_K);
-    *K = tensor2(k, KEYS, D_K);
-    *V = tensor2(v, KEYS, D_V);
-    *dO = tensor2(d_o, QUERIES, D_V);
+Pass worked_example(void) {
+    static real memory[PASS_ELEMENTS];
+    tensor_fill(tensor1(memory, PASS_ELEMENTS), 0); /* nothing is left of the last */
+    Pass p = pass_in((Arena){memory, 0, PASS_ELEMENTS}, QUERIES, KEYS, D_K, D_V);
+    p.Q.data = q, p.K.data = k, p.V.data = v, p.dO.data = d_o;
+    return p;
 }
 
 void worked_example_demo(void) {
-    real a[QUERIES * KEYS], o[QUERIES * D_V];
-    Tensor Q, K, V, dO;
-    worked_example_inputs(&Q, &K, &V, &dO);
-    Tensor A = tensor2(a, QUERIES, KEYS), O = tensor2(o, QUERIES, D_V);
-
+    Pass p = worked_example();
     report_section("2.1 A worked example, forward");
-    show_inputs(Q, K, V);
-    forward_by_steps(Q, K, V, A, O);
+    printf("\n2 queries look at 3 keys; each key carries a value. d_k = 4, d_v = 2.\n"
+           "A query asks, a key says what there is, a value is what is given.\n\n");
+    report_matrix("Q", p.Q, 0);
+    report_matrix("K", p.K, 0);
+    report_matrix("V", p.V, 0);
+    forward_by_steps(p);
     report_section("2.2 The same example, backward");
     printf("\nTake the loss L = O(0,0) - 2 O(1,0) + O(1,1). Then dO = dL/dO is\n\n");
-    report_matrix("dO", dO, 0);
+    report_matrix("dO", p.dO, 0);
     printf("\nNow the forward lines are read from the last to the first.\n");
-    backward_by_steps(Q, K, V, A, dO);
-    check_the_layer(Q, K, V, dO);
+    backward_by_steps(p);
+    check_the_layer(worked_example());
 }

@@ -22,7 +22,9 @@ static const char help[] =
     "into plots/*.dat. Exit status: 0 when every check holds, else 1.\n"
     "The lesson: chapters/02_scaled_dot_product_attention/README.md\n";
 
-static void print_equations(void) {
+static bool lesson(Error *error) {
+    (void)error; /* nothing here can fail */
+    report_title("Chapter 2: scaled dot-product attention");
     printf("\nOne equation, and what follows from it:\n\n");
     report_equation("[AIAYN eq.1]",
                     "Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V");
@@ -30,12 +32,6 @@ static void print_equations(void) {
     report_equation("[AIAYN T.1]", "work for n tokens: n^2 d");
     report_equation("[ViT eq.6]", "A = softmax(q k^T / sqrt(D_h))");
     report_equation("[ViT eq.7]", "SA(z) = A v");
-}
-
-static bool lesson(Error *error) {
-    (void)error; /* whoever lacks memory says so */
-    report_title("Chapter 2: scaled dot-product attention");
-    print_equations();
     worked_example_demo();
     why_scale_demo();
     mask_demo();

@@ -8,26 +8,25 @@
 
 #include "common/lesson/stopwatch.h"
 
-/* The widest vectors, as many as there may be in registers at once, and the letter
- * by which an asm statement asks for such a register. */
+/* The widest vectors, and as many as there may be in registers at once. */
 #if defined(__AVX512F__) && defined(__x86_64__)
 enum { VECTOR_BYTES = 64, CHAINS = 24 }; /* 32 registers */
-#define IN_REGISTER(x) __asm__ volatile("" : "+v"(x))
+#elif defined(__AVX__) && defined(__x86_64__)
+enum { VECTOR_BYTES = 32, CHAINS = 12 }; /* 16 registers */
+#elif defined(__aarch64__)
+enum { VECTOR_BYTES = 16, CHAINS = 24 }; /* 32 registers */
 #elif defined(__i386__)
 enum { VECTOR_BYTES = 16, CHAINS = 6 }; /* 8 registers */
-#define IN_REGISTER(x) __asm__ volatile("" : "+x"(x))
-#elif defined(__x86_64__)
-#ifdef __AVX__
-enum { VECTOR_BYTES = 32, CHAINS = 12 }; /* 16 registers */
 #else
 enum { VECTOR_BYTES = 16, CHAINS = 10 };
 #endif
-#define IN_REGISTER(x) __asm__ volatile("" : "+x"(x))
+
+/* An asm statement asks for such a register by a letter. */
+#if defined(__x86_64__) || defined(__i386__)
+#define IN_REGISTER(x) __asm__ volatile("" : "+v"(x))
 #elif defined(__aarch64__)
-enum { VECTOR_BYTES = 16, CHAINS = 24 }; /* 32 registers */
 #define IN_REGISTER(x) __asm__ volatile("" : "+w"(x))
 #else
-enum { VECTOR_BYTES = 16, CHAINS = 10 };
 #define IN_REGISTER(x) ((void)0)
 #endif
 
@@ -40,8 +39,6 @@ enum { TIMES = 5, BUDGET_MS = 100 };
 
 /* Where results go, so that the compiler must compute them. */
 static volatile real sink;
-
-/* ---- multiply-adds ------------------------------------------------------- */
 
 /*
  * x += a b, for CHAINS registers x. Each x waits for itself (some 4 cycles), so a core
@@ -77,31 +74,15 @@ double machine_peak_gflops(int threads) {
     return gflops;
 }
 
-/* ---- bytes --------------------------------------------------------------- */
-
 enum { SUMS = 8 }; /* enough that adding is no limit */
 
-static void read_once(const real *data, long count, vector sum[SUMS]) {
-    const vector *x = (const vector *)data;
-    const long vectors = count / LANES;
-    for (long i = 0; i + SUMS <= vectors; i += SUMS) {
-#pragma GCC unroll 8
-        for (int s = 0; s < SUMS; s++) {
-            sum[s] += x[i + s];
-        }
-    }
-}
-
-static void read_often(const real *data, long count, long repeats) {
-    vector sum[SUMS] = {{0}};
-    for (long r = 0; r < repeats; r++) {
-        read_once(data, count, sum);
-    }
-    for (int s = 1; s < SUMS; s++) {
-        sum[0] += sum[s];
-    }
-    sink = sum[0][0];
-}
+/* `count` elements for all threads, each of which does `work` with a part of them. */
+typedef struct Bytes {
+    void (*work)(const struct Bytes *b, long from, long to);
+    real *data;
+    long count, repeats;
+    int threads;
+} Bytes;
 
 /* Where the part of thread t begins; parts are whole rounds of vectors. */
 static long first_of(long count, int t, int threads) {
@@ -109,57 +90,56 @@ static long first_of(long count, int t, int threads) {
     return count / unit * t / threads * unit;
 }
 
-/* `count` elements for all threads; read: `repeats` times. */
-typedef struct {
-    real *data;
-    long count, repeats;
-    int threads;
-} Bytes;
-
-static void read_on_threads(void *context) {
+static void on_threads(void *context) {
     const Bytes *b = context;
 #pragma omp parallel for num_threads(b->threads)
     for (int t = 0; t < b->threads; t++) {
-        const long from = first_of(b->count, t, b->threads);
-        read_often(b->data + from, first_of(b->count, t + 1, b->threads) - from,
-                   b->repeats);
+        b->work(b, first_of(b->count, t, b->threads),
+                first_of(b->count, t + 1, b->threads));
     }
+}
+
+static void read_part(const Bytes *b, long from, long to) {
+    vector sum[SUMS] = {{0}};
+    const vector *x = (const vector *)(b->data + from);
+    const long vectors = (to - from) / LANES;
+    for (long r = 0; r < b->repeats; r++) {
+        for (long i = 0; i < vectors; i += SUMS) {
+#pragma GCC unroll 8
+            for (int s = 0; s < SUMS; s++) {
+                sum[s] += x[i + s];
+            }
+        }
+    }
+    for (int s = 1; s < SUMS; s++) {
+        sum[0] += sum[s];
+    }
+    sink = sum[0][0];
 }
 
 double machine_read_gbs(const real *data, long count, int threads) {
     const long enough = 256L << 20; /* elements: some 2 ms */
-    Bytes b = {(real *)data, count, count < enough ? enough / count : 1, threads};
-    const double ms = fastest_ms(read_on_threads, &b, TIMES, BUDGET_MS);
+    Bytes b = {read_part, (real *)data, count, count < enough ? enough / count : 1,
+               threads};
+    const double ms = fastest_ms(on_threads, &b, TIMES, BUDGET_MS);
     return (double)first_of(count, 1, 1) * sizeof(real) * (double)b.repeats /
            (ms * 1e6);
 }
 
-static void triad(real *restrict x, const real *restrict y, const real *restrict z,
-                  long count) {
+static void triad_part(const Bytes *b, long from, long to) {
+    real *restrict x = b->data;
+    const real *restrict y = b->data + b->count, *restrict z = y + b->count;
 #pragma omp simd
-    for (long i = 0; i < count; i++) {
+    for (long i = from; i < to; i++) {
         x[i] = y[i] + 2 * z[i];
     }
 }
 
-static void triad_on_threads(void *context) {
-    const Bytes *b = context;
-#pragma omp parallel for num_threads(b->threads)
-    for (int t = 0; t < b->threads; t++) {
-        const long from = first_of(b->count, t, b->threads);
-        real *x = b->data + from;
-        triad(x, x + b->count, x + 2 * b->count,
-              first_of(b->count, t + 1, b->threads) - from);
-    }
-}
-
 double machine_triad_gbs(real *data, long count, int threads) {
-    Bytes b = {data, first_of(count / 3, 1, 1), 1, threads};
-    const double ms = fastest_ms(triad_on_threads, &b, TIMES, BUDGET_MS);
+    Bytes b = {triad_part, data, first_of(count / 3, 1, 1), 1, threads};
+    const double ms = fastest_ms(on_threads, &b, TIMES, BUDGET_MS);
     return 3.0 * (double)b.count * sizeof(real) / (ms * 1e6);
 }
-
-/* ---- a product ----------------------------------------------------------- */
 
 static void run_product(void *context) {
     const MachineProduct *p = context;

@@ -4,12 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/files/regular_file.h"
-
-/* ---- standard output ------------------------------------------------------- */
 
 static bool is_closed(int descriptor) {
     return fcntl(descriptor, F_GETFD) == -1 && errno == EBADF;
@@ -39,22 +36,4 @@ int output_end(const char *program, int status) {
     fprintf(stderr, "%s: its output can't be written: %s\n", program,
             errno != 0 ? strerror(errno) : "an earlier write failed");
     return 1;
-}
-
-/* ---- files ------------------------------------------------------------------ */
-
-bool output_close(FILE *file, const char *path, Error *error) {
-    struct stat there;
-    errno = 0;
-    const bool failed_before = ferror(file) != 0;
-    const bool failed = fclose(file) != 0 || failed_before;
-    if (!failed) {
-        return true;
-    }
-    error_set(error, "%s: can't be written: %s", path,
-              errno != 0 ? strerror(errno) : "an earlier write failed");
-    if (lstat(path, &there) == 0 && S_ISREG(there.st_mode)) {
-        remove(path); /* no half file; and never a device */
-    }
-    return false;
 }

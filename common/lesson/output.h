@@ -6,9 +6,6 @@
 #define COMMON_OUTPUT_H
 
 #include <stdbool.h>
-#include <stdio.h>
-
-#include "common/error.h"
 
 /*
  * output_begin: false, and a line on stderr, if standard output is closed. A file that
@@ -21,9 +18,5 @@ bool output_begin(const char *program);
 /* output_end: `status`; but 1, and a line on stderr, where it is 0 and standard output
  * has not taken everything (the disk is full, the reader is gone). */
 int output_end(const char *program, int status);
-
-/* output_close: close a file that was written; false, and why, if not all of it is in
- * the file, which is then removed. */
-bool output_close(FILE *file, const char *path, Error *error);
 
 #endif

@@ -10,12 +10,12 @@
 
 enum { PATH_BYTES = 128 };
 
+static NewFile current; /* one at a time */
+
 static char *path_of(const char *name, char path[PATH_BYTES]) {
     snprintf(path, PATH_BYTES, "plots/%s.dat", name);
     return path;
 }
-
-static NewFile current; /* one at a time */
 
 FILE *plot_file_open(const char *name, const char *columns) {
     char path[PATH_BYTES];
@@ -39,9 +39,7 @@ FILE *plot_file_open(const char *name, const char *columns) {
 }
 
 void plot_file_close(FILE *file, const char *name) {
-    char path[PATH_BYTES];
     Error error;
-    path_of(name, path);
     if (!file) {
         return;
     }
@@ -49,9 +47,10 @@ void plot_file_close(FILE *file, const char *name) {
         report_check(false, "%s", error.text);
         return;
     }
-    printf("Data for a plot: %s. To draw it:\n", path);
-    printf("    gnuplot -c plots/%s.gp %s \\\n", name, path);
-    printf("        plots/%s.png\n", name);
+    printf("Data for a plot: %s. To draw it:\n"
+           "    gnuplot -c plots/%s.gp %s \\\n"
+           "        plots/%s.png\n",
+           current.path, name, current.path, name);
 }
 
 void plot_file_leave_out(const char *name, const char *why) {

@@ -1,6 +1,7 @@
 /* report.c: see report.h. */
 #include "common/lesson/report.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,13 +54,29 @@ bool report_check(bool ok, const char *format, ...) {
     return ok;
 }
 
-bool report_gradcheck(const char *name, const Gradcheck *check) {
-    bool ok = gradcheck_passed(check);
-    if (ok) {
-        return report_check(ok, "%-34s %6ld elements, worst relative error %.1e", name,
-                            check->elements, check->worst);
+bool by_hand(Tensor T, const double *want, double tolerance, const char *what) {
+    double worst = 0;
+    for (int i = 0; i < tensor_rows(T); i++) {
+        for (int j = 0; j < tensor_cols(T); j++) {
+            const double d = fabs((double)tensor_row(T, i)[j] - *want++);
+            if (!(d <= worst)) { /* written so that a NaN is kept */
+                worst = d;
+            }
+        }
     }
-    return report_check(ok,
+    if (worst == 0) {
+        return report_check(true, "%-42s exactly as by hand", what);
+    }
+    return report_check(worst <= tolerance, "%-42s off by at most %.0e (allowed %.0e)",
+                        what, worst, tolerance);
+}
+
+bool report_gradcheck(const char *name, const Gradcheck *check) {
+    if (gradcheck_passed(check)) {
+        return report_check(true, "%-34s %6ld elements, worst relative error %.1e",
+                            name, check->elements, check->worst);
+    }
+    return report_check(false,
                         "%-34s %6ld elements, worst relative error %.1e at [%ld]: "
                         "backward says %.9g, differences say %.9g",
                         name, check->elements, check->worst, check->index,

@@ -10,10 +10,8 @@
 #include "common/gradcheck.h"
 #include "common/tensor.h"
 
-/* report_title: the chapter's name, underlined. */
+/* The chapter's name, and a heading within it ("2.1 Scores"), underlined. */
 void report_title(const char *title);
-
-/* report_section: a heading within a chapter: "2.1 Scores". */
 void report_section(const char *heading);
 
 /* report_equation: "    [AIAYN eq.1]   Attention(Q, K, V) = ...". */
@@ -22,11 +20,16 @@ void report_equation(const char *tag, const char *equation);
 /* report_matrix: "Q (3,2) =" and its rows, `digits` after the point. */
 void report_matrix(const char *name, Tensor T, int digits);
 
-/*
- * report_check: one line "PASS  ..." or "FAIL  ..." (printf's format); returns ok.
- */
+/* report_check: one line "PASS  ..." or "FAIL  ..." (printf's format); returns ok. */
 bool report_check(bool ok, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * by_hand: report_check of a result against numbers that were worked out on paper: does
+ * T agree with `want` (its elements row by row) to within `tolerance`? 0 asks for
+ * exactly these numbers. NaN fails.
+ */
+bool by_hand(Tensor T, const double *want, double tolerance, const char *what);
 
 /* report_gradcheck: one line for one tensor's gradient. */
 bool report_gradcheck(const char *name, const Gradcheck *check);

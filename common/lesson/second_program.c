@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,8 +16,6 @@
 enum { PATH_BYTES = 4200, MAX_WORDS = 12 };
 
 extern char **environ;
-
-/* ---- where it is ------------------------------------------------------------- */
 
 static bool is_program(const char *path) {
     struct stat status;
@@ -45,16 +44,12 @@ static void find_beside(const char *self, const char *name, char path[PATH_BYTES
         self = found;
     }
     char *real_path = realpath(self, NULL); /* symbolic links followed */
-    const char *slash = real_path ? strrchr(real_path, '/') : NULL;
-    snprintf(path, PATH_BYTES, "%.*s/%s", slash ? (int)(slash - real_path) : 1,
-             slash ? real_path : ".", name);
+    snprintf(path, PATH_BYTES, "%s/%s", real_path ? dirname(real_path) : ".", name);
     free(real_path);
 }
 
-/* ---- running it -------------------------------------------------------------- */
-
-static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
-enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
+enum { PASSED_ON = 3 };
+static const int passed_on[PASSED_ON] = {SIGINT, SIGTERM, SIGHUP};
 
 static volatile sig_atomic_t child, received; /* 0: none yet */
 
@@ -69,18 +64,16 @@ static void pass_on(int signal_number) {
  * fails, it prints nowhere: this program will say so at its end. */
 static int start(char *const *argv, pid_t *pid) {
     posix_spawn_file_actions_t actions;
+    const bool lost = fflush(stdout) != 0 || ferror(stdout);
     int failed = posix_spawn_file_actions_init(&actions);
-    if (failed != 0) {
-        return failed;
-    }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if (failed == 0 && lost) {
         failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
                                                   O_WRONLY, 0);
     }
     if (failed == 0) {
         failed = posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
     }
-    posix_spawn_file_actions_destroy(&actions);
     return failed;
 }
 

@@ -9,7 +9,6 @@
  *
  * Exit status: 0 when every exercise passed, 1 when not, 2 for wrong usage.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "common/error.h"
 #include "tests/exercises/exercise.h"
 #include "tests/exercises/grading.h"
+#include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 
 /* ---- printing -------------------------------------------------------------------- */
@@ -214,18 +214,16 @@ static int passed_before(int chapter) {
 
 static void remember(int passed) {
     char path[LINE];
+    NewFile file;
+    Error error;
     snprintf(path, sizeof path, "%s/passed", now.work);
-    FILE *file = fopen(path, "w");
-    Error error = {""};
-    if (!file) {
-        error_set(&error, "%s: can't be written: %s", path, strerror(errno));
-    } else {
-        fprintf(file, "%d\n", passed);
-        (void)output_close(file, path, &error);
+    if (new_file_begin(&file, path, &error)) {
+        fprintf(file.file, "%d\n", passed);
+        if (new_file_end(&file, &error)) {
+            return;
+        }
     }
-    if (error.text[0]) {
-        printf("\n  The course's bar won't know of these: %s\n", error.text);
-    }
+    printf("\n  The course's bar won't know of these: %s\n", error.text);
 }
 
 static int grade(void) {
