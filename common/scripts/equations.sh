@@ -1,8 +1,9 @@
 #!/bin/sh
 # equations.sh [--all | --table PAPER]: for every tag of notes/equations.txt the places
 # where it is computed, tested, drawn and explained: the first of each and how many more;
-# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a tag has no code, test or explanation, if one that is
-# not built has no reason, or if a file cites an unknown tag. Run in the repository's root.
+# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a
+# tag has no code, test or explanation, if one that is not built has no reason, or if a file
+# cites an unknown tag. Run in the repository's root.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
@@ -44,28 +45,22 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
             bad++
             return
         }
-        n = ++count[tag, k]
-        at[tag, k, n] = place
+        at[tag, k, ++count[tag, k]] = place
         r = file == home[tag] ? 5 : rank(file, place)
         if (r > best_rank[tag, k]) { best_rank[tag, k] = r; best[tag, k] = place }
     }
-    function show(tag, k, name,   n, i, first) {
+    function show(tag, k,   n, i, name) {
         n = count[tag, k]
-        if (!n) { printf "    %-5s -\n", name; return }
-        if (all == "yes") {
+        name = name_of[k]
+        if (!n) printf "    %-5s -\n", name
+        else if (all == "yes")
             for (i = 1; i <= n; i++) printf "    %-5s %s\n", (i == 1 ? name : ""), at[tag, k, i]
-            return
-        }
-        first = ((tag, k) in best) ? best[tag, k] : at[tag, k, 1]
-        printf "    %-5s %s", name, first
-        if (n > 1) printf " and %d more", n - 1
-        printf "\n"
+        else
+            printf "    %-5s %s%s\n", name, best[tag, k], (n > 1 ? " and " n - 1 " more" : "")
     }
-    function need(tag, k, name) {
-        if (!count[tag, k]) { printf "MISSING  [%s] has no %s\n", tag, name; bad++ }
-    }
+    function missing(tag, text) { printf "MISSING  [%s] %s\n", tag, text; bad++ }
     BEGIN {
-        split("code test plot", name_of, " ")
+        split("code test plot note", name_of, " ")
         while ((getline line < list) > 0) {
             if (line ~ /^#/ || line ~ /^[ \t]*$/) continue
             split(line, part, "|")
@@ -107,26 +102,19 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
             tag = order[i]
             printf "[%s]  %s\n", tag, what[tag]
             if (state[tag] == "told") printf "    not built: %s\n", reason[tag]
-            for (k = 1; k <= 3; k++)
-                if (state[tag] != "told" || count[tag, k]) show(tag, k, name_of[k])
-            show(tag, 4, "note")
+            for (k = 1; k <= 4; k++)
+                if (state[tag] != "told" || count[tag, k] || k == 4) show(tag, k)
         }
         print ""
         for (i = 1; i <= tags; i++) {
             tag = order[i]
-            if (state[tag] != "told") {
-                need(tag, 1, "code")
-                need(tag, 2, "test")
-            }
-            need(tag, 4, "explanation")
-            if (state[tag] == "told" && reason[tag] == "") {
-                printf "MISSING  [%s] is not built, and no reason is given\n", tag
-                bad++
-            }
-            if (home[tag] != "" && index(best[tag, 1], home[tag] ":") != 1) {
-                printf "MISSING  [%s] is not cited in %s\n", tag, home[tag]
-                bad++
-            }
+            told = state[tag] == "told"
+            if (!told && !count[tag, 1]) missing(tag, "has no code")
+            if (!told && !count[tag, 2]) missing(tag, "has no test")
+            if (!count[tag, 4]) missing(tag, "has no explanation")
+            if (told && reason[tag] == "") missing(tag, "is not built, and no reason is given")
+            if (home[tag] != "" && index(best[tag, 1], home[tag] ":") != 1)
+                missing(tag, "is not cited in " home[tag])
         }
         if (bad) { printf "equations: %d mistakes\n", bad; exit 1 }
         printf "equations: each of %d tags is computed, tested and explained, or not built for a reason that is told\n", tags

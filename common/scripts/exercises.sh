@@ -12,6 +12,10 @@ folder=$3
 make=$4
 grader=$5
 
+fail() { # fail STATUS WHY
+    echo "$2"
+    exit "$1"
+}
 files() { # those that have exercises
     find common chapters/0"$n"_* -name '*.[ch]*' -exec \
         grep -lE "^ */\\* exercise $n\\.[1-6]" {} + | sort
@@ -19,10 +23,8 @@ files() { # those that have exercises
 copies() { # each of them, without its exercises
     made=0
     kept=0
-    mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || {
-        echo "$folder can't be made, or not be written: what is in its place?" >&2
-        exit 1
-    }
+    mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
+        fail 1 "$folder can't be made, or not be written: what is in its place?" >&2
     for file in $(files); do
         copy=$folder/$(basename "$file")
         if [ -e "$copy" ] || [ -h "$copy" ]; then
@@ -32,9 +34,7 @@ copies() { # each of them, without its exercises
         awk -f common/scripts/stub.awk "$file" >"$copy.new"
         mv "$copy.new" "$copy"
         made=$((made + 1))
-        awk -v mode=list -f common/scripts/stub.awk "$file" | while read -r exercise line; do
-            echo "  $exercise  $copy:$line"
-        done
+        awk -F'"' '/^ *NOT_WRITTEN\("/ { print "  " $2 "  " FILENAME ":" FNR }' "$copy"
     done
     [ ! -e "$folder/answers.txt" ] || kept=$((kept + 1))
     [ "$kept" -eq 0 ] || echo "  $kept files were there already; they are as you left them"
@@ -43,21 +43,13 @@ copies() { # each of them, without its exercises
 
 case $n in
 [1-6]) ;;
-*)
-    echo "which chapter? make $task N=1 ... N=6"
-    exit 2
-    ;;
+*) fail 2 "which chapter? make $task N=1 ... N=6" ;;
 esac
 if [ "$task" != start ]; then
-    [ -d "$folder" ] || {
-        echo "there is no $folder: make start N=$n"
-        exit 1
-    }
+    [ -d "$folder" ] || fail 1 "there is no $folder: make start N=$n"
     for file in $(files); do # one that isn't there would be the course's own, solved
-        [ -f "$folder/${file##*/}" ] || {
-            echo "$folder has no ${file##*/}: make start N=$n copies it anew" >&2
-            exit 1
-        }
+        [ -f "$folder/${file##*/}" ] ||
+            fail 1 "$folder has no ${file##*/}: make start N=$n copies it anew" >&2
     done
 fi
 case $task in
@@ -71,10 +63,8 @@ start)
     echo "then: make grade N=$n"
     ;;
 grade)
-    "$make" --no-print-directory N="$n" "$grader" || {
-        echo "What you wrote doesn't compile yet: the first error above says where."
-        exit 1
-    }
+    "$make" --no-print-directory N="$n" "$grader" ||
+        fail 1 "What you wrote doesn't compile yet: the first error above says where."
     "$grader" "$folder" || [ $? -eq 1 ] # 1: not all is written yet
     ;;
 mine) exec "$make" --no-print-directory N="$n" mine-tests ;;

@@ -1,8 +1,7 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
-# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a compiler's
-# errors. CC, COMPILER (the word of CC that compiles) and CXX come from make. Nothing is
-# installed.
+# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
+# compiler's errors. CC, COMPILER (the word of CC that compiles) and CXX come from make.
 # shellcheck disable=SC2086 # CC and CXX may be several words
 set -u
 what=$1
@@ -30,24 +29,29 @@ complaint() { # the first error of that
     { grep -iE 'error|undefined|cannot' "$scratch.log" || cat "$scratch.log"; } | head -n 1 |
         sed 's/^<stdin>:[0-9:]* //'
 }
-package_of() { # package_of COMPILER: Debian's, where it can be known
-    case $1 in
-    gcc | g++ | gcc-[0-9]* | g++-[0-9]* | clang | clang-[0-9]*) echo "$1" ;;
-    clang++*) echo "clang${1#clang++}" ;;
-    cc) echo gcc ;;
-    c++) echo g++ ;;
-    musl-gcc) echo musl-tools ;;
-    *-linux-*-gcc) echo "gcc-${1%-gcc}" ;;
-    *-linux-*-g++) echo "g++-${1%-g++}" ;;
-    esac
+words_of() { # words_of VARIABLE WHAT WORD...: is each command there, up to COMPILER?
+    variable=$1
+    title=$2
+    shift 2
+    for word in "$@"; do
+        case $word in -* | *=*) continue ;; esac
+        there "$word" || missing "$title $word" "$word"
+        [ "$word" != "$COMPILER" ] || break
+    done
 }
-missing() { # missing VARIABLE COMMAND WORDS: a compiler that was asked for
-    package=$(package_of "$2")
+missing() { # missing WHAT COMMAND: a compiler that was asked for; its package, if known
     case $2 in
-    gcc | g++) fail "$3 $2" "$2" ;;
+    gcc | g++) fail "$1" "$2" ;;
+    gcc-[0-9]* | g++-[0-9]* | clang | clang-[0-9]*) package=$2 ;;
+    clang++*) package=clang${2#clang++} ;;
+    cc) package=gcc ;;
+    c++) package=g++ ;;
+    musl-gcc) package=musl-tools ;;
+    *-linux-*-gcc) package=gcc-${2%-gcc} ;;
+    *-linux-*-g++) package=g++-${2%-g++} ;;
+    *) say "$1 is missing: make $variable=... names another, or its path (without spaces)" ;;
     esac
-    [ -z "$package" ] || say "$3 $2 is missing: sudo apt-get install $package"
-    say "$3 $2 is missing: make $1=... names another, or its path (without spaces)"
+    say "$1 is missing: sudo apt-get install $package"
 }
 of_target() { # of_target PACKAGE: for the machine that is compiled for
     case "$CC $($CC -dumpmachine 2>/dev/null)" in
@@ -78,11 +82,7 @@ case $what in
 compiler)
     { mkdir -p build && true >"$scratch" && [ -w . ]; } 2>/dev/null ||
         say "nothing can be written into $PWD: build in a copy of it that is yours"
-    for word in $CC; do
-        case $word in -* | *=*) continue ;; esac
-        there "$word" || missing CC "$word" "the C compiler"
-        [ "$word" != "$COMPILER" ] || break
-    done
+    words_of CC "the C compiler" $CC
     case ${COMPILER##*/} in
     *++*) say "CC=$CC is a C++ compiler: CC is for C, CXX for C++" ;;
     esac
@@ -99,8 +99,6 @@ compiler)
             "gradients in double" ;;
         *'no -ffast-math'*) say "-ffast-math, its parts and -Ofast are not for this course: they change" \
             "sums, and checks for NaN and infinity" ;;
-        esac
-        case $said in
         *"cannot execute"*as* | *"cannot find"*ld*) fail "the assembler or the linker" binutils ;;
         esac
         echo 'int x;' | build c -c || say "CC='$CC' doesn't compile C: $(complaint)"
@@ -114,17 +112,12 @@ compiler)
     ;;
 cxx)
     [ "$CXX" != "$CC" ] || say "which C++ compiler belongs to CC=$CC? make CXX=... names it (chapter 6)"
-    for word in $CXX; do
-        case $word in -* | *=*) continue ;; esac
-        there "$word" || missing CXX "$word" "chapter 6's C++ compiler"
-    done
+    words_of CXX "chapter 6's C++ compiler" $CXX
     tool=$CXX
     echo 'int main() { return 0; }' | build c++ -c "$@" ||
         say "CXX='$CXX' refuses these flags: $(complaint)"
     ;;
-libraries)
-    library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz
-    ;;
+libraries) library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz ;;
 check)
     case "$*" in
     *check*) ;;
@@ -153,21 +146,14 @@ nvcc)
     [ -n "$nvcc$*" ] || exit 0
     [ -n "$nvcc" ] || say "CUDA_ARCH is given, but there is no nvcc: without it, chapter 6 runs on the emulator"
     there "$nvcc" || say "NVCC=$nvcc is missing: make NVCC=... names another; NVCC= is for none"
+    known=$("$nvcc" --list-gpu-code 2>/dev/null | sed 's/^sm_//' | tr '\n' ' ')
     for arch in "$@"; do
-        case $arch in
-        all | all-major) continue ;;
-        esac
-        known=$("$nvcc" --list-gpu-code 2>/dev/null | sed 's/^sm_//' | tr '\n' ' ')
-        case " $known" in
-        *" $arch "* | ' ') ;;
+        case " $known all all-major " in
+        *" $arch "* | '  all'*) ;;
         *) say "CUDA_ARCH=$arch: this nvcc compiles for ${known}and all-major" ;;
         esac
     done
     ;;
-patch)
-    there patch || fail "patch (it plants bugs)" patch
-    ;;
-gnuplot)
-    there gnuplot || fail "gnuplot (it draws the pictures)" gnuplot-nox
-    ;;
+patch) there patch || fail "patch (it plants bugs)" patch ;;
+gnuplot) there gnuplot || fail "gnuplot (it draws the pictures)" gnuplot-nox ;;
 esac

@@ -14,42 +14,18 @@ model=chapter5.safetensors
 scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
-# run NAME COMMAND...: its output to $scratch/NAME, its status and seconds beside it.
+# run NAME COMMAND...: its output to $scratch/NAME; sets status, seconds, passed and bad.
 run() {
     name=$1
     shift
     from=$(now)
     "$@" >"$scratch/$name" 2>&1 </dev/null
-    echo "$?" >"$scratch/$name.status"
-    echo "$from $(now)" | awk '{ printf "%.1f\n", $2 - $1 }' >"$scratch/$name.time"
-    echo "  $name: $(grep -c '^PASS' "$scratch/$name") PASS, $(grep -c '^FAIL' "$scratch/$name") FAIL"
+    status=$?
+    seconds=$(echo "$from $(now)" | awk '{ printf "%.1f", $2 - $1 }')
+    passed=$(grep -c '^PASS' "$scratch/$name")
+    bad=$(grep -c '^FAIL' "$scratch/$name")
+    echo "  $name: $passed PASS, $bad FAIL"
 }
-count() { # count WORD NAME
-    grep -c "^$1" "$scratch/$2"
-}
-
-for n in 1 2 3 4; do
-    run "chapter$n" "./chapter$n"
-done
-run chapter5 ./chapter5 --gradcheck
-run chapter6 ./chapter6 --check
-if [ -e "$model" ]; then
-    run eval ./chapter5 --eval "$model"
-fi
-
-# A chapter has failed if it says FAIL, or ends with another status than 0, or checks
-# nothing at all.
-failed=
-for n in 1 2 3 4 5 6; do
-    if [ "$(cat "$scratch/chapter$n.status")" -ne 0 ] || [ "$(count FAIL "chapter$n")" -gt 0 ] ||
-        [ "$(count PASS "chapter$n")" -eq 0 ]; then
-        failed="$failed $n"
-    fi
-done
-if [ -e "$model" ] && [ "$(cat "$scratch/eval.status")" -ne 0 ]; then
-    failed="$failed evaluation"
-fi
-
 title_of() { # of chapter N
     case $1 in
     5) echo "gradient checks of a small ViT (\`./chapter5 --gradcheck\`)" ;;
@@ -57,35 +33,49 @@ title_of() { # of chapter N
     *) sed -n '1s/^Chapter [0-9]: //p' "$scratch/chapter$1" ;;
     esac
 }
+
+# A chapter has failed if it says FAIL, or ends with another status than 0, or checks
+# nothing at all.
+failed=
+for n in 1 2 3 4 5 6; do
+    case $n in 5) option=--gradcheck ;; 6) option=--check ;; *) option= ;; esac
+    run "chapter$n" "./chapter$n" ${option:+"$option"}
+    [ "$status" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$passed" -gt 0 ] || failed="$failed $n"
+    echo "| $n: $(title_of $n) | $passed | $bad | $status | $seconds |" >>"$scratch/rows"
+done
+if [ -e "$model" ]; then
+    run eval ./chapter5 --eval "$model"
+    [ "$status" -eq 0 ] || failed="$failed evaluation"
+fi
+
 from_proc() { # from_proc FILE NAME: the first line "NAME : value"
     sed -n "s/^$2[[:space:]]*:[[:space:]]*//p" "$1" 2>/dev/null | head -n 1
 }
-processor() {
-    name=$(from_proc /proc/cpuinfo 'model name')
-    echo "${name:-$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)}"
-}
 machine() {
-    echo "| | |"
-    echo "| --- | --- |"
-    echo "| processor | $(processor) |"
-    echo "| cores | $(cores) |"
-    echo "| memory | $(from_proc /proc/meminfo MemTotal | awk '{ printf "%.1f GB", $1 * 1024 / 1e9 }') |"
-    echo "| system | $(uname -sm)$(sed -n 's/^PRETTY_NAME="\(.*\)"/, \1/p' /etc/os-release 2>/dev/null) |"
-    echo "| compiler | $($compiler --version | head -n 1) |"
-    echo "| flags | \`$flags\` |"
-    echo "| CUDA | $(if [ -n "$nvcc" ]; then "$nvcc" --version | grep release; else echo none; fi) |"
-    echo "| GPU | $(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | grep . || echo none: cuda_on_cpu) |"
+    processor=$(from_proc /proc/cpuinfo 'model name')
+    cat <<END
+| | |
+| --- | --- |
+| processor | ${processor:-$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)} |
+| cores | $(cores) |
+| memory | $(from_proc /proc/meminfo MemTotal | awk '{ printf "%.1f GB", $1 * 1024 / 1e9 }') |
+| system | $(uname -sm)$(sed -n 's/^PRETTY_NAME="\(.*\)"/, \1/p' /etc/os-release 2>/dev/null) |
+| compiler | $($compiler --version | head -n 1) |
+| flags | \`$flags\` |
+| CUDA | $(if [ -n "$nvcc" ]; then "$nvcc" --version | grep release; else echo none; fi) |
+| GPU | $(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | grep . || echo none: cuda_on_cpu) |
+END
 }
 gradients() {
     echo "| chapter | gradients checked | elements | worst relative error |"
     echo "| --- | --- | --- | --- |"
     for n in 1 2 3 4 5; do
-        grep '^PASS.* elements, worst relative error' "$scratch/chapter$n" |
-            awk -v n="$n" '{
-                for (i = 2; i <= NF; i++) if ($i ~ /^elements/) elements += $(i - 1)
-                if ($NF + 0 >= worst + 0) worst = $NF
-                count++
-            } END { if (count) printf "| %d | %d | %d | %s |\n", n, count, elements, worst }'
+        awk -v n="$n" '/^PASS.* elements, worst relative error/ {
+            for (i = 2; i <= NF; i++) if ($i ~ /^elements/) elements += $(i - 1)
+            if ($NF + 0 >= worst + 0) worst = $NF
+            count++
+        } END { if (count) printf "| %d | %d | %d | %s |\n", n, count, elements, worst }' \
+            "$scratch/chapter$n"
     done
 }
 accuracy() {
@@ -102,46 +92,34 @@ accuracy() {
     echo '```'
     grep -E '^(data|model|seed|test accuracy|class |[A-Z].* 0\.[0-9]{4} |[0-9]+ of )' "$scratch/eval"
     echo '```'
-    if [ -s chapter5.csv ]; then
-        awk -F, 'NR > 1 && NF >= 7 { step = $1; epoch = $2; seconds = $7 } END {
-            if (step) printf "\nIts last training run: %d steps, %d epochs, %.0f s.\n", step, epoch, seconds }' chapter5.csv
-    fi
+    [ ! -s chapter5.csv ] || awk -F, 'NR > 1 && NF >= 7 { step = $1; epoch = $2; seconds = $7 } END {
+        if (step) printf "\nIts last training run: %d steps, %d epochs, %.0f s.\n", step, epoch, seconds }' chapter5.csv
 }
 pictures() {
-    found=no
+    # From the page's folder back to the root: ".." for each folder.
+    up=$(dirname "$out" | sed 's|[^/][^/]*|..|g')
     for picture in plots/pictures/*.png; do
-        [ -e "$picture" ] || continue
-        found=yes
-        name=$(basename "$picture" .png | tr _ ' ')
-        echo "![$name]($up/$picture)"
-        echo
+        [ -e "$picture" ] || { echo "None yet: \`make plots\` draws them."; return; }
+        printf '![%s](%s)\n\n' "$(basename "$picture" .png | tr _ ' ')" "$up/$picture"
     done
-    [ "$found" = yes ] || echo "None yet: \`make plots\` draws them."
 }
-# From the page's folder back to the root: ".." for each folder.
-up=$(dirname "$out" | awk -F/ '{ for (i = 1; i <= NF; i++) printf "%s..", (i > 1 ? "/" : "") }')
 
 mkdir -p "$(dirname "$out")" || exit 1
 if ! {
-    echo "# Report of the course's programs"
-    echo
+    printf '# Report of the course'"'"'s programs\n\n'
     if [ -n "$failed" ]; then
-        echo "**Checks FAIL in:$failed.**"
-        echo
+        printf '**Checks FAIL in:%s.**\n\n' "$failed"
         grep -H '^FAIL' "$scratch"/chapter? | sed "s|^$scratch/|    |"
     else
         echo "Every check holds."
     fi
-    echo
-    echo "$(date -u '+%Y-%m-%d %H:%M') UTC"
+    printf '\n%s UTC\n' "$(date -u '+%Y-%m-%d %H:%M')"
     printf '\n## The machine\n\n'
     machine
     printf '\n## The chapters\n\n'
     echo "| chapter | PASS | FAIL | exit status | seconds |"
     echo "| --- | --- | --- | --- | --- |"
-    for n in 1 2 3 4 5 6; do
-        echo "| $n: $(title_of $n) | $(count PASS "chapter$n") | $(count FAIL "chapter$n") | $(cat "$scratch/chapter$n.status") | $(cat "$scratch/chapter$n.time") |"
-    done
+    cat "$scratch/rows"
     printf '\n## Gradients, in double\n\n'
     gradients
     printf '\n## The trained model\n\n'

@@ -16,7 +16,11 @@ want() { # want "COMMAND THAT WORKS IF IT IS THERE" PACKAGE...
     shift
     sh -c "$probe" >/dev/null 2>&1 || missing="$missing $*"
 }
-
+tools() { # tools COMMAND...: each in a package of its name
+    for tool in "$@"; do
+        want "command -v $tool" "$tool"
+    done
+}
 header() { # the command that works if a compiler finds this header
     echo "{ echo '#include <$1>' | gcc -E -x c - || echo '#include <$1>' | clang -E -x c -; }"
 }
@@ -26,28 +30,20 @@ for group in "$@"; do
     build)
         want 'command -v gcc || command -v clang' gcc
         want 'command -v g++ || { ! command -v gcc && command -v clang++; }' g++
-        want 'command -v make' make
+        tools make
         want 'command -v as' binutils
         want "$(header stdio.h)" libc6-dev
         want "$(header zlib.h)" zlib1g-dev
         ;;
     test)
-        want 'command -v pkg-config' pkg-config
+        tools pkg-config
         want "$(header check.h)" check
-        want 'command -v patch' patch
+        tools patch
         ;;
-    plots)
-        want 'command -v gnuplot' gnuplot-nox
-        ;;
-    lint)
-        for tool in clang-format clang-tidy cppcheck shellcheck; do
-            want "command -v $tool" "$tool"
-        done
-        ;;
+    plots) want 'command -v gnuplot' gnuplot-nox ;;
+    lint) tools clang-format clang-tidy cppcheck shellcheck ;;
     faults) # what make fuzz, make test-faults and make analyze use
-        for tool in clang strace valgrind; do
-            want "command -v $tool" "$tool"
-        done
+        tools clang strace valgrind
         want "CC=clang sh '$(dirname "$0")/try.sh' -fopenmp" libomp-dev
         ;;
     wasm) # what make test-wasm uses
@@ -62,10 +58,7 @@ for group in "$@"; do
     esac
 done
 
-if [ -z "$missing" ]; then
-    echo "setup: nothing is missing ($*)"
-    exit 0
-fi
+[ -n "$missing" ] || { echo "setup: nothing is missing ($*)"; exit 0; }
 
 by_hand() { # by_hand WHY: the line to type
     echo "setup: $1. An administrator types: apt-get update && apt-get install -y$missing" >&2

@@ -1,10 +1,9 @@
 # stub.awk: a source with its exercises cut out, as a student finds it.
 #
-#     /* exercise 2.3 */        what stands between these two lines becomes
+#     /* exercise 2.3 */        what is between these two lines becomes
 #     /* end of exercise 2.3 */ NOT_WRITTEN("2.3"), to be replaced
 #     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
 #
-# `awk -v mode=list` prints "exercise line" for each NOT_WRITTEN of the result.
 # Exit status 1, and a line, where marks don't fit together.
 /^ *\/\* exercise [1-6]\.[1-6](, cut:)? \*\/$/ {
     if (inside != "") fail("exercise within exercise " inside)
@@ -13,8 +12,8 @@
     if ($0 !~ /cut:/) {
         indent = $0
         sub(/\/.*/, "", indent)
-        put(indent "/* Exercise " inside ": write this. */")
-        put(indent "NOT_WRITTEN(\"" inside "\");", inside)
+        print indent "/* Exercise " inside ": write this. */"
+        print indent "NOT_WRITTEN(\"" inside "\");"
     }
     next
 }
@@ -25,18 +24,13 @@
 }
 /\/\* (exercise|end of exercise) [0-9]/ { fail("a mark that isn't one") }
 inside == "" && included && /^#include "common\/error.h"$/ { next }
-inside == "" { put($0) }
+inside == "" { print }
 inside == "" && /^#include "/ && !included {
-    put("#include \"common/error.h\" /* NOT_WRITTEN, bug */")
+    print "#include \"common/error.h\" /* NOT_WRITTEN, bug */"
     included = 1
 }
 END { if (!failed && inside != "") fail("exercise " inside " has no end") }
 
-function put(line, exercise) {
-    out++
-    if (mode != "list") print line
-    else if (exercise != "") print exercise, out
-}
 function fail(why) {
     if (!failed) printf "%s:%d: %s\n", FILENAME, FNR, why >"/dev/stderr"
     failed = 1

@@ -30,6 +30,17 @@ studies() {
 END
 }
 
+all_runs() { # EPOCHS|SEED|NAMES|OPTIONS, a line for each run
+    studies | while IFS='|' read -r epochs names options; do
+        for seed in $SEEDS; do
+            echo "${epochs% }|$seed|$names|$options"
+        done
+    done
+}
+begin_line() { # begin_line STUDY:VARIANT: of this name, $seed and $epochs, in RESULTS
+    echo "${1%%:*},$(echo "${1#*:}" | tr ',' ' '),$seed,$epochs,"
+}
+
 # ---- one run --------------------------------------------------------------------------
 
 # The program's words: the last epoch's loss, the parameters, the accuracy; a loss that is
@@ -43,16 +54,11 @@ numbers_of() { # numbers_of OUTPUT
               print accuracy "," loss "," parameters }' "$1"
 }
 
-one_run() { # one_run RESULTS SCRATCH NUMBER SEED
-    results=$1
-    scratch=$2
-    line=$(studies | sed -n "$3p")
-    seed=$4
-    epochs=$(echo "$line" | cut -d'|' -f1 | tr -d ' ')
-    names=$(echo "$line" | cut -d'|' -f2)
-    options=$(echo "$line" | cut -d'|' -f3)
+one_run() { # one_run RESULTS SCRATCH NUMBER: the run of that line of SCRATCH/runs
+    own=$2/$3
+    sed -n "$3p" "$2/runs" >"$own.run"
+    IFS='|' read -r epochs seed names options <"$own.run"
     lr=$(echo "$options" | sed 's/.*--lr \([0-9.]*\).*/\1/')
-    own=$scratch/$3-$seed
     # shellcheck disable=SC2086 # options are words
     ./chapter5 --data "$DATA" --threads 1 --epochs "$epochs" --seed "$seed" $options \
         --save "$own.safetensors" --log "$own.csv" >"$own.txt" 2>&1
@@ -64,9 +70,9 @@ one_run() { # one_run RESULTS SCRATCH NUMBER SEED
         numbers="nan,nan,$(awk '/by the formula/ { print $2 }' "$own.txt")"
     fi
     for name in $names; do
-        variant=$(echo "${name#*:}" | tr ',' ' ')
-        echo "${name%%:*},$variant,$seed,$epochs,$lr,$numbers" >>"$results" || return 1
-        echo "${name%%:*}: $variant, seed $seed: $numbers"
+        line=$(begin_line "$name")
+        echo "$line$lr,$numbers" >>"$1" || return 1
+        echo "${line%",$seed,$epochs,"}, seed $seed: $numbers" | sed 's/,/: /'
     done
     rm -f "$own".*
 }
@@ -103,35 +109,21 @@ if [ ! -s "$results" ]; then
     } >"$results" || exit 1
 fi
 
-# A run's line is there when its first name's is: its names are written together.
-missing() {
-    number=0
-    studies | while IFS='|' read -r epochs names _; do
-        number=$((number + 1))
-        for seed in $SEEDS; do
-            for name in $names; do
-                echo "$name seed $seed"
-            done | grep -qE -e "$wanted" || continue
-            for name in $names; do
-                variant=$(echo "${name#*:}" | tr ',' ' ')
-                epochs=$(echo "$epochs" | tr -d ' ')
-                grep -qF "${name%%:*},$variant,$seed,$epochs," "$results" || {
-                    echo "$number $seed"
-                    break
-                }
-            done
-        done
-    done
-}
-
-studies | while IFS='|' read -r _ names _; do
-    for name in $names; do
-        for seed in $SEEDS; do echo "$name seed $seed"; done
-    done
-done | grep -qE -e "$wanted" || { echo "studies: no run fits $wanted" >&2; exit 2; }
 scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-missing >"$scratch/runs"
+all_runs | while IFS='|' read -r epochs seed names options; do
+    for name in $names; do
+        echo "$name seed $seed"
+    done | grep -qE -e "$wanted" || continue
+    echo fits >"$scratch/some"
+    for name in $names; do
+        grep -qF "$(begin_line "$name")" "$results" && continue
+        echo "$epochs|$seed|$names|$options"
+        break
+    done
+done >"$scratch/runs"
+[ -e "$scratch/some" ] || { echo "studies: no run fits $wanted" >&2; exit 2; }
 echo "studies: $(wc -l <"$scratch/runs") runs to do, $CORES at once, into $results"
 [ -s "$scratch/runs" ] || exit 0 # GNU's xargs would begin one without a name
-xargs -P "$CORES" -n 2 sh "$0" --one "$results" "$scratch" <"$scratch/runs"
+awk '{ print NR }' "$scratch/runs" |
+    xargs -P "$CORES" -n 1 sh "$0" --one "$results" "$scratch"

@@ -12,13 +12,12 @@ results=${1:-notes/studies.csv}
 }
 LC_ALL=C awk -F, '
     /^#/ || $1 == "study" || NF == 0 { next }
-    NF != 8 { print "studies_table: line " FNR " has " NF " fields, not 8"; exit bad = 1 }
+    function stop(why) { print "studies_table: " why; exit bad = 1 }
+    NF != 8 { stop("line " FNR " has " NF " fields, not 8") }
     {
         for (i = 3; i <= 8; i++)
-            if ($i !~ /^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$/ && !(i > 5 && i < 8 && $i == "nan")) {
-                print "studies_table: line " FNR ": \"" $i "\" is no number"
-                exit bad = 1
-            }
+            if ($i !~ /^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$/ && !(i > 5 && i < 8 && $i == "nan"))
+                stop("line " FNR ": \"" $i "\" is no number")
         key = $1 "," $2
         if (!(key in n)) {
             order[++keys] = key
@@ -30,10 +29,8 @@ LC_ALL=C awk -F, '
             variant[key] = $2
             how[key] = $4 "," $5 "," $8
         }
-        if ((key, $3) in seen || how[key] != $4 "," $5 "," $8) {
-            print "studies_table: " key ": a seed twice, or runs that are not alike"
-            exit bad = 1
-        }
+        if ((key, $3) in seen || how[key] != $4 "," $5 "," $8)
+            stop(key ": a seed twice, or runs that are not alike")
         seen[key, $3] = 1
         parameters[key] = $8
         n[key] += 0

@@ -89,76 +89,75 @@ extern dim3 blockDim, gridDim;
 
 /* ---- threads waiting for each other -------------------------------------------- */
 
-/* Each names its place in the source, for the machine's messages. */
-#define __syncthreads() cuda_on_cpu_barrier(__FILE__, __LINE__)
-#define __syncwarp(...) (CudaOnCpuPlace{__FILE__, __LINE__}).sync_warp(__VA_ARGS__)
-#define __shfl_sync(...) cuda_on_cpu_shfl(__FILE__, __LINE__, __VA_ARGS__)
-#define __shfl_xor_sync(...) cuda_on_cpu_shfl_xor(__FILE__, __LINE__, __VA_ARGS__)
-#define __ballot_sync(mask, p) cuda_on_cpu_ballot(__FILE__, __LINE__, mask, p)
+/* A place in the source, for the machine's messages: what waits, and where. */
+#define CUDA_ON_CPU_PLACE(what) (CudaOnCpuPlace{what, __FILE__, __LINE__})
+#define __syncthreads() cuda_on_cpu_barrier(CUDA_ON_CPU_PLACE("__syncthreads"))
+#define __syncwarp(...) CUDA_ON_CPU_PLACE("__syncwarp").sync_warp(__VA_ARGS__)
+#define __shfl_sync(...) CUDA_ON_CPU_PLACE("__shfl_sync").shfl(__VA_ARGS__)
+#define __shfl_xor_sync(...) CUDA_ON_CPU_PLACE("__shfl_xor_sync").shfl_xor(__VA_ARGS__)
+#define __ballot_sync(...) CUDA_ON_CPU_PLACE("a vote").ballot(__VA_ARGS__)
 
-void cuda_on_cpu_barrier(const char *file, int line);
+struct CudaOnCpuPlace;
+void cuda_on_cpu_barrier(CudaOnCpuPlace place);
 
 /*
- * cuda_on_cpu_warp: waits until every lane of `mask` is here with the same mask and
- * the same `what`; then returns the value that lane `source` of the warp brought, or
+ * cuda_on_cpu_warp: waits until every lane of `mask` is here with the same mask and in
+ * the same function; then returns the value that lane `source` of the warp brought, or
  * with CUDA_ON_CPU_VOTE one bit for each lane whose value isn't 0.
  */
 enum { CUDA_ON_CPU_VOTE = -1 };
-uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned mask,
-                          uint64_t value, int source);
+uint64_t cuda_on_cpu_warp(CudaOnCpuPlace place, unsigned mask, uint64_t value,
+                          int source);
 int cuda_on_cpu_lane(void); /* 0 to 31 */
 
 struct CudaOnCpuPlace {
-    const char *file;
+    const char *what, *file;
     int line;
+
     void sync_warp(unsigned mask = 0xffffffffu) const {
-        cuda_on_cpu_warp("__syncwarp", file, line, mask, 0, CUDA_ON_CPU_VOTE);
+        cuda_on_cpu_warp(*this, mask, 0, CUDA_ON_CPU_VOTE);
+    }
+    unsigned ballot(unsigned mask, int predicate) const {
+        return (unsigned)cuda_on_cpu_warp(*this, mask, predicate != 0,
+                                          CUDA_ON_CPU_VOTE);
+    }
+    template <class T> T exchange(unsigned mask, T value, int source) const {
+        static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
+        uint64_t bits = 0;
+        memcpy(&bits, &value, sizeof value);
+        bits = cuda_on_cpu_warp(*this, mask, bits, source);
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+    /* Lanes form groups of `width` (a power of two); a source outside of one's own
+     * group gives one's own value. */
+    template <class T>
+    T shfl(unsigned mask, T value, int source, int width = 32) const {
+        const int group = cuda_on_cpu_lane() & ~(width - 1);
+        return exchange(mask, value, group + (source & (width - 1)));
+    }
+    template <class T>
+    T shfl_xor(unsigned mask, T value, int bits, int width = 32) const {
+        const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
+        const int source = lane ^ bits;
+        return exchange(mask, value, source < group + width ? source : lane);
     }
 };
-static inline unsigned cuda_on_cpu_ballot(const char *file, int line, unsigned mask,
-                                          int predicate) {
-    return (unsigned)cuda_on_cpu_warp("a vote", file, line, mask, predicate != 0,
-                                      CUDA_ON_CPU_VOTE);
-}
-template <class T>
-T cuda_on_cpu_exchange(const char *what, const char *file, int line, unsigned mask,
-                       T value, int source) {
-    static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof value);
-    bits = cuda_on_cpu_warp(what, file, line, mask, bits, source);
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-/* Lanes form groups of `width` (a power of two); a source outside of one's own
- * group gives one's own value. */
-template <class T>
-T cuda_on_cpu_shfl(const char *file, int line, unsigned mask, T value, int source,
-                   int width = 32) {
-    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
-    return cuda_on_cpu_exchange("__shfl_sync", file, line, mask, value,
-                                group + (source & (width - 1)));
-}
-template <class T>
-T cuda_on_cpu_shfl_xor(const char *file, int line, unsigned mask, T value, int bits,
-                       int width = 32) {
-    const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
-    const int source = lane ^ bits;
-    return cuda_on_cpu_exchange("__shfl_xor_sync", file, line, mask, value,
-                                source < group + width ? source : lane);
-}
+
 /* ---- atomics: threads of one CPU thread can't interrupt each other --------------- */
 
-/* Not watched as ordinary accesses are (watch.cpp): atomics don't race. */
-#define CUDA_ON_CPU_ATOMIC template <class T> __attribute__((no_sanitize("thread")))
 void cuda_on_cpu_atomic(void);
 
-CUDA_ON_CPU_ATOMIC T atomicAdd(T *at, typename std::common_type<T>::type value) {
+/* Not watched as ordinary accesses are (watch.cpp): atomics don't race. */
+template <class T>
+__attribute__((no_sanitize("thread"))) T atomicAdd(
+    T *at, typename std::common_type<T>::type value) {
     T old = *at;
     *at = old + value;
     cuda_on_cpu_atomic();
     return old;
 }
+
 /* ---- arithmetic ------------------------------------------------------------------ */
 
 static inline float __fmul_rn(float a, float b) {

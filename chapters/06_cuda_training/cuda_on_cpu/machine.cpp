@@ -6,7 +6,7 @@
  * switching back. When every thread of a block waits at the same barrier, all go on.
  *
  *     for each block:
- *         make all threads NEW
+ *         make all threads READY
  *         while some thread is not DONE:
  *             let each thread that doesn't wait run
  *             if all wait at one barrier: open it
@@ -16,19 +16,25 @@
 
 #include <link.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* AddressSanitizer wants to know when another stack is gone to, and come to. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
+#else
+static void __sanitizer_start_switch_fiber(void **, const void *, size_t) {
+}
+static void __sanitizer_finish_switch_fiber(void *, const void **, size_t *) {
+}
 #endif
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
-enum State { NEW, READY, AT_BARRIER, AT_WARP, DONE };
+enum State { READY, AT_BARRIER, AT_WARP, DONE };
 
 struct Thread {
     void *stack_pointer; /* where it waits */
@@ -36,49 +42,45 @@ struct Thread {
     void *sanitizer;     /* AddressSanitizer's, while this thread waits */
     State state;
     uint3 index;
-    const char *what, *file; /* what it waits at, and where */
-    int line;
+    CudaOnCpuPlace place;   /* where it waits */
     unsigned mask;          /* AT_WARP: which lanes take part */
     uint64_t value, result; /* what it brought, and what it takes away */
     int source;             /* whose value it wants */
 };
 
-enum { MAX_THREADS = 1024, STACK_BYTES = 128 * 1024 };
+enum { STACK_BYTES = 128 * 1024 };
 
 static Thread threads[MAX_THREADS];
-static unsigned lanes_waiting[MAX_THREADS / 32]; /* of each warp: who is AT_WARP */
+static unsigned lanes_waiting[MAX_THREADS / WARP]; /* of each warp: who is AT_WARP */
 static int thread_count;
 static Thread *current;
 static void *scheduler_stack_pointer;
-static const void *scheduler_stack; /* for AddressSanitizer: where it lies */
+static const void *scheduler_stack; /* for AddressSanitizer: where it is */
 static size_t scheduler_stack_bytes;
-static void (*kernel_body)(void *);
-static void *kernel_arguments;
 
 CudaOnCpuLaunch cuda_on_cpu_now;
 
 /* ---- stopping with a message ------------------------------------------------ */
 
-/* "kernel K, block (0,0,0), thread (5,0,0): ", written into text. */
-static const char *where_it_runs(char *text, size_t bytes) {
-    char thread[60] = "";
+/* "cuda_on_cpu: kernel K, block (0,0,0), thread (5,0,0): ", on stderr. */
+static void say_where(void) {
+    const uint3 b = blockIdx, t = threadIdx;
     if (!cuda_on_cpu_now.kernel) {
-        return "outside of a kernel: ";
+        fprintf(stderr, "cuda_on_cpu: outside of a kernel: ");
+        return;
     }
+    fprintf(stderr, "cuda_on_cpu: kernel %s, block (%u,%u,%u)", cuda_on_cpu_now.kernel,
+            b.x, b.y, b.z);
     if (current) {
-        snprintf(thread, sizeof thread, ", thread (%u,%u,%u)", threadIdx.x, threadIdx.y,
-                 threadIdx.z);
+        fprintf(stderr, ", thread (%u,%u,%u)", t.x, t.y, t.z);
     }
-    snprintf(text, bytes, "kernel %s, block (%u,%u,%u)%s: ", cuda_on_cpu_now.kernel,
-             blockIdx.x, blockIdx.y, blockIdx.z, thread);
-    return text;
+    fprintf(stderr, ": ");
 }
 
 void cuda_on_cpu_stop(const char *format, ...) {
-    char where[160];
     va_list arguments;
     fflush(stdout);
-    fprintf(stderr, "cuda_on_cpu: %s", where_it_runs(where, sizeof where));
+    say_where();
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -95,12 +97,10 @@ void cuda_on_cpu_stop(const char *format, ...) {
 
 #ifdef __SANITIZE_ADDRESS__
 /* AddressSanitizer calls this before it reports an access out of bounds. */
-extern "C" void __asan_on_error(void);
 extern "C" void __asan_on_error(void) {
-    char where[160];
     if (cuda_on_cpu_now.kernel) {
-        fprintf(stderr, "cuda_on_cpu: %san access out of bounds\n",
-                where_it_runs(where, sizeof where));
+        say_where();
+        fprintf(stderr, "an access out of bounds\n");
     }
 }
 #endif
@@ -121,10 +121,11 @@ bool cuda_on_cpu_is_local(const void *at) {
 /* ---- fibers ------------------------------------------------------------------ */
 
 /* switch_stacks(save, to): keep this stack's pointer in *save and go on on the other
- * one. The registers that a function must leave as it found them lie on the stacks. */
+ * one. The registers that a function must leave as it found them are on the stacks. */
 extern "C" void cuda_on_cpu_switch_stacks(void **save, void *to);
 #if defined(__x86_64__)
-enum { SAVED_WORDS = 6 };
+/* What thread_begins would return to is word 7: NULL. */
+enum { SAVED_WORDS = 8, RETURN_WORD = 6 };
 __asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
         ".type cuda_on_cpu_switch_stacks, @function\n"
         "cuda_on_cpu_switch_stacks:\n"
@@ -136,7 +137,7 @@ __asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
         "    ret\n"
         ".size cuda_on_cpu_switch_stacks, . - cuda_on_cpu_switch_stacks\n");
 #elif defined(__aarch64__)
-enum { SAVED_WORDS = 20 };
+enum { SAVED_WORDS = 20, RETURN_WORD = 19 };
 __asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
         "cuda_on_cpu_switch_stacks:\n"
         "    sub sp, sp, #160\n"
@@ -156,26 +157,11 @@ __asm__(".text\n.globl cuda_on_cpu_switch_stacks\n"
 #error "cuda_on_cpu: switching stacks is written for x86-64 and AArch64 only"
 #endif
 
-/* AddressSanitizer wants to know when another stack is gone to, and come to. */
-#ifdef __SANITIZE_ADDRESS__
-static void leave(void **keep, const void *stack, size_t bytes) {
-    __sanitizer_start_switch_fiber(keep, stack, bytes);
-}
-static void arrive(void *kept, const void **left_stack, size_t *left_bytes) {
-    __sanitizer_finish_switch_fiber(kept, left_stack, left_bytes);
-}
-#else
-static void leave(void **, const void *, size_t) {
-}
-static void arrive(void *, const void **, size_t *) {
-}
-#endif
-
 static void thread_begins(void) {
-    arrive(NULL, &scheduler_stack, &scheduler_stack_bytes);
-    kernel_body(kernel_arguments);
+    __sanitizer_finish_switch_fiber(NULL, &scheduler_stack, &scheduler_stack_bytes);
+    cuda_on_cpu_now.body(cuda_on_cpu_now.arguments);
     current->state = DONE;
-    leave(NULL, scheduler_stack, scheduler_stack_bytes);
+    __sanitizer_start_switch_fiber(NULL, scheduler_stack, scheduler_stack_bytes);
     cuda_on_cpu_switch_stacks(&current->stack_pointer, scheduler_stack_pointer);
     abort(); /* a thread that is DONE is never resumed */
 }
@@ -192,17 +178,9 @@ static void prepare_stack(Thread *t) {
         /* A thread that needs more ends here, before it writes into another's. */
         mprotect(t->stack, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE);
     }
-    void **top = reinterpret_cast<void **>(t->stack + STACK_BYTES) - 2;
-#if defined(__x86_64__)
-    *--top = NULL; /* thread_begins returns nowhere; and the ABI's alignment */
-    *--top = reinterpret_cast<void *>(thread_begins);
-    top -= SAVED_WORDS;
+    void **top = reinterpret_cast<void **>(t->stack + STACK_BYTES) - 2 - SAVED_WORDS;
     memset(top, 0, SAVED_WORDS * sizeof *top);
-#else
-    top -= SAVED_WORDS;
-    memset(top, 0, SAVED_WORDS * sizeof *top);
-    top[19] = reinterpret_cast<void *>(thread_begins);
-#endif
+    top[RETURN_WORD] = reinterpret_cast<void *>(thread_begins);
     t->stack_pointer = top;
 }
 
@@ -210,116 +188,107 @@ static void resume(Thread *t) {
     current = t;
     threadIdx = t->index;
     void *kept = NULL;
-    leave(&kept, t->stack, STACK_BYTES);
+    __sanitizer_start_switch_fiber(&kept, t->stack, STACK_BYTES);
     cuda_on_cpu_switch_stacks(&scheduler_stack_pointer, t->stack_pointer);
-    arrive(kept, NULL, NULL);
+    __sanitizer_finish_switch_fiber(kept, NULL, NULL);
     current = NULL;
 }
 
 /* Wait: the scheduler goes on. Returns when this thread may. */
-static void wait_as(State state, const char *what, const char *file, int line) {
+static void wait_for_others(void) {
     Thread *t = current;
-    t->state = state;
-    t->what = what;
-    t->file = file;
-    t->line = line;
-    leave(&t->sanitizer, scheduler_stack, scheduler_stack_bytes);
+    __sanitizer_start_switch_fiber(&t->sanitizer, scheduler_stack,
+                                   scheduler_stack_bytes);
     cuda_on_cpu_switch_stacks(&t->stack_pointer, scheduler_stack_pointer);
-    arrive(t->sanitizer, NULL, NULL);
+    __sanitizer_finish_switch_fiber(t->sanitizer, NULL, NULL);
 }
 
 /* ---- waiting for each other ----------------------------------------------------- */
 
-void cuda_on_cpu_barrier(const char *file, int line) {
-    wait_as(AT_BARRIER, "__syncthreads", file, line);
+void cuda_on_cpu_barrier(CudaOnCpuPlace place) {
+    current->state = AT_BARRIER;
+    current->place = place;
+    wait_for_others();
 }
 
 int cuda_on_cpu_lane(void) {
-    return (int)(current - threads) % 32;
+    return cuda_on_cpu_thread() % WARP;
 }
 
-static Thread *warp_of(Thread *t) {
-    return threads + (t - threads) / 32 * 32;
-}
-
-static unsigned *waiting_with(const Thread *t) {
-    return &lanes_waiting[(t - threads) / 32];
-}
-
-/* Are all lanes of this thread's mask at the same place? */
-static bool group_is_complete(const Thread *t, const Thread *warp) {
-    if ((*waiting_with(t) & t->mask) != t->mask && t - threads + 32 <= thread_count) {
+/* Are all lanes of `mask`, which threads[first] and on are, in this function? */
+static bool group_is_complete(CudaOnCpuPlace here, unsigned mask, int first) {
+    if ((lanes_waiting[first / WARP] & mask) != mask && first + WARP <= thread_count) {
         return false; /* the usual case: some have yet to come */
     }
-    for (int lane = 0; lane < 32; lane++) {
-        const Thread *other = warp + lane;
-        if (!(t->mask >> lane & 1)) {
+    for (int lane = 0; lane < WARP; lane++) {
+        const Thread *t = &threads[first + lane];
+        if (!(mask >> lane & 1)) {
             continue;
         }
-        if (other >= threads + thread_count) {
+        if (first + lane >= thread_count) {
             cuda_on_cpu_stop("%s at %s:%d: mask %08x names lane %d, but the block ends "
                              "before it",
-                             t->what, t->file, t->line, t->mask, lane);
+                             here.what, here.file, here.line, mask, lane);
         }
-        if (other->state != AT_WARP || other->mask != t->mask ||
-            strcmp(other->what, t->what) != 0) {
+        if (t->state != AT_WARP || t->mask != mask ||
+            strcmp(t->place.what, here.what) != 0) {
             return false;
         }
     }
     return true;
 }
 
-uint64_t cuda_on_cpu_warp(const char *what, const char *file, int line, unsigned mask,
-                          uint64_t value, int source) {
-    Thread *t = current, *warp = warp_of(t);
-    const int lane = cuda_on_cpu_lane();
-    t->what = what;
-    t->file = file;
-    t->line = line;
+uint64_t cuda_on_cpu_warp(CudaOnCpuPlace place, unsigned mask, uint64_t value,
+                          int source) {
+    Thread *t = current;
+    const int lane = cuda_on_cpu_lane(), first = cuda_on_cpu_thread() - lane;
+    unsigned *waiting = &lanes_waiting[first / WARP];
     if (!(mask >> lane & 1)) {
-        cuda_on_cpu_stop("%s at %s:%d: mask %08x leaves out the calling lane %d", what,
-                         file, line, mask, lane);
+        cuda_on_cpu_stop("%s at %s:%d: mask %08x leaves out the calling lane %d",
+                         place.what, place.file, place.line, mask, lane);
     }
     if (source != CUDA_ON_CPU_VOTE && !(mask >> source & 1)) {
-        cuda_on_cpu_stop("%s at %s:%d: reads lane %d, which mask %08x leaves out", what,
-                         file, line, source, mask);
+        cuda_on_cpu_stop("%s at %s:%d: reads lane %d, which mask %08x leaves out",
+                         place.what, place.file, place.line, source, mask);
     }
     t->mask = mask;
     t->value = value;
     t->source = source;
+    t->place = place;
     t->state = AT_WARP;
-    *waiting_with(t) |= 1u << lane;
-    if (!group_is_complete(t, warp)) {
-        wait_as(AT_WARP, what, file, line);
+    *waiting |= 1u << lane;
+    if (!group_is_complete(place, mask, first)) {
+        wait_for_others();
         return t->result;
     }
-    cuda_on_cpu_watch_warp((int)(t - threads) / 32);
+    cuda_on_cpu_watch_warp(first / WARP);
     uint64_t votes = 0;
-    for (int l = 0; l < 32; l++) {
-        votes |= (mask >> l & 1 && warp[l].value) ? UINT64_C(1) << l : 0;
+    for (int l = 0; l < WARP; l++) {
+        votes |= (mask >> l & 1 && threads[first + l].value) ? UINT64_C(1) << l : 0;
     }
-    for (int l = 0; l < 32; l++) {
+    for (int l = 0; l < WARP; l++) {
+        Thread *other = &threads[first + l];
         if (mask >> l & 1) {
-            *waiting_with(t) &= ~(1u << l);
-            Thread *other = warp + l;
-            const int from = other->source;
-            other->result = from == CUDA_ON_CPU_VOTE ? votes : warp[from].value;
+            other->result = other->source == CUDA_ON_CPU_VOTE
+                                ? votes
+                                : threads[first + other->source].value;
             other->state = READY;
         }
     }
+    *waiting &= ~mask;
     return t->result;
 }
 
 /* ---- the scheduler --------------------------------------------------------------- */
 
 #ifdef __SANITIZE_ADDRESS__
-CudaOnCpuRange cuda_on_cpu_static_shared(void) {
-    return {NULL, 0}; /* not in one place: between red zones */
+CudaOnCpuBlock cuda_on_cpu_static_shared(void) {
+    return {}; /* not in one place: between red zones */
 }
 #else
 /* Every thread of the host has its own copy of static shared memory, more than 1 MB.
  * Its stack has to make room for it: `ulimit -s 1024` or OMP_STACKSIZE=64k would leave
- * none. What stands in .preinit_array runs before OpenMP reads the environment. */
+ * none. What is in .preinit_array runs before OpenMP reads the environment. */
 static void ask_for_large_stacks(int, char **, char **environment) {
     char **kept = environment;
     for (char **e = environment; *e; e++) {
@@ -338,22 +307,21 @@ typedef void BeforeAll(int, char **, char **);
 __attribute__((section(".preinit_array"), used)) static BeforeAll *const before_all =
     ask_for_large_stacks;
 
-static int note_own_variables(struct dl_phdr_info *program, size_t size, void *range) {
-    (void)size;
+static int note_own_variables(struct dl_phdr_info *program, size_t, void *block) {
     for (int i = 0; i < program->dlpi_phnum; i++) {
-        if (program->dlpi_phdr[i].p_type == PT_TLS && program->dlpi_tls_data) {
-            *static_cast<CudaOnCpuRange *>(range) = {
-                static_cast<char *>(program->dlpi_tls_data),
-                program->dlpi_phdr[i].p_memsz};
+        const ElfW(Phdr) &part = program->dlpi_phdr[i];
+        if (part.p_type == PT_TLS && program->dlpi_tls_data) {
+            *static_cast<CudaOnCpuBlock *>(block) = {
+                static_cast<char *>(program->dlpi_tls_data), part.p_memsz, NULL};
         }
     }
     return 1; /* the first is the program itself: no library's are asked for */
 }
 
-CudaOnCpuRange cuda_on_cpu_static_shared(void) {
-    CudaOnCpuRange range = {NULL, 0};
-    dl_iterate_phdr(note_own_variables, &range);
-    return range;
+CudaOnCpuBlock cuda_on_cpu_static_shared(void) {
+    CudaOnCpuBlock block = {};
+    dl_iterate_phdr(note_own_variables, &block);
+    return block;
 }
 #endif
 
@@ -366,45 +334,41 @@ static const Thread *first_in(State state) {
     return NULL;
 }
 
+static bool waits_with(const Thread *t, const Thread *other) {
+    return t->state == other->state && t->place.line == other->place.line &&
+           t->place.file == other->place.file;
+}
+
 /* Nobody can go on: say why. */
 static void report_deadlock(void) {
-    const Thread *waits = first_in(AT_WARP);
-    const Thread *other = waits ? NULL : first_in(DONE);
+    const Thread *waits = first_in(AT_WARP), *other = NULL;
+    int waiting = 0;
     if (!waits) {
         waits = first_in(AT_BARRIER);
+        other = first_in(DONE);
     }
-    int waiting = 0;
     for (int i = 0; i < thread_count; i++) {
-        waiting += threads[i].state == waits->state && threads[i].line == waits->line;
+        const bool with_it = waits_with(&threads[i], waits);
+        waiting += with_it;
+        other = other || with_it ? other : &threads[i];
     }
-    for (int i = 0; !other && i < thread_count; i++) {
-        const Thread *t = &threads[i];
-        if (t->state != waits->state || t->line != waits->line) {
-            other = t;
-        }
+    other = other ? other : waits;
+    char does[300] = "has returned";
+    if (other->state != DONE) {
+        snprintf(does, sizeof does, "waits in %s at %s:%d", other->place.what,
+                 other->place.file, other->place.line);
     }
-    if (!other) {
-        other = waits;
-    }
-    char place[300];
-    snprintf(place, sizeof place, "waits in %s at %s:%d",
-             other->what ? other->what : "", other->file ? other->file : "",
-             other->line);
     cuda_on_cpu_stop("%s at %s:%d is not reached by all threads: %d of %d wait there, "
                      "the first is (%u,%u,%u); thread (%u,%u,%u) %s",
-                     waits->what, waits->file, waits->line, waiting, thread_count,
-                     waits->index.x, waits->index.y, waits->index.z, other->index.x,
-                     other->index.y, other->index.z,
-                     other->state == DONE ? "has returned" : place);
+                     waits->place.what, waits->place.file, waits->place.line, waiting,
+                     thread_count, waits->index.x, waits->index.y, waits->index.z,
+                     other->index.x, other->index.y, other->index.z, does);
 }
 
 /* Every thread waits at the same barrier: then all may go on. */
 static bool open_barrier(void) {
-    const Thread *first = &threads[0];
     for (int i = 0; i < thread_count; i++) {
-        const Thread *t = &threads[i];
-        if (t->state != AT_BARRIER || t->line != first->line ||
-            t->file != first->file) {
+        if (threads[i].state != AT_BARRIER || !waits_with(&threads[i], &threads[0])) {
             return false;
         }
     }
@@ -418,8 +382,7 @@ static bool open_barrier(void) {
 static void run_block(const int *order) {
     memset(lanes_waiting, 0, sizeof lanes_waiting);
     for (int i = 0; i < thread_count; i++) {
-        threads[i].state = NEW;
-        threads[i].what = NULL;
+        threads[i].state = READY;
         prepare_stack(&threads[i]);
     }
     cuda_on_cpu_watch_block(thread_count);
@@ -427,7 +390,7 @@ static void run_block(const int *order) {
         bool moved = false;
         for (int i = 0; i < thread_count; i++) {
             Thread *t = &threads[order[i]];
-            if (t->state == NEW || t->state == READY) {
+            if (t->state == READY) {
                 resume(t);
                 moved = true;
                 left -= t->state == DONE;
@@ -441,16 +404,13 @@ static void run_block(const int *order) {
 }
 
 void *cuda_on_cpu_dynamic_shared(void) {
-    return cuda_on_cpu_now.dynamic_shared;
+    return cuda_on_cpu_now.shared.at;
 }
 
-static void place_threads(dim3 block) {
-    thread_count = (int)(block.x * block.y * block.z);
-    for (int i = 0; i < thread_count; i++) {
-        const unsigned n = (unsigned)i;
-        threads[i].index = {n % block.x, n / block.x % block.y,
-                            n / (block.x * block.y)};
-    }
+/* The i-th place of a block or a grid: x counts fastest. */
+static uint3 coordinates(uint64_t i, dim3 of) {
+    return {(unsigned)(i % of.x), (unsigned)(i / of.x % of.y),
+            (unsigned)(i / of.x / of.y)};
 }
 
 /* The i-th of `count` in this order. Shuffled: steps of a prime that doesn't divide
@@ -472,9 +432,7 @@ void cuda_on_cpu_run_grid(CudaOnCpuOrder order) {
     const uint64_t count = (uint64_t)gridDim.x * gridDim.y * gridDim.z;
     cuda_on_cpu_watch_launch();
     for (uint64_t i = 0; i < count; i++) {
-        const uint64_t b = in_order(order, i, count);
-        blockIdx = {(unsigned)(b % gridDim.x), (unsigned)(b / gridDim.x % gridDim.y),
-                    (unsigned)(b / gridDim.x / gridDim.y)};
+        blockIdx = coordinates(in_order(order, i, count), gridDim);
         run_block(threads_in_order);
     }
 }
@@ -486,12 +444,13 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     }
     const bool all_orders = cuda_on_cpu_is_on("CUDA_ON_CPU_ORDERS");
     char *shared = static_cast<char *>(malloc(shared_bytes ? shared_bytes : 1));
-    cuda_on_cpu_now = {kernel, shared, shared_bytes};
-    kernel_body = body;
-    kernel_arguments = arguments;
+    cuda_on_cpu_now = {kernel, body, arguments, {shared, shared_bytes, NULL}};
     gridDim = grid;
     blockDim = block;
-    place_threads(block);
+    thread_count = (int)(block.x * block.y * block.z);
+    for (int i = 0; i < thread_count; i++) {
+        threads[i].index = coordinates((uint64_t)i, block);
+    }
     if (!shared) {
         no_memory_for("a block's shared memory");
     }
@@ -500,6 +459,7 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     } else {
         cuda_on_cpu_run_grid(ORDER_FORWARD);
     }
+    free(cuda_on_cpu_now.shared.shadow);
     free(shared);
     cuda_on_cpu_now = {};
 }

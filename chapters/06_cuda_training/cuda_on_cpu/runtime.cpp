@@ -2,12 +2,12 @@
  * runtime.cpp: the CUDA runtime's functions, on the host's memory.
  *
  * The device that they describe has the limits that CUDA guarantees to every
- * program: 1024 threads a block, 48 KB of static shared memory.
+ * program: 1024 threads per block, 48 KB of static shared memory.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
+
+#include <algorithm>
 
 #include "machine.h"
 
@@ -21,8 +21,7 @@ static void not_understood(const char *variable, const char *text, const char *w
     exit(2);
 }
 
-static unsigned long long number_in(const char *variable,
-                                    unsigned long long otherwise) {
+static size_t number_in(const char *variable, size_t otherwise) {
     const char *text = getenv(variable);
     if (!text) {
         return otherwise;
@@ -119,7 +118,7 @@ enum { SHARED_BYTES = 48 * 1024, VERSION = 13000 };
 static size_t used_bytes;
 
 static size_t total_bytes_of_device(void) {
-    return (size_t)number_in("CUDA_ON_CPU_MEMORY", 8ULL << 30);
+    return number_in("CUDA_ON_CPU_MEMORY", (size_t)8 << 30);
 }
 
 static size_t free_bytes_of_device(void) {
@@ -163,8 +162,8 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
 
 bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes) {
     const bool ok = block.x >= 1 && block.y >= 1 && block.z >= 1 &&
-                    (uint64_t)block.x * block.y * block.z <= 1024 && block.z <= 64 &&
-                    grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
+                    (uint64_t)block.x * block.y * block.z <= MAX_THREADS &&
+                    block.z <= 64 && grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
                     grid.x <= 2147483647u && grid.y <= 65535 && grid.z <= 65535 &&
                     shared_bytes <= SHARED_BYTES;
     const cudaError_t error = ok ? cudaSuccess : cudaErrorInvalidConfiguration;
@@ -173,47 +172,27 @@ bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes) 
 
 /* ---- memory ---------------------------------------------------------------------- */
 
-CudaOnCpuMemory cuda_on_cpu_memory;
-static int room; /* for how many blocks there is memory */
+CudaOnCpuList<CudaOnCpuBlock> cuda_on_cpu_memory;
 
 /* The first block that ends after this address. */
-static int block_after(const void *at) {
-    int low = 0, high = cuda_on_cpu_memory.count;
-    while (low < high) {
-        const int middle = (low + high) / 2;
-        const CudaOnCpuBlock *b = &cuda_on_cpu_memory.blocks[middle];
-        if (b->at + b->bytes > static_cast<const char *>(at)) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
+static CudaOnCpuBlock *block_after(const void *address) {
+    return std::upper_bound(
+        cuda_on_cpu_memory.begin(), cuda_on_cpu_memory.end(), address,
+        [](const void *at, const CudaOnCpuBlock &b) { return at < b.at + b.bytes; });
 }
 
 CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at) {
-    const int i = block_after(at);
-    CudaOnCpuBlock *b = cuda_on_cpu_memory.blocks + i;
-    return i < cuda_on_cpu_memory.count && b->at <= static_cast<const char *>(at)
-               ? b
-               : NULL;
+    CudaOnCpuBlock *b = block_after(at);
+    return b < cuda_on_cpu_memory.end() && b->at <= at ? b : NULL;
 }
 
 static bool add_block(char *at, size_t bytes) {
-    CudaOnCpuMemory *m = &cuda_on_cpu_memory;
-    if (m->count == room) {
-        void *more = realloc(m->blocks, (size_t)(2 * room + 64) * sizeof *m->blocks);
-        if (!more) {
-            return false;
-        }
-        m->blocks = static_cast<CudaOnCpuBlock *>(more);
-        room = 2 * room + 64;
+    CudaOnCpuList<CudaOnCpuBlock> &m = cuda_on_cpu_memory;
+    const ptrdiff_t before = block_after(at) - m.begin();
+    if (!m.add({at, bytes, NULL})) {
+        return false;
     }
-    const int i = block_after(at);
-    memmove(m->blocks + i + 1, m->blocks + i,
-            (size_t)(m->count - i) * sizeof *m->blocks);
-    m->blocks[i] = {at, bytes, NULL};
-    m->count++;
+    std::rotate(m.begin() + before, m.end() - 1, m.end());
     return true;
 }
 
@@ -240,22 +219,21 @@ cudaError_t cudaMalloc(void **at, size_t bytes) {
 }
 
 cudaError_t cudaFree(void *at) {
-    CudaOnCpuMemory *m = &cuda_on_cpu_memory;
-    CudaOnCpuBlock *b = at ? cuda_on_cpu_block_with(at) : NULL;
+    CudaOnCpuBlock *b = cuda_on_cpu_block_with(at);
     if (at && (!b || b->at != at)) {
         return result(cudaErrorInvalidValue);
     }
-    if (b) {
+    if (at) {
         used_bytes -= b->bytes;
-        cuda_on_cpu_watch_free(b->shadow);
-        m->count--;
-        memmove(b, b + 1, (size_t)(m->blocks + m->count - b) * sizeof *b);
+        free(b->shadow);
+        cuda_on_cpu_memory.count--;
+        memmove(b, b + 1, (size_t)(cuda_on_cpu_memory.end() - b) * sizeof *b);
         free(at);
     }
     return result(cudaSuccess);
 }
 
-/* Do these bytes lie in one block of the device? */
+/* Are these bytes in one block of the device? */
 static bool on_device(const void *at, size_t bytes) {
     const CudaOnCpuBlock *b = cuda_on_cpu_block_with(at);
     return bytes == 0 ||
