@@ -28,12 +28,6 @@ static void lay_out(MsaInstance *msa, Arena *arena) {
     }
 }
 
-bool msa_instance_list(ParameterList *list, int D, int heads, Error *error) {
-    MultiHeadAttention layer;
-    Layout layout = {D, heads, &layer};
-    return parameters_list(list, lay_out_parameters, &layout, error);
-}
-
 bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
                        Error *error) {
     Layout weights = {size.D, size.heads, &msa->layer};
