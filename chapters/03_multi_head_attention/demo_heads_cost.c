@@ -13,27 +13,23 @@
 #include "common/lesson/stopwatch.h"
 #include "common/lesson/threads.h"
 
-typedef struct {
-    double projections; /* z U_qkv and concat U_msa */
-    double attention;   /* Q K^T and A V, all heads */
-} Flops;
-
 /* A product C(m,n) = A(m,k) B(k,n) is m n sums of k products: 2 m n k flops. */
 static double product_flops(double m, double k, double n) {
     return 2 * m * k * n;
 }
 
-/* Of one forward pass, from the shapes of the tensors that the layer works on. */
-static Flops flops_of(const MsaInstance *msa) {
-    Tensor qkv = msa->a.qkv, A = msa->a.A, concat = msa->a.concat;
-    const int tokens = tensor_rows(qkv), D = tensor_cols(concat);
-    const int h = A.shape[1], n = A.shape[2], d_k = D / h;
-    const double attentions = (double)A.shape[0] * h; /* one per image and head */
-    return (Flops){
-        .projections =
-            product_flops(tokens, D, tensor_cols(qkv)) + product_flops(tokens, D, D),
-        .attention = attentions * (product_flops(n, d_k, n) + product_flops(n, n, d_k)),
-    };
+/* z U_qkv and concat U_msa, from the shapes of the tensors that the layer works on. */
+static double projection_flops(const MsaInstance *msa) {
+    const int tokens = tensor_rows(msa->a.qkv), D = tensor_cols(msa->a.concat);
+    return product_flops(tokens, D, tensor_cols(msa->a.qkv)) +
+           product_flops(tokens, D, D);
+}
+
+/* Q K^T and A V, all images and heads. */
+static double attention_flops(const MsaInstance *msa) {
+    Tensor A = msa->a.A;
+    const int h = A.shape[1], n = A.shape[2], d_k = tensor_cols(msa->a.concat) / h;
+    return A.shape[0] * h * (product_flops(n, d_k, n) + product_flops(n, n, d_k));
 }
 
 static long parameters_formula(long D) {
@@ -59,13 +55,14 @@ static bool counts_of(const char *model, int n, int D, int heads, Error *error) 
         printf("    %-18s %-12s %9ld\n", p->name, tensor_shape_text(p->shape, shape),
                tensor_count(p->shape));
     }
-    const Flops flops = flops_of(&msa);
-    const double all = flops.projections + flops.attention;
+    const double projections = projection_flops(&msa),
+                 attention = attention_flops(&msa);
+    const double all = projections + attention;
     printf("    %-18s %-12s %9ld\n", "parameters", "", msa.list.total);
     printf("    %-31s %9.1f million flops  (8 n D^2)\n", "U_qkv and U_msa",
-           flops.projections * 1e-6);
+           projections * 1e-6);
     printf("    %-31s %9.1f million flops  (4 n^2 D)\n", "Q K^T and A V, all heads",
-           flops.attention * 1e-6);
+           attention * 1e-6);
     report_check(msa.list.total == parameters_formula(D),
                  "parameters: the list has %ld, 4D^2 + 4D is %ld", msa.list.total,
                  parameters_formula(D));
@@ -78,8 +75,8 @@ static bool counts_of(const char *model, int n, int D, int heads, Error *error) 
 
 bool papers_cost_demo(Error *error) {
     report_section("3.6 What it costs");
-    printf("Counted from the layer's own list of parameters and its tensors' "
-           "shapes.\n");
+    printf(
+        "Counted from the layer's own list of parameters and its tensors' shapes.\n");
     if (!counts_of("Transformer base [AIAYN T.3]", 100, 512, 8, error) ||
         !counts_of("ViT-B/16 [ViT T.1]", 197, 768, 12, error)) {
         return false;
@@ -113,8 +110,7 @@ bool heads_cost_demo(Error *error) {
         const int threads = threads_limit(1);
         const double ms = fastest_ms(forward, &msa, 5, 0);
         threads_limit(threads);
-        const Flops f = flops_of(&msa);
-        const double flops = f.projections + f.attention;
+        const double flops = projection_flops(&msa) + attention_flops(&msa);
         same = same && msa.list.total == parameters_formula(D) &&
                flops == flops_formula(N, D);
         printf("    %2d   %3d   %10ld   %13.1f   %14ld   %5.1f ms\n", heads[i],

@@ -50,8 +50,6 @@ typedef struct {
 
 /* All weights; or, laid over a block of gradients, their gradients. */
 typedef struct {
-    BlockConfig config;
-    int L;
     EncoderBlock blocks[BLOCK_STACK_MAX];
     LayerNorm norm; /* pre-norm only */
 } BlockStackWeights;
@@ -65,7 +63,8 @@ typedef struct {
     EncoderBlockActivations a[BLOCK_STACK_MAX];
     EncoderBlockScratch s;
     LayerNormActivations norm;
-    Tensor z_0, y, dy;              /* (B, n, D) */
+    Tensor y, dy;                   /* (B, n, D) */
+    Tensor z[BLOCK_STACK_MAX + 1];  /* (B, n, D) each: z_0 ... z_L */
     Tensor dz[BLOCK_STACK_MAX + 1]; /* (B, n, D) each: dL/dz_0 ... dL/dz_L */
 } BlockStack;
 
@@ -76,14 +75,9 @@ typedef struct {
 bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *error);
 void block_stack_free(BlockStack *stack);
 
-/* block_stack_z: z_l, l = 0 ... L. */
-Tensor block_stack_z(const BlockStack *stack, int l);
-
-/* block_stack_forward: from z_0 to y. */
-void block_stack_forward(BlockStack *stack);
-
-/* block_stack_backward: from dy = dL/dy to dz[L] ... dz[0], and to the weights'
+/* block_stack_forward: from z_0 to y; block_stack_backward: from dy = dL/dy to dz[L] ... dz[0], and to the weights'
  * gradients, which are set to zero first. */
+void block_stack_forward(BlockStack *stack);
 void block_stack_backward(BlockStack *stack);
 
 #endif

@@ -8,12 +8,13 @@
 /* ---- layout ------------------------------------------------------------ */
 
 static void lay_out_parameters(ParameterBlock *block, void *model) {
-    BlockStackWeights *weights = model;
-    for (int l = 0; l < weights->L; l++) {
-        encoder_block_parameters(&weights->blocks[l], block, &weights->config, l);
+    BlockStack *stack = model;
+    const BlockConfig *config = &stack->plan.block;
+    for (int l = 0; l < stack->plan.L; l++) {
+        encoder_block_parameters(&stack->weights.blocks[l], block, config, l);
     }
-    if (weights->config.norm == PRE_NORM) {
-        layer_norm_parameters(&weights->norm, block, weights->config.D, "norm.");
+    if (config->norm == PRE_NORM) {
+        layer_norm_parameters(&stack->weights.norm, block, config->D, "norm.");
     }
 }
 
@@ -22,15 +23,15 @@ static void lay_out(BlockStack *stack, Arena *arena) {
     const int L = stack->plan.L, B = stack->plan.B, n = stack->plan.n, D = config->D;
     stack->weight_block = arena_tensor1(arena, (int)stack->list.total).data;
     stack->gradient_block = arena_tensor1(arena, (int)stack->list.total).data;
-    for (int l = 0; l < L; l++) {
-        encoder_block_activations(&stack->a[l], arena, B, n, config);
-    }
-    for (int l = 0; l <= L; l++) {
+    stack->z[0] = arena_tensor3(arena, B, n, D);
+    stack->dz[0] = arena_tensor3(arena, B, n, D);
+    for (int l = 1; l <= L; l++) {
+        encoder_block_activations(&stack->a[l - 1], arena, B, n, config);
+        stack->z[l] = stack->a[l - 1].y;
         stack->dz[l] = arena_tensor3(arena, B, n, D);
     }
     encoder_block_scratch(&stack->s, arena, B, n, config);
     layer_norm_activations(&stack->norm, arena, B * n);
-    stack->z_0 = arena_tensor3(arena, B, n, D);
     stack->y = arena_tensor3(arena, B, n, D);
     stack->dy = arena_tensor3(arena, B, n, D);
 }
@@ -61,7 +62,7 @@ static void initialise(BlockStack *stack) {
                 (real)(stack->plan.jitter * random_normal(random, (uint64_t)i));
         }
     }
-    random_fill_normal((Random){seed, RANDOM_DEMO, 0}, stack->z_0, 1);
+    random_fill_normal((Random){seed, RANDOM_DEMO, 0}, stack->z[0], 1);
     random_fill_normal((Random){seed, RANDOM_DEMO, 1}, stack->dy, 1);
 }
 
@@ -70,10 +71,8 @@ bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *erro
     if (plan->L < 1 || plan->L > BLOCK_STACK_MAX) {
         bug("block_stack_make: %d blocks, want 1 to %d", plan->L, BLOCK_STACK_MAX);
     }
-    *stack = (BlockStack){.plan = *plan,
-                          .weights = {.config = plan->block, .L = plan->L},
-                          .d = {.config = plan->block, .L = plan->L}};
-    if (!parameters_list(&stack->list, lay_out_parameters, &stack->weights, error)) {
+    *stack = (BlockStack){.plan = *plan};
+    if (!parameters_list(&stack->list, lay_out_parameters, stack, error)) {
         return false;
     }
     lay_out(stack, &counting);
@@ -83,9 +82,9 @@ bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *erro
     }
     lay_out(stack, &stack->arena);
     arena_check_full(&stack->arena);
-    parameters_view(&stack->list, lay_out_parameters, &stack->weights,
-                    stack->weight_block);
-    parameters_view(&stack->list, lay_out_parameters, &stack->d, stack->gradient_block);
+    parameters_view(&stack->list, lay_out_parameters, stack, stack->gradient_block);
+    stack->d = stack->weights;
+    parameters_view(&stack->list, lay_out_parameters, stack, stack->weight_block);
     initialise(stack);
     return true;
 }
@@ -97,22 +96,18 @@ void block_stack_free(BlockStack *stack) {
 
 /* ---- forward and backward ---------------------------------------------- */
 
-Tensor block_stack_z(const BlockStack *stack, int l) {
-    return l == 0 ? stack->z_0 : stack->a[l - 1].y;
-}
-
 void block_stack_forward(BlockStack *stack) {
-    /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
-    Tensor z = stack->z_0;
-    for (int l = 0; l < stack->plan.L; l++) {
-        z = encoder_block_forward(&stack->weights.blocks[l], z, &stack->a[l],
-                                  &stack->plan.dropout);
+    const int L = stack->plan.L;
+    for (int l = 1; l <= L; l++) {
+        /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
+        encoder_block_forward(&stack->weights.blocks[l - 1], stack->z[l - 1],
+                              &stack->a[l - 1], &stack->plan.dropout);
     }
     if (stack->plan.block.norm == PRE_NORM) {
         /* [ViT eq.4]   y = LN(z_L) */
-        layer_norm_forward(&stack->weights.norm, z, &stack->norm, stack->y);
+        layer_norm_forward(&stack->weights.norm, stack->z[L], &stack->norm, stack->y);
     } else {
-        tensor_copy(stack->y, z);
+        tensor_copy(stack->y, stack->z[L]);
     }
 }
 
@@ -121,9 +116,8 @@ void block_stack_backward(BlockStack *stack) {
     memset(stack->gradient_block, 0, (size_t)stack->list.total * sizeof(real));
     if (stack->plan.block.norm == PRE_NORM) {
         /* y = LN(z_L) */
-        layer_norm_backward(&stack->weights.norm, &stack->d.norm,
-                            block_stack_z(stack, L), &stack->norm, stack->dy,
-                            stack->dz[L]);
+        layer_norm_backward(&stack->weights.norm, &stack->d.norm, stack->z[L],
+                            &stack->norm, stack->dy, stack->dz[L]);
     } else {
         tensor_copy(stack->dz[L], stack->dy);
     }
@@ -131,7 +125,7 @@ void block_stack_backward(BlockStack *stack) {
         /* z_l = block_l(z_{l-1}); encoder_block_backward works in place */
         tensor_copy(stack->dz[l - 1], stack->dz[l]);
         encoder_block_backward(&stack->weights.blocks[l - 1], &stack->d.blocks[l - 1],
-                               block_stack_z(stack, l - 1), &stack->a[l - 1],
-                               &stack->plan.dropout, stack->dz[l - 1], &stack->s);
+                               stack->z[l - 1], &stack->a[l - 1], &stack->plan.dropout,
+                               stack->dz[l - 1], &stack->s);
     }
 }

@@ -25,7 +25,7 @@ static void print_step(const char *step, Tensor T) {
 static void pre_norm_steps(BlockStack *stack) {
     const EncoderBlock *block = &stack->weights.blocks[0];
     EncoderBlockActivations *a = &stack->a[0];
-    Tensor z = stack->z_0, z_prime = stack->dz[0], y = stack->dz[1];
+    Tensor z = stack->z[0], z_prime = stack->dz[0], y = stack->dz[1];
     layer_norm_forward(&block->norm1, z, &a->norm1, a->x1);
     print_step("LN(z)", a->x1);
     multi_head_attention_forward(&block->attn, a->x1, &a->attn, z_prime);
@@ -43,7 +43,7 @@ static void pre_norm_steps(BlockStack *stack) {
 static void post_norm_steps(BlockStack *stack) {
     const EncoderBlock *block = &stack->weights.blocks[0];
     EncoderBlockActivations *a = &stack->a[0];
-    Tensor z = stack->z_0, z_prime = stack->dz[0], y = stack->dz[1];
+    Tensor z = stack->z[0], z_prime = stack->dz[0], y = stack->dz[1];
     multi_head_attention_forward(&block->attn, z, &a->attn, a->x1);
     print_step("MSA(z)", a->x1);
     tensor_add(a->x1, z);
@@ -65,7 +65,7 @@ static void show_identity_path(BlockStack *stack) {
     tensor_fill(block->mlp.W_2, 0);
     block_stack_forward(stack);
     block_stack_backward(stack);
-    const double y = tensor_max_abs_difference(block_stack_z(stack, 1), stack->z_0);
+    const double y = tensor_max_abs_difference(stack->z[1], stack->z[0]);
     const double dz = tensor_max_abs_difference(stack->dz[0], stack->dz[1]);
     printf("\nNow let MSA and MLP give 0 (W^O = W_2 = 0), so that only the path past "
            "them is left:\n");
@@ -100,15 +100,14 @@ bool block_steps_demo(NormPlace norm, Error *error) {
     printf("n = %d, D = %d, h = %d, M = %d; the first token's numbers after each "
            "step:\n\n%-38s     mean      rms\n",
            N, D, HEADS, M, "");
-    print_step("z", stack.z_0);
+    print_step("z", stack.z[0]);
     if (norm == PRE_NORM) {
         pre_norm_steps(&stack);
     } else {
         post_norm_steps(&stack);
     }
     block_stack_forward(&stack);
-    const double worst =
-        tensor_max_abs_difference(stack.dz[1], block_stack_z(&stack, 1));
+    const double worst = tensor_max_abs_difference(stack.dz[1], stack.z[1]);
     report_check(worst < 1e-6,
                  "encoder_block_forward gives the same: largest difference %.1e",
                  worst);

@@ -11,7 +11,7 @@ static void pass(Dump *dump, BlockStack *stack) {
     const Dropout *none = &stack->plan.dropout;
     EncoderBlock *d = &stack->d.blocks[0];
     EncoderBlockScratch *s = &stack->s;
-    Tensor z = stack->z_0, dz = stack->dy;
+    Tensor z = stack->z[0], dz = stack->dy;
     for (int i = 0; i < stack->list.count; i++) {
         const Parameter *p = &stack->list.items[i];
         if (strncmp(p->name, "blocks.", strlen("blocks.")) == 0) { /* no last norm */

@@ -61,7 +61,7 @@ static void add_to_profile(Profile *p, BlockStack *stack) {
     const int last_norm = stack->plan.block.norm == PRE_NORM ? 2 * D : 0;
     const int all = (int)stack->list.total, block = (all - last_norm) / p->L;
     for (int l = 0; l <= p->L; l++) {
-        Tensor z = block_stack_z(stack, l);
+        Tensor z = stack->z[l];
         p->z[l] += sum_of_squares(z) / (double)tensor_count(z) / SEEDS;
         p->alike[l] += alike(z) / SEEDS;
         p->dz[l] += sum_of_squares(stack->dz[l]) / SEEDS;

@@ -51,7 +51,7 @@ static void check_each(void) {
     if (!prepare(PRE_NORM, ACTIVATION_GELU, 0.2)) {
         return;
     }
-    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z[0], stack.dz[0]);
     report_gradcheck("z_0, the input", &check);
     for (int i = 0; i < PARTS; i++) {
         char name[64];
@@ -72,7 +72,7 @@ static void check_all(const char *name, NormPlace norm, Activation act, double r
     if (!prepare(norm, act, rate)) {
         return;
     }
-    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z[0], stack.dz[0]);
     check = gradcheck_worse(check, check_parameters(0, 1, stack.list.count));
     report_gradcheck(name, &check);
     block_stack_free(&stack);
