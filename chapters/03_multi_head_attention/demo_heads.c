@@ -102,9 +102,8 @@ bool separate_heads_demo(Error *error) {
     }
     msa_instance_forward(&msa);
     Tensor z = tensor_slice(msa.z, 0), Y = tensor_slice(msa.Y, 0);
-    real projected_data[N * D], added_up_data[N * D];
-    Tensor projected = tensor2(projected_data, N, D);
-    Tensor added_up = tensor2(added_up_data, N, D);
+    /* there is no backward pass: its memory has room for two more results */
+    Tensor projected = tensor_slice(msa.dY, 0), added_up = tensor_slice(msa.dz, 0);
     separate_heads(&msa.layer, z, projected, added_up);
 
     report_section("3.3 The same as h separate attentions");

@@ -27,24 +27,21 @@ bool chapter4_dump(const char *path, Error *error);
 
 /* ---- what they share: a stack of blocks ------------------------------------ */
 
-/*
- * L encoder blocks on top of each other: the body of a Transformer, without an
+/* L encoder blocks on top of each other: the body of a Transformer, without an
  * embedding below or a head above.
  *
  *     z_l = block_l(z_{l-1}),  l = 1 ... L                 [ViT eq.2, eq.3]
  *     y   = LN(z_L)                                         [ViT eq.4], all tokens
  *
  * The last LN is there in a pre-norm stack only: in a post-norm stack each block
- * ends with one [AIAYN 3.1]. The gradient dL/dz_l of every depth is kept, to look at.
- */
+ * ends with one [AIAYN 3.1]. The gradient dL/dz_l of every depth is kept. */
 #define BLOCK_STACK_MAX 32
 
 typedef struct {
     BlockConfig block;
     int L, B, n;     /* L blocks for B images of n tokens */
     uint64_t seed;   /* of the weights, z_0 and dy */
-    double jitter;   /* N(0, jitter^2) is added to every weight, so that a gradient
-                      * check sees no gamma that is 1 and no bias that is 0 */
+    double jitter;   /* N(0, jitter^2) is added to all weights: no gamma 1, no bias 0 */
     Dropout dropout; /* rate 0: none */
 } BlockStackPlan;
 
@@ -75,8 +72,8 @@ typedef struct {
 bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *error);
 void block_stack_free(BlockStack *stack);
 
-/* block_stack_forward: from z_0 to y; block_stack_backward: from dy = dL/dy to dz[L] ... dz[0], and to the weights'
- * gradients, which are set to zero first. */
+/* block_stack_forward: from z_0 to y; block_stack_backward: from dy = dL/dy to dz[L],
+ * ..., dz[0], and to the weights' gradients, which are set to zero first. */
 void block_stack_forward(BlockStack *stack);
 void block_stack_backward(BlockStack *stack);
 

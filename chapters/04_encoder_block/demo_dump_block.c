@@ -24,7 +24,7 @@ static void pass(Dump *dump, BlockStack *stack) {
 
     dump_input(dump, dz, "d.blocks.0.y");
     encoder_block_backward(block, d, z, &stack->a[0], none, dz, s);
-    dump_made(dump, s->mlp.dhidden, "dpre = dy W_2 o GELU'(pre)", "notes/01 and 04",
+    dump_made(dump, s->dpre, "dpre = dy W_2 o GELU'(pre)", "notes/01 and 04",
               "d.blocks.0.mlp.pre");
     dump_made(dump, s->attn.dconcat,
               "[ViT eq.3] dconcat = dz' W_O, dz' = dy + LN's gradient of dpre W_1",

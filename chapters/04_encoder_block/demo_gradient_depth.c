@@ -10,7 +10,8 @@
 #include "common/lesson/plot_file.h"
 #include "common/lesson/report.h"
 
-enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4, DEPTHS = 3, DEEPEST = 24 };
+enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4 };
+enum { DEPTHS = 3, DEEPEST = 24 };
 
 /* What is measured in a stack of L blocks: means over the seeds, of squares at first. */
 typedef struct {
