@@ -55,28 +55,27 @@ static bool counts_of(const char *model, int n, int D, int heads, Error *error) 
         printf("    %-18s %-12s %9ld\n", p->name, tensor_shape_text(p->shape, shape),
                tensor_count(p->shape));
     }
-    const double projections = projection_flops(&msa),
-                 attention = attention_flops(&msa);
-    const double all = projections + attention;
-    printf("    %-18s %-12s %9ld\n", "parameters", "", msa.list.total);
+    const double projections = projection_flops(&msa);
+    const double attention = attention_flops(&msa), all = projections + attention;
+    const double flops = flops_formula(n, D);
+    const long total = msa.list.total, parameters = parameters_formula(D);
+    printf("    %-18s %-12s %9ld\n", "parameters", "", total);
     printf("    %-31s %9.1f million flops  (8 n D^2)\n", "U_qkv and U_msa",
            projections * 1e-6);
     printf("    %-31s %9.1f million flops  (4 n^2 D)\n", "Q K^T and A V, all heads",
            attention * 1e-6);
-    report_check(msa.list.total == parameters_formula(D),
-                 "parameters: the list has %ld, 4D^2 + 4D is %ld", msa.list.total,
-                 parameters_formula(D));
-    report_check(all == flops_formula(n, D),
-                 "flops: the products make %.0f, 8nD^2 + 4n^2D is %.0f", all,
-                 flops_formula(n, D));
+    report_check(total == parameters, "parameters: the list has %ld, 4D^2 + 4D is %ld",
+                 total, parameters);
+    report_check(all == flops, "flops: the products make %.0f, 8nD^2 + 4n^2D is %.0f",
+                 all, flops);
     msa_instance_free(&msa);
     return true;
 }
 
 bool papers_cost_demo(Error *error) {
     report_section("3.6 What it costs");
-    printf(
-        "Counted from the layer's own list of parameters and its tensors' shapes.\n");
+    printf("Counted from the layer's own list of parameters and its tensors' "
+           "shapes.\n");
     if (!counts_of("Transformer base [AIAYN T.3]", 100, 512, 8, error) ||
         !counts_of("ViT-B/16 [ViT T.1]", 197, 768, 12, error)) {
         return false;

@@ -86,11 +86,8 @@ static void show_identity_path(BlockStack *stack) {
 
 bool block_steps_demo(NormPlace norm, Error *error) {
     static BlockStack stack;
-    const BlockStackPlan plan = {.block = {D, HEADS, M, norm, ACTIVATION_GELU},
-                                 .L = 1,
-                                 .B = 1,
-                                 .n = N,
-                                 .seed = 4};
+    const BlockConfig block = {D, HEADS, M, norm, ACTIVATION_GELU};
+    const BlockStackPlan plan = {.block = block, .L = 1, .B = 1, .n = N, .seed = 4};
     if (!block_stack_make(&stack, &plan, error)) {
         return false;
     }

@@ -38,10 +38,9 @@ static void pass(Dump *dump, BlockStack *stack) {
 
 bool chapter4_dump(const char *path, Error *error) {
     static BlockStack stack;
-    const BlockConfig block = {
+    BlockStackPlan plan = {.L = 1, .B = 2, .n = 5, .seed = 9, .jitter = 0.3};
+    plan.block = (BlockConfig){
         .D = 8, .heads = 2, .M = 12, .norm = PRE_NORM, .activation = ACTIVATION_GELU};
-    const BlockStackPlan plan = {block,  .L = 1,    .B = 2,
-                                 .n = 5, .seed = 9, .jitter = 0.3};
     Dump *dump = dump_new(error);
     bool ok = dump && block_stack_make(&stack, &plan, error);
     if (ok) {

@@ -13,7 +13,7 @@
 enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4 };
 enum { DEPTHS = 3, DEEPEST = 24 };
 
-/* What is measured in a stack of L blocks: means over the seeds, of squares at first. */
+/* What is measured in a stack of L blocks, as means over the seeds. */
 typedef struct {
     int L;
     double z[DEEPEST + 1];      /* root mean square of z_l's numbers */
@@ -58,32 +58,28 @@ static void set_loss(BlockStack *stack) {
     tensor_scale(stack->dy, (real)(1 / sqrt(sum_of_squares(stack->dy))));
 }
 
+/* One more seed, in a root mean square over the seeds. */
+static void add_square(double *rms, double square) {
+    *rms = sqrt(*rms * *rms + square / SEEDS);
+}
+
 static void add_to_profile(Profile *p, BlockStack *stack) {
     const int last_norm = stack->plan.block.norm == PRE_NORM ? 2 * D : 0;
     const int all = (int)stack->list.total, block = (all - last_norm) / p->L;
+    real *gradients = stack->gradient_block;
     for (int l = 0; l <= p->L; l++) {
-        Tensor z = stack->z[l];
-        p->z[l] += sum_of_squares(z) / (double)tensor_count(z) / SEEDS;
+        Tensor z = stack->z[l], dz = stack->dz[l];
+        add_square(&p->z[l], sum_of_squares(z) / (double)tensor_count(z));
+        add_square(&p->dz[l], sum_of_squares(dz));
         p->alike[l] += alike(z) / SEEDS;
-        p->dz[l] += sum_of_squares(stack->dz[l]) / SEEDS;
-        p->shared[l] += alike(stack->dz[l]) / SEEDS;
-        if (l > 0) {
-            real *first = stack->gradient_block + (l - 1) * block;
-            p->dW[l] += sum_of_squares(tensor1(first, block)) / SEEDS;
-        }
+        p->shared[l] += alike(dz) / SEEDS;
     }
-    p->all += sum_of_squares(tensor1(stack->gradient_block, all)) / SEEDS;
-    p->dW_2 += sum_of_squares(stack->d.blocks[p->L - 1].mlp.W_2) / SEEDS;
-}
-
-static void take_roots(Profile *p) {
-    for (int l = 0; l <= p->L; l++) {
-        p->z[l] = sqrt(p->z[l]);
-        p->dz[l] = sqrt(p->dz[l]);
-        p->dW[l] = sqrt(p->dW[l]);
+    for (int l = 1; l <= p->L; l++) {
+        Tensor dW = tensor1(gradients + (l - 1) * block, block);
+        add_square(&p->dW[l], sum_of_squares(dW));
     }
-    p->all = sqrt(p->all);
-    p->dW_2 = sqrt(p->dW_2);
+    add_square(&p->all, sum_of_squares(tensor1(gradients, all)));
+    add_square(&p->dW_2, sum_of_squares(stack->d.blocks[p->L - 1].mlp.W_2));
 }
 
 static bool measure(NormPlace norm, int L, Profile *p, Error *error) {
@@ -101,7 +97,6 @@ static bool measure(NormPlace norm, int L, Profile *p, Error *error) {
         add_to_profile(p, &stack);
         block_stack_free(&stack);
     }
-    take_roots(p);
     return true;
 }
 
@@ -134,13 +129,12 @@ static void write_plot(const Profile *pre, const Profile *post) {
         "gradient_norms_by_depth",
         "l (block), then |dL/dz_l| pre-norm, post-norm, |dL/dW_l| pre-norm, "
         "post-norm; no units");
-    for (int l = 0; file && l <= DEEPEST; l++) {
-        fprintf(file, "%d %.6g %.6g ", l, pre->dz[l], post->dz[l]);
-        if (l == 0) {
-            fprintf(file, "NaN NaN\n"); /* there is no block 0 */
-        } else {
-            fprintf(file, "%.6g %.6g\n", pre->dW[l], post->dW[l]);
-        }
+    if (file) { /* there is no block 0 */
+        fprintf(file, "0 %.6g %.6g NaN NaN\n", pre->dz[0], post->dz[0]);
+    }
+    for (int l = 1; file && l <= DEEPEST; l++) {
+        fprintf(file, "%d %.6g %.6g %.6g %.6g\n", l, pre->dz[l], post->dz[l],
+                pre->dW[l], post->dW[l]);
     }
     plot_file_close(file, "gradient_norms_by_depth");
 }

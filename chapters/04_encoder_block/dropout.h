@@ -18,10 +18,6 @@
 
 #include "common/tensor.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct {
     double rate;   /* 0: none (evaluation) */
     uint64_t seed; /* the run's */
@@ -37,9 +33,5 @@ typedef struct {
  *   site          which dropout of the model this is
  */
 void dropout_apply(const Dropout *dropout, int site, Tensor X);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif
