@@ -7,10 +7,10 @@
 
 enum { B = 2, N = 5, D = 8, HEADS = 2 };
 
-/* z = tokens + E_pos, Y = MSA(z). */
-static void forward(Dump *dump, MsaInstance *msa) {
-    real pe[N * D], e_pos[N * D];
-    Tensor PE = tensor2(pe, N, D), E_pos = tensor2(e_pos, N, D);
+static void pass(Dump *dump, MsaInstance *msa) {
+    real pe[N * D], e_pos[N * D], de_pos[N * D] = {0};
+    Tensor PE = tensor2(pe, N, D);
+    Tensor E_pos = tensor2(e_pos, N, D), dE_pos = tensor2(de_pos, N, D);
     random_fill_normal((Random){9, RANDOM_DEMO, 200}, E_pos, 0.5);
     for (int i = 0; i < msa->list.count; i++) {
         const Parameter *p = &msa->list.items[i];
@@ -28,10 +28,7 @@ static void forward(Dump *dump, MsaInstance *msa) {
     msa_instance_forward(msa);
     dump_msa(dump, &msa->a, "attn.");
     dump_made(dump, msa->Y, "[ViT eq.8] Y = concat W_O^T + b_O", "notes/03", "Y");
-}
 
-static void backward(Dump *dump, MsaInstance *msa) {
-    real de_pos[N * D] = {0};
     dump_input(dump, msa->dY, "d.Y");
     msa_instance_backward(msa);
     dump_made(dump, msa->s.dconcat, "dconcat = dY W_O", "notes/03", "d.attn.concat");
@@ -39,9 +36,8 @@ static void backward(Dump *dump, MsaInstance *msa) {
               "notes/02 and 03", "d.attn.qkv");
     dump_msa_gradients(dump, &msa->d, "attn.");
     dump_made(dump, msa->dz, "dz = dqkv W_qkv", "notes/03", "d.z");
-    positions_add_backward(msa->dz, tensor2(de_pos, N, D));
-    dump_made(dump, tensor2(de_pos, N, D), "dE_pos = dz summed over images", "notes/05",
-              "d.E_pos");
+    positions_add_backward(msa->dz, dE_pos);
+    dump_made(dump, dE_pos, "dE_pos = dz summed over images", "notes/05", "d.E_pos");
 }
 
 bool chapter3_dump(const char *path, Error *error) {
@@ -50,8 +46,7 @@ bool chapter3_dump(const char *path, Error *error) {
     bool ok = dump && msa_instance_make(&msa, (MsaSizes){B, N, D, HEADS}, 9, 1, error);
     if (ok) {
         dump_about(dump, "heads", "2");
-        forward(dump, &msa);
-        backward(dump, &msa);
+        pass(dump, &msa);
         ok = dump_write(dump, path, error);
         msa_instance_free(&msa);
     }

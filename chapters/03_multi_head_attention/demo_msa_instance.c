@@ -4,15 +4,9 @@
 #include "chapters/03_multi_head_attention/msa_demos.h"
 #include "common/random.h"
 
-/* What the layout function needs: sizes, and where to put the tensors. */
-typedef struct {
-    int D, heads;
-    MultiHeadAttention *layer;
-} Layout;
-
 static void lay_out_parameters(ParameterBlock *block, void *model) {
-    Layout *layout = model;
-    multi_head_attention_parameters(layout->layer, block, layout->D, layout->heads,
+    MsaInstance *msa = model;
+    multi_head_attention_parameters(&msa->layer, block, msa->size.D, msa->size.heads,
                                     "attn.");
 }
 
@@ -28,19 +22,11 @@ static void lay_out(MsaInstance *msa, Arena *arena) {
     }
 }
 
-bool msa_instance_list(ParameterList *list, int D, int heads, Error *error) {
-    MultiHeadAttention layer;
-    Layout layout = {D, heads, &layer};
-    return parameters_list(list, lay_out_parameters, &layout, error);
-}
-
 bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
                        Error *error) {
-    Layout weights = {size.D, size.heads, &msa->layer};
-    Layout gradients = {size.D, size.heads, &msa->d};
     Arena plan = {0};
     *msa = (MsaInstance){.size = size};
-    if (!parameters_list(&msa->list, lay_out_parameters, &weights, error)) {
+    if (!parameters_list(&msa->list, lay_out_parameters, msa, error)) {
         return false;
     }
     lay_out(msa, &plan);
@@ -50,8 +36,9 @@ bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double sc
     }
     lay_out(msa, &msa->arena);
     arena_check_full(&msa->arena);
-    parameters_view(&msa->list, lay_out_parameters, &weights, msa->weights);
-    parameters_view(&msa->list, lay_out_parameters, &gradients, msa->gradients);
+    parameters_view(&msa->list, lay_out_parameters, msa, msa->gradients);
+    msa->d = msa->layer;
+    parameters_view(&msa->list, lay_out_parameters, msa, msa->weights);
     for (int i = 0; i < msa->list.count; i++) {
         const Parameter *p = &msa->list.items[i];
         const double sigma = p->decay == DECAY ? scale / sqrt(size.D) : 0.1;

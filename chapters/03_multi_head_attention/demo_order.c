@@ -19,29 +19,25 @@ static void permute_rows(Tensor T, const int order[], Tensor PT) {
     }
 }
 
-/* The largest |MSA(P z + E) - P MSA(z + E)|; E_pos NULL: no positions. */
+/* The largest |MSA(P z + E) - P MSA(z + E)| */
 static double difference(MsaInstance *msa, Tensor tokens, const int order[],
-                         const Tensor *E_pos) {
+                         Tensor E_pos) {
     real permuted[N * D];
     Tensor P_MSA = tensor2(permuted, N, D);
     Tensor z = tensor_slice(msa->z, 0), Y = tensor_slice(msa->Y, 0);
     tensor_copy(z, tokens);
-    if (E_pos) {
-        positions_add(msa->z, *E_pos);
-    }
+    positions_add(msa->z, E_pos);
     msa_instance_forward(msa);
     permute_rows(Y, order, P_MSA);
 
     permute_rows(tokens, order, z);
-    if (E_pos) {
-        positions_add(msa->z, *E_pos);
-    }
+    positions_add(msa->z, E_pos);
     msa_instance_forward(msa);
     return tensor_max_abs_difference(Y, P_MSA);
 }
 
 bool order_demo(Error *error) {
-    real tokens_data[N * D], positions_data[N * D];
+    real tokens_data[N * D], positions_data[N * D] = {0};
     Tensor tokens = tensor2(tokens_data, N, D);
     Tensor E_pos = tensor2(positions_data, N, D);
     int order[N];
@@ -61,19 +57,18 @@ bool order_demo(Error *error) {
     printf(": their results take that\norder too, and are otherwise the same.\n\n");
     report_equation("", "MSA(P z) = P MSA(z)        (permutation equivariance)");
     printf("\n");
-    const double none = difference(&msa, tokens, order, NULL);
+    const double none = difference(&msa, tokens, order, E_pos);
     report_check(none < 1e-5, "no positions: largest difference %.1e, rounding", none);
     printf("\nA bag of patches is no image. Add a vector for each position to the "
            "tokens:\n\n");
     sinusoid_positions(E_pos);
-    const double waves = difference(&msa, tokens, order, &E_pos);
+    const double waves = difference(&msa, tokens, order, E_pos);
     report_check(waves > 0.01, "with sinusoids [AIAYN 3.5]: largest difference %.1e",
                  waves);
     random_fill_normal((Random){3, RANDOM_DEMO, 301}, E_pos, 0.02);
-    const double learned = difference(&msa, tokens, order, &E_pos);
+    const double learned = difference(&msa, tokens, order, E_pos);
     report_check(learned > 1e-3,
-                 "with E_pos from N(0, 0.02^2) [ViT eq.1]: largest "
-                 "difference %.1e",
+                 "with E_pos from N(0, 0.02^2) [ViT eq.1]: largest difference %.1e",
                  learned);
     printf("\nNow order matters. A learned E_pos begins as a whisper beside tokens of "
            "size 1,\nand training makes it as loud as it needs to be: ViT-B/16 "
@@ -100,11 +95,11 @@ static void write_plot(Tensor PE) {
     plot_file_close(file, "positional_encoding");
 }
 
-static double dot_of_rows(Tensor PE, int p, int q) {
-    return tensor_dot(tensor_slice(PE, p), tensor_slice(PE, q));
+/* PE(pos) . PE(pos + k) is the sum of cos(k w_i): pos is not in it. */
+static double product(Tensor PE, int pos, int k) {
+    return tensor_dot(tensor_slice(PE, pos), tensor_slice(PE, pos + k));
 }
 
-/* PE(pos) . PE(pos + k) is the sum of cos(k w_i): pos is not in it. */
 static void show_products(Tensor PE) {
     printf("\nThe product of two encodings depends on their distance k alone, not on "
            "where\nthey stand, and is largest at k = 0. So a query can find what is "
@@ -117,9 +112,8 @@ static void show_products(Tensor PE) {
     for (int f = 0; f < 2; f++) {
         printf("\n    PE(%2d).PE(%2d+k)  ", from[f], from[f]);
         for (int k = 0; k < 6; k++) {
-            const double dot = dot_of_rows(PE, from[f], from[f] + distance[k]);
-            const double other = dot_of_rows(PE, from[0], from[0] + distance[k]);
-            worst = fmax(worst, fabs(dot - other));
+            const double dot = product(PE, from[f], distance[k]);
+            worst = fmax(worst, fabs(dot - product(PE, from[0], distance[k])));
             printf(" %6.2f", dot);
         }
     }
@@ -132,10 +126,10 @@ static void check_rotation(Tensor PE, Tensor turned) {
     const int shifts[3] = {1, 7, 40};
     for (int i = 0; i < 3; i++) {
         const int k = shifts[i], kept = tensor_rows(PE) - k;
+        Tensor want = tensor2(tensor_row(PE, k), kept, tensor_cols(PE));
         sinusoid_shift(PE, k, turned);
-        const double worst = tensor_max_abs_difference(
-            tensor_first(turned, kept),
-            tensor2(tensor_row(PE, k), kept, tensor_cols(PE)));
+        const double worst =
+            tensor_max_abs_difference(tensor_first(turned, kept), want);
         report_check(worst < 1e-5,
                      "PE(pos + %2d) = R PE(pos) for %2d positions: "
                      "largest difference %.1e",
@@ -143,15 +137,9 @@ static void check_rotation(Tensor PE, Tensor turned) {
     }
 }
 
-bool sinusoids_demo(Error *error) {
-    real small[6 * 8];
-    Tensor few = tensor2(small, 6, 8);
-    Arena plan = {.used = 2L * PLOT_N * PLOT_D}, arena;
-    if (!arena_make(&arena, &plan, "position encodings", error)) {
-        return false;
-    }
-    Tensor PE = arena_tensor2(&arena, PLOT_N, PLOT_D);
-    Tensor turned = arena_tensor2(&arena, PLOT_N, PLOT_D);
+void sinusoids_demo(void) {
+    static real small[6 * 8], pe[PLOT_N * PLOT_D], rotated[PLOT_N * PLOT_D];
+    Tensor few = tensor2(small, 6, 8), PE = tensor2(pe, PLOT_N, PLOT_D);
     report_section("3.5 Sinusoids");
     sinusoid_positions(few);
     sinusoid_positions(PE);
@@ -165,10 +153,8 @@ bool sinusoids_demo(Error *error) {
     report_equation("", "| sin((pos+k) w) |   |  cos(k w)  sin(k w) | | sin(pos w) |");
     report_equation("", "| cos((pos+k) w) | = | -sin(k w)  cos(k w) | | cos(pos w) |");
     printf("\n");
-    check_rotation(PE, turned);
+    check_rotation(PE, tensor2(rotated, PLOT_N, PLOT_D));
     show_products(PE);
     printf("\n");
     write_plot(PE);
-    arena_free(&arena);
-    return true;
 }

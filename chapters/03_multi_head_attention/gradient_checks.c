@@ -10,28 +10,36 @@
 #include "common/random.h"
 #include "common/lesson/report.h"
 
-static double msa_loss(void *context) {
-    MsaInstance *msa = context;
-    msa_instance_forward(msa);
-    return tensor_dot(msa->dY, msa->Y);
+enum { B = 2, N = 5, D = 6 };
+
+static MsaInstance msa;
+
+static bool prepare(int heads, uint64_t seed) {
+    Error error;
+    return msa_instance_make(&msa, (MsaSizes){B, N, D, heads}, seed, 1, &error) ||
+           report_check(false, "gradient checks: %s", error.text);
 }
 
+static double msa_loss(void *context) {
+    (void)context;
+    msa_instance_forward(&msa);
+    return tensor_dot(msa.dY, msa.Y);
+}
+
+/* z, then the weights: a line for each, or one line with the worst of them. */
 static void check_msa(int heads, bool each_line) {
-    MsaInstance msa;
-    Error error;
-    if (!msa_instance_make(&msa, (MsaSizes){2, 5, 6, heads}, 7, 1, &error)) {
-        report_check(false, "gradient checks: %s", error.text);
+    if (!prepare(heads, 7)) {
         return;
     }
     msa_instance_forward(&msa);
     msa_instance_backward(&msa);
-    Gradcheck worst = gradcheck(msa_loss, &msa, msa.z, msa.dz);
+    Gradcheck worst = gradcheck(msa_loss, NULL, msa.z, msa.dz);
     if (each_line) {
         report_gradcheck("z, the input", &worst);
     }
     for (int i = 0; i < msa.list.count; i++) {
         const Parameter *p = &msa.list.items[i];
-        Gradcheck check = gradcheck(msa_loss, &msa, parameter_in(p, msa.weights),
+        Gradcheck check = gradcheck(msa_loss, NULL, parameter_in(p, msa.weights),
                                     parameter_in(p, msa.gradients));
         worst = gradcheck_worse(worst, check);
         if (each_line) {
@@ -46,36 +54,28 @@ static void check_msa(int heads, bool each_line) {
     msa_instance_free(&msa);
 }
 
-/* Learned positions: z + E_pos goes into attention; E_pos is a parameter. */
-typedef struct {
-    MsaInstance *msa;
-    Tensor tokens, E_pos; /* (B, n, D) and (n, D) */
-} WithPositions;
+/* Learned positions: z = tokens + E_pos goes into attention; E_pos is a parameter. */
+static real tokens[B * N * D], E_pos_data[N * D];
+static Tensor E_pos;
 
 static double positions_loss(void *context) {
-    WithPositions *with = context;
-    tensor_copy(with->msa->z, with->tokens);
-    positions_add(with->msa->z, with->E_pos);
-    return msa_loss(with->msa);
+    tensor_copy(msa.z, tensor3(tokens, B, N, D));
+    positions_add(msa.z, E_pos);
+    return msa_loss(context);
 }
 
 static void check_positions(void) {
-    enum { B = 2, N = 5, D = 6 };
-    real tokens[B * N * D], E_pos[N * D], dE_pos[N * D] = {0};
-    MsaInstance msa;
-    Error error;
-    if (!msa_instance_make(&msa, (MsaSizes){B, N, D, 2}, 8, 1, &error)) {
-        report_check(false, "gradient checks: %s", error.text);
+    real dE_pos[N * D] = {0};
+    if (!prepare(2, 8)) {
         return;
     }
-    WithPositions with = {&msa, tensor3(tokens, B, N, D), tensor2(E_pos, N, D)};
-    tensor_copy(with.tokens, msa.z);
-    random_fill_normal((Random){8, RANDOM_DEMO, 200}, with.E_pos, 0.5);
-    positions_loss(&with);
+    E_pos = tensor2(E_pos_data, N, D);
+    tensor_copy(tensor3(tokens, B, N, D), msa.z);
+    random_fill_normal((Random){8, RANDOM_DEMO, 200}, E_pos, 0.5);
+    positions_loss(NULL);
     msa_instance_backward(&msa);
     positions_add_backward(msa.dz, tensor2(dE_pos, N, D));
-    Gradcheck check =
-        gradcheck(positions_loss, &with, with.E_pos, tensor2(dE_pos, N, D));
+    Gradcheck check = gradcheck(positions_loss, NULL, E_pos, tensor2(dE_pos, N, D));
     report_gradcheck("E_pos, learned positions", &check);
     msa_instance_free(&msa);
 }

@@ -14,7 +14,7 @@
 bool projection_demo(Error *error);     /* one product for all; a head is a view */
 bool separate_heads_demo(Error *error); /* the same as h attentions */
 bool order_demo(Error *error);          /* blind to order, until positions are added */
-bool sinusoids_demo(Error *error);      /* the waves, the rotation, their picture */
+void sinusoids_demo(void);              /* the waves, the rotation, their picture */
 bool papers_cost_demo(Error *error);    /* parameters and flops of the base models */
 bool heads_cost_demo(Error *error);     /* one layer with 1 to 24 heads */
 
@@ -53,9 +53,5 @@ void msa_instance_free(MsaInstance *msa);
 /* msa_instance_forward: Y = MSA(z); msa_instance_backward: from dY. */
 void msa_instance_forward(MsaInstance *msa);
 void msa_instance_backward(MsaInstance *msa);
-
-/* msa_instance_list: names and shapes only, no memory for weights; the caller
- * releases the list. */
-bool msa_instance_list(ParameterList *list, int D, int heads, Error *error);
 
 #endif

@@ -7,13 +7,13 @@
  *
  * Here Q = K = V = z (self-attention), as in [ViT eq.5] to [ViT eq.8].
  *
- * New since chapter 2: the projections. All 3h matrices W_i^Q, W_i^K, W_i^V lie in
- * one matrix W_qkv (3D, D), so that one product makes all queries, keys and
- * values; head i then is a view of d_k columns, nothing is copied.
+ * New since chapter 2: the projections. One matrix W_qkv (3D, D) has all 3h matrices
+ * W_i^Q, W_i^K, W_i^V, so that one product makes all queries, keys and values. Head i
+ * is a view of d_k of their columns; nothing is copied.
  *
  * DIFFERS: the papers' equations have no biases; their implementations do, and
  * the parameter counts of ViT's Table 1 include them.
- * Memory: weights lie in a ParameterBlock, activations in an Arena.
+ * Memory: weights are in a ParameterBlock, activations in an Arena.
  * Derivation: notes/03_multi_head_attention.md.
  */
 #ifndef MULTI_HEAD_ATTENTION_H
@@ -39,7 +39,7 @@ typedef struct {
     Tensor concat; /* (B, n, D)    the heads' results, side by side */
 } MultiHeadAttentionActivations;
 
-/* What backward needs beside; layers of a stack share it. */
+/* What else backward needs; the layers of a stack share it. */
 typedef struct {
     Tensor dqkv;    /* (B, n, 3D) */
     Tensor dconcat; /* (B, n, D)  */

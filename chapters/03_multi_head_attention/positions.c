@@ -14,8 +14,7 @@ static double angle_step(int i, int D) {
 static void expect_pairs(Tensor PE, const char *function) {
     if (PE.ndim != 2 || tensor_cols(PE) % 2 != 0) {
         char shape[TENSOR_SHAPE_TEXT];
-        bug("%s: PE is %s, want (n, D) with D even: each wave fills two columns, "
-            "a sine and a cosine.",
+        bug("%s: PE is %s, want (n, D) with D even: a sine and a cosine for each wave.",
             function, tensor_shape_text(PE, shape));
     }
 }

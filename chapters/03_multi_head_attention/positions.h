@@ -1,5 +1,5 @@
 /*
- * positions.h: the encodings that tell attention where a token stands.
+ * positions.h: the encodings that tell attention where a token is.
  *
  * Attention alone is blind to order: permute the tokens and its results are
  * permuted, nothing else changes (chapter 3 shows it). So a vector for each
@@ -8,7 +8,6 @@
  *     sinusoids   fixed waves of many lengths             [AIAYN 3.5]
  *     learned     a parameter for each position, E_pos    [ViT eq.1]
  *
- * Memory: all tensors are the caller's.
  * Derivation of the rotation: notes/03_multi_head_attention.md.
  */
 #ifndef POSITIONS_H

@@ -5,46 +5,41 @@
 #include "chapters/04_encoder_block/block_demos.h"
 #include "common/lesson/report.h"
 
-typedef struct {
-    BlockConfig config;
-    EncoderBlock block;
-} OneBlock;
-
-static void layout_one_block(ParameterBlock *block, void *model) {
-    OneBlock *one = model;
-    encoder_block_parameters(&one->block, block, &one->config, 0);
+static void lay_out_block(ParameterBlock *parameters, void *config) {
+    EncoderBlock block; /* the list is all that is wanted */
+    encoder_block_parameters(&block, parameters, config, 0);
 }
 
 bool block_cost_demo(Error *error) {
-    const struct {
+    struct {
         const char *name;
-        int D, heads, M;
-    } models[3] = {{"Transformer base [AIAYN T.3]", 512, 8, 2048},
-                   {"ViT-B [ViT T.1]", 768, 12, 3072},
-                   {"ViT-L [ViT T.1]", 1024, 16, 4096}};
+        BlockConfig config;
+    } models[3] = {{"Transformer base [AIAYN T.3]", {.D = 512, .heads = 8, .M = 2048}},
+                   {"ViT-B [ViT T.1]", {.D = 768, .heads = 12, .M = 3072}},
+                   {"ViT-L [ViT T.1]", {.D = 1024, .heads = 16, .M = 4096}}};
     report_section("4.6 What a block costs");
-    printf("W_qkv 3D^2 + 3D, W^O D^2 + D, W_1 and W_2 2DM + M + D, two layer norms "
-           "4D:\n"
-           "together 4D^2 + 4D + 2DM + D + M + 4D.\n\n"
-           "                                     D      M    attention         MLP"
-           "   norms\n");
+    printf(
+        "W_qkv 3D^2 + 3D, W^O D^2 + D, W_1 and W_2 2DM + M + D, two layer norms 4D:\n"
+        "together 4D^2 + 4D + 2DM + D + M + 4D.\n\n"
+        "                                     D      M    attention         MLP"
+        "   norms\n");
     bool equal = true;
     for (int i = 0; i < 3; i++) {
-        const long D = models[i].D, M = models[i].M;
-        OneBlock one = {
-            .config = {(int)D, models[i].heads, (int)M, PRE_NORM, ACTIVATION_GELU}};
+        const long D = models[i].config.D, M = models[i].config.M;
+        long attention = 0, mlp = 0, norms = 0;
         ParameterList list;
-        if (!parameters_list(&list, layout_one_block, &one, error)) {
+        if (!parameters_list(&list, lay_out_block, &models[i].config, error)) {
             return false;
         }
-        long part[3] = {0}; /* attention, MLP, norms */
         for (int k = 0; k < list.count; k++) {
-            const char *name = list.items[k].name;
-            const int which = strstr(name, "attn") ? 0 : strstr(name, "mlp") ? 1 : 2;
-            part[which] += tensor_count(list.items[k].shape);
+            const Parameter *p = &list.items[k];
+            const long count = tensor_count(p->shape);
+            attention += strstr(p->name, "attn") ? count : 0;
+            mlp += strstr(p->name, "mlp") ? count : 0;
+            norms += strstr(p->name, "norm") ? count : 0;
         }
         printf("    %-29s %5ld  %5ld   %10ld  %10ld  %6ld\n", models[i].name, D, M,
-               part[0], part[1], part[2]);
+               attention, mlp, norms);
         equal = equal && list.total == 4 * D * D + 4 * D + 2 * D * M + D + M + 4 * D;
         parameters_list_free(&list);
     }

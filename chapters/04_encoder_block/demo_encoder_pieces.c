@@ -12,33 +12,30 @@
 
 enum { D = 8 };
 
-/* One row of D numbers, and a layer norm for it. */
+/* One row of D elements through a layer norm, forward and backward. */
 typedef struct {
-    real x[D], y[D], dy[D], dx[D], gamma[D], beta[D], dgamma[D], dbeta[D];
-    real mean, rstd;
+    real x[D], y[D], dy[D], dx[D], gamma[D], beta[D], dgamma[D], dbeta[D], mean, rstd;
 } Row;
 
-static void normalise(Row *row) {
-    LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D)};
-    LayerNormActivations a = {tensor1(&row->mean, 1), tensor1(&row->rstd, 1)};
-    layer_norm_forward(&layer, tensor2(row->x, 1, D), &a, tensor2(row->y, 1, D));
-}
-
-static void differentiate(Row *row) {
+static void pass(Row *row) {
     LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D)};
     LayerNorm d = {tensor1(row->dgamma, D), tensor1(row->dbeta, D)};
     LayerNormActivations a = {tensor1(&row->mean, 1), tensor1(&row->rstd, 1)};
-    layer_norm_backward(&layer, &d, tensor2(row->x, 1, D), &a, tensor2(row->dy, 1, D),
-                        tensor2(row->dx, 1, D));
+    Tensor x = tensor2(row->x, 1, D), dy = tensor2(row->dy, 1, D);
+    layer_norm_forward(&layer, x, &a, tensor2(row->y, 1, D));
+    layer_norm_backward(&layer, &d, x, &a, dy, tensor2(row->dx, 1, D));
 }
 
+/* LN(scale x + shift), with gamma 1, beta 0 and a random dy. */
 static Row example(double scale, double shift) {
     const double x[D] = {2, 4, 4, 4, 5, 5, 7, 9};
     Row row = {.rstd = 0};
     for (int j = 0; j < D; j++) {
         row.x[j] = (real)(scale * x[j] + shift);
-        row.gamma[j] = 1;
     }
+    tensor_fill(tensor1(row.gamma, D), 1);
+    random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(row.dy, D), 1);
+    pass(&row);
     return row;
 }
 
@@ -50,8 +47,8 @@ static void print_row(const char *name, const real *x) {
     printf("\n");
 }
 
-static double largest_difference(const real *a, const real *b) {
-    return tensor_max_abs_difference(tensor1((real *)a, D), tensor1((real *)b, D));
+static bool near(real *a, real *b) {
+    return tensor_max_abs_difference(tensor1(a, D), tensor1(b, D)) < 1e-5;
 }
 
 static double variance(const real *x) {
@@ -66,28 +63,24 @@ static double variance(const real *x) {
 }
 
 static void show_forward(void) {
-    const real want[D] = {-1.5, -0.5, -0.5, -0.5, 0, 0, 1, 2};
-    const real stretched[D] = {-2, 0, 0, 0, 1, 1, 3, 5};
+    real want[D] = {-1.5, -0.5, -0.5, -0.5, 0, 0, 1, 2};
+    real stretched[D] = {-2, 0, 0, 0, 1, 1, 3, 5};
     Row row = example(1, 0), other = example(10, 100);
-    normalise(&row);
-    normalise(&other);
     print_row("x", row.x);
     printf("    mean %.3f, variance (9+1+1+1+0+0+4+16) / 8 = 4, rstd = 1/sqrt(4) = "
            "%.3f\n",
            (double)row.mean, (double)row.rstd);
     print_row("(x - mean) rstd", row.y);
-    report_check(largest_difference(row.y, want) < 1e-5,
+    report_check(near(row.y, want),
                  "as by hand: mean 0, variance %.6f (divided by D, not D - 1)",
                  variance(row.y));
-    report_check(largest_difference(row.y, other.y) < 1e-5,
+    report_check(near(row.y, other.y),
                  "LN(10 x + 100) = LN(x): only the pattern of a token is left");
-    for (int j = 0; j < D; j++) {
-        row.gamma[j] = 2;
-        row.beta[j] = 1;
-    }
-    normalise(&row);
+    tensor_fill(tensor1(row.gamma, D), 2);
+    tensor_fill(tensor1(row.beta, D), 1);
+    pass(&row);
     print_row("gamma 2, beta 1", row.y);
-    report_check(largest_difference(row.y, stretched) < 1e-5,
+    report_check(near(row.y, stretched),
                  "gamma and beta, learned, give each column the size that it needs");
 }
 
@@ -101,7 +94,6 @@ static void show_epsilon(void) {
     double worst = 0, last = 0;
     for (int i = 0; i < 5; i++) {
         Row row = example(scales[i], 0);
-        normalise(&row);
         const double before = variance(row.x), after = variance(row.y);
         printf("    %-10.4g     %13.1e   %17.6f\n", scales[i], before, after);
         worst = fmax(worst, fabs(after - before / (before + LAYER_NORM_EPSILON)));
@@ -112,23 +104,16 @@ static void show_epsilon(void) {
 }
 
 static void show_gradient(void) {
+    real one[D];
     Row row = example(1, 0), larger = example(10, 0);
-    random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(row.dy, D), 1);
-    random_fill_normal((Random){1, RANDOM_DEMO, 0}, tensor1(larger.dy, D), 1);
-    normalise(&row);
-    differentiate(&row);
-    normalise(&larger);
-    differentiate(&larger);
+    Tensor ones = tensor1(one, D), xhat = tensor1(row.y, D);
+    Tensor dx = tensor1(row.dx, D), dx_10 = tensor1(larger.dx, D);
     printf("\nBackward: dx = rstd (g - mean(g) - xhat mean(g o xhat)), g = dy o "
            "gamma.\n\n");
     print_row("dy", row.dy);
     print_row("dx", row.dx);
-    real one[D];
-    Tensor ones = tensor1(one, D), dx = tensor1(row.dx, D);
-    Tensor dx_10 = tensor1(larger.dx, D);
     tensor_fill(ones, 1);
-    report_check(fabs(tensor_dot(dx, ones)) < 1e-5 &&
-                     fabs(tensor_dot(dx, tensor1(row.y, D))) < 1e-5,
+    report_check(fabs(tensor_dot(dx, ones)) < 1e-5 && fabs(tensor_dot(dx, xhat)) < 1e-5,
                  "dx has no part along (1 ... 1) and none along xhat: LN can't see "
                  "them");
     report_check(fabs(10 * tensor_dot(dx_10, dx_10) / tensor_dot(dx_10, dx) - 1) < 1e-3,
@@ -167,9 +152,7 @@ static void activation_table(void) {
            "below x:\nsmooth, slightly negative before 0, and not flat there, so a "
            "unit can come back.\n");
     report_check(worst < 1e-6,
-                 "GELU(x) = x/2 (1 + erf(x / sqrt 2)): largest "
-                 "difference %.1e",
-                 worst);
+                 "GELU(x) = x/2 (1 + erf(x / sqrt 2)): largest difference %.1e", worst);
 }
 
 static void two_layers_by_hand(void) {
@@ -214,45 +197,35 @@ void mlp_demo(void) {
 
 enum { B = 8, N = 17, WIDTH = 64, ELEMENTS = B * N * WIDTH, SITE = 1 };
 
-static void drop_ones(real *x, double rate, uint32_t step) {
-    const Dropout dropout = {.rate = rate, .seed = 1, .step = step};
-    Tensor X = tensor3(x, B, N, WIDTH);
+/* X = dropout of ones. Its images are cut into slices, as threads do. */
+static void drop_ones(Tensor X, double rate, uint32_t step, int slices) {
+    const int images = B / slices;
     tensor_fill(X, 1);
-    dropout_apply(&dropout, SITE, X);
-}
-
-static bool same_bits(const real *a, const real *b) {
-    return tensor_max_abs_difference(tensor1((real *)a, ELEMENTS),
-                                     tensor1((real *)b, ELEMENTS)) == 0;
-}
-
-/* The second half of the batch as a slice of its own, as another thread would. */
-static void drop_ones_in_slices(real *x, double rate, uint32_t step) {
-    Tensor X = tensor3(x, B, N, WIDTH);
-    tensor_fill(X, 1);
-    for (int first = 0; first < B; first += B / 2) {
+    for (int first = 0; first < B; first += images) {
         const Dropout slice = {.rate = rate, .seed = 1, .step = step, .image = first};
-        Tensor part = tensor3(tensor_row(X, first * N), B / 2, N, WIDTH);
+        Tensor part = tensor3(tensor_row(X, first * N), images, N, WIDTH);
         dropout_apply(&slice, SITE, part);
     }
 }
 
-void dropout_demo(void) {
-    static real x[ELEMENTS], again[ELEMENTS];
+static bool equal(Tensor X, Tensor Y) {
+    return tensor_max_abs_difference(X, Y) == 0;
+}
+
+static void share_and_mean(Tensor X) {
     const double rates[3] = {0.1, 0.3, 0.5};
-    report_section("4.3 Dropout");
+    bool share_fits = true, mean_fits = true;
     printf("%d ones go through dropout. Those that stay become 1/(1 - rate), so that "
            "the mean\nstays 1 and nothing needs to change when dropout is off "
            "(evaluation: rate 0).\n\n    rate   share of zeros   the others   mean\n",
            ELEMENTS);
-    bool share_fits = true, mean_fits = true;
     for (int i = 0; i < 3; i++) {
-        drop_ones(x, rates[i], 0);
+        drop_ones(X, rates[i], 0, 1);
         double zeros = 0, sum = 0, largest = 0;
         for (int k = 0; k < ELEMENTS; k++) {
-            zeros += x[k] == 0;
-            sum += (double)x[k];
-            largest = fmax(largest, (double)x[k]);
+            zeros += X.data[k] == 0;
+            sum += (double)X.data[k];
+            largest = fmax(largest, (double)X.data[k]);
         }
         const double share = zeros / ELEMENTS, mean = sum / ELEMENTS;
         const double sigma = sqrt(rates[i] * (1 - rates[i]) / ELEMENTS);
@@ -260,19 +233,29 @@ void dropout_demo(void) {
         share_fits = share_fits && fabs(share - rates[i]) < 4 * sigma;
         mean_fits = mean_fits && fabs(mean - 1) < 4 * sigma / (1 - rates[i]);
     }
-    report_check(share_fits, "the share of zeros is the rate, to 4 standard "
-                             "deviations");
+    report_check(share_fits,
+                 "the share of zeros is the rate, to 4 standard deviations");
     report_check(mean_fits, "the mean is kept, to 4 standard deviations");
+}
+
+void dropout_demo(void) {
+    static real x[ELEMENTS], y[ELEMENTS];
+    Tensor X = tensor3(x, B, N, WIDTH), again = tensor3(y, B, N, WIDTH);
+    report_section("4.3 Dropout");
+    share_and_mean(X);
     printf("\nThe mask is not stored: it is a function of seed, step, site and "
            "element.\n");
-    drop_ones(again, 0.5, 0);
-    report_check(same_bits(x, again), "asked again, it is the same: backward uses "
-                                      "forward's mask");
-    drop_ones_in_slices(again, 0.5, 0);
-    report_check(same_bits(x, again), "cut into two slices of 4 images, the same: "
-                                      "threads don't change it");
-    drop_ones(again, 0.5, 1);
-    report_check(!same_bits(x, again), "in the next step it is another");
-    drop_ones(again, 0, 0);
-    report_check(again[0] == 1 && again[ELEMENTS - 1] == 1, "rate 0 changes nothing");
+    drop_ones(X, 0.5, 0, 1);
+    drop_ones(again, 0.5, 0, 1);
+    report_check(equal(X, again),
+                 "asked again, it is the same: backward uses forward's mask");
+    drop_ones(again, 0.5, 0, 2);
+    report_check(equal(X, again),
+                 "cut into two slices of %d images, the same: threads "
+                 "don't change it",
+                 B / 2);
+    drop_ones(again, 0.5, 1, 1);
+    report_check(!equal(X, again), "in the next step it is another");
+    drop_ones(again, 0, 0, 1);
+    report_check(y[0] == 1 && y[ELEMENTS - 1] == 1, "rate 0 changes nothing");
 }

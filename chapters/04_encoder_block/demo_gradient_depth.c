@@ -10,10 +10,12 @@
 #include "common/lesson/plot_file.h"
 #include "common/lesson/report.h"
 
-enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4, DEEPEST = 24 };
+enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4 };
+enum { DEPTHS = 3, DEEPEST = 24 };
 
-/* What is measured, as means over the seeds (of squares, until finish()). */
+/* What is measured in a stack of L blocks, as means over the seeds. */
 typedef struct {
+    int L;
     double z[DEEPEST + 1];      /* root mean square of z_l's numbers */
     double alike[DEEPEST + 1];  /* share of |z_l|^2 that all tokens have in common */
     double dz[DEEPEST + 1];     /* |dL/dz_l| */
@@ -56,53 +58,45 @@ static void set_loss(BlockStack *stack) {
     tensor_scale(stack->dy, (real)(1 / sqrt(sum_of_squares(stack->dy))));
 }
 
-static void add_to_profile(Profile *p, BlockStack *stack) {
-    const int L = stack->L;
-    const bool pre = stack->config.norm == PRE_NORM;
-    const long block = (stack->list.total - (pre ? 2 * D : 0)) / L;
-    for (int l = 0; l <= L; l++) {
-        Tensor z = block_stack_z(stack, l);
-        p->z[l] += sum_of_squares(z) / (double)tensor_count(z) / SEEDS;
-        p->alike[l] += alike(z) / SEEDS;
-        p->dz[l] += sum_of_squares(stack->dz[l]) / SEEDS;
-        p->shared[l] += alike(stack->dz[l]) / SEEDS;
-        if (l > 0) {
-            real *first = stack->gradient_block + (l - 1) * block;
-            p->dW[l] += sum_of_squares(tensor1(first, (int)block)) / SEEDS;
-        }
-    }
-    Tensor all = tensor1(stack->gradient_block, (int)stack->list.total);
-    p->all += sum_of_squares(all) / SEEDS;
-    p->dW_2 += sum_of_squares(stack->d.blocks[L - 1].mlp.W_2) / SEEDS;
+/* One more seed, in a root mean square over the seeds. */
+static void add_square(double *rms, double square) {
+    *rms = sqrt(*rms * *rms + square / SEEDS);
 }
 
-static void finish(Profile *p, int L) {
-    for (int l = 0; l <= L; l++) {
-        p->z[l] = sqrt(p->z[l]);
-        p->dz[l] = sqrt(p->dz[l]);
-        p->dW[l] = sqrt(p->dW[l]);
+static void add_to_profile(Profile *p, BlockStack *stack) {
+    const int last_norm = stack->plan.block.norm == PRE_NORM ? 2 * D : 0;
+    const int all = (int)stack->list.total, block = (all - last_norm) / p->L;
+    real *gradients = stack->gradient_block;
+    for (int l = 0; l <= p->L; l++) {
+        Tensor z = stack->z[l], dz = stack->dz[l];
+        add_square(&p->z[l], sum_of_squares(z) / (double)tensor_count(z));
+        add_square(&p->dz[l], sum_of_squares(dz));
+        p->alike[l] += alike(z) / SEEDS;
+        p->shared[l] += alike(dz) / SEEDS;
     }
-    p->all = sqrt(p->all);
-    p->dW_2 = sqrt(p->dW_2);
+    for (int l = 1; l <= p->L; l++) {
+        Tensor dW = tensor1(gradients + (l - 1) * block, block);
+        add_square(&p->dW[l], sum_of_squares(dW));
+    }
+    add_square(&p->all, sum_of_squares(tensor1(gradients, all)));
+    add_square(&p->dW_2, sum_of_squares(stack->d.blocks[p->L - 1].mlp.W_2));
 }
 
 static bool measure(NormPlace norm, int L, Profile *p, Error *error) {
     static BlockStack stack;
-    const BlockConfig config = {D, HEADS, M, norm, ACTIVATION_GELU};
-    const Dropout none = {.rate = 0};
-    *p = (Profile){.all = 0};
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        if (!block_stack_make(&stack, &config, L, B, N, error)) {
+    BlockStackPlan plan = {
+        .block = {D, HEADS, M, norm, ACTIVATION_GELU}, .L = L, .B = B, .n = N};
+    *p = (Profile){.L = L};
+    for (plan.seed = 1; plan.seed <= SEEDS; plan.seed++) {
+        if (!block_stack_make(&stack, &plan, error)) {
             return false;
         }
-        block_stack_initialise(&stack, seed);
         set_loss(&stack);
-        block_stack_forward(&stack, &none);
-        block_stack_backward(&stack, &none);
+        block_stack_forward(&stack);
+        block_stack_backward(&stack);
         add_to_profile(p, &stack);
         block_stack_free(&stack);
     }
-    finish(p, L);
     return true;
 }
 
@@ -135,31 +129,25 @@ static void write_plot(const Profile *pre, const Profile *post) {
         "gradient_norms_by_depth",
         "l (block), then |dL/dz_l| pre-norm, post-norm, |dL/dW_l| pre-norm, "
         "post-norm; no units");
-    for (int l = 0; file && l <= DEEPEST; l++) {
-        fprintf(file, "%d %.6g %.6g ", l, pre->dz[l], post->dz[l]);
-        if (l == 0) {
-            fprintf(file, "NaN NaN\n"); /* there is no block 0 */
-        } else {
-            fprintf(file, "%.6g %.6g\n", pre->dW[l], post->dW[l]);
-        }
+    if (file) { /* there is no block 0 */
+        fprintf(file, "0 %.6g %.6g NaN NaN\n", pre->dz[0], post->dz[0]);
+    }
+    for (int l = 1; file && l <= DEEPEST; l++) {
+        fprintf(file, "%d %.6g %.6g %.6g %.6g\n", l, pre->dz[l], post->dz[l],
+                pre->dW[l], post->dW[l]);
     }
     plot_file_close(file, "gradient_norms_by_depth");
-}
-
-/* notes/04_encoder_block.md, 7: block l multiplies |dL/dz| by sqrt((1 + s) / 2),
- * s being the share of dL/dz_l that all tokens have in common. */
-static double predicted_factor(const Profile *post, int from, int to) {
-    double factor = 1;
-    for (int l = from; l > to; l--) {
-        factor *= sqrt((1 + post->shared[l]) / 2);
-    }
-    return factor;
 }
 
 static void explain_post_norm(const Profile *post) {
     const int last = DEEPEST, four_down = DEEPEST - 4;
     const double measured = post->dz[four_down] / post->dz[last];
-    const double predicted = predicted_factor(post, last, four_down);
+    double predicted = 1;
+    for (int l = last; l > four_down; l--) {
+        /* notes/04_encoder_block.md, 7: block l multiplies |dL/dz| by this; s is the
+         * share of dL/dz_l that all tokens have in common */
+        predicted *= sqrt((1 + post->shared[l]) / 2);
+    }
     printf("\nPost-norm. Where tokens are alike, MSA(z) is as large as z, and their "
            "sum sqrt(2)\ntimes as large; layer norm shrinks it back, and divides the "
            "gradient by sqrt(2).\nThrough MSA, which averages tokens, only the share s "
@@ -194,40 +182,43 @@ static void explain_pre_norm(const Profile *pre, const Profile *post) {
                  "its tokens are less alike than post-norm's at every depth");
 }
 
-static bool compare_depths(const Profile *pre24, const Profile *post24, Error *error) {
-    const int depths[3] = {6, 12, 24};
-    double product[3], last[3], all[2][3];
+/* Of the size of z_L and |dL/dW_2|. */
+static double product(const Profile *p) {
+    return p->z[p->L] * p->dW_2;
+}
+
+static void compare_depths(const Profile pre[DEPTHS], const Profile post[DEPTHS]) {
+    const Profile *pre6 = &pre[0], *pre24 = &pre[DEPTHS - 1];
+    const Profile *post6 = &post[0], *post24 = &post[DEPTHS - 1];
     printf("\nThe last MLP's gradient dL/dW_2, and that of all weights, in stacks of "
            "L blocks:\n\n"
            "                         pre-norm                  |        post-norm\n"
            "     L   size z_L  |dL/dW_2|  product  all weights  |  |dL/dW_2|  all "
            "weights\n");
-    for (int i = 0; i < 3; i++) {
-        const int L = depths[i];
-        Profile pre = *pre24, post = *post24;
-        if (L != DEEPEST && (!measure(PRE_NORM, L, &pre, error) ||
-                             !measure(POST_NORM, L, &post, error))) {
-            return false;
-        }
-        product[i] = pre.z[L] * pre.dW_2;
-        last[i] = post.dW_2;
-        all[0][i] = pre.all;
-        all[1][i] = post.all;
-        printf("    %2d   %8.2f  %9.2f  %7.2f  %11.1f  |  %9.2f  %11.1f\n", L, pre.z[L],
-               pre.dW_2, product[i], pre.all, post.dW_2, post.all);
+    for (int i = 0; i < DEPTHS; i++) {
+        printf("    %2d   %8.2f  %9.2f  %7.2f  %11.1f  |  %9.2f  %11.1f\n", pre[i].L,
+               pre[i].z[pre[i].L], pre[i].dW_2, product(&pre[i]), pre[i].all,
+               post[i].dW_2, post[i].all);
     }
-    report_check(fabs(last[2] / last[0] - 1) < 0.1,
+    report_check(fabs(post24->dW_2 / post6->dW_2 - 1) < 0.1,
                  "post-norm: the last MLP's gradient doesn't depend on L");
-    report_check(fabs(product[2] / product[0] - 1) < 0.1,
+    report_check(fabs(product(pre24) / product(pre6) - 1) < 0.1,
                  "pre-norm: times the size of z_L it is constant; z_L grows with L");
     printf("From 6 to 24 blocks pre-norm's whole gradient grows %.1f times, "
            "post-norm's %.1f times.\n",
-           all[0][2] / all[0][0], all[1][2] / all[1][0]);
-    return true;
+           pre24->all / pre6->all, post24->all / post6->all);
 }
 
 bool gradient_depth_demo(Error *error) {
-    Profile pre, post;
+    const int depths[DEPTHS] = {6, 12, DEEPEST};
+    Profile pre[DEPTHS], post[DEPTHS];
+    const Profile *deep_pre = &pre[DEPTHS - 1], *deep_post = &post[DEPTHS - 1];
+    for (int i = 0; i < DEPTHS; i++) {
+        if (!measure(PRE_NORM, depths[i], &pre[i], error) ||
+            !measure(POST_NORM, depths[i], &post[i], error)) {
+            return false;
+        }
+    }
     report_section("4.5 Gradients by depth, and why ViT is pre-norm");
     printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, Xavier-"
            "uniform weights,\n%d seeds), once with pre-norm and a last LN, once with "
@@ -236,22 +227,16 @@ bool gradient_depth_demo(Error *error) {
            "tokens have in common, and s the same share of\n|dL/dz|^2; W all weights "
            "of block l.\n\n",
            DEEPEST, D, HEADS, M, N, B, SEEDS);
-    if (!measure(PRE_NORM, DEEPEST, &pre, error) ||
-        !measure(POST_NORM, DEEPEST, &post, error)) {
-        return false;
-    }
-    print_by_depth(&pre, &post);
-    explain_post_norm(&post);
-    explain_pre_norm(&pre, &post);
-    if (!compare_depths(&pre, &post, error)) {
-        return false;
-    }
+    print_by_depth(deep_pre, deep_post);
+    explain_post_norm(deep_post);
+    explain_pre_norm(deep_pre, deep_post);
+    compare_depths(pre, post);
     printf("\nSo a post-norm stack has full-sized gradients at its output however deep "
            "it is;\nwith pre-norm the last ones shrink as the stack grows. Xiong et "
            "al. (2020) prove\nsuch bounds for random weights, and explain by them why "
            "post-norm training needs\nthe learning rate's warm-up [AIAYN eq.3] and "
            "pre-norm can do without it. ViT is\npre-norm (and warms up all the same "
            "[ViT T.3]).\n\n");
-    write_plot(&pre, &post);
+    write_plot(deep_pre, deep_post);
     return true;
 }

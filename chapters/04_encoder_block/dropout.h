@@ -1,5 +1,5 @@
 /*
- * dropout.h: while training, each number is set to 0 with probability `rate`, and
+ * dropout.h: while training, each element is set to 0 with probability `rate`, and
  * those that stay are divided by 1 - rate, so that the mean doesn't change
  * (Srivastava et al., 2014; the rescaling is called inverted dropout).
  *
@@ -8,7 +8,7 @@
  * counted from the first image of the whole batch; so the mask is the same
  * however the batch is cut into slices.
  *
- * Where it stands [AIAYN 5.4] [ViT T.3]: after every dense layer but the qkv
+ * Where it is used [AIAYN 5.4] [ViT T.3]: after every dense layer but the qkv
  * projection, and after the positions are added.
  */
 #ifndef DROPOUT_H
@@ -17,10 +17,6 @@
 #include <stdint.h>
 
 #include "common/tensor.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct {
     double rate;   /* 0: none (evaluation) */
@@ -37,9 +33,5 @@ typedef struct {
  *   site          which dropout of the model this is
  */
 void dropout_apply(const Dropout *dropout, int site, Tensor X);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

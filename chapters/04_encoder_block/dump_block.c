@@ -22,13 +22,6 @@ void dump_block(Dump *dump, const EncoderBlockActivations *a, int index) {
               "blocks.%d.y", index);
 }
 
-static void norm_gradients(Dump *dump, const LayerNorm *d, const char *gamma,
-                           const char *beta, int index, int which) {
-    dump_made(dump, d->gamma, gamma, "notes/04", "d.blocks.%d.norm%d.weight", index,
-              which);
-    dump_made(dump, d->beta, beta, "notes/04", "d.blocks.%d.norm%d.bias", index, which);
-}
-
 void dump_block_gradients(Dump *dump, const EncoderBlock *d) {
     const int i = d->index;
     char attention[32];
@@ -41,10 +34,14 @@ void dump_block_gradients(Dump *dump, const EncoderBlock *d) {
               "notes/01 and 04", "d.blocks.%d.mlp.fc1.weight", i);
     dump_made(dump, d->mlp.b_1, "db_1 = sum of dpre over tokens", "notes/04",
               "d.blocks.%d.mlp.fc1.bias", i);
-    norm_gradients(dump, &d->norm2, "dgamma = sum of dx2 o xhat", "dbeta = sum of dx2",
-                   i, 2);
+    dump_made(dump, d->norm2.gamma, "dgamma = sum of dx2 o xhat", "notes/04",
+              "d.blocks.%d.norm2.weight", i);
+    dump_made(dump, d->norm2.beta, "dbeta = sum of dx2", "notes/04",
+              "d.blocks.%d.norm2.bias", i);
     /* Y of attention: z', whose gradient has come around the MLP as well */
     dump_msa_gradients(dump, &d->attn, attention);
-    norm_gradients(dump, &d->norm1, "dgamma = sum of dx1 o xhat", "dbeta = sum of dx1",
-                   i, 1);
+    dump_made(dump, d->norm1.gamma, "dgamma = sum of dx1 o xhat", "notes/04",
+              "d.blocks.%d.norm1.weight", i);
+    dump_made(dump, d->norm1.beta, "dbeta = sum of dx1", "notes/04",
+              "d.blocks.%d.norm1.bias", i);
 }

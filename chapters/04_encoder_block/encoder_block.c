@@ -38,7 +38,7 @@ void encoder_block_activations(EncoderBlockActivations *a, Arena *arena, int B, 
 void encoder_block_scratch(EncoderBlockScratch *s, Arena *arena, int B, int n,
                            const BlockConfig *config) {
     multi_head_attention_scratch(&s->attn, arena, B, n, config->D);
-    mlp_scratch(&s->mlp, arena, B, n, config->M);
+    s->dpre = arena_tensor3(arena, B, n, config->M);
     s->dx = arena_tensor3(arena, B, n, config->D);
 }
 
@@ -100,7 +100,7 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
         tensor_copy(dx, dz);
         dropout_apply(dropout, p_mlp, dx);
-        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, &s->mlp);
+        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, s->dpre);
         layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dx, dx);
         tensor_add(dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
@@ -117,7 +117,7 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
         tensor_copy(dx, dz);
         dropout_apply(dropout, p_mlp, dx);
         mlp_backward(&block->mlp, &d->mlp, z_prime, &a->mlp, dropout, p_in, dx, dx,
-                     &s->mlp);
+                     s->dpre);
         tensor_add(dz, dx);
         /* z' = LN(z + MSA(z)) */
         layer_norm_backward(&block->norm1, &d->norm1, x1, &a->norm1, dz, dz);

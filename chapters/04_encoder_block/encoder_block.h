@@ -6,7 +6,7 @@
  *     y  = MLP(LN(z')) + z'  [ViT eq.3]       y  = LN(z' + MLP(z'))
  *
  * New since chapter 3: layer norm, the MLP, residual connections, dropout.
- * Memory: weights lie in a ParameterBlock, activations in an Arena; the scratch of
+ * Memory: weights are in a ParameterBlock, activations in an Arena; the scratch of
  * the backward pass is shared by all blocks of a stack.
  * Derivation: notes/04_encoder_block.md.
  */
@@ -57,8 +57,8 @@ typedef struct {
 
 typedef struct {
     MultiHeadAttentionScratch attn;
-    MlpScratch mlp;
-    Tensor dx; /* (B, n, D) gradient inside a sublayer */
+    Tensor dpre; /* (B, n, M) gradient inside the MLP */
+    Tensor dx;   /* (B, n, D) gradient inside a sublayer */
 } EncoderBlockScratch;
 
 void encoder_block_parameters(EncoderBlock *block, ParameterBlock *parameters,

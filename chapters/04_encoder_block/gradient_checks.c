@@ -14,31 +14,35 @@
 enum { L = 2, B = 2, N = 3, D = 6, HEADS = 2, M = 10, PARTS = 12 };
 
 static BlockStack stack;
-static Dropout dropout;
 
 static double stack_loss(void *context) {
     (void)context;
-    block_stack_forward(&stack, &dropout);
+    block_stack_forward(&stack);
     return tensor_dot(stack.dy, stack.y);
 }
 
-static Gradcheck check_parameter(int i) {
-    const Parameter *p = &stack.list.items[i];
-    return gradcheck(stack_loss, NULL, parameter_in(p, stack.weight_block),
-                     parameter_in(p, stack.gradient_block));
+/* Parameters first, first + step, ... before end: the worst of them. */
+static Gradcheck check_parameters(int first, int step, int end) {
+    Gradcheck worst = {0};
+    for (int i = first; i < end; i += step) {
+        const Parameter *p = &stack.list.items[i];
+        worst = gradcheck_worse(
+            worst, gradcheck(stack_loss, NULL, parameter_in(p, stack.weight_block),
+                             parameter_in(p, stack.gradient_block)));
+    }
+    return worst;
 }
 
 static bool prepare(NormPlace norm, Activation activation, double rate) {
-    const BlockConfig config = {D, HEADS, M, norm, activation};
+    BlockStackPlan plan = {.L = L, .B = B, .n = N, .seed = 9, .jitter = 0.3};
     Error error;
-    if (!block_stack_make(&stack, &config, L, B, N, &error)) {
+    plan.block = (BlockConfig){D, HEADS, M, norm, activation};
+    plan.dropout = (Dropout){.rate = rate, .seed = 11, .step = 3};
+    if (!block_stack_make(&stack, &plan, &error)) {
         return report_check(false, "gradient checks: %s", error.text);
     }
-    dropout = (Dropout){.rate = rate, .seed = 11, .step = 3};
-    block_stack_initialise(&stack, 9);
-    block_stack_jitter(&stack, 9, 0.3);
-    block_stack_forward(&stack, &dropout);
-    block_stack_backward(&stack, &dropout);
+    block_stack_forward(&stack);
+    block_stack_backward(&stack);
     return true;
 }
 
@@ -47,20 +51,17 @@ static void check_each(void) {
     if (!prepare(PRE_NORM, ACTIVATION_GELU, 0.2)) {
         return;
     }
-    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z[0], stack.dz[0]);
     report_gradcheck("z_0, the input", &check);
     for (int i = 0; i < PARTS; i++) {
         char name[64];
-        check = check_parameter(i);
-        for (int l = 1; l < L; l++) {
-            check = gradcheck_worse(check, check_parameter(i + l * PARTS));
-        }
+        check = check_parameters(i, PARTS, L * PARTS);
         snprintf(name, sizeof name, "blocks.*.%s",
                  stack.list.items[i].name + strlen("blocks.0."));
         report_gradcheck(name, &check);
     }
     for (int i = L * PARTS; i < stack.list.count; i++) {
-        check = check_parameter(i);
+        check = check_parameters(i, 1, i + 1);
         report_gradcheck(stack.list.items[i].name, &check);
     }
     block_stack_free(&stack);
@@ -71,10 +72,8 @@ static void check_all(const char *name, NormPlace norm, Activation act, double r
     if (!prepare(norm, act, rate)) {
         return;
     }
-    Gradcheck check = gradcheck(stack_loss, NULL, stack.z_0, stack.dz[0]);
-    for (int i = 0; i < stack.list.count; i++) {
-        check = gradcheck_worse(check, check_parameter(i));
-    }
+    Gradcheck check = gradcheck(stack_loss, NULL, stack.z[0], stack.dz[0]);
+    check = gradcheck_worse(check, check_parameters(0, 1, stack.list.count));
     report_gradcheck(name, &check);
     block_stack_free(&stack);
 }

@@ -15,7 +15,7 @@ void layer_norm_activations(LayerNormActivations *a, Arena *arena, int rows) {
     a->rstd = arena_tensor1(arena, rows);
 }
 
-/* The activations' two numbers a row must be there for all rows. */
+/* The activations must have a mean and an rstd for each of X's rows. */
 static void expect_rows(const char *function, const LayerNormActivations *a, Tensor X) {
     const int rows = tensor_rows(X), made_for = tensor_cols(a->mean);
     if (rows > made_for) {

@@ -1,6 +1,6 @@
 /*
- * layer_norm.h: each token's D numbers brought to mean 0 and variance 1, then
- * stretched and shifted by learned gamma and beta (Ba, Kiros and Hinton, 2016).
+ * layer_norm.h: brings each token's D elements to mean 0 and variance 1, then stretches
+ * and shifts them by learned gamma and beta (Ba, Kiros and Hinton, 2016).
  *
  *     LN(x) = gamma o xhat + beta,   xhat = (x - mean) rstd
  *     mean = sum_j x_j / D,   rstd = 1 / sqrt(sum_j (x_j - mean)^2 / D + eps)
@@ -24,7 +24,7 @@ typedef struct {
     Tensor beta;  /* (D), begins as zeros */
 } LayerNorm;
 
-/* What forward keeps for backward: two numbers a token. */
+/* What forward keeps for backward: two numbers per token. */
 typedef struct {
     Tensor mean; /* (rows) */
     Tensor rstd; /* (rows) */

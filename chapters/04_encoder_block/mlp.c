@@ -18,10 +18,6 @@ void mlp_activations(MlpActivations *a, Arena *arena, int B, int n, int M) {
     a->hidden = arena_tensor3(arena, B, n, M);
 }
 
-void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M) {
-    s->dhidden = arena_tensor3(arena, B, n, M);
-}
-
 void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *dropout,
                  int site, Tensor Y) {
     const int B = X.shape[0];
@@ -40,11 +36,11 @@ void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *d
 }
 
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
-                  const Dropout *dropout, int site, Tensor dY, Tensor dX,
-                  MlpScratch *s) {
+                  const Dropout *dropout, int site, Tensor dY, Tensor dX, Tensor dpre) {
     const int B = X.shape[0];
     Tensor pre = tensor_first(a->pre, B), hidden = tensor_first(a->hidden, B);
-    Tensor dhidden = tensor_first(s->dhidden, B), dpre = dhidden;
+    dpre = tensor_first(dpre, B);
+    Tensor dhidden = dpre; /* one memory: dpre is written over dhidden */
 
     /* Y = hidden W_2^T + b_2 */
     linear_backward(hidden, layer->W_2, dY, dhidden, d->W_2, d->b_2);

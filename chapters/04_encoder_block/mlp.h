@@ -1,6 +1,6 @@
 /*
- * mlp.h: the feed-forward half of a block: two dense layers, a nonlinearity
- * between, the same for every token.
+ * mlp.h: the feed-forward half of a block: two dense layers with a nonlinearity
+ * between them, the same for every token.
  *
  *     MLP(x) = GELU(x W_1 + b_1) W_2 + b_2                     [ViT eq.3]
  *     FFN(x) = max(0, x W_1 + b_1) W_2 + b_2                   [AIAYN eq.2]
@@ -29,14 +29,9 @@ typedef struct {
     Tensor hidden; /* (B, n, M) after the nonlinearity (and dropout) */
 } MlpActivations;
 
-typedef struct {
-    Tensor dhidden; /* (B, n, M) */
-} MlpScratch;
-
 void mlp_parameters(Mlp *layer, ParameterBlock *block, int D, int M, Activation act,
                     const char *name);
 void mlp_activations(MlpActivations *a, Arena *arena, int B, int n, int M);
-void mlp_scratch(MlpScratch *s, Arena *arena, int B, int n, int M);
 
 /*
  * mlp_forward: Y = MLP(X)
@@ -49,10 +44,9 @@ void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *d
 
 /*
  * mlp_backward: weights' gradients are added to d; dX (B, n, D) is written, and
- * may be dY.
+ * may be dY; dpre (B, n, M) is scratch, dL/dpre in the end.
  */
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
-                  const Dropout *dropout, int site, Tensor dY, Tensor dX,
-                  MlpScratch *s);
+                  const Dropout *dropout, int site, Tensor dY, Tensor dX, Tensor dpre);
 
 #endif

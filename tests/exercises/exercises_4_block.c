@@ -300,7 +300,7 @@ static void slipped_mlp_half(Bench *b, Slip slip) {
         dropout_apply(&b->dropout, slip == DROPOUTS_EXCHANGED ? P_ATTN : P_MLP, dx);
     }
     mlp_backward(&block->mlp, &b->d.mlp, slip == MLP_OF_Z_PRIME ? a->z_prime : a->x2,
-                 &a->mlp, &b->dropout, P_IN, dx, dx, &b->s.mlp);
+                 &a->mlp, &b->dropout, P_IN, dx, dx, b->s.dpre);
     layer_norm_backward(&block->norm2, slip == NORM1_TWICE ? &b->d.norm1 : &b->d.norm2,
                         slip == NORM2_OF_X2  ? a->x2
                         : slip == NORM2_OF_Z ? b->z
