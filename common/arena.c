@@ -8,11 +8,19 @@
 /* More than any memory has: what comes to more is planned as this, and refused. */
 #define LIMIT (LONG_MAX / (long)sizeof(real))
 
-bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error) {
-    *arena = (Arena){.capacity = plan->used};
+bool arena_make(Arena *arena, ArenaLayout *lay_out, void *owner, const char *what,
+                Error *error) {
+    Arena plan = {0};
+    lay_out(&plan, owner);
+    *arena = (Arena){.capacity = plan.used};
     arena->block = allocate(
-        plan->used < LIMIT ? (size_t)plan->used * sizeof(real) : SIZE_MAX, what, error);
-    return arena->block != NULL;
+        plan.used < LIMIT ? (size_t)plan.used * sizeof(real) : SIZE_MAX, what, error);
+    if (!arena->block) {
+        return false;
+    }
+    lay_out(arena, owner);
+    arena_check_full(arena);
+    return true;
 }
 
 void arena_free(Arena *arena) {

@@ -1,17 +1,9 @@
 /*
  * arena.h: all the memory that a computation needs, in one block, sized once.
  *
- * A function that lays out tensors is run twice with the same arguments: first
- * over an arena that only counts, then over one that has exactly that much
- * memory. So the size is computed by the very code that uses it, and there is
- * no allocation inside a training step.
- *
- *     Arena plan = {0};
- *     lay_out(&plan, &activations);              // counts
- *     Arena arena;
- *     if (!arena_make(&arena, &plan, "activations", error)) return false;
- *     lay_out(&arena, &activations);             // hands out memory
- *     arena_check_full(&arena);                  // every element planned is used
+ * A function that lays out tensors is run twice: first over an arena that only
+ * counts, then over one that has exactly that much memory. So the size is computed
+ * by the very code that uses it, and there is no allocation inside a training step.
  */
 #ifndef COMMON_ARENA_H
 #define COMMON_ARENA_H
@@ -27,8 +19,13 @@ typedef struct {
     long capacity; /* elements in the block */
 } Arena;
 
-/* arena_make: a block as large as `plan` counted, all zeros; false if no memory. */
-bool arena_make(Arena *arena, const Arena *plan, const char *what, Error *error);
+/* A function that takes its owner's tensors from the arena, the same ones each time. */
+typedef void ArenaLayout(Arena *arena, void *owner);
+
+/* arena_make: a block of exactly what the layout takes, all zeros, laid out; false if
+ * there is no memory for `what`. */
+bool arena_make(Arena *arena, ArenaLayout *lay_out, void *owner, const char *what,
+                Error *error);
 void arena_free(Arena *arena);
 
 /* The next tensor of the block (its data is NULL while counting). Each starts at

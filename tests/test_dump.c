@@ -11,44 +11,43 @@
 #include "tests/scratch.h"
 #include "tests/suites.h"
 
-static Dump *made(void) {
-    Error error;
-    Dump *dump = dump_new(&error);
-    ck_assert_ptr_nonnull(dump);
-    return dump;
-}
-
-/* The dump, written, released, and opened again. */
-static Safetensors written(Dump *dump) {
+/* What `fill` dumps of T, written and opened again. */
+static Safetensors written(DumpFill *fill, Tensor T) {
     Safetensors file;
     Error error = {""};
     const char *path = in_scratch("dump.safetensors");
-    ck_assert_msg(dump_write(dump, path, &error), "%s", error.text);
-    dump_free(dump);
+    ck_assert_msg(dump_write(path, fill, &T, &error), "%s", error.text);
     ck_assert_msg(safetensors_open(&file, path, &error), "%s", error.text);
     return file;
 }
 
+static void add_and_write_over(Dump *dump, void *context) {
+    const Tensor *T = context;
+    dump_group(dump, "x.7.");
+    dump_input(dump, *T, "y");
+    tensor_fill(*T, 0);
+}
+
 START_TEST(a_tensor_is_copied_when_it_is_added) {
     Error error = {""};
-    Dump *dump = made();
     Tensor T = random_tensor('a', SHAPE(2, 3)), back = unset_tensor(SHAPE(2, 3));
-    dump_input(dump, T, "x.%d", 7);
-    tensor_fill(T, 0);
-    Safetensors file = written(dump);
-    ck_assert_msg(safetensors_read(&file, "x.7", back, &error), "%s", error.text);
+    Safetensors file = written(add_and_write_over, T);
+    ck_assert_msg(safetensors_read(&file, "x.7.y", back, &error), "%s", error.text);
     assert_same_bits(back, random_tensor('a', SHAPE(2, 3)));
     safetensors_close(&file);
 }
 END_TEST
 
+static void add_view(Dump *dump, void *context) {
+    const Tensor *T = context;
+    dump_input(dump, *T, "view");
+}
+
 START_TEST(a_view_of_some_columns_is_written_without_the_others) {
     Error error = {""};
-    Dump *dump = made();
     Tensor wide = random_tensor('b', SHAPE(3, 6)), back = unset_tensor(SHAPE(3, 2));
     Tensor view = tensor_columns(wide, 2, 2);
-    dump_input(dump, view, "view");
-    Safetensors file = written(dump);
+    Safetensors file = written(add_view, view);
     ck_assert_msg(safetensors_read(&file, "view", back, &error), "%s", error.text);
     for (int i = 0; i < 3; i++) {
         ck_assert_mem_eq(tensor_row(back, i), tensor_row(view, i), 2 * sizeof(real));
@@ -57,13 +56,15 @@ START_TEST(a_view_of_some_columns_is_written_without_the_others) {
 }
 END_TEST
 
-START_TEST(what_was_computed_has_its_equation_and_an_input_none) {
-    Dump *dump = made();
-    Tensor T = random_tensor('c', SHAPE(4));
+static void add_both(Dump *dump, void *context) {
+    const Tensor *T = context;
     dump_about(dump, "heads", "2");
-    dump_input(dump, T, "z");
-    dump_made(dump, T, "[ViT eq.4] y = LN(z), \"as it is\"", "notes/04", "y");
-    Safetensors file = written(dump);
+    dump_input(dump, *T, "z");
+    dump_made(dump, *T, "y", "04", "[ViT eq.4] y = LN(z), \"as it is\"");
+}
+
+START_TEST(what_was_computed_has_its_equation_and_an_input_none) {
+    Safetensors file = written(add_both, random_tensor('c', SHAPE(4)));
     ck_assert_str_eq(safetensors_metadata(&file, "format"), DUMP_FORMAT);
     ck_assert_str_eq(safetensors_metadata(&file, "heads"), "2");
     ck_assert_str_eq(safetensors_metadata(&file, "y"),
@@ -75,11 +76,9 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_written_is_an_error) {
     Error error = {""};
-    Dump *dump = made();
-    ck_assert(!dump_write(dump, in_scratch("no/such/folder"), &error));
+    Tensor T = random_tensor('d', SHAPE(2));
+    ck_assert(!dump_write(in_scratch("no/such/folder"), add_view, &T, &error));
     assert_error_line(error, "no/such/folder");
-    dump_free(dump);
-    dump_free(NULL);
 }
 END_TEST
 

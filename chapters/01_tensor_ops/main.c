@@ -14,6 +14,7 @@
 
 #include "common/files/number.h"
 #include "common/lesson/chapter.h"
+#include "common/lesson/output.h"
 #include "common/lesson/report.h"
 #include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
@@ -60,10 +61,9 @@ static int ladder(int argc, char **argv) {
         return chapter_unknown("chapter1", argv[argc > 3 ? 3 : 1]);
     }
     if (argc == 3 && !number_read_whole(argv[2], LADDER_MIN, LADDER_MAX, &N)) {
-        fprintf(stderr,
-                "chapter1: --ladder takes a size from %d to %d, not \"%.60s\"\n",
-                LADDER_MIN, LADDER_MAX, argv[2]);
-        return 2;
+        return output_error("chapter1", 2,
+                            "--ladder takes a size from %d to %d, not \"%.60s\"",
+                            LADDER_MIN, LADDER_MAX, argv[2]);
     }
     report_title("Chapter 1: the ladder of the matrix product");
     ladder_demo((int)N);

@@ -7,49 +7,46 @@
 
 enum { B = 2, N = 5, D = 8, HEADS = 2 };
 
-static void pass(Dump *dump, MsaInstance *msa) {
+static void pass(Dump *dump, void *instance) {
+    MsaInstance *msa = instance;
     real pe[N * D], e_pos[N * D], de_pos[N * D] = {0};
     Tensor PE = tensor2(pe, N, D);
     Tensor E_pos = tensor2(e_pos, N, D), dE_pos = tensor2(de_pos, N, D);
     random_fill_normal((Random){9, RANDOM_DEMO, 200}, E_pos, 0.5);
+    dump_about(dump, "heads", "2");
     for (int i = 0; i < msa->list.count; i++) {
         const Parameter *p = &msa->list.items[i];
-        dump_input(dump, parameter_in(p, msa->weights), "%s", p->name);
+        dump_input(dump, parameter_in(p, msa->weights), p->name);
     }
     dump_input(dump, msa->z, "tokens");
     dump_input(dump, E_pos, "E_pos");
     sinusoid_positions(PE);
-    dump_made(dump, PE,
-              "[AIAYN 3.5] PE(pos, 2i) = sin(pos / 10000^(2i/D)), 2i + 1: cos",
-              "notes/03", "PE");
+    dump_made(dump, PE, "PE", "03",
+              "[AIAYN 3.5] PE(pos, 2i) = sin(pos / 10000^(2i/D)), 2i + 1: cos");
     positions_add(msa->z, E_pos);
-    dump_made(dump, msa->z, "[ViT eq.1] z = tokens + E_pos, for each image", "notes/03",
-              "z");
+    dump_made(dump, msa->z, "z", "03", "[ViT eq.1] z = tokens + E_pos, for each image");
     msa_instance_forward(msa);
-    dump_msa(dump, &msa->a, "attn.");
-    dump_made(dump, msa->Y, "[ViT eq.8] Y = concat W_O^T + b_O", "notes/03", "Y");
+    dump_msa(dump, &msa->a);
+    dump_made(dump, msa->Y, "Y", "03", "[ViT eq.8] Y = concat W_O^T + b_O");
 
-    dump_input(dump, msa->dY, "d.Y");
+    dump_group(dump, "d.");
+    dump_input(dump, msa->dY, "Y");
     msa_instance_backward(msa);
-    dump_made(dump, msa->s.dconcat, "dconcat = dY W_O", "notes/03", "d.attn.concat");
-    dump_made(dump, msa->s.dqkv, "dqkv: dQ, dK and dV of each head, in its columns",
-              "notes/02 and 03", "d.attn.qkv");
-    dump_msa_gradients(dump, &msa->d, "attn.");
-    dump_made(dump, msa->dz, "dz = dqkv W_qkv", "notes/03", "d.z");
+    dump_made(dump, msa->s.dconcat, "attn.concat", "03", "dconcat = dY W_O");
+    dump_made(dump, msa->s.dqkv, "attn.qkv", "02 and 03",
+              "dqkv: dQ, dK and dV of each head, in its columns");
+    dump_msa_gradients(dump, &msa->d);
+    dump_made(dump, msa->dz, "z", "03", "dz = dqkv W_qkv");
     positions_add_backward(msa->dz, dE_pos);
-    dump_made(dump, dE_pos, "dE_pos = dz summed over images", "notes/05", "d.E_pos");
+    dump_made(dump, dE_pos, "E_pos", "05", "dE_pos = dz summed over images");
 }
 
 bool chapter3_dump(const char *path, Error *error) {
     MsaInstance msa;
-    Dump *dump = dump_new(error);
-    bool ok = dump && msa_instance_make(&msa, (MsaSizes){B, N, D, HEADS}, 9, 1, error);
-    if (ok) {
-        dump_about(dump, "heads", "2");
-        pass(dump, &msa);
-        ok = dump_write(dump, path, error);
-        msa_instance_free(&msa);
+    if (!msa_instance_make(&msa, (MsaSizes){B, N, D, HEADS}, 9, 1, error)) {
+        return false;
     }
-    dump_free(dump);
+    const bool ok = dump_write(path, pass, &msa, error);
+    msa_instance_free(&msa);
     return ok;
 }

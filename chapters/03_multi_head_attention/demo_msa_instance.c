@@ -10,7 +10,8 @@ static void lay_out_parameters(ParameterBlock *block, void *model) {
                                     "attn.");
 }
 
-static void lay_out(MsaInstance *msa, Arena *arena) {
+static void lay_out(Arena *arena, void *instance) {
+    MsaInstance *msa = instance;
     const int B = msa->size.B, n = msa->size.n, D = msa->size.D;
     msa->weights = arena_tensor1(arena, (int)msa->list.total).data;
     msa->gradients = arena_tensor1(arena, (int)msa->list.total).data;
@@ -24,18 +25,12 @@ static void lay_out(MsaInstance *msa, Arena *arena) {
 
 bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
                        Error *error) {
-    Arena plan = {0};
     *msa = (MsaInstance){.size = size};
-    if (!parameters_list(&msa->list, lay_out_parameters, msa, error)) {
-        return false;
-    }
-    lay_out(msa, &plan);
-    if (!arena_make(&msa->arena, &plan, "attention", error)) {
+    if (!parameters_list(&msa->list, lay_out_parameters, msa, error) ||
+        !arena_make(&msa->arena, lay_out, msa, "attention", error)) {
         msa_instance_free(msa);
         return false;
     }
-    lay_out(msa, &msa->arena);
-    arena_check_full(&msa->arena);
     parameters_view(&msa->list, lay_out_parameters, msa, msa->gradients);
     msa->d = msa->layer;
     parameters_view(&msa->list, lay_out_parameters, msa, msa->weights);

@@ -18,7 +18,8 @@ static void lay_out_parameters(ParameterBlock *block, void *model) {
     }
 }
 
-static void lay_out(BlockStack *stack, Arena *arena) {
+static void lay_out(Arena *arena, void *of_blocks) {
+    BlockStack *stack = of_blocks;
     const BlockConfig *config = &stack->plan.block;
     const int L = stack->plan.L, B = stack->plan.B, n = stack->plan.n, D = config->D;
     stack->weight_block = arena_tensor1(arena, (int)stack->list.total).data;
@@ -67,21 +68,15 @@ static void initialise(BlockStack *stack) {
 }
 
 bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *error) {
-    Arena counting = {0};
     if (plan->L < 1 || plan->L > BLOCK_STACK_MAX) {
         bug("block_stack_make: %d blocks, want 1 to %d", plan->L, BLOCK_STACK_MAX);
     }
     *stack = (BlockStack){.plan = *plan};
-    if (!parameters_list(&stack->list, lay_out_parameters, stack, error)) {
-        return false;
-    }
-    lay_out(stack, &counting);
-    if (!arena_make(&stack->arena, &counting, "the blocks", error)) {
+    if (!parameters_list(&stack->list, lay_out_parameters, stack, error) ||
+        !arena_make(&stack->arena, lay_out, stack, "the blocks", error)) {
         block_stack_free(stack);
         return false;
     }
-    lay_out(stack, &stack->arena);
-    arena_check_full(&stack->arena);
     parameters_view(&stack->list, lay_out_parameters, stack, stack->gradient_block);
     stack->d = stack->weights;
     parameters_view(&stack->list, lay_out_parameters, stack, stack->weight_block);

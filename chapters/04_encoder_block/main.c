@@ -11,6 +11,7 @@
 
 #include "chapters/04_encoder_block/block_demos.h"
 #include "common/lesson/chapter.h"
+#include "common/lesson/output.h"
 #include "common/lesson/report.h"
 #include "common/lesson/threads.h"
 
@@ -55,12 +56,11 @@ static int options(int argc, char **argv) {
         return chapter_unknown("chapter4", argv[1]);
     }
     if (strcmp(value, "pre") != 0 && strcmp(value, "post") != 0) {
-        fprintf(stderr, "chapter4: --norm must be pre or post, not '%s'\n", value);
-        return 2;
+        return output_error("chapter4", 2, "--norm must be pre or post, not '%s'",
+                            value);
     }
     if (argc > 3 && strcmp(argv[3], "--norm") == 0) {
-        fprintf(stderr, "chapter4: --norm is given twice\n");
-        return 2;
+        return output_error("chapter4", 2, "--norm is given twice");
     }
     norm = strcmp(value, "post") == 0 ? POST_NORM : PRE_NORM;
     return argc > 3 ? chapter_unknown("chapter4", argv[3]) : -1;

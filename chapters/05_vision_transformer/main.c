@@ -39,7 +39,7 @@ static int check_gradients(const Options *options, bool brief) {
     const char *const words[] = {"--gradcheck", "--positions", positions, "--pool",
                                  pool,          last,          NULL};
     if (!IN_DOUBLE) {
-        return second_program(options->command, "chapter5_double", words);
+        return second_program_in_double(options->command, "chapter5", words);
     }
     if (!brief) {
         print_equations();
@@ -68,8 +68,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (!options_parse(&options, argc, argv, &error)) {
-        fprintf(stderr, "chapter5: %s\n", error.text);
-        return 2;
+        return output_error("chapter5", 2, "%s", error.text);
     }
     if (options.help) {
         options_help("chapter5");
@@ -78,11 +77,9 @@ int main(int argc, char **argv) {
     if (options.describe) {
         return describe_run("chapter5", options.describe, &options.settings);
     }
-    if (options.dump && options.in_double) {
-        return dump_run_in_double("chapter5", argv[0], options.dump, chapter5_dump);
-    }
     if (options.dump) {
-        return dump_run("chapter5", options.dump, chapter5_dump);
+        return dump_run("chapter5", options.dump, chapter5_dump,
+                        options.in_double ? argv[0] : NULL);
     }
     if (options.gradcheck) {
         const int status = check_gradients(&options, options.brief);

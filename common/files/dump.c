@@ -1,7 +1,6 @@
 /* dump.c: see dump.h. */
 #include "common/files/dump.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,29 +14,19 @@ enum { MAX_TENSORS = 160, MAX_TEXTS = 1 + 8 + MAX_TENSORS, MAX_TEXT_BYTES = 192 
 struct Dump {
     SafetensorsEntry entries[MAX_TENSORS]; /* their elements are owned */
     char made_by[MAX_TENSORS][MAX_TEXT_BYTES];
+    char group[32]; /* what names begin with */
     SafetensorsText texts[MAX_TEXTS];
     int count, text_count;
     bool failed;
     Error error; /* the first failure: told when the dump is written */
 };
 
-Dump *dump_new(Error *error) {
-    Dump *dump = allocate(sizeof *dump, "a dump", error);
-    if (dump) {
-        dump_about(dump, "format", DUMP_FORMAT);
-    }
-    return dump;
+void dump_group(Dump *dump, const char *group) {
+    snprintf(dump->group, sizeof dump->group, "%s", group);
 }
 
-void dump_free(Dump *dump) {
-    for (int i = 0; dump && i < dump->count; i++) {
-        free(dump->entries[i].T.data);
-    }
-    free(dump);
-}
-
-void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
-               const char *format, ...) {
+void dump_made(Dump *dump, Tensor T, const char *name, const char *notes,
+               const char *equation) {
     if (dump->count == MAX_TENSORS) {
         bug("dump: more than %d tensors", MAX_TENSORS);
     }
@@ -54,13 +43,10 @@ void dump_made(Dump *dump, Tensor T, const char *equation, const char *read,
         return;
     }
     tensor_copy(entry->T, T);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(entry->name, sizeof entry->name, format, arguments);
-    va_end(arguments);
+    snprintf(entry->name, sizeof entry->name, "%s%s", dump->group, name);
     if (equation) {
         char *made_by = dump->made_by[dump->count];
-        snprintf(made_by, MAX_TEXT_BYTES, "%s; read %s", equation, read);
+        snprintf(made_by, MAX_TEXT_BYTES, "%s; read notes/%s", equation, notes);
         dump_about(dump, entry->name, made_by);
     }
     dump->count++;
@@ -73,33 +59,32 @@ void dump_about(Dump *dump, const char *key, const char *text) {
     dump->texts[dump->text_count++] = (SafetensorsText){key, text};
 }
 
-bool dump_write(const Dump *dump, const char *path, Error *error) {
-    if (dump->failed) {
-        *error = dump->error;
-        return false;
+bool dump_write(const char *path, DumpFill *fill, void *context, Error *error) {
+    static Dump dump; /* large */
+    memset(&dump, 0, sizeof dump);
+    dump_about(&dump, "format", DUMP_FORMAT);
+    fill(&dump, context);
+    *error = dump.error;
+    const bool ok =
+        !dump.failed && safetensors_write(path, dump.entries, dump.count, dump.texts,
+                                          dump.text_count, error);
+    for (int i = 0; i < dump.count; i++) {
+        free(dump.entries[i].T.data);
     }
-    return safetensors_write(path, dump->entries, dump->count, dump->texts,
-                             dump->text_count, error);
+    return ok;
 }
 
-int dump_run(const char *program, const char *path, DumpFunction *function) {
+int dump_run(const char *program, const char *path, DumpFunction *function,
+             const char *double_by) {
+    const char *const words[] = {"--dump", path, NULL};
     Error error;
+    if (double_by && !IN_DOUBLE) {
+        const int status = second_program_in_double(double_by, program, words);
+        return status < 0 ? 1 : status;
+    }
     if (!function(path, &error)) {
-        fprintf(stderr, "%s: %s\n", program, error.text);
-        return 1;
+        return output_error(program, 1, "%s", error.text);
     }
     printf("every tensor of one pass: %s\n", path);
     return output_end(program, 0);
-}
-
-int dump_run_in_double(const char *program, const char *self, const char *path,
-                       DumpFunction *function) {
-    const char *const words[] = {"--dump", path, NULL};
-    if (IN_DOUBLE) {
-        return dump_run(program, path, function);
-    }
-    char in_double[32];
-    snprintf(in_double, sizeof in_double, "%s_double", program);
-    const int status = second_program(self, in_double, words);
-    return status < 0 ? 1 : status;
 }

@@ -9,18 +9,15 @@
 #include "common/lesson/second_program.h"
 
 int chapter_unknown(const char *name, const char *word) {
-    fprintf(stderr, "%s: unknown argument \"%.60s\"; ./%s --help lists them\n", name,
-            word, name);
-    return 2;
+    return output_error(name, 2, "unknown argument \"%.60s\"; ./%s --help lists them",
+                        word, name);
 }
 
 /* In double, here or by the second program: an exit status, or -1. */
 static int check_gradients(const Chapter *chapter, const char *self) {
     const char *const words[] = {"--gradcheck", NULL};
-    char in_double[32];
     if (!IN_DOUBLE) {
-        snprintf(in_double, sizeof in_double, "%s_double", chapter->name);
-        return second_program(self, in_double, words);
+        return second_program_in_double(self, chapter->name, words);
     }
     chapter->gradient_checks();
     return report_failures() > 0;
@@ -29,8 +26,7 @@ static int check_gradients(const Chapter *chapter, const char *self) {
 static int lesson(const Chapter *chapter, const char *self) {
     Error error;
     if (!chapter->lesson(&error)) {
-        fprintf(stderr, "%s: %s\n", chapter->name, error.text);
-        return 1;
+        return output_error(chapter->name, 1, "%s", error.text);
     }
     const int status = check_gradients(chapter, self);
     if (status < 0) {
@@ -42,14 +38,10 @@ static int lesson(const Chapter *chapter, const char *self) {
 static int dump(const Chapter *chapter, int argc, char **argv) {
     const bool in_double = argc == 4 && strcmp(argv[3], "--double") == 0;
     if (!(argc == 3 || in_double) || !*argv[2] || strncmp(argv[2], "--", 2) == 0) {
-        fprintf(stderr, "%s: it is --dump FILE, or --dump FILE --double\n",
-                chapter->name);
-        return 2;
+        return output_error(chapter->name, 2,
+                            "it is --dump FILE, or --dump FILE --double");
     }
-    if (in_double) {
-        return dump_run_in_double(chapter->name, argv[0], argv[2], chapter->dump);
-    }
-    return dump_run(chapter->name, argv[2], chapter->dump);
+    return dump_run(chapter->name, argv[2], chapter->dump, in_double ? argv[0] : NULL);
 }
 
 int chapter_main(const Chapter *chapter, int argc, char **argv) {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +21,8 @@ bool output_begin(const char *program) {
         (void)!open("/dev/null", O_RDONLY);
     }
     if (is_closed(STDOUT_FILENO)) {
-        fprintf(stderr, "%s: its output is closed: there is nowhere to print\n",
-                program);
-        return false;
+        return output_error(program, false,
+                            "its output is closed: there is nowhere to print");
     }
     return !is_closed(STDERR_FILENO) || open("/dev/null", O_WRONLY) == STDERR_FILENO;
 }
@@ -33,7 +34,17 @@ int output_end(const char *program, int status) {
     if (!failed || status != 0) {
         return status;
     }
-    fprintf(stderr, "%s: its output can't be written: %s\n", program,
-            errno != 0 ? strerror(errno) : "an earlier write failed");
-    return 1;
+    return output_error(program, 1, "its output can't be written: %s",
+                        errno != 0 ? strerror(errno) : "an earlier write failed");
+}
+
+int output_error(const char *program, int status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fprintf(stderr, "%s: ", program);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return status;
 }

@@ -145,6 +145,13 @@ int second_program(const char *self, const char *name, const char *const *words)
     return -1;
 }
 
+int second_program_in_double(const char *self, const char *program,
+                             const char *const *words) {
+    char name[32];
+    snprintf(name, sizeof name, "%s_double", program);
+    return second_program(self, name, words);
+}
+
 void second_program_instead(const char *self, const char *name, char **argv) {
     char path[PATH_BYTES];
     find_beside(self, name, path);

@@ -26,6 +26,10 @@ enum { IN_DOUBLE = sizeof(real) == sizeof(double) };
  */
 int second_program(const char *self, const char *name, const char *const *words);
 
+/* second_program_in_double: the same of "chapter2_double" for "chapter2". */
+int second_program_in_double(const char *self, const char *program,
+                             const char *const *words);
+
 /* second_program_instead: the same in place of this program: it returns, after a line
  * on stderr, only if it can't be run. argv[0] is written over. */
 void second_program_instead(const char *self, const char *name, char **argv);

@@ -193,18 +193,19 @@ static bool make_trainer(Job *job, Error *error) {
     return true;
 }
 
+static void lay_out_images(Arena *arena, void *of_job) {
+    Job *job = of_job;
+    const VitConfig *c = &job->config;
+    job->images = arena_tensor4(arena, INFER_IMAGES, c->channels, c->height, c->width);
+}
+
 /* Images as the model wants them: numbers of mean 0 and variance 1. */
 static bool normalise_images(Job *job, Error *error) {
-    const VitConfig *c = &job->config;
     const Augmentation none = {0};
-    Arena plan = {0};
-    arena_tensor4(&plan, INFER_IMAGES, c->channels, c->height, c->width);
     if (!make_images(job, INFER_IMAGES, error) ||
-        !arena_make(&job->arena, &plan, "images", error)) {
+        !arena_make(&job->arena, lay_out_images, job, "images", error)) {
         return false;
     }
-    job->images =
-        arena_tensor4(&job->arena, INFER_IMAGES, c->channels, c->height, c->width);
     for (int i = 0; i < INFER_IMAGES; i++) {
         dataset_image(&job->dataset, &job->dataset.train, i, &none,
                       tensor_slice(job->images, i));

@@ -14,7 +14,8 @@ static const VitConfig config = {.height = 8,
                                  .block = {.D = 8, .heads = 2, .M = 12},
                                  .classes = 3};
 
-static void lay_out(DumpVit *pass, Arena *arena) {
+static void lay_out(Arena *arena, void *of_a_pass) {
+    DumpVit *pass = of_a_pass;
     const VitConfig *c = &config;
     const int N = vit_patches(c);
     pass->weights = arena_tensor1(arena, (int)pass->list.total);
@@ -28,22 +29,17 @@ static void lay_out(DumpVit *pass, Arena *arena) {
 
 bool dump_vit_make_of(DumpVit *pass, Positions positions, Pool pool, uint64_t seed,
                       Error *error) {
-    Arena plan = {.block = NULL};
     *pass = (DumpVit){.labels = {2, 0}, .smoothing = 0.1};
     pass->vit.config = config;
     pass->vit.config.positions = positions;
     pass->vit.config.pool = pool;
     pass->d.config = pass->vit.config;
-    if (!parameters_list(&pass->list, vit_parameters, &pass->vit, error)) {
-        return false;
-    }
-    lay_out(pass, &plan);
-    if (!arena_make(&pass->arena, &plan, "a dump", error) ||
+    if (!parameters_list(&pass->list, vit_parameters, &pass->vit, error) ||
+        !arena_make(&pass->arena, lay_out, pass, "a dump", error) ||
         !vit_activations_make(&pass->a, &pass->vit.config, B, error)) {
         dump_vit_free(pass);
         return false;
     }
-    lay_out(pass, &pass->arena);
     parameters_view(&pass->list, vit_parameters, &pass->vit, pass->weights.data);
     parameters_view(&pass->list, vit_parameters, &pass->d, pass->gradients.data);
     random_fill_normal((Random){seed, RANDOM_DEMO, 0}, pass->weights, 0.3);
@@ -79,61 +75,57 @@ static void add_inputs(Dump *dump, const DumpVit *pass) {
     dump_about(dump, "patch", "2");
     for (int i = 0; i < pass->list.count; i++) {
         const Parameter *p = &pass->list.items[i];
-        dump_input(dump, parameter_in(p, pass->weights.data), "%s", p->name);
+        dump_input(dump, parameter_in(p, pass->weights.data), p->name);
     }
     dump_input(dump, pass->images, "images");
 }
 
 static void add_forward(Dump *dump, const DumpVit *pass) {
     const VitActivations *a = &pass->a;
-    dump_made(dump, pass->patches,
-              "[ViT 3.1] x -> x_p, patches row by row, each (C, P, P)", "notes/05",
-              "patches");
-    dump_made(dump, pass->embedded, "[ViT eq.1] x_p E + b_E", "notes/05", "embedded");
-    dump_made(dump, a->z_0, "[ViT eq.1] [x_class; x_p E] + E_pos", "notes/05", "z_0");
+    dump_made(dump, pass->patches, "patches", "05",
+              "[ViT 3.1] x -> x_p, patches row by row, each (C, P, P)");
+    dump_made(dump, pass->embedded, "embedded", "05", "[ViT eq.1] x_p E + b_E");
+    dump_made(dump, a->z_0, "z_0", "05", "[ViT eq.1] [x_class; x_p E] + E_pos");
     for (int l = 0; l < L; l++) {
         dump_block(dump, &a->blocks[l], l);
     }
-    dump_made(dump, a->y, "[ViT eq.4] y = LN(z_L^0)", "notes/04", "y");
-    dump_made(dump, a->logits, "logits = y W_head^T + b_head", "notes/05", "logits");
-    dump_made(dump, pass->loss, "[AIAYN 5.4] mean over images of - sum_k q_k log p_k",
-              "notes/05", "loss");
+    dump_made(dump, a->y, "y", "04", "[ViT eq.4] y = LN(z_L^0)");
+    dump_made(dump, a->logits, "logits", "05", "logits = y W_head^T + b_head");
+    dump_made(dump, pass->loss, "loss", "05",
+              "[AIAYN 5.4] mean over images of - sum_k q_k log p_k");
 }
 
 static void add_backward(Dump *dump, const DumpVit *pass) {
     const Vit *d = &pass->d;
-    dump_made(dump, pass->dlogits, "dlogits = (p - q) / B", "notes/05", "d.logits");
-    dump_made(dump, d->W_head, "dW = dlogits^T y", "notes/01", "d.head.weight");
-    dump_made(dump, d->b_head, "db = sum of dlogits over images", "notes/01",
-              "d.head.bias");
-    dump_made(dump, d->norm.gamma, "dgamma = sum of dy o xhat", "notes/04",
-              "d.norm.weight");
-    dump_made(dump, d->norm.beta, "dbeta = sum of dy", "notes/04", "d.norm.bias");
+    dump_group(dump, "d.");
+    dump_made(dump, pass->dlogits, "logits", "05", "dlogits = (p - q) / B");
+    dump_made(dump, d->W_head, "head.weight", "01", "dW = dlogits^T y");
+    dump_made(dump, d->b_head, "head.bias", "01", "db = sum of dlogits over images");
+    dump_made(dump, d->norm.gamma, "norm.weight", "04", "dgamma = sum of dy o xhat");
+    dump_made(dump, d->norm.beta, "norm.bias", "04", "dbeta = sum of dy");
     for (int l = L - 1; l >= 0; l--) {
         dump_block_gradients(dump, &d->blocks[l]);
     }
+    dump_group(dump, "d.");
     const PatchEmbedding *e = &d->embedding;
-    dump_made(dump, e->pos_embed, "[ViT eq.1] dE_pos = dz_0 summed over images",
-              "notes/05", "d.pos_embed");
-    dump_made(dump, e->cls_token, "[ViT eq.1] row 0 of dz_0, summed over images",
-              "notes/05", "d.cls_token");
-    dump_made(dump, e->E, "[ViT eq.1] dE = dx^T patches", "notes/05",
-              "d.patch_embed.proj.weight");
-    dump_made(dump, e->b_E, "[ViT eq.1] db_E = sum of dx over patches", "notes/05",
-              "d.patch_embed.proj.bias");
+    dump_made(dump, e->pos_embed, "pos_embed", "05",
+              "[ViT eq.1] dE_pos = dz_0 summed over images");
+    dump_made(dump, e->cls_token, "cls_token", "05",
+              "[ViT eq.1] row 0 of dz_0, summed over images");
+    dump_made(dump, e->E, "patch_embed.proj.weight", "05",
+              "[ViT eq.1] dE = dx^T patches");
+    dump_made(dump, e->b_E, "patch_embed.proj.bias", "05",
+              "[ViT eq.1] db_E = sum of dx over patches");
 }
 
-bool dump_vit_write(const DumpVit *pass, const char *path, Error *error) {
-    Dump *dump = dump_new(error);
-    if (!dump) {
-        return false;
-    }
+static void add_all(Dump *dump, void *pass) {
     add_inputs(dump, pass);
     add_forward(dump, pass);
     add_backward(dump, pass);
-    const bool ok = dump_write(dump, path, error);
-    dump_free(dump);
-    return ok;
+}
+
+bool dump_vit_write(DumpVit *pass, const char *path, Error *error) {
+    return dump_write(path, add_all, pass, error);
 }
 
 bool chapter5_dump(const char *path, Error *error) {

@@ -40,7 +40,7 @@ bool dump_vit_make_of(DumpVit *pass, Positions positions, Pool pool, uint64_t se
 void dump_vit_free(DumpVit *pass);
 
 /* dump_vit_write: inputs, a, loss and gradients, as a file. */
-bool dump_vit_write(const DumpVit *pass, const char *path, Error *error);
+bool dump_vit_write(DumpVit *pass, const char *path, Error *error);
 
 /* chapter5_dump: the pass on the CPU, as a file. */
 bool chapter5_dump(const char *path, Error *error);

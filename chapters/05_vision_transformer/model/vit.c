@@ -122,8 +122,10 @@ void vit_initialise(const ParameterList *list, real *weights, uint64_t seed) {
     }
 }
 
-static void activations(VitActivations *a, Arena *arena, const VitConfig *c, int B) {
-    const int n = vit_tokens(c), D = c->block.D;
+static void lay_out(Arena *arena, void *activations) {
+    VitActivations *a = activations;
+    const VitConfig *c = &a->config;
+    const int B = a->B, n = vit_tokens(c), D = c->block.D;
     const PatchEmbeddingConfig embedding = embedding_config(c);
     patch_embedding_activations(&a->embedding, arena, B, &embedding);
     a->z_0 = arena_tensor3(arena, B, n, D);
@@ -146,14 +148,9 @@ static void activations(VitActivations *a, Arena *arena, const VitConfig *c, int
 
 bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
                           Error *error) {
-    Arena plan = {0};
-    activations(a, &plan, config, B);
-    if (!arena_make(&a->arena, &plan, "activations", error)) {
-        return false;
-    }
-    activations(a, &a->arena, config, B);
-    arena_check_full(&a->arena);
-    return true;
+    a->config = *config;
+    a->B = B;
+    return arena_make(&a->arena, lay_out, a, "activations", error);
 }
 
 void vit_activations_free(VitActivations *a) {

@@ -52,6 +52,8 @@ typedef struct {
 
 /* What forward keeps, and backward's scratch, for up to B images. */
 typedef struct {
+    VitConfig config;
+    int B;       /* images at once */
     Arena arena; /* owns all tensors below */
     PatchEmbeddingActivations embedding;
     Tensor z_0; /* (B, n, D), n = N + 1, or N when pooled by the mean */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
 /* [ViT T.1] for B, L and H; Ti and S are DeiT's (Touvron et al., 2021). The counts
@@ -108,8 +109,7 @@ int describe_run(const char *program, const char *name, const Settings *settings
     Error error;
     const bool known = describe_config(name, settings, &config, &error);
     if (!known || !describe_model(name, &config, &error)) {
-        fprintf(stderr, "%s: %s\n", program, error.text);
-        return known ? 1 : 2;
+        return output_error(program, known ? 1 : 2, "%s", error.text);
     }
     return report_verdict(program, 0);
 }

@@ -23,13 +23,6 @@ typedef struct {
     Progress progress;
 } Run;
 
-/* Exit statuses: 1 the world's fault, 2 the command line's. */
-static int complain(const Options *o, const Error *error, int status) {
-    fflush(stdout);
-    fprintf(stderr, "%s: %s\n", o->program, error->text);
-    return status;
-}
-
 /* ---- getting ready ----------------------------------------------------------- */
 
 static void print_data(const Plan *p) {
@@ -76,13 +69,13 @@ static int get_ready(const Run *r) {
     if ((trains && !file_lock_beside(o->save, &error)) ||
         (p->from && !checkpoint_load(p->from, t, &error)) ||
         (trains && t->step > 0 && !plan_check_log(p, t, &error))) {
-        return complain(o, &error, 1);
+        return output_error(o->program, 1, "%s", error.text);
     }
     if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
         t->settings.schedule == SCHEDULE_COSINE) {
-        error_set(&error, "a run of one step would learn nothing: the rate of the last "
-                          "step is 0; more --epochs, or a smaller --batch");
-        return complain(o, &error, 2);
+        return output_error(o->program, 2,
+                            "a run of one step would learn nothing: the rate of the "
+                            "last step is 0; more --epochs, or a smaller --batch");
     }
     if (r->engine->upload) {
         r->engine->upload(t);
@@ -288,11 +281,11 @@ static int run_trainer(Run *r) {
         return 128 + stop_asked();
     }
     if (end != RUN_DONE || !report(r, &error)) {
-        return complain(o, &error, 1);
+        return output_error(o->program, 1, "%s", error.text);
     }
     if (report_failures() > 0) {
-        error_set(&error, "what the lines that begin with FAIL say went wrong");
-        return complain(o, &error, 1);
+        return output_error(o->program, 1,
+                            "what the lines that begin with FAIL say went wrong");
     }
     return 0;
 }
@@ -310,7 +303,7 @@ int run(const Options *o, const Engine *engine, int (*lesson)(const Options *)) 
     }
     if (status != 0) {
         dataset_free(&plan.dataset);
-        return complain(o, &error, status);
+        return output_error(o->program, status, "%s", error.text);
     }
     status = get_ready(&r);
     if (status == 0) {
