@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/check_helpers.h"
 #include "common/lesson/chapter.h"
@@ -92,9 +93,11 @@ static bool a_dump(const char *path, Error *error) {
     return strcmp(path, "bad") != 0 || error_set(error, "a bad file");
 }
 
-static bool a_lesson(Error *error) {
+static void a_lesson(void) {
     lesson_given = true;
-    return error_set(error, "no gradients are checked");
+}
+
+static void no_checks(void) {
 }
 
 static int own_options(int argc, char **argv) {
@@ -104,8 +107,11 @@ static int own_options(int argc, char **argv) {
 
 /* The program in double is a script that says what it is asked for and ends with 3. */
 static int asks(int argc, const char *a, const char *b, const char *c) {
-    const Chapter chapter = {
-        .name = "chapter2", .lesson = a_lesson, .dump = a_dump, .options = own_options};
+    const Chapter chapter = {.name = "chapter2",
+                             .lesson = a_lesson,
+                             .gradient_checks = no_checks,
+                             .dump = a_dump,
+                             .options = own_options};
     char program[200], words[3][16];
     const char *given[] = {a, b, c};
     char *argv[] = {program, words[0], words[1], words[2], NULL};
@@ -139,11 +145,20 @@ START_TEST(a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more) {
 END_TEST
 
 START_TEST(other_words_ask_for_no_dump) {
-    ck_assert_int_eq(asks(1, "", "", ""), 1);
+    ck_assert_int_eq(asks(1, "", "", ""), IN_DOUBLE ? 0 : 3);
     ck_assert(lesson_given);
     ck_assert_int_eq(asks(3, "--norm", "post", ""), 4);
     ck_assert(!lesson_given);
     ck_assert_str_eq(asked, "");
+}
+END_TEST
+
+START_TEST(what_a_lesson_needs_and_does_not_get_ends_the_program) {
+    Error error;
+    chapter_needs(true, &error);
+    error_set(&error, "no memory");
+    chapter_needs(false, &error);
+    _exit(0); /* not reached: it ended with 1 */
 }
 END_TEST
 
@@ -168,6 +183,8 @@ Suite *dump_suite(void) {
     tcase_add_test(words,
                    a_dump_is_asked_for_with_a_file_and_in_double_with_a_word_more);
     tcase_add_test(words, other_words_ask_for_no_dump);
+    tcase_add_exit_test(words, what_a_lesson_needs_and_does_not_get_ends_the_program,
+                        1);
     tcase_add_test(words, a_dump_without_a_file_or_with_other_words_is_wrong_usage);
     return s;
 }

@@ -36,8 +36,7 @@ static const char help[] =
     "Exit status: 0 when every check holds, else 1; 2 for a wrong argument.\n"
     "The lesson: chapters/01_tensor_ops/README.md\n";
 
-static bool lesson(Error *error) {
-    (void)error; /* nothing here can fail */
+static void lesson(void) {
     report_title("Chapter 1: tensor ops");
     printf("\nWhat both papers are made of, and where they use it:\n\n");
     report_equation("[AIAYN eq.1]", "softmax(s)_j = exp(s_j) / sum_k exp(s_k)");
@@ -51,7 +50,6 @@ static bool lesson(Error *error) {
     softmax_demo();
     gelu_demo();
     gradcheck_curve_demo();
-    return true;
 }
 
 /* --ladder [N]; the exit status. */

@@ -14,12 +14,10 @@
 /* ---- heads are views ----------------------------------------------------- */
 
 /* Two heads of d_k = 2 on three tokens, small enough to print. */
-bool projection_demo(Error *error) {
+void projection_demo(void) {
     enum { N = 3, D = 4, H = 2, D_K = D / H };
     MsaInstance msa;
-    if (!msa_instance_make(&msa, (MsaSizes){1, N, D, H}, 2, 1.5, error)) {
-        return false;
-    }
+    msa_instance_make(&msa, (MsaSizes){1, N, D, H}, 2, 1.5);
     msa_instance_forward(&msa);
     Tensor qkv = tensor_matrix(msa.a.qkv);
     report_section("3.1 One product makes all queries, keys and values");
@@ -53,7 +51,6 @@ bool projection_demo(Error *error) {
     report_matrix("[head_1; head_2]", tensor_matrix(msa.a.concat), 2);
     report_matrix("MSA(z) = [head_1; head_2] W^O + b", tensor_matrix(msa.Y), 2);
     msa_instance_free(&msa);
-    return true;
 }
 
 /* ---- h attentions, to the letter ------------------------------------------ */
@@ -95,11 +92,9 @@ static void separate_heads(const MultiHeadAttention *layer, Tensor z, Tensor pro
     linear_forward(concat, layer->W_O, layer->b_O, projected);
 }
 
-bool separate_heads_demo(Error *error) {
+void separate_heads_demo(void) {
     MsaInstance msa;
-    if (!msa_instance_make(&msa, (MsaSizes){1, N, D, H}, 5, 1, error)) {
-        return false;
-    }
+    msa_instance_make(&msa, (MsaSizes){1, N, D, H}, 5, 1);
     msa_instance_forward(&msa);
     Tensor z = tensor_slice(msa.z, 0), Y = tensor_slice(msa.Y, 0);
     /* there is no backward pass: its memory has room for two more results */
@@ -122,5 +117,4 @@ bool separate_heads_demo(Error *error) {
     report_check(worst < 1e-5,
                  "fused layer and sum of head_i W_i^O: largest difference %.1e", worst);
     msa_instance_free(&msa);
-    return true;
 }

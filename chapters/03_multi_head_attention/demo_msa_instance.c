@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "chapters/03_multi_head_attention/msa_demos.h"
+#include "common/lesson/chapter.h"
 #include "common/random.h"
 
 static void lay_out_parameters(ParameterBlock *block, void *model) {
@@ -23,14 +24,12 @@ static void lay_out(Arena *arena, void *instance) {
     }
 }
 
-bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
-                       Error *error) {
+void msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale) {
+    Error error;
     *msa = (MsaInstance){.size = size};
-    if (!parameters_list(&msa->list, lay_out_parameters, msa, error) ||
-        !arena_make(&msa->arena, lay_out, msa, "attention", error)) {
-        msa_instance_free(msa);
-        return false;
-    }
+    chapter_needs(parameters_list(&msa->list, lay_out_parameters, msa, &error) &&
+                      arena_make(&msa->arena, lay_out, msa, "attention", &error),
+                  &error);
     parameters_view(&msa->list, lay_out_parameters, msa, msa->gradients);
     msa->d = msa->layer;
     parameters_view(&msa->list, lay_out_parameters, msa, msa->weights);
@@ -42,7 +41,6 @@ bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double sc
     }
     random_fill_normal((Random){seed, RANDOM_DEMO, 100}, msa->z, 1);
     random_fill_normal((Random){seed, RANDOM_DEMO, 101}, msa->dY, 1);
-    return true;
 }
 
 void msa_instance_free(MsaInstance *msa) {

@@ -37,13 +37,14 @@ static void print_equations(void) {
     report_equation("", "PE(pos, 2i+1) = cos(pos / 10000^(2i/D))");
 }
 
-static bool lesson(Error *error) {
+static void lesson(void) {
     print_equations();
-    if (!projection_demo(error) || !separate_heads_demo(error) || !order_demo(error)) {
-        return false;
-    }
+    projection_demo();
+    separate_heads_demo();
+    order_demo();
     sinusoids_demo();
-    return papers_cost_demo(error) && heads_cost_demo(error);
+    papers_cost_demo();
+    heads_cost_demo();
 }
 
 int main(int argc, char **argv) {

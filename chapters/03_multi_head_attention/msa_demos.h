@@ -1,7 +1,7 @@
 /*
  * msa_demos.h: the sections of chapter 3's program. Each prints one part of the lesson
- * and its checks (report.h), and leaves nothing behind; false and an error if there is
- * no memory.
+ * and its checks (report.h), and leaves nothing behind. Where there is no memory the
+ * program ends (chapter_needs).
  */
 #ifndef MSA_DEMOS_H
 #define MSA_DEMOS_H
@@ -11,12 +11,12 @@
 #include "chapters/03_multi_head_attention/multi_head_attention.h"
 #include "common/error.h"
 
-bool projection_demo(Error *error);     /* one product for all; a head is a view */
-bool separate_heads_demo(Error *error); /* the same as h attentions */
-bool order_demo(Error *error);          /* blind to order, until positions are added */
-void sinusoids_demo(void);              /* the waves, the rotation, their picture */
-bool papers_cost_demo(Error *error);    /* parameters and flops of the base models */
-bool heads_cost_demo(Error *error);     /* one layer with 1 to 24 heads */
+void projection_demo(void);     /* one product for all; a head is a view */
+void separate_heads_demo(void); /* the same as h attentions */
+void order_demo(void);          /* blind to order, until positions are added */
+void sinusoids_demo(void);      /* the waves, the rotation, their picture */
+void papers_cost_demo(void);    /* parameters and flops of the base models */
+void heads_cost_demo(void);     /* one layer with 1 to 24 heads */
 
 /* chapter3_gradient_checks: a section with a line for each gradient, in double. */
 void chapter3_gradient_checks(void);
@@ -46,8 +46,7 @@ typedef struct {
 
 /* msa_instance_make: z and dY from N(0,1); weights from N(0, scale^2 / D), so that with
  * scale 1 a query's elements have variance 1, as a token's; biases from N(0, 0.01). */
-bool msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale,
-                       Error *error);
+void msa_instance_make(MsaInstance *msa, MsaSizes size, uint64_t seed, double scale);
 void msa_instance_free(MsaInstance *msa);
 
 /* msa_instance_forward: Y = MSA(z); msa_instance_backward: from dY. */

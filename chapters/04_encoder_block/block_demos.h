@@ -1,7 +1,7 @@
 /*
  * block_demos.h: the sections of chapter 4's program. Each prints one part of the
- * lesson and its checks (report.h), and leaves nothing behind; false and an error if
- * there is no memory.
+ * lesson and its checks (report.h), and leaves nothing behind. Where there is no memory
+ * the program ends (chapter_needs).
  */
 #ifndef BLOCK_DEMOS_H
 #define BLOCK_DEMOS_H
@@ -11,12 +11,12 @@
 #include "chapters/04_encoder_block/encoder_block.h"
 #include "common/error.h"
 
-void layer_norm_demo(void);                          /* by hand; eps; its gradient */
-void mlp_demo(void);                                 /* ReLU and GELU, two layers */
-void dropout_demo(void);                             /* the share, the mask again */
-bool block_steps_demo(NormPlace norm, Error *error); /* one block, call by call */
-bool gradient_depth_demo(Error *error);              /* pre-norm against post-norm */
-bool block_cost_demo(Error *error);                  /* parameters, counted */
+void layer_norm_demo(void);            /* by hand; eps; its gradient */
+void mlp_demo(void);                   /* ReLU and GELU, two layers */
+void dropout_demo(void);               /* the share, the mask again */
+void block_steps_demo(NormPlace norm); /* one block, call by call */
+void gradient_depth_demo(void);        /* pre-norm against post-norm */
+void block_cost_demo(void);            /* parameters, counted */
 
 /* chapter4_gradient_checks: a section with a line for each gradient, in double. */
 void chapter4_gradient_checks(void);
@@ -68,8 +68,8 @@ typedef struct {
 /* block_stack_make: matrices are uniform with variance 2 / (in + out) (Glorot and
  * Bengio, 2010: "Xavier uniform"), gamma is 1, biases and beta are 0. The same seed
  * gives a pre-norm and a post-norm stack the same matrices. z_0 and dy are from N(0,1);
- * the caller may change them. False if there is no memory. */
-bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *error);
+ * the caller may change them. */
+void block_stack_make(BlockStack *stack, const BlockStackPlan *plan);
 void block_stack_free(BlockStack *stack);
 
 /* block_stack_forward: from z_0 to y; block_stack_backward: from dy = dL/dy to dz[L],

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chapters/04_encoder_block/block_demos.h"
+#include "common/lesson/chapter.h"
 #include "common/lesson/report.h"
 
 static void lay_out_block(ParameterBlock *parameters, void *config) {
@@ -10,7 +11,7 @@ static void lay_out_block(ParameterBlock *parameters, void *config) {
     encoder_block_parameters(&block, parameters, config, 0);
 }
 
-bool block_cost_demo(Error *error) {
+void block_cost_demo(void) {
     struct {
         const char *name;
         BlockConfig config;
@@ -28,9 +29,9 @@ bool block_cost_demo(Error *error) {
         const long D = models[i].config.D, M = models[i].config.M;
         long attention = 0, mlp = 0, norms = 0;
         ParameterList list;
-        if (!parameters_list(&list, lay_out_block, &models[i].config, error)) {
-            return false;
-        }
+        Error error;
+        chapter_needs(parameters_list(&list, lay_out_block, &models[i].config, &error),
+                      &error);
         for (int k = 0; k < list.count; k++) {
             const Parameter *p = &list.items[k];
             const long count = tensor_count(p->shape);
@@ -46,5 +47,4 @@ bool block_cost_demo(Error *error) {
     report_check(equal, "the list of parameters has as many as the formula, for each");
     printf("With M = 4D the MLP has two thirds of a block's parameters, attention one "
            "third.\n");
-    return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chapters/04_encoder_block/block_demos.h"
+#include "common/lesson/chapter.h"
 #include "common/random.h"
 
 /* ---- layout ------------------------------------------------------------ */
@@ -67,21 +68,19 @@ static void initialise(BlockStack *stack) {
     random_fill_normal((Random){seed, RANDOM_DEMO, 1}, stack->dy, 1);
 }
 
-bool block_stack_make(BlockStack *stack, const BlockStackPlan *plan, Error *error) {
+void block_stack_make(BlockStack *stack, const BlockStackPlan *plan) {
+    Error error;
     if (plan->L < 1 || plan->L > BLOCK_STACK_MAX) {
         bug("block_stack_make: %d blocks, want 1 to %d", plan->L, BLOCK_STACK_MAX);
     }
     *stack = (BlockStack){.plan = *plan};
-    if (!parameters_list(&stack->list, lay_out_parameters, stack, error) ||
-        !arena_make(&stack->arena, lay_out, stack, "the blocks", error)) {
-        block_stack_free(stack);
-        return false;
-    }
+    chapter_needs(parameters_list(&stack->list, lay_out_parameters, stack, &error) &&
+                      arena_make(&stack->arena, lay_out, stack, "the blocks", &error),
+                  &error);
     parameters_view(&stack->list, lay_out_parameters, stack, stack->gradient_block);
     stack->d = stack->weights;
     parameters_view(&stack->list, lay_out_parameters, stack, stack->weight_block);
     initialise(stack);
-    return true;
 }
 
 void block_stack_free(BlockStack *stack) {

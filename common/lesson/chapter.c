@@ -2,11 +2,20 @@
 #include "common/lesson/chapter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 #include "common/lesson/second_program.h"
+
+static const char *running = "chapter"; /* the name of the program */
+
+void chapter_needs(bool ok, const Error *error) {
+    if (!ok) {
+        exit(output_error(running, EXIT_FAILURE, "%s", error->text));
+    }
+}
 
 int chapter_unknown(const char *name, const char *word) {
     return output_error(name, 2, "unknown argument \"%.60s\"; ./%s --help lists them",
@@ -24,10 +33,7 @@ static int check_gradients(const Chapter *chapter, const char *self) {
 }
 
 static int lesson(const Chapter *chapter, const char *self) {
-    Error error;
-    if (!chapter->lesson(&error)) {
-        return output_error(chapter->name, 1, "%s", error.text);
-    }
+    chapter->lesson();
     const int status = check_gradients(chapter, self);
     if (status < 0) {
         return 1;
@@ -46,6 +52,7 @@ static int dump(const Chapter *chapter, int argc, char **argv) {
 
 int chapter_main(const Chapter *chapter, int argc, char **argv) {
     int status = -1;
+    running = chapter->name;
     if (!output_begin(chapter->name)) {
         return 1;
     }

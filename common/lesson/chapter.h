@@ -14,7 +14,7 @@
 typedef struct {
     const char *name; /* "chapter2" */
     const char *help; /* what --help prints */
-    bool (*lesson)(Error *error);
+    void (*lesson)(void);
     void (*gradient_checks)(void); /* a section; done by the program in double */
     DumpFunction *dump;            /* NULL: none */
     /* Options of its own; NULL: none. An exit status, or -1: go on with the lesson. */
@@ -24,6 +24,10 @@ typedef struct {
 /* chapter_main: all of main; the exit status: 0 if every check holds, else 1; 2 for a
  * wrong argument. */
 int chapter_main(const Chapter *chapter, int argc, char **argv);
+
+/* chapter_needs: unless `ok`, the program ends here with the error's line and status 1.
+ * For memory, the one thing that a lesson needs and may not get. */
+void chapter_needs(bool ok, const Error *error);
 
 /* chapter_unknown: a line on stderr about this word; 2. */
 int chapter_unknown(const char *name, const char *word);
