@@ -3,8 +3,6 @@
  * analytic gradient against central differences. Label smoothing and dropout are
  * on, so that their derivatives are part of it.
  */
-#include "chapters/05_vision_transformer/gradient_checks.h"
-
 #include <stdio.h>
 
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"

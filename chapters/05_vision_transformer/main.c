@@ -10,7 +10,6 @@
 #include "chapters/05_vision_transformer/program/describe.h"
 #include "common/lesson/second_program.h"
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
-#include "chapters/05_vision_transformer/gradient_checks.h"
 #include "chapters/05_vision_transformer/program/options.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"

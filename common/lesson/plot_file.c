@@ -2,7 +2,6 @@
 #include "common/lesson/plot_file.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/files/regular_file.h"

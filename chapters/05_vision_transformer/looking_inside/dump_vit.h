@@ -45,4 +45,8 @@ bool dump_vit_write(DumpVit *pass, const char *path, Error *error);
 /* chapter5_dump: the pass on the CPU, as a file. */
 bool chapter5_dump(const char *path, Error *error);
 
+/* chapter5_gradient_checks: every parameter, in double, with the positions and the
+ * pooling of `chosen`. every_tensor 1: a line for each; 0: one line for all. */
+void chapter5_gradient_checks(int every_tensor, const VitConfig *chosen);
+
 #endif
