@@ -154,7 +154,7 @@ START_TEST(other_words_ask_for_no_dump) {
 END_TEST
 
 START_TEST(what_a_lesson_needs_and_does_not_get_ends_the_program) {
-    Error error;
+    Error error = {""};
     chapter_needs(true, &error);
     error_set(&error, "no memory");
     chapter_needs(false, &error);
