@@ -1,7 +1,7 @@
 /*
  * dump_block.h: every tensor that a pre-norm block's forward pass keeps, and its
  * weights' gradients, for a dump (dump.h), under the names "blocks.0.x1", ...: those
- * of chapters 4 to 6.
+ * of chapters 4 to 6. Afterwards the dump's group is "".
  */
 #ifndef DUMP_BLOCK_H
 #define DUMP_BLOCK_H

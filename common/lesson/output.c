@@ -39,12 +39,12 @@ int output_end(const char *program, int status) {
 }
 
 int output_error(const char *program, int status, const char *format, ...) {
+    char text[8192];
     va_list arguments;
     va_start(arguments, format);
-    fflush(stdout);
-    fprintf(stderr, "%s: ", program);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", program, text); /* in one piece */
     return status;
 }
