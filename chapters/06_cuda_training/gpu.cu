@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 /* ---- errors ------------------------------------------------------------------ */
@@ -85,13 +86,29 @@ bool gpu_open(GpuInfo *info, Error *error) {
     return true;
 }
 
-bool gpu_is_emulated(void) {
 #ifdef CUDA_ON_CPU
+bool gpu_is_emulated(void) {
     return true;
-#else
-    return false;
-#endif
 }
+#else
+bool gpu_is_emulated(void) {
+    return false;
+}
+
+/* On a GPU nobody counts. */
+bool cuda_on_cpu_is_watched(void) {
+    return false;
+}
+
+bool cuda_on_cpu_counts_clear(void) {
+    return false;
+}
+
+bool cuda_on_cpu_counts(CudaOnCpuCounts *counts) {
+    *counts = {};
+    return false;
+}
+#endif
 
 /* ---- memory --------------------------------------------------------------------- */
 

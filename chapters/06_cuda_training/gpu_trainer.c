@@ -175,8 +175,7 @@ static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
     if (!gpu_open(&r->info, error) || !fits(r, s, t->list.total, error)) {
         return false;
     }
-    r->gpu = gpu_best(gpu_stream_make());
-    r->gpu.matmul = choices.matmul;
+    r->gpu = gpu_make(choices.matmul);
     r->copies = gpu_stream_make();
     r->bytes = gpu_trainer_bytes(s, t->list.total, s->batch);
     bool ok = make_blocks(r, t->list.total, error) &&

@@ -3,11 +3,8 @@
 
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
 
-Gpu gpu_best(GpuStream stream) {
-    return (Gpu){.stream = stream,
-                 .matmul = MATMUL_BEST,
-                 .layer_norm = LAYER_NORM_BEST,
-                 .gelu = GELU_BEST};
+Gpu gpu_make(MatmulVersion matmul) {
+    return (Gpu){gpu_stream_make(), matmul, LAYER_NORM_BEST, GELU_BEST};
 }
 
 bool gpu_vit_can(const VitConfig *config, Error *error) {

@@ -30,8 +30,8 @@ typedef struct {
     GeluVersion gelu;
 } Gpu;
 
-/* The best version of everything that is our own. */
-Gpu gpu_best(GpuStream stream);
+/* A stream of its own, this product, and the best version of everything else. */
+Gpu gpu_make(MatmulVersion matmul);
 
 /* What a block's forward pass keeps, for up to B images of n tokens. */
 typedef struct {

@@ -10,16 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chapters/06_cuda_training/measuring/access_counts.h"
 #include "chapters/05_vision_transformer/program/describe.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/device_options.h"
 #include "common/files/dump.h"
-#include "chapters/06_cuda_training/measuring/dump_gpu.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
-#include "chapters/06_cuda_training/measuring/gpu_parity.h"
 #include "chapters/06_cuda_training/gpu_trainer.h"
-#include "chapters/06_cuda_training/measuring/ladder_times.h"
-#include "chapters/06_cuda_training/measuring/made_up_run.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "chapters/05_vision_transformer/program/options.h"
 #include "common/lesson/output.h"
 #include "common/files/regular_file.h"
@@ -43,53 +39,39 @@ static int complain(const Error *error, int status) {
 /*
  * A program has one device: ./chapter6 a GPU, if it was built where there is CUDA;
  * ./chapter6_on_cpu and ./chapter6_watched cuda_on_cpu. Each runs another where that is
- * wanted, with the same words.
+ * wanted, with the same words: other_program is its name, or NULL.
  */
-static bool open_device(Error *error) {
-    GpuInfo info;
-    if (gpu_is_emulated()) {
-        snprintf(about, sizeof about, "device: %s\n",
-                 own.emulate ? "cuda_on_cpu, as asked"
-                             : "this program was built without nvcc;\n"
-                               "        cuda_on_cpu runs the same kernels instead.");
-        return true;
-    }
-    if (gpu_open(&info, error)) {
-        snprintf(about, sizeof about,
-                 "device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name,
-                 info.major, info.minor, info.runtime_version / 1000,
-                 info.runtime_version % 1000 / 10);
-        return true;
-    }
-    return false;
-}
-
-/* The program that does what is wanted, where this one can't; or NULL. */
 static const char *other_program(void) {
+    GpuInfo info;
     Error error;
-    if (own.counts && !gpu_is_watched()) {
+    if (own.counts && !cuda_on_cpu_is_watched()) {
         return "chapter6_watched";
     }
     if (own.emulate && !gpu_is_emulated()) {
         return "chapter6_on_cpu";
     }
-    if (open_device(&error)) {
+    if (gpu_is_emulated()) {
+        snprintf(about, sizeof about, "device: %s\n",
+                 own.emulate ? "cuda_on_cpu, as asked"
+                             : "this program was built without nvcc;\n"
+                               "        cuda_on_cpu runs the same kernels instead.");
         return NULL;
     }
-    printf("device: %s\n        chapter6_on_cpu runs the same kernels instead.\n",
-           error.text);
-    return "chapter6_on_cpu";
-}
-
-static int run_instead(const char *name, char **argv) {
-    second_program_instead(argv[0], name, argv);
-    return 1;
+    if (!gpu_open(&info, &error)) {
+        printf("device: %s\n        chapter6_on_cpu runs the same kernels instead.\n",
+               error.text);
+        return "chapter6_on_cpu";
+    }
+    snprintf(about, sizeof about, "device: %s, compute capability %d.%d, CUDA %d.%d\n",
+             info.name, info.major, info.minor, info.runtime_version / 1000,
+             info.runtime_version % 1000 / 10);
+    return NULL;
 }
 
 /* The table of counts, by the program that counts; 0, or an exit status. */
 static int print_counts(void) {
     const char *const words[] = {"--counts", NULL};
-    if (gpu_is_watched()) {
+    if (cuda_on_cpu_is_watched()) {
         access_counts_print();
         return 0;
     }
@@ -123,20 +105,18 @@ static int measure(const Options *o) {
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    bool ok;
-    if (own.times) {
-        ok = ladder_times(own.csv, emulated, &error);
-    } else {
-        ok = made_up_run(&gpu_engine, &o->settings, &made_up, &error);
+    if (own.times ? !ladder_times(own.csv, emulated, &error)
+                  : !made_up_run(&gpu_engine, &o->settings, &made_up, &error)) {
+        return complain(&error, 1);
     }
-    return ok ? output_end("chapter6", 0) : complain(&error, 1);
+    return output_end("chapter6", 0);
 }
 
 /* Attention that is materialised, unless it was asked for: the fused keeps no A. */
 static int dump(const char *path) {
     GpuChoices choices = own.choices;
     Error error;
-    if (!own.attention_given) {
+    if (!own.attention) {
         choices.attention = ATTENTION_MATERIALISED;
     }
     printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
@@ -185,10 +165,8 @@ static int lesson(const Options *options) {
 static const char *words_again(void) {
     static char words[120];
     snprintf(words, sizeof words, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
-             own.matmul_given ? " --matmul " : "",
-             own.matmul_given ? gpu_matmul_names[own.choices.matmul] : "",
-             own.attention_given ? " --attention " : "",
-             own.attention_given ? gpu_attention_names[own.choices.attention] : "");
+             own.matmul ? " --matmul " : "", own.matmul ? own.matmul : "",
+             own.attention ? " --attention " : "", own.attention ? own.attention : "");
     return words;
 }
 
@@ -248,7 +226,8 @@ int main(int argc, char **argv) {
     }
     const char *other = other_program();
     if (other) {
-        return run_instead(other, argv);
+        second_program_instead(argv[0], other, argv);
+        return 1; /* it can't be run */
     }
     if (own.counts) {
         return output_end("chapter6", access_counts_print() > 0 ? 0 : 1);

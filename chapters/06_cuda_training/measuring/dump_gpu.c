@@ -1,16 +1,12 @@
-/* dump_gpu.c: see dump_gpu.h. */
-#include "chapters/06_cuda_training/measuring/dump_gpu.h"
-
+/* dump_gpu.c: see measuring.h. */
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "chapters/06_cuda_training/measuring/one_pass.h"
-
-static size_t bytes_of(Tensor T) {
-    return (size_t)tensor_count(T) * sizeof(float);
-}
 
 static void fetch(const OnePass *v, Tensor host, Tensor device) {
     expect_same_shape(device, host);
-    gpu_download(v->gpu.stream, host.data, device.data, bytes_of(host));
+    gpu_download(v->gpu.stream, host.data, device.data,
+                 (size_t)tensor_count(host) * sizeof(float));
 }
 
 static void fetch_block(const OnePass *v, EncoderBlockActivations *host,
@@ -33,8 +29,7 @@ static void fetch_block(const OnePass *v, EncoderBlockActivations *host,
 /* The pass, every tensor of it back to the host. */
 static void run_pass(OnePass *v, DumpVit *h) {
     const Dropout none = {.rate = 0};
-    const OnePassInput input = {h->weights.data, h->images.data, h->labels};
-    one_pass_forward(v, &input, &none);
+    one_pass_forward(v, h->weights.data, h->images.data, h->labels, &none);
     fetch(v, h->patches, v->a.patches);
     fetch(v, h->embedded, v->a.embedded);
     fetch(v, h->a.z_0, v->a.z_0);
@@ -43,9 +38,8 @@ static void run_pass(OnePass *v, DumpVit *h) {
     }
     fetch(v, h->a.y, v->a.y);
     fetch(v, h->a.logits, v->a.logits);
-    one_pass_loss(v, h->smoothing);
+    h->loss.data[0] = (real)(one_pass_backward(v, h->smoothing, &none) / v->B);
     fetch(v, h->dlogits, v->a.logits);
-    h->loss.data[0] = (real)(one_pass_backward(v, &none) / v->B);
     fetch(v, h->gradients, tensor1(v->gradients, (int)h->list.total));
     gpu_wait(v->gpu.stream);
 }
@@ -53,11 +47,8 @@ static void run_pass(OnePass *v, DumpVit *h) {
 bool dump_gpu(const char *path, GpuChoices choices, Error *error) {
     static DumpVit host;
     static OnePass device;
-    if (!dump_vit_make(&host, error)) {
-        dump_vit_free(&host);
-        return false;
-    }
-    bool ok = one_pass_make(&device, &host.vit.config, &host.list, DUMP_VIT_IMAGES,
+    bool ok = dump_vit_make(&host, error) &&
+              one_pass_make(&device, &host.vit.config, &host.list, DUMP_VIT_IMAGES,
                             choices, error);
     if (ok) {
         run_pass(&device, &host);

@@ -1,10 +1,10 @@
-/* gpu_parity.c: see gpu_parity.h. */
-#include "chapters/06_cuda_training/measuring/gpu_parity.h"
-
+/* gpu_parity.c: see measuring.h. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "chapters/06_cuda_training/measuring/one_pass.h"
 #include "common/random.h"
 #include "common/lesson/report.h"
@@ -22,11 +22,11 @@ enum { IMAGES = 3 };
 typedef struct {
     VitConfig config;
     ParameterList list;
-    float *weights, *gradients, *images; /* host */
+    float *weights, *gradients, *images; /* on the host */
+    float *got;                          /* the device's gradients, on the host */
     Vit vit, d;
     VitActivations activations;
     OnePass device;
-    float *got; /* the device's gradients, on the host */
     unsigned char labels[IMAGES];
 } Pair;
 
@@ -39,10 +39,11 @@ static bool make(Pair *p, Error *error) {
         return false;
     }
     const size_t bytes = (size_t)p->list.total * sizeof(float);
-    return (p->weights = allocate(bytes, "weights", error)) &&
-           (p->gradients = allocate(bytes, "gradients", error)) &&
-           (p->got = allocate(bytes, "gradients", error)) &&
-           (p->images = allocate(pixels * sizeof(float), "images", error)) &&
+    p->weights = allocate(bytes, "weights", error);
+    p->gradients = allocate(bytes, "gradients", error);
+    p->got = allocate(bytes, "gradients", error);
+    p->images = allocate(pixels * sizeof(float), "images", error);
+    return p->weights && p->gradients && p->got && p->images &&
            vit_activations_make(&p->activations, c, IMAGES, error) &&
            one_pass_make(&p->device, c, &p->list, IMAGES, gpu_choices_default(), error);
 }
@@ -80,21 +81,18 @@ static void fill(Pair *p) {
 
 static double on_cpu(Pair *p, const Dropout *dropout, float *logits) {
     Tensor out = vit_forward(&p->vit, images_of(p), &p->activations, dropout);
-    for (long i = 0; i < tensor_count(out); i++) {
-        logits[i] = out.data[i];
-    }
+    memcpy(logits, out.data, (size_t)tensor_count(out) * sizeof(float));
     const double loss = cross_entropy(out, p->labels, 0.1, 1.0 / IMAGES, out);
     vit_backward(&p->vit, &p->d, &p->activations, dropout, out);
     return loss;
 }
 
 static double on_device(Pair *p, const Dropout *dropout, float *logits) {
-    const OnePassInput input = {p->weights, p->images, p->labels};
     const GpuStream stream = p->device.gpu.stream;
-    Tensor out = one_pass_forward(&p->device, &input, dropout);
+    Tensor out =
+        one_pass_forward(&p->device, p->weights, p->images, p->labels, dropout);
     gpu_download(stream, logits, out.data, (size_t)tensor_count(out) * sizeof(float));
-    one_pass_loss(&p->device, 0.1);
-    const double loss = one_pass_backward(&p->device, dropout);
+    const double loss = one_pass_backward(&p->device, 0.1, dropout);
     gpu_download(stream, p->got, p->device.gradients,
                  (size_t)p->list.total * sizeof(float));
     gpu_wait(stream);
@@ -137,9 +135,7 @@ static int compare(Pair *p, const char *what, double dropout_rate) {
     const Dropout dropout = {.rate = dropout_rate, .seed = 6, .step = 3};
     float want[MAX_LOGITS] = {0}, got[MAX_LOGITS] = {0};
     const char *name = "";
-    for (long i = 0; i < p->list.total; i++) {
-        p->gradients[i] = 0;
-    }
+    memset(p->gradients, 0, (size_t)p->list.total * sizeof(float));
     const double loss = on_cpu(p, &dropout, want),
                  gpu_loss = on_device(p, &dropout, got);
     const double logits = worst(got, want, (long)IMAGES * p->config.classes);
@@ -162,21 +158,16 @@ int gpu_parity(void) {
     } cases[] = {{"pre-norm, GELU", PRE_NORM, ACTIVATION_GELU, 0},
                  {"pre-norm, GELU, dropout 0.1", PRE_NORM, ACTIVATION_GELU, 0.1},
                  {"post-norm, ReLU, dropout 0.1", POST_NORM, ACTIVATION_RELU, 0.1}};
+    VitConfig small = {
+        .height = 12, .width = 8, .channels = 2, .patch = 2, .depth = 3, .classes = 10};
+    small.block = (BlockConfig){.D = 24, .heads = 3, .M = 40};
     int failures = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static Pair pair;
         Error error;
-        pair = (Pair){.config = {.height = 12,
-                                 .width = 8,
-                                 .channels = 2,
-                                 .patch = 2,
-                                 .depth = 3,
-                                 .block = {.D = 24,
-                                           .heads = 3,
-                                           .M = 40,
-                                           .norm = cases[i].norm,
-                                           .activation = cases[i].activation},
-                                 .classes = 10}};
+        small.block.norm = cases[i].norm;
+        small.block.activation = cases[i].activation;
+        pair = (Pair){.config = small};
         if (make(&pair, &error)) {
             fill(&pair);
             failures += compare(&pair, cases[i].what, cases[i].dropout);

@@ -1,6 +1,4 @@
-/* made_up_run.c: see made_up_run.h. */
-#include "chapters/06_cuda_training/measuring/made_up_run.h"
-
+/* made_up_run.c: see measuring.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +7,20 @@
 #include <unistd.h>
 
 #include "chapters/05_vision_transformer/program/describe.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/random.h"
 #include "common/lesson/stopwatch.h"
 
 /* ---- models ---------------------------------------------------------------------- */
 
-/* ViT-S with patches of 4, for images of 32x32x3 and 10 classes. */
-static const VitConfig small_4 = {.height = 32,
-                                  .width = 32,
-                                  .channels = 3,
-                                  .patch = 4,
-                                  .depth = 12,
-                                  .block = {.D = 384, .heads = 6, .M = 1536},
-                                  .classes = 10};
-
 bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
                    Error *error) {
     Settings of_28 = *settings;
-    if (strcmp(name, "S/4") == 0) {
-        *model = small_4;
+    if (strcmp(name, "S/4") == 0) { /* ViT-S with patches of 4 */
+        *model = (VitConfig){.height = 32, .width = 32, .channels = 3, .patch = 4};
+        model->depth = 12;
+        model->block = (BlockConfig){.D = 384, .heads = 6, .M = 1536};
+        model->classes = 10;
         return true;
     }
     of_28.model.height = of_28.model.width = 28;
@@ -49,12 +42,9 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     const size_t pixels =
         (size_t)model->channels * (size_t)model->height * (size_t)model->width;
     *d = (Dataset){.mean = 0.5, .deviation = 0.25};
-    d->train = (ImageSet){count,
-                          model->channels,
-                          model->height,
-                          model->width,
-                          allocate((size_t)count * pixels, "made-up images", error),
-                          NULL};
+    d->train =
+        (ImageSet){count, model->channels, model->height, model->width, NULL, NULL};
+    d->train.pixels = allocate((size_t)count * pixels, "made-up images", error);
     d->train.labels = allocate((size_t)count, "labels", error);
     if (!d->train.pixels || !d->train.labels) {
         dataset_free(d);
@@ -76,9 +66,14 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
 
 /* ---- timing ---------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b) {
+static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+double measuring_median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return values[count / 2];
 }
 
 /* Images a second of one round of `steps`. */
@@ -105,16 +100,18 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
     fprintf(file, "%s,%d,%d,%ld,%.2f,%.2f,%.2f\n", run->model,
             vit_tokens(&t->vit.config), t->settings.batch, t->list.total,
             sorted[MADE_UP_ROUNDS / 2], sorted[0], sorted[MADE_UP_ROUNDS - 1]);
-    const bool failed = fflush(file) != 0 || ferror(file) != 0;
+    const bool written = fflush(file) == 0 && !ferror(file);
     const int why = errno;
     (void)fclose(file);
-    if (failed && was_there) { /* the lines of other runs stay, and no half one */
+    if (written) {
+        return true;
+    }
+    if (was_there) { /* the lines of other runs stay, and no half one */
         (void)!truncate(run->csv, there.st_size);
-    } else if (failed) {
+    } else {
         remove(run->csv);
     }
-    return !failed ||
-           error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
+    return error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
 }
 
 static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
@@ -126,8 +123,7 @@ static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
     for (int i = 0; i < MADE_UP_ROUNDS; i++) {
         speed[i] = one_round(engine, t, d, steps);
     }
-    qsort(speed, MADE_UP_ROUNDS, sizeof speed[0], by_size);
-    const double median = speed[MADE_UP_ROUNDS / 2];
+    const double median = measuring_median(speed, MADE_UP_ROUNDS);
     printf(
         "training: %.1f images/s, %.2f ms a step, %.1f GFLOP/s (median of %d rounds of "
         "%ld steps; %.1f to %.1f images/s)\n",

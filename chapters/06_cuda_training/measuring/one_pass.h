@@ -25,17 +25,13 @@ bool one_pass_make(OnePass *pass, const VitConfig *config, const ParameterList *
                    int B, GpuChoices choices, Error *error);
 void one_pass_free(OnePass *pass);
 
-/* one_pass_forward: weights, images and labels from the host; logits on the device. */
-typedef struct {
-    const float *weights, *images;
-    const unsigned char *labels;
-} OnePassInput;
-Tensor one_pass_forward(OnePass *pass, const OnePassInput *host,
-                        const Dropout *dropout);
+/* one_pass_forward: with these weights, images and labels of the host; logits on the
+ * device. */
+Tensor one_pass_forward(OnePass *pass, const float *weights, const float *images,
+                        const unsigned char *labels, const Dropout *dropout);
 
-/* one_pass_loss: dlogits of the mean loss, in the logits' memory. */
-void one_pass_loss(OnePass *pass, double smoothing);
-/* one_pass_backward: from them pass->gradients; returns the sum of the losses. */
-double one_pass_backward(OnePass *pass, const Dropout *dropout);
+/* one_pass_backward: pass->gradients of the mean loss, and dlogits in the logits'
+ * memory; returns the sum of the losses. */
+double one_pass_backward(OnePass *pass, double smoothing, const Dropout *dropout);
 
 #endif
