@@ -79,7 +79,6 @@ bool gpu_open(GpuInfo *info, Error *error) {
     snprintf(info->name, sizeof info->name, "%s", p.name);
     info->major = p.major;
     info->minor = p.minor;
-    info->multiprocessors = p.multiProcessorCount;
     info->total_bytes = (double)total_bytes;
     info->free_bytes = (double)free_bytes;
     info->emulated = gpu_is_emulated();

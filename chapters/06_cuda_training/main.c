@@ -34,8 +34,6 @@ static int complain(const Error *error, int status) {
     return status;
 }
 
-/* ---- the device ------------------------------------------------------------------ */
-
 /*
  * A program has one device: ./chapter6 a GPU, if it was built where there is CUDA;
  * ./chapter6_on_cpu and ./chapter6_watched cuda_on_cpu. Each runs another where that is
@@ -94,38 +92,36 @@ static int batch_given(const Options *o) {
     return 0;
 }
 
+/* --dump. Attention that is materialised, unless it was asked for: the fused keeps no
+ * A. */
+static bool dump(const char *path, Error *error) {
+    GpuChoices choices = own.choices;
+    if (!own.attention) {
+        choices.attention = ATTENTION_MATERIALISED;
+    }
+    printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
+           gpu_attention_names[choices.attention]);
+    if (!dump_gpu(path, choices, error)) {
+        return false;
+    }
+    printf("every tensor of one pass: %s\n", path);
+    return true;
+}
+
 /* --times and --bench. */
-static int measure(const Options *o) {
+static bool measure(const Options *o, Error *error) {
     const bool emulated = gpu_is_emulated();
     const MadeUpRun made_up = {own.bench, batch_given(o), o->max_steps, own.csv};
-    Error error;
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);
     }
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    if (own.times ? !ladder_times(own.csv, emulated, &error)
-                  : !made_up_run(&gpu_engine, &o->settings, &made_up, &error)) {
-        return complain(&error, 1);
+    if (own.times) {
+        return ladder_times(own.csv, emulated, error);
     }
-    return output_end("chapter6", 0);
-}
-
-/* Attention that is materialised, unless it was asked for: the fused keeps no A. */
-static int dump(const char *path) {
-    GpuChoices choices = own.choices;
-    Error error;
-    if (!own.attention) {
-        choices.attention = ATTENTION_MATERIALISED;
-    }
-    printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
-           gpu_attention_names[choices.attention]);
-    if (!dump_gpu(path, choices, &error)) {
-        return complain(&error, 1);
-    }
-    printf("every tensor of one pass: %s\n", path);
-    return output_end("chapter6", 0);
+    return made_up_run(&gpu_engine, &o->settings, &made_up, error);
 }
 
 static int check(void) {
@@ -186,30 +182,16 @@ static int train(Options *options) {
     return run(options, &gpu_engine, lesson);
 }
 
-/* ---- the command line ------------------------------------------------------------ */
-
-static bool parse(int argc, char **argv, Options *options, Error *error) {
-    return device_options_take(&own, argc, argv, error) &&
-           options_parse(options, own.argc, own.argv, error) &&
-           device_options_agree(&own, options, error) &&
-           gpu_vit_can(&options->settings.model, error);
-}
-
-/* The other files that it writes: asked before anything is printed. */
-static bool can_write(const Options *options, Error *error) {
-    return device_options_can_write(&own, error) &&
-           (!options->dump ||
-            (new_file_possible(options->dump, error) &&
-             safetensors_may_replace(options->dump, DUMP_FORMAT, error)));
-}
-
 int main(int argc, char **argv) {
     Options options;
     Error error;
     if (!output_begin("chapter6")) {
         return 1;
     }
-    if (!parse(argc, argv, &options, &error)) {
+    if (!device_options_take(&own, argc, argv, &error) ||
+        !options_parse(&options, own.argc, own.argv, &error) ||
+        !device_options_agree(&own, &options, &error) ||
+        !gpu_vit_can(&options.settings.model, &error)) {
         return complain(&error, 2);
     }
     options.twice = own.twice ? own.twice : options.twice;
@@ -221,7 +203,10 @@ int main(int argc, char **argv) {
     if (options.describe) {
         return describe_run("chapter6", options.describe, &options.settings);
     }
-    if (!can_write(&options, &error)) {
+    if (!device_options_can_write(&own, &error) ||
+        (options.dump &&
+         (!new_file_possible(options.dump, &error) ||
+          !safetensors_may_replace(options.dump, DUMP_FORMAT, &error)))) {
         return complain(&error, 1);
     }
     const char *other = other_program();
@@ -233,17 +218,19 @@ int main(int argc, char **argv) {
         return output_end("chapter6", access_counts_print() > 0 ? 0 : 1);
     }
     gpu_trainer_choose(own.choices);
-    const bool checks = own.check || options.gradcheck;
-    if (!options.dump && !own.times && !own.bench && !checks) {
+    const bool checks = own.check || options.gradcheck,
+               measures = own.times || own.bench;
+    if (!options.dump && !measures && !checks) {
         return train(&options);
     }
     print_device();
-    if (options.dump) {
-        return dump(options.dump);
+    if (checks) {
+        check();
+        return report_verdict("chapter6", 0);
     }
-    if (!checks) {
-        return measure(&options);
+    if ((measures && !measure(&options, &error)) ||
+        (options.dump && !dump(options.dump, &error))) {
+        return complain(&error, 1);
     }
-    check();
-    return report_verdict("chapter6", 0);
+    return output_end("chapter6", 0);
 }

@@ -1,8 +1,7 @@
 /* ladder_times.c: see measuring.h. */
+#include <math.h>
 #include <stdio.h>
 
-#include "chapters/06_cuda_training/kernels/gpu_adamw.h"
-#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 #include "chapters/06_cuda_training/measuring/ladders.h"
 #include "chapters/06_cuda_training/measuring/measuring.h"
@@ -18,17 +17,14 @@ typedef struct {
     GpuStream stream;
     GpuEvent begin, end;
     double peak_gflops, peak_gb; /* the device's limits, once they are known; else 0 */
-    double speed;                /* of the last line: GFLOP/s, or GB/s */
+    LadderCase on;               /* what is timed now */
     Error *error;
 } Timing;
 
-/* ---- time ------------------------------------------------------------------------ */
-
-static double time_of(Timing *t, Ladder ladder, int version, const LadderCase *on,
-                      int repeats) {
+static double time_of(Timing *t, Ladder ladder, int version, int repeats) {
     gpu_event_record(t->begin, t->stream);
     for (int i = 0; i < repeats; i++) {
-        ladder_run(t->stream, ladder, version, on);
+        ladder_run(t->stream, ladder, version, &t->on);
     }
     gpu_event_record(t->end, t->stream);
     gpu_event_wait(t->end);
@@ -36,43 +32,55 @@ static double time_of(Timing *t, Ladder ladder, int version, const LadderCase *o
 }
 
 /* Milliseconds: the median of rounds, each long enough (2 ms) to be timed well. */
-static double median_ms(Timing *t, Ladder ladder, int version, const LadderCase *on) {
+static double median_ms(Timing *t, Ladder ladder, int version) {
     double ms[ROUNDS];
-    const double first = time_of(t, ladder, version, on, 1);
+    const double first = time_of(t, ladder, version, 1);
     if (t->small) {
         return first;
     }
-    const double once = time_of(t, ladder, version, on, 1);
-    const int repeats = once > 2                 ? 1
-                        : once * MAX_REPEATS < 2 ? MAX_REPEATS
-                                                 : (int)(2 / once) + 1;
+    const double once = time_of(t, ladder, version, 1);
+    const int repeats = (int)fmin(2 / once + 1, MAX_REPEATS);
     for (int round = 0; round < ROUNDS; round++) {
-        ms[round] = time_of(t, ladder, version, on, repeats);
+        ms[round] = time_of(t, ladder, version, repeats);
     }
     return measuring_median(ms, ROUNDS);
 }
 
+/* The product of the sizes; attention's n counts twice: n queries and n keys. */
+static double product_of(Ladder ladder, const int *size) {
+    const bool attention =
+        ladder == LADDER_ATTENTION || ladder == LADDER_ATTENTION_BACKWARD;
+    double product = attention ? size[2] : 1;
+    for (int i = 0; i < 4 && size[i] > 0; i++) {
+        product *= size[i];
+    }
+    return product;
+}
+
 /* A line for one version of a ladder. */
-static void time_version(Timing *t, const char *layer, Ladder ladder, int version,
-                         const LadderCase *on) {
-    const LadderWork work = ladder_work(ladder, on->size);
+static void time_version(Timing *t, const char *layer, Ladder ladder, int version) {
+    const LadderInfo *info = &ladders[ladder];
+    const int *n = t->on.size;
+    const bool arithmetic = info->flops > 0, tiny = ladder == LADDER_MEMORY && t->small;
+    const double ms = median_ms(t, ladder, version);
+    const double each = 1e-6 * product_of(ladder, n) / ms;
+    const double gflops = each * info->flops, gb = each * info->bytes;
+    const double speed = arithmetic ? gflops : gb;
+    double *peak = arithmetic ? &t->peak_gflops : &t->peak_gb;
     const char *rung = ladder_version(ladder, version);
-    const double ms = median_ms(t, ladder, version, on);
-    const double gflops = 1e-6 * work.flops / ms, gb = 1e-6 * work.bytes / ms;
-    const bool arithmetic = work.flops > 0;
-    const double peak = arithmetic ? t->peak_gflops : t->peak_gb;
-    char name[48];
-    snprintf(name, sizeof name, "%s%s", layer, work.name);
-    t->speed = arithmetic ? gflops : gb;
-    printf("  %-24s %-13s %-22s %9.4f ms %9.1f %s", name, rung, work.sizes, ms,
-           t->speed, arithmetic ? "GFLOP/s" : "GB/s   ");
-    if (peak > 0) {
-        printf(" %5.1f%%", 100 * t->speed / peak);
+    char name[48], sizes[48];
+    snprintf(name, sizeof name, "%s%s", layer, info->name);
+    snprintf(sizes, sizeof sizes, tiny ? "16 KB" : info->sizes, n[0], n[1], n[2], n[3]);
+    printf("  %-24s %-13s %-22s %9.4f ms %9.1f %s", name, rung, sizes, ms, speed,
+           arithmetic ? "GFLOP/s" : "GB/s   ");
+    if (*peak > 0) {
+        printf(" %5.1f%%", 100 * speed / *peak);
+    } else {
+        *peak = speed; /* the limits come first */
     }
     printf("\n");
     if (t->csv) {
-        fprintf(t->csv, "%s,%s,%s,%.6f,%.3f,%.3f\n", name, rung, work.sizes, ms, gflops,
-                gb);
+        fprintf(t->csv, "%s,%s,%s,%.6f,%.3f,%.3f\n", name, rung, sizes, ms, gflops, gb);
     }
 }
 
@@ -80,15 +88,14 @@ static void time_version(Timing *t, const char *layer, Ladder ladder, int versio
  * a product is part of, with a space behind it, or "". */
 static bool time_ladders(Timing *t, const char *layer, Ladder first, int count,
                          const int *size) {
-    LadderCase on;
-    const bool ok = ladder_make(&on, first, size, t->error);
+    const bool ok = ladder_make(&t->on, first, size, t->error);
     for (int v = 0; ok && ladder_version(first, v); v++) {
         for (int i = 0; i < count; i++) {
-            time_version(t, layer, (Ladder)((int)first + i), v, &on);
+            time_version(t, layer, (Ladder)((int)first + i), v);
         }
     }
     gpu_wait(t->stream);
-    ladder_free(&on);
+    ladder_free(&t->on);
     return ok;
 }
 
@@ -96,18 +103,9 @@ static bool time_limits(Timing *t) {
     static const int threads[][4] = {{1 << 20, 4096}, {512, 4}};
     static const int floats[][4] = {{1 << 28}, {4096}};
     report_section("The device's limits, measured");
-    if (!time_ladders(t, "", LADDER_ARITHMETIC, 1, threads[t->small])) {
-        return false;
-    }
-    t->peak_gflops = t->speed;
-    if (!time_ladders(t, "", LADDER_MEMORY, 1, floats[t->small])) {
-        return false;
-    }
-    t->peak_gb = t->speed;
-    return true;
+    return time_ladders(t, "", LADDER_ARITHMETIC, 1, threads[t->small]) &&
+           time_ladders(t, "", LADDER_MEMORY, 1, floats[t->small]);
 }
-
-/* ---- matmul ---------------------------------------------------------------------- */
 
 /* A dense layer of `tokens`: forward, and both products of its backward pass. */
 static bool time_dense(Timing *t, const char *layer, int tokens, int in, int out) {
@@ -148,36 +146,17 @@ static bool time_matmul(Timing *t) {
     return ok;
 }
 
-/* ---- limited by memory ----------------------------------------------------------- */
-
-static bool time_adamw(Timing *t) {
-    const int size[4] = {t->small ? 1000 : 86567656}; /* B/16's */
-    const DecayRun run = {.end = size[0], .lambda = 0.05f};
-    const GpuStepResult result = {.clip_scale = 1};
-    LadderCase on;
-    const bool ok = ladder_make(&on, LADDER_ADAMW, size, t->error);
-    if (ok) {
-        gpu_tensor_fill(t->stream, on.T[3], 1); /* v is a mean of squares: never < 0 */
-        gpu_upload(t->stream, on.T[4].data, &run, sizeof run);
-        gpu_upload(t->stream, on.T[5].data, &result, sizeof result);
-        gpu_wait(t->stream);
-        time_version(t, "", LADDER_ADAMW, 0, &on);
-    }
-    ladder_free(&on);
-    return ok;
-}
-
 static bool time_rows(Timing *t) {
     static const int softmax[][4] = {{64 * 12 * 197, 197}, {65, 65}};
     static const int norm[][4] = {{64 * 197, 768}, {65, 32}};
     static const int gelu[][4] = {{64 * 197, 3072}, {65, 64}};
+    static const int adamw[][4] = {{86567656}, {1000}}; /* B/16's parameters */
     report_section("Softmax, layer norm, GELU, AdamW; % of the copy's limit");
     return time_ladders(t, "", LADDER_SOFTMAX, 2, softmax[t->small]) &&
            time_ladders(t, "", LADDER_LAYER_NORM, 2, norm[t->small]) &&
-           time_ladders(t, "", LADDER_GELU, 1, gelu[t->small]) && time_adamw(t);
+           time_ladders(t, "", LADDER_GELU, 1, gelu[t->small]) &&
+           time_ladders(t, "", LADDER_ADAMW, 1, adamw[t->small]);
 }
-
-/* ---- attention ------------------------------------------------------------------- */
 
 static bool time_attention(Timing *t) {
     static const int tokens[] = {17, 50, 65, 197}, head_sizes[] = {16, 32, 64};
@@ -193,8 +172,6 @@ static bool time_attention(Timing *t) {
     }
     return ok;
 }
-
-/* ---- all of them ----------------------------------------------------------------- */
 
 bool ladder_times(const char *csv, bool small, Error *error) {
     Timing t = {.small = small, .error = error};

@@ -1,10 +1,9 @@
 /* ladders.c: see ladders.h. */
 #include "chapters/06_cuda_training/measuring/ladders.h"
 
-#include <stdio.h>
-
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
+#include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 #include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
 #include "chapters/06_cuda_training/kernels/gpu_limits.h"
@@ -17,13 +16,9 @@
 static const char *const arithmetic_name = "multiply-add", *const memory_name = "copy",
                          *const adamw_name = "one kernel";
 
-/* Flops and bytes for each of the product of the sizes: a row's element is read and
- * written; backward two are read and one is written; GELU reads one and writes two. */
-static const struct {
-    const char *name, *sizes;
-    const char *const *versions;
-    int count, flops, bytes;
-} ladders[LADDERS] = {
+/* A row's element is read and written; backward two are read and one is written; GELU
+ * reads one and writes two. */
+const LadderInfo ladders[LADDERS] = {
     [LADDER_NT] = {"Y = X W^T", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
     [LADDER_NN] = {"dX = dY W", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
     [LADDER_TN] = {"dW = dY^T X", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
@@ -51,23 +46,6 @@ const char *ladder_version(Ladder ladder, int version) {
         return NULL;
     }
     return ladders[ladder].versions[version];
-}
-
-LadderWork ladder_work(Ladder ladder, const int *size) {
-    LadderWork work = {.name = ladders[ladder].name};
-    const bool small = ladder == LADDER_MEMORY && size[0] < 1 << 28;
-    double product = 1;
-    for (int i = 0; i < 4; i++) {
-        product *= size[i] > 0 ? size[i] : 1;
-    }
-    if (ladder == LADDER_ATTENTION || ladder == LADDER_ATTENTION_BACKWARD) {
-        product *= size[2]; /* n queries and n keys */
-    }
-    work.flops = product * ladders[ladder].flops;
-    work.bytes = product * ladders[ladder].bytes;
-    snprintf(work.sizes, sizeof work.sizes, small ? "16 KB" : ladders[ladder].sizes,
-             size[0], size[1], size[2], size[3]);
-    return work;
 }
 
 /* ---- tensors --------------------------------------------------------------------- */
@@ -113,6 +91,16 @@ static void shape(Ladder ladder, const int *size, Tensor *T) {
     }
 }
 
+/* T: weights, m, v, gradients; and a DecayRun and a GpuStepResult. */
+static void fill_for_adamw(const Tensor *T) {
+    const DecayRun run = {.end = tensor_count(T[0]), .lambda = 0.05f};
+    const GpuStepResult result = {.clip_scale = 1};
+    gpu_tensor_fill(NULL, T[2], 1); /* v is a mean of squares: never below 0 */
+    gpu_upload(NULL, T[4].data, &run, sizeof run);
+    gpu_upload(NULL, T[5].data, &result, sizeof result);
+    gpu_wait(NULL);
+}
+
 bool ladder_make(LadderCase *on, Ladder ladder, const int *size, Error *error) {
     enum { FLOATS = 1 << 16 };
     static float floats[FLOATS]; /* uploaded again and again */
@@ -134,6 +122,9 @@ bool ladder_make(LadderCase *on, Ladder ladder, const int *size, Error *error) {
         }
     }
     gpu_wait(NULL);
+    if (ladder == LADDER_ADAMW) {
+        fill_for_adamw(on->T);
+    }
     return true;
 }
 
@@ -144,19 +135,6 @@ void ladder_free(LadderCase *on) {
 }
 
 /* ---- launches -------------------------------------------------------------------- */
-
-/* Forward, or backward where dY is in T[Y]. */
-static void run_layer_norm(GpuStream stream, bool backward, int version,
-                           const Tensor *T) {
-    const GpuLayerNorm pass = {T[X], T[GAMMA], T[BETA], T[MEAN], T[RSTD]};
-    const GpuLayerNormGradients d = {T[DGAMMA], T[DBETA], T[PARTIAL]};
-    if (backward) {
-        gpu_layer_norm_backward(stream, (LayerNormVersion)version, &pass, T[Y], T[DX],
-                                &d);
-    } else {
-        gpu_layer_norm_forward(stream, (LayerNormVersion)version, &pass, T[Y]);
-    }
-}
 
 /* What a version keeps is in the scores' memory: (B, h, n, n) is the larger. */
 static void run_attention(GpuStream stream, bool backward, int version,
@@ -174,22 +152,19 @@ static void run_attention(GpuStream stream, bool backward, int version,
     }
 }
 
-/* T: weights, gradients, m, v; and a DecayRun and a GpuStepResult. */
 static void run_adamw(GpuStream stream, const Tensor *T) {
     static const AdamW adamw = {0.9, 0.99, 1e-8, 0.05};
-    const GpuUpdate update = {.count = tensor_count(T[0]),
-                              .weights = T[0].data,
-                              .gradients = T[1].data,
-                              .m = T[2].data,
-                              .v = T[3].data,
-                              .runs = (const DecayRun *)T[4].data,
-                              .run_count = 1};
+    const GpuUpdate update = {
+        tensor_count(T[0]),          T[0].data, T[1].data, T[2].data, T[3].data,
+        (const DecayRun *)T[4].data, 1};
     gpu_adamw_step(stream, &adamw, 1e-3, 10, &update, (const GpuStepResult *)T[5].data);
 }
 
 void ladder_run(GpuStream stream, Ladder ladder, int version, const LadderCase *on) {
     const MatmulForm form = {.layout = (MatmulLayout)ladder};
     const Tensor *T = on->T;
+    const GpuLayerNorm norm = {T[X], T[GAMMA], T[BETA], T[MEAN], T[RSTD]};
+    const GpuLayerNormGradients d_norm = {T[DGAMMA], T[DBETA], T[PARTIAL]};
     const float scale = 0.125f;
     switch (ladder) {
     case LADDER_NT:
@@ -204,8 +179,11 @@ void ladder_run(GpuStream stream, Ladder ladder, int version, const LadderCase *
         gpu_softmax_backward(stream, (SoftmaxVersion)version, scale, T[X], T[Y], T[DX]);
         break;
     case LADDER_LAYER_NORM:
-    case LADDER_LAYER_NORM_BACKWARD:
-        run_layer_norm(stream, ladder == LADDER_LAYER_NORM_BACKWARD, version, T);
+        gpu_layer_norm_forward(stream, (LayerNormVersion)version, &norm, T[Y]);
+        break;
+    case LADDER_LAYER_NORM_BACKWARD: /* dY is in T[Y] */
+        gpu_layer_norm_backward(stream, (LayerNormVersion)version, &norm, T[Y], T[DX],
+                                &d_norm);
         break;
     case LADDER_GELU:
         gpu_bias_gelu_forward(stream, (GeluVersion)version, T[X], T[GAMMA], T[Y]);

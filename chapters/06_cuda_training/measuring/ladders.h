@@ -21,28 +21,28 @@ typedef enum {
     LADDER_ATTENTION_BACKWARD,
     LADDER_ARITHMETIC, /* (threads, rounds) */
     LADDER_MEMORY,     /* (elements) */
-    LADDER_ADAMW,      /* (elements); T: weights, gradients, m, v; run; result */
+    LADDER_ADAMW,      /* (elements) */
     LADDERS
 } Ladder;
 
-/* Tensors on the device: what a ladder and that of its backward pass need. */
-enum { LADDER_TENSORS = 10 };
+/* Its versions, and the flops or bytes that it needs at least, whatever the version
+ * does, for each of the product of its sizes. */
 typedef struct {
-    const int *size;
-    Tensor T[LADDER_TENSORS];
-} LadderCase;
+    const char *name, *sizes; /* "softmax"; printf's format of the sizes */
+    const char *const *versions;
+    int count, flops, bytes;
+} LadderInfo;
+extern const LadderInfo ladders[LADDERS];
 
 /* ladder_version: its name; NULL after the last that this program has. */
 const char *ladder_version(Ladder ladder, int version);
 
-/* What a computation needs at least, whatever the version does, and how its sizes are
- * written: "64 x 50 x 50". */
+/* Tensors on the device: what a ladder and that of its backward pass need. */
+enum { LADDER_TENSORS = 10 };
 typedef struct {
-    const char *name;
-    double flops, bytes;
-    char sizes[48];
-} LadderWork;
-LadderWork ladder_work(Ladder ladder, const int *size);
+    const int *size; /* four, those that aren't used 0 */
+    Tensor T[LADDER_TENSORS];
+} LadderCase;
 
 /* ladder_make: tensors of these sizes, filled from N(0, 1). False, and an error, if
  * there is no memory for them; *on is to be freed in any case. */

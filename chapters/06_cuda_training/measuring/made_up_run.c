@@ -11,8 +11,6 @@
 #include "common/random.h"
 #include "common/lesson/stopwatch.h"
 
-/* ---- models ---------------------------------------------------------------------- */
-
 bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
                    Error *error) {
     Settings of_28 = *settings;
@@ -31,8 +29,6 @@ static int usual_batch(const VitConfig *model) {
     const double flops = vit_forward_flops(model);
     return flops < 1e8 ? 512 : flops < 5e9 ? 256 : 64;
 }
-
-/* ---- images ---------------------------------------------------------------------- */
 
 enum { MAX_IMAGES = 2048 };
 
@@ -63,8 +59,6 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     }
     return true;
 }
-
-/* ---- timing ---------------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
