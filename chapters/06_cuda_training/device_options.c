@@ -14,21 +14,20 @@ static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--dep
                             "1",       "--steps",     "24"};
 enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
 
+static const char help[] =
+    "\nThe device\n"
+    "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
+    "  --check                only compare the device with chapter 5's CPU code\n"
+    "  --counts               only count what every rung asks of memory\n"
+    "  --times                only time every rung, beside cuBLASLt and the limits\n"
+    "  --bench MODEL          only time training, on made-up images: S/4 (32x32x3),\n"
+    "                         B/16 or another of --describe's (224x224x3), or this;\n"
+    "                         with --batch N, and --steps N a round\n"
+    "  --csv FILE             --times writes it, --bench adds a line to it\n"
+    "  --matmul NAME         ";
+
 void device_options_help(void) {
-    printf(
-        "\nThe device\n"
-        "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
-        "  --check                only compare the device with chapter 5's CPU code\n"
-        "  --counts               only count what every rung asks of memory\n"
-        "  --times                only time every rung, beside cuBLASLt and the "
-        "limits\n"
-        "  --bench MODEL          only time training, on made-up images: S/4 "
-        "(32x32x3),\n"
-        "                         B/16 or another of --describe's (224x224x3), or "
-        "this;\n"
-        "                         with --batch N, and --steps N a round\n"
-        "  --csv FILE             --times writes it, --bench adds a line to it\n"
-        "  --matmul NAME         ");
+    printf("%s", help);
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
         if (gpu_matmul_available((MatmulVersion)i)) {
             printf(" %s", gpu_matmul_names[i]);
@@ -123,9 +122,7 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
                  {"--resume", o->resume != NULL}, {"--eval", o->eval && !o->look},
                  {"--look", o->look != NULL},     {"--dump", o->dump != NULL},
                  {"--gradcheck", o->gradcheck},   {"--describe", o->describe != NULL}};
-    const char *choice = own->matmul      ? "--matmul"
-                         : own->attention ? "--attention"
-                                          : NULL;
+    const bool chosen = own->matmul || own->attention;
     const char *task = NULL;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         if (tasks[i].given && task) {
@@ -142,10 +139,11 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     if (own->csv && !own->times && !own->bench) {
         return error_set(error, "--csv is for --times and --bench");
     }
-    if (choice && o->describe) {
-        return error_set(error, "--describe has no use for %s: leave it out", choice);
+    if (chosen && o->describe) {
+        return error_set(error, "--describe has no use for %s: leave it out",
+                         own->matmul ? "--matmul" : "--attention");
     }
-    if (choice && (own->counts || own->times)) {
+    if (chosen && (own->counts || own->times)) {
         return error_set(
             error, "%s takes every rung: leave --matmul and --attention out", task);
     }

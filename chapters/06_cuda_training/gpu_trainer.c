@@ -221,10 +221,6 @@ static void download_weights(Trainer *t) {
 
 /* ---- batches --------------------------------------------------------------------- */
 
-static Tensor images_in(const VitConfig *c, float *data, int count) {
-    return tensor4(data, count, c->channels, c->height, c->width);
-}
-
 /* `count` images of the set: those of the indices; NULL: from `first` on. */
 typedef struct {
     const ImageSet *set;
@@ -233,12 +229,12 @@ typedef struct {
     Augmentation augmentation;
 } Batch;
 
-/* Images into pinned memory, and on their way. */
-static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
-                       const Batch *batch, BatchBuffer *b) {
+/* Images into pinned memory, and on their way; returns them on the device. */
+static Tensor send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
+                         const Batch *batch, BatchBuffer *b) {
     const int count = batch->count;
     gpu_event_wait(b->uploaded); /* the last batch has left this memory */
-    Tensor images = images_in(c, b->host_images, count);
+    Tensor images = tensor4(b->host_images, count, c->channels, c->height, c->width);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; i++) {
         const int index = batch->indices ? batch->indices[i] : batch->first + i;
@@ -252,6 +248,8 @@ static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
     gpu_upload(r->copies, b->labels, b->host_labels, (size_t)count);
     gpu_event_record(b->uploaded, r->copies);
     gpu_stream_wait(r->model.stream, b->uploaded);
+    images.data = b->images;
+    return images;
 }
 
 /* The loss of the first `count` images of a buffer; its results go to `result`. */
@@ -277,12 +275,11 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
     BatchBuffer *b = &r->buffers[t->step % BUFFERS];
     const Batch batch = {&dataset->train, trainer_batch(t), 0, B,
                          trainer_augmentation(t, dataset)};
-    send_batch(r, &s->model, dataset, &batch, b);
+    const Tensor images = send_batch(r, &s->model, dataset, &batch, b);
 
     const GpuStream stream = r->model.stream;
     gpu_zero(stream, r->model.gradients, (size_t)t->list.total * sizeof(float));
-    Tensor logits =
-        gpu_vit_forward(&r->model, images_in(&s->model, b->images, B), &dropout);
+    Tensor logits = gpu_vit_forward(&r->model, images, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
     GpuLoss loss = loss_of(r, b, B, result);
     loss.smoothing = (float)s->label_smoothing;
@@ -335,8 +332,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         const int count = left < t->settings.batch ? left : t->settings.batch;
         BatchBuffer *b = &r->buffers[at / t->settings.batch % BUFFERS];
         const Batch batch = {.set = set, .first = at, .count = count};
-        send_batch(r, &t->settings.model, dataset, &batch, b);
-        Tensor images = images_in(&t->settings.model, b->images, count);
+        const Tensor images = send_batch(r, &t->settings.model, dataset, &batch, b);
         Tensor logits = gpu_vit_forward(&r->model, images, &off);
         const GpuLoss loss = loss_of(r, b, count, &r->results[0]);
         gpu_cross_entropy(stream, &loss, logits, not_wanted);

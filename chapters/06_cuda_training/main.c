@@ -121,7 +121,7 @@ static bool measure(const Options *o, Error *error) {
     if (own.times) {
         return ladder_times(own.csv, emulated, error);
     }
-    return made_up_run(&gpu_engine, &o->settings, &made_up, error);
+    return made_up_run(&o->settings, &made_up, error);
 }
 
 static int check(void) {

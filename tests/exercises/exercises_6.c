@@ -37,8 +37,7 @@ static bool has_nan(Tensor T) {
 
 static void predict(void) {
     ask('a',
-        "10000 elements, blocks of 256 threads, a thread an element: how many "
-        "blocks?",
+        "10000 elements, blocks of 256 threads, a thread an element: how many blocks?",
         40, 1e-9);
     mistake_number("10000 / 256 rounded down: the last 16 elements have no thread", 39);
     ask('b',
@@ -58,8 +57,7 @@ static void predict(void) {
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
     mistake_number("the naive kernel's 2 m n k", 2.0 * 1024 * 1024 * 1024 / 1e6);
     mistake_number(
-        "the size of A and B: each tile is loaded for every block that needs "
-        "it",
+        "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
 }
 
@@ -573,14 +571,11 @@ const Exercise exercises[] = {
      "the lesson, \"The forward pass\"; gpu_gelu.h", gelu},
     {"6.3", "softmax in one pass (forward_online)",
      "gpu_softmax.cu: a warp a row. Each lane keeps a maximum and a sum over its "
-     "columns "
-     "lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; then "
-     "write. "
-     "At most two loads an element.",
+     "columns lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; "
+     "then write. At most two loads an element.",
      "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
-     "lane, "
-     "and once more when the lanes are joined. The first maximum is -FLT_MAX: what "
-     "would exp(-infinity - -infinity) be?",
+     "lane, and once more when the lanes are joined. The first maximum is -FLT_MAX: "
+     "what would exp(-infinity - -infinity) be?",
      "the head of gpu_softmax.cu; the lesson", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
      "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "

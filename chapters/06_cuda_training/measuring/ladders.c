@@ -59,27 +59,18 @@ static void shape_product(Ladder ladder, int m, int n, int k, Tensor *T) {
     T[2] = tensor2(NULL, m, n);
 }
 
-static void shape_rows(int rows, int cols, Tensor *T) {
-    T[X] = T[Y] = T[DX] = tensor2(NULL, rows, cols);
-    T[GAMMA] = T[BETA] = T[DGAMMA] = T[DBETA] = tensor1(NULL, cols);
-    T[MEAN] = T[RSTD] = tensor1(NULL, rows);
-    T[PARTIAL] = tensor3(NULL, LAYER_NORM_PARTS, 2, cols);
-}
-
-static void shape_attention(int B, int heads, int n, int D, Tensor *T) {
-    T[0] = T[4] = tensor3(NULL, B, n, 3 * D);    /* qkv, dqkv */
-    T[1] = T[3] = tensor3(NULL, B, n, D);        /* O, dO */
-    T[2] = T[5] = tensor4(NULL, B, heads, n, n); /* scores, scratch */
-}
-
 static void shape(Ladder ladder, const int *size, Tensor *T) {
+    const int B = size[0], heads = size[1], n = size[2], D = heads * size[3];
+    const int rows = size[0], cols = size[1];
     switch (ladder) {
     case LADDER_NT:
     case LADDER_NN:
     case LADDER_TN: shape_product(ladder, size[0], size[1], size[2], T); break;
     case LADDER_ATTENTION:
     case LADDER_ATTENTION_BACKWARD:
-        shape_attention(size[0], size[1], size[2], size[1] * size[3], T);
+        T[0] = T[4] = tensor3(NULL, B, n, 3 * D);    /* qkv, dqkv */
+        T[1] = T[3] = tensor3(NULL, B, n, D);        /* O, dO */
+        T[2] = T[5] = tensor4(NULL, B, heads, n, n); /* scores, scratch */
         break;
     case LADDER_ARITHMETIC: T[0] = tensor1(NULL, size[0]); break;
     case LADDER_MEMORY: T[0] = T[1] = tensor1(NULL, size[0]); break;
@@ -87,7 +78,11 @@ static void shape(Ladder ladder, const int *size, Tensor *T) {
         T[0] = T[1] = T[2] = T[3] = tensor1(NULL, size[0]);
         T[4] = T[5] = tensor1(NULL, 4);
         break;
-    default: shape_rows(size[0], size[1], T);
+    default:
+        T[X] = T[Y] = T[DX] = tensor2(NULL, rows, cols);
+        T[GAMMA] = T[BETA] = T[DGAMMA] = T[DBETA] = tensor1(NULL, cols);
+        T[MEAN] = T[RSTD] = tensor1(NULL, rows);
+        T[PARTIAL] = tensor3(NULL, LAYER_NORM_PARTS, 2, cols);
     }
 }
 

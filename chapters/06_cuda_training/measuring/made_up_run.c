@@ -71,14 +71,13 @@ double measuring_median(double *values, int count) {
 }
 
 /* Images a second of one round of `steps`. */
-static double one_round(const Engine *engine, Trainer *t, const Dataset *d,
-                        long steps) {
+static double one_round(Trainer *t, const Dataset *d, long steps) {
     enum { AT_ONCE = 16 };
     StepResult results[AT_ONCE];
     const double begin = stopwatch_ms();
     for (long done = 0; done < steps;) {
         const long left = steps - done;
-        done += engine->steps(t, d, left < AT_ONCE ? (int)left : AT_ONCE, results);
+        done += gpu_engine.steps(t, d, left < AT_ONCE ? (int)left : AT_ONCE, results);
     }
     return 1e3 * (double)steps * t->settings.batch / (stopwatch_ms() - begin);
 }
@@ -108,14 +107,14 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
     return error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
 }
 
-static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
-                        const Dataset *d, Error *error) {
+static bool time_rounds(const MadeUpRun *run, Trainer *t, const Dataset *d,
+                        Error *error) {
     const double flops = 3 * vit_forward_flops(&t->settings.model);
     const long steps = run->steps > 0 ? run->steps : 16;
     double speed[MADE_UP_ROUNDS];
-    one_round(engine, t, d, steps); /* warm up */
+    one_round(t, d, steps); /* warm up */
     for (int i = 0; i < MADE_UP_ROUNDS; i++) {
-        speed[i] = one_round(engine, t, d, steps);
+        speed[i] = one_round(t, d, steps);
     }
     const double median = measuring_median(speed, MADE_UP_ROUNDS);
     printf(
@@ -126,8 +125,7 @@ static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
     return !run->csv || add_line(run, t, speed, error);
 }
 
-bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun *run,
-                 Error *error) {
+bool made_up_run(const Settings *settings, const MadeUpRun *run, Error *error) {
     static Trainer trainer;
     Dataset dataset;
     Settings s = *settings;
@@ -138,8 +136,7 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     s.shift = s.flip = 0;
     s.epochs = 1000; /* never the end of a schedule */
     printf("model %s on %dx%dx%d: patch %d, %d tokens, D %d, depth %d: %ld parameters, "
-           "%.2f "
-           "GFLOP an image\nbatches of %d images, ",
+           "%.2f GFLOP an image\nbatches of %d images, ",
            run->model, s.model.height, s.model.width, s.model.channels, s.model.patch,
            vit_tokens(&s.model), s.model.block.D, s.model.depth,
            vit_parameter_formula(&s.model), 1e-9 * vit_forward_flops(&s.model),
@@ -148,15 +145,13 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     if (!make_up(&dataset, &s.model, s.batch, error)) {
         return false;
     }
-    bool ok = engine->make(&trainer, &s, dataset.train.count, error);
+    bool ok = gpu_engine.make(&trainer, &s, dataset.train.count, error);
     if (ok) {
-        engine->describe(&trainer);
+        gpu_engine.describe(&trainer);
         fflush(stdout);
-        if (engine->upload) {
-            engine->upload(&trainer);
-        }
-        ok = time_rounds(engine, run, &trainer, &dataset, error);
-        engine->free(&trainer);
+        gpu_engine.upload(&trainer);
+        ok = time_rounds(run, &trainer, &dataset, error);
+        gpu_engine.free(&trainer);
     } else {
         printf("\n");
     }

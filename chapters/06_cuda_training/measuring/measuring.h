@@ -4,7 +4,6 @@
 #ifndef MEASURING_H
 #define MEASURING_H
 
-#include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/06_cuda_training/gpu_trainer.h"
 
 /*
@@ -60,8 +59,7 @@ typedef struct {
     long steps;        /* a round; 0: 16 */
     const char *csv;   /* a line is added to this file; or NULL */
 } MadeUpRun;
-bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun *run,
-                 Error *error);
+bool made_up_run(const Settings *settings, const MadeUpRun *run, Error *error);
 
 /* made_up_model: what `name` is; false, and an error, if there is no such model. */
 bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
