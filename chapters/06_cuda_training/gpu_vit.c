@@ -78,28 +78,23 @@ static void lay_out(GpuVitActivations *a, int B) {
     a->partial = arena_tensor2(arena, SUM_ROWS_PARTS, widest);
 }
 
-static long floats_for(const VitConfig *config, AttentionVersion attention, int B) {
+double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
+                                 int B) {
     static GpuVitActivations counted;
     counted = (GpuVitActivations){.config = *config, .attention = attention};
     lay_out(&counted, B);
-    return counted.arena.used;
-}
-
-double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
-                                 int B) {
-    return (double)floats_for(config, attention, B) * sizeof(float);
+    return (double)counted.arena.used * sizeof(float);
 }
 
 bool gpu_vit_make(GpuVit *m, const ParameterList *list, const VitConfig *config,
                   GpuChoices choices, int B, Error *error) {
     const size_t bytes = (size_t)list->total * sizeof(float);
-    const long floats = floats_for(config, choices.attention, B);
+    const double activations = gpu_vit_activations_bytes(config, choices.attention, B);
     *m = (GpuVit){.stream = gpu_stream_make(), .matmul = choices.matmul};
     m->vit.config = m->d.config = m->a.config = *config;
     m->a.attention = choices.attention;
-    m->a.arena.capacity = floats;
-    m->a.arena.block =
-        gpu_allocate((size_t)floats * sizeof(float), "activations", error);
+    m->a.arena.capacity = (long)(activations / sizeof(float));
+    m->a.arena.block = gpu_allocate((size_t)activations, "activations", error);
     m->weights = gpu_allocate(bytes, "weights", error);
     m->gradients = gpu_allocate(bytes, "gradients", error);
     if (!gpu_matmul_make_workspace(error) || !m->a.arena.block || !m->weights ||
@@ -158,21 +153,16 @@ static void linear_backward_input(const Pass *p, Tensor dY, Tensor W, Tensor dX)
     gpu_matmul(p->stream, p->matmul, form, dY, W, dX);
 }
 
-static GpuLayerNorm norm_pass(const LayerNorm *layer, const LayerNormActivations *a,
-                              Tensor X) {
-    return (GpuLayerNorm){X, layer->gamma, layer->beta, a->mean, a->rstd};
-}
-
 static void norm_forward(const Pass *p, const LayerNorm *layer,
                          const LayerNormActivations *a, Tensor X, Tensor Y) {
-    const GpuLayerNorm pass = norm_pass(layer, a, X);
+    const GpuLayerNorm pass = {X, layer->gamma, layer->beta, a->mean, a->rstd};
     gpu_layer_norm_forward(p->stream, LAYER_NORM_BEST, &pass, Y);
 }
 
 /* dX: in, as dL/dY, and out */
 static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d,
                           const LayerNormActivations *a, Tensor X, Tensor dX) {
-    const GpuLayerNorm pass = norm_pass(layer, a, X);
+    const GpuLayerNorm pass = {X, layer->gamma, layer->beta, a->mean, a->rstd};
     const GpuLayerNormGradients gradients = {
         d->gamma, d->beta,
         tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, tensor_cols(X))};

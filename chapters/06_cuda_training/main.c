@@ -101,11 +101,11 @@ static bool dump(const char *path, Error *error) {
     }
     printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
            gpu_attention_names[choices.attention]);
-    if (!dump_gpu(path, choices, error)) {
-        return false;
+    const bool ok = dump_gpu(path, choices, error);
+    if (ok) {
+        printf("every tensor of one pass: %s\n", path);
     }
-    printf("every tensor of one pass: %s\n", path);
-    return true;
+    return ok;
 }
 
 /* --times and --bench. */
@@ -157,16 +157,8 @@ static int lesson(const Options *options) {
     return 0;
 }
 
-/* This chapter's words that a run goes on with. */
-static const char *words_again(void) {
-    static char words[120];
-    snprintf(words, sizeof words, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
-             own.matmul ? " --matmul " : "", own.matmul ? own.matmul : "",
-             own.attention ? " --attention " : "", own.attention ? own.attention : "");
-    return words;
-}
-
 static int train(Options *options) {
+    static char again[120]; /* this chapter's words that a run goes on with */
     small_run = gpu_is_emulated() && !options->resume && !options->eval;
     if (small_run) {
         const char *twice = options->twice; /* by the user */
@@ -178,7 +170,10 @@ static int train(Options *options) {
         }
         options->twice = twice;
     }
-    options->again = words_again();
+    snprintf(again, sizeof again, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
+             own.matmul ? " --matmul " : "", own.matmul ? own.matmul : "",
+             own.attention ? " --attention " : "", own.attention ? own.attention : "");
+    options->again = again;
     return run(options, &gpu_engine, lesson);
 }
 
