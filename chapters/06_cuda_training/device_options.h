@@ -9,12 +9,12 @@
 #include "chapters/05_vision_transformer/program/options.h"
 
 typedef struct {
-    GpuChoices choices; /* --matmul, --attention */
-    bool emulate, check, counts, times, matmul_given, attention_given;
-    const char *bench, *csv; /* or NULL */
-    const char *twice;       /* one of them that is given more than once, or NULL */
-    int argc;                /* what is left, for options_parse */
-    char **argv;             /* never freed: it lives as long as the program */
+    GpuChoices choices; /* of --matmul and --attention */
+    bool emulate, check, counts, times;
+    const char *matmul, *attention, *bench, *csv; /* as given, or NULL */
+    const char *twice; /* one of them that is given more than once, or NULL */
+    int argc;          /* what is left, for options_parse */
+    char **argv;       /* never freed: it lives as long as the program */
 } DeviceOptions;
 
 /* device_options_take: takes this chapter's words out; false, and an error, if one of

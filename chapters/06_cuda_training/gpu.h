@@ -34,8 +34,7 @@ typedef struct CUevent_st *GpuEvent;   /* a mark in a queue; CUDA's cudaEvent_t 
 
 typedef struct {
     char name[256];
-    int major, minor; /* compute capability; 0.0 for cuda_on_cpu */
-    int multiprocessors;
+    int major, minor;                    /* compute capability; 0.0 for cuda_on_cpu */
     int runtime_version, driver_version; /* 13000 is 13.0 */
     double total_bytes, free_bytes;
     bool emulated; /* cuda_on_cpu */

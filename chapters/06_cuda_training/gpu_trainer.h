@@ -20,14 +20,7 @@
 #include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/06_cuda_training/gpu_vit.h"
 
-/* What the command line chooses beside chapter 5's options; set before a run. */
-typedef struct {
-    MatmulVersion matmul;
-    AttentionVersion attention;
-} GpuChoices;
-static inline GpuChoices gpu_choices_default(void) {
-    return (GpuChoices){MATMUL_BEST, ATTENTION_BEST};
-}
+/* gpu_trainer_choose: the versions of the runs that begin from now on. */
 void gpu_trainer_choose(GpuChoices choices);
 
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */

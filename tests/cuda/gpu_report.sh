@@ -104,7 +104,7 @@ fi
 say "| commit | $COMMIT |"
 say ""
 say "Written by \`make gpu-report\`. Times are medians; how they are taken stands in"
-say "\`chapters/06_cuda_training/measuring/ladder_times.h\` and \`made_up_run.h\`."
+say "\`chapters/06_cuda_training/measuring/measuring.h\`."
 say ""
 
 # ---- correct? ----------------------------------------------------------------------------

@@ -14,7 +14,7 @@
 
 #include "tests/cuda/cuda_suites.h"
 #include "tests/cuda/device_helpers.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "tests/cuda/planted_kernels.h"
 #include "tests/scratch.h"
 
@@ -164,9 +164,9 @@ END_TEST
 static CudaOnCpuCounts counts_of_kernel(PlantedKernel which, int threads) {
     CudaOnCpuCounts counts;
     Tensor from = numbers(2048), to = device_unset(SHAPE(2048));
-    ck_assert(gpu_counts_clear());
+    ck_assert(cuda_on_cpu_counts_clear());
     planted_kernel(which, threads, from.data, to.data);
-    ck_assert(gpu_counts(&counts));
+    ck_assert(cuda_on_cpu_counts(&counts));
     return counts;
 }
 
@@ -369,7 +369,7 @@ static void add_bugs(Suite *suite, bool watched) {
 
 Suite *cuda_on_cpu_suite(void) {
     CudaOnCpuCounts counts;
-    const bool emulated = gpu_is_emulated(), watched = gpu_counts(&counts);
+    const bool emulated = gpu_is_emulated(), watched = cuda_on_cpu_counts(&counts);
     Suite *suite = suite_create("cuda_on_cpu");
     TCase *right = device_case(suite, "right kernels");
     tcase_add_loop_test(right, a_block_reverses_through_shared_memory, 0, 2);
