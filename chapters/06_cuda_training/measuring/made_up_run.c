@@ -35,7 +35,8 @@ enum { MAX_IMAGES = 2048 };
 static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error) {
     const Random random = {.seed = 6, .use = RANDOM_DEMO, .sequence = 4};
     const int count = batch > MAX_IMAGES ? batch : MAX_IMAGES / batch * batch;
-    const size_t pixels = (size_t)(model->channels * model->height * model->width);
+    const size_t pixels =
+        (size_t)model->channels * (size_t)model->height * (size_t)model->width;
     *d = (Dataset){.mean = 0.5, .deviation = 0.25};
     d->train =
         (ImageSet){count, model->channels, model->height, model->width, NULL, NULL};

@@ -65,8 +65,8 @@ static Tensor one_pass_forward(OnePass *p, const float *weights, const float *im
     return gpu_vit_forward(&p->model, p->images, dropout);
 }
 
-/* The model's gradients of the mean loss, and dlogits in the logits' memory; returns the
- * sum of the losses. */
+/* The model's gradients of the mean loss, and dlogits in the logits' memory; returns
+ * the sum of the losses. */
 static double one_pass_backward(OnePass *p, double smoothing, const Dropout *dropout) {
     const GpuStream stream = p->model.stream;
     const Tensor logits = p->model.a.logits;
