@@ -7,7 +7,7 @@
 #include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/files/regular_file.h"
 
-/* What ./chapter6 trains on the emulator where its options say nothing else. */
+/* What ./chapter6 trains on the emulator unless its options say otherwise. */
 static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
                             "2",       "--heads",     "2",       "--mlp", "64",
                             "--patch", "7",           "--batch", "32",    "--epochs",
@@ -74,7 +74,7 @@ static bool read_value(DeviceOptions *own, const char *option, const char *value
 bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error) {
     const struct {
         const char *name;
-        bool *flag;         /* of a word alone */
+        bool *flag;         /* of an option alone */
         const char **value; /* of one with a value */
     } words[] = {
         {"--emulate", &own->emulate, NULL}, {"--check", &own->check, NULL},
@@ -157,7 +157,7 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
            options_only(o, task, nothing, error);
 }
 
-/* What --times would replace, or --bench add to, must be what it wrote before. */
+/* The file that --times replaces, or --bench adds to, must be its own. */
 static bool csv_is_ours(const DeviceOptions *own, Error *error) {
     char line[200], end = '\0';
     Error ignored;

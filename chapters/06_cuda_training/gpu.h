@@ -12,7 +12,7 @@
  * Anything else that fails while training (a lost device, a kernel that was stopped)
  * can't be mended: one line says which call, where, and what to do, and the program
  * ends with exit status 1. The last checkpoint is whole, since checkpoints are
- * written beside their place and renamed.
+ * written under another name, then renamed.
  */
 #ifndef GPU_H
 #define GPU_H
@@ -40,8 +40,8 @@ typedef struct {
     bool emulated; /* cuda_on_cpu */
 } GpuInfo;
 
-/* gpu_open: choose the first device; false, and why there is none that works: no
- * card, no driver, a driver older than the runtime this was built with. */
+/* gpu_open: chooses the first device; false, and why none works: no card, no driver, a
+ * driver older than the runtime this was built with. */
 FOR_C bool gpu_open(GpuInfo *info, Error *error);
 
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */

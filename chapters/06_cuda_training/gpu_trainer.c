@@ -10,7 +10,7 @@
 
 enum { BUFFERS = 2, MAX_STEPS = 64 };
 
-/* A batch on its way: while one is trained on, the other is filled. */
+/* Memory for a batch: while one is trained on, the other is filled. */
 typedef struct {
     float *host_images; /* pinned (B, C, H, W) */
     unsigned char *host_labels;
@@ -56,7 +56,7 @@ double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
            (double)B * (2 * sizeof(float) + sizeof(int));
 }
 
-/* Does it fit, with a little left for the driver? If not: the batch that does. */
+/* Does it fit, with a little left for the driver? The error names a batch that does. */
 static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *error) {
     const double free_mb = r->info.free_bytes / 1e6;
     int fitting = 0;
@@ -221,7 +221,7 @@ static void download_weights(Trainer *t) {
 
 /* ---- batches --------------------------------------------------------------------- */
 
-/* `count` images of the set: those of the indices; NULL: from `first` on. */
+/* `count` images of the set: those of the indices, or if NULL those from `first` on. */
 typedef struct {
     const ImageSet *set;
     const int *indices;
@@ -229,7 +229,7 @@ typedef struct {
     Augmentation augmentation;
 } Batch;
 
-/* Images into pinned memory, and on their way; returns them on the device. */
+/* Writes images to pinned memory and queues their copy; returns them on the device. */
 static Tensor send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
                          const Batch *batch, BatchBuffer *b) {
     const int count = batch->count;
@@ -265,7 +265,7 @@ static GpuLoss loss_of(const GpuRun *r, const BatchBuffer *b, int count,
 
 /* ---- a step ---------------------------------------------------------------------- */
 
-/* Everything that step t->step is, put into the queue. */
+/* Puts everything that step t->step does into the queue. */
 static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
                        GpuStepResult *result) {
     const Settings *s = &t->settings;

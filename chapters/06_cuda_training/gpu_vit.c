@@ -1,4 +1,4 @@
-/* gpu_vit.c: see gpu_vit.h. Beside vit.c and encoder_block.c, line for line. */
+/* gpu_vit.c: see gpu_vit.h. It follows vit.c and encoder_block.c line for line. */
 #include "chapters/06_cuda_training/gpu_vit.h"
 
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
@@ -72,7 +72,7 @@ static void lay_out(GpuVitActivations *a, int B) {
     gpu_attention_shapes(a->attention, B, c->block.heads, n, &a->scratch);
     a->scratch.dA = arena_like(arena, a->scratch.dA);
     a->scratch.delta = arena_like(arena, a->scratch.delta);
-    /* the widest: the qkv bias (and layer norm's 2 D), W_1's or the head's */
+    /* the widest: the qkv bias (and layer norm's 2 D), W_1's, or the logits' */
     int widest = 3 * D > M ? 3 * D : M;
     widest = widest > c->classes ? widest : c->classes;
     a->partial = arena_tensor2(arena, SUM_ROWS_PARTS, widest);
@@ -120,7 +120,7 @@ void gpu_vit_free(GpuVit *m) {
 
 /* ---- a pass, and its layers ------------------------------------------------------ */
 
-/* What every line of a pass needs; and within a block: the block, what its forward pass
+/* What every line of a pass needs; within a block also the block, what its forward pass
  * keeps, and in backward its gradients. */
 typedef struct {
     GpuStream stream;
@@ -159,7 +159,7 @@ static void norm_forward(const Pass *p, const LayerNorm *layer,
     gpu_layer_norm_forward(p->stream, LAYER_NORM_BEST, &pass, Y);
 }
 
-/* dX: in, as dL/dY, and out */
+/* dX is dL/dY on entry, dL/dX on return. */
 static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d,
                           const LayerNormActivations *a, Tensor X, Tensor dX) {
     const GpuLayerNorm pass = {X, layer->gamma, layer->beta, a->mean, a->rstd};
@@ -235,7 +235,7 @@ static Tensor block_forward(const Pass *p, Tensor z) {
     return y;
 }
 
-/* dz through a dropout: dz itself where there is none, else a masked copy in dx. */
+/* dz through a dropout: dz itself if there is none, else a masked copy in dx. */
 static Tensor through_dropout(const Pass *p, int which, Tensor dz, Tensor dx) {
     if (p->dropout->rate == 0) {
         return dz;
@@ -365,7 +365,7 @@ void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
     /* logits = y W_head^T + b_head */
     linear_backward_weights(&p, a->y, dlogits, d->W_head, d->b_head);
     linear_backward_input(&p, dlogits, vit->W_head, dcls);
-    /* y = LN(z_L^0): the head reads only the class token's row */
+    /* y = LN(z_L^0): only the class token's row is read */
     norm_backward(&p, &vit->norm, &d->norm, &a->norm, a->cls, dcls);
     gpu_zero(m->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
     gpu_tensor_copy(m->stream, class_tokens(dz), dcls);

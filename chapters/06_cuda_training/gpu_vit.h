@@ -1,7 +1,7 @@
 /*
  * gpu_vit.h: the Vision Transformer of chapter 5, its forward and backward pass made of
- * kernels. The same struct Vit, laid over a block of weights on the device; the same
- * lines as vit.c and encoder_block.c, each a launch or two.
+ * kernels. It has the same struct Vit, laid over a block of weights on the device, and
+ * the same lines as vit.c and encoder_block.c, each of them a launch or two.
  *
  *     z_0  = [x_class; x_p^1 E; ...; x_p^N E] + E_pos          [ViT eq.1]
  *     z'_l = MSA(LN(z_{l-1})) + z_{l-1},   l = 1 ... L         [ViT eq.2]
@@ -22,7 +22,7 @@
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 #include "chapters/05_vision_transformer/model/vit.h"
 
-/* The versions that a run chooses; of everything else it takes the best. */
+/* The versions that a run chooses; of all other kernels it takes the best. */
 typedef struct {
     MatmulVersion matmul;
     AttentionVersion attention;
@@ -55,7 +55,7 @@ typedef struct {
     Tensor cls; /* (B, D)  z_L^0 */
     LayerNormActivations norm;
     Tensor y, logits; /* (B, D), (B, K) */
-    /* backward's scratch, shared by all blocks; dlogits takes the place of logits */
+    /* backward's scratch, shared by all blocks; dlogits overwrites logits */
     Tensor dcls;            /* (B, D) */
     Tensor dz, dx, dconcat; /* (B, n, D) */
     Tensor dqkv;            /* (B, n, 3D) */
@@ -76,12 +76,12 @@ typedef struct {
 
 /*
  * gpu_vit_can: false, and a line, for a model that only chapter 5 has: here positions
- * are 1d and the head reads the class token.
+ * are 1d and the logits come from the class token.
  */
 bool gpu_vit_can(const VitConfig *config, Error *error);
 
 /* gpu_vit_make: for up to B images. False, and an error, if there is no memory for it;
- * *model is to be freed in any case. gpu_vit_activations_bytes: what B images need. */
+ * *model must be freed in any case. gpu_vit_activations_bytes: what B images need. */
 bool gpu_vit_make(GpuVit *model, const ParameterList *list, const VitConfig *config,
                   GpuChoices choices, int B, Error *error);
 void gpu_vit_free(GpuVit *model);

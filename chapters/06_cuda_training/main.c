@@ -23,7 +23,7 @@
 #include "common/files/safetensors_file.h"
 #include "common/lesson/second_program.h"
 
-/* This chapter's words of the command line, and what the lesson says of the device. */
+/* This chapter's words of the command line, and the lesson's words about the device. */
 static DeviceOptions own;
 static char about[400];
 
@@ -34,9 +34,9 @@ static int complain(const Error *error, int status) {
 }
 
 /*
- * A program has one device: ./chapter6 a GPU, if it was built where there is CUDA;
- * ./chapter6_on_cpu and ./chapter6_watched cuda_on_cpu. Each runs another where that is
- * wanted, with the same words: other_program is its name, or NULL.
+ * Each program has one device: ./chapter6 a GPU, if it was built where there is CUDA,
+ * the others cuda_on_cpu. If the options want another device, or counts, it runs the
+ * program that has them with the same words: other_program is its name, or NULL.
  */
 static const char *other_program(void) {
     GpuInfo info;
@@ -65,7 +65,7 @@ static const char *other_program(void) {
     return NULL;
 }
 
-/* The table of counts, by the program that counts; 0, or an exit status. */
+/* Prints the counts, by the program that counts; 0, or an exit status. */
 static int print_counts(void) {
     const char *const words[] = {"--counts", NULL};
     if (cuda_on_cpu_is_watched()) {
@@ -81,7 +81,7 @@ static int print_counts(void) {
 
 /* ---- other tasks than a run ------------------------------------------------------ */
 
-/* --dump. Attention that is materialised, unless it was asked for: the fused keeps no
+/* --dump. Attention is materialised unless it was asked for: the fused version keeps no
  * A. */
 static bool dump(const char *path, Error *error) {
     GpuChoices choices = own.choices;
@@ -156,7 +156,7 @@ static int train(Options *options) {
         device_options_put_small_run_first(&own);
         if (!options_parse(options, own.argc, own.argv, &error) ||
             !gpu_vit_can(&options->settings.model, &error)) {
-            return complain(&error, 2); /* his words don't fit the small model */
+            return complain(&error, 2); /* the user's words don't fit the small model */
         }
         options->twice = twice;
     }

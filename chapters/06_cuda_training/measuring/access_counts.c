@@ -6,7 +6,7 @@
 #include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/lesson/report.h"
 
-/* A ladder, sizes, and the least that has to be moved. */
+/* Ladders with their sizes; each title says the least that has to be moved. */
 static const struct {
     const char *title;
     Ladder ladder;
@@ -55,7 +55,7 @@ static void print_row(const char *name, const CudaOnCpuCounts *c) {
     printf(" %9llu\n", (unsigned long long)c->barriers);
 }
 
-/* A line for each version; returns how many. */
+/* Prints a line per version; returns how many. */
 static int count_versions(Ladder ladder, const LadderCase *on) {
     int version = 0;
     for (; ladder_version(ladder, version); version++) {

@@ -57,7 +57,7 @@ static double product_of(Ladder ladder, const int *size) {
     return product;
 }
 
-/* A line for one version of a ladder. */
+/* Times one version of a ladder, and prints a line. */
 static void time_version(Timing *t, const char *layer, Ladder ladder, int version) {
     const LadderInfo *info = &ladders[ladder];
     const int *n = t->on.size;
@@ -85,7 +85,7 @@ static void time_version(Timing *t, const char *layer, Ladder ladder, int versio
 }
 
 /* Every version of `count` ladders, from `first` on, on the same tensors. `layer`: what
- * a product is part of, with a space behind it, or "". */
+ * a product is part of, with a space after it, or "". */
 static bool time_ladders(Timing *t, const char *layer, Ladder first, int count,
                          const int *size) {
     const bool ok = ladder_make(&t->on, first, size, t->error);

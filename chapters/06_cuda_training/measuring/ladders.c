@@ -16,8 +16,8 @@
 static const char *const arithmetic_name = "multiply-add", *const memory_name = "copy",
                          *const adamw_name = "one kernel";
 
-/* A row's element is read and written; backward two are read and one is written; GELU
- * reads one and writes two. */
+/* Bytes per element: forward reads one and writes one; backward reads two and writes
+ * one; GELU reads one and writes two. */
 const LadderInfo ladders[LADDERS] = {
     [LADDER_NT] = {"Y = X W^T", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
     [LADDER_NN] = {"dX = dY W", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
@@ -86,7 +86,7 @@ static void shape(Ladder ladder, const int *size, Tensor *T) {
     }
 }
 
-/* T: weights, m, v, gradients; and a DecayRun and a GpuStepResult. */
+/* T has weights, m, v, gradients, a DecayRun and a GpuStepResult. */
 static void fill_for_adamw(const Tensor *T) {
     const DecayRun run = {.end = tensor_count(T[0]), .lambda = 0.05f};
     const GpuStepResult result = {.clip_scale = 1};
@@ -132,7 +132,7 @@ void ladder_free(LadderCase *on) {
 
 /* ---- launches -------------------------------------------------------------------- */
 
-/* What a version keeps is in the scores' memory: (B, h, n, n) is the larger. */
+/* Either version keeps its results in the scores' memory (B, h, n, n), the larger. */
 static void run_attention(GpuStream stream, bool backward, int version,
                           const Tensor *T) {
     GpuAttention pass = {(AttentionVersion)version, T[2].shape[1], .qkv = T[0],

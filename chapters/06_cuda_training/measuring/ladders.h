@@ -25,8 +25,8 @@ typedef enum {
     LADDERS
 } Ladder;
 
-/* Its versions, and the flops or bytes that it needs at least, whatever the version
- * does, for each of the product of its sizes. */
+/* A ladder's versions, and the flops or bytes that it needs at least, whatever the
+ * version does, per unit of the product of its sizes. */
 typedef struct {
     const char *name, *sizes; /* "softmax"; printf's format of the sizes */
     const char *const *versions;
@@ -45,7 +45,7 @@ typedef struct {
 } LadderCase;
 
 /* ladder_make: tensors of these sizes, filled from N(0, 1). False, and an error, if
- * there is no memory for them; *on is to be freed in any case. */
+ * there is no memory for them; *on must be freed in any case. */
 bool ladder_make(LadderCase *on, Ladder ladder, const int *size, Error *error);
 void ladder_free(LadderCase *on);
 

@@ -46,7 +46,7 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
         dataset_free(d);
         return false;
     }
-    /* One random block again and again: an image begins anywhere in it. */
+    /* One random block is repeated: an image begins anywhere in it. */
     unsigned char block[4099];
     for (size_t i = 0; i < sizeof block; i++) {
         block[i] = (unsigned char)random_below(random, i, 256);
@@ -70,7 +70,7 @@ double measuring_median(double *values, int count) {
     return values[count / 2];
 }
 
-/* Images a second of one round of `steps`. */
+/* Images per second in one round of `steps` steps. */
 static double one_round(Trainer *t, const Dataset *d, long steps) {
     enum { AT_ONCE = 16 };
     StepResult results[AT_ONCE];
@@ -99,7 +99,7 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
     if (written) {
         return true;
     }
-    if (was_there) { /* the lines of other runs stay, and no half one */
+    if (was_there) { /* keep the lines of other runs, and no half line */
         (void)!truncate(run->csv, there.st_size);
     } else {
         remove(run->csv);

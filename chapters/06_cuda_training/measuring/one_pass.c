@@ -53,7 +53,7 @@ static void one_pass_free(OnePass *p) {
     gpu_vit_free(&p->model);
 }
 
-/* With these weights, images and labels of the host; logits on the device. */
+/* Forward with the host's weights, images and labels; logits on the device. */
 static Tensor one_pass_forward(OnePass *p, const float *weights, const float *images,
                                const unsigned char *labels, const Dropout *dropout) {
     const GpuStream stream = p->model.stream;
@@ -144,9 +144,9 @@ bool dump_gpu(const char *path, GpuChoices choices, Error *error) {
 /* ---- compared with the CPU ------------------------------------------------------- */
 
 /*
- * Both sides are fp32, and add in different orders: differences of a few roundings of
- * 6e-8 a sum, and there are some fifty sums in a row. The error of a gradient is taken
- * relative to the largest of its tensor.
+ * Both sides are fp32 and add in different orders, so they differ by a few roundings of
+ * 6e-8 per sum, and some fifty sums follow each other. A gradient's error is relative
+ * to the largest element of its tensor.
  */
 #define PARITY_TOLERANCE 2e-5
 
@@ -198,7 +198,7 @@ static void fill(Pair *p) {
     parameters_view(&p->list, vit_parameters, &p->vit, p->weights);
     parameters_view(&p->list, vit_parameters, &p->d, p->gradients);
     vit_initialise(&p->list, p->weights, 6);
-    /* Biases, class token and head begin as zeros: here nothing may hide in a zero. */
+    /* Biases, class token and W_head begin as zeros: nothing may hide in a zero. */
     for (long i = 0; i < p->list.total; i++) {
         p->weights[i] += 0.1f * (float)random_normal(random, (uint64_t)i);
     }
@@ -228,7 +228,7 @@ static double on_device(Pair *p, const Dropout *dropout, float *logits) {
     return loss;
 }
 
-/* The largest |got - want|, over the largest |want|; infinite if one is no number. */
+/* The largest |got - want|, over the largest |want|; infinite if one is NaN. */
 static double worst(const float *got, const float *want, long count) {
     double difference = 0, size = 0;
     for (long i = 0; i < count; i++) {
@@ -242,8 +242,8 @@ static double worst(const float *got, const float *want, long count) {
     return difference / (size > 0 ? size : 1);
 }
 
-/* The key part of the qkv bias has a gradient of exactly 0 (softmax doesn't see what
- * is added to a whole row), of which both sides compute rounding: compared as one
+/* The key part of the qkv bias has a gradient of exactly 0 (softmax doesn't see what is
+ * added to a whole row), so both sides compute only rounding: it is compared as one
  * tensor with the query's and the value's. */
 static double worst_gradient(const Pair *p, const char **name) {
     double max = 0;
