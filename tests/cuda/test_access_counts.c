@@ -1,6 +1,6 @@
-/* test_access_counts.c: what the kernels' files say that each rung asks of memory is
- * what cuda_on_cpu counts. Where nobody counts (a GPU, flavours that are not watched)
- * the tests say so, and that the printing says so. */
+/* test_access_counts.c: cuda_on_cpu must count what the kernels' files say that each
+ * rung asks of memory. Where nobody counts (a GPU, flavours that are not watched) the
+ * tests say so, and check that the printing says so. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +78,7 @@ START_TEST(coalescing_is_what_separates_the_first_two_rungs) {
 }
 END_TEST
 
-/* The last rung of the row kernels reads and writes each number once. */
+/* The last rung of the row kernels reads and writes each element once. */
 START_TEST(the_best_row_kernels_read_once) {
     enum { ROWS = 40, COLS = 64 };
     if (!counting()) {

@@ -1,6 +1,6 @@
 /*
- * test_gpu_trainer.c: the model and the training of chapter 6 beside chapter 5's: the
- * same settings, seed and images.
+ * test_gpu_trainer.c: the model and the training of chapter 6 compared with chapter
+ * 5's: the same settings, seed and images.
  */
 #include <stdio.h>
 #include <math.h>
