@@ -1,9 +1,9 @@
 # The course's build: which compiler, which flags, how a chapter is built, and the list of
-# targets, which `make help` prints. What else there is (tests, exercises, CUDA) is
-# included from common/make/.
+# targets, which `make help` prints. The rest (tests, exercises, CUDA) is included from
+# common/make/.
 #
 #   make CC=clang chapter5     another compiler; also CC="ccache gcc", CC=/opt/bin/gcc-14
-#   make ARCH=x86-64-v3 ...    for other machines than this one (default: native)
+#   make ARCH=x86-64-v3 ...    for machines other than this one (default: native)
 #   make OPENMP=-fopenmp-simd  without threads
 #   make V=1 ...               show every command whole
 #   make NVCC= ...             as if CUDA were not installed
@@ -29,8 +29,8 @@ include common/make/compiler.mk # CC, CXX, MACHINE, OPENMP, BUILD = build/COMPIL
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
 # liberty taken with floating point. The other two -fno- give up errno and traps,
 # which nothing here uses, and change no result.
-# clang's: double has no vector erfc, said in every loop with one; and a named number is
-# an enum's here, in products of double too.
+# Off for clang: it warns of each loop with erfc, which has no vector form in double, and
+# of each product of a double and an enum (named numbers are enums here).
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas \
            $(if $(filter clang,$(KIND)),-Wno-pass-failed -Wno-enum-float-conversion)
 OPTIMISE = -O3 $(MACHINE) -ffp-contract=fast -fno-math-errno -fno-trapping-math

@@ -91,7 +91,7 @@ for page in $(pages); do
     code "$page" >"$scratch/code"
     for target in $(grep -oE '(^|[^a-z-])make( +[A-Z0-9_]+=[^ ]*)* +[a-z][a-z0-9_.-]*[a-z0-9]' \
         "$scratch/code" | awk '{ print $NF }' | sort -u); do
-        grep -qE "^(\.PHONY:.* )?$target( |:|\$)|^\.PHONY:.* $target( |\$)" Makefile common/make/*.mk ||
+        grep -qE "^(\.PHONY:.* )?$target( |:|\$)|^\.PHONY:.* $target( |\$)|^command-$target =" Makefile common/make/*.mk ||
             echo "$target" | grep -qE '^chapter[1-6]$'
         ok "$page: make $target" $?
     done

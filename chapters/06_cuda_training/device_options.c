@@ -4,31 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chapters/06_cuda_training/measuring/made_up_run.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/files/regular_file.h"
 
-/* What ./chapter6 trains on the emulator where its options say nothing else. */
+/* What ./chapter6 trains on the emulator unless its options say otherwise. */
 static char *small_run[] = {"--data",  "data/sample", "--dim",   "32",    "--depth",
                             "2",       "--heads",     "2",       "--mlp", "64",
                             "--patch", "7",           "--batch", "32",    "--epochs",
                             "1",       "--steps",     "24"};
 enum { SMALL_WORDS = sizeof small_run / sizeof small_run[0] };
 
+static const char help[] =
+    "\nThe device\n"
+    "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
+    "  --check                only compare the device with chapter 5's CPU code\n"
+    "  --counts               only count what every rung asks of memory\n"
+    "  --times                only time every rung, beside cuBLASLt and the limits\n"
+    "  --bench MODEL          only time training, on made-up images: S/4 (32x32x3),\n"
+    "                         B/16 or another of --describe's (224x224x3), or this;\n"
+    "                         with --batch N, and --steps N a round\n"
+    "  --csv FILE             --times writes it, --bench adds a line to it\n"
+    "  --matmul NAME         ";
+
 void device_options_help(void) {
-    printf(
-        "\nThe device\n"
-        "  --emulate              on cuda_on_cpu, even where there is a GPU\n"
-        "  --check                only compare the device with chapter 5's CPU code\n"
-        "  --counts               only count what every rung asks of memory\n"
-        "  --times                only time every rung, beside cuBLASLt and the "
-        "limits\n"
-        "  --bench MODEL          only time training, on made-up images: S/4 "
-        "(32x32x3),\n"
-        "                         B/16 or another of --describe's (224x224x3), or "
-        "this;\n"
-        "                         with --batch N, and --steps N a round\n"
-        "  --csv FILE             --times writes it, --bench adds a line to it\n"
-        "  --matmul NAME         ");
+    printf("%s", help);
     for (int i = 0; i < MATMUL_VERSIONS; i++) {
         if (gpu_matmul_available((MatmulVersion)i)) {
             printf(" %s", gpu_matmul_names[i]);
@@ -50,68 +49,71 @@ static int index_of(const char *word, const char *const *names, int count) {
     return -1;
 }
 
+/* Is this a value that the option can have? */
+static bool read_value(DeviceOptions *own, const char *option, const char *value,
+                       Error *error) {
+    bool known = true;
+    if (strcmp(option, "--matmul") == 0) {
+        const int v = index_of(value, gpu_matmul_names, MATMUL_VERSIONS);
+        known = v >= 0 && gpu_matmul_available((MatmulVersion)v);
+        own->choices.matmul = (MatmulVersion)v;
+    } else if (strcmp(option, "--attention") == 0) {
+        const int v = index_of(value, gpu_attention_names, ATTENTION_VERSIONS);
+        known = v >= 0;
+        own->choices.attention = (AttentionVersion)v;
+    } else if (*value == '\0') {
+        return error_set(error, "%s wants a value: --help", option);
+    } else if (strncmp(value, "--", 2) == 0) {
+        return error_set(error, "%s wants a value, not the option %.60s", option,
+                         value);
+    }
+    return known ||
+           error_set(error, "%s can't be \"%.60s\": --help lists them", option, value);
+}
+
 bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error) {
+    const struct {
+        const char *name;
+        bool *flag;         /* of an option alone */
+        const char **value; /* of one with a value */
+    } words[] = {
+        {"--emulate", &own->emulate, NULL}, {"--check", &own->check, NULL},
+        {"--counts", &own->counts, NULL},   {"--times", &own->times, NULL},
+        {"--matmul", NULL, &own->matmul},   {"--attention", NULL, &own->attention},
+        {"--bench", NULL, &own->bench},     {"--csv", NULL, &own->csv}};
+    enum { WORDS = sizeof words / sizeof words[0] };
     *own = (DeviceOptions){.choices = gpu_choices_default()};
     own->argv = allocate(((size_t)argc + SMALL_WORDS + 1) * sizeof own->argv[0],
                          "the command line", error);
     for (int i = 0; own->argv && i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--emulate") == 0) {
-            own->emulate = true;
-        } else if (strcmp(argv[i], "--check") == 0) {
-            own->check = true;
-        } else if (strcmp(argv[i], "--counts") == 0) {
-            own->counts = true;
-        } else if (strcmp(argv[i], "--times") == 0) {
-            own->times = true;
-        } else if (strcmp(argv[i], "--bench") == 0 || strcmp(argv[i], "--csv") == 0) {
-            if (*value == '\0') {
-                return error_set(error, "%s wants a value: --help", argv[i]);
-            }
-            if (strncmp(value, "--", 2) == 0) {
-                return error_set(error, "%s wants a value, not the option %.60s",
-                                 argv[i], value);
-            }
-            const char **to = strcmp(argv[i], "--bench") == 0 ? &own->bench : &own->csv;
-            own->twice = *to ? argv[i] : own->twice;
-            *to = value;
-            i++;
-        } else if (strcmp(argv[i], "--matmul") == 0) {
-            const int v = index_of(value, gpu_matmul_names, MATMUL_VERSIONS);
-            if (v < 0 || !gpu_matmul_available((MatmulVersion)v)) {
-                return error_set(
-                    error, "--matmul can't be \"%.60s\": --help lists them", value);
-            }
-            own->twice = own->matmul_given ? argv[i] : own->twice;
-            own->choices.matmul = (MatmulVersion)v;
-            own->matmul_given = true;
-            i++;
-        } else if (strcmp(argv[i], "--attention") == 0) {
-            const int v = index_of(value, gpu_attention_names, ATTENTION_VERSIONS);
-            if (v < 0) {
-                return error_set(
-                    error, "--attention can't be \"%.60s\": --help lists them", value);
-            }
-            own->twice = own->attention_given ? argv[i] : own->twice;
-            own->choices.attention = (AttentionVersion)v;
-            own->attention_given = true;
-            i++;
-        } else {
+        int w = 0;
+        while (w < WORDS && strcmp(argv[i], words[w].name) != 0) {
+            w++;
+        }
+        if (w == WORDS) {
             own->argv[own->argc++] = argv[i];
+        } else if (words[w].flag) {
+            *words[w].flag = true;
+        } else {
+            own->twice = *words[w].value ? argv[i] : own->twice;
+            *words[w].value = i + 1 < argc ? argv[i + 1] : "";
+            if (!read_value(own, argv[i], *words[w].value, error)) {
+                return false;
+            }
+            i++;
         }
     }
     return own->argv != NULL;
 }
 
 bool device_options_agree(const DeviceOptions *own, const Options *o, Error *error) {
+    enum { OF_THE_MODEL = 7 };
     static const char *const nothing[] = {NULL};
-#define OF_THE_TRAINING                                                                \
-    "--batch", "--steps", "--threads", "--seed", "--dropout", "--smoothing", "--clip", \
-        "--lr"
-    static const char *const known[] = {OF_THE_TRAINING, NULL};
-    static const char *const timed[] = {OF_THE_TRAINING, "--dim",        "--depth",
-                                        "--heads",       "--mlp",        "--patch",
-                                        "--norm",        "--activation", NULL};
+    static const char *const used[] = {
+        "--dim",       "--depth",      "--heads",   "--mlp",  "--patch",
+        "--norm",      "--activation", /* then those of the training */
+        "--batch",     "--steps",      "--threads", "--seed", "--dropout",
+        "--smoothing", "--clip",       "--lr",      NULL};
     const struct {
         const char *name;
         bool given;
@@ -120,6 +122,7 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
                  {"--resume", o->resume != NULL}, {"--eval", o->eval && !o->look},
                  {"--look", o->look != NULL},     {"--dump", o->dump != NULL},
                  {"--gradcheck", o->gradcheck},   {"--describe", o->describe != NULL}};
+    const bool chosen = own->matmul || own->attention;
     const char *task = NULL;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         if (tasks[i].given && task) {
@@ -136,33 +139,27 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     if (own->csv && !own->times && !own->bench) {
         return error_set(error, "--csv is for --times and --bench");
     }
-    if ((own->matmul_given || own->attention_given) && o->describe) {
+    if (chosen && o->describe) {
         return error_set(error, "--describe has no use for %s: leave it out",
-                         own->matmul_given ? "--matmul" : "--attention");
+                         own->matmul ? "--matmul" : "--attention");
     }
-    if ((own->matmul_given || own->attention_given) && (own->counts || own->times)) {
+    if (chosen && (own->counts || own->times)) {
         return error_set(
             error, "%s takes every rung: leave --matmul and --attention out", task);
     }
-    if (own->bench &&
-        !made_up_model(own->bench, &o->settings, &(VitConfig){0}, error)) {
-        return false;
-    }
     if (own->bench) {
-        return strcmp(own->bench, "this") == 0
-                   ? options_only(o, "--bench this", timed, error)
-                   : options_only(o, "--bench of a known model", known, error);
+        const bool this = strcmp(own->bench, "this") == 0;
+        return made_up_model(own->bench, &o->settings, &(VitConfig){0}, error) &&
+               options_only(o, this ? "--bench this" : "--bench of a known model",
+                            this ? used : used + OF_THE_MODEL, error);
     }
     return !(own->check || own->counts || own->times) ||
            options_only(o, task, nothing, error);
 }
 
-/* What --times would replace, or --bench add to, must be what it wrote before. */
+/* The file that --times replaces, or --bench adds to, must be its own. */
 static bool csv_is_ours(const DeviceOptions *own, Error *error) {
-    char line[200];
-    double number[3];
-    long count[3];
-    char end = '\0';
+    char line[200], end = '\0';
     Error ignored;
     FILE *file = regular_file_open(own->csv, &ignored);
     if (!file) {
@@ -173,9 +170,8 @@ static bool csv_is_ours(const DeviceOptions *own, Error *error) {
     if (!ours && own->times) {
         ours = strncmp(line, "ladder,version,", 15) == 0;
     } else if (!ours) {
-        ours = sscanf(line, "%*[^,],%ld,%ld,%ld,%lf,%lf,%lf%c", &count[0], &count[1],
-                      &count[2], &number[0], &number[1], &number[2], &end) == 7 &&
-               end == '\n';
+        ours =
+            sscanf(line, "%*[^,],%*d,%*d,%*d,%*f,%*f,%*f%c", &end) == 1 && end == '\n';
     }
     return ours || error_set(error,
                              "%s: can't be written: what is there is no file of %s; "

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 /* ---- errors ------------------------------------------------------------------ */
@@ -78,20 +79,35 @@ bool gpu_open(GpuInfo *info, Error *error) {
     snprintf(info->name, sizeof info->name, "%s", p.name);
     info->major = p.major;
     info->minor = p.minor;
-    info->multiprocessors = p.multiProcessorCount;
     info->total_bytes = (double)total_bytes;
     info->free_bytes = (double)free_bytes;
     info->emulated = gpu_is_emulated();
     return true;
 }
 
-bool gpu_is_emulated(void) {
 #ifdef CUDA_ON_CPU
+bool gpu_is_emulated(void) {
     return true;
-#else
-    return false;
-#endif
 }
+#else
+bool gpu_is_emulated(void) {
+    return false;
+}
+
+/* On a GPU nobody counts. */
+bool cuda_on_cpu_is_watched(void) {
+    return false;
+}
+
+bool cuda_on_cpu_counts_clear(void) {
+    return false;
+}
+
+bool cuda_on_cpu_counts(CudaOnCpuCounts *counts) {
+    *counts = {};
+    return false;
+}
+#endif
 
 /* ---- memory --------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
  * Anything else that fails while training (a lost device, a kernel that was stopped)
  * can't be mended: one line says which call, where, and what to do, and the program
  * ends with exit status 1. The last checkpoint is whole, since checkpoints are
- * written beside their place and renamed.
+ * written under another name, then renamed.
  */
 #ifndef GPU_H
 #define GPU_H
@@ -34,15 +34,14 @@ typedef struct CUevent_st *GpuEvent;   /* a mark in a queue; CUDA's cudaEvent_t 
 
 typedef struct {
     char name[256];
-    int major, minor; /* compute capability; 0.0 for cuda_on_cpu */
-    int multiprocessors;
+    int major, minor;                    /* compute capability; 0.0 for cuda_on_cpu */
     int runtime_version, driver_version; /* 13000 is 13.0 */
     double total_bytes, free_bytes;
     bool emulated; /* cuda_on_cpu */
 } GpuInfo;
 
-/* gpu_open: choose the first device; false, and why there is none that works: no
- * card, no driver, a driver older than the runtime this was built with. */
+/* gpu_open: chooses the first device; false, and why none works: no card, no driver, a
+ * driver older than the runtime this was built with. */
 FOR_C bool gpu_open(GpuInfo *info, Error *error);
 
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */

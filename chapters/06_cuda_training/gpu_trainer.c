@@ -10,7 +10,7 @@
 
 enum { BUFFERS = 2, MAX_STEPS = 64 };
 
-/* A batch on its way: while one is trained on, the other is filled. */
+/* Memory for a batch: while one is trained on, the other is filled. */
 typedef struct {
     float *host_images; /* pinned (B, C, H, W) */
     unsigned char *host_labels;
@@ -22,14 +22,11 @@ typedef struct {
 
 typedef struct {
     GpuInfo info;
-    Gpu gpu;
+    GpuVit model; /* its stream is `compute` */
     GpuStream copies;
-    double bytes; /* device memory, all of it */
-    float *weights, *gradients, *m, *v;
-    Vit vit, d; /* laid over weights and gradients */
-    GpuVitActivations activations;
+    float *m, *v;
     BatchBuffer buffers[BUFFERS];
-    float *losses, *right; /* (B) on the device */
+    float *losses;         /* (2, B) on the device: each image's loss; 1 if right */
     int *predictions;      /* (B) on the device */
     int *host_predictions; /* (B) pinned */
     DecayRun *runs;
@@ -59,30 +56,28 @@ double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
            (double)B * (2 * sizeof(float) + sizeof(int));
 }
 
-/* Does it fit, with a little left for the driver? If not: the batch that does. */
+/* Does it fit, with a little left for the driver? The error names a batch that does. */
 static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *error) {
-    const double free_bytes = 0.97 * r->info.free_bytes;
-    if (gpu_trainer_bytes(s, parameters, s->batch) <= free_bytes) {
-        return true;
-    }
+    const double free_mb = r->info.free_bytes / 1e6;
     int fitting = 0;
     for (int step = 1 << 20; step > 0; step /= 2) {
-        if (fitting + step < s->batch &&
-            gpu_trainer_bytes(s, parameters, fitting + step) <= free_bytes) {
-            fitting += step;
+        const int more = fitting + step;
+        if (more <= s->batch &&
+            gpu_trainer_bytes(s, parameters, more) <= 0.97 * r->info.free_bytes) {
+            fitting = more;
         }
     }
     if (fitting == 0) {
-        return error_set(error,
-                         "this model needs %.0f MB for one image; %s has %.0f MB free",
-                         gpu_trainer_bytes(s, parameters, 1) / 1e6, r->info.name,
-                         r->info.free_bytes / 1e6);
+        return error_set(
+            error, "this model needs %.0f MB for one image; %s has %.0f MB free",
+            gpu_trainer_bytes(s, parameters, 1) / 1e6, r->info.name, free_mb);
     }
-    return error_set(error,
+    return fitting == s->batch ||
+           error_set(error,
                      "a batch of %d images needs %.0f MB, %s has %.0f MB free: the "
                      "largest that fits is --batch %d",
                      s->batch, gpu_trainer_bytes(s, parameters, s->batch) / 1e6,
-                     r->info.name, r->info.free_bytes / 1e6, fitting);
+                     r->info.name, free_mb, fitting);
 }
 
 static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
@@ -90,31 +85,26 @@ static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
     const size_t bytes = B * image_elements(&s->model) * sizeof(float);
     b->uploaded = gpu_event_make();
     b->consumed = gpu_event_make();
-    return (b->host_images = gpu_allocate_pinned(bytes, "a batch", error)) &&
-           (b->host_labels = gpu_allocate_pinned(B, "labels", error)) &&
-           (b->images = gpu_allocate(bytes, "a batch", error)) &&
-           (b->labels = gpu_allocate(B, "labels", error));
+    b->host_images = gpu_allocate_pinned(bytes, "a batch", error);
+    b->host_labels = gpu_allocate_pinned(B, "labels", error);
+    b->images = gpu_allocate(bytes, "a batch", error);
+    b->labels = gpu_allocate(B, "labels", error);
+    return b->host_images && b->host_labels && b->images && b->labels;
 }
 
-static bool make_blocks(GpuRun *r, long count, Error *error) {
-    const size_t bytes = (size_t)count * sizeof(float);
-    return (r->weights = gpu_allocate(bytes, "weights", error)) &&
-           (r->gradients = gpu_allocate(bytes, "gradients", error)) &&
-           (r->m = gpu_allocate(bytes, "AdamW's m", error)) &&
-           (r->v = gpu_allocate(bytes, "AdamW's v", error));
-}
-
-static bool make_results(GpuRun *r, int batch, Error *error) {
-    const size_t B = (size_t)batch, bytes = MAX_STEPS * sizeof(GpuStepResult);
-    return (r->losses = gpu_allocate(B * sizeof(float), "losses", error)) &&
-           (r->right = gpu_allocate(B * sizeof(float), "results", error)) &&
-           (r->predictions = gpu_allocate(B * sizeof(int), "predictions", error)) &&
-           (r->host_predictions =
-                gpu_allocate_pinned(B * sizeof(int), "predictions", error)) &&
-           (r->norm_parts =
-                gpu_allocate(NORM_PARTS * sizeof(double), "a norm", error)) &&
-           (r->results = gpu_allocate(bytes, "results", error)) &&
-           (r->host_results = gpu_allocate_pinned(bytes, "results", error));
+static bool make_memory(GpuRun *r, long parameters, int batch, Error *error) {
+    const size_t block = (size_t)parameters * sizeof(float), B = (size_t)batch;
+    const size_t results = MAX_STEPS * sizeof(GpuStepResult);
+    r->m = gpu_allocate(block, "AdamW's m", error);
+    r->v = gpu_allocate(block, "AdamW's v", error);
+    r->norm_parts = gpu_allocate(NORM_PARTS * sizeof(double), "a norm", error);
+    r->losses = gpu_allocate(2 * B * sizeof(float), "losses", error);
+    r->predictions = gpu_allocate(B * sizeof(int), "predictions", error);
+    r->host_predictions = gpu_allocate_pinned(B * sizeof(int), "predictions", error);
+    r->results = gpu_allocate(results, "results", error);
+    r->host_results = gpu_allocate_pinned(results, "results", error);
+    return r->m && r->v && r->norm_parts && r->losses && r->predictions &&
+           r->host_predictions && r->results && r->host_results;
 }
 
 /* Neighbouring parameters that are treated alike are one run. */
@@ -135,8 +125,8 @@ static bool make_decay_runs(GpuRun *r, const ParameterList *list, double lambda,
     const size_t bytes = (size_t)r->run_count * sizeof(DecayRun);
     r->runs = gpu_allocate(bytes, "decay runs", error);
     if (r->runs) {
-        gpu_upload(r->gpu.stream, r->runs, runs, bytes);
-        gpu_wait(r->gpu.stream);
+        gpu_upload(r->model.stream, r->runs, runs, bytes);
+        gpu_wait(r->model.stream);
     }
     free(runs);
     return r->runs != NULL;
@@ -154,17 +144,15 @@ static void gpu_run_free(GpuRun *r) {
             gpu_event_free(b->consumed);
         }
     }
-    void *device[] = {r->weights, r->gradients,   r->m,    r->v,          r->losses,
-                      r->right,   r->predictions, r->runs, r->norm_parts, r->results};
+    void *device[] = {r->m,    r->v,          r->losses, r->predictions,
+                      r->runs, r->norm_parts, r->results};
     for (size_t i = 0; i < sizeof device / sizeof device[0]; i++) {
         gpu_free(device[i]);
     }
     gpu_free_pinned(r->host_predictions);
     gpu_free_pinned(r->host_results);
-    gpu_vit_activations_free(&r->activations);
-    gpu_matmul_free_workspace();
-    if (r->gpu.stream) {
-        gpu_stream_free(r->gpu.stream);
+    gpu_vit_free(&r->model);
+    if (r->copies) {
         gpu_stream_free(r->copies);
     }
     free(r);
@@ -175,23 +163,12 @@ static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
     if (!gpu_open(&r->info, error) || !fits(r, s, t->list.total, error)) {
         return false;
     }
-    r->gpu = gpu_best(gpu_stream_make());
-    r->gpu.matmul = choices.matmul;
     r->copies = gpu_stream_make();
-    r->bytes = gpu_trainer_bytes(s, t->list.total, s->batch);
-    bool ok = make_blocks(r, t->list.total, error) &&
-              make_results(r, s->batch, error) &&
-              gpu_vit_activations_make(&r->activations, &s->model, choices.attention,
-                                       s->batch, error) &&
-              gpu_matmul_make_workspace(error) &&
+    bool ok = gpu_vit_make(&r->model, &t->list, &s->model, choices, s->batch, error) &&
+              make_memory(r, t->list.total, s->batch, error) &&
               make_decay_runs(r, &t->list, s->adamw.weight_decay, error);
     for (int i = 0; ok && i < BUFFERS; i++) {
         ok = make_buffer(&r->buffers[i], s, error);
-    }
-    if (ok) {
-        r->vit.config = r->d.config = s->model;
-        parameters_view(&t->list, vit_parameters, &r->vit, r->weights);
-        parameters_view(&t->list, vit_parameters, &r->d, r->gradients);
     }
     return ok;
 }
@@ -219,35 +196,32 @@ static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
 
 /* ---- weights, to and from the device -------------------------------------------- */
 
-static void upload_weights(Trainer *t) {
+static void move_weights(Trainer *t, bool up) {
     GpuRun *r = t->engine_data;
-    float *const device[] = {r->weights, r->m, r->v};
-    const float *const host[] = {t->weights, t->m, t->v};
+    float *const device[] = {r->model.weights, r->m, r->v};
+    float *const host[] = {t->weights, t->m, t->v};
+    const size_t bytes = (size_t)t->list.total * sizeof(float);
     for (int i = 0; i < 3; i++) {
-        gpu_upload(r->gpu.stream, device[i], host[i],
-                   (size_t)t->list.total * sizeof(float));
+        if (up) {
+            gpu_upload(r->model.stream, device[i], host[i], bytes);
+        } else {
+            gpu_download(r->model.stream, host[i], device[i], bytes);
+        }
     }
-    gpu_wait(r->gpu.stream);
+    gpu_wait(r->model.stream);
+}
+
+static void upload_weights(Trainer *t) {
+    move_weights(t, true);
 }
 
 static void download_weights(Trainer *t) {
-    GpuRun *r = t->engine_data;
-    const float *const device[] = {r->weights, r->m, r->v};
-    float *const host[] = {t->weights, t->m, t->v};
-    for (int i = 0; i < 3; i++) {
-        gpu_download(r->gpu.stream, host[i], device[i],
-                     (size_t)t->list.total * sizeof(float));
-    }
-    gpu_wait(r->gpu.stream);
+    move_weights(t, false);
 }
 
 /* ---- batches --------------------------------------------------------------------- */
 
-static Tensor images_in(const VitConfig *c, float *data, int count) {
-    return tensor4(data, count, c->channels, c->height, c->width);
-}
-
-/* `count` images of the set: those of the indices; NULL: from `first` on. */
+/* `count` images of the set: those of the indices, or if NULL those from `first` on. */
 typedef struct {
     const ImageSet *set;
     const int *indices;
@@ -255,12 +229,12 @@ typedef struct {
     Augmentation augmentation;
 } Batch;
 
-/* Images into pinned memory, and on their way. */
-static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
-                       const Batch *batch, BatchBuffer *b) {
+/* Writes images to pinned memory and queues their copy; returns them on the device. */
+static Tensor send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
+                         const Batch *batch, BatchBuffer *b) {
     const int count = batch->count;
     gpu_event_wait(b->uploaded); /* the last batch has left this memory */
-    Tensor images = images_in(c, b->host_images, count);
+    Tensor images = tensor4(b->host_images, count, c->channels, c->height, c->width);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; i++) {
         const int index = batch->indices ? batch->indices[i] : batch->first + i;
@@ -273,7 +247,9 @@ static void send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
                (size_t)tensor_count(images) * sizeof(float));
     gpu_upload(r->copies, b->labels, b->host_labels, (size_t)count);
     gpu_event_record(b->uploaded, r->copies);
-    gpu_stream_wait(r->gpu.stream, b->uploaded);
+    gpu_stream_wait(r->model.stream, b->uploaded);
+    images.data = b->images;
+    return images;
 }
 
 /* The loss of the first `count` images of a buffer; its results go to `result`. */
@@ -282,14 +258,14 @@ static GpuLoss loss_of(const GpuRun *r, const BatchBuffer *b, int count,
     return (GpuLoss){.labels = b->labels,
                      .scale = 1.0f / (float)count,
                      .losses = tensor1(r->losses, count),
-                     .right = tensor1(r->right, count),
+                     .right = tensor1(r->losses + count, count),
                      .predictions = r->predictions,
                      .result = result};
 }
 
 /* ---- a step ---------------------------------------------------------------------- */
 
-/* Everything that step t->step is, put into the queue. */
+/* Puts everything that step t->step does into the queue. */
 static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
                        GpuStepResult *result) {
     const Settings *s = &t->settings;
@@ -299,24 +275,22 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
     BatchBuffer *b = &r->buffers[t->step % BUFFERS];
     const Batch batch = {&dataset->train, trainer_batch(t), 0, B,
                          trainer_augmentation(t, dataset)};
-    send_batch(r, &s->model, dataset, &batch, b);
+    const Tensor images = send_batch(r, &s->model, dataset, &batch, b);
 
-    const GpuStream stream = r->gpu.stream;
-    gpu_zero(stream, r->gradients, (size_t)t->list.total * sizeof(float));
-    Tensor logits =
-        gpu_vit_forward(&r->gpu, &r->vit, images_in(&s->model, b->images, B),
-                        &r->activations, &dropout);
+    const GpuStream stream = r->model.stream;
+    gpu_zero(stream, r->model.gradients, (size_t)t->list.total * sizeof(float));
+    Tensor logits = gpu_vit_forward(&r->model, images, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
     GpuLoss loss = loss_of(r, b, B, result);
     loss.smoothing = (float)s->label_smoothing;
     gpu_cross_entropy(stream, &loss, logits, dlogits);
     gpu_event_record(b->consumed, stream);
-    gpu_vit_backward(&r->gpu, &r->vit, &r->d, &r->activations, &dropout, dlogits);
-    gpu_gradient_norm(stream, r->gradients, t->list.total, s->clip, r->norm_parts,
+    gpu_vit_backward(&r->model, dlogits, &dropout);
+    gpu_gradient_norm(stream, r->model.gradients, t->list.total, s->clip, r->norm_parts,
                       result);
     t->step++;
-    const GpuUpdate update = {t->list.total, r->weights, r->m,        r->v,
-                              r->gradients,  r->runs,    r->run_count};
+    const GpuUpdate update = {t->list.total,      r->model.weights, r->m,        r->v,
+                              r->model.gradients, r->runs,          r->run_count};
     gpu_adamw_step(stream, &s->adamw, trainer_rate(t, t->step), t->step, &update,
                    result);
 }
@@ -330,9 +304,9 @@ static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
     for (int i = 0; i < count; i++) {
         queue_step(r, t, dataset, &r->results[i]);
     }
-    gpu_download(r->gpu.stream, r->host_results, r->results,
+    gpu_download(r->model.stream, r->host_results, r->results,
                  (size_t)count * sizeof(GpuStepResult));
-    gpu_wait(r->gpu.stream);
+    gpu_wait(r->model.stream);
     for (int i = 0; i < count; i++) {
         const GpuStepResult *got = &r->host_results[i];
         results[i] = (StepResult){.step = first + i,
@@ -351,17 +325,15 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
     GpuRun *r = t->engine_data;
     const Dropout off = {0};
     const Tensor not_wanted = {.data = NULL};
-    const GpuStream stream = r->gpu.stream;
+    const GpuStream stream = r->model.stream;
     *result = (Evaluation){0};
     for (int at = 0; at < set->count; at += t->settings.batch) {
         const int left = set->count - at;
         const int count = left < t->settings.batch ? left : t->settings.batch;
         BatchBuffer *b = &r->buffers[at / t->settings.batch % BUFFERS];
         const Batch batch = {.set = set, .first = at, .count = count};
-        send_batch(r, &t->settings.model, dataset, &batch, b);
-        Tensor logits = gpu_vit_forward(&r->gpu, &r->vit,
-                                        images_in(&t->settings.model, b->images, count),
-                                        &r->activations, &off);
+        const Tensor images = send_batch(r, &t->settings.model, dataset, &batch, b);
+        Tensor logits = gpu_vit_forward(&r->model, images, &off);
         const GpuLoss loss = loss_of(r, b, count, &r->results[0]);
         gpu_cross_entropy(stream, &loss, logits, not_wanted);
         gpu_event_record(b->consumed, stream);
@@ -381,11 +353,13 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
 
 static void describe(const Trainer *t) {
     const GpuRun *r = t->engine_data;
+    const double mb =
+        gpu_trainer_bytes(&t->settings, t->list.total, t->settings.batch) / 1e6;
     if (r->info.emulated) {
-        printf("on cuda_on_cpu, %.0f MB of its memory", r->bytes / 1e6);
+        printf("on cuda_on_cpu, %.0f MB of its memory", mb);
     } else {
         printf("on %s (compute capability %d.%d), %.0f MB of %.0f MB device memory",
-               r->info.name, r->info.major, r->info.minor, r->bytes / 1e6,
+               r->info.name, r->info.major, r->info.minor, mb,
                r->info.total_bytes / 1e6);
     }
     printf(", matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],

@@ -2,10 +2,10 @@
  * gpu_trainer.h: chapter 5's training with the device doing the work: an Engine.
  *
  *   host     chooses the batch's images, augments and normalises them, into pinned
- *            memory; puts launches into a queue; once in 16 steps asks how it went
+ *            memory; puts launches into a queue; every 16 steps asks how it went
  *   copies   a queue of their own: the next batch travels while this one trains
  *   compute  the other queue: forward, loss, backward, norm, AdamW. Weights, gradients
- *            and moments never leave the device but for a checkpoint
+ *            and moments leave the device only for a checkpoint
  *
  *     host     | batch 1 | batch 2      | batch 3      | ...
  *     copies             | batch 1 |    | batch 2 |
@@ -20,14 +20,7 @@
 #include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/06_cuda_training/gpu_vit.h"
 
-/* What the command line chooses beside chapter 5's options; set before a run. */
-typedef struct {
-    MatmulVersion matmul;
-    AttentionVersion attention;
-} GpuChoices;
-static inline GpuChoices gpu_choices_default(void) {
-    return (GpuChoices){MATMUL_BEST, ATTENTION_BEST};
-}
+/* gpu_trainer_choose: the versions of the runs that begin from now on. */
 void gpu_trainer_choose(GpuChoices choices);
 
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */

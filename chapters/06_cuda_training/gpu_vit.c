@@ -1,14 +1,7 @@
-/* gpu_vit.c: see gpu_vit.h. Beside vit.c and encoder_block.c, line for line. */
+/* gpu_vit.c: see gpu_vit.h. It follows vit.c and encoder_block.c line for line. */
 #include "chapters/06_cuda_training/gpu_vit.h"
 
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
-
-Gpu gpu_best(GpuStream stream) {
-    return (Gpu){.stream = stream,
-                 .matmul = MATMUL_BEST,
-                 .layer_norm = LAYER_NORM_BEST,
-                 .gelu = GELU_BEST};
-}
 
 bool gpu_vit_can(const VitConfig *config, Error *error) {
     if (config->positions != POSITIONS_1D || config->pool != POOL_CLASS) {
@@ -54,10 +47,6 @@ static void lay_out_block(GpuVitActivations *a, GpuBlockActivations *block, int 
     block->y = arena_tensor3(arena, B, n, c->D);
 }
 
-static int larger(int a, int b) {
-    return a > b ? a : b;
-}
-
 /* All tensors, for B images, from the arena's beginning. */
 static void lay_out(GpuVitActivations *a, int B) {
     const VitConfig *c = &a->config;
@@ -83,240 +72,236 @@ static void lay_out(GpuVitActivations *a, int B) {
     gpu_attention_shapes(a->attention, B, c->block.heads, n, &a->scratch);
     a->scratch.dA = arena_like(arena, a->scratch.dA);
     a->scratch.delta = arena_like(arena, a->scratch.delta);
-    /* the widest: the qkv bias (and layer norm's 2 D), W_1's or the head's */
-    a->partial =
-        arena_tensor2(arena, SUM_ROWS_PARTS, larger(3 * D, larger(M, c->classes)));
-}
-
-static long floats_for(const VitConfig *config, AttentionVersion attention, int B) {
-    static GpuVitActivations counted;
-    counted = (GpuVitActivations){.config = *config, .attention = attention};
-    lay_out(&counted, B);
-    return counted.arena.used;
+    /* the widest: the qkv bias (and layer norm's 2 D), W_1's, or the logits' */
+    int widest = 3 * D > M ? 3 * D : M;
+    widest = widest > c->classes ? widest : c->classes;
+    a->partial = arena_tensor2(arena, SUM_ROWS_PARTS, widest);
 }
 
 double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
                                  int B) {
-    return (double)floats_for(config, attention, B) * sizeof(float);
+    static GpuVitActivations counted;
+    counted = (GpuVitActivations){.config = *config, .attention = attention};
+    lay_out(&counted, B);
+    return (double)counted.arena.used * sizeof(float);
 }
 
-bool gpu_vit_activations_make(GpuVitActivations *a, const VitConfig *config,
-                              AttentionVersion attention, int B, Error *error) {
-    const long count = floats_for(config, attention, B);
-    *a = (GpuVitActivations){.config = *config, .attention = attention};
-    a->arena.capacity = count;
-    a->arena.block = gpu_allocate((size_t)count * sizeof(float), "activations", error);
-    if (!a->arena.block) {
+bool gpu_vit_make(GpuVit *m, const ParameterList *list, const VitConfig *config,
+                  GpuChoices choices, int B, Error *error) {
+    const size_t bytes = (size_t)list->total * sizeof(float);
+    const double activations = gpu_vit_activations_bytes(config, choices.attention, B);
+    *m = (GpuVit){.stream = gpu_stream_make(), .matmul = choices.matmul};
+    m->vit.config = m->d.config = m->a.config = *config;
+    m->a.attention = choices.attention;
+    m->a.arena.capacity = (long)(activations / sizeof(float));
+    m->a.arena.block = gpu_allocate((size_t)activations, "activations", error);
+    m->weights = gpu_allocate(bytes, "weights", error);
+    m->gradients = gpu_allocate(bytes, "gradients", error);
+    if (!gpu_matmul_make_workspace(error) || !m->a.arena.block || !m->weights ||
+        !m->gradients) {
         return false;
     }
-    lay_out(a, B);
-    arena_check_full(&a->arena);
+    parameters_view(list, vit_parameters, &m->vit, m->weights);
+    parameters_view(list, vit_parameters, &m->d, m->gradients);
+    lay_out(&m->a, B);
+    arena_check_full(&m->a.arena);
     return true;
 }
 
-void gpu_vit_activations_free(GpuVitActivations *a) {
-    gpu_free(a->arena.block);
-    *a = (GpuVitActivations){0};
+void gpu_vit_free(GpuVit *m) {
+    gpu_free(m->a.arena.block);
+    gpu_free(m->weights);
+    gpu_free(m->gradients);
+    if (m->stream) {
+        gpu_matmul_free_workspace();
+        gpu_stream_free(m->stream);
+    }
 }
 
 /* ---- a pass, and its layers ------------------------------------------------------ */
 
-/* What every line of a pass needs. */
+/* What every line of a pass needs; within a block also the block, what its forward pass
+ * keeps, and in backward its gradients. */
 typedef struct {
-    const Gpu *gpu;
+    GpuStream stream;
+    MatmulVersion matmul;
     GpuVitActivations *a;
     const Dropout *dropout;
+    const EncoderBlock *block;
+    GpuBlockActivations *kept;
+    EncoderBlock *d;
 } Pass;
 
 /* Y = X W^T + b; b.data NULL: no bias (a later kernel adds it) */
 static void linear_forward_on(const Pass *p, Tensor X, Tensor W, Tensor b, Tensor Y) {
     const MatmulForm form = {.layout = MATMUL_NT, .bias = b.data};
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, X, W, Y);
+    gpu_matmul(p->stream, p->matmul, form, X, W, Y);
 }
 
 /* dW += dY^T X;   db += sum of dY over its rows */
 static void linear_backward_weights(const Pass *p, Tensor X, Tensor dY, Tensor dW,
                                     Tensor db) {
     const MatmulForm form = {.layout = MATMUL_TN, .accumulate = true};
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, dY, X, dW);
-    gpu_sum_rows_add(p->gpu->stream, dY, db,
+    gpu_matmul(p->stream, p->matmul, form, dY, X, dW);
+    gpu_sum_rows_add(p->stream, dY, db,
                      tensor2(p->a->partial.data, SUM_ROWS_PARTS, tensor_cols(dY)));
 }
 
 /* dX = dY W */
 static void linear_backward_input(const Pass *p, Tensor dY, Tensor W, Tensor dX) {
     const MatmulForm form = {.layout = MATMUL_NN};
-    gpu_matmul(p->gpu->stream, p->gpu->matmul, form, dY, W, dX);
-}
-
-static GpuLayerNorm norm_pass(const LayerNorm *layer, const LayerNormActivations *a,
-                              Tensor X) {
-    return (GpuLayerNorm){X, layer->gamma, layer->beta, a->mean, a->rstd};
+    gpu_matmul(p->stream, p->matmul, form, dY, W, dX);
 }
 
 static void norm_forward(const Pass *p, const LayerNorm *layer,
                          const LayerNormActivations *a, Tensor X, Tensor Y) {
-    const GpuLayerNorm pass = norm_pass(layer, a, X);
-    gpu_layer_norm_forward(p->gpu->stream, p->gpu->layer_norm, &pass, Y);
+    const GpuLayerNorm pass = {X, layer->gamma, layer->beta, a->mean, a->rstd};
+    gpu_layer_norm_forward(p->stream, LAYER_NORM_BEST, &pass, Y);
 }
 
-/* dX: in, as dL/dY, and out */
+/* dX is dL/dY on entry, dL/dX on return. */
 static void norm_backward(const Pass *p, const LayerNorm *layer, LayerNorm *d,
                           const LayerNormActivations *a, Tensor X, Tensor dX) {
-    const GpuLayerNorm pass = norm_pass(layer, a, X);
+    const GpuLayerNorm pass = {X, layer->gamma, layer->beta, a->mean, a->rstd};
     const GpuLayerNormGradients gradients = {
         d->gamma, d->beta,
         tensor3(p->a->partial.data, LAYER_NORM_PARTS, 2, tensor_cols(X))};
-    gpu_layer_norm_backward(p->gpu->stream, p->gpu->layer_norm, &pass, dX, dX,
-                            &gradients);
+    gpu_layer_norm_backward(p->stream, LAYER_NORM_BEST, &pass, dX, dX, &gradients);
 }
 
 /* ---- an encoder block: names and order as in encoder_block.c ------------------ */
 
-/* A block of the model, what its forward pass keeps, and in backward its gradients. */
-typedef struct {
-    const EncoderBlock *layer;
-    GpuBlockActivations *a;
-    EncoderBlock *d;
-} Block;
-
-static GpuAttention attention_pass(const Pass *p, const Block *block) {
-    AttentionKept kept = block->a->kept;
+static GpuAttention attention_pass(const Pass *p) {
+    AttentionKept kept = p->kept->kept;
     kept.dA = p->a->scratch.dA;
     kept.delta = p->a->scratch.delta;
-    return (GpuAttention){p->a->attention, block->layer->attn.heads, block->a->qkv,
-                          kept, block->a->concat};
+    return (GpuAttention){p->a->attention, p->block->attn.heads, p->kept->qkv, kept,
+                          p->kept->concat};
 }
 
 /* [ViT eq.5] to [ViT eq.8]   Y = MSA(x), x and Y (B, n, D) */
-static void msa_forward(const Pass *p, const Block *block, Tensor x, Tensor Y) {
-    const MultiHeadAttention *layer = &block->layer->attn;
-    const GpuAttention attention = attention_pass(p, block);
+static void msa_forward(const Pass *p, Tensor x, Tensor Y) {
+    const MultiHeadAttention *layer = &p->block->attn;
+    const GpuAttention attention = attention_pass(p);
     linear_forward_on(p, x, layer->W_qkv, layer->b_qkv, attention.qkv);
-    gpu_attention_forward(p->gpu->stream, &attention);
+    gpu_attention_forward(p->stream, &attention);
     linear_forward_on(p, attention.O, layer->W_O, layer->b_O, Y);
 }
 
 /* [ViT eq.3]   Y = W_2 GELU(W_1 x + b_1) + b_2 */
-static void mlp_forward_on(const Pass *p, const Block *block, Tensor x, Tensor Y) {
-    const Mlp *layer = &block->layer->mlp;
+static void mlp_forward_on(const Pass *p, Tensor x, Tensor Y) {
+    const Mlp *layer = &p->block->mlp;
     const Tensor no_bias = {.data = NULL};
-    Tensor pre = block->a->pre, hidden = block->a->hidden;
+    Tensor pre = p->kept->pre, hidden = p->kept->hidden;
     linear_forward_on(p, x, layer->W_1, no_bias, pre);
     if (layer->activation == ACTIVATION_GELU) {
-        gpu_bias_gelu_forward(p->gpu->stream, p->gpu->gelu, pre, layer->b_1, hidden);
+        gpu_bias_gelu_forward(p->stream, GELU_BEST, pre, layer->b_1, hidden);
     } else {
-        gpu_bias_relu_forward(p->gpu->stream, pre, layer->b_1, hidden);
+        gpu_bias_relu_forward(p->stream, pre, layer->b_1, hidden);
     }
-    gpu_dropout_apply(p->gpu->stream, p->dropout,
-                      dropout_place(block->layer, INSIDE_MLP), hidden);
+    gpu_dropout_apply(p->stream, p->dropout, dropout_place(p->block, INSIDE_MLP),
+                      hidden);
     linear_forward_on(p, hidden, layer->W_2, layer->b_2, Y);
 }
 
 /* Y = dropout(X) + R */
-static void residual(const Pass *p, const Block *block, int which, Tensor X, Tensor R,
-                     Tensor Y) {
-    gpu_dropout_add(p->gpu->stream, p->dropout, dropout_place(block->layer, which), X,
-                    R, Y);
+static void residual(const Pass *p, int which, Tensor X, Tensor R, Tensor Y) {
+    gpu_dropout_add(p->stream, p->dropout, dropout_place(p->block, which), X, R, Y);
 }
 
-static Tensor block_forward(const Pass *p, const Block *block, Tensor z) {
-    const EncoderBlock *layer = block->layer;
-    GpuBlockActivations *a = block->a;
+static Tensor block_forward(const Pass *p, Tensor z) {
+    const EncoderBlock *layer = p->block;
+    GpuBlockActivations *a = p->kept;
     Tensor x1 = a->x1, z_prime = a->z_prime, x2 = a->x2, y = a->y;
     if (layer->norm == PRE_NORM) {
         /* [ViT eq.2]   z' = MSA(LN(z)) + z */
         norm_forward(p, &layer->norm1, &a->norm1, z, x1);
-        msa_forward(p, block, x1, z_prime);
-        residual(p, block, AFTER_ATTENTION, z_prime, z, z_prime);
+        msa_forward(p, x1, z_prime);
+        residual(p, AFTER_ATTENTION, z_prime, z, z_prime);
         /* [ViT eq.3]   y = MLP(LN(z')) + z' */
         norm_forward(p, &layer->norm2, &a->norm2, z_prime, x2);
-        mlp_forward_on(p, block, x2, y);
-        residual(p, block, AFTER_MLP, y, z_prime, y);
+        mlp_forward_on(p, x2, y);
+        residual(p, AFTER_MLP, y, z_prime, y);
     } else {
         /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
-        msa_forward(p, block, z, x1);
-        residual(p, block, AFTER_ATTENTION, x1, z, x1);
+        msa_forward(p, z, x1);
+        residual(p, AFTER_ATTENTION, x1, z, x1);
         norm_forward(p, &layer->norm1, &a->norm1, x1, z_prime);
         /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
-        mlp_forward_on(p, block, z_prime, x2);
-        residual(p, block, AFTER_MLP, x2, z_prime, x2);
+        mlp_forward_on(p, z_prime, x2);
+        residual(p, AFTER_MLP, x2, z_prime, x2);
         norm_forward(p, &layer->norm2, &a->norm2, x2, y);
     }
     return y;
 }
 
-/* dz through a dropout: dz itself where there is none, else a masked copy in dx. */
-static Tensor through_dropout(const Pass *p, const Block *block, int which, Tensor dz,
-                              Tensor dx) {
+/* dz through a dropout: dz itself if there is none, else a masked copy in dx. */
+static Tensor through_dropout(const Pass *p, int which, Tensor dz, Tensor dx) {
     if (p->dropout->rate == 0) {
         return dz;
     }
-    gpu_tensor_copy(p->gpu->stream, dx, dz);
-    gpu_dropout_apply(p->gpu->stream, p->dropout, dropout_place(block->layer, which),
-                      dx);
+    gpu_tensor_copy(p->stream, dx, dz);
+    gpu_dropout_apply(p->stream, p->dropout, dropout_place(p->block, which), dx);
     return dx;
 }
 
 /* dX from dY, both (B, n, D); they may be the same memory. */
-static void msa_backward(const Pass *p, const Block *block, Tensor x, Tensor dY,
-                         Tensor dX) {
-    const MultiHeadAttention *layer = &block->layer->attn;
-    MultiHeadAttention *d = &block->d->attn;
-    const GpuAttention attention = attention_pass(p, block);
+static void msa_backward(const Pass *p, Tensor x, Tensor dY, Tensor dX) {
+    const MultiHeadAttention *layer = &p->block->attn;
+    MultiHeadAttention *d = &p->d->attn;
+    const GpuAttention attention = attention_pass(p);
     Tensor dqkv = p->a->dqkv, dconcat = p->a->dconcat;
     linear_backward_weights(p, attention.O, dY, d->W_O, d->b_O);
     linear_backward_input(p, dY, layer->W_O, dconcat);
-    gpu_attention_backward(p->gpu->stream, &attention, dconcat, dqkv);
+    gpu_attention_backward(p->stream, &attention, dconcat, dqkv);
     linear_backward_weights(p, x, dqkv, d->W_qkv, d->b_qkv);
     linear_backward_input(p, dqkv, layer->W_qkv, dX);
 }
 
-static void mlp_backward_on(const Pass *p, const Block *block, Tensor x, Tensor dY,
-                            Tensor dX) {
-    const Mlp *layer = &block->layer->mlp;
-    Mlp *d = &block->d->mlp;
-    Tensor pre = block->a->pre, hidden = block->a->hidden;
+static void mlp_backward_on(const Pass *p, Tensor x, Tensor dY, Tensor dX) {
+    const Mlp *layer = &p->block->mlp;
+    Mlp *d = &p->d->mlp;
+    Tensor pre = p->kept->pre, hidden = p->kept->hidden;
     Tensor dhidden = p->a->dhidden, dpre = dhidden;
     linear_backward_weights(p, hidden, dY, d->W_2, d->b_2);
     linear_backward_input(p, dY, layer->W_2, dhidden);
-    gpu_dropout_apply(p->gpu->stream, p->dropout,
-                      dropout_place(block->layer, INSIDE_MLP), dhidden);
+    gpu_dropout_apply(p->stream, p->dropout, dropout_place(p->block, INSIDE_MLP),
+                      dhidden);
     if (layer->activation == ACTIVATION_GELU) {
-        gpu_gelu_backward(p->gpu->stream, p->gpu->gelu, pre, dhidden, dpre);
+        gpu_gelu_backward(p->stream, GELU_BEST, pre, dhidden, dpre);
     } else {
-        gpu_relu_backward(p->gpu->stream, pre, dhidden, dpre);
+        gpu_relu_backward(p->stream, pre, dhidden, dpre);
     }
     linear_backward_weights(p, x, dpre, d->W_1, d->b_1);
     linear_backward_input(p, dpre, layer->W_1, dX);
 }
 
-static void block_backward(const Pass *p, const Block *block, Tensor z, Tensor dz) {
-    const EncoderBlock *layer = block->layer;
-    EncoderBlock *d = block->d;
-    const GpuBlockActivations *a = block->a;
-    const GpuStream stream = p->gpu->stream;
+static void block_backward(const Pass *p, Tensor z, Tensor dz) {
+    const EncoderBlock *layer = p->block;
+    EncoderBlock *d = p->d;
+    const GpuBlockActivations *a = p->kept;
+    const GpuStream stream = p->stream;
     Tensor x1 = a->x1, z_prime = a->z_prime, x2 = a->x2, dx = p->a->dx, dY;
     if (layer->norm == PRE_NORM) {
         /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
-        dY = through_dropout(p, block, AFTER_MLP, dz, dx);
-        mlp_backward_on(p, block, x2, dY, dx);
+        dY = through_dropout(p, AFTER_MLP, dz, dx);
+        mlp_backward_on(p, x2, dY, dx);
         norm_backward(p, &layer->norm2, &d->norm2, &a->norm2, z_prime, dx);
         gpu_tensor_add(stream, dz, dx);
         /* z' = MSA(LN(z)) + z: the same again */
-        dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
-        msa_backward(p, block, x1, dY, dx);
+        dY = through_dropout(p, AFTER_ATTENTION, dz, dx);
+        msa_backward(p, x1, dY, dx);
         norm_backward(p, &layer->norm1, &d->norm1, &a->norm1, z, dx);
     } else {
         /* y = LN(z' + MLP(z')) */
         norm_backward(p, &layer->norm2, &d->norm2, &a->norm2, x2, dz);
-        dY = through_dropout(p, block, AFTER_MLP, dz, dx);
-        mlp_backward_on(p, block, z_prime, dY, dx);
+        dY = through_dropout(p, AFTER_MLP, dz, dx);
+        mlp_backward_on(p, z_prime, dY, dx);
         gpu_tensor_add(stream, dz, dx);
         /* z' = LN(z + MSA(z)) */
         norm_backward(p, &layer->norm1, &d->norm1, &a->norm1, x1, dz);
-        dY = through_dropout(p, block, AFTER_ATTENTION, dz, dx);
-        msa_backward(p, block, z, dY, dx);
+        dY = through_dropout(p, AFTER_ATTENTION, dz, dx);
+        msa_backward(p, z, dY, dx);
     }
     gpu_tensor_add(stream, dz, dx);
 }
@@ -334,61 +319,67 @@ static Tensor class_tokens(Tensor z) {
     return tensor_columns(tensor2(z.data, B, n * D), 0, D);
 }
 
-Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
-                       GpuVitActivations *a, const Dropout *dropout) {
+Tensor gpu_vit_forward(GpuVit *m, Tensor images, const Dropout *dropout) {
+    const Vit *vit = &m->vit;
     const VitConfig *c = &vit->config;
+    GpuVitActivations *a = &m->a;
+    Pass p = {m->stream, m->matmul, a, dropout, NULL, NULL, NULL};
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
-    const Pass p = {gpu, a, dropout};
     if (a->z_0.shape[0] != B) {
         lay_out(a, B);
     }
 
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
-    gpu_patches_from_images(gpu->stream, images, c->patch, a->patches);
+    gpu_patches_from_images(m->stream, images, c->patch, a->patches);
     linear_forward_on(&p, a->patches, as_matrix(vit->embedding.E), vit->embedding.b_E,
                       a->embedded);
-    gpu_embed_forward(gpu->stream, a->embedded, vit->embedding.cls_token,
+    gpu_embed_forward(m->stream, a->embedded, vit->embedding.cls_token,
                       vit->embedding.pos_embed, a->z_0);
-    gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, a->z_0);
+    gpu_dropout_apply(m->stream, dropout, AFTER_POSITIONS, a->z_0);
     /* [ViT eq.2] [ViT eq.3]   z_l = block_l(z_{l-1}) */
     Tensor z = a->z_0;
     for (int l = 0; l < c->depth; l++) {
-        const Block block = {&vit->blocks[l], &a->blocks[l], NULL};
-        z = block_forward(&p, &block, z);
+        p.block = &vit->blocks[l];
+        p.kept = &a->blocks[l];
+        z = block_forward(&p, z);
     }
     /* [ViT eq.4]   y = LN(z_L^0) */
-    gpu_tensor_copy(gpu->stream, a->cls, class_tokens(z));
+    gpu_tensor_copy(m->stream, a->cls, class_tokens(z));
     norm_forward(&p, &vit->norm, &a->norm, a->cls, a->y);
     linear_forward_on(&p, a->y, vit->W_head, vit->b_head, a->logits);
     return a->logits;
 }
 
-void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations *a,
-                      const Dropout *dropout, Tensor dlogits) {
+void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
+    const Vit *vit = &m->vit;
     const VitConfig *c = &vit->config;
+    Vit *d = &m->d;
+    GpuVitActivations *a = &m->a;
+    Pass p = {m->stream, m->matmul, a, dropout, NULL, NULL, NULL};
     expect_shape(dlogits, "One row of gradients for each image of the forward pass.",
                  a->logits.shape[0], c->classes);
-    const Pass p = {gpu, a, dropout};
     Tensor dz = a->dz, dcls = a->dcls, dembedded = a->embedded;
 
     /* logits = y W_head^T + b_head */
     linear_backward_weights(&p, a->y, dlogits, d->W_head, d->b_head);
     linear_backward_input(&p, dlogits, vit->W_head, dcls);
-    /* y = LN(z_L^0): the head reads only the class token's row */
+    /* y = LN(z_L^0): only the class token's row is read */
     norm_backward(&p, &vit->norm, &d->norm, &a->norm, a->cls, dcls);
-    gpu_zero(gpu->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
-    gpu_tensor_copy(gpu->stream, class_tokens(dz), dcls);
+    gpu_zero(m->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
+    gpu_tensor_copy(m->stream, class_tokens(dz), dcls);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
         Tensor z = l > 0 ? a->blocks[l - 1].y : a->z_0;
-        const Block block = {&vit->blocks[l], &a->blocks[l], &d->blocks[l]};
-        block_backward(&p, &block, z, dz);
+        p.block = &vit->blocks[l];
+        p.kept = &a->blocks[l];
+        p.d = &d->blocks[l];
+        block_backward(&p, z, dz);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
-    gpu_dropout_apply(gpu->stream, dropout, AFTER_POSITIONS, dz);
-    gpu_embed_backward(gpu->stream, dz, dembedded, d->embedding.cls_token,
+    gpu_dropout_apply(m->stream, dropout, AFTER_POSITIONS, dz);
+    gpu_embed_backward(m->stream, dz, dembedded, d->embedding.cls_token,
                        d->embedding.pos_embed);
     linear_backward_weights(&p, a->patches, dembedded, as_matrix(d->embedding.E),
                             d->embedding.b_E);

@@ -1,7 +1,7 @@
 /*
  * gpu_vit.h: the Vision Transformer of chapter 5, its forward and backward pass made of
- * kernels. The same struct Vit, laid over a block of weights on the device; the same
- * lines as vit.c and encoder_block.c, each a launch or two.
+ * kernels. It has the same struct Vit, laid over a block of weights on the device, and
+ * the same lines as vit.c and encoder_block.c, each of them a launch or two.
  *
  *     z_0  = [x_class; x_p^1 E; ...; x_p^N E] + E_pos          [ViT eq.1]
  *     z'_l = MSA(LN(z_{l-1})) + z_{l-1},   l = 1 ... L         [ViT eq.2]
@@ -22,16 +22,14 @@
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 #include "chapters/05_vision_transformer/model/vit.h"
 
-/* Where launches go, and which version of each ladder they take. */
+/* The versions that a run chooses; of all other kernels it takes the best. */
 typedef struct {
-    GpuStream stream;
     MatmulVersion matmul;
-    LayerNormVersion layer_norm;
-    GeluVersion gelu;
-} Gpu;
-
-/* The best version of everything that is our own. */
-Gpu gpu_best(GpuStream stream);
+    AttentionVersion attention;
+} GpuChoices;
+static inline GpuChoices gpu_choices_default(void) {
+    return (GpuChoices){MATMUL_BEST, ATTENTION_BEST};
+}
 
 /* What a block's forward pass keeps, for up to B images of n tokens. */
 typedef struct {
@@ -57,7 +55,7 @@ typedef struct {
     Tensor cls; /* (B, D)  z_L^0 */
     LayerNormActivations norm;
     Tensor y, logits; /* (B, D), (B, K) */
-    /* backward's scratch, shared by all blocks; dlogits takes the place of logits */
+    /* backward's scratch, shared by all blocks; dlogits overwrites logits */
     Tensor dcls;            /* (B, D) */
     Tensor dz, dx, dconcat; /* (B, n, D) */
     Tensor dqkv;            /* (B, n, 3D) */
@@ -66,29 +64,38 @@ typedef struct {
     Tensor partial;         /* sums of runs of rows */
 } GpuVitActivations;
 
+/* The model on the device: `vit` and `d` are laid over the blocks of weights and
+ * gradients, which it owns. */
+typedef struct {
+    GpuStream stream; /* where launches go */
+    MatmulVersion matmul;
+    float *weights, *gradients;
+    Vit vit, d;
+    GpuVitActivations a;
+} GpuVit;
+
 /*
  * gpu_vit_can: false, and a line, for a model that only chapter 5 has: here positions
- * are 1d and the head reads the class token.
+ * are 1d and the logits come from the class token.
  */
 bool gpu_vit_can(const VitConfig *config, Error *error);
 
-/* gpu_vit_activations_bytes: what B images need. */
+/* gpu_vit_make: for up to B images. False, and an error, if there is no memory for it;
+ * *model must be freed in any case. gpu_vit_activations_bytes: what B images need. */
+bool gpu_vit_make(GpuVit *model, const ParameterList *list, const VitConfig *config,
+                  GpuChoices choices, int B, Error *error);
+void gpu_vit_free(GpuVit *model);
 double gpu_vit_activations_bytes(const VitConfig *config, AttentionVersion attention,
                                  int B);
-bool gpu_vit_activations_make(GpuVitActivations *a, const VitConfig *config,
-                              AttentionVersion attention, int B, Error *error);
-void gpu_vit_activations_free(GpuVitActivations *a);
 
 /*
  * gpu_vit_forward: logits (B, K), on the device, from images (B, C, H, W), on the
- * device. B may be less than what the activations were made for: their tensors are then
- * laid out again, for B images.
+ * device. B may be less than what the model was made for: its activations are then laid
+ * out again, for B images.
  */
-Tensor gpu_vit_forward(const Gpu *gpu, const Vit *vit, Tensor images,
-                       GpuVitActivations *a, const Dropout *dropout);
+Tensor gpu_vit_forward(GpuVit *model, Tensor images, const Dropout *dropout);
 
 /* gpu_vit_backward: add the gradients of all weights to d. dlogits (B, K) in. */
-void gpu_vit_backward(const Gpu *gpu, const Vit *vit, Vit *d, GpuVitActivations *a,
-                      const Dropout *dropout, Tensor dlogits);
+void gpu_vit_backward(GpuVit *model, Tensor dlogits, const Dropout *dropout);
 
 #endif

@@ -9,16 +9,12 @@
  */
 #include <stdio.h>
 
-#include "chapters/06_cuda_training/measuring/access_counts.h"
 #include "chapters/05_vision_transformer/program/describe.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/device_options.h"
 #include "common/files/dump.h"
-#include "chapters/06_cuda_training/measuring/dump_gpu.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
-#include "chapters/06_cuda_training/measuring/gpu_parity.h"
 #include "chapters/06_cuda_training/gpu_trainer.h"
-#include "chapters/06_cuda_training/measuring/ladder_times.h"
-#include "chapters/06_cuda_training/measuring/made_up_run.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "chapters/05_vision_transformer/program/options.h"
 #include "common/lesson/output.h"
 #include "common/files/regular_file.h"
@@ -27,7 +23,7 @@
 #include "common/files/safetensors_file.h"
 #include "common/lesson/second_program.h"
 
-/* This chapter's words of the command line, and what the lesson says of the device. */
+/* This chapter's words of the command line, and the lesson's words about the device. */
 static DeviceOptions own;
 static char about[400];
 
@@ -37,58 +33,42 @@ static int complain(const Error *error, int status) {
     return status;
 }
 
-/* ---- the device ------------------------------------------------------------------ */
-
 /*
- * A program has one device: ./chapter6 a GPU, if it was built where there is CUDA;
- * ./chapter6_on_cpu and ./chapter6_watched cuda_on_cpu. Each runs another where that is
- * wanted, with the same words.
+ * Each program has one device: ./chapter6 a GPU, if it was built where there is CUDA,
+ * the others cuda_on_cpu. If the options want another device, or counts, it runs the
+ * program that has them with the same words: other_program is its name, or NULL.
  */
-static bool open_device(Error *error) {
-    GpuInfo info;
-    if (gpu_is_emulated()) {
-        snprintf(about, sizeof about, "device: %s\n",
-                 own.emulate ? "cuda_on_cpu, as asked"
-                             : "this program was built without nvcc;\n"
-                               "        cuda_on_cpu runs the same kernels instead.");
-        return true;
-    }
-    if (gpu_open(&info, error)) {
-        snprintf(about, sizeof about,
-                 "device: %s, compute capability %d.%d, CUDA %d.%d\n", info.name,
-                 info.major, info.minor, info.runtime_version / 1000,
-                 info.runtime_version % 1000 / 10);
-        return true;
-    }
-    return false;
-}
-
-/* The program that does what is wanted, where this one can't; or NULL. */
 static const char *other_program(void) {
+    GpuInfo info;
     Error error;
-    if (own.counts && !gpu_is_watched()) {
+    if (own.counts && !cuda_on_cpu_is_watched()) {
         return "chapter6_watched";
     }
     if (own.emulate && !gpu_is_emulated()) {
         return "chapter6_on_cpu";
     }
-    if (open_device(&error)) {
+    if (gpu_is_emulated()) {
+        snprintf(about, sizeof about, "device: %s\n",
+                 own.emulate ? "cuda_on_cpu, as asked"
+                             : "this program was built without nvcc;\n"
+                               "        cuda_on_cpu runs the same kernels instead.");
         return NULL;
     }
-    printf("device: %s\n        chapter6_on_cpu runs the same kernels instead.\n",
-           error.text);
-    return "chapter6_on_cpu";
+    if (!gpu_open(&info, &error)) {
+        printf("device: %s\n        chapter6_on_cpu runs the same kernels instead.\n",
+               error.text);
+        return "chapter6_on_cpu";
+    }
+    snprintf(about, sizeof about, "device: %s, compute capability %d.%d, CUDA %d.%d\n",
+             info.name, info.major, info.minor, info.runtime_version / 1000,
+             info.runtime_version % 1000 / 10);
+    return NULL;
 }
 
-static int run_instead(const char *name, char **argv) {
-    second_program_instead(argv[0], name, argv);
-    return 1;
-}
-
-/* The table of counts, by the program that counts; 0, or an exit status. */
+/* Prints the counts, by the program that counts; 0, or an exit status. */
 static int print_counts(void) {
     const char *const words[] = {"--counts", NULL};
-    if (gpu_is_watched()) {
+    if (cuda_on_cpu_is_watched()) {
         access_counts_print();
         return 0;
     }
@@ -101,41 +81,37 @@ static int print_counts(void) {
 
 /* ---- other tasks than a run ------------------------------------------------------ */
 
+/* --dump. Attention is materialised unless it was asked for: the fused version keeps no
+ * A. */
+static bool dump(const char *path, Error *error) {
+    GpuChoices choices = own.choices;
+    if (!own.attention) {
+        choices.attention = ATTENTION_MATERIALISED;
+    }
+    printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
+           gpu_attention_names[choices.attention]);
+    const bool ok = dump_gpu(path, choices, error);
+    if (ok) {
+        printf("every tensor of one pass: %s\n", path);
+    }
+    return ok;
+}
+
 /* --times and --bench. */
-static int measure(const Options *o) {
+static bool measure(const Options *o, Error *error) {
     const bool emulated = gpu_is_emulated();
     const int batch = options_given(o, "--batch") ? o->settings.batch : 0; /* usual */
     const MadeUpRun made_up = {own.bench, batch, o->max_steps, own.csv};
-    Error error;
     if (o->twice) {
         printf("note: %s is given more than once: the last counts\n", o->twice);
     }
     if (emulated) {
         printf("        These times say nothing about a GPU.\n");
     }
-    bool ok;
     if (own.times) {
-        ok = ladder_times(own.csv, emulated, &error);
-    } else {
-        ok = made_up_run(&gpu_engine, &o->settings, &made_up, &error);
+        return ladder_times(own.csv, emulated, error);
     }
-    return ok ? output_end("chapter6", 0) : complain(&error, 1);
-}
-
-/* Attention that is materialised, unless it was asked for: the fused keeps no A. */
-static int dump(const char *path) {
-    GpuChoices choices = own.choices;
-    Error error;
-    if (!own.attention_given) {
-        choices.attention = ATTENTION_MATERIALISED;
-    }
-    printf("matmul %s, attention %s\n", gpu_matmul_names[choices.matmul],
-           gpu_attention_names[choices.attention]);
-    if (!dump_gpu(path, choices, &error)) {
-        return complain(&error, 1);
-    }
-    printf("every tensor of one pass: %s\n", path);
-    return output_end("chapter6", 0);
+    return made_up_run(&o->settings, &made_up, error);
 }
 
 static int check(void) {
@@ -171,18 +147,8 @@ static int lesson(const Options *options) {
     return 0;
 }
 
-/* This chapter's words that a run goes on with. */
-static const char *words_again(void) {
-    static char words[120];
-    snprintf(words, sizeof words, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
-             own.matmul_given ? " --matmul " : "",
-             own.matmul_given ? gpu_matmul_names[own.choices.matmul] : "",
-             own.attention_given ? " --attention " : "",
-             own.attention_given ? gpu_attention_names[own.choices.attention] : "");
-    return words;
-}
-
 static int train(Options *options) {
+    static char again[120]; /* this chapter's words that a run goes on with */
     small_run = gpu_is_emulated() && !options->resume && !options->eval;
     if (small_run) {
         const char *twice = options->twice; /* by the user */
@@ -190,29 +156,15 @@ static int train(Options *options) {
         device_options_put_small_run_first(&own);
         if (!options_parse(options, own.argc, own.argv, &error) ||
             !gpu_vit_can(&options->settings.model, &error)) {
-            return complain(&error, 2); /* his words don't fit the small model */
+            return complain(&error, 2); /* the user's words don't fit the small model */
         }
         options->twice = twice;
     }
-    options->again = words_again();
+    snprintf(again, sizeof again, "%s%s%s%s%s", own.emulate ? " --emulate" : "",
+             own.matmul ? " --matmul " : "", own.matmul ? own.matmul : "",
+             own.attention ? " --attention " : "", own.attention ? own.attention : "");
+    options->again = again;
     return run(options, &gpu_engine, lesson);
-}
-
-/* ---- the command line ------------------------------------------------------------ */
-
-static bool parse(int argc, char **argv, Options *options, Error *error) {
-    return device_options_take(&own, argc, argv, error) &&
-           options_parse(options, own.argc, own.argv, error) &&
-           device_options_agree(&own, options, error) &&
-           gpu_vit_can(&options->settings.model, error);
-}
-
-/* The other files that it writes: asked before anything is printed. */
-static bool can_write(const Options *options, Error *error) {
-    return device_options_can_write(&own, error) &&
-           (!options->dump ||
-            (new_file_possible(options->dump, error) &&
-             safetensors_may_replace(options->dump, DUMP_FORMAT, error)));
 }
 
 int main(int argc, char **argv) {
@@ -221,7 +173,10 @@ int main(int argc, char **argv) {
     if (!output_begin("chapter6")) {
         return 1;
     }
-    if (!parse(argc, argv, &options, &error)) {
+    if (!device_options_take(&own, argc, argv, &error) ||
+        !options_parse(&options, own.argc, own.argv, &error) ||
+        !device_options_agree(&own, &options, &error) ||
+        !gpu_vit_can(&options.settings.model, &error)) {
         return complain(&error, 2);
     }
     options.twice = own.twice ? own.twice : options.twice;
@@ -233,28 +188,34 @@ int main(int argc, char **argv) {
     if (options.describe) {
         return describe_run("chapter6", options.describe, &options.settings);
     }
-    if (!can_write(&options, &error)) {
+    if (!device_options_can_write(&own, &error) ||
+        (options.dump &&
+         (!new_file_possible(options.dump, &error) ||
+          !safetensors_may_replace(options.dump, DUMP_FORMAT, &error)))) {
         return complain(&error, 1);
     }
     const char *other = other_program();
     if (other) {
-        return run_instead(other, argv);
+        second_program_instead(argv[0], other, argv);
+        return 1; /* it can't be run */
     }
     if (own.counts) {
         return output_end("chapter6", access_counts_print() > 0 ? 0 : 1);
     }
     gpu_trainer_choose(own.choices);
-    const bool checks = own.check || options.gradcheck;
-    if (!options.dump && !own.times && !own.bench && !checks) {
+    const bool checks = own.check || options.gradcheck,
+               measures = own.times || own.bench;
+    if (!options.dump && !measures && !checks) {
         return train(&options);
     }
     print_device();
-    if (options.dump) {
-        return dump(options.dump);
+    if (checks) {
+        check();
+        return report_verdict("chapter6", 0);
     }
-    if (!checks) {
-        return measure(&options);
+    if ((measures && !measure(&options, &error)) ||
+        (options.dump && !dump(options.dump, &error))) {
+        return complain(&error, 1);
     }
-    check();
-    return report_verdict("chapter6", 0);
+    return output_end("chapter6", 0);
 }

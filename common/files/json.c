@@ -189,7 +189,7 @@ static bool check_names(Reader *r) {
     size_t count = 0;
     bool ok = true;
     const JsonValue **named =
-        allocate((size_t)r->count * sizeof *named, "a header's names", r->error);
+        allocate((size_t)r->count * sizeof(void *), "a header's names", r->error);
     if (!named) {
         return false;
     }
@@ -197,7 +197,7 @@ static bool check_names(Reader *r) {
         named[count] = &r->values[i];
         count += r->values[i].key != NULL;
     }
-    qsort(named, count, sizeof *named, by_parent_and_key);
+    qsort(named, count, sizeof(void *), by_parent_and_key);
     for (size_t i = 1; ok && i < count; i++) {
         ok = by_parent_and_key(&named[i - 1], &named[i]) != 0 ||
              error_set(r->error, "the name \"%.64s\" is there twice", named[i]->key);

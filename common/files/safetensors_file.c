@@ -43,11 +43,12 @@ static bool same_kind(const char *header, const char *format) {
     const char *key = "\"format\":\"", *found = strstr(header, key);
     const char *version = strrchr(format, ' ');
     const size_t length = version ? (size_t)(version + 1 - format) : strlen(format);
-    if (!found || strncmp(found + strlen(key), format, length) != 0) {
+    if (!found) {
         return false;
     }
-    found += strlen(key) + length;
-    return strcspn(found, " ") > strcspn(found, "\"");
+    found += strlen(key);
+    return strlen(found) >= length && memcmp(found, format, length) == 0 &&
+           strcspn(found + length, " ") > strcspn(found + length, "\"");
 }
 
 bool safetensors_may_replace(const char *path, const char *format, Error *error) {

@@ -32,7 +32,7 @@ NATIVE = $(call once,NATIVE,$(call try,-march=native) || $(call try,-mcpu=native
 MACHINE = $(if $(filter native,$(ARCH)),$(NATIVE),$(ARCH:%=-march=%))
 OPENMP = $(call once,OPENMP,$(call try,-fopenmp) || echo -fopenmp-simd)
 CHECK_FLAGS = $(call once,CHECK_FLAGS,pkg-config --cflags --libs check 2>/dev/null)
-# A float is computed as a float: gcc would take 80 bits on 32-bit x86, a double on s390x.
+# Floats are computed as floats: gcc would take 80 bits on 32-bit x86, a double on s390x.
 TYPES = $(call once,TYPES,$(call try,-Werror -mfpmath=sse -msse2) >/dev/null && echo -mfpmath=sse -msse2; \
     $(call try,-Werror -fexcess-precision=fast) >/dev/null && echo -fexcess-precision=fast)
 # Watched kernels are compiled by g++ where there is one for this machine: clang leaves

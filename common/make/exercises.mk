@@ -1,5 +1,5 @@
-# A student's files, those in work/chapterN, are used in place of the course's of the same
-# name; everything else comes as it is.
+# A student's files in work/chapterN are used in place of the course's of the same name;
+# everything else comes as it is.
 
 WORK := work
 override N := $(strip $(N))
@@ -10,7 +10,7 @@ command-start = $(exercises) ## N=2: your own copy of a chapter's exercises, in 
 command-grade = $(exercises) ## N=2: what passes, what is wrong and why, and how far you are
 command-mine = $(exercises) ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 
-# A call at a function's end stays a call: crash.c finds the line.
+# A call at a function's end stays a call, so that crash.c finds the line.
 MINE_FLAGS := -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
 
@@ -42,7 +42,7 @@ $(BUILD)/$(MINE)/chapter6_watched: $(CHAPTER6_OBJECTS) $(call kernels_on,watched
 $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS)) $(call kernels_on,float,$(MINE_KERNELS) $(wildcard tests/cuda/*.cu))
 $(GRADE) $(MINE_BUILT) $(MINE_TESTS): | need-cxx
 endif
-# What is copied or deleted there is linked anew, though every object is old.
+# After a copy or a deletion there, programs are linked anew, though every object is old.
 $(BUILD)/$(MINE)/parts: FORCE | need-compiler
 	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
 $(GRADE) $(MINE_BUILT) $(MINE_TESTS): $(BUILD)/$(MINE)/parts $(if $(filter 5 6,$(N)),| need-libraries)

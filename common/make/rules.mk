@@ -4,8 +4,8 @@ SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 DRY := $(if $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),echo )
 say = @mkdir -p $(@D)$(if $(SILENT)$(V:0=),,; printf '  %-5s %s\n' $(1) '$(2)')
 
-# What is compiled or linked is made beside its place and put there when it is whole, the
-# headers that were read before it: a make that was killed, and two makes at once, leave
+# Compilers and linkers write to another name; what is whole is renamed, after the list of
+# the headers that were read. So a make that was killed, and two makes at once, leave
 # nothing half written.
 whole = -o $@.$$$$ && mv -f $@.$$$$ $@
 compiled = -c $< -MT $@ -MF $@.d$$$$ -o $@.$$$$ || { rm -f $@.d$$$$; exit 1; }; \
@@ -29,11 +29,11 @@ $(BUILD)/$(1)/%.o: %.c $(BUILD)/flags | need-compiler
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(FLAGS_$(1)) $$(call flags_of,$$<) $$(compiled)
 endef
 $(foreach flavour,$(FLAVOURS) fuzzer,$(eval $(call flavour_rules,$(flavour))))
-# In tests a loop's number may become an enum: gcc has no warning for that, clang has.
+# In tests a loop's index may become an enum, of which clang warns, gcc doesn't.
 TEST_FLAGS = $(if $(filter clang,$(KIND)),-Wno-sign-conversion)
 flags_of = $(if $(filter tests/%,$(1)),$(TEST_FLAGS)) $(if $(filter $(WORK)/%,$(1)),$(MINE_FLAGS))
 
-# What a target needs: there, or one line that says what to do.
+# Each need-NAME checks what targets need; if it is missing, one line says what to do.
 found: | need-compiler ## say which tools were found
 	$(if $(SILENT),@:,@OPENMP='$(OPENMP)' CUDA_FOR='$(CUDA_FOR)' sh common/scripts/found.sh \
 	    $(call quote,$(strip $(CPPFLAGS) $(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(LDLIBS))))

@@ -1,7 +1,6 @@
 #!/bin/sh
-# compile_commands.sh: compile_commands.json, which editors and
-# clangd read: how each source is compiled (in float). Printed to stdout.
-# CC, CFLAGS, CXX and CXXFLAGS come from make.
+# compile_commands.sh: prints compile_commands.json, from which editors and clangd read
+# how each source is compiled (in float). CC, CFLAGS, CXX and CXXFLAGS come from make.
 json() { # json TEXT: inside quotes
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }

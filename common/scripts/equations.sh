@@ -29,7 +29,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
         if (file ~ /^plots\//) return 3
         return 1
     }
-    # The line that computes it is in a layer, not in its header or at a file'"'"'s head.
+    # The line that computes it is in a layer, not in its header or a file'"'"'s first comment.
     function rank(file, place,   line) {
         line = place
         sub(/.*:/, "", line)
@@ -92,7 +92,7 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
             for (i = 1; i <= tags; i++) {
                 tag = order[i]
                 if (tag !~ "^" table " ") continue
-                # Without brackets: a table in a page is no explanation.
+                # Without brackets, since a table in a page is no explanation.
                 printf "%-12s  %s\n", tag, what[tag]
                 printf "              %s\n", (state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1])
             }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# help.sh MAKEFILE...: what there is to make: the chapters, and each target that has a line.
+# help.sh MAKEFILE...: prints what can be made: chapters, and targets that have a line.
 echo "make TARGET, where TARGET is"
 for page in chapters/0*/README.md; do
     chapter=${page#chapters/0}

@@ -1,14 +1,14 @@
 #!/bin/sh
 # lint.sh [format]: is every source formatted, and do the checkers find nothing?
-# clang-format (14: other versions format otherwise), lines of 88 columns, cppcheck,
-# clang-tidy, shellcheck. A tool that isn't there is named and left out; where none is,
-# that is no pass. With `format`: format every source. Run in the repository's root.
+# It runs clang-format (14: others format otherwise), cppcheck, clang-tidy, shellcheck,
+# and looks for lines over 88 columns. A missing tool is named and left out; without any,
+# lint fails. With `format`: formats every source. Run in the repository's root.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
 bad=0
 checked=0
-sources() { # sources PATTERN: tracked files, or, in no checkout, all there are
+sources() { # sources PATTERN: tracked files, or, outside a checkout, all files
     { { [ -e .git ] && git ls-files 2>/dev/null; } ||
         find . -type f | sed 's|^./||'; } | grep -E "$1" |
         grep -v '^build/' | grep -v '^work/'
@@ -57,10 +57,10 @@ found "88 columns" $?
 found "make 3.81" $?
 
 if there cppcheck; then
-    # What it can't know: a vector of numbers may be read one by one; the sum of exp is
+    # What it can't know: a vector may be read element by element; the sum of exp is
     # at least exp(0); a union or a buffer is filled byte by byte; ck_assert ends a test;
-    # a declaration of functions by macro has
-    # commas; an Error is there to be written (ctuuninitvar).
+    # a declaration of functions by macro has commas; an Error is there to be written
+    # (ctuuninitvar).
     # shellcheck disable=SC2086 # options are to be split
     sources '\.c$' | xargs cppcheck -q --std=c11 --enable=warning,performance,portability \
         --error-exitcode=1 \
@@ -82,8 +82,8 @@ if there clang-tidy; then
     checks="$checks,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions"
     checks="$checks,-bugprone-implicit-widening-of-multiplication-result"
     checks="$checks,-bugprone-reserved-identifier" # _XOPEN_SOURCE
-    # strcpy stands where the length was asked; errno, put to 0, tells which call failed;
-    # after rewind, what is read says whether it went;
+    # strcpy is used where the length was checked; errno, set to 0, tells which call
+    # failed; after rewind, what is read says whether it worked;
     # !(p = allocate(...)) || ... stops at the first; arrays of pointers are copied as bytes
     checks="$checks,-clang-analyzer-security.insecureAPI.strcpy,-clang-analyzer-unix.Errno"
     checks="$checks,-bugprone-unsafe-functions,-bugprone-assignment-in-if-condition"

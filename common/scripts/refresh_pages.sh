@@ -1,7 +1,7 @@
 #!/bin/sh
 # refresh_pages.sh: write the tables of equations in notes/ anew, after lines have moved.
-# What stands between `<!-- output: sh common/scripts/equations.sh ... -->` and the end of
-# its fence is replaced by what the command prints. Run in the repository's root.
+# What is between `<!-- output: sh common/scripts/equations.sh ... -->` and the end of its
+# fence is replaced by what the command prints. Run in the repository's root.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"

@@ -84,7 +84,7 @@ accuracy() {
         echo "\`make report\` again."
         return
     fi
-    # The head of a safetensors file is text; the settings come first.
+    # A safetensors file begins with text, in which the settings come first.
     head -c 4096 "$model" | tr -d '\000' |
         grep -aoE '"(patch|depth|dim|heads|mlp|epochs|batch|lr|seed|threads|step)":"[^"]*"' |
         tr -d '"' | awk -F: '{ printf "%s%s %s", (NR > 1 ? ", " : "Settings: "), $1, ($1 == "lr" ? $2 + 0 : $2) }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# setup.sh [GROUP...]: install what is missing of build, test, plots, lint, faults and wasm;
-# without a name, of the first three. This and `make setup`, which runs it, are all that
-# installs packages.
+# setup.sh [GROUP...]: installs what is missing of build, test, plots, lint, faults and
+# wasm; without a name, of the first three. Only this, and `make setup`, which runs it,
+# install packages.
 #
-# Debian and Ubuntu, as root or through sudo. Asks nothing of the network when
-# nothing is missing. Where it can't install, it prints the line to type.
+# It works on Debian and Ubuntu, as root or through sudo. When nothing is missing it asks
+# nothing of the network. Where it can't install, it prints the line to type.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "$(dirname "$0")/portable.sh"
@@ -78,7 +78,7 @@ else
     by_hand "this needs root, or sudo"
 fi
 
-# A list of packages that can't be fetched anew may still do.
+# If no new list of packages can be fetched, the old one may still do.
 echo "setup: installing$missing"
 $as_root apt-get update -qq || echo "setup: apt-get update failed; trying without" >&2
 # shellcheck disable=SC2086 # package names are words

@@ -1,9 +1,9 @@
 #!/bin/sh
-# studies.sh RESULTS [RUNS]: train each variant of the studies below with ./chapter5, and
-# write a line a run into RESULTS: study,variant,seed,epochs,lr,accuracy,loss,parameters.
-# A run whose lines are there is left out: so it can be stopped and goes on where it was.
+# studies.sh RESULTS [RUNS]: trains each variant of the studies below with ./chapter5, and
+# writes a line per run to RESULTS: study,variant,seed,epochs,lr,accuracy,loss,parameters.
+# Runs whose lines are there are left out, so that a stopped study goes on where it was.
 # As many run at once as there are cores, each on one thread. RUNS is an extended regular
-# expression: only the runs whose "STUDY:VARIANT seed N" fits (`make studies RUNS=norm`).
+# expression: only runs whose "STUDY:VARIANT seed N" fits it (`make studies RUNS=norm`).
 # Run in the repository's root, where chapter5 is built.
 set -u
 # shellcheck source=common/scripts/portable.sh
@@ -30,7 +30,7 @@ studies() {
 END
 }
 
-all_runs() { # EPOCHS|SEED|NAMES|OPTIONS, a line for each run
+all_runs() { # EPOCHS|SEED|NAMES|OPTIONS, a line per run
     studies | while IFS='|' read -r epochs names options; do
         for seed in $SEEDS; do
             echo "${epochs% }|$seed|$names|$options"
@@ -43,8 +43,8 @@ begin_line() { # begin_line STUDY:VARIANT: of this name, $seed and $epochs, in R
 
 # ---- one run --------------------------------------------------------------------------
 
-# The program's words: the last epoch's loss, the parameters, the accuracy; a loss that is
-# no number ends the program: then there is no accuracy either.
+# Reads from the program's output the last epoch's loss, the parameters and the accuracy.
+# A loss that is not a number ends the program: then there is no accuracy either.
 numbers_of() { # numbers_of OUTPUT
     awk '
         /^epoch/ { for (i = 1; i < NF; i++) if ($i == "loss") loss = $(i + 1) }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# studies_table.sh [RESULTS]: the table of notes/studies.md from notes/studies.csv: of each
-# variant's runs the mean test accuracy, its standard deviation (of the runs, n - 1), the
-# lowest and the highest, the mean training loss; and how far the mean is from that of the
+# studies_table.sh [RESULTS]: prints the table of notes/studies.md from notes/studies.csv.
+# A line has the mean test accuracy of a variant's runs, its standard deviation (n - 1),
+# the lowest and highest, the mean training loss, and how far the mean is from that of the
 # study's first variant, with the standard error of that difference. Exit status 1 if
 # there are no runs, or if a variant's runs aren't alike. Run in the repository's root.
 set -u

@@ -1,7 +1,7 @@
 #!/bin/sh
 # try.sh FLAG...: prints the flags if the compiler $CC links a program with them; with
-# MAIN=..., that program. It links into a file of its own: there are linkers and compilers
-# that remove what is in an output's place, and for root that may be a device.
+# MAIN=..., that program. It links into a file of its own, since some linkers and
+# compilers remove an existing output, which for root may be a device.
 # shellcheck disable=SC2086 # CC may be several words
 set -u
 # shellcheck source=common/scripts/portable.sh

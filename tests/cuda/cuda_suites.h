@@ -1,5 +1,5 @@
 /*
- * cuda_suites.h: the suites of chapter 6, run by main.c beside this.
+ * cuda_suites.h: the suites of chapter 6, run by main.c in this folder.
  */
 #ifndef CUDA_SUITES_H
 #define CUDA_SUITES_H

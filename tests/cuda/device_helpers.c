@@ -58,7 +58,7 @@ void bytes_from_device(void *host, const void *device, size_t bytes) {
     gpu_wait(NULL);
 }
 
-/* Rows of T, `ld` apart, CANARY between them; the last row ends where it ends. */
+/* T with rows `ld` apart and CANARY between them; nothing follows the last row. */
 static Tensor put(Tensor T, int ld) {
     const int rows = tensor_rows(T), cols = tensor_cols(T);
     const size_t count = (size_t)(rows - 1) * (size_t)ld + (size_t)cols;

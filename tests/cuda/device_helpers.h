@@ -1,6 +1,6 @@
 /*
  * device_helpers.h: tensors that go to the device and come back. Everything made here
- * is freed when the test ends. Each tensor lies in an allocation of its own, so that
+ * is freed when the test ends. Each tensor has an allocation of its own, so that
  * an access beyond it is seen (AddressSanitizer, compute-sanitizer).
  */
 #ifndef DEVICE_HELPERS_H
@@ -14,8 +14,8 @@ TCase *device_case(Suite *suite, const char *name);
 
 /* on_device: a copy of T (host) on the device; contiguous. */
 Tensor on_device(Tensor T);
-/* on_device_wide: the same, its rows further apart than they are long; between them
- * lies CANARY. */
+/* on_device_wide: the same, its rows further apart than they are long, with CANARY
+ * between them. */
 Tensor on_device_wide(Tensor T);
 /* device_unset: on the device, NaN everywhere. */
 Tensor device_unset(Tensor shape);

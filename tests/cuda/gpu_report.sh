@@ -1,14 +1,14 @@
 #!/bin/sh
-# gpu_report.sh MAKE FOLDER: everything that can be known of a GPU, in one command: every
-# kernel's tests, compute-sanitizer, a short training beside chapter 5, the time of every
-# rung of every ladder beside cuBLASLt and the card's limits, training beside PyTorch, eager
-# and compiled (torch.compile, bf16 by autocast, AdamW in one kernel).
-# Writes FOLDER/gpu_report.md, with the raw output of each part, and the numbers as CSV.
+# gpu_report.sh MAKE FOLDER: measures a GPU in one command: every kernel's tests,
+# compute-sanitizer, a short training compared with chapter 5's, every rung's time
+# compared with cuBLASLt's and the card's limits, training compared with PyTorch, eager
+# and compiled (torch.compile, bf16 by autocast, AdamW in one kernel). Writes
+# FOLDER/gpu_report.md, with the raw output of each part, and the results as CSV.
 #
 # Called by `make gpu-report`, in the repository's root. Where there is no nvcc or no card
 # nothing is written: a report has only what was measured.
 #
-#   REHEARSE=1   run on cuda_on_cpu, at sizes of a few hundred numbers, to see that the
+#   REHEARSE=1   run on cuda_on_cpu, at sizes of a few hundred elements, to see that the
 #                report is put together: its title says that no number in it is a GPU's
 #   SECONDS_EACH=300   no part may take longer
 #   PYTHON=FILE        the Python that has PyTorch; else python3 and /usr/bin/python3 are asked
@@ -104,7 +104,7 @@ fi
 say "| commit | $COMMIT |"
 say ""
 say "Written by \`make gpu-report\`. Times are medians; how they are taken stands in"
-say "\`chapters/06_cuda_training/measuring/ladder_times.h\` and \`made_up_run.h\`."
+say "\`chapters/06_cuda_training/measuring/measuring.h\`."
 say ""
 
 # ---- correct? ----------------------------------------------------------------------------
@@ -132,7 +132,7 @@ for tool in memcheck racecheck; do
     fi
 done
 
-# ---- training beside chapter 5 ---------------------------------------------------------------
+# ---- training, compared with chapter 5 -------------------------------------------------------
 
 data=data/sample
 [ -n "$REHEARSE" ] || for d in data/fashion-mnist /usr/share/datasets/fashion-mnist; do
@@ -157,11 +157,11 @@ awk -F, 'FNR == 1 { for (i = 1; i <= NF; i++) if ($i == "loss") column = i; next
     NR == FNR { loss[FNR] = $column; next }
     { d = ($column - loss[FNR]) / loss[FNR]; d = d < 0 ? -d : d
       if (FNR <= 51 && d > early) early = d
-      if (d > most) most = d
+      if (d > max) max = d
       n++ }
     END { if (!n) { print "There are no losses to compare."; exit 1 }
       printf "%d steps; largest relative difference %.2g in the first 50, %.2g in all.\n",
-             n, early, most
+             n, early, max
       exit early > 1e-4 }' "$parts/5.csv" "$parts/6.csv" >>"$report" 2>&1 || {
     say ""
     say "**FAILED: the first 50 losses were to agree to 1e-4.**"

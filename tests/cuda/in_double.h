@@ -1,7 +1,7 @@
 /*
  * in_double.h: what the kernels are compared with, together with naive_layers.h and
  * naive_vit.h: gradients written out by hand, and the forward passes that those two
- * have not. Plain loops over plain arrays of double, row by row, without gaps.
+ * don't have. Plain loops over plain arrays of double, row by row, without gaps.
  */
 #ifndef IN_DOUBLE_H
 #define IN_DOUBLE_H
@@ -24,8 +24,7 @@ typedef struct {
 void naive_norm(const NaiveNorm *norm);
 
 /* A pass of attention, every head of every image: qkv (B, n, 3 h d), O and dO
- * (B, n, h d), dO NULL: forward only. dqkv is
- * added to. */
+ * (B, n, h d), dO NULL: forward only. dqkv is added to. */
 typedef struct {
     int B, heads, n, d;
     const double *qkv, *dO;

@@ -17,7 +17,7 @@ typedef enum {
     HISTOGRAM,          /* 4 blocks: to[i % 4] += 1, atomically */
     COPY_ROW,           /* to[i] = from[i] */
     COPY_COLUMN,        /* to[i] = from[32 i]: each from another line */
-    COPY_FLOAT4,        /* to[4i..4i+3] = from[4i..4i+3], 16 bytes a thread */
+    COPY_FLOAT4,        /* to[4i..4i+3] = from[4i..4i+3], 16 bytes per thread */
     SHARED_COLUMN,      /* each lane another row of shared memory, 32 floats long */
     SHARED_PADDED,      /* the same with rows of 33 */
     VOTES,              /* to[i] = how many of the warp's from are positive */
@@ -41,7 +41,7 @@ typedef enum {
     PLANTED_KERNELS
 } PlantedKernel;
 
-/* planted_kernel: runs it; from and to lie on the device. */
+/* planted_kernel: runs it; from and to are on the device. */
 void planted_kernel(PlantedKernel which, int threads, const float *from, float *to);
 
 #ifdef __cplusplus

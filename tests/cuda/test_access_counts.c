@@ -1,15 +1,15 @@
-/* test_access_counts.c: what the kernels' files say that each rung asks of memory is
- * what cuda_on_cpu counts. Where nobody counts (a GPU, flavours that are not watched)
- * the tests say so, and that the printing says so. */
+/* test_access_counts.c: cuda_on_cpu must count what the kernels' files say that each
+ * rung asks of memory. Where nobody counts (a GPU, flavours that are not watched) the
+ * tests say so, and check that the printing says so. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chapters/06_cuda_training/measuring/access_counts.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "tests/cuda/cuda_suites.h"
 #include "tests/cuda/device_helpers.h"
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 #include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
@@ -17,13 +17,13 @@
 
 static bool counting(void) {
     unsetenv("CUDA_ON_CPU_ORDERS"); /* every order would be counted */
-    return gpu_counts_clear();
+    return cuda_on_cpu_counts_clear();
 }
 
 static CudaOnCpuCounts counts_now(void) {
     CudaOnCpuCounts counts;
     gpu_wait(NULL);
-    ck_assert(gpu_counts(&counts));
+    ck_assert(cuda_on_cpu_counts(&counts));
     return counts;
 }
 
@@ -33,7 +33,7 @@ static CudaOnCpuCounts count_product(MatmulVersion version, MatmulLayout layout)
     Tensor A = on_device(random_tensor('A', SHAPE(SIZE, SIZE)));
     Tensor B = on_device(random_tensor('B', SHAPE(SIZE, SIZE)));
     Tensor C = device_unset(SHAPE(SIZE, SIZE));
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_matmul(NULL, version, (MatmulForm){.layout = layout}, A, B, C);
     return counts_now();
 }
@@ -78,7 +78,7 @@ START_TEST(coalescing_is_what_separates_the_first_two_rungs) {
 }
 END_TEST
 
-/* The last rung of the row kernels reads and writes each number once. */
+/* The last rung of the row kernels reads and writes each element once. */
 START_TEST(the_best_row_kernels_read_once) {
     enum { ROWS = 40, COLS = 64 };
     if (!counting()) {
@@ -87,18 +87,18 @@ START_TEST(the_best_row_kernels_read_once) {
     Tensor X = on_device(random_tensor('X', SHAPE(ROWS, COLS))), Y = device_unset(X);
     Tensor gamma = on_device(random_tensor('g', SHAPE(COLS)));
     Tensor mean = device_unset(SHAPE(ROWS)), rstd = device_unset(SHAPE(ROWS));
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_layer_norm_forward(NULL, LAYER_NORM_ONE_PASS,
                            &(GpuLayerNorm){X, gamma, gamma, mean, rstd}, Y);
     CudaOnCpuCounts c = counts_now();
     ck_assert_int_eq((int)c.global_load.accesses, 3 * ROWS * COLS); /* x, gamma, beta */
     ck_assert_int_eq((int)c.global_store.accesses, ROWS * COLS + 2 * ROWS);
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, 1, X, Y);
     c = counts_now();
     ck_assert_int_eq((int)c.global_load.accesses,
                      2 * ROWS * COLS); /* sum, then write */
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_bias_gelu_forward(NULL, GELU_FUSED, X, gamma, Y);
     c = counts_now();
     ck_assert_int_eq((int)c.global_load.accesses, 2 * ROWS * COLS);  /* x, b */
@@ -119,7 +119,7 @@ START_TEST(fused_attention_moves_less_than_half) {
         GpuAttention pass = {version, HEADS, qkv, .O = O};
         gpu_attention_shapes(pass.version, 1, HEADS, TOKENS, &pass.kept);
         pass.kept.A.data = pass.kept.lse.data = A.data;
-        gpu_counts_clear();
+        cuda_on_cpu_counts_clear();
         gpu_attention_forward(NULL, &pass);
         const CudaOnCpuCounts c = counts_now();
         bytes[version] = 32 * (c.global_load.units + c.global_store.units);

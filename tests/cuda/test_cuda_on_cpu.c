@@ -14,7 +14,7 @@
 
 #include "tests/cuda/cuda_suites.h"
 #include "tests/cuda/device_helpers.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "tests/cuda/planted_kernels.h"
 #include "tests/scratch.h"
 
@@ -128,7 +128,7 @@ static const Expected in_an_order[] = {
     {BLOCKS_SHARE, "kernel blocks_share|depends on the order"},
 };
 
-/* Where races are looked for, they are what the first of the orders stops at. */
+/* Where races are looked for, the first of the orders stops at one. */
 START_TEST(what_depends_on_the_order_of_threads_is_found) {
     setenv("CUDA_ON_CPU_ORDERS", "1", 1);
     must_stop(in_an_order[_i]);
@@ -164,9 +164,9 @@ END_TEST
 static CudaOnCpuCounts counts_of_kernel(PlantedKernel which, int threads) {
     CudaOnCpuCounts counts;
     Tensor from = numbers(2048), to = device_unset(SHAPE(2048));
-    ck_assert(gpu_counts_clear());
+    ck_assert(cuda_on_cpu_counts_clear());
     planted_kernel(which, threads, from.data, to.data);
-    ck_assert(gpu_counts(&counts));
+    ck_assert(cuda_on_cpu_counts(&counts));
     return counts;
 }
 
@@ -181,12 +181,12 @@ START_TEST(neighbours_share_sectors) {
     unsetenv("CUDA_ON_CPU_ORDERS");
     const CudaOnCpuCounts row = counts_of_kernel(COPY_ROW, 64);
     ck_assert_int_eq((int)row.threads, 64);
-    assert_accesses(row.global_load, 64, 2, 8); /* 4 sectors of 32 bytes a warp */
+    assert_accesses(row.global_load, 64, 2, 8); /* 4 sectors of 32 bytes per warp */
     assert_accesses(row.global_store, 64, 2, 8);
     const CudaOnCpuCounts column = counts_of_kernel(COPY_COLUMN, 64);
-    assert_accesses(column.global_load, 64, 2, 64); /* one for each lane */
+    assert_accesses(column.global_load, 64, 2, 64); /* one per lane */
     const CudaOnCpuCounts wide = counts_of_kernel(COPY_FLOAT4, 64);
-    assert_accesses(wide.global_load, 64, 2, 32); /* 512 bytes a warp */
+    assert_accesses(wide.global_load, 64, 2, 32); /* 512 bytes per warp */
     ck_assert_int_eq((int)wide.global_load.bytes, 1024);
     ck_assert_int_eq((int)wide.shared_load.accesses, 0);
 }
@@ -231,7 +231,7 @@ static const Expected bounds[] = {
 };
 enum { BOUNDS = sizeof bounds / sizeof bounds[0] };
 
-/* What AddressSanitizer exits with is its own affair: stop_trial_end wants abort(). */
+/* AddressSanitizer chooses its exit status itself; stop_trial_end wants abort(). */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "abort_on_error=1";
@@ -245,7 +245,7 @@ END_TEST
 
 /* ---- failures of the runtime ----------------------------------------------------- */
 
-/* What this writes to stderr and exits with, in a child. */
+/* Runs it in a child, for what it writes to stderr and its exit status. */
 static int exit_status_of(void (*act)(void), char *said, size_t bytes) {
     int pipes[2], status = 0;
     ck_assert_int_eq(pipe(pipes), 0);
@@ -369,7 +369,7 @@ static void add_bugs(Suite *suite, bool watched) {
 
 Suite *cuda_on_cpu_suite(void) {
     CudaOnCpuCounts counts;
-    const bool emulated = gpu_is_emulated(), watched = gpu_counts(&counts);
+    const bool emulated = gpu_is_emulated(), watched = cuda_on_cpu_counts(&counts);
     Suite *suite = suite_create("cuda_on_cpu");
     TCase *right = device_case(suite, "right kernels");
     tcase_add_loop_test(right, a_block_reverses_through_shared_memory, 0, 2);

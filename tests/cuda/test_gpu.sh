@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_gpu.sh MAKE BINARY: chapter 6's tests on a GPU. Where there is no nvcc or no card
-# they are reported as not run, with their number; that is no failure, and no pass.
+# test_gpu.sh MAKE BINARY: runs chapter 6's tests on a GPU. If there is no nvcc or no
+# card, it reports that so many tests were not run; that is no failure, and no pass.
 make=$1
 binary=$2
 tests() { # how many there are, at least

@@ -46,7 +46,7 @@ END_TEST
 /* ---- AdamW ---------------------------------------------------------------------- */
 
 enum { RUNS = 5 };
-/* Parameters end within blocks of threads, one has a single number. */
+/* Parameters end within blocks of threads; one has a single element. */
 static const long ends[RUNS] = {1, 300, 301, 3000, 5000};
 static const int decay[RUNS] = {0, 1, 0, 1, 0};
 

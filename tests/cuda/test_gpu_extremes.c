@@ -1,8 +1,8 @@
 /*
- * test_gpu_extremes.c: kernels that work by rows or by elements, with numbers at the
- * ends of float: scores near 200, 10000 and 3e38, infinity, NaN; at sizes around a
- * warp's and a block's. Each is finite where the same in double is, and there
- * close to it; a NaN comes out as NaN, and stays in its row.
+ * test_gpu_extremes.c: kernels that work by rows or by elements, on values at the ends
+ * of float: scores near 200, 10000 and 3e38, infinity, NaN; at sizes around a warp's
+ * and a block's. Each result is finite where the same in double is, and close to it
+ * there; a NaN comes out as NaN, and stays in its row.
  */
 #include <float.h>
 #include <math.h>
@@ -28,7 +28,7 @@ const char *extreme_difference(Tensor got, const double *want, double tolerance,
     static char text[200];
     const int rows = tensor_rows(got), cols = tensor_cols(got);
     for (int j = 0; j < cols; j++) {
-        double squares = 0; /* a column has numbers of one size; others may not */
+        double squares = 0; /* a column's elements are of one size; others may not be */
         for (int i = 0; i < rows; i++) {
             const double w = want[(long)i * cols + j];
             squares += isfinite(w) ? w * w / rows : 0;
@@ -258,7 +258,7 @@ START_TEST(layer_norm_forward_and_backward) {
     Tensor X = norm_rows(D), gamma = small_row('g', D), beta = small_row('b', D);
     Tensor dY = random_tensor('y', X), no_sums = zero_tensor(SHAPE(D));
     if (D > 1) {
-        tensor_row(dY, LARGE)[1] = 1e22f; /* times x that is more than float has */
+        tensor_row(dY, LARGE)[1] = 1e22f; /* times x it is beyond float */
     }
     double mean[NORM_ROWS], rstd[NORM_ROWS], *Y = test_doubles(tensor_count(X)),
                                              *dX = test_doubles(tensor_count(X));
@@ -287,23 +287,23 @@ START_TEST(layer_norm_forward_and_backward) {
 }
 END_TEST
 
-/* ---- one number at a time -------------------------------------------------------- */
+/* ---- one element at a time ------------------------------------------------------- */
 
-static const float numbers[] = {0,     1e-40f, -1e-40f, 1,   -1,       -5,
-                                5,     -12,    12,      200, -200,     1e4f,
-                                -1e4f, 3e38f,  -3e38f,  NAN, INFINITY, -INFINITY};
-enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+static const float values[] = {0,     1e-40f, -1e-40f, 1,   -1,       -5,
+                               5,     -12,    12,      200, -200,     1e4f,
+                               -1e4f, 3e38f,  -3e38f,  NAN, INFINITY, -INFINITY};
+enum { VALUES = sizeof values / sizeof values[0] };
 
-/* Every number beside every other: of rows that four divides, and others. */
+/* Each value with each other, in rows of a multiple of four, and others. */
 START_TEST(gelu_and_relu) {
-    const int cols = _i ? NUMBERS : NUMBERS - NUMBERS % 4;
-    Tensor X = zero_tensor(SHAPE(NUMBERS, cols)), dY = zero_tensor(X);
+    const int cols = _i ? VALUES : VALUES - VALUES % 4;
+    Tensor X = zero_tensor(SHAPE(VALUES, cols)), dY = zero_tensor(X);
     double *y = test_doubles(tensor_count(X)), *dx = test_doubles(tensor_count(X));
     double *relu = test_doubles(tensor_count(X)),
            *drelu = test_doubles(tensor_count(X));
     for (int i = 0; i < tensor_count(X); i++) {
-        X.data[i] = numbers[i % NUMBERS];
-        dY.data[i] = numbers[i / NUMBERS % NUMBERS];
+        X.data[i] = values[i % VALUES];
+        dY.data[i] = values[i / VALUES % VALUES];
         const double x = (double)X.data[i], dy = (double)dY.data[i];
         relu[i] = x < 0 ? 0 : x;
         drelu[i] = isnan(x) ? x : x > 0 ? dy : 0;

@@ -1,5 +1,5 @@
 /*
- * test_gpu_extremes_products.c: see extremes.h: attention's two versions and the
+ * test_gpu_extremes_products.c (see extremes.h): attention's two versions and the
  * ladder of products, against plain loops in double.
  */
 #include <math.h>
@@ -99,8 +99,8 @@ static void by_device(AttentionVersion version, Tensor qkv, Tensor dO, Tensor *O
     *dqkv = from_device(on_dqkv);
 }
 
-/* A score of 200 may be rounded by 2e-5, one of 10000 by 1e-3; and
- * so is its weight. Gradients of q are such weights times the key's first element. */
+/* A score of 200 may be rounded by 2e-5, one of 10000 by 1e-3, and so may its weight.
+ * Gradients of q are such weights times the key's first element. */
 static void attention_is_the_cpus(Kind kind, int n, int d) {
     const double tolerance = kind == NEAR_MINUS_10000 ? 2e-2 : 2e-3;
     Tensor qkv = make_qkv(kind, n, d), dO = random_tensor('O', SHAPE(1, n, d));
@@ -132,7 +132,7 @@ START_TEST(attention_forward_and_backward) {
 }
 END_TEST
 
-/* A padded key's score of 0 lies far above the others: n, d. */
+/* n, d, where a padded key's score of 0 is far above the others. */
 static const int far_below[][2] = {{17, 1},  {17, 8},   {17, 31},  {17, 32}, {17, 33},
                                    {17, 64}, {17, 127}, {17, 128}, {31, 8},  {33, 16},
                                    {50, 1},  {63, 24},  {65, 16},  {127, 8}, {128, 8},

@@ -85,7 +85,7 @@ START_TEST(each_images_loss_is_its_own) {
 }
 END_TEST
 
-/* Of equal logits the first counts, wherever it stands: lanes 3 and 35 are one lane's,
+/* Of equal logits the first counts, wherever it is: lanes 3 and 35 are one lane's,
  * 40 and 70 are others'. */
 START_TEST(the_first_of_equal_logits_is_the_prediction) {
     static const int first[] = {0, 3, 35, 40, 70, 98};

@@ -57,15 +57,15 @@ static const char *tag_of(const Case *c, const char *of) {
     return tag;
 }
 
-/* How a tensor lies on the device. */
+/* How a tensor is stored on the device. */
 typedef enum {
     TIGHT,
-    PADDED, /* rows rounded up to 16 bytes, CANARY behind each */
-    ODD,    /* the same, and the first number is at no multiple of 16 bytes */
+    PADDED, /* rows rounded up to 16 bytes, CANARY after each */
+    ODD,    /* the same, but the first element is at no multiple of 16 bytes */
     PLACES
 } Place;
 
-/* Behind the last row nothing follows: AddressSanitizer sees who reads on. */
+/* Nothing follows the last row, so that AddressSanitizer sees who reads on. */
 static Tensor placed(Place place, Tensor T) {
     if (place == TIGHT) {
         return on_device(T);
@@ -105,7 +105,7 @@ static const int sizes[][3] = {
 };
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
-/* Check has one number for a loop: the size, the layout and the version in it. */
+/* Check gives a loop one number, which encodes size, layout and version. */
 enum { RUNS = SIZES * MATMUL_LAYOUTS * MATMUL_VERSIONS };
 
 static Case case_of(int run, MatmulVersion *version) {
@@ -156,7 +156,7 @@ static void check_places(const Case *c, MatmulVersion version, const Place place
     ck_assert(device_canaries_live(C));
 }
 
-/* 16 bytes a load only where each of the three matrices allows it. */
+/* 16 bytes per load only where each of the three matrices allows it. */
 START_TEST(the_last_rung_takes_addresses_and_rows_as_they_are) {
     static const int sizes_of_4[][3] = {
         {36, 68, 44}, {36, 66, 44}, {35, 68, 44}, {36, 68, 41}};

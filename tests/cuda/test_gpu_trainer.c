@@ -1,6 +1,6 @@
 /*
- * test_gpu_trainer.c: the model and the training of chapter 6 beside chapter 5's: the
- * same settings, seed and images.
+ * test_gpu_trainer.c: the model and the training of chapter 6 compared with chapter
+ * 5's: the same settings, seed and images.
  */
 #include <stdio.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "chapters/05_vision_transformer/training/checkpoint_file.h"
 #include "tests/cuda/cuda_suites.h"
 #include "tests/cuda/device_helpers.h"
-#include "chapters/06_cuda_training/measuring/gpu_parity.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "chapters/06_cuda_training/gpu_trainer.h"
 #include "tests/scratch.h"
 #include "tests/small_run.h"

@@ -14,7 +14,7 @@
 #include "chapters/06_cuda_training/gpu.h"
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
@@ -37,8 +37,7 @@ static bool has_nan(Tensor T) {
 
 static void predict(void) {
     ask('a',
-        "10000 elements, blocks of 256 threads, a thread an element: how many "
-        "blocks?",
+        "10000 elements, blocks of 256 threads, a thread an element: how many blocks?",
         40, 1e-9);
     mistake_number("10000 / 256 rounded down: the last 16 elements have no thread", 39);
     ask('b',
@@ -58,8 +57,7 @@ static void predict(void) {
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
     mistake_number("the naive kernel's 2 m n k", 2.0 * 1024 * 1024 * 1024 / 1e6);
     mistake_number(
-        "the size of A and B: each tile is loaded for every block that needs "
-        "it",
+        "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
 }
 
@@ -167,7 +165,7 @@ static void softmax_case(int rows, int cols, float shift) {
     case_is("%d rows of %d, scale 0.5%s", rows, cols,
             shift < 0 ? ", scores near -4000" : "");
     Tensor dS = on_device(S, 3), A = on_device(unset(S), 2);
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, scale, dS, A);
     gpu_wait(NULL);
 #define BY(...) online(rows, cols, s, 0.5, (Online){__VA_ARGS__})
@@ -292,7 +290,7 @@ static Product make_product(MatmulLayout layout, const char *name, int m, int n,
 /* Neighbours read neighbours: 32 floats are 4 sectors, or 5 where they begin inside. */
 static void expect_coalesced(void) {
     CudaOnCpuCounts counts;
-    if (!gpu_counts(&counts)) {
+    if (!cuda_on_cpu_counts(&counts)) {
         bug("these kernels are not counted");
     }
     const double a_request =
@@ -311,7 +309,7 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     Tensor C = on_device(unset(SHAPE(m, n)), 3);
     const Tensor dA = on_device(A, 2), dB = on_device(B, 1);
     case_is("%s, C (%d, %d), inner size %d", name, m, n, k);
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     gpu_matmul(NULL, MATMUL_SHARED, (MatmulForm){.layout = layout}, dA, dB, C);
     /* Each block of 32 x 32 loads its rows of op(A) and columns of op(B) once. */
     const double most =
@@ -548,7 +546,7 @@ static void adamw(void) {
                *device_result = device_bytes(&result, sizeof result);
     case_is("%d numbers, step 3, clip_scale %.2f; the first %d decay", COUNT, s.clip,
             DECAYED);
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
     const GpuUpdate update = {COUNT,     D[0].data,   D[2].data, D[3].data,
                               D[1].data, device_runs, 2};
     gpu_adamw_step(NULL, &s.o, s.lr, 3, &update, device_result);
@@ -575,9 +573,8 @@ const Exercise exercises[] = {
      "columns lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; "
      "then write. At most two loads per element.",
      "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
-     "lane, "
-     "and once more when the lanes are joined. The first maximum is -FLT_MAX: what "
-     "would exp(-infinity - -infinity) be?",
+     "lane, and once more when the lanes are joined. The first maximum is -FLT_MAX: "
+     "what would exp(-infinity - -infinity) be?",
      "the head of gpu_softmax.cu; the lesson", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
      "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "

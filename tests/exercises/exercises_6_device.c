@@ -7,7 +7,7 @@
 #include "common/error.h"
 #include "tests/exercises/exercise.h"
 #include "chapters/06_cuda_training/gpu.h"
-#include "chapters/06_cuda_training/gpu_counts.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 
 void *device_bytes(const void *host, size_t bytes) {
     Error error;
@@ -90,13 +90,13 @@ void begin_device(void) {
     if (!gpu_open(&info, &error)) {
         bug("%s", error.text);
     }
-    gpu_counts_clear();
+    cuda_on_cpu_counts_clear();
 }
 
 void expect_loads(double most, const char *instead) {
     CudaOnCpuCounts counts;
     gpu_wait(NULL);
-    if (!gpu_counts(&counts)) {
+    if (!cuda_on_cpu_counts(&counts)) {
         bug("these kernels are not counted");
     }
     const double loads = (double)counts.global_load.accesses;

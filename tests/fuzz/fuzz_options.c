@@ -87,6 +87,8 @@ const char *const gpu_matmul_names[MATMUL_VERSIONS] = {
     "naive", "coalesced", "shared", "registers", "vectorised", "cublas", "cublas_tf32"};
 const char *const gpu_attention_names[ATTENTION_VERSIONS] = {"materialised", "fused"};
 
+const Engine gpu_engine;
+
 bool gpu_matmul_available(MatmulVersion version) {
     return version < MATMUL_CUBLAS;
 }

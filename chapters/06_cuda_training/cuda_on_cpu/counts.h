@@ -2,12 +2,12 @@
  * counts.h: what kernels access, counted where kernels were compiled for it
  * (README.md and watch.cpp say how).
  *
- * Counted are the accesses that the source asks for, by a thread; and what they cost
- * by a warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,
+ * The accesses that the source asks for are counted per thread, and what they cost per
+ * warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,
  * "Coalesced access to global memory", "Shared memory and memory banks"):
  *
  *   global memory comes in sectors of 32 bytes. A warp's request for 32 neighbouring
- *   floats takes 4 of them, for 32 floats that lie far apart 32.
+ *   floats takes 4 of them; for 32 floats far from each other it takes 32.
  *   shared memory has 32 banks of 4 bytes. A request takes one pass if no two lanes
  *   want different words of one bank, else as many as the most wanted bank has words.
  *

@@ -1,13 +1,13 @@
 /*
  * cuda_runtime.h of cuda_on_cpu: CUDA's execution model on one CPU thread, so that
  * kernels run, are tested and can be stepped through (gdb) on a machine that has no
- * GPU. A .cu file includes <cuda_runtime.h> as always; which
- * of the two it gets is decided by the compiler's include path.
+ * GPU. A .cu file includes <cuda_runtime.h> as always; the compiler's include path
+ * decides which of the two it gets.
  *
- * Only what the course's kernels use, with CUDA's names and meanings (CUDA C++
+ * It has only what the course's kernels use, with CUDA's names and meanings (CUDA C++
  * Programming Guide; CUDA Runtime API). What differs:
  *
- *   a kernel is launched with cuda_on_cpu_launch, since <<< >>> is no C++;
+ *   a kernel is launched with cuda_on_cpu_launch, since <<< >>> is not C++;
  *   dynamic shared memory is cuda_on_cpu_dynamic_shared();
  *   a launch has finished when it returns, streams and events are always done.
  *
@@ -30,7 +30,7 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1 /* clang says it in another way than gcc */
+#define __SANITIZE_ADDRESS__ 1 /* clang says it differently from gcc */
 #endif
 #endif
 
@@ -42,10 +42,10 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
-/* One copy is enough: one block runs at a time. Among the variables that each thread of
- * the host has for itself, so that the machine knows shared memory when it sees it (a
- * section by name would leave out what is in templates: gcc ignores it there).
- * AddressSanitizer puts its red zones around other static variables only. */
+/* One copy is enough: one block runs at a time. It is thread_local so that the machine
+ * recognises shared memory (a section by name would leave out what is in templates: gcc
+ * ignores it there). AddressSanitizer puts its red zones around other static variables
+ * only. */
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static
 #else
@@ -129,8 +129,8 @@ struct CudaOnCpuPlace {
         memcpy(&value, &bits, sizeof value);
         return value;
     }
-    /* Lanes form groups of `width` (a power of two); a source outside of one's own
-     * group gives one's own value. */
+    /* Lanes form groups of `width` (a power of two); a source outside a lane's
+     * group gives the lane's own value. */
     template <class T>
     T shfl(unsigned mask, T value, int source, int width = 32) const {
         const int group = cuda_on_cpu_lane() & ~(width - 1);

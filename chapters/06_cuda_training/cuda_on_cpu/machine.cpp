@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* AddressSanitizer wants to know when another stack is gone to, and come to. */
+/* AddressSanitizer must be told before and after a switch to another stack. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #else
@@ -37,7 +37,7 @@ dim3 blockDim, gridDim;
 enum State { READY, AT_BARRIER, AT_WARP, DONE };
 
 struct Thread {
-    void *stack_pointer; /* where it waits */
+    void *stack_pointer; /* while it waits */
     char *stack;         /* STACK_BYTES, from mmap */
     void *sanitizer;     /* AddressSanitizer's, while this thread waits */
     State state;
@@ -88,7 +88,7 @@ void cuda_on_cpu_stop(const char *format, ...) {
     abort();
 }
 
-/* No kernel's mistake, but the world's fault. */
+/* Not a kernel's mistake, but the world's. */
 [[noreturn]] static void no_memory_for(const char *what) {
     fflush(stdout);
     fprintf(stderr, "cuda_on_cpu: no memory for %s\n", what);
@@ -120,8 +120,8 @@ bool cuda_on_cpu_is_local(const void *at) {
 
 /* ---- fibers ------------------------------------------------------------------ */
 
-/* switch_stacks(save, to): keep this stack's pointer in *save and go on on the other
- * one. The registers that a function must leave as it found them are on the stacks. */
+/* switch_stacks(save, to): keeps this stack's pointer in *save and continues on the
+ * other one. The registers that a function must preserve are saved on the stacks. */
 extern "C" void cuda_on_cpu_switch_stacks(void **save, void *to);
 #if defined(__x86_64__)
 /* What thread_begins would return to is word 7: NULL. */
@@ -194,7 +194,7 @@ static void resume(Thread *t) {
     current = NULL;
 }
 
-/* Wait: the scheduler goes on. Returns when this thread may. */
+/* Lets the scheduler go on; returns when this thread may. */
 static void wait_for_others(void) {
     Thread *t = current;
     __sanitizer_start_switch_fiber(&t->sanitizer, scheduler_stack,
@@ -283,7 +283,7 @@ uint64_t cuda_on_cpu_warp(CudaOnCpuPlace place, unsigned mask, uint64_t value,
 
 #ifdef __SANITIZE_ADDRESS__
 CudaOnCpuBlock cuda_on_cpu_static_shared(void) {
-    return {}; /* not in one place: between red zones */
+    return {}; /* spread out between red zones */
 }
 #else
 /* Every thread of the host has its own copy of static shared memory, more than 1 MB.
@@ -407,7 +407,7 @@ void *cuda_on_cpu_dynamic_shared(void) {
     return cuda_on_cpu_now.shared.at;
 }
 
-/* The i-th place of a block or a grid: x counts fastest. */
+/* The coordinates of thread i of a block, or block i of a grid: x counts fastest. */
 static uint3 coordinates(uint64_t i, dim3 of) {
     return {(unsigned)(i % of.x), (unsigned)(i / of.x % of.y),
             (unsigned)(i / of.x / of.y)};

@@ -54,7 +54,7 @@ struct CudaOnCpuBlock {
 
 /* ---- machine.cpp ---------------------------------------------------------------- */
 
-/* What runs now. */
+/* The launch that runs now. */
 struct CudaOnCpuLaunch {
     const char *kernel; /* its name; NULL: no kernel runs */
     void (*body)(void *arguments);
@@ -63,7 +63,7 @@ struct CudaOnCpuLaunch {
 };
 extern CudaOnCpuLaunch cuda_on_cpu_now;
 
-/* cuda_on_cpu_stop: a mistake in a kernel: one line that begins with where, abort(). */
+/* cuda_on_cpu_stop: says in one line where, and what mistake it is; abort(). */
 void cuda_on_cpu_stop(const char *format, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -40,7 +40,7 @@ static void restore(const char *from) {
     }
 }
 
-/* What is in shared memory when a block begins is nobody's business: NaN. */
+/* No kernel may rely on what shared memory holds when a block begins: NaN. */
 static void forget_shared_memory(void) {
     const CudaOnCpuBlock all[] = {cuda_on_cpu_now.shared, cuda_on_cpu_static_shared()};
     for (const CudaOnCpuBlock &b : all) {

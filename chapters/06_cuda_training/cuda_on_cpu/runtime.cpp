@@ -12,10 +12,10 @@
 #include "machine.h"
 
 static cudaError_t last_error = cudaSuccess;
-static cudaError_t lasting_error = cudaSuccess; /* the device is lost: all fails */
+static cudaError_t lasting_error = cudaSuccess; /* a lost device: every call fails */
 
-/* A variable of the environment that isn't understood ends the program: what it asks
- * for would not happen, quietly. */
+/* A variable of the environment that isn't understood ends the program: else what it
+ * asks for would silently not happen. */
 static void not_understood(const char *variable, const char *text, const char *want) {
     fprintf(stderr, "cuda_on_cpu: %s is \"%s\", want %s\n", variable, text, want);
     exit(2);

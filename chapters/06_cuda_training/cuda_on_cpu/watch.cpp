@@ -1,18 +1,18 @@
 /*
  * watch.cpp: sees every access that a kernel makes, counts it, and finds races.
  *
- * Compilers can call a function before each load and store: ThreadSanitizer works so.
- * Kernels that are compiled with -fsanitize=thread are linked not with ThreadSanitizer
- * but with the functions below. Their sources know nothing of it. Where kernels are
- * compiled without, nobody calls these functions.
+ * Compilers can call a function before each load and store: ThreadSanitizer works this
+ * way. Kernels that are compiled with -fsanitize=thread are linked not with it but with
+ * the functions below. Their sources know nothing of it. If kernels are compiled
+ * without this flag, nobody calls these functions.
  *
  * Counting (counts.h). Between two barriers, the k-th executions of an instruction by a
  * warp's lanes are written down together: that is the warp's request. At the barrier
  * the requests are counted.
  *
  * Races. For each 4 bytes of global and shared memory: who wrote last, who read last,
- * and when. Two threads' accesses to one place, one of them a write, are a race unless
- * a barrier of their block lies between, or, in one warp, a meeting of its lanes
+ * and when. Two threads' accesses to the same 4 bytes, one of them a write, are a race
+ * unless between them comes a barrier of their block, a meeting of one warp's lanes
  * (__syncwarp, shuffle, vote), or the kernel's end. This doesn't depend on the order in
  * which the threads happened to run. Atomics are not watched. What can be missed: only
  * the last reader is known exactly, and a meeting of some lanes counts for all.
@@ -26,8 +26,8 @@
 
 static bool is_watched; /* some kernels call the functions below */
 
-/* clang reports accesses for races only: of two that a race can't tell apart, one. So
- * there is nothing to count. */
+/* clang reports only what races need: of two accesses that a race can't tell apart,
+ * one. So there is nothing to count. */
 #ifdef __clang__
 static const bool reports_all = false;
 #else
@@ -50,7 +50,7 @@ struct KernelCounts {
 static CudaOnCpuList<KernelCounts> kernels;
 static CudaOnCpuCounts nobodys, *counts = &nobodys; /* of the kernel that runs */
 
-/* Whose accesses, by what is accessed: 2 * (is it shared?) + (is it a store?). */
+/* The kinds of access, at index 2 * (is it shared?) + (is it a store?). */
 static const struct Space {
     const char *name, *units;
     CudaOnCpuAccesses CudaOnCpuCounts::*accesses;
@@ -215,8 +215,8 @@ void cuda_on_cpu_watch_block_end(void) {
 
 /* ---- races ----------------------------------------------------------------------- */
 
-/* `interval`: a number for each stretch between two barriers of one block; never the
- * same again. `meeting`: how often this thread's warp had met. */
+/* `interval`: counts the stretches between two barriers of one block, through all
+ * launches. `meeting`: how often this thread's warp had met. */
 struct When {
     uint32_t interval, meeting;
     int thread;
@@ -224,7 +224,7 @@ struct When {
 };
 struct Shadow {
     When write, read;
-    int readers; /* in read.interval: 1, or 2 for several of one warp, 3 of several */
+    int readers; /* in read.interval: 1; 2: several of one warp; 3: of several warps */
 };
 
 static uint32_t interval, first_of_block, first_of_launch;
@@ -273,8 +273,8 @@ static void stop_at_race(const char *does, When now, const char *did, When then,
                     : "; no __syncthreads lies between");
 }
 
-/* Is what happened `then` over for certain before what this thread does now? What a
- * block leaves in shared memory is no other block's. */
+/* Is what happened `then` certainly over before what this thread does now? What one
+ * block leaves in shared memory doesn't concern another. */
 static bool is_over(When then, When now, bool shared) {
     if (then.interval < (shared ? first_of_block : first_of_launch)) {
         return true;

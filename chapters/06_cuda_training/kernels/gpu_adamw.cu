@@ -1,9 +1,9 @@
 /*
  * gpu_adamw.cu: see gpu_adamw.h.
  *
- * Both go through the block of parameters once, neighbouring threads on neighbouring
- * elements: the norm reads 4 bytes per element, AdamW reads 16 and writes 12. Memory
- * limits them: their time is bytes / bandwidth.
+ * Both go through the block of parameters once, with neighbouring threads on
+ * neighbouring elements. The norm reads 4 bytes per element; AdamW reads 16 and writes
+ * 12. Memory limits both: the time is bytes / bandwidth.
  */
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 
@@ -13,7 +13,7 @@ enum { THREADS = 256 };
 
 /* ---- the norm -------------------------------------------------------------------- */
 
-/* partial[block] = sum of squares of the elements that are its own, in double. */
+/* partial[block] = the sum of the squares of its own elements, in double. */
 static __global__ void squares(const float *gradients, long count, double *partial) {
     __shared__ double sums[THREADS];
     double sum = 0;
@@ -66,8 +66,8 @@ struct Step {
     double lr;
 };
 
-/* 1 - lr lambda of element i: runs are sorted, its own is the first to end after it.
- * In double, as on the CPU: 1 - 1e-4 has few digits of 1e-4 left in float. */
+/* 1 - lr lambda of element i, which is in the first of the sorted runs that ends after
+ * it. In double, as on the CPU, since 1 - 1e-4 in float keeps few digits of 1e-4. */
 static DEVICE float kept_share(const GpuUpdate &u, long i, double lr) {
     int low = 0, high = u.run_count - 1;
     while (low < high) {

@@ -12,7 +12,7 @@
 /*
  * gpu_gradient_norm: result->gradient_norm = sqrt(sum of squares) and
  * result->clip_scale = max_norm / norm where the norm exceeds max_norm > 0, else 1. The
- * host needn't know either: the next kernel reads the scale on the device.
+ * host needs neither: the next kernel reads the scale on the device.
  *   partial (NORM_PARTS) doubles   scratch on the device; summed in order
  */
 enum { NORM_PARTS = 256 };
@@ -25,7 +25,7 @@ typedef struct {
     float lambda; /* their weight decay */
 } DecayRun;
 
-/* What a step changes, all of it on the device. */
+/* What a step reads and changes, all of it on the device. */
 typedef struct {
     long count;
     float *weights, *m, *v; /* (count) each */

@@ -1,11 +1,11 @@
 /*
  * gpu_attention.cu: see gpu_attention.h. With n tokens, d = D_h, for one head:
  *
- *   materialised  Chapter 2's lines, each a kernel over all heads of all images:
+ *   materialised  Chapter 2's lines, each one kernel over all heads of all images:
  *                 S = q k^T, A = softmax(S / sqrt(d)), O = A v. The scores go through
  *                 device memory four times (S written, read and written by softmax,
- *                 read): 16 n^2 bytes, against 16 n d for q, k, v and O. Where n > d,
- *                 which is nearly always, the scores are what it waits for.
+ *                 read): 16 n^2 bytes, against 16 n d for q, k, v and O. Since nearly
+ *                 always n > d, it mostly waits for the scores.
  *
  *   fused         gpu_attention_fused.cu: the scores never leave the chip.
  *
@@ -31,7 +31,7 @@ void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
     }
 }
 
-/* Matrices of one kind: a head's begins at image * per_image + head * per_head. */
+/* One matrix per head, which begins at image * per_image + head * per_head. */
 struct Heads {
     float *data;
     long per_image, per_head;
@@ -46,8 +46,8 @@ struct Products {
 
 enum { TILE = 32, LANES = 8, EACH = TILE / LANES };
 
-/* Block (x, y, z): tile (y, x) of C of head z % heads of image z / heads. 32 x 8
- * threads, each with 4 rows of the tile. */
+/* Block (x, y, z) makes tile (y, x) of C for head z % heads of image z / heads. Each of
+ * its 32 x 8 threads makes 4 elements of one column. */
 template <MatmulLayout layout> static __global__ void product(Products p) {
     __shared__ float tile_A[TILE][TILE + 1]; /* [l][i] */
     __shared__ float tile_B[TILE][TILE + 1]; /* [l][j] */
@@ -59,7 +59,7 @@ template <MatmulLayout layout> static __global__ void product(Products p) {
     const float *b = p.B.data + image * p.B.per_image + head * p.B.per_head;
     float *c = p.C.data + image * p.C.per_image + head * p.C.per_head, sum[EACH] = {};
     for (int l0 = 0; l0 < p.k; l0 += TILE) {
-        for (int r = y; r < TILE; r += LANES) { /* x goes along memory's rows */
+        for (int r = y; r < TILE; r += LANES) { /* x goes along rows in memory */
             const int A_i = A_turned ? x : r, A_l = A_turned ? r : x;
             const int B_j = B_turned ? r : x, B_l = B_turned ? x : r;
             const long i = i0 + A_i, j = j0 + B_j, la = l0 + A_l, lb = l0 + B_l;
@@ -100,7 +100,7 @@ static Sizes sizes_of(const GpuAttention *pass) {
     return {pass->O.shape[0], heads, pass->O.shape[1], d, 1.0f / sqrtf((float)d)};
 }
 
-/* A head's C is (n, n) in layout NT, by sums over d; else (n, d), by sums over n. */
+/* Per head C is (n, n) in layout NT, with sums over d; else (n, d), over n. */
 template <MatmulLayout layout>
 static void launch(GpuStream stream, const Sizes &s, Heads A, Heads B, Heads C) {
     const int cols = layout == MATMUL_NT ? s.n : s.d, inner = s.n + s.d - cols;
@@ -109,13 +109,13 @@ static void launch(GpuStream stream, const Sizes &s, Heads A, Heads B, Heads C) 
     LAUNCH(product<layout>, grid, dim3(TILE, LANES), 0, stream, p);
 }
 
-/* The heads' d columns of the `which`-th of the matrices that T has side by side. */
+/* T has matrices side by side: the heads' d columns of matrix `which`. */
 static Heads columns_of(Tensor T, int which, const Sizes &s) {
     return {T.data + which * s.heads * s.d, (long)s.n * T.ld, s.d, T.ld};
 }
 
-/* The weights of the first B images, of a tensor made for as many or more; and the same
- * as one matrix. */
+/* The weights of the first B images, in a tensor that may be made for more; rows_of:
+ * the same as one matrix. */
 static Heads weights_of(Tensor A, const Sizes &s) {
     const long per_head = (long)s.n * s.n;
     return {A.data, s.heads * per_head, per_head, s.n};

@@ -3,7 +3,7 @@
  *
  *     A_i = softmax(q_i k_i^T / sqrt(D_h)),   O_i = A_i v_i        [ViT eq.6, eq.7]
  *
- * q, k and v are columns of qkv (B, n, 3D); head i's are D_h columns of each. Heads'
+ * q, k and v are columns of qkv (B, n, 3D); head i has D_h columns of each. The heads'
  * results are side by side in O [ViT eq.8].
  */
 #ifndef GPU_ATTENTION_H
@@ -24,35 +24,35 @@ extern const char *const gpu_attention_names[ATTENTION_VERSIONS];
  * them a version needs. */
 typedef struct {
     Tensor A;     /* (B, h, n, n)  materialised: the weights */
-    Tensor lse;   /* (B, h, n, 2)  fused: of each row's scores the largest, and the log
-                     of the sum of exp(score - largest) */
+    Tensor lse;   /* (B, h, n, 2)  fused: per row the largest score, and the log of
+                     the sum of exp(score - largest) */
     Tensor dA;    /* (B, h, n, n)  scratch of the materialised backward */
     Tensor delta; /* (B, h, n)     scratch of the fused backward: rowsum(dO o O) */
 } AttentionKept;
 
-/* gpu_attention_shapes: what a version doesn't need has none. */
+/* gpu_attention_shapes: the shapes that a version needs; other tensors are empty. */
 FOR_C void gpu_attention_shapes(AttentionVersion version, int B, int heads, int n,
                                 AttentionKept *shapes);
 
-/* A pass. D_h = D / heads, at most ATTENTION_MAX_D. */
+/* One pass. D_h = D / heads, at most ATTENTION_MAX_D. */
 enum { ATTENTION_MAX_D = 128 };
 typedef struct {
     AttentionVersion version;
     int heads;
     Tensor qkv;         /* (B, n, 3D)  in */
-    AttentionKept kept; /* out; in backward in, and scratch */
-    Tensor O;           /* (B, n, D)   out; in backward in */
+    AttentionKept kept; /* forward: out; backward: in, and scratch */
+    Tensor O;           /* (B, n, D)   forward: out; backward: in */
 } GpuAttention;
 
 /* gpu_attention_forward: O, and what backward needs. */
 FOR_C void gpu_attention_forward(GpuStream stream, const GpuAttention *pass);
 
-/* gpu_attention_backward: from dO (B, n, D), of the pass that forward left, dqkv
- * (B, n, 3D); every element is written. */
+/* gpu_attention_backward: dqkv (B, n, 3D) from dO (B, n, D), for the pass as forward
+ * left it; every element of dqkv is written. */
 FOR_C void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Tensor dO,
                                   Tensor dqkv);
 
-/* gpu_attention_fused.cu: ATTENTION_FUSED's; the two above have checked the shapes. */
+/* gpu_attention_fused.cu: ATTENTION_FUSED; the two above check the shapes. */
 FOR_C void attention_fused_forward(GpuStream stream, const GpuAttention *pass);
 FOR_C void attention_fused_backward(GpuStream stream, const GpuAttention *pass,
                                     Tensor dO, Tensor dqkv);

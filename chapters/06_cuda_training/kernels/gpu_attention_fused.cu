@@ -2,11 +2,11 @@
  * gpu_attention_fused.cu: attention in one kernel (Dao et al., 2022, with the online
  * softmax of Milakov and Gimelshein, 2018).
  *
- * A block has queries of one head of one image; keys and values come through shared
- * memory, 32 at a time. SHARE threads hold a query, each a part of its d elements in
+ * A block has queries of one head of one image; it loads keys and values into shared
+ * memory, 32 at a time. SHARE threads hold one query, each a part of its d elements in
  * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
- * of a key (shared memory answers a warp in two goes). Each computes its part of a dot
- * product, and a shuffle or two add the parts.
+ * of a key (shared memory answers a warp in two passes). Each computes its part of a
+ * dot product, and a shuffle or two add the parts.
  *
  *     for each key j:
  *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
@@ -14,38 +14,38 @@
  *         p = exp(s - max),   sum += p,   O += p v_j                 [ViT eq.7]
  *     O /= sum,   lse = max + log sum
  *
- * Keys are taken four at a time: four sums that don't wait for each other, and one
- * look at the maximum. It begins at the lowest float: with -infinity, scores of
- * -infinity before any other would make exp(-inf - -inf), which is NaN.
+ * Keys are taken four at a time: that makes four independent sums and one check of the
+ * maximum. It begins at the lowest float: from -infinity, a first score of -infinity
+ * would make exp(-inf - -inf), which is NaN.
  *
- * Bytes: q, k, v read and O written, 16 n d per head (k and v once per block, from the
- * L2 cache after the first); the scores' 16 n^2 are saved.
+ * Per head q, k, v are read and O is written, 16 n d bytes (each block reads k and v,
+ * all but the first from the L2 cache). The scores' 16 n^2 bytes are saved.
  *
- * Backward computes p again, as exp(s - lse), in two kernels without atomics: one has
- * queries and goes through the keys (dQ), the other has keys and goes through the
+ * Backward computes p again, as exp(s - lse), in two kernels without atomics: one holds
+ * queries and goes through the keys (dQ), the other holds keys and goes through the
  * queries (dK, dV):
  *
  *     delta_i = dO_i . O_i          (= rowsum(dA o A): O is A v)
  *     dp = dO_i . v_j,   ds = p (dp - delta_i) / sqrt(d)
  *     dq_i += ds k_j,    dk_j += ds q_i,    dv_j += p dO_i
  *
- * lse is kept as max and log sum: added, scores near 10000 would leave log sum three
- * digits. All three kernels scale q before it meets k: s is the same to the last bit.
- * Behind the last key, or query, tiles have zeros, whose score of 0 may be far above
- * lse: they get no p, since exp(s - lse) would be infinite there, and inf * 0 is NaN.
+ * lse is stored as max and log sum: their sum would keep three digits of log sum for
+ * scores near 10000. All three kernels scale q before it meets k: s is the same to the
+ * last bit. Beyond the last key, or query, tiles hold zeros, whose score of 0 may be
+ * far above lse: they get no p, as exp(s - lse) could be infinite, and inf * 0 is NaN.
  *
- * Limits: a shared load of 16 bytes feeds 4 multiply-adds, so that shared memory can
- * feed half of the arithmetic at most; and registers (66 to 155 per thread at d = 64)
- * leave few warps to hide each other's waiting. d is padded to 16, 32, 64 or 128.
+ * Two things limit it. A shared load of 16 bytes feeds 4 multiply-adds, so shared
+ * memory feeds at most half of the arithmetic; and registers (66 to 155 per thread for
+ * d = 64) leave few warps to hide the waiting. d is padded to 16, 32, 64 or 128.
  */
 #include <float.h>
 
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
-enum { THREADS = 128, TILE = 32 }; /* a block's threads; keys of a tile */
+enum { THREADS = 128, TILE = 32 }; /* threads per block; keys per tile */
 
-/* What the kernels are told; rows are counted within an image. */
+/* The kernels' argument; rows are counted within an image. */
 struct Fused {
     int B, heads, n, d, D;
     float scale;
@@ -56,10 +56,10 @@ struct Fused {
     bool aligned;          /* may 16 bytes be loaded and stored at once? */
 };
 
-struct Here { /* of a thread */
+struct Here { /* where a thread works */
     int row, part, head, image;
-    bool mine; /* is there such a row? Without one a thread goes along, with row 0. */
-    bool any;  /* has the warp any? */
+    bool mine; /* does this row exist? If not, the thread goes along with row 0 */
+    bool any;  /* has the warp any such row? */
 };
 
 /* Row `row` of the head's q (which = 0), k (1) or v (2). */
@@ -71,7 +71,7 @@ static DEVICE long O_at(const Fused &f, const Here &h, int row) {
     return ((long)h.image * f.n + row) * f.D + h.head * f.d;
 }
 
-/* Row `row` of all rows of queries: its index in delta; half its index in lse. */
+/* Query `row`: its index in delta; its index in lse is twice that. */
 static DEVICE long query(const Fused &f, const Here &h, int row) {
     return ((long)h.image * f.heads + h.head) * f.n + row;
 }
@@ -103,9 +103,9 @@ static DEVICE float dot4(float4 a, float4 b) {
     return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
 
-/* A thread's part of a row that SHARE threads share: of every 4 SHARE neighbours, four;
- * 16 elements in all, 8 of a row of 16. Fewer would mean more shuffles, more would mean
- * more registers and fewer warps. */
+/* A thread's part of a row that SHARE threads share: four of every 4 SHARE neighbours,
+ * 16 elements in all (8 of a row of 16). Fewer would mean more shuffles, more would
+ * mean more registers and fewer warps. */
 template <int PAD_D> struct Part {
     static constexpr int SHARE = PAD_D > 32 ? PAD_D / 16 : 2;
     static constexpr int QUADS = PAD_D / SHARE / 4;
@@ -140,7 +140,7 @@ template <int PAD_D> struct Part {
             x[c] = x[c] + factor * four_at(row + column(c, part));
         }
     }
-    /* The whole rows' dot product, for each of the row's threads. */
+    /* The dot product of the whole rows, the same in each of the row's threads. */
     DEVICE float dot(const float *row, int part) const {
         float sum = 0;
 #pragma unroll
@@ -167,8 +167,8 @@ template <int PAD_D> static DEVICE Here here(int rows) {
             row < rows,           first < rows};
 }
 
-/* Rows from `first` on of a matrix, ld apart, times `by`, into a tile: zeros from row
- * n on. */
+/* Loads rows `first` and on of a matrix, ld apart, times `by`, into a tile; zeros from
+ * row n on. */
 template <int PAD_D>
 static DEVICE void fill_tile(float (*tile)[PAD_D], const float *from, long ld,
                              int first, const Fused &f, float by = 1.0f) {
@@ -183,7 +183,7 @@ static DEVICE void fill_tile(float (*tile)[PAD_D], const float *from, long ld,
 /* ---- forward --------------------------------------------------------------------- */
 
 template <int PAD_D> static __global__ void forward(Fused f) {
-    enum { AT_ONCE = 4 }; /* keys */
+    enum { AT_ONCE = 4 }; /* keys at a time */
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
     const Here h = here<PAD_D>(f.n);
     Part<PAD_D> q, o;
@@ -250,7 +250,7 @@ template <int PAD_D> static __global__ void make_delta(Fused f) {
     }
 }
 
-enum { PAIR = 2 }; /* so many keys, or queries, at a time */
+enum { PAIR = 2 }; /* keys, or queries, at a time */
 
 template <int PAD_D> static __global__ void backward_queries(Fused f) {
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
@@ -324,13 +324,13 @@ template <int PAD_D> static __global__ void backward_keys(Fused f) {
         }
         __syncthreads();
     }
-    if (h.mine) { /* dk has the scale: Q's rows had it */
+    if (h.mine) { /* dk is scaled already, by Q's rows */
         dk.store(f.dqkv + qkv_at(f, h, 1, h.row), h.part, f);
         dv.store(f.dqkv + qkv_at(f, h, 2, h.row), h.part, f);
     }
 }
 
-/* dO and dqkv: with data NULL in a forward pass. */
+/* In a forward pass dO and dqkv have data NULL. */
 static Fused describe(const GpuAttention *pass, Tensor dO, Tensor dqkv) {
     const int B = pass->O.shape[0], n = pass->O.shape[1], D = tensor_cols(pass->O);
     const int d = D / pass->heads;
@@ -343,7 +343,7 @@ static Fused describe(const GpuAttention *pass, Tensor dO, Tensor dqkv) {
     return f;
 }
 
-/* A forward pass, or, where dqkv is wanted, a backward pass. */
+/* A forward pass, or a backward pass if dqkv is given. */
 template <int PAD_D> static void launch(GpuStream stream, const Fused &f) {
     const dim3 grid(pieces(f.n, Part<PAD_D>::BLOCK_ROWS), f.heads, f.B);
     if (!f.dqkv) {

@@ -1,9 +1,9 @@
 /*
  * gpu_cublaslt.cu: NVIDIA's matrix product, to compare ours with (gpu_matmul_parts.h).
  *
- * cuBLASLt thinks in columns: to it our C (m, n), row by row, is C^T (n, m), column by
- * column. So it is asked for C^T = op(B)^T op(A)^T, with B as its first factor; what it
- * must transpose is what our layout doesn't.
+ * cuBLASLt stores matrices by columns: our C (m, n), stored by rows, is its C^T (n, m).
+ * So it is asked for C^T = op(B)^T op(A)^T, with B as its first factor; it transposes
+ * the factor that our layout transposes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static const size_t WORKSPACE_BYTES = 32u << 20;
 static cublasLtHandle_t handle;
 static void *workspace;
 
-/* What tells products apart; compared byte by byte: all members have 4 bytes. */
+/* What distinguishes products. Compared byte by byte: each member has 4 bytes. */
 struct Key {
     int tf32, accumulate, has_bias;
     MatmulLayout layout;
@@ -125,7 +125,7 @@ static void describe(cublasLtMatrixLayout_t *to, int rows, int cols, int ld) {
         cublasLtMatrixLayoutCreate(to, CUDA_R_32F, (uint64_t)cols, (uint64_t)rows, ld));
 }
 
-/* bias: any of this plan's biases; the search wants to see one. */
+/* bias: any bias of this plan; the search needs one. */
 static void make_plan(Plan *p, const float *bias) {
     const Key &key = p->key;
     const bool A_turned = key.layout == MATMUL_TN, B_turned = key.layout == MATMUL_NT;
@@ -146,7 +146,7 @@ static void make_plan(Plan *p, const float *bias) {
     int count = 0;
     CUBLAS_MUST(cublasLtMatmulPreferenceCreate(&wish));
     prefer(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE_BYTES);
-    /* Sums of parts of k in a kernel of their own, in order: always the same bits. */
+    /* A kernel of its own adds the parts of k, in order: always the same bits. */
     const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     prefer(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
     prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.alignment);

@@ -1,15 +1,15 @@
 /*
  * gpu_elementwise.cu: see gpu_elementwise.h.
  *
- * Copy, add: one element per thread, or four where rows allow loads of 16 bytes.
- * Memory is what limits them: an addition moves 12 bytes for one flop. Dropout's thread
- * makes four elements, since a call of the generator gives four words: some 100 integer
- * operations per call, 16 bytes read and 16 written. On a large card both take about
- * the same time.
+ * Copy and add take one element per thread, or four where rows allow loads of 16 bytes.
+ * Memory limits them: an addition moves 12 bytes for one flop. A thread of dropout
+ * makes four elements, since a call of the generator gives four words. It takes some
+ * 100 integer operations, 16 bytes read and 16 written: on a large card arithmetic and
+ * memory take about the same time.
  *
- * gpu_sum_rows_add: neighbouring threads are on neighbouring columns, 4 bytes are read
- * per flop. Atomics would need no second kernel, but would add in another order every
- * time.
+ * In gpu_sum_rows_add neighbouring threads have neighbouring columns, and 4 bytes are
+ * read per flop. Atomics would need no second kernel, but would add in another order
+ * every time.
  */
 #include "chapters/06_cuda_training/kernels/gpu_elementwise.h"
 
@@ -21,8 +21,8 @@ enum { THREADS = 256 };
 /* ---- copy, add ------------------------------------------------------------------ */
 
 /* A matrix as a kernel sees it: of floats, or of float4 where rows allow that, so that
- * a thread moves 16 bytes. Indices of 32 bits: a division of 64 bits costs more than
- * all the rest. */
+ * a thread moves 16 bytes. Indices have 32 bits, since a division of 64 bits costs more
+ * than all the rest. */
 template <class T> struct Matrix {
     T *at;
     unsigned count, cols, ld; /* in T */
@@ -97,7 +97,7 @@ void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B) {
 
 enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time */
 
-/* partial (parts, cols): block (x, y) sums columns 32 x ... of run y of the rows. */
+/* partial (parts, cols): block (x, y) sums columns 32 x and on of run y of the rows. */
 static __global__ void sum_rows_parts(Tensor dY, float *partial, int rows_per_part) {
     __shared__ float lanes[SUM_LANES][SUM_COLS];
     const int rows = dY.shape[0], cols = dY.shape[1], col = my_column(cols);
@@ -172,7 +172,7 @@ static Mask mask_of(const Dropout *dropout, int place, Tensor X) {
             (float)(1.0 / (1.0 - dropout->rate))};
 }
 
-/* Y = X o mask scale + R, four elements per thread; R NULL: nothing is added. */
+/* Y = X o mask scale + R, four elements per thread; if R is NULL nothing is added. */
 static __global__ void drop(Matrix<float> X, Matrix<float> R, Matrix<float> Y,
                             Mask mask) {
     const long four = my_element(), count = X.count;

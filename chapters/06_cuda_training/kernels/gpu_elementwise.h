@@ -12,8 +12,8 @@ FOR_C void gpu_tensor_copy(GpuStream stream, Tensor A, Tensor B); /* A = B  */
 FOR_C void gpu_tensor_add(GpuStream stream, Tensor A, Tensor B);  /* A += B */
 
 /*
- * gpu_sum_rows_add: db (cols) += the sum of dY (rows, cols) over its rows: the
- * gradient of a bias. Runs of rows are summed by different blocks into
+ * gpu_sum_rows_add: db (cols) += the sum of dY (rows, cols) over its rows, which is the
+ * gradient of a bias. Different blocks sum runs of rows into
  *   partial (SUM_ROWS_PARTS, cols)   scratch
  * and then in order: the same bits every time.
  */

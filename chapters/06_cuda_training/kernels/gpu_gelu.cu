@@ -2,16 +2,16 @@
  * gpu_gelu.cu: see gpu_gelu.h.
  *
  *   separate, fused   One thread per element, in the order of memory: the 32 threads of
- *                     a warp read 128 bytes in a row. 12 bytes per element forward (pre
- *                     read and written, Y written); 20 when the bias is added by a
- *                     kernel of its own, which reads and writes pre once more.
- *   vectorised        Four neighbours per thread: a load of 16 bytes, and one division
- *                     for the row instead of four (of 32 bits: one of 64 bits costs
- *                     about as much as GELU itself). Rows that don't allow that are
- *                     left to `fused`.
+ *                     a warp read 128 consecutive bytes. Forward moves 12 bytes per
+ *                     element (pre read and written, Y written), or 20 if a kernel of
+ *                     its own adds the bias, since it reads and writes pre once more.
+ *   vectorised        Four neighbours per thread: one load of 16 bytes, and one
+ *                     division to find the row instead of four (in 32 bits: one in 64
+ *                     costs about as much as GELU itself). Rows that don't allow that
+ *                     are left to `fused`.
  *
- * What limits them is memory, once the indices are cheap: GELU's erfc and exp are some
- * 60 instructions per element, for 12 bytes.
+ * Once the indices are cheap, memory limits them: GELU's erfc and exp are some 60
+ * instructions per element, for 12 bytes.
  */
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 
@@ -54,7 +54,7 @@ static __global__ void add_bias(Tensor pre, const float *b, long count) {
     }
 }
 
-/* With `b` NULL: the bias is in already. */
+/* If `b` is NULL, the bias has been added already. */
 template <Activation f>
 static __global__ void forward(Tensor pre, const float *b, Tensor Y, long count) {
     const int cols = pre.shape[1];
@@ -82,7 +82,7 @@ static __global__ void backward(Tensor pre, Tensor dY, Tensor dpre, long count) 
     }
 }
 
-struct Quad { /* four neighbours, of a thread: a row, and the first of the columns */
+struct Quad { /* a thread's four neighbours: their row and first column */
     long row;
     int col;
 };

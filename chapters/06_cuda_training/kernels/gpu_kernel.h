@@ -2,16 +2,16 @@
  * gpu_kernel.h: what every .cu file of this chapter begins with.
  *
  *   LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
- *       kernel<<<grid, block, shared_bytes, stream>>>(arguments...), and its errors
- *       checked. A template's name with a comma goes in parentheses.
+ *       kernel<<<grid, block, shared_bytes, stream>>>(arguments...), then a check for
+ *       errors. A template's name with a comma goes in parentheses.
  *   DYNAMIC_SHARED(type, name)
  *       extern __shared__ type name[]: the shared memory that the launch asked for.
  *   CUDA_MUST(call)
- *       a runtime function that has to succeed: else one line, and exit status 1.
+ *       calls a runtime function; if it fails: one line, and exit status 1.
  *   DEVICE
  *       before a function that kernels call; it becomes part of them.
  *   warp_sum, warp_max, block_sum
- *       of all threads' values, the same result for every thread.
+ *       the sum or maximum of all threads' values, the same in every thread.
  *
  * Kernels are passed Tensors by value: their data is on the device. tensor_matrix
  * makes shape[0] the rows and shape[1] the columns.
@@ -46,7 +46,7 @@ void gpu_must(cudaError_t error, const char *what, const char *file, int line);
 #define DEVICE __forceinline__ __device__
 #define FULL_WARP 0xffffffffu
 
-/* How many pieces of `piece` cover `whole`. */
+/* How many pieces of size `piece` cover `whole`. */
 static inline __host__ __device__ int pieces(long whole, int piece) {
     return (int)((whole + piece - 1) / piece);
 }
@@ -60,12 +60,12 @@ static inline bool in_fours(Tensor T) {
     return in_fours(T.data, tensor_cols(T), T.ld);
 }
 
-/* The element of a thread, where threads are counted along x. */
+/* This thread's element, where threads are counted along x. */
 static DEVICE long my_element(void) {
     return (long)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-/* The row of a thread, where LANES neighbouring threads share one: 1, or a warp. */
+/* This thread's row, where LANES neighbouring threads share one: 1, or a warp. */
 template <int LANES> static DEVICE int my_row(void) {
     return (int)((blockIdx.x * blockDim.x + threadIdx.x) / LANES);
 }
@@ -129,16 +129,16 @@ static DEVICE float block_sum(float x, float *shared) {
     return x;
 }
 
-/* The column of a thread, where a block has 32 of `cols` columns; -1: none. */
+/* This thread's column, where a block has 32 of `cols` columns; -1 if none. */
 static DEVICE int my_column(int cols) {
     const int col = blockIdx.x * 32 + threadIdx.x;
     return col < cols ? col : -1;
 }
 
 /*
- * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads:
- * lane threadIdx.y sums every LANES-th row, lane 0 adds the lanes' sums, in order. For
- * col < 0: nothing. Valid in lane 0.
+ * The sum of column `col` over `rows` rows, ld apart, by a block of 32 x LANES threads.
+ * Lane threadIdx.y sums every LANES-th row; lane 0 adds the lanes' sums, in order, and
+ * is the only one that has the result. If col < 0, nothing is read.
  *   shared   LANES x 32 floats; free again after the next barrier
  */
 template <int LANES>

@@ -5,16 +5,16 @@
  *             Three passes over the row (mean, variance, write).
  *   warp      One warp per row, its lanes on neighbouring elements; the same three
  *             passes, 16 bytes per element where the cache doesn't hold the row.
- *   one_pass  One warp per row. Each lane keeps D / 32 elements in registers: the row
- *             is read once, 8 bytes per element, and the variance is still that of the
- *             differences from the mean. Sums of squares, also one pass, would lose its
+ *   one_pass  One warp per row. Each lane keeps D / 32 elements in registers, so the
+ *             row is read once, 8 bytes per element. The variance is still that of the
+ *             differences from the mean: sums of squares, also one pass, would lose its
  *             digits when the mean is large. Rows longer than 32 * MAX_EACH are left to
  *             `warp`.
  *
  * About 8 flops per element: memory limits all of them.
  *
- * Backward: dX by one warp per row (reads X and dY, writes dX). dgamma and dbeta are
- * sums over all rows: blocks sum runs of rows, a second kernel adds these in order.
+ * Backward: one warp per row makes dX (reads X and dY, writes dX). dgamma and dbeta are
+ * sums over all rows: blocks sum runs of rows, and a second kernel adds these in order.
  */
 #include "chapters/06_cuda_training/kernels/gpu_layer_norm.h"
 
@@ -153,7 +153,7 @@ static __global__ void backward(GpuLayerNorm p, Tensor dY, Tensor dX) {
 
 enum { SUM_COLS = 32, SUM_LANES = 8 }; /* a block: 32 columns, 8 rows at a time */
 
-/* partial (parts, 2, D): of run y of the rows, the sums of dY o xhat and of dY. */
+/* partial (parts, 2, D): the sums of dY o xhat and of dY over run y of the rows. */
 static __global__ void sum_parts(GpuLayerNorm p, Tensor dY, float *partial,
                                  int rows_per_part) {
     __shared__ float sums[2][SUM_LANES][SUM_COLS];
@@ -170,7 +170,7 @@ static __global__ void sum_parts(GpuLayerNorm p, Tensor dY, float *partial,
     sums[0][threadIdx.y][threadIdx.x] = dgamma;
     sums[1][threadIdx.y][threadIdx.x] = dbeta;
     __syncthreads();
-    if (threadIdx.y < 2 && col >= 0) { /* two of the warps, one for each of the two */
+    if (threadIdx.y < 2 && col >= 0) { /* two of the warps, one per sum */
         float sum = 0;
         for (int lane = 0; lane < SUM_LANES; lane++) {
             sum += sums[threadIdx.y][lane][threadIdx.x];
@@ -204,7 +204,7 @@ void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
     expect_shape(partial, "Room for sums of runs of rows.", LAYER_NORM_PARTS, 2, D);
     dY = tensor_matrix(dY);
     dX = tensor_matrix(dX);
-    /* First these: dX may be dY. */
+    /* These come first, since dX may be dY. */
     const int rows_per_part = max(pieces(rows, LAYER_NORM_PARTS), 2 * SUM_LANES);
     const int parts = pieces(rows, rows_per_part);
     LAUNCH(sum_parts, dim3(pieces(D, SUM_COLS), parts), dim3(SUM_COLS, SUM_LANES), 0,

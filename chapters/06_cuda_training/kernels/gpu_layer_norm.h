@@ -7,19 +7,19 @@
 #include "chapters/06_cuda_training/gpu.h"
 
 typedef enum {
-    LAYER_NORM_NAIVE,    /* one thread per row, two passes */
-    LAYER_NORM_WARP,     /* one warp per row: shuffles, two passes */
+    LAYER_NORM_NAIVE,    /* one thread per row, three passes */
+    LAYER_NORM_WARP,     /* one warp per row: shuffles, three passes */
     LAYER_NORM_ONE_PASS, /* one warp per row, kept in registers: read once */
     LAYER_NORM_VERSIONS
 } LayerNormVersion;
 #define LAYER_NORM_BEST LAYER_NORM_ONE_PASS
 extern const char *const gpu_layer_norm_names[LAYER_NORM_VERSIONS];
 
-/* A pass: what it reads, and what it keeps for backward. */
+/* One pass: what it reads, and what it keeps for backward. */
 typedef struct {
     Tensor X;           /* (rows, D)  rows may be ld apart */
     Tensor gamma, beta; /* (D) */
-    Tensor mean, rstd;  /* (rows)     out; in backward in */
+    Tensor mean, rstd;  /* (rows)     forward: out; backward: in */
 } GpuLayerNorm;
 
 /* gpu_layer_norm_forward: Y (rows, D) = gamma o (X - mean) rstd + beta, row by row */

@@ -1,8 +1,8 @@
 /*
  * gpu_limits.cu: see gpu_limits.h.
  *
- * A multiply-add takes some 4 cycles until its result can be used; 8 independent ones
- * per thread and 64 warps per multiprocessor hide that many times over. The copy has no
+ * The result of a multiply-add can be used after some 4 cycles; 8 independent ones per
+ * thread and 64 warps per multiprocessor hide that many times over. The copy has no
  * arithmetic at all.
  */
 #include "chapters/06_cuda_training/kernels/gpu_limits.h"
@@ -19,7 +19,7 @@ static __global__ void multiply_add(int rounds, float factor, float *out) {
     for (int round = 0; round < rounds; round++) {
 #pragma unroll
         for (int c = 0; c < FMA_CHAINS; c++) {
-            x[c] = x[c] * factor + 1.0f; /* comes to rest at 1 / (1 - factor) */
+            x[c] = x[c] * factor + 1.0f; /* converges to 1 / (1 - factor) */
         }
     }
     float sum = 0;

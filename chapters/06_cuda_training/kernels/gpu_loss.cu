@@ -1,10 +1,10 @@
 /*
  * gpu_loss.cu: see gpu_loss.h.
  *
- * One warp per image: its lanes go through the K classes in strides of 32, and shuffles
- * bring maximum, sum and the largest logit's index together. K is 10 or 1000: these
- * are tiny kernels, limited by how long a launch takes. A second kernel of a single
- * block sums over the images, in a fixed order.
+ * One warp per image. Its lanes go through the K classes in strides of 32, and shuffles
+ * combine their maxima, sums and indices of the largest logit. K is 10 or 1000, so
+ * these are tiny kernels, limited by how long a launch takes. A second kernel of a
+ * single block sums over the images, in a fixed order.
  */
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
@@ -48,7 +48,7 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
         sum += expf(row[k] - max);
         logits_sum += row[k] - max;
     }
-    /* A label that is none: every result is NaN, so that it can't be missed. */
+    /* A label that is no class makes every result NaN, so that it can't be missed. */
     sum = label < K ? warp_sum(sum) : NAN;
     logits_sum = warp_sum(logits_sum);
     /* log softmax_k = logit_k - max - log sum; q sums to 1   [AIAYN 5.4] */

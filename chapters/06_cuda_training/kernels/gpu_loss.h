@@ -7,12 +7,12 @@
 
 #include "chapters/06_cuda_training/gpu.h"
 
-/* What the host wants to know of a step: written on the device, fetched at times. */
+/* What the host asks of a step: written on the device, fetched now and then. */
 typedef struct {
     float loss;          /* sum over the batch's images */
     float correct;       /* how many were right */
     float gradient_norm; /* before clipping */
-    float clip_scale;    /* what the gradients were multiplied with */
+    float clip_scale;    /* what the gradients were multiplied by */
 } GpuStepResult;
 
 /*
@@ -26,8 +26,8 @@ typedef struct {
                                     and dlogits NaN */
     float smoothing, scale;      /* eps, and a factor of dlogits */
     Tensor losses, right;        /* (B)  out: each image's loss, and 1 or 0 */
-    int *predictions; /* (B)  out, or NULL: as argmax_row: the largest logit's class, of
-                         equals the first; -1 where the logits have no softmax */
+    int *predictions;      /* (B)  out, or NULL: the largest logit's class, the first of
+                              equals, as argmax_row; -1 where there is no softmax */
     GpuStepResult *result; /* loss and correct: the sums over the images, in order */
 } GpuLoss;
 FOR_C void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,

@@ -2,11 +2,11 @@
  * gpu_matmul.cu: see gpu_matmul.h. Five rungs from the definition to a product that
  * keeps the arithmetic units busy. For C (m, n) with inner size k, 2 m n k flops:
  *
- *   naive       One thread per element of C, neighbours have neighbouring rows: their
+ *   naive       One thread per element of C. Neighbours have neighbouring rows: their
  *               loads are ld apart, each in a line of its own. 2 m n k global loads.
- *   coalesced   Neighbours have neighbouring columns: one element of A for the whole
- *               warp, and (NN, TN) 32 elements of B in a row. As many loads, but a
- *               warp's come in one or two lines. In NT neighbours read B's rows, ld
+ *   coalesced   Neighbours have neighbouring columns: a warp reads one element of A and
+ *               (NN, TN) 32 consecutive elements of B. There are as many loads, but a
+ *               warp's fall into one or two lines. In NT neighbours read rows of B, ld
  *               apart: only tiles cure that.
  *   shared      A block makes 32 x 32 of C. It brings 32 x 32 of A and of B into shared
  *               memory, where each element is used 32 times: m n k / 16 global loads.
@@ -17,7 +17,7 @@
  *               the next tile fetched meanwhile. m n k / 64 global loads; limited by
  *               the multiply-adds themselves.
  *
- * The first four read A and B through at_A and at_B: a layout's meaning is said once.
+ * The first four read A and B through at_A and at_B, which alone know the layouts.
  */
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
@@ -71,7 +71,7 @@ template <MatmulLayout layout> static __global__ void coalesced(MatmulProduct p)
 
 enum { TILE = 32 };
 
-/* Rows of 33: the 32 elements of a column are in 32 different banks. */
+/* With rows of 33 the 32 elements of a column are in 32 different banks. */
 template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct p) {
     __shared__ float A[TILE][TILE + 1]; /* [l][i] */
     __shared__ float B[TILE][TILE + 1]; /* [l][j] */
@@ -101,10 +101,10 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
 
 /* ---- 4. registers ---------------------------------------------------------------- */
 
-/* Rows of 66: a warp that goes along l stores 16 x 2 elements in 32 different banks. */
+/* With rows of 66 a warp that goes along l stores 16 x 2 elements in 32 banks. */
 enum { BLOCK4 = 64, DEPTH4 = 16, EACH4 = 4, THREADS4 = 256, ROW4 = BLOCK4 + 2 };
 
-/* 64 rows of op(A) (or columns of op(B)) and 16 of the inner size, into tile[l][r]. */
+/* Loads 64 rows of op(A) (or columns of op(B)), 16 steps of k, into tile[l][r]. */
 template <bool of_A, MatmulLayout layout>
 static DEVICE void load_tile(const MatmulProduct &p, int r0, int l0,
                              float (*tile)[ROW4]) {
@@ -120,7 +120,7 @@ static DEVICE void load_tile(const MatmulProduct &p, int r0, int l0,
     }
 }
 
-/* A thread's 4 x 4 elements are 16 apart: neighbours read neighbouring banks. */
+/* A thread's 4 x 4 elements are 16 apart, so neighbours read neighbouring banks. */
 template <MatmulLayout layout> static __global__ void registers(MatmulProduct p) {
     __shared__ float A[DEPTH4][ROW4], B[DEPTH4][ROW4];
     const int x = threadIdx.x % 16, y = threadIdx.x / 16;

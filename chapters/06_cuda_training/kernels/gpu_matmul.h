@@ -21,10 +21,10 @@ typedef enum {
     MATMUL_NAIVE,       /* one thread per element; neighbours walk down a column */
     MATMUL_COALESCED,   /* neighbours walk along a row: whole lines are used */
     MATMUL_SHARED,      /* a block keeps tiles of A and B in shared memory */
-    MATMUL_REGISTERS,   /* a thread makes several by several elements of C */
+    MATMUL_REGISTERS,   /* a thread makes a small square of C */
     MATMUL_VECTORISED,  /* 16 bytes per load, the next tile fetched meanwhile */
     MATMUL_CUBLAS,      /* cuBLASLt in fp32 (TF32 off) */
-    MATMUL_CUBLAS_TF32, /* cuBLASLt, products of 10 bits of mantissa */
+    MATMUL_CUBLAS_TF32, /* cuBLASLt, factors with 10 bits of mantissa */
     MATMUL_VERSIONS
 } MatmulVersion;
 #define MATMUL_BEST MATMUL_VECTORISED
@@ -51,9 +51,9 @@ FOR_C void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form,
 /*
  * gpu_matmul_make_workspace: device memory that some versions need; made once, before
  * the first step. False if there is none. Without it cuBLASLt doesn't work, and the
- * vectorised version shares no k among blocks: other bits, and slow where C is small
- * and k long. There is one workspace: products go through one stream at a time. It is
- * freed when it was freed as often as it was made.
+ * vectorised version doesn't split k among blocks: other bits, and slow where C is
+ * small and k is long. There is one workspace, so products go through one stream at a
+ * time. Calls are counted: the last free gives it back.
  */
 FOR_C bool gpu_matmul_make_workspace(Error *error);
 FOR_C void gpu_matmul_free_workspace(void);

@@ -8,7 +8,7 @@
 
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
-/* What a kernel is told; passed by value. A, B and their sizes: as the layout says. */
+/* A kernel's argument, passed by value. A, B and their sizes are as the layout says. */
 typedef struct {
     int m, n, k;
     const float *A, *B, *bias; /* bias (n) or NULL */
@@ -23,7 +23,7 @@ enum { MATMUL_TILES = 4, MATMUL_MAX_PARTS = 64 };
 
 typedef struct {
     int rows, cols, depth; /* of C, and of k in each step */
-    int warps, resident;   /* of a block; blocks on a multiprocessor at once */
+    int warps, resident;   /* per block; blocks on a multiprocessor at once */
     double fma_share;      /* multiply-adds among a warp's instructions */
 } MatmulTile;
 extern const MatmulTile matmul_tiles[MATMUL_TILES]; /* the largest first */
@@ -52,22 +52,22 @@ FOR_C MatmulPlan matmul_plan_with(int tile, int parts, int k);
 FOR_C void matmul_vectorised(GpuStream stream, MatmulLayout layout,
                              MatmulProduct product, MatmulPlan plan, float *workspace);
 
-/* ---- cuBLASLt, where it was there when this was built (-DHAVE_CUBLASLT) ---------- */
+/* ---- cuBLASLt, if it was installed when this was built (-DHAVE_CUBLASLT) --------- */
 
-/* cublaslt_open: its handle and workspace; true and nothing where it isn't there. */
+/* cublaslt_open: makes its handle and workspace; without cuBLASLt true, and nothing. */
 FOR_C bool cublaslt_open(Error *error);
 FOR_C void cublaslt_close(void);
-FOR_C size_t cublaslt_workspace_bytes(void); /* 0 where it isn't there */
+FOR_C size_t cublaslt_workspace_bytes(void); /* 0 without cuBLASLt */
 
-/* cublaslt_matmul: the product. tf32: its factors have 10 bits of mantissa (sums stay
- * in fp32). Needs cublaslt_open. */
+/* cublaslt_matmul: the product. With tf32 the factors have 10 bits of mantissa (sums
+ * stay in fp32). Needs cublaslt_open. */
 FOR_C void cublaslt_matmul(GpuStream stream, bool tf32, MatmulLayout layout,
                            MatmulProduct product);
 
 #ifdef __cplusplus /* for the kernels */
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
-/* put: an element of C, with what happens to it before it is written. */
+/* put: writes an element of C; before that it adds what the product asks for. */
 static DEVICE void put(const MatmulProduct &p, int i, int j, float sum) {
     if (i < p.m && j < p.n) {
         float *at = p.C + (long)i * p.ld_C + j;

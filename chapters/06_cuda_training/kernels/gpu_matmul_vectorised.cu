@@ -8,9 +8,9 @@
  *
  * What else keeps the multiply-adds from waiting:
  *   16 bytes per load  from global memory too, where addresses and sizes allow it. In
- *                      shared memory A's tile has k going down, as B's has; where
- *                      memory has k going along a row, four elements are turned on the
- *                      way in.
+ *                      shared memory k goes down the columns of both tiles; where k
+ *                      goes along a row in memory, four elements are turned on the way
+ *                      in.
  *   the next tile      is on its way into registers while this one is multiplied, and
  *                      then goes into a second buffer: one barrier per step.
  *   no bank conflicts  a warp makes 32 x 64. How its lanes are placed there decides how
@@ -20,15 +20,15 @@
  *                      tokens): several blocks share the k of a tile, each writes its
  *                      sums into the workspace, and a second kernel adds them in order.
  *
- * What limits it: the multiply-adds. An 8 x 8 thread issues 64 of them and 4 loads per
- * step, so that about 9 of 10 instructions are multiply-adds; a multiprocessor's shared
+ * The multiply-adds limit it. An 8 x 8 thread issues 64 of them and 4 loads per step,
+ * so that about 9 of 10 instructions are multiply-adds; a multiprocessor's shared
  * memory, at one answer of 128 bytes per cycle, is busy half of the time.
  */
 #include "chapters/06_cuda_training/kernels/gpu_matmul_parts.h"
 
 /* ---- the tiles ------------------------------------------------------------------- */
 
-/* Floats added to a row of a tile in shared memory: a row stays aligned to 16 bytes,
+/* Floats added to each row of a tile in shared memory: rows stay aligned to 16 bytes,
  * and 4 rows further down is 16 banks further on (see Carrier::store). */
 enum { PAD = 4 };
 
@@ -53,7 +53,7 @@ typedef Tile<2, 1, 4, 4, 32, 8> Tile3; /*  32 x  32,  64 threads */
 template <class T> static constexpr MatmulTile facts(double fma_share) {
     return {T::ROWS, T::COLS, T::DEPTH, T::THREADS / 32, T::RESIDENT, fma_share};
 }
-/* Less for 4 x 4, whose shared memory is busy all the time. */
+/* The share is lowest for 4 x 4, whose shared memory is busy all the time. */
 const MatmulTile matmul_tiles[MATMUL_TILES] = {facts<Tile0>(0.93), facts<Tile1>(0.92),
                                                facts<Tile2>(0.86), facts<Tile3>(0.65)};
 
@@ -64,8 +64,8 @@ const MatmulTile matmul_tiles[MATMUL_TILES] = {facts<Tile0>(0.93), facts<Tile1>(
  * steps of k: QUADS times four elements that are neighbours in memory, along k or along
  * the width.
  *
- * FAST: addresses and rows are multiples of 16 bytes, and rows a multiple of 4 long: a
- * quad is inside or outside, never cut by the edge.
+ * FAST: addresses and row distances are multiples of 16 bytes, row lengths of 4: a quad
+ * is inside or outside, never cut by the edge.
  */
 template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Carrier {
     static constexpr int QUADS = WIDTH * DEPTH / 4 / THREADS;
@@ -77,9 +77,9 @@ template <bool ALONG_K, bool FAST, int WIDTH, int DEPTH, int THREADS> struct Car
     float quads[QUADS][4];
 
     /*
-     * Where this thread's first quad is in the tile, and where the others are, from
-     * there. Along the width, a warp takes rows of the tile one after the other. Along
-     * k it takes 16 rows of the matrix, 32 bytes of each: a whole sector of memory.
+     * Where this thread's first quad is in the tile, and how far from it the others
+     * are. Along the width, a warp takes rows of the tile one after the other. Along k
+     * it takes 16 rows of the matrix, 32 bytes of each: a whole sector of memory.
      */
     static DEVICE int my_width(int thread) {
         return ALONG_K ? thread / 2 : thread % (WIDTH / 4) * 4;
@@ -225,8 +225,8 @@ static __global__ void __launch_bounds__(T::THREADS, T::RESIDENT)
 
     /*
      * Where a lane is among its warp's 4 rows of 8. A shared load of 16 bytes per lane
-     * is answered for 16 lanes at a time, in one go where lanes that differ in one of
-     * the two lowest bits of their index want the same 16 bytes; in two else. Bit 0 is
+     * is answered for 16 lanes at a time: in one pass if lanes that differ in one of
+     * the two lowest bits of their index want the same 16 bytes, else in two. Bit 0 is
      * therefore a row (neighbours read the same of op(B)) and bit 1 a column (lanes 2
      * apart read the same of op(A)).
      */
@@ -280,8 +280,8 @@ static __global__ void add_parts(MatmulProduct p, const float *partial, int part
 /* ---- which tile, how many parts -------------------------------------------------- */
 
 /*
- * A guess at the time of a product, good enough to choose by; from data sheets and from
- * counting instructions, not from a measurement. The card: one with many
+ * An estimate of a product's time, good enough to choose by. It comes from data sheets
+ * and counted instructions, not from a measurement, for a card with many
  * multiprocessors, each of which makes 128 multiply-adds per cycle.
  */
 enum { MULTIPROCESSORS = 132, LEAST_PART = 64 };

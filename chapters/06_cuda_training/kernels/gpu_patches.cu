@@ -2,9 +2,9 @@
  * gpu_patches.cu: see gpu_patches.h.
  *
  * One thread per element of what is written, neighbouring threads on neighbouring
- * elements: the writes fill whole lines. The reads of patches_from_images jump from row
- * to row of the image every P pixels; a patch of 16 still uses 64 bytes in a row. 8
- * bytes moved per pixel; embedding moves 8 per element of z_0, E_pos is in cache.
+ * elements: the writes fill whole lines. The reads of the cut jump from row to row of
+ * the image every P pixels; a patch of 16 still uses 64 consecutive bytes. It moves 8
+ * bytes per pixel, the embedding 8 per element of z_0 (E_pos is in cache).
  */
 #include "chapters/06_cuda_training/kernels/gpu_patches.h"
 
@@ -69,9 +69,9 @@ void gpu_embed_forward(GpuStream stream, Tensor embedded, Tensor cls_token,
 enum { COLS = 32, LANES = 16 }; /* a block: 32 elements of 16 images at a time */
 
 /*
- * Element i = (t, j) of every image, as column i of a matrix (B, n D): handed on to the
- * patch, summed for the position. A thread for each element alone would leave a large
- * card nearly empty: 16 share the images among them.
+ * Element i = (t, j) of every image is column i of a matrix (B, n D): it is handed on
+ * to the patch, and summed for the position. With one thread per column a large card
+ * would be nearly empty, so 16 threads share the images among them.
  */
 static __global__ void embed_back(Tensor dz_0, float *dembedded, float *dcls_token,
                                   float *dpos_embed) {

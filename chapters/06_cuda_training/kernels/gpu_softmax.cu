@@ -13,8 +13,8 @@
  *            begins at the lowest float, not at -infinity: where a row begins with a
  *            score of -infinity, exp(-inf - -inf) would be NaN.
  *
- * All are limited by memory. Backward reads A and dA twice (the second time from
- * cache), writes dS: 12 bytes per element.
+ * All are limited by memory. Backward reads A and dA twice (the second time from cache)
+ * and writes dS: 12 bytes per element.
  */
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
 
@@ -28,9 +28,9 @@ enum { THREADS = 128, WARPS = THREADS / 32 };
 
 /* ---- forward ------------------------------------------------------------------ */
 
-/* scale s_j, always rounded in the same way. In scale * s[j] - max the compiler would
- * make one multiply-add, which keeps digits that the maximum has lost: near 10000
- * weights would be wrong by 1e-3, near 1e8 by a factor. */
+/* scale s_j, always rounded in the same way. The compiler would make scale * s[j] - max
+ * one multiply-add, which keeps digits that the maximum has lost: near 10000 weights
+ * would be wrong by 1e-3, near 1e8 by a factor. */
 static DEVICE float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }

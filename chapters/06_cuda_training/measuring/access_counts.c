@@ -1,12 +1,37 @@
-/* access_counts.c: see access_counts.h. */
-#include "chapters/06_cuda_training/measuring/access_counts.h"
-
+/* access_counts.c: see measuring.h. */
 #include <stdio.h>
 
-#include "chapters/06_cuda_training/gpu_counts.h"
-#include "chapters/06_cuda_training/kernels/gpu_matmul.h"
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/measuring/ladders.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/lesson/report.h"
+
+/* Ladders with their sizes; each title says the least that has to be moved. */
+static const struct {
+    const char *title;
+    Ladder ladder;
+    int size[4];
+} tables[] = {
+    {"matmul: C = A B, 128 x 128 x 128; A, B and C are 0.20 MB",
+     LADDER_NN,
+     {128, 128, 128}},
+    {"matmul: C = A B^T, a dense layer's Y = X W^T [ViT eq.5]",
+     LADDER_NT,
+     {128, 128, 128}},
+    {"softmax: 260 rows of 65 scores; read once and written once: 0.14 MB",
+     LADDER_SOFTMAX,
+     {260, 65}},
+    {"layer norm: 260 rows of 64; read once and written once: 0.13 MB",
+     LADDER_LAYER_NORM,
+     {260, 64}},
+    {"bias and GELU: 260 rows of 128; read once, written twice: 0.40 MB",
+     LADDER_GELU,
+     {260, 128}},
+    {"attention: 2 images, 4 heads, 65 tokens, D_h 16; q, k, v read once, O\n"
+     "written once: 0.13 MB; the scores would be 0.14 MB",
+     LADDER_ATTENTION,
+     {2, 4, 65, 16}},
+};
 
 static double each(uint64_t all, uint64_t of) {
     return of > 0 ? (double)all / (double)of : 0;
@@ -30,86 +55,23 @@ static void print_row(const char *name, const CudaOnCpuCounts *c) {
     printf(" %9llu\n", (unsigned long long)c->barriers);
 }
 
-/* A table: the first `versions` rungs of a ladder, on tensors of these shapes. */
-static int count_rungs(LadderMemory *memory, const char *title, const Ladder *ladder,
-                       int versions, Tensor *T) {
-    int tensors = 0, counted = 0;
-    Error error;
-    while (T[tensors].ndim > 0) {
-        tensors++;
-    }
-    if (!ladder_tensors(memory, T, tensors, &error)) {
-        printf("  not counted: %s\n", error.text);
-        versions = 0;
-    } else {
-        printf("\n%s\n"
-               "              global            sectors      MB   shared     passes\n"
-               "              loads    stores  a request   moved  accesses  a request"
-               "   barriers\n",
-               title);
-    }
-    for (; counted < versions; counted++) {
+/* Prints a line per version; returns how many. */
+static int count_versions(Ladder ladder, const LadderCase *on) {
+    int version = 0;
+    for (; ladder_version(ladder, version); version++) {
         CudaOnCpuCounts counts;
-        gpu_counts_clear();
-        ladder->run(NULL, counted, T);
+        cuda_on_cpu_counts_clear();
+        ladder_run(NULL, ladder, version, on);
         gpu_wait(NULL);
-        gpu_counts(&counts);
-        print_row(ladder->names[counted], &counts);
+        cuda_on_cpu_counts(&counts);
+        print_row(ladder_version(ladder, version), &counts);
     }
-    ladder_give_back(memory);
-    return counted;
-}
-
-/* ---- the ladders ----------------------------------------------------------------- */
-
-static int count_matmul(LadderMemory *memory) {
-    enum { SIZE = 128, OWN = MATMUL_CUBLAS }; /* cuBLASLt is no kernel of ours */
-    const Tensor square = tensor2(NULL, SIZE, SIZE), end = {.ndim = 0};
-    Tensor T[] = {square, square, square, end};
-    return count_rungs(memory,
-                       "matmul: C = A B, 128 x 128 x 128; A, B and C are 0.20 MB",
-                       &ladder_nn, OWN, T) +
-           count_rungs(memory,
-                       "matmul: C = A B^T, a dense layer's Y = X W^T [ViT eq.5]",
-                       &ladder_nt, OWN, T);
-}
-
-static int count_rows(LadderMemory *memory) {
-    enum { ROWS = 260, COLS = 65, D = 64, M = 128 };
-    const Tensor S = tensor2(NULL, ROWS, COLS), X = tensor2(NULL, ROWS, D);
-    const Tensor row = tensor1(NULL, D), column = tensor1(NULL, ROWS);
-    const Tensor pre = tensor2(NULL, ROWS, M), b = tensor1(NULL, M), end = {.ndim = 0};
-    Tensor softmax[] = {S, S, end}, gelu[] = {pre, b, pre, end};
-    Tensor norm[] = {X, row, row, column, column, X, end};
-    return count_rungs(
-               memory,
-               "softmax: 260 rows of 65 scores; read once and written once: 0.14 MB",
-               &ladder_softmax, ladder_softmax.versions, softmax) +
-           count_rungs(
-               memory,
-               "layer norm: 260 rows of 64; read once and written once: 0.13 MB",
-               &ladder_layer_norm, ladder_layer_norm.versions, norm) +
-           count_rungs(
-               memory,
-               "bias and GELU: 260 rows of 128; read once, written twice: 0.40 MB",
-               &ladder_gelu, ladder_gelu.versions, gelu);
-}
-
-static int count_attention(LadderMemory *memory) {
-    enum { HEADS = 4, TOKENS = 65, D_H = 16, IMAGES = 2, D = HEADS * D_H };
-    Tensor T[] = {tensor3(NULL, IMAGES, TOKENS, 3 * D),
-                  tensor3(NULL, IMAGES, TOKENS, D),
-                  tensor4(NULL, IMAGES, HEADS, TOKENS, TOKENS),
-                  {.ndim = 0}};
-    return count_rungs(
-        memory,
-        "attention: 2 images, 4 heads, 65 tokens, D_h 16; q, k, v read once, O\n"
-        "written once: 0.13 MB; the scores would be 0.14 MB",
-        &ladder_attention, ladder_attention.versions, T);
+    return version;
 }
 
 int access_counts_print(void) {
-    if (!gpu_counts_clear()) {
+    int rungs = 0;
+    if (!cuda_on_cpu_counts_clear()) {
         printf("not counted: these kernels were not compiled by g++ to be watched\n");
         return 0;
     }
@@ -119,14 +81,21 @@ int access_counts_print(void) {
         "32\n"
         "neighbouring floats; shared memory in passes, 1 if no bank is asked twice.\n"
         "Moved: sectors times 32 bytes, as if there were no cache.\n");
-    LadderMemory memory;
-    Error error;
-    if (!ladder_memory_make(&memory, &error)) {
-        printf("  not counted: %s\n", error.text);
-        return 0;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        LadderCase on;
+        Error error;
+        if (ladder_make(&on, tables[i].ladder, tables[i].size, &error)) {
+            printf(
+                "\n%s\n"
+                "              global            sectors      MB   shared     passes\n"
+                "              loads    stores  a request   moved  accesses  a request"
+                "   barriers\n",
+                tables[i].title);
+            rungs += count_versions(tables[i].ladder, &on);
+        } else {
+            printf("  not counted: %s\n", error.text);
+        }
+        ladder_free(&on);
     }
-    const int rungs =
-        count_matmul(&memory) + count_rows(&memory) + count_attention(&memory);
-    ladder_memory_free(&memory);
     return rungs;
 }

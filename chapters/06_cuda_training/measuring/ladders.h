@@ -1,42 +1,55 @@
 /*
  * ladders.h: every ladder of versions as access_counts.c and ladder_times.c run it, and
- * device memory to run it on.
+ * the tensors to run it on.
  */
 #ifndef LADDERS_H
 #define LADDERS_H
 
 #include "chapters/06_cuda_training/gpu.h"
 
-/* The versions of one computation; `run` launches one of them on its tensors. */
-typedef struct {
-    const char *const *names;
-    int versions;
-    void (*run)(GpuStream stream, int version, const Tensor *T);
+/* What is computed; in brackets the sizes. The last three have one version. */
+typedef enum {
+    LADDER_NT, /* matrix products, in the order of MatmulLayout (m, n, k) */
+    LADDER_NN,
+    LADDER_TN,
+    LADDER_SOFTMAX, /* (rows, columns) */
+    LADDER_SOFTMAX_BACKWARD,
+    LADDER_LAYER_NORM,
+    LADDER_LAYER_NORM_BACKWARD,
+    LADDER_GELU,
+    LADDER_ATTENTION, /* (B, heads, n, D_h) */
+    LADDER_ATTENTION_BACKWARD,
+    LADDER_ARITHMETIC, /* (threads, rounds) */
+    LADDER_MEMORY,     /* (elements) */
+    LADDER_ADAMW,      /* (elements) */
+    LADDERS
 } Ladder;
 
-extern const Ladder ladder_nt, ladder_nn, ladder_tn; /* A B C */
-extern const Ladder ladder_softmax;                  /* S A */
-extern const Ladder ladder_softmax_backward;         /* A dA dS */
-extern const Ladder ladder_gelu;                     /* pre b Y */
-/* X gamma beta mean rstd Y(dY); for backward then dX dgamma dbeta partial */
-extern const Ladder ladder_layer_norm, ladder_layer_norm_backward;
-/* qkv O scores (B, h, n, n); for backward then dO dqkv, and scores again */
-extern const Ladder ladder_attention, ladder_attention_backward;
-
-enum { LADDER_FLOATS = 1 << 16, LADDER_MAX_TENSORS = 16 };
+/* A ladder's versions, and the flops or bytes that it needs at least, whatever the
+ * version does, per unit of the product of its sizes. */
 typedef struct {
-    float
-        *floats; /* host: from N(0, 1), what tensors are filled with, again and again */
-    void *blocks[LADDER_MAX_TENSORS]; /* device */
-    int count;
-} LadderMemory;
+    const char *name, *sizes; /* "softmax"; printf's format of the sizes */
+    const char *const *versions;
+    int count, flops, bytes;
+} LadderInfo;
+extern const LadderInfo ladders[LADDERS];
 
-bool ladder_memory_make(LadderMemory *memory, Error *error);
-void ladder_memory_free(LadderMemory *memory);
+/* ladder_version: its name; NULL after the last that this program has. */
+const char *ladder_version(Ladder ladder, int version);
 
-/* ladder_tensors: gives each T (of `count`) device memory; false, and an error, if
- * there is none. ladder_give_back: after the ladder. */
-bool ladder_tensors(LadderMemory *memory, Tensor *T, int count, Error *error);
-void ladder_give_back(LadderMemory *memory);
+/* Tensors on the device: what a ladder and that of its backward pass need. */
+enum { LADDER_TENSORS = 10 };
+typedef struct {
+    const int *size; /* four, those that aren't used 0 */
+    Tensor T[LADDER_TENSORS];
+} LadderCase;
+
+/* ladder_make: tensors of these sizes, filled from N(0, 1). False, and an error, if
+ * there is no memory for them; *on must be freed in any case. */
+bool ladder_make(LadderCase *on, Ladder ladder, const int *size, Error *error);
+void ladder_free(LadderCase *on);
+
+/* ladder_run: launches one version. */
+void ladder_run(GpuStream stream, Ladder ladder, int version, const LadderCase *on);
 
 #endif

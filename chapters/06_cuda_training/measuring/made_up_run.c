@@ -1,6 +1,4 @@
-/* made_up_run.c: see made_up_run.h. */
-#include "chapters/06_cuda_training/measuring/made_up_run.h"
-
+/* made_up_run.c: see measuring.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +7,18 @@
 #include <unistd.h>
 
 #include "chapters/05_vision_transformer/program/describe.h"
+#include "chapters/06_cuda_training/measuring/measuring.h"
 #include "common/random.h"
 #include "common/lesson/stopwatch.h"
-
-/* ---- models ---------------------------------------------------------------------- */
-
-/* ViT-S with patches of 4, for images of 32x32x3 and 10 classes. */
-static const VitConfig small_4 = {.height = 32,
-                                  .width = 32,
-                                  .channels = 3,
-                                  .patch = 4,
-                                  .depth = 12,
-                                  .block = {.D = 384, .heads = 6, .M = 1536},
-                                  .classes = 10};
 
 bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
                    Error *error) {
     Settings of_28 = *settings;
-    if (strcmp(name, "S/4") == 0) {
-        *model = small_4;
+    if (strcmp(name, "S/4") == 0) { /* ViT-S with patches of 4 */
+        *model = (VitConfig){.height = 32, .width = 32, .channels = 3, .patch = 4};
+        model->depth = 12;
+        model->block = (BlockConfig){.D = 384, .heads = 6, .M = 1536};
+        model->classes = 10;
         return true;
     }
     of_28.model.height = of_28.model.width = 28;
@@ -39,8 +30,6 @@ static int usual_batch(const VitConfig *model) {
     return flops < 1e8 ? 512 : flops < 5e9 ? 256 : 64;
 }
 
-/* ---- images ---------------------------------------------------------------------- */
-
 enum { MAX_IMAGES = 2048 };
 
 static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error) {
@@ -49,18 +38,15 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     const size_t pixels =
         (size_t)model->channels * (size_t)model->height * (size_t)model->width;
     *d = (Dataset){.mean = 0.5, .deviation = 0.25};
-    d->train = (ImageSet){count,
-                          model->channels,
-                          model->height,
-                          model->width,
-                          allocate((size_t)count * pixels, "made-up images", error),
-                          NULL};
+    d->train =
+        (ImageSet){count, model->channels, model->height, model->width, NULL, NULL};
+    d->train.pixels = allocate((size_t)count * pixels, "made-up images", error);
     d->train.labels = allocate((size_t)count, "labels", error);
     if (!d->train.pixels || !d->train.labels) {
         dataset_free(d);
         return false;
     }
-    /* One random block again and again: an image begins anywhere in it. */
+    /* One random block is repeated: an image begins anywhere in it. */
     unsigned char block[4099];
     for (size_t i = 0; i < sizeof block; i++) {
         block[i] = (unsigned char)random_below(random, i, 256);
@@ -74,22 +60,24 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     return true;
 }
 
-/* ---- timing ---------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b) {
+static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* Images a second of one round of `steps`. */
-static double one_round(const Engine *engine, Trainer *t, const Dataset *d,
-                        long steps) {
+double measuring_median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return values[count / 2];
+}
+
+/* Images per second in one round of `steps` steps. */
+static double one_round(Trainer *t, const Dataset *d, long steps) {
     enum { AT_ONCE = 16 };
     StepResult results[AT_ONCE];
     const double begin = stopwatch_ms();
     for (long done = 0; done < steps;) {
         const long left = steps - done;
-        done += engine->steps(t, d, left < AT_ONCE ? (int)left : AT_ONCE, results);
+        done += gpu_engine.steps(t, d, left < AT_ONCE ? (int)left : AT_ONCE, results);
     }
     return 1e3 * (double)steps * t->settings.batch / (stopwatch_ms() - begin);
 }
@@ -105,29 +93,30 @@ static bool add_line(const MadeUpRun *run, const Trainer *t, const double *sorte
     fprintf(file, "%s,%d,%d,%ld,%.2f,%.2f,%.2f\n", run->model,
             vit_tokens(&t->vit.config), t->settings.batch, t->list.total,
             sorted[MADE_UP_ROUNDS / 2], sorted[0], sorted[MADE_UP_ROUNDS - 1]);
-    const bool failed = fflush(file) != 0 || ferror(file) != 0;
+    const bool written = fflush(file) == 0 && !ferror(file);
     const int why = errno;
     (void)fclose(file);
-    if (failed && was_there) { /* the lines of other runs stay, and no half one */
+    if (written) {
+        return true;
+    }
+    if (was_there) { /* keep the lines of other runs, and no half line */
         (void)!truncate(run->csv, there.st_size);
-    } else if (failed) {
+    } else {
         remove(run->csv);
     }
-    return !failed ||
-           error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
+    return error_set(error, "%s: can't be written: %s", run->csv, strerror(why));
 }
 
-static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
-                        const Dataset *d, Error *error) {
+static bool time_rounds(const MadeUpRun *run, Trainer *t, const Dataset *d,
+                        Error *error) {
     const double flops = 3 * vit_forward_flops(&t->settings.model);
     const long steps = run->steps > 0 ? run->steps : 16;
     double speed[MADE_UP_ROUNDS];
-    one_round(engine, t, d, steps); /* warm up */
+    one_round(t, d, steps); /* warm up */
     for (int i = 0; i < MADE_UP_ROUNDS; i++) {
-        speed[i] = one_round(engine, t, d, steps);
+        speed[i] = one_round(t, d, steps);
     }
-    qsort(speed, MADE_UP_ROUNDS, sizeof speed[0], by_size);
-    const double median = speed[MADE_UP_ROUNDS / 2];
+    const double median = measuring_median(speed, MADE_UP_ROUNDS);
     printf(
         "training: %.1f images/s, %.2f ms a step, %.1f GFLOP/s (median of %d rounds of "
         "%ld steps; %.1f to %.1f images/s)\n",
@@ -136,8 +125,7 @@ static bool time_rounds(const Engine *engine, const MadeUpRun *run, Trainer *t,
     return !run->csv || add_line(run, t, speed, error);
 }
 
-bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun *run,
-                 Error *error) {
+bool made_up_run(const Settings *settings, const MadeUpRun *run, Error *error) {
     static Trainer trainer;
     Dataset dataset;
     Settings s = *settings;
@@ -148,8 +136,7 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     s.shift = s.flip = 0;
     s.epochs = 1000; /* never the end of a schedule */
     printf("model %s on %dx%dx%d: patch %d, %d tokens, D %d, depth %d: %ld parameters, "
-           "%.2f "
-           "GFLOP an image\nbatches of %d images, ",
+           "%.2f GFLOP an image\nbatches of %d images, ",
            run->model, s.model.height, s.model.width, s.model.channels, s.model.patch,
            vit_tokens(&s.model), s.model.block.D, s.model.depth,
            vit_parameter_formula(&s.model), 1e-9 * vit_forward_flops(&s.model),
@@ -158,15 +145,13 @@ bool made_up_run(const Engine *engine, const Settings *settings, const MadeUpRun
     if (!make_up(&dataset, &s.model, s.batch, error)) {
         return false;
     }
-    bool ok = engine->make(&trainer, &s, dataset.train.count, error);
+    bool ok = gpu_engine.make(&trainer, &s, dataset.train.count, error);
     if (ok) {
-        engine->describe(&trainer);
+        gpu_engine.describe(&trainer);
         fflush(stdout);
-        if (engine->upload) {
-            engine->upload(&trainer);
-        }
-        ok = time_rounds(engine, run, &trainer, &dataset, error);
-        engine->free(&trainer);
+        gpu_engine.upload(&trainer);
+        ok = time_rounds(run, &trainer, &dataset, error);
+        gpu_engine.free(&trainer);
     } else {
         printf("\n");
     }
