@@ -5,8 +5,7 @@
  * counts, then over one that has exactly that much memory. So the size is computed
  * by the very code that uses it, and there is no allocation inside a training step.
  */
-#ifndef COMMON_ARENA_H
-#define COMMON_ARENA_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -37,5 +36,3 @@ Tensor arena_tensor4(Arena *arena, int n0, int n1, int n2, int n3);
 
 /* arena_check_full: stop unless exactly what was planned has been handed out. */
 void arena_check_full(const Arena *arena);
-
-#endif

@@ -8,8 +8,7 @@
  *   comes back to the caller as false and an Error, is printed in one line, and
  *   ends the program with exit status 1.
  */
-#ifndef COMMON_ERROR_H
-#define COMMON_ERROR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +49,4 @@ void not_written(const char *exercise, const char *file, int line)
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

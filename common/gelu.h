@@ -7,8 +7,7 @@
  *
  * And the rectified linear unit that the Transformer of 2017 used instead.
  */
-#ifndef COMMON_GELU_H
-#define COMMON_GELU_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -17,5 +16,3 @@ void gelu_forward(Tensor X, Tensor Y);              /* Y = GELU(X)              
 void gelu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dY o GELU'(X)           */
 void relu_forward(Tensor X, Tensor Y);              /* Y = max(0, X)  [AIAYN eq.2]  */
 void relu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dY where X > 0, else 0  */
-
-#endif

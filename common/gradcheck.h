@@ -14,8 +14,7 @@
  * then stands out by many orders of magnitude; in float it would not. Where f has a
  * kink (ReLU's at 0) there is no derivative: keep inputs further than h from it.
  */
-#ifndef COMMON_GRADCHECK_H
-#define COMMON_GRADCHECK_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -47,5 +46,3 @@ Gradcheck gradcheck_worse(Gradcheck a, Gradcheck b);
 
 /* gradcheck_passed: worst < 1e-6, with elements compared and no NaN. */
 bool gradcheck_passed(const Gradcheck *check);
-
-#endif

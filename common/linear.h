@@ -4,8 +4,7 @@
  * The papers write x W with W (in, out). We keep W as (out, in), as PyTorch and
  * timm do, so that weights travel.    DIFFERS: W here is the papers' W^T.
  */
-#ifndef COMMON_LINEAR_H
-#define COMMON_LINEAR_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -26,5 +25,3 @@ void linear_forward(Tensor X, Tensor W, Tensor b, Tensor Y);
  * Cost: 4 rows in out flops.
  */
 void linear_backward(Tensor X, Tensor W, Tensor dY, Tensor dX, Tensor dW, Tensor db);
-
-#endif

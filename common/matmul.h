@@ -15,8 +15,7 @@
  * Called inside a parallel region, a product runs on the calling thread; called
  * outside one, a large product uses all threads.
  */
-#ifndef COMMON_MATMUL_H
-#define COMMON_MATMUL_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -52,5 +51,3 @@ typedef struct {
 } MatmulSizes;
 
 MatmulSizes matmul_sizes(void);
-
-#endif

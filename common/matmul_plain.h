@@ -8,13 +8,10 @@
  *
  * Cost: 2 m n k flops.
  */
-#ifndef COMMON_MATMUL_PLAIN_H
-#define COMMON_MATMUL_PLAIN_H
+#pragma once
 
 #include "common/tensor.h"
 
 void matmul_plain_nn(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(k,n)    */
 void matmul_plain_nt(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(m,k) B(n,k)^T  */
 void matmul_plain_tn(Tensor A, Tensor B, Tensor C); /* C(m,n) = A(k,m)^T B(k,n)  */
-
-#endif

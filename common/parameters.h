@@ -12,8 +12,7 @@
  *         layer->b = parameter1(block, NO_DECAY, out, "%s.bias", name);
  *     }
  */
-#ifndef COMMON_PARAMETERS_H
-#define COMMON_PARAMETERS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -74,6 +73,4 @@ Tensor parameter_in(const Parameter *p, real *block);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

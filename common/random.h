@@ -8,8 +8,7 @@
  * one thread or on many, on the CPU or on a GPU, in a run that was interrupted
  * and resumed, in a backward pass that needs its dropout mask again.
  */
-#ifndef COMMON_RANDOM_H
-#define COMMON_RANDOM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -58,6 +57,4 @@ void random_permutation(Random random, int *order, int n);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

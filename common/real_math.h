@@ -8,8 +8,7 @@
  * bounds are stated here and tested over the whole range against libm in double.
  * The double versions, for gradient checks, are libm itself.
  */
-#ifndef COMMON_REAL_MATH_H
-#define COMMON_REAL_MATH_H
+#pragma once
 
 #include <math.h>
 #include <stdint.h>
@@ -115,5 +114,3 @@ static inline void gauss(real x, real *cdf, real *pdf) {
     gauss_float(x, cdf, pdf);
 #endif
 }
-
-#endif

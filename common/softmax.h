@@ -6,8 +6,7 @@
  * Taking the maximum away changes nothing in exact arithmetic (it cancels), but
  * exp(89) is already infinite in float. Derivation: notes/01_tensor_ops.md.
  */
-#ifndef COMMON_SOFTMAX_H
-#define COMMON_SOFTMAX_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -29,5 +28,3 @@ void softmax_fast_forward(Tensor S, Tensor A);
  *   dS               out; may be dA
  */
 void softmax_backward(Tensor A, Tensor dA, Tensor dS);
-
-#endif

@@ -19,8 +19,7 @@
  * runs in float. Gradients are checked in double, from the same source, because
  * in float a wrong gradient can't be told from rounding.
  */
-#ifndef COMMON_TENSOR_H
-#define COMMON_TENSOR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -145,6 +144,4 @@ double tensor_max_abs_difference(Tensor A, Tensor B);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

@@ -7,8 +7,7 @@
  * would take longer than a small product. So what is given back is kept for the next
  * call on this thread.
  */
-#ifndef COMMON_WORKSPACE_H
-#define COMMON_WORKSPACE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -18,5 +17,3 @@ void *workspace_take(size_t bytes, const char *what);
 
 /* workspace_give: give them back, by the thread that took them. */
 void workspace_give(void *memory);
-
-#endif

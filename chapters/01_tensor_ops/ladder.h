@@ -15,8 +15,7 @@
  * Cost: 2 m n k flops on every rung. Only their order and the place of the elements in
  * memory differ, so results agree up to rounding.
  */
-#ifndef LADDER_H
-#define LADDER_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -29,5 +28,3 @@ LadderRung ladder_packed;     /* and is copied into one piece */
 /* The (k, n) block of B that rungs 3 and 4 keep in the cache: 128 KB in float, 256 KB
  * in double. */
 enum { BLOCK_K = 64, BLOCK_N = 512 };
-
-#endif

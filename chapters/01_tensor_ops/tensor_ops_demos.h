@@ -2,8 +2,7 @@
  * tensor_ops_demos.h: the sections of chapter 1's program. Each prints one part of
  * the lesson and its checks (report.h), needs nothing and leaves nothing behind.
  */
-#ifndef TENSOR_OPS_DEMOS_H
-#define TENSOR_OPS_DEMOS_H
+#pragma once
 
 void shapes_demo(void);          /* rows, columns, ld, views, transpose */
 void shape_mistake_demo(void);   /* the message of a product that doesn't fit */
@@ -18,5 +17,3 @@ void chapter1_gradient_checks(void);
 
 /* ladder_demo: every rung of ladder.h on (N, N) matrices, and the roofline. */
 void ladder_demo(int N);
-
-#endif

@@ -7,8 +7,7 @@
  * Memory: all tensors are the caller's; nothing is allocated.
  * Derivation of the backward pass: notes/02_scaled_dot_product_attention.md.
  */
-#ifndef ATTENTION_H
-#define ATTENTION_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -52,5 +51,3 @@ typedef struct {
  */
 void attention_backward(Tensor Q, Tensor K, Tensor V, Tensor A, Tensor dO,
                         AttentionGradients d);
-
-#endif

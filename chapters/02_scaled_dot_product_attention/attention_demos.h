@@ -2,8 +2,7 @@
  * attention_demos.h: the sections of chapter 2's program. Each prints one part of
  * the lesson and its checks (report.h), needs nothing and leaves nothing behind.
  */
-#ifndef ATTENTION_DEMOS_H
-#define ATTENTION_DEMOS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -48,5 +47,3 @@ void pass_backward(void *pass);
 
 /* worked_example: its Q, K, V and dO; what follows from them is not yet computed. */
 Pass worked_example(void);
-
-#endif

@@ -7,8 +7,7 @@
  *
  * Memory: all tensors are the caller's; nothing is allocated.
  */
-#ifndef OTHER_LAYERS_H
-#define OTHER_LAYERS_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -37,5 +36,3 @@ void recurrence_forward(Tensor X, Tensor W_x, Tensor W_hT, Tensor H);
  * k matrix products, none of which waits for another.
  */
 void convolution_forward(Tensor X, Tensor W, Tensor Y);
-
-#endif

@@ -3,8 +3,7 @@
  * (dump.h), under timm's names ("attn.qkv") in the dump's group. Chapters 3 to 6 use
  * the same names, so that their dumps can be compared.
  */
-#ifndef DUMP_MSA_H
-#define DUMP_MSA_H
+#pragma once
 
 #include "common/files/dump.h"
 #include "chapters/03_multi_head_attention/multi_head_attention.h"
@@ -14,5 +13,3 @@ void dump_msa(Dump *dump, const MultiHeadAttentionActivations *a);
 
 /* dump_msa_gradients: of W_O and b_O, then of W_qkv and b_qkv. */
 void dump_msa_gradients(Dump *dump, const MultiHeadAttention *d);
-
-#endif

@@ -3,8 +3,7 @@
  * and its checks (report.h), and leaves nothing behind. Where there is no memory the
  * program ends (chapter_needs).
  */
-#ifndef MSA_DEMOS_H
-#define MSA_DEMOS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -52,5 +51,3 @@ void msa_instance_free(MsaInstance *msa);
 /* msa_instance_forward: Y = MSA(z); msa_instance_backward: from dY. */
 void msa_instance_forward(MsaInstance *msa);
 void msa_instance_backward(MsaInstance *msa);
-
-#endif

@@ -16,8 +16,7 @@
  * Memory: weights are in a ParameterBlock, activations in an Arena.
  * Derivation: notes/03_multi_head_attention.md.
  */
-#ifndef MULTI_HEAD_ATTENTION_H
-#define MULTI_HEAD_ATTENTION_H
+#pragma once
 
 #include "common/arena.h"
 #include "common/parameters.h"
@@ -80,5 +79,3 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
                                    MultiHeadAttention *d, Tensor z,
                                    const MultiHeadAttentionActivations *a, Tensor dY,
                                    Tensor dz, MultiHeadAttentionScratch *s);
-
-#endif

@@ -10,8 +10,7 @@
  *
  * Derivation of the rotation: notes/03_multi_head_attention.md.
  */
-#ifndef POSITIONS_H
-#define POSITIONS_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -46,5 +45,3 @@ void positions_add(Tensor z, Tensor E_pos);
  *   dz (B, n, D)   in      dE_pos (n, D)   added to
  */
 void positions_add_backward(Tensor dz, Tensor dE_pos);
-
-#endif

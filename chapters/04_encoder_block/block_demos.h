@@ -3,8 +3,7 @@
  * lesson and its checks (report.h), and leaves nothing behind. Where there is no memory
  * the program ends (chapter_needs).
  */
-#ifndef BLOCK_DEMOS_H
-#define BLOCK_DEMOS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -76,5 +75,3 @@ void block_stack_free(BlockStack *stack);
  * ..., dz[0], and to the weights' gradients, which are set to zero first. */
 void block_stack_forward(BlockStack *stack);
 void block_stack_backward(BlockStack *stack);
-
-#endif

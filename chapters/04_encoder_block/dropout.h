@@ -11,8 +11,7 @@
  * Where it is used [AIAYN 5.4] [ViT T.3]: after every dense layer but the qkv
  * projection, and after the positions are added.
  */
-#ifndef DROPOUT_H
-#define DROPOUT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -33,5 +32,3 @@ typedef struct {
  *   site          which dropout of the model this is
  */
 void dropout_apply(const Dropout *dropout, int site, Tensor X);
-
-#endif

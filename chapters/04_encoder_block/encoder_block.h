@@ -10,8 +10,7 @@
  * the backward pass is shared by all blocks of a stack.
  * Derivation: notes/04_encoder_block.md.
  */
-#ifndef ENCODER_BLOCK_H
-#define ENCODER_BLOCK_H
+#pragma once
 
 #include "chapters/04_encoder_block/dropout.h"
 #include "chapters/04_encoder_block/layer_norm.h"
@@ -85,5 +84,3 @@ Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
 void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z,
                             const EncoderBlockActivations *a, const Dropout *dropout,
                             Tensor dz, EncoderBlockScratch *s);
-
-#endif

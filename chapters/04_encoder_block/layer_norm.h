@@ -9,8 +9,7 @@
  * ViT's reference weights.
  * Derivation of the backward pass: notes/04_encoder_block.md.
  */
-#ifndef LAYER_NORM_H
-#define LAYER_NORM_H
+#pragma once
 
 #include "common/arena.h"
 #include "common/parameters.h"
@@ -50,5 +49,3 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
  */
 void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
                          const LayerNormActivations *a, Tensor dY, Tensor dX);
-
-#endif

@@ -5,8 +5,7 @@
  *     MLP(x) = GELU(x W_1 + b_1) W_2 + b_2                     [ViT eq.3]
  *     FFN(x) = max(0, x W_1 + b_1) W_2 + b_2                   [AIAYN eq.2]
  */
-#ifndef MLP_H
-#define MLP_H
+#pragma once
 
 #include "common/arena.h"
 #include "chapters/04_encoder_block/dropout.h"
@@ -48,5 +47,3 @@ void mlp_forward(const Mlp *layer, Tensor X, MlpActivations *a, const Dropout *d
  */
 void mlp_backward(const Mlp *layer, Mlp *d, Tensor X, const MlpActivations *a,
                   const Dropout *dropout, int site, Tensor dY, Tensor dX, Tensor dpre);
-
-#endif

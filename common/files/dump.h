@@ -6,8 +6,7 @@
  * The file's metadata has for each tensor that was computed, under its name,
  * "EQUATION; read WHERE". An input (a weight, an image) has no such line.
  */
-#ifndef COMMON_DUMP_H
-#define COMMON_DUMP_H
+#pragma once
 
 #include "common/error.h"
 #include "common/tensor.h"
@@ -41,5 +40,3 @@ typedef bool DumpFunction(const char *path, Error *error);
  * double_by: argv[0], if the program in double is to do it; else NULL. */
 int dump_run(const char *program, const char *path, DumpFunction *function,
              const char *double_by);
-
-#endif

@@ -6,8 +6,7 @@
  * bits, numbers beyond a double, half a surrogate pair, \u0000, and brackets more than
  * 64 deep. Bytes beyond ASCII are taken as they are.
  */
-#ifndef COMMON_JSON_H
-#define COMMON_JSON_H
+#pragma once
 
 #include <stdint.h>
 
@@ -45,5 +44,3 @@ const JsonValue *json_get(const JsonValue *object, const char *key);
 
 /* json_text: what a string says; NULL for any other value, and for NULL. */
 const char *json_text(const JsonValue *value);
-
-#endif

@@ -5,8 +5,7 @@
  * What strtod would also take is refused: blanks, "0x10", "inf", "nan"; what it would
  * stop in ("1,5", "12abc", "1e"); and what a double can't hold ("1e400", "1e-400").
  */
-#ifndef COMMON_NUMBER_H
-#define COMMON_NUMBER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -15,5 +14,3 @@ bool number_read(const char *text, double *value);
 
 /* number_read_whole: the same for a whole number in digits, from min to max. */
 bool number_read_whole(const char *text, long min, long max, long *value);
-
-#endif

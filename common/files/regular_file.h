@@ -4,8 +4,7 @@
  * or not at all: it is written under a temporary name in the same folder, flushed to
  * the disk, then renamed.
  */
-#ifndef COMMON_REGULAR_FILE_H
-#define COMMON_REGULAR_FILE_H
+#pragma once
 
 #include <stdio.h>
 
@@ -67,5 +66,3 @@ void new_file_watch(void);
 /* new_file_sweep: remove the temporary files of this one that programs left which were
  * killed while they wrote it. */
 void new_file_sweep(const char *path);
-
-#endif

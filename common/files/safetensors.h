@@ -11,8 +11,7 @@
  * The bytes may be in memory, or wherever a source and a sink say; safetensors_file.h
  * has those of files.
  */
-#ifndef COMMON_SAFETENSORS_H
-#define COMMON_SAFETENSORS_H
+#pragma once
 
 #include "common/files/json.h"
 #include "common/tensor.h"
@@ -111,5 +110,3 @@ SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
  * F32 and F64 are converted to real. A NaN or infinity is an error. */
 bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
                       Error *error);
-
-#endif

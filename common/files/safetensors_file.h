@@ -2,8 +2,7 @@
  * safetensors_file.h: tensors in files (safetensors.h), which are read with care and
  * written whole or not at all (regular_file.h).
  */
-#ifndef COMMON_SAFETENSORS_FILE_H
-#define COMMON_SAFETENSORS_FILE_H
+#pragma once
 
 #include "common/files/regular_file.h"
 #include "common/files/safetensors.h"
@@ -26,5 +25,3 @@ bool safetensors_give_up(NewFile *file, Error *error);
  * safetensors file, or one without `format` (NULL: any) as its text "format", whose
  * last word is a version. */
 bool safetensors_may_replace(const char *path, const char *format, Error *error);
-
-#endif

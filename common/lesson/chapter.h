@@ -6,8 +6,7 @@
  *     ./chapterN --dump FILE [--double]    only a dump (dump.h)
  *     ./chapterN --help
  */
-#ifndef COMMON_CHAPTER_H
-#define COMMON_CHAPTER_H
+#pragma once
 
 #include "common/files/dump.h"
 
@@ -31,5 +30,3 @@ void chapter_needs(bool ok, const Error *error);
 
 /* chapter_unknown: a line on stderr about this word; 2. */
 int chapter_unknown(const char *name, const char *word);
-
-#endif

@@ -5,8 +5,7 @@
  * Each result is the best of several tries: the others were disturbed. `threads` is
  * how many threads run the same at once; the result is their sum.
  */
-#ifndef MACHINE_SPEED_H
-#define MACHINE_SPEED_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -31,5 +30,3 @@ typedef struct {
     Tensor A, B, C;
 } MachineProduct;
 double machine_product_ms(MachineProduct product, int times, double budget_ms);
-
-#endif

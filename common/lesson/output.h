@@ -2,8 +2,7 @@
  * output.h: a program's exit status is 0 only if all that it printed was written.
  * Every main begins with output_begin and ends with output_end.
  */
-#ifndef COMMON_OUTPUT_H
-#define COMMON_OUTPUT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -23,5 +22,3 @@ int output_end(const char *program, int status);
  * was printed; returns `status`. */
 int output_error(const char *program, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-#endif

@@ -5,8 +5,7 @@
  * nothing is written, and a line says so: that is no failure. A file that can't be
  * written to its end is one, and an older file that can't be replaced: it stays.
  */
-#ifndef PLOT_FILE_H
-#define PLOT_FILE_H
+#pragma once
 
 #include <stdio.h>
 
@@ -20,5 +19,3 @@ void plot_file_close(FILE *file, const char *name);
 /* plot_file_leave_out: there is no such data this time, and why; an older file goes,
  * so that no picture is drawn of another run. */
 void plot_file_leave_out(const char *name, const char *why);
-
-#endif

@@ -2,8 +2,7 @@
  * report.h: how the chapters print: equations with their tags, matrices, and
  * verdicts. A program's exit status is the sum of its verdicts.
  */
-#ifndef COMMON_REPORT_H
-#define COMMON_REPORT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -40,5 +39,3 @@ int report_failures(void);
 /* report_verdict: the closing line; returns the exit status, 0 or 1. `other_status` is
  * that of checks which another program made (second_program.h), or 0. */
 int report_verdict(const char *program, int other_status);
-
-#endif

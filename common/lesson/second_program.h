@@ -7,8 +7,7 @@
  * same sources in double, and runs where a lesson needs double: for gradient checks,
  * and for --dump FILE --double. Chapter 6's other programs run kernels without a GPU.
  */
-#ifndef COMMON_SECOND_PROGRAM_H
-#define COMMON_SECOND_PROGRAM_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -33,5 +32,3 @@ int second_program_in_double(const char *self, const char *program,
 /* second_program_instead: the same in place of this program: it returns, after a line
  * on stderr, only if it can't be run. argv[0] is written over. */
 void second_program_instead(const char *self, const char *name, char **argv);
-
-#endif

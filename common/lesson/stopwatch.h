@@ -1,6 +1,5 @@
 /* stopwatch.h: how long something takes. */
-#ifndef STOPWATCH_H
-#define STOPWATCH_H
+#pragma once
 
 #include <time.h>
 
@@ -15,5 +14,3 @@ static inline double stopwatch_ms(void) {
  * of as many as fit into `budget_ms`: the others were disturbed. */
 double fastest_ms(void (*run)(void *context), void *context, int times,
                   double budget_ms);
-
-#endif

@@ -1,6 +1,5 @@
 /* threads.h: how many threads a large matrix product may use (matmul.h). */
-#ifndef THREADS_H
-#define THREADS_H
+#pragma once
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -18,5 +17,3 @@ static inline int threads_limit(int count) {
     return 1;
 #endif
 }
-
-#endif

@@ -9,8 +9,7 @@
  * N(0, 0.3^2) and pixels N(0, 1), from the course's own generator. They are in the file
  * too, so that another program can read them.
  */
-#ifndef DUMP_VIT_H
-#define DUMP_VIT_H
+#pragma once
 
 #include "common/files/dump.h"
 #include "chapters/05_vision_transformer/model/vit.h"
@@ -48,5 +47,3 @@ bool chapter5_dump(const char *path, Error *error);
 /* chapter5_gradient_checks: every parameter, in double, with the positions and the
  * pooling of `chosen`. every_tensor 1: a line for each; 0: one line for all. */
 void chapter5_gradient_checks(int every_tensor, const VitConfig *chosen);
-
-#endif

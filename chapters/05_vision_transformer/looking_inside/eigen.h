@@ -6,8 +6,7 @@
  * over all pairs again and again, A becomes diagonal: its eigenvalues; the rotations,
  * multiplied, are its eigenvectors. Slow for large n and hard to beat in accuracy.
  */
-#ifndef EIGEN_H
-#define EIGEN_H
+#pragma once
 
 /*
  * eigen_symmetric: A = V^T diag(values) V
@@ -18,5 +17,3 @@
  * Cost: about 8 n^3 flops per sweep, 5 to 10 sweeps.
  */
 void eigen_symmetric(double *A, int n, double *values, double *V);
-
-#endif

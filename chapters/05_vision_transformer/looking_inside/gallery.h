@@ -3,8 +3,7 @@
  * each class, and a few test images with what the model says they are and where
  * its class token looks.
  */
-#ifndef GALLERY_H
-#define GALLERY_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
@@ -26,5 +25,3 @@ Tensor gallery_forward(Trainer *trainer, const Dataset *dataset, int index);
 
 /* gallery_first_of: the first image of this class, -1 if there is none. */
 int gallery_first_of(const ImageSet *set, int label);
-
-#endif

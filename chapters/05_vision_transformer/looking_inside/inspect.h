@@ -2,8 +2,7 @@
  * inspect.h: what a trained ViT has learned, as numbers for the papers' figures, which
  * notes/figures.md explains. Nothing is allocated here: results are the caller's.
  */
-#ifndef INSPECT_H
-#define INSPECT_H
+#pragma once
 
 #include "chapters/05_vision_transformer/model/vit.h"
 
@@ -71,5 +70,3 @@ double inspect_breadth(const real *a, int n);
  *   other   (n) scratch
  */
 void inspect_rollout(const Tensor *A, int layers, double *row, double *other);
-
-#endif

@@ -10,8 +10,7 @@
  *   confusion_matrix      the whole test set, by class
  *   learning_rates        [AIAYN eq.3], and this run's schedule
  */
-#ifndef LOOK_H
-#define LOOK_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
@@ -21,5 +20,3 @@
  * set. */
 bool look(Trainer *trainer, const Dataset *dataset, const Evaluation *evaluation,
           Error *error);
-
-#endif

@@ -8,8 +8,7 @@
  *
  * Derivation: notes/05_vision_transformer.md.
  */
-#ifndef CROSS_ENTROPY_H
-#define CROSS_ENTROPY_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -27,5 +26,3 @@ double cross_entropy(Tensor logits, const unsigned char *labels, double smoothin
 /* argmax_row: the most likely class of row i, of equals the first; -1 where there is no
  * softmax to compare: with a NaN in the row, or infinity as its largest number. */
 int argmax_row(Tensor logits, int i);
-
-#endif

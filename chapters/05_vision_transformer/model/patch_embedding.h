@@ -20,8 +20,7 @@
  * kept transposed, (D, C P P), like every dense layer's weight here, and has a
  * bias, which the paper's equation leaves out and its implementation has.
  */
-#ifndef PATCH_EMBEDDING_H
-#define PATCH_EMBEDDING_H
+#pragma once
 
 #include "common/arena.h"
 #include "common/parameters.h"
@@ -88,5 +87,3 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
  */
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0);
-
-#endif

@@ -16,8 +16,7 @@
  * in the authors' program there is no class token then, and the norm comes before the
  * mean: each patch speaks with the same weight, however long its z_L^p has grown.
  */
-#ifndef VIT_H
-#define VIT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -122,5 +121,3 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
  */
 void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *dropout,
                   Tensor dlogits);
-
-#endif

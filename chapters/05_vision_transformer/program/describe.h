@@ -2,8 +2,7 @@
  * describe.h: a model's parts, with the number of parameters of each, counted from
  * the list that the program trains by and compared with the formula.
  */
-#ifndef DESCRIBE_H
-#define DESCRIBE_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/settings.h"
 
@@ -16,5 +15,3 @@ bool describe_config(const char *name, const Settings *settings, VitConfig *conf
 /* describe_run: --describe NAME, all of it; the exit status. Checks counted = formula,
  * and, for the published models, = the published count, through report_check. */
 int describe_run(const char *program, const char *name, const Settings *settings);
-
-#endif

@@ -2,8 +2,7 @@
  * file_lock.h: one writer for a file that is written again and again. The lock is the
  * system's (fcntl), so that it ends with the process, however that ends.
  */
-#ifndef FILE_LOCK_H
-#define FILE_LOCK_H
+#pragma once
 
 #include "common/files/regular_file.h"
 
@@ -22,5 +21,3 @@ bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error);
 
 /* file_lock_drop_at_signal: remove the file beside. For signal handlers. */
 void file_lock_drop_at_signal(void);
-
-#endif

@@ -2,8 +2,7 @@
  * options.h: the command line of chapters 5 and 6. The program is called what the
  * first word says: messages begin with it, files that it makes are named after it.
  */
-#ifndef OPTIONS_H
-#define OPTIONS_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/settings.h"
 
@@ -49,5 +48,3 @@ void options_help(const char *program);
  * model. */
 bool options_merge(const Options *options, const Settings *saved, Settings *merged,
                    Error *error);
-
-#endif

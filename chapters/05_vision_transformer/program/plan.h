@@ -2,8 +2,7 @@
  * plan.h: what a run will be: data, settings, files. All that the command line and the
  * files decide is decided here, before anything is printed.
  */
-#ifndef PLAN_H
-#define PLAN_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/checkpoint_file.h"
 #include "chapters/05_vision_transformer/training/dataset_file.h"
@@ -31,5 +30,3 @@ bool plan_check_log(Plan *plan, const Trainer *trainer, Error *error);
 
 /* plan_notes: a line for each thing about this run that one may not expect. */
 void plan_notes(const Plan *plan, const Trainer *trainer);
-
-#endif

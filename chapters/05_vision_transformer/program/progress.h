@@ -2,8 +2,7 @@
  * progress.h: what a training run shows while it goes: a line in the terminal that
  * is written over, or plain lines when the output is a file; and a CSV log.
  */
-#ifndef PROGRESS_H
-#define PROGRESS_H
+#pragma once
 
 #include <stdio.h>
 
@@ -55,5 +54,3 @@ bool progress_sync(Progress *progress, Error *error);
 
 /* progress_end: close the log. False if not all of it could be written. */
 bool progress_end(Progress *progress, Error *error);
-
-#endif

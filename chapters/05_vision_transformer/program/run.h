@@ -2,8 +2,7 @@
  * run.h: what ./chapter5, and ./chapter6, do once their command line is understood:
  * train, resume, or evaluate.
  */
-#ifndef RUN_H
-#define RUN_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/05_vision_transformer/program/options.h"
@@ -14,5 +13,3 @@
  * nothing stands in the way of the run: what does is said alone. */
 int run(const Options *options, const Engine *engine,
         int (*lesson)(const Options *options));
-
-#endif

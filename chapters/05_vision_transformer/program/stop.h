@@ -4,8 +4,7 @@
  * (SIGXCPU), a cluster's warning of that (SIGUSR1, SIGUSR2). The run finishes its step
  * and saves. What the program was started to ignore, as by nohup, stays ignored.
  */
-#ifndef STOP_H
-#define STOP_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ void stop_later(bool on);
 
 /* stop_asked: the number of the signal that was noted, 0 while there was none. */
 int stop_asked(void);
-
-#endif

@@ -10,8 +10,7 @@
  * t counts from 1. lambda is 0 for parameters that are NO_DECAY.
  * Derivation of the bias correction: notes/05_vision_transformer.md.
  */
-#ifndef ADAMW_H
-#define ADAMW_H
+#pragma once
 
 #include "common/parameters.h"
 
@@ -51,6 +50,4 @@ double gradient_clip(real *gradients, long count, double max_norm);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

@@ -8,8 +8,7 @@
  * moments are "adamw.m." and "adamw.v." before the same names. checkpoint_file.h has
  * them in a file.
  */
-#ifndef CHECKPOINT_H
-#define CHECKPOINT_H
+#pragma once
 
 #include "common/files/safetensors.h"
 #include "chapters/05_vision_transformer/training/trainer.h"
@@ -40,5 +39,3 @@ bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *
  * checkpoint's settings. On failure the trainer's weights are undefined.
  */
 bool checkpoint_read(const Safetensors *file, Trainer *trainer, Error *error);
-
-#endif

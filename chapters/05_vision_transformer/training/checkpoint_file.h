@@ -1,6 +1,5 @@
 /* checkpoint_file.h: a checkpoint (checkpoint.h) in a file. */
-#ifndef CHECKPOINT_FILE_H
-#define CHECKPOINT_FILE_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/checkpoint.h"
 
@@ -19,5 +18,3 @@ bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *da
 /* checkpoint_info, checkpoint_load: checkpoint_read_info, checkpoint_read of a file. */
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error);
 bool checkpoint_load(const char *path, Trainer *trainer, Error *error);
-
-#endif

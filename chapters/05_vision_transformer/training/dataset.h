@@ -2,8 +2,7 @@
  * dataset.h: images and their labels, and the small random changes that training makes
  * to the images. dataset_file.h reads them from files.
  */
-#ifndef DATASET_H
-#define DATASET_H
+#pragma once
 
 #include <stdint.h>
 
@@ -54,5 +53,3 @@ typedef struct {
  */
 void dataset_image(const Dataset *dataset, const ImageSet *set, int index,
                    const Augmentation *augmentation, Tensor out);
-
-#endif

@@ -11,8 +11,7 @@
  * An IDX file, its numbers big-endian: the bytes 0, 0, 8 (unsigned byte), and the
  * number of dimensions; each dimension in 4 bytes; then the data.
  */
-#ifndef DATASET_FILE_H
-#define DATASET_FILE_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/dataset.h"
 
@@ -34,5 +33,3 @@ bool dataset_is_sample(const char *directory);
 /* dataset_has_file: is `path` one of the files of the data in this directory, or would
  * it become one? */
 bool dataset_has_file(const char *directory, const char *path);
-
-#endif

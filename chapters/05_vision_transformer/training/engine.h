@@ -5,8 +5,7 @@
  * A Trainer always has the weights and AdamW's moments in the host's memory. An engine
  * with a memory of its own keeps its copy behind Trainer's `engine_data`.
  */
-#ifndef ENGINE_H
-#define ENGINE_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
@@ -32,5 +31,3 @@ typedef struct {
 } Engine;
 
 extern const Engine engine_cpu;
-
-#endif

@@ -6,8 +6,7 @@
  *   noam     peak * D^-0.5 * min(t^-0.5, t * warmup^-1.5)       [AIAYN eq.3]
  *            (named after its author, Noam Shazeer; peak = 1 is the paper's)
  */
-#ifndef SCHEDULE_H
-#define SCHEDULE_H
+#pragma once
 
 typedef enum { SCHEDULE_COSINE, SCHEDULE_NOAM } ScheduleKind;
 
@@ -21,5 +20,3 @@ typedef struct {
 
 /* schedule_rate: the rate of step t = 1, 2, ..., total_steps. */
 double schedule_rate(const Schedule *schedule, long t);
-
-#endif

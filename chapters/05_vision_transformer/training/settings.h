@@ -2,8 +2,7 @@
  * settings.h: everything that decides a run's weights, to the bit: the model, the
  * data's treatment, the optimiser, the seed. A checkpoint keeps them all.
  */
-#ifndef SETTINGS_H
-#define SETTINGS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -48,5 +47,3 @@ const char *settings_range(int i);
 bool settings_set(Settings *settings, int i, const char *text);
 /* settings_newer: a checkpoint may lack this setting: its run had the default. */
 bool settings_newer(int i);
-
-#endif

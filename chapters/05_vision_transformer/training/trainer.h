@@ -7,8 +7,7 @@
  * doesn't grow with the batch. Then the workers' gradients are summed, in their
  * order. So the same seed and number of threads give the same bits.
  */
-#ifndef TRAINER_H
-#define TRAINER_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/settings.h"
@@ -94,5 +93,3 @@ void evaluation_add(Evaluation *evaluation, int label, int prediction);
 /* evaluation_check: false and an error if the logits of an image, or the mean loss, are
  * not finite: then the accuracy says nothing about the model. */
 bool evaluation_check(const Evaluation *evaluation, Error *error);
-
-#endif
