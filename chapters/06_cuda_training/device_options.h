@@ -2,8 +2,7 @@
  * device_options.h: this chapter's own words of the command line; the others are for
  * chapter 5's options.h.
  */
-#ifndef DEVICE_OPTIONS_H
-#define DEVICE_OPTIONS_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu_trainer.h"
 #include "chapters/05_vision_transformer/program/options.h"
@@ -38,5 +37,3 @@ void device_options_help(void);
  * device_options_say_small_run prints it. */
 void device_options_put_small_run_first(DeviceOptions *own);
 void device_options_say_small_run(const DeviceOptions *own);
-
-#endif

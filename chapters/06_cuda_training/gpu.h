@@ -14,8 +14,7 @@
  * ends with exit status 1. The last checkpoint is whole, since checkpoints are
  * written under another name, then renamed.
  */
-#ifndef GPU_H
-#define GPU_H
+#pragma once
 
 #include <stddef.h>
 
@@ -80,5 +79,3 @@ FOR_C void gpu_stream_wait(GpuStream stream, GpuEvent event);
 FOR_C void gpu_event_wait(GpuEvent event);
 /* gpu_event_ms: milliseconds between two events, both reached. */
 FOR_C double gpu_event_ms(GpuEvent from, GpuEvent to);
-
-#endif

@@ -14,8 +14,7 @@
  * No allocation and no waiting inside a step: the host only waits for a batch's copy
  * before it writes over that pinned memory again, two steps later.
  */
-#ifndef GPU_TRAINER_H
-#define GPU_TRAINER_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/engine.h"
 #include "chapters/06_cuda_training/gpu_vit.h"
@@ -28,5 +27,3 @@ extern const Engine gpu_engine;
 
 /* gpu_trainer_bytes: device memory that training with batches of B images takes. */
 double gpu_trainer_bytes(const Settings *settings, long parameters, int B);
-
-#endif

@@ -11,8 +11,7 @@
  * Nothing here waits for the device and nothing allocates: a step is a queue of
  * launches.
  */
-#ifndef GPU_VIT_H
-#define GPU_VIT_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
@@ -97,5 +96,3 @@ Tensor gpu_vit_forward(GpuVit *model, Tensor images, const Dropout *dropout);
 
 /* gpu_vit_backward: add the gradients of all weights to d. dlogits (B, K) in. */
 void gpu_vit_backward(GpuVit *model, Tensor dlogits, const Dropout *dropout);
-
-#endif

@@ -14,8 +14,7 @@
  * Caches are not modelled: a sector that is asked for twice counts twice. Lanes' k-th
  * executions of the same instruction between two barriers count as one request.
  */
-#ifndef CUDA_ON_CPU_COUNTS_H
-#define CUDA_ON_CPU_COUNTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +50,4 @@ bool cuda_on_cpu_counts(CudaOnCpuCounts *counts);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

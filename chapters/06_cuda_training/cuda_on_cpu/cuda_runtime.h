@@ -15,8 +15,7 @@
  * of its own and runs until it waits for others (a barrier, a shuffle) or returns.
  * What a GPU does silently or not at all stops here with a message: machine.cpp.
  */
-#ifndef CUDA_ON_CPU_RUNTIME_H
-#define CUDA_ON_CPU_RUNTIME_H
+#pragma once
 
 #define CUDA_ON_CPU 1
 
@@ -266,5 +265,3 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
-
-#endif

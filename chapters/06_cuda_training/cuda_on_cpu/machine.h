@@ -8,8 +8,7 @@
  *
  * README.md has the variables of the environment that they read, CUDA_ON_CPU_...
  */
-#ifndef CUDA_ON_CPU_MACHINE_H
-#define CUDA_ON_CPU_MACHINE_H
+#pragma once
 
 #include <stdlib.h>
 
@@ -110,5 +109,3 @@ CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at);
 /* cuda_on_cpu_launch_is_possible: within the device's limits? If not, the last error
  * is set, as by CUDA. */
 bool cuda_on_cpu_launch_is_possible(dim3 grid, dim3 block, size_t shared_bytes);
-
-#endif

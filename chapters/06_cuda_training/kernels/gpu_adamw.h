@@ -2,8 +2,7 @@
  * gpu_adamw.h: clipping by the global norm and AdamW on the device (adamw.h has the
  * equations), each over the whole block of parameters at once.
  */
-#ifndef GPU_ADAMW_H
-#define GPU_ADAMW_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/adamw.h"
 #include "chapters/06_cuda_training/gpu.h"
@@ -37,5 +36,3 @@ typedef struct {
 /* gpu_adamw_step: step t of adamw.h, on gradients times result->clip_scale. */
 FOR_C void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
                           const GpuUpdate *update, const GpuStepResult *result);
-
-#endif

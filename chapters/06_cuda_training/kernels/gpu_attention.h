@@ -6,8 +6,7 @@
  * q, k and v are columns of qkv (B, n, 3D); head i has D_h columns of each. The heads'
  * results are side by side in O [ViT eq.8].
  */
-#ifndef GPU_ATTENTION_H
-#define GPU_ATTENTION_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -56,5 +55,3 @@ FOR_C void gpu_attention_backward(GpuStream stream, const GpuAttention *pass, Te
 FOR_C void attention_fused_forward(GpuStream stream, const GpuAttention *pass);
 FOR_C void attention_fused_backward(GpuStream stream, const GpuAttention *pass,
                                     Tensor dO, Tensor dqkv);
-
-#endif

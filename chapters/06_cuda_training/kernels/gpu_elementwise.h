@@ -2,8 +2,7 @@
  * gpu_elementwise.h: sums, copies and dropout on the device. Tensors are seen as
  * (rows, cols); rows may be ld apart.
  */
-#ifndef GPU_ELEMENTWISE_H
-#define GPU_ELEMENTWISE_H
+#pragma once
 
 #include "chapters/04_encoder_block/dropout.h"
 #include "chapters/06_cuda_training/gpu.h"
@@ -30,5 +29,3 @@ FOR_C void gpu_dropout_apply(GpuStream stream, const Dropout *dropout, int place
 /* gpu_dropout_add: Y = X o mask / (1 - rate) + R, in one pass; Y may be X or R. */
 FOR_C void gpu_dropout_add(GpuStream stream, const Dropout *dropout, int place,
                            Tensor X, Tensor R, Tensor Y);
-
-#endif

@@ -4,8 +4,7 @@
  *     pre = X + b,   Y = GELU(pre) = pre Phi(pre)                  [ViT eq.3]
  *     dpre = dY o GELU'(pre)
  */
-#ifndef GPU_GELU_H
-#define GPU_GELU_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -34,5 +33,3 @@ FOR_C void gpu_gelu_backward(GpuStream stream, GeluVersion version, Tensor pre,
 /* The same with max(0, x)  [AIAYN eq.2]. */
 FOR_C void gpu_bias_relu_forward(GpuStream stream, Tensor pre, Tensor b, Tensor Y);
 FOR_C void gpu_relu_backward(GpuStream stream, Tensor pre, Tensor dY, Tensor dpre);
-
-#endif

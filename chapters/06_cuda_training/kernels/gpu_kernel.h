@@ -16,8 +16,7 @@
  * Kernels are passed Tensors by value: their data is on the device. tensor_matrix
  * makes shape[0] the rows and shape[1] the columns.
  */
-#ifndef GPU_KERNEL_H
-#define GPU_KERNEL_H
+#pragma once
 
 #include <cuda_runtime.h>
 #include <stdint.h>
@@ -161,5 +160,3 @@ static DEVICE float column_sum(const float *at, int col, int rows, long ld,
     }
     return sum;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * gpu_layer_norm.h: layer norm on the device (layer_norm.h has the equations).
  */
-#ifndef GPU_LAYER_NORM_H
-#define GPU_LAYER_NORM_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -41,5 +40,3 @@ typedef struct {
 FOR_C void gpu_layer_norm_backward(GpuStream stream, LayerNormVersion version,
                                    const GpuLayerNorm *pass, Tensor dY, Tensor dX,
                                    const GpuLayerNormGradients *d);
-
-#endif

@@ -2,8 +2,7 @@
  * gpu_limits.h: work whose speed is the device's own limit. A kernel that is limited by
  * arithmetic, or by memory, can come near it.
  */
-#ifndef GPU_LIMITS_H
-#define GPU_LIMITS_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -19,5 +18,3 @@ FOR_C void gpu_limit_arithmetic(GpuStream stream, long threads, int rounds, Tens
 /* gpu_limit_memory: out = in, 16 bytes per thread: 8 bytes moved per element. Both are
  * contiguous, and 4 divides their count. */
 FOR_C void gpu_limit_memory(GpuStream stream, Tensor in, Tensor out);
-
-#endif

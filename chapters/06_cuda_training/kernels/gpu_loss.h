@@ -2,8 +2,7 @@
  * gpu_loss.h: cross-entropy with label smoothing on the device (cross_entropy.h has
  * the equations).
  */
-#ifndef GPU_LOSS_H
-#define GPU_LOSS_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -32,5 +31,3 @@ typedef struct {
 } GpuLoss;
 FOR_C void gpu_cross_entropy(GpuStream stream, const GpuLoss *loss, Tensor logits,
                              Tensor dlogits);
-
-#endif

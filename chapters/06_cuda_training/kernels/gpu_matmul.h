@@ -10,8 +10,7 @@
  *
  * Rows of A, B and C may be further apart than they are long (ld).
  */
-#ifndef GPU_MATMUL_H
-#define GPU_MATMUL_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -58,5 +57,3 @@ FOR_C void gpu_matmul(GpuStream stream, MatmulVersion version, MatmulForm form,
 FOR_C bool gpu_matmul_make_workspace(Error *error);
 FOR_C void gpu_matmul_free_workspace(void);
 FOR_C size_t gpu_matmul_workspace_bytes(void);
-
-#endif

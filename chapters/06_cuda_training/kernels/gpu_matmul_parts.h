@@ -3,8 +3,7 @@
  * tests: gpu_matmul.cu (from naive to registers), gpu_matmul_vectorised.cu (the last
  * rung) and gpu_cublaslt.cu (NVIDIA's product, to compare with).
  */
-#ifndef GPU_MATMUL_PARTS_H
-#define GPU_MATMUL_PARTS_H
+#pragma once
 
 #include "chapters/06_cuda_training/kernels/gpu_matmul.h"
 
@@ -75,6 +74,4 @@ static DEVICE void put(const MatmulProduct &p, int i, int j, float sum) {
         *at = p.accumulate ? *at + sum : sum;
     }
 }
-#endif
-
 #endif

@@ -2,8 +2,7 @@
  * gpu_patches.h: from pixels to tokens on the device (patch_embedding.h has the
  * equations).
  */
-#ifndef GPU_PATCHES_H
-#define GPU_PATCHES_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -25,5 +24,3 @@ FOR_C void gpu_embed_forward(GpuStream stream, Tensor embedded, Tensor cls_token
  */
 FOR_C void gpu_embed_backward(GpuStream stream, Tensor dz_0, Tensor dembedded,
                               Tensor dcls_token, Tensor dpos_embed);
-
-#endif

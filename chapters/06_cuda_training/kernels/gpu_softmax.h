@@ -4,8 +4,7 @@
  *     A_ij = exp(S_ij - max_j) / sum_j exp(S_ij - max_j)           [AIAYN eq.1]
  *     dS   = A o (dA - rowsum(dA o A))
  */
-#ifndef GPU_SOFTMAX_H
-#define GPU_SOFTMAX_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -25,5 +24,3 @@ FOR_C void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float s
 /* gpu_softmax_backward: dS = scale A o (dA - rowsum(dA o A)); dS may be dA. */
 FOR_C void gpu_softmax_backward(GpuStream stream, SoftmaxVersion version, float scale,
                                 Tensor A, Tensor dA, Tensor dS);
-
-#endif

@@ -2,8 +2,7 @@
  * ladders.h: every ladder of versions as access_counts.c and ladder_times.c run it, and
  * the tensors to run it on.
  */
-#ifndef LADDERS_H
-#define LADDERS_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu.h"
 
@@ -51,5 +50,3 @@ void ladder_free(LadderCase *on);
 
 /* ladder_run: launches one version. */
 void ladder_run(GpuStream stream, Ladder ladder, int version, const LadderCase *on);
-
-#endif

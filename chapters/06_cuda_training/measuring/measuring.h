@@ -1,8 +1,7 @@
 /*
  * measuring.h: what --check, --counts, --times, --bench and --dump run.
  */
-#ifndef MEASURING_H
-#define MEASURING_H
+#pragma once
 
 #include "chapters/06_cuda_training/gpu_trainer.h"
 
@@ -67,5 +66,3 @@ bool made_up_model(const char *name, const Settings *settings, VitConfig *model,
 
 /* measuring_median: the median of `count` values, which it sorts. */
 double measuring_median(double *values, int count);
-
-#endif
