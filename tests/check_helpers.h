@@ -11,8 +11,7 @@
  * The error of an element is |got - want| / max(|want|, rms(want)): relative to
  * the element, or to the tensor's usual size where the element happens to be small.
  */
-#ifndef CHECK_HELPERS_H
-#define CHECK_HELPERS_H
+#pragma once
 
 #include <check.h>
 #include <stdbool.h>
@@ -186,5 +185,3 @@ const char *stop_trial_end(const StopTrial *trial, const char *words, const char
  * returns what was printed (a buffer that the next capture overwrites). */
 void capture_begin(void);
 const char *capture_end(void);
-
-#endif

@@ -7,8 +7,7 @@
  * All matrices lie row by row without gaps. Weights are (out, in), as in common/.
  * Results must not alias inputs.
  */
-#ifndef NAIVE_LAYERS_H
-#define NAIVE_LAYERS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -65,5 +64,3 @@ typedef struct {
 
 /* [ViT eq.2] [ViT eq.3], or [AIAYN 3.1]; z, y (B, n, D). */
 void naive_block(const NaiveBlock *block, int B, int n, const double *z, double *y);
-
-#endif

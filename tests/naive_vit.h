@@ -3,8 +3,7 @@
  * [ViT eq.1] to [ViT eq.4], in double. It shares nothing with the code under test
  * but the parameters' names.
  */
-#ifndef NAIVE_VIT_H
-#define NAIVE_VIT_H
+#pragma once
 
 #include "common/parameters.h"
 #include "chapters/05_vision_transformer/model/vit.h"
@@ -28,5 +27,3 @@ void naive_vit(const VitConfig *config, const ParameterList *list, double *weigh
 /* naive_cross_entropy: the images' mean loss with smoothing eps [AIAYN 5.4]. */
 double naive_cross_entropy(int B, int K, const double *logits,
                            const unsigned char *labels, double eps);
-
-#endif

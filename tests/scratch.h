@@ -2,8 +2,7 @@
  * scratch.h: a directory of a test's own, and files in it: written, damaged, read
  * back; and what an error message must look like.
  */
-#ifndef SCRATCH_H
-#define SCRATCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ const char *line_difference(const char *text, const char *words);
 
 #define assert_error_line(error, words)                                                \
     assert_no_message(line_difference((error).text, (words)))
-
-#endif

@@ -2,8 +2,7 @@
  * small_run.h: a data set of small made-up images, and a run so small that a step
  * takes no time.
  */
-#ifndef SMALL_RUN_H
-#define SMALL_RUN_H
+#pragma once
 
 #include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/trainer.h"
@@ -26,5 +25,3 @@ StepResult train_to(Trainer *trainer, const Dataset *dataset, long step);
 
 /* weights_of: all weights, as one tensor. */
 Tensor weights_of(const Trainer *trainer);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * suites.h: one suite a module. A new one is declared here, and listed in main.c.
  */
-#ifndef SUITES_H
-#define SUITES_H
+#pragma once
 
 #include <check.h>
 
@@ -62,5 +61,3 @@ Suite *inspect_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);
-
-#endif

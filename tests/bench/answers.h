@@ -5,8 +5,7 @@
  * Threads that have nothing to do may go on looking for work for a while (OpenBLAS's do
  * for 0.1 s), on a core that whoever is timed next then doesn't get.
  */
-#ifndef ANSWERS_H
-#define ANSWERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,5 +21,3 @@ bool threads_rest(void);
 /* answer: one line (printf's format) once the threads are at rest; "failed ..." if they
  * don't come to rest. False if it can't be written. */
 bool answer(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

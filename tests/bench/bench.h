@@ -1,6 +1,5 @@
 /* bench.h: what a run of the benchmark measures, and how long. */
-#ifndef BENCH_H
-#define BENCH_H
+#pragma once
 
 #include "tests/bench/models.h"
 
@@ -36,5 +35,3 @@ typedef struct {
 /* bench_failed: someone that we are compared with is there, but can't be: say why, and
  * count it. */
 void bench_failed(Bench *bench, const char *why);
-
-#endif

@@ -1,6 +1,5 @@
 /* bench_options.h: the benchmark's command line. */
-#ifndef BENCH_OPTIONS_H
-#define BENCH_OPTIONS_H
+#pragma once
 
 #include "tests/bench/bench.h"
 
@@ -8,5 +7,3 @@
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error);
 
 void bench_options_help(void);
-
-#endif

@@ -2,8 +2,7 @@
  * blas.h: OpenBLAS and BLIS, if they are there: opened while the program runs, so
  * that it is built without them.
  */
-#ifndef BLAS_H
-#define BLAS_H
+#pragma once
 
 #include "tests/bench/matmul_shapes.h"
 
@@ -31,5 +30,3 @@ void blas_threads(const Blas *blas, int threads);
 
 /* blas_multiply: the product, as matmul_nn, _nt, _tn and _tn_add define it. */
 void blas_multiply(const Blas *blas, const Product *p);
-
-#endif

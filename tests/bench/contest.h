@@ -3,8 +3,7 @@
  * which compute in turns: A B C, A B C, ... So whatever else the machine does
  * falls on all of them.
  */
-#ifndef CONTEST_H
-#define CONTEST_H
+#pragma once
 
 #include "tests/bench/bench.h"
 #include "tests/bench/peer.h"
@@ -61,5 +60,3 @@ const char *entry_flavour(const Entry *entry);
  * the first in PATH, else the system's. Prints PyTorch's versions, or why it is
  * skipped. */
 void contest_probe(Bench *bench);
-
-#endif

@@ -2,8 +2,7 @@
  * csv.h: a table in a file, whole or not at all: it is written beside its place,
  * and renamed when it is complete.
  */
-#ifndef CSV_H
-#define CSV_H
+#pragma once
 
 #include <stdio.h>
 
@@ -25,5 +24,3 @@ void csv_drop(Csv *csv);
 
 /* csv_number: a comma, and the number; after the comma nothing for 0 (unknown). */
 void csv_number(Csv *csv, double number);
-
-#endif

@@ -2,8 +2,7 @@
  * made_up.h: elements that every side of the benchmark makes for itself, and all alike:
  * a formula of a name and an index. pytorch_peer.py has the same.
  */
-#ifndef MADE_UP_H
-#define MADE_UP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -15,5 +14,3 @@ uint32_t made_up(const char *name, long index);
 /* made_up_weights: the whole block; nothing is 0, and layers keep their inputs'
  * scale. */
 void made_up_weights(const ParameterList *list, real *weights);
-
-#endif

@@ -1,6 +1,5 @@
 /* matmul_shapes.h: the products that the models are made of, from their sizes. */
-#ifndef MATMUL_SHAPES_H
-#define MATMUL_SHAPES_H
+#pragma once
 
 #include "tests/bench/models.h"
 #include "common/tensor.h"
@@ -42,5 +41,3 @@ void product_free(Product *product);
 
 /* product_multiply: our product. */
 void product_multiply(const Product *product);
-
-#endif

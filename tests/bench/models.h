@@ -1,6 +1,5 @@
 /* models.h: what is measured: four models, and what is done with them. */
-#ifndef MODELS_H
-#define MODELS_H
+#pragma once
 
 #include "chapters/05_vision_transformer/model/vit.h"
 
@@ -39,5 +38,3 @@ double task_flops(const Task *task);
 /* attention_share: of a block's arithmetic, the part that grows with the square of
  * the tokens: 4 n^2 D / (8 n D^2 + 4 n^2 D + 4 n D M). */
 double attention_share(const VitConfig *config);
-
-#endif

@@ -18,8 +18,7 @@
  * answer within peer_patience_s, or answers something else is an error here, never a
  * wait without end.
  */
-#ifndef PEER_H
-#define PEER_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -59,5 +58,3 @@ void peer_kill(Peer *peer);
 
 /* peers_end_with_us: a signal that ends this program ends them. */
 void peers_end_with_us(void);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * products.h: matrix products in a child (peer.h): ours, OpenBLAS's or BLIS's.
  */
-#ifndef PRODUCTS_H
-#define PRODUCTS_H
+#pragma once
 
 /*
  * products_serve: speaks the protocol on stdin and stdout; returns the exit status. Its
@@ -14,5 +13,3 @@
  *     peak ROUNDS                         multiply-adds, GFLOP/s; 0 if it isn't known
  */
 int products_serve(int argc, char **argv);
-
-#endif

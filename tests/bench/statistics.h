@@ -1,6 +1,5 @@
 /* statistics.h: one number from several. */
-#ifndef STATISTICS_H
-#define STATISTICS_H
+#pragma once
 
 /* median: of `count` >= 1 numbers, which it sorts. */
 double median(double *numbers, int count);
@@ -10,5 +9,3 @@ double geometric_mean(const double *numbers, int count);
 
 /* digits_for: how many after the point, so that about three digits can be seen. */
 int digits_for(double number);
-
-#endif

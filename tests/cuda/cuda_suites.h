@@ -1,8 +1,7 @@
 /*
  * cuda_suites.h: the suites of chapter 6, run by main.c in this folder.
  */
-#ifndef CUDA_SUITES_H
-#define CUDA_SUITES_H
+#pragma once
 
 #include <check.h>
 
@@ -17,5 +16,3 @@ Suite *gpu_patches_suite(void);
 Suite *gpu_loss_suite(void);
 Suite *gpu_adamw_suite(void);
 Suite *gpu_extremes_suite(void);
-
-#endif

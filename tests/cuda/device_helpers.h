@@ -3,8 +3,7 @@
  * is freed when the test ends. Each tensor has an allocation of its own, so that
  * an access beyond it is seen (AddressSanitizer, compute-sanitizer).
  */
-#ifndef DEVICE_HELPERS_H
-#define DEVICE_HELPERS_H
+#pragma once
 
 #include "tests/check_helpers.h"
 #include "chapters/06_cuda_training/gpu.h"
@@ -28,5 +27,3 @@ Tensor from_device(Tensor T);
 void bytes_from_device(void *host, const void *device, size_t bytes);
 /* device_canaries_live: nothing was written between the rows of a wide tensor. */
 bool device_canaries_live(Tensor T);
-
-#endif

@@ -2,8 +2,7 @@
  * extremes.h: what the two files of the suite gpu_extremes share: test_gpu_extremes.c
  * (rows and elements) and test_gpu_extremes_products.c (attention and matmul).
  */
-#ifndef EXTREMES_H
-#define EXTREMES_H
+#pragma once
 
 #include <check.h>
 
@@ -21,5 +20,3 @@ const char *extreme_difference(Tensor got, const double *want, double tolerance,
 
 /* extreme_products: the second file's test cases. */
 void extreme_products(Suite *suite);
-
-#endif

@@ -3,8 +3,7 @@
  * naive_vit.h: gradients written out by hand, and the forward passes that those two
  * don't have. Plain loops over plain arrays of double, row by row, without gaps.
  */
-#ifndef IN_DOUBLE_H
-#define IN_DOUBLE_H
+#pragma once
 
 /* C (m, n) = op(A) op(B) of MATMUL_NT, MATMUL_NN or MATMUL_TN; size: m, n, k. */
 void naive_product(int layout, const int size[3], const double *A, const double *B,
@@ -43,5 +42,3 @@ double naive_loss(const NaiveLoss *loss, const double *logits, double *dlogits);
 int naive_argmax(int K, const double *logits);
 
 double naive_norm_of(const double *x, long count);
-
-#endif

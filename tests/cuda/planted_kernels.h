@@ -2,8 +2,7 @@
  * planted_kernels.h: small kernels, some of them with a bug that cuda_on_cpu has to
  * find (planted_kernels.cu). Each runs one block of `threads` unless it says otherwise.
  */
-#ifndef PLANTED_KERNELS_H
-#define PLANTED_KERNELS_H
+#pragma once
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,6 +45,4 @@ void planted_kernel(PlantedKernel which, int threads, const float *from, float *
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

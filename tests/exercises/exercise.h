@@ -11,8 +11,7 @@
  * that is wrong. So a crash, an endless loop or a message of bug() ends one exercise
  * only, and memory is never given back.
  */
-#ifndef EXERCISE_H
-#define EXERCISE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -115,5 +114,3 @@ void ask(char letter, const char *question, double want, double tolerance);
 
 /* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. */
 void ask_which(char letter, const char *question, const char *want);
-
-#endif

@@ -1,6 +1,5 @@
 /* exercises_1.h: what exercises_1_softmax.c (1.2 and 1.3) gives to exercises_1.c. */
-#ifndef EXERCISES_1_H
-#define EXERCISES_1_H
+#pragma once
 
 #include "common/tensor.h"
 
@@ -12,5 +11,3 @@ void softmax_backward_grade(void);
  * are nan, if a row is one sum, and the last stay as they were. */
 void mistake_by_data(Tensor T, const double *right, const double *before,
                      bool rows_are_sums);
-
-#endif

@@ -1,6 +1,5 @@
 /* exercises_6.h: the device of chapter 6's exercises (exercises_6_device.c). */
-#ifndef EXERCISES_6_H
-#define EXERCISES_6_H
+#pragma once
 
 #include <stddef.h>
 
@@ -23,5 +22,3 @@ Tensor from_device(Tensor D);
 /* expect_loads: all threads made at most `most` loads of global memory; else this is
  * `instead`. */
 void expect_loads(double most, const char *instead);
-
-#endif

@@ -2,8 +2,7 @@
  * grading.h: what the grader's own files share: exercise.c (results), answers.c
  * (questions) and grade.c (the program). Exercises know exercise.h only.
  */
-#ifndef GRADING_H
-#define GRADING_H
+#pragma once
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -48,5 +47,3 @@ extern const char begin_there[];
 /* print_wrapped: `first` and text, in lines of at most 84 columns that all begin with
  * `prefix`. */
 void print_wrapped(const char *prefix, const char *first, const char *text);
-
-#endif

@@ -7,8 +7,7 @@
  * With clang the targets are linked with libFuzzer, which invents inputs that reach
  * new code; without it standalone.c changes the seeds blindly.
  */
-#ifndef FUZZ_H
-#define FUZZ_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ void fuzz_must(bool held, const char *what);
 
 /* fuzz_must_tell: a reader that returned false has written one line. */
 void fuzz_must_tell(bool ok, const Error *error);
-
-#endif
