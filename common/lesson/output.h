@@ -18,7 +18,7 @@ bool output_begin(const char *program);
  * has not taken everything (the disk is full, the reader is gone). */
 int output_end(const char *program, int status);
 
-/* output_error: one line on stderr, "PROGRAM: message" (printf's format), after all that
- * was printed; returns `status`. */
+/* output_error: one line on stderr, "PROGRAM: message" (printf's format), after all
+ * that was printed; returns `status`. */
 int output_error(const char *program, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
