@@ -15,7 +15,7 @@
 #include "tests/small_run.h"
 #include "tests/suites.h"
 
-/* No chance, no clipping, no decay: what a step does can be worked out beside it. A
+/* No chance, no clipping, no decay: what a step does can be worked out by hand. A
  * large epsilon keeps AdamW's first step in proportion to the gradient, instead of
  * blowing up what is only rounding. */
 static Settings plain_settings(void) {
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(rates_warm_up_and_end_at_0) {
     Dataset data = small_dataset(20, 10);
-    Settings s = small_settings(); /* 5 steps an epoch, 4 epochs; 3 of warm-up */
+    Settings s = small_settings(); /* 5 steps per epoch, 4 epochs; 3 of warm-up */
     s.lr = 0.006;
     Trainer t = new_trainer(&s, &data);
     assert_number_close(train_to(&t, &data, 1).lr / 0.002, 1, 1e-12, "[ViT T.3]");

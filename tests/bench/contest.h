@@ -31,10 +31,10 @@ typedef struct {
 } Contest;
 
 /*
- * contest_enter: who takes part: ours on all threads and, if `one_too`, on one;
- * PyTorch on all, on half of them (what it takes itself where a core has two
- * hardware threads), and on one; in each of the first `flavours` flavours that
- * are still in the race.
+ * contest_enter: enters ours on all threads and, if `one_too`, on one. PyTorch is
+ * entered on all, on half of them (what it takes itself where a core has two
+ * hardware threads) and on one, in each of the first `flavours` flavours that are
+ * still in the race.
  */
 void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool one_too,
                    int flavours);

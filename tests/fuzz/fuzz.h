@@ -1,5 +1,5 @@
 /*
- * fuzz.h: hostile input for the readers. Each file beside this one that has a
+ * fuzz.h: hostile input for the readers. Each file in this folder that has a
  * fuzz_input() is one reader's target: what it is given, how it is read, and what must
  * hold whatever the input is: no crash, no leak, no wait without end, memory that is
  * bounded, one line for each error, and that what is written is read back the same.
