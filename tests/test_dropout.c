@@ -9,10 +9,10 @@
 #define TAG "[AIAYN 5.4]"
 
 /* The mask, divided by 1 - rate, of B images of n tokens of D elements. */
-static Tensor mask_of(const Dropout *dropout, int place, int B, int n, int D) {
+static Tensor mask_of(const Dropout *dropout, int site, int B, int n, int D) {
     Tensor mask = zero_tensor(SHAPE(B, n, D));
     tensor_fill(mask, 1);
-    dropout_apply(dropout, place, mask);
+    dropout_apply(dropout, site, mask);
     return mask;
 }
 

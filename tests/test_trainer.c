@@ -450,15 +450,15 @@ START_TEST(evaluation_adds_up_and_does_not_depend_on_threads_or_batch) {
     Dataset data = small_dataset(40, 37);
     Settings s = small_settings();
     Evaluation first = {0};
-    for (int way = 0; way < 6; way++) {
+    for (int run = 0; run < 6; run++) {
         Evaluation e;
-        s.threads = 1 + way % 3;
-        s.batch = way < 3 ? 3 : 30;
+        s.threads = 1 + run % 3;
+        s.batch = run < 3 ? 3 : 30;
         Trainer t = new_trainer(&s, &data);
         shake_weights(&t);
         trainer_evaluate(&t, &data, &data.test, &e);
         check_evaluation(&e, 37);
-        first = way == 0 ? e : first;
+        first = run == 0 ? e : first;
         assert_number_close(e.loss, first.loss, TOLERANCE, "loss");
         ck_assert_mem_eq(e.confusion, first.confusion, sizeof e.confusion);
         trainer_free(&t);

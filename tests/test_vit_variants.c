@@ -356,8 +356,8 @@ static void reverse_patches(Model *m) {
     for (int i = 0; i < tensor_count(from); i++) {
         const int x = i % W, y = i / W % H, row = DOWN - 1 - y / 2,
                   column = ACROSS - 1 - x / 2;
-        const int place = (i / W / H * H + 2 * row + y % 2) * W + 2 * column + x % 2;
-        m->images.data[place] = from.data[i];
+        const int to = (i / W / H * H + 2 * row + y % 2) * W + 2 * column + x % 2;
+        m->images.data[to] = from.data[i];
     }
     ck_assert_int_eq(C, 2);
 }

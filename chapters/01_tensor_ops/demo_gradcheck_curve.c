@@ -86,8 +86,8 @@ static void mark(char *line, double error, char letter) {
     if (isnan(error)) {
         return;
     }
-    const double place = round(PER_DECADE * (log10(error) + 12));
-    const int column = (int)fmin(fmax(place, 0), WIDTH - 1);
+    const double position = round(PER_DECADE * (log10(error) + 12));
+    const int column = (int)fmin(fmax(position, 0), WIDTH - 1);
     for (int i = (int)strlen(line); i <= column; i++) {
         line[i] = ' ';
     }

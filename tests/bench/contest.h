@@ -40,12 +40,12 @@ void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool 
                    int flavours);
 
 /*
- * contest_run: start, measure and end entries. When `apart`, the entries on one
+ * contest_run: start, measure and end entries. If `ones_last`, the entries on one
  * thread run after the others, so that there are fewer processes at a time.
  * A flavour that can't run, or whose results aren't ours, is taken out of the race,
  * with a line that says why. False if ours fails.
  */
-bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error);
+bool contest_run(Contest *contest, Bench *bench, bool ones_last, Error *error);
 
 /* contest_ours: our entry on `threads` threads; NULL if there is none. */
 const Entry *contest_ours(const Contest *contest, int threads);

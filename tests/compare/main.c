@@ -46,11 +46,11 @@ static Tensor read_tensor(Side *side, const char *name, Error *error) {
 /* ---- two tensors ----------------------------------------------------------------- */
 
 static double largest(Tensor T) {
-    double most = 0;
+    double max = 0;
     for (long i = 0; i < tensor_count(T); i++) {
-        most = fmax(most, fabs((double)T.data[i]));
+        max = fmax(max, fabs((double)T.data[i]));
     }
-    return most;
+    return max;
 }
 
 /* Largest |A - factor B|, and where. */

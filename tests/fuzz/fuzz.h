@@ -36,8 +36,8 @@ void fuzz_seed_file(unsigned char first, const char *path);
  * the system has such. */
 const char *fuzz_path(const char *name);
 void fuzz_write(const char *path, const void *bytes, size_t count);
-/* fuzz_read: up to `most` bytes of the file; how many. */
-size_t fuzz_read(const char *path, void *bytes, size_t most);
+/* fuzz_read: up to `capacity` bytes of the file; how many. */
+size_t fuzz_read(const char *path, void *bytes, size_t capacity);
 
 /* fuzz_must: `held` is what must hold; if it doesn't, ends the process with a line. */
 void fuzz_must(bool held, const char *what);
