@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* More than any memory has: what comes to more is planned as this, and refused. */
+/* More than any memory has. A larger plan is counted as this much, and refused. */
 #define LIMIT (LONG_MAX / (long)sizeof(real))
 
 bool arena_make(Arena *arena, ArenaLayout *lay_out, void *owner, const char *what,

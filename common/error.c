@@ -22,7 +22,7 @@ bool error_set(Error *error, const char *format, ...) {
         snprintf(error->text, sizeof error->text, "%.*s...%s", (int)first, text,
                  text + length - last);
     }
-    /* One line of text, also where a file's name or an option's value has more. */
+    /* One line, even if a file's name or an option's value in the text has more. */
     for (char *c = error->text; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 127 ? ' ' : *c;
     }
@@ -31,7 +31,7 @@ bool error_set(Error *error, const char *format, ...) {
 
 void *allocate(size_t bytes, const char *what, Error *error) {
     const size_t line = 64;
-    /* aligned_alloc wants a multiple of the alignment, and more than none. */
+    /* aligned_alloc wants a multiple of the alignment, and at least one. */
     const size_t padded = (bytes / line + 1) * line;
     void *memory = padded > bytes ? aligned_alloc(line, padded) : NULL;
     if (!memory) {

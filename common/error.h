@@ -1,5 +1,5 @@
 /*
- * error.h: the two kinds of failure, kept apart.
+ * error.h: the two kinds of failure, kept separate.
  *
  *   A programmer's mistake (shapes that don't fit, an index out of range)
  *   stops the program at once with a message that teaches: bug().
@@ -22,8 +22,8 @@ typedef struct {
 } Error;
 
 /* error_set: write the message (printf's format) and return false, so that a function
- * can end in `return error_set(error, "...", ...)`. Of a message that is too long the
- * middle is left out ("..."). */
+ * can end in `return error_set(error, "...", ...)`. A message that is too long loses
+ * its middle ("..."). */
 bool error_set(Error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -35,7 +35,7 @@ void *allocate(size_t bytes, const char *what, Error *error);
 /* bug: print the message (printf's format) to stderr and abort(). */
 void bug(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* NOT_WRITTEN("2.3"): stands where an exercise of the course is to be written. It ends
+/* NOT_WRITTEN("2.3"): marks where an exercise of the course is to be written. It ends
  * the program with one line (exercise, file, line) and a status of its own. In a kernel
  * that runs on a GPU it stops the kernel. */
 #define NOT_WRITTEN_STATUS 77

@@ -5,7 +5,7 @@
  *     GELU(x)  = x Phi(x),   Phi(x) = (1 + erf(x / sqrt(2))) / 2
  *     GELU'(x) = Phi(x) + x phi(x),   phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
  *
- * And the rectified linear unit that the Transformer of 2017 used instead.
+ * The Transformer of 2017 used the rectified linear unit, max(0, x), instead.
  */
 #pragma once
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* D(h) of gradcheck.h in the element at *x, which is put back. */
+/* D(h) of gradcheck.h for the element at *x, which is restored. */
 static double central_difference(double (*loss)(void *), void *context, real *x,
                                  double h) {
     const real kept = *x;
@@ -12,7 +12,7 @@ static double central_difference(double (*loss)(void *), void *context, real *x,
     *x = kept - (real)h;
     const double below = loss(context), x_below = (double)*x;
     *x = kept;
-    /* Divided by the step that was really taken, after rounding x + h. */
+    /* Divide by the step that was really taken, after rounding x + h. */
     return (above - below) / (x_above - x_below);
 }
 

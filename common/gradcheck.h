@@ -1,6 +1,6 @@
 /*
  * gradcheck.h: is the derivative that backward computes the derivative of what
- * forward computes? Asked of every element, by central differences:
+ * forward computes? It asks this for every element, by central differences:
  *
  *     D(h) = (L(x + h e_i) - L(x - h e_i)) / (2 h) = dL/dx_i + c h^2 + O(h^4)
  *
@@ -32,7 +32,7 @@ typedef struct {
 
 /*
  * gradcheck: compare dx (the analytic gradient) with differences of
- * loss(context) in each element of x. x is moved and put back.
+ * loss(context) in each element of x. x is changed and restored.
  *
  * The relative error of an element is
  *     |analytic - numeric| / max(|analytic|, |numeric|, floor)

@@ -12,13 +12,13 @@
  *
  * 2. Packing. The micro-kernel runs at full speed if it reads B's elements one after
  *    the other. So B is copied into panels of NR columns, (k, NR) each, whatever its
- *    layout; one micro-kernel then serves all three layouts. Of A it needs single
- *    elements, which may be anywhere: A is copied, into panels of MR rows, only if
+ *    layout; one micro-kernel then serves all three layouts. From A it needs single
+ *    elements, which may be anywhere, so A is copied (into panels of MR rows) only if
  *    each panel is read so often that it pays.
  *
  * 3. Blocks. Panels are used again and again, so they must stay in the cache: a KC x NR
  *    panel of B in the first one, an MC x KC block of A and a KC x NC block of B in the
- *    second. An element of C comes and goes once for KC multiply-adds.
+ *    second. An element of C is loaded and stored once per KC multiply-adds.
  *
  * The scheme is Goto and van de Geijn's ("Anatomy of High-Performance Matrix
  * Multiplication", ACM TOMS 2008), as refined by BLIS. The ladder of chapter 1
@@ -105,8 +105,8 @@ typedef struct {
     const real *bias; /* (n), what each row's sums begin with; NULL: 0 */
 } Product;
 
-/* One row of the tile's last column of vectors, of which `count` < LANES elements
- * are wanted: in pieces of 8, 4, 2 and 1, so that every copy's length is known. */
+/* Stores the first `count` < LANES elements of a vector, in pieces of 8, 4, 2 and 1, so
+ * that every copy's length is known: one row of the tile's last column of vectors. */
 static CALLED void store_part(real *c, vector v, int count, bool add) {
     const real *from = (const real *)&v;
     UNROLL
@@ -175,8 +175,8 @@ INLINE void multiply_tile(int rows, int vectors, Operand A, const real *b,
     }
 }
 
-/* The same for A where it is (a whole panel of MR rows, one of the strides 1), or
- * packed; for a packed one with fewer rows, a tile of a third or two thirds. */
+/* The same for A packed, or where it is (a whole panel of MR rows, one of the strides
+ * 1). A packed panel with fewer rows takes a tile of a third or two thirds. */
 INLINE void multiply_panels(int vectors, const real *b, const Product *tile) {
     const Operand A = tile->A;
     if (A.row == 1 && A.col == MR) {
@@ -278,7 +278,7 @@ static void pack_strip(Operand X, int rows, int kc, int width, real *packed) {
     }
 }
 
-/* pack_columns: columns of X (rows, kc), contiguous each, next to one another. */
+/* pack_columns: columns of X (rows, kc), each contiguous, next to one another. */
 INLINE void pack_columns(Operand X, int rows, int kc, int width, real *packed) {
     for (int k = 0; k < kc; k++) {
         const real *x = X.data + k * X.col;
@@ -295,7 +295,7 @@ INLINE void pack_columns(Operand X, int rows, int kc, int width, real *packed) {
 
 /* pack: X (rows, kc) into a panel (kc, width), its rows side by side; what X doesn't
  * fill is 0. One of X's strides is 1; width is MR, LANES or NR. Strips may write beyond
- * the panel's width, at the start of the next k: it is written later. */
+ * the panel's width, at the start of the next k, which is written later. */
 static void pack(Operand X, int rows, int kc, int width, real *packed) {
     if (X.col == 1) {
         for (int i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
@@ -312,12 +312,12 @@ static void pack(Operand X, int rows, int kc, int width, real *packed) {
 
 /* ---- blocks ------------------------------------------------------------ */
 
-/* Each panel of A is read once for every panel of B. To copy an element takes
- * about as long as to use it in a tile; from this many panels on it is worth it. */
+/* Each panel of A is read once for every panel of B. Copying an element
+ * takes about as long as using it in a tile: from this many panels on it pays. */
 enum { PANELS_WORTH_PACKING_A = 8 };
 
-/* The packed blocks of a product, some 650 KB. Each ends with LANES elements more,
- * for a strip may write beyond it. */
+/* The packed blocks of a product, some 650 KB. Each has LANES elements more at its
+ * end, because a strip may write beyond it. */
 typedef struct {
     _Alignas(64) real a[MC * KC + LANES];
     _Alignas(64) real b[KC * NC + LANES];
@@ -389,10 +389,10 @@ static void multiply(const Product *p) {
 /* ---- threads ----------------------------------------------------------- */
 
 #ifdef _OPENMP
-/* Thread t's band of C, of `threads`: rows, or columns, of whichever there are more. No
- * two bands overlap: nothing waits but the end. T threads are less than T times as
- * fast: each packs the whole other operand by itself, and they share memory's
- * bandwidth. Bands are whole tiles, so that no thread but the last has an edge. */
+/* Thread t's band of C, one of `threads`: rows or columns, whichever there are more of.
+ * Bands don't overlap, so threads wait only at the end. T threads are less than T times
+ * as fast, because each packs the whole other operand by itself and they share memory's
+ * bandwidth. Bands are whole tiles, so that only the last thread has an edge. */
 static Product band(Product p, int t, int threads) {
     const bool by_rows = p.m >= p.n;
     const int length = by_rows ? p.m : p.n, unit = by_rows ? MR : NR;

@@ -6,13 +6,13 @@
  * The layouts differ only in where A(i,l) and B(l,j) are found.
  *
  * Three things make it slow.
- * 1. Each multiply-add loads two elements, which are not used again before long:
- *    2 flops for 8 bytes (float).
+ * 1. Each multiply-add loads two elements, which are not used again soon: 2 flops
+ *    for 8 bytes (float).
  * 2. In nn and tn, B is read down a column: each step jumps a whole row ahead, to
  *    another line of the cache (64 bytes), of which 4 bytes are used.
- * 3. Each addition waits for the one before: one in 2 to 4 cycles, where the processor
+ * 3. Each addition waits for the one before: one per 2 to 4 cycles, where the processor
  *    could start two whole vectors in each cycle. The compiler may not change this:
- *    another order of additions rounds in another way.
+ *    another order of additions rounds differently.
  */
 #include "common/matmul_plain.h"
 

@@ -76,7 +76,7 @@ void random_permutation(Random random, int *order, int n) {
     for (int i = 0; i < n; i++) {
         order[i] = i;
     }
-    /* Fisher and Yates: the last place takes any of those left. */
+    /* Fisher and Yates: the last position takes any element that is left. */
     for (int i = n - 1; i > 0; i--) {
         int j = (int)random_below(random, (uint64_t)i, (uint32_t)(i + 1));
         int swapped = order[i];

@@ -2,7 +2,7 @@
  * real_math.h: exp and the normal distribution, so that a loop over them becomes
  * vector instructions.
  *
- * libm's functions take one number a call. Half the time of a small ViT's
+ * libm's functions take one number per call. Half the time of a small ViT's
  * training step would go into them (softmax calls exp, GELU calls erf). The
  * float versions below are short polynomials without a branch; their error
  * bounds are stated here and tested over the whole range against libm in double.
@@ -27,8 +27,8 @@
  *
  *     x = k ln 2 + r,  |r| <= ln(2)/2:    e^x = 2^k e^r
  *
- * e^r is a polynomial of degree 6 (minimax: 3e-9 before rounding). ln 2 is taken
- * away in two parts, of which the first has zeros at its end, so that k times it
+ * e^r is a polynomial of degree 6 (minimax: 3e-9 before rounding). ln 2 is
+ * subtracted in two parts, of which the first has zeros at its end, so that k times it
  * is exact. Below -86.9 the result is 0 (a masked score of minus infinity gets
  * weight 0), above 88.72 it is infinity, and NaN stays NaN.
  */

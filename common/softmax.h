@@ -3,8 +3,8 @@
  *
  *     softmax(s)_j = exp(s_j - max s) / sum_k exp(s_k - max s)
  *
- * Taking the maximum away changes nothing in exact arithmetic (it cancels), but
- * exp(89) is already infinite in float. Derivation: notes/01_tensor_ops.md.
+ * Subtracting the maximum changes nothing in exact arithmetic (it cancels). Without
+ * it, exp(89) is already infinite in float. Derivation: notes/01_tensor_ops.md.
  */
 #pragma once
 
@@ -13,12 +13,12 @@
 /*
  * softmax_forward: A = softmax of each row of S.
  *   S, A (rows, cols), same shape; A may be S.
- * A score of minus infinity gets weight 0. A row of nothing else gives NaN.
+ * A score of minus infinity gets weight 0. A row of only such scores gives NaN.
  */
 void softmax_forward(Tensor S, Tensor A);
 
 /* softmax_fast_forward: the same for layers to call: short rows are fast too
- * (softmax_fast.c). Sums are added in another order: rounding differs, no more. */
+ * (softmax_fast.c). Sums are added in another order, so only rounding differs. */
 void softmax_fast_forward(Tensor S, Tensor A);
 
 /*

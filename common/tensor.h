@@ -1,5 +1,5 @@
 /*
- * tensor.h: a Tensor is a pointer to numbers, and a shape.
+ * tensor.h: a Tensor is a pointer to elements, and a shape.
  *
  * Shapes have 1 to 4 dimensions. Elements are stored row by row, the last index running
  * fastest. Many operations see a Tensor of any shape as a matrix: its columns are the
@@ -38,10 +38,10 @@ typedef float real;
 #define TENSOR_MAX_DIMS 4
 
 typedef struct {
-    real *data;                 /* the first number; not owned */
+    real *data;                 /* the first element; not owned */
     int ndim;                   /* 1 to 4 */
     int shape[TENSOR_MAX_DIMS]; /* the first ndim are used */
-    int ld;                     /* from one row to the next, in numbers */
+    int ld;                     /* from one row to the next, in elements */
 } Tensor;
 
 /* ---- making views: nothing is copied, nothing allocated ---------------- */
@@ -115,7 +115,7 @@ void tensor_expect(Tensor T, const char *name, const char *function, const char 
     tensor_expect((A), #A, __func__, "It must have the shape of " #B ".", (B).ndim,    \
                   (B).shape)
 
-/* expect_contiguous(T): T is no view of some columns. */
+/* expect_contiguous(T): T is not a view of some columns. */
 #define expect_contiguous(T) tensor_expect_contiguous((T), #T, __func__)
 void tensor_expect_contiguous(Tensor T, const char *name, const char *function);
 

@@ -10,14 +10,13 @@
 
 #include "common/error.h"
 
-/* What stands before the memory that is handed out: a cache line. */
+/* Precedes the memory that is handed out, and fills a cache line. */
 typedef struct {
     _Alignas(64) size_t bytes;
 } Block;
 
 /* The spare block of each thread, on a cache line of its own. Threads beyond these, and
- * nested ones, share a slot: whoever comes first has the block, the others make
- * one. */
+ * nested ones, share a slot: the first of them gets the block, the others make one. */
 enum { SLOTS = 256 };
 static struct { _Alignas(64) _Atomic(Block *) block; } spare[SLOTS];
 

@@ -1,11 +1,10 @@
 /*
  * workspace.h: memory that a function needs while it runs, and never across calls.
  *
- * A product packs its operands into hundreds of kilobytes. They can't be on the stack,
- * nor among a thread's own variables, which a thread's stack has to make room for: it
- * may be small (ulimit -s, OMP_STACKSIZE). And to ask the system for them at each call
- * would take longer than a small product. So what is given back is kept for the next
- * call on this thread.
+ * A product packs its operands into hundreds of kilobytes. A thread's stack may be too
+ * small for them (ulimit -s, OMP_STACKSIZE), and it also holds the thread's own
+ * variables. Asking the system for memory at each call would take longer than a small
+ * product. So what is given back is kept for the next call on this thread.
  */
 #pragma once
 

@@ -134,7 +134,7 @@ bool canaries_live(Tensor view) {
     return true;
 }
 
-/* T's numbers as doubles, in memory that the caller frees. */
+/* T's elements as doubles, in memory that the caller frees. */
 static double *allocated_doubles(Tensor T) {
     double *x = calloc((size_t)tensor_count(T) + 1, sizeof *x);
     if (!x) {

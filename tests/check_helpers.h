@@ -1,5 +1,5 @@
 /*
- * check_helpers.h: what every suite needs beside Check itself.
+ * check_helpers.h: what every suite needs besides Check itself.
  *
  *   tensors      made with one line, filled the same way on every machine, freed
  *                by the test case's teardown
@@ -49,8 +49,8 @@ TCase *add_case(Suite *suite, const char *name);
 real *test_reals(long count);     /* zeros */
 double *test_doubles(long count); /* zeros */
 
-/* A Tensor without data: SHAPE(2, 3). Each tensor lies in a block of its own of
- * exactly that size, so that AddressSanitizer sees the first number beyond it. */
+/* A Tensor without data: SHAPE(2, 3). Each tensor has a block of its own of
+ * exactly that size, so that AddressSanitizer sees the first element beyond it. */
 #define SHAPE(...)                                                                     \
     test_shape((int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)),                      \
                (const int[]){__VA_ARGS__})
@@ -75,7 +75,7 @@ Tensor tensor_of_values(Tensor shape, int count, const double *values);
 Tensor wide_view(Tensor shape);
 bool canaries_live(Tensor view);
 
-/* doubles_of: T's numbers, row by row, for the naive formulas. */
+/* doubles_of: T's elements, row by row, for the naive formulas. */
 double *doubles_of(Tensor T);
 
 /* test_block: memory for the parameters that a first walk has counted. */
@@ -167,7 +167,7 @@ const char *stop_trial_end(const StopTrial *trial, const char *words, const char
 
 /*
  * assert_stops("matmul_nn|(3,4)", matmul_nn(A, B, C)): in a child process, the call
- * must abort(), and each of the words (parted by |) must stand in its message.
+ * must abort(), and each of the words (separated by |) must be in its message.
  */
 #define assert_stops(words, ...)                                                       \
     do {                                                                               \

@@ -1,10 +1,10 @@
 /*
  * naive_layers.h: the layers of chapters 2 to 4 once more, as plainly as the papers'
  * equations can be written: double, plain arrays, one loop for each index, nothing
- * shared with the code under test. Only forward: their gradients are had by central
- * differences (assert_gradient_of_naive).
+ * shared with the code under test. Only forward: central differences give their
+ * gradients (assert_gradient_of_naive).
  *
- * All matrices lie row by row without gaps. Weights are (out, in), as in common/.
+ * Matrices are stored row by row without gaps. Weights are (out, in), as in common/.
  * Results must not alias inputs.
  */
 #pragma once
@@ -48,7 +48,7 @@ typedef struct {
     int D, M;
     bool relu;
     double *W_1, *b_1, *W_2, *b_2;
-    const double *dropout; /* (rows, M) factors for the hidden numbers, or NULL */
+    const double *dropout; /* (rows, M) factors for the hidden elements, or NULL */
 } NaiveMlp;
 
 /* [ViT eq.3] [AIAYN eq.2]   X, Y (rows, D) */

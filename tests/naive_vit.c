@@ -91,7 +91,7 @@ static NaiveBlock block_of(const VitConfig *c, const ParameterList *p, double *w
     };
 }
 
-/* What is added to token `token`'s number d, of whichever kind [ViT T.8]. */
+/* What is added to token `token`'s element d, of whichever kind [ViT T.8]. */
 static double position(const VitConfig *c, const ParameterList *p, double *w, int token,
                        int d) {
     const int D = c->block.D, across = c->width / c->patch;

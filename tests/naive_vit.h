@@ -20,7 +20,7 @@ typedef struct {
 
 void naive_embedding(const NaiveEmbedding *e, const double *images, double *z_0);
 
-/* naive_vit: logits (B, K) of B images, the weights lying as the list says. */
+/* naive_vit: logits (B, K) of B images, the weights stored as the list says. */
 void naive_vit(const VitConfig *config, const ParameterList *list, double *weights,
                int B, const double *images, double *logits);
 

@@ -115,9 +115,9 @@ void cut_file(const char *path, size_t count) {
 
 void change_byte(const char *path, long at, unsigned char xor_with) {
     Bytes b = read_bytes_of(path);
-    const long place = at < 0 ? (long)b.count + at : at;
-    ck_assert(place >= 0 && place < (long)b.count);
-    b.bytes[place] ^= xor_with;
+    const long offset = at < 0 ? (long)b.count + at : at;
+    ck_assert(offset >= 0 && offset < (long)b.count);
+    b.bytes[offset] ^= xor_with;
     write_bytes(path, b.bytes, b.count);
 }
 

@@ -49,7 +49,7 @@ void file_size_limit(long bytes);
 
 /* ---- errors -------------------------------------------------------------- */
 
-/* NULL if the text is one line that holds each of the words (parted by |). */
+/* NULL if the text is one line that holds each of the words (separated by |). */
 const char *line_difference(const char *text, const char *words);
 
 #define assert_error_line(error, words)                                                \

@@ -1,5 +1,5 @@
 /*
- * suites.h: one suite a module. A new one is declared here, and listed in main.c.
+ * suites.h: one suite per module. A new one is declared here, and listed in main.c.
  */
 #pragma once
 

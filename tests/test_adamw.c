@@ -5,7 +5,7 @@
 #include "tests/check_helpers.h"
 #include "tests/suites.h"
 
-/* Four numbers that decay, then three that don't. */
+/* Four elements that decay, then three that don't. */
 enum { DECAYING = 4, NOT_DECAYING = 3, COUNT = DECAYING + NOT_DECAYING };
 
 static Parameter parameters[2];
@@ -99,7 +99,7 @@ END_TEST
 
 /* ---- against the naive formula ------------------------------------------- */
 
-/* The formulas of adamw.h, one number at a time, in double. */
+/* The formulas of adamw.h, one element at a time, in double. */
 static double naive_step(const AdamW *o, double lr, long t, double lambda, double w,
                          double g, double *m, double *v) {
     *m = o->beta1 * *m + (1 - o->beta1) * g;
@@ -168,7 +168,7 @@ START_TEST(the_norm_is_the_root_of_the_sum_of_squares) {
 END_TEST
 
 START_TEST(the_norm_is_summed_in_double) {
-    /* A large number, then many small ones: in float they would all be lost. */
+    /* A large element, then many small ones: in float they would all be lost. */
     enum { MANY = 200000 };
     Tensor g = zero_tensor(SHAPE(MANY));
     tensor_fill(g, (real)0.25);

@@ -122,12 +122,12 @@ static void lay_out_too_much(Arena *plan, void *none) {
     const int n = 4096 * 4096 + 1;
     (void)none;
     arena_tensor4(plan, 4096, 256, n, n);
-    const long most = plan->used;
-    ck_assert_int_gt(most, INT_MAX);
+    const long limit = plan->used;
+    ck_assert_int_gt(limit, INT_MAX);
     arena_tensor3(plan, n, n, n);
     arena_tensor2(plan, n, n);
     arena_tensor1(plan, 7);
-    ck_assert_int_eq(plan->used, most);
+    ck_assert_int_eq(plan->used, limit);
 }
 
 START_TEST(a_layout_that_no_memory_holds_is_an_error) {

@@ -1,7 +1,6 @@
 /*
  * test_attention.c: scaled dot-product attention [AIAYN eq.1] [AIAYN fig.2]
- * [ViT eq.6, eq.7]
- * (chapter 2).
+ * [ViT eq.6, eq.7] (chapter 2).
  */
 #include "chapters/02_scaled_dot_product_attention/attention.h"
 

@@ -108,8 +108,8 @@ START_TEST(a_shift_moves_whole_images_everywhere_within_reach) {
     for (int i = 0; i < IMAGES; i++) {
         Tensor image = augmented((Augmentation){.shift = REACH, .seed = 1}, i);
         int found = 0;
-        for (int way = 0; way < WAYS * WAYS; way++) {
-            const int down = way / WAYS, right = way % WAYS;
+        for (int shift = 0; shift < WAYS * WAYS; shift++) {
+            const int down = shift / WAYS, right = shift % WAYS;
             if (is_moved(image, down - REACH, right - REACH, false)) {
                 seen[down][right]++;
                 found++;
@@ -118,8 +118,8 @@ START_TEST(a_shift_moves_whole_images_everywhere_within_reach) {
         ck_assert_msg(found == 1, "image %d is %d of the %d shifts", i, found,
                       WAYS * WAYS);
     }
-    for (int way = 0; way < WAYS * WAYS; way++) { /* each has a mean of 40 */
-        ck_assert_int_ge(seen[way / WAYS][way % WAYS], 15);
+    for (int shift = 0; shift < WAYS * WAYS; shift++) { /* each has a mean of 40 */
+        ck_assert_int_ge(seen[shift / WAYS][shift % WAYS], 15);
     }
 }
 END_TEST

@@ -8,15 +8,15 @@
 
 #define TAG "[AIAYN 5.4]"
 
-/* The mask, divided by 1 - rate, of B images of n tokens of D numbers. */
-static Tensor mask_of(const Dropout *dropout, int place, int B, int n, int D) {
+/* The mask, divided by 1 - rate, of B images of n tokens of D elements. */
+static Tensor mask_of(const Dropout *dropout, int site, int B, int n, int D) {
     Tensor mask = zero_tensor(SHAPE(B, n, D));
     tensor_fill(mask, 1);
-    dropout_apply(dropout, place, mask);
+    dropout_apply(dropout, site, mask);
     return mask;
 }
 
-/* How many places differ. */
+/* How many elements differ. */
 static int differences(Tensor A, Tensor B) {
     int count = 0;
     for (long i = 0; i < tensor_count(A); i++) {
@@ -48,7 +48,7 @@ START_TEST(an_element_stays_when_its_random_number_is_at_least_the_rate) {
     Tensor mask = mask_of(&dropout, 5, 2, 3, 4);
     Random random = {.seed = 11, .use = RANDOM_DROPOUT, .sequence = 3 * 1024 + 5};
     for (uint64_t i = 0; i < 24; i++) {
-        /* Counted from the batch's first image: two images of 12 numbers before. */
+        /* Counted from the batch's first image: two images of 12 elements before. */
         double want = random_uniform(random, 24 + i) < 0.25 ? 0 : 1 / 0.75;
         assert_number_close((double)mask.data[i], want, TOLERANCE, TAG);
     }

@@ -123,8 +123,8 @@ END_TEST
 /*
  * [AIAYN T.3]: 65 million parameters (base), 213 (big). An encoder layer is our block;
  * a decoder layer has one more attention, with its norm; and there is one embedding, of
- * some 37,000 tokens (byte pairs, section 5.1). (Within 4%: the
- * paper does not say which biases it counts.)
+ * some 37,000 tokens (byte pairs, section 5.1). The counts agree within 4%, because the
+ * paper does not say which biases it counts.
  */
 START_TEST(six_layers_each_way_are_the_transformers_of_the_paper) {
     static const struct {
@@ -237,7 +237,7 @@ typedef struct {
     double *z, *y, *C;
 } Naive;
 
-/* dropout's factors for (B, n, cols) numbers; NULL when there is none. */
+/* dropout's factors for (B, n, cols) elements; NULL when there is none. */
 static double *factors(const Bench *b, int place, int cols) {
     if (b->dropout.rate == 0) {
         return NULL;

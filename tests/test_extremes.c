@@ -1,5 +1,5 @@
 /*
- * test_extremes.c: layers, loss and evaluation with numbers at the ends of their range:
+ * test_extremes.c: layers, loss and evaluation with values at the ends of their range:
  * scores near 200, 10000 and the largest of all, infinity, NaN. What isn't a number is
  * never taken for one.
  */
@@ -48,8 +48,8 @@ START_TEST(softmax_far_from_0_is_the_naive_one) {
 }
 END_TEST
 
-/* Scores that overflow to -infinity have no weight, wherever they stand; where they are
- * all, there is no softmax. */
+/* Scores that overflow to -infinity have no weight, wherever they are; where there is
+ * nothing else, there is no softmax. */
 START_TEST(scores_that_overflow_have_no_weight) {
     const int n = sizes[_i], d = 1 + _i % 3;
     Tensor Q = random_tensor('Q', SHAPE(2, d)), K = random_tensor('K', SHAPE(n, d));
@@ -105,7 +105,7 @@ END_TEST
 
 /* ---- the loss --------------------------------------------------------------- */
 
-/* No class of a row with NaN, wherever it stands, or with an infinite largest one. */
+/* No class of a row with NaN, wherever it is, or with an infinite largest one. */
 START_TEST(a_row_without_a_softmax_has_no_class) {
     for (int K = 1; K <= 33; K++) {
         for (int k = 0; k < K; k++) {

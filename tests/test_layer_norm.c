@@ -158,7 +158,7 @@ START_TEST(forward_and_backward_agree_with_the_formula) {
             doubles_of(norm.dY)};
         naive_loss(&naive);
         assert_close_to_naive(norm.Y, naive.Y, TOLERANCE, TAG);
-        if (sizes[s][1] > 2) { /* of two numbers only the sign is left: dX is 0 */
+        if (sizes[s][1] > 2) { /* of two elements only the sign is left: dX is 0 */
             assert_gradient_of_naive(naive_loss, &naive, naive.X, norm.dX, TAG);
         }
         assert_gradient_of_naive(naive_loss, &naive, naive.layer.gamma, norm.d.gamma,

@@ -361,7 +361,7 @@ END_TEST
 
 /* ---- bias ----------------------------------------------------------------- */
 
-/* matmul_nt_bias into a tensor that holds other numbers, against naive sums. */
+/* matmul_nt_bias into a tensor that holds other elements, against naive sums. */
 static void assert_bias(int m, int n, int k) {
     Case c = make_case(m, n, k);
     Tensor bias = tensor_slice(uniform_tensor('b', 1, n), 0), C = copy_of(c.before);

@@ -39,11 +39,11 @@ END_TEST
 
 START_TEST(a_whole_number_is_digits_within_its_range) {
     long value = 99;
-    char most[32];
-    snprintf(most, sizeof most, "%ld", LONG_MAX);
+    char long_max[32];
+    snprintf(long_max, sizeof long_max, "%ld", LONG_MAX);
     ck_assert(number_read_whole("12", 1, 20, &value) && value == 12);
     ck_assert(number_read_whole("-3", -5, 20, &value) && value == -3);
-    ck_assert(number_read_whole(most, 0, LONG_MAX, &value) && value == LONG_MAX);
+    ck_assert(number_read_whole(long_max, 0, LONG_MAX, &value) && value == LONG_MAX);
     value = 99;
     const char *bad[] = {"",
                          "0",

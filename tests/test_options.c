@@ -10,7 +10,7 @@
 #include "tests/scratch.h"
 #include "tests/suites.h"
 
-/* options_parse of "chapter5" and these words, which blanks part. The options point
+/* options_parse of "chapter5" and these words, separated by blanks. The options point
  * into `line`, which the next call overwrites. */
 static bool parse(Options *options, const char *words, Error *error) {
     static char line[512];

@@ -102,7 +102,7 @@ START_TEST(patches_go_row_by_row_and_channel_first) {
                   22, 23, 32, 33, 122, 123, 132, 133, 24, 25, 34, 35, 124, 125, 134,
                   135);
     ck_assert_int_eq((int)patches.data[6 * 8], 1000);         /* the second image */
-    ck_assert_int_eq((int)patches.data[2 * 6 * 8 - 1], 1135); /* its last number */
+    ck_assert_int_eq((int)patches.data[2 * 6 * 8 - 1], 1135); /* its last element */
 }
 END_TEST
 

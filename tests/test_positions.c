@@ -1,5 +1,5 @@
 /*
- * test_positions.c: where a token stands: sinusoids [AIAYN 3.5] and learned positions
+ * test_positions.c: where a token is: sinusoids [AIAYN 3.5] and learned positions
  * [ViT eq.1] (chapter 3).
  */
 #include "chapters/03_multi_head_attention/positions.h"

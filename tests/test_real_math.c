@@ -22,7 +22,7 @@ static float float_of(uint32_t bits) {
     return x;
 }
 
-/* The worst relative error of a function over one sign's floats up to `limit`. */
+/* A function's worst relative error over one sign's floats must be below `bound`. */
 typedef double ErrorAt(float x);
 
 static void assert_error_below(ErrorAt *error_at, uint32_t sign, float from, float to,

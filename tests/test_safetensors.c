@@ -321,7 +321,7 @@ static const struct {
     {"{" GOOD "}", 9, "damaged"},                                 /* a rest */
     {"{" ENTRY("a", "F32", "[2]", "4", "12") "}", 12, "damaged"}, /* a gap */
     {"{" GOOD "," ENTRY("b", "F32", "[2]", "0", "8") "}", 8, "damaged"},
-    /* These two lie in one place, and their sizes still add up to the file's. */
+    /* These two are stored in one place, and their sizes still add up to the file's. */
     {"{" GOOD "," ENTRY("b", "F32", "[2]", "0", "8") "}", 16, "damaged"},
     {"{" GOOD "," ENTRY("b", "F32", "[2]", "4", "12") "}", 16, "damaged"},
 };
@@ -342,7 +342,7 @@ START_TEST(a_file_that_is_not_there_or_no_file_is_refused) {
 }
 END_TEST
 
-/* Reading tensor `name` of a file with one tensor "a" of two numbers. */
+/* Reading tensor `name` of a file with one tensor "a" of two elements. */
 static void assert_read_fails(const char *path, const char *name, Tensor T,
                               const char *words) {
     Safetensors file = opened(path);

@@ -1,4 +1,4 @@
-/* test_second_program.c: the second program is found, run, and its end taken over
+/* test_second_program.c: the second program is found and run, and its end passed on
  * (second_program.h). It is a shell script here. */
 #include <signal.h>
 #include <stdio.h>

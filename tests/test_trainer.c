@@ -15,7 +15,7 @@
 #include "tests/small_run.h"
 #include "tests/suites.h"
 
-/* No chance, no clipping, no decay: what a step does can be worked out beside it. A
+/* No chance, no clipping, no decay: what a step does can be worked out by hand. A
  * large epsilon keeps AdamW's first step in proportion to the gradient, instead of
  * blowing up what is only rounding. */
 static Settings plain_settings(void) {
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(rates_warm_up_and_end_at_0) {
     Dataset data = small_dataset(20, 10);
-    Settings s = small_settings(); /* 5 steps an epoch, 4 epochs; 3 of warm-up */
+    Settings s = small_settings(); /* 5 steps per epoch, 4 epochs; 3 of warm-up */
     s.lr = 0.006;
     Trainer t = new_trainer(&s, &data);
     assert_number_close(train_to(&t, &data, 1).lr / 0.002, 1, 1e-12, "[ViT T.3]");
@@ -450,15 +450,15 @@ START_TEST(evaluation_adds_up_and_does_not_depend_on_threads_or_batch) {
     Dataset data = small_dataset(40, 37);
     Settings s = small_settings();
     Evaluation first = {0};
-    for (int way = 0; way < 6; way++) {
+    for (int run = 0; run < 6; run++) {
         Evaluation e;
-        s.threads = 1 + way % 3;
-        s.batch = way < 3 ? 3 : 30;
+        s.threads = 1 + run % 3;
+        s.batch = run < 3 ? 3 : 30;
         Trainer t = new_trainer(&s, &data);
         shake_weights(&t);
         trainer_evaluate(&t, &data, &data.test, &e);
         check_evaluation(&e, 37);
-        first = way == 0 ? e : first;
+        first = run == 0 ? e : first;
         assert_number_close(e.loss, first.loss, TOLERANCE, "loss");
         ck_assert_mem_eq(e.confusion, first.confusion, sizeof e.confusion);
         trainer_free(&t);

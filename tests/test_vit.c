@@ -158,7 +158,7 @@ START_TEST(a_second_block_has_its_number_in_its_names) {
 END_TEST
 
 START_TEST(flops_are_counted_as_the_formula_says) {
-    /* By hand: 6 patches of 8 numbers to D = 4; 2 blocks of 7 tokens; 3 classes. */
+    /* By hand: 6 patches of 8 elements to D = 4; 2 blocks of 7 tokens; 3 classes. */
     const VitConfig c = small_config();
     const double block = 8 * 7 * 16 + 4 * 49 * 4 + 4 * 7 * 4 * 6;
     ck_assert_double_eq(vit_forward_flops(&c), 2 * 6 * 8 * 4 + 2 * block + 2 * 4 * 3);
@@ -306,7 +306,7 @@ START_TEST(room_for_more_images_than_there_are_changes_nothing) {
     Tensor want = copy_of(gradients_of(m, 2));
     model_free(m);
     m = model_of(small_config(), 5);
-    gradients_of(m, 5); /* leaves its numbers everywhere */
+    gradients_of(m, 5); /* leaves its elements everywhere */
     tensor_fill(m->gradients, 0);
     assert_same_bits(gradients_of(m, 2), want);
     model_free(m);

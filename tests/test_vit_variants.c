@@ -173,7 +173,7 @@ START_TEST(pairs_of_numbers_need_an_even_width) {
 END_TEST
 
 START_TEST(the_mean_has_fewer_tokens_and_flops) {
-    /* By hand: 6 patches of 8 numbers to 4; 2 blocks of 6 tokens; 3 classes. */
+    /* By hand: 6 patches of 8 elements to 4; 2 blocks of 6 tokens; 3 classes. */
     const VitConfig c = config_of(POSITIONS_1D, POOL_MEAN);
     const double block = 8 * 6 * 16 + 4 * 36 * 4 + 4 * 6 * 4 * 6;
     ck_assert_double_eq(vit_forward_flops(&c), 2 * 6 * 8 * 4 + 2 * block + 2 * 4 * 3);
@@ -243,7 +243,7 @@ END_TEST
 START_TEST(gradients_of_rows_and_columns_are_summed_over_their_places) {
     Model *m = model_of(config_of(POSITIONS_2D, POOL_CLASS));
     logits_of(m);
-    /* Number d of token i of both images: 10 i + d. */
+    /* Element d of token i of both images: 10 i + d. */
     Tensor dz = zero_tensor(SHAPE(IMAGES, PATCHES + 1, D));
     for (long i = 0; i < tensor_count(dz); i++) {
         dz.data[i] = (real)(10 * (i / D % (PATCHES + 1)) + i % D);
@@ -251,9 +251,9 @@ START_TEST(gradients_of_rows_and_columns_are_summed_over_their_places) {
     patch_embedding_backward(&m->vit.embedding, &m->d.embedding, &m->a.embedding, dz);
     const PatchEmbedding *d = &m->d.embedding;
     assert_values(d->pos_embed_cls, 0, "[ViT T.8]", 0, 2, 4, 6); /* two images */
-    /* Column 0: tokens 1, 3, 5; column 1: 2, 4, 6; numbers 0 and 1. */
+    /* Column 0: tokens 1, 3, 5; column 1: 2, 4, 6; elements 0 and 1. */
     assert_values(d->pos_embed_x, 0, "[ViT T.8]", 180, 186, 240, 246);
-    /* Row 0: tokens 1, 2; row 1: 3, 4; row 2: 5, 6; numbers 2 and 3. */
+    /* Row 0: tokens 1, 2; row 1: 3, 4; row 2: 5, 6; elements 2 and 3. */
     assert_values(d->pos_embed_y, 0, "[ViT T.8]", 68, 72, 148, 152, 228, 232);
     model_free(m);
 }
@@ -349,15 +349,15 @@ END_TEST
 
 /* ---- properties ------------------------------------------------------------ */
 
-/* Patch p of each image to place PATCHES - 1 - p. */
+/* Patch p of each image becomes patch PATCHES - 1 - p. */
 static void reverse_patches(Model *m) {
     Tensor from = copy_of(m->images);
     const int C = from.shape[1], H = from.shape[2], W = from.shape[3];
     for (int i = 0; i < tensor_count(from); i++) {
         const int x = i % W, y = i / W % H, row = DOWN - 1 - y / 2,
                   column = ACROSS - 1 - x / 2;
-        const int place = (i / W / H * H + 2 * row + y % 2) * W + 2 * column + x % 2;
-        m->images.data[place] = from.data[i];
+        const int to = (i / W / H * H + 2 * row + y % 2) * W + 2 * column + x % 2;
+        m->images.data[to] = from.data[i];
     }
     ck_assert_int_eq(C, 2);
 }

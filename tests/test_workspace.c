@@ -44,8 +44,8 @@ START_TEST(two_at_a_time_are_apart) {
 }
 END_TEST
 
-/* Threads, more than there are places, and nested ones: each writes its number all over
- * its own, and nobody else's is found there. */
+/* More threads than there are slots, and nested ones: each fills its own memory with
+ * its number, and nobody else's is found there. */
 START_TEST(threads_do_not_share_theirs) {
     enum { TIMES = 400, BYTES = 3000 };
     int wrong = 0;

@@ -39,7 +39,7 @@ static void print_table(void) {
     }
 }
 
-/* Over a fine grid: the largest difference of f from the definition, and where. */
+/* The largest difference of f from the definition over a fine grid, and where. */
 static double largest_error(double f(double), double *at) {
     double worst = 0;
     for (int i = -6000; i <= 6000; i++) {

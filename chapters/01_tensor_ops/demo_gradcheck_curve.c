@@ -1,11 +1,11 @@
 /*
- * demo_gradcheck_curve.c: how well does a central difference know a derivative?
+ * demo_gradcheck_curve.c: how exact is a central difference?
  *
  *     f'(x)  ~  (f(x + eps) - f(x - eps)) / (2 eps)
  *
  * With a large eps it cuts off Taylor's series: an error of eps^2 f'''/6. With a
  * small eps it subtracts two nearly equal numbers, each rounded: an error of about
- * u |f| / eps, u being the type's machine epsilon. Between the two lies a minimum,
+ * u |f| / eps, u being the type's machine epsilon. The error is smallest in between,
  * near the cube root of u. Both types are spelled out here, because this one page
  * needs both at once. Derivation: notes/01_tensor_ops.md.
  */
@@ -86,8 +86,8 @@ static void mark(char *line, double error, char letter) {
     if (isnan(error)) {
         return;
     }
-    const double place = round(PER_DECADE * (log10(error) + 12));
-    const int column = (int)fmin(fmax(place, 0), WIDTH - 1);
+    const double position = round(PER_DECADE * (log10(error) + 12));
+    const int column = (int)fmin(fmax(position, 0), WIDTH - 1);
     for (int i = (int)strlen(line); i <= column; i++) {
         line[i] = ' ';
     }

@@ -35,8 +35,8 @@ typedef struct {
     const char *name, *idea;
     LadderRung *product;
     int on_all;        /* 0: on one thread, 1: on all */
-    double intensity;  /* counted: flops for each byte from beyond the core's cache */
-    double in_core;    /* and multiply-adds for each access in the innermost loop */
+    double intensity;  /* counted: flops per byte from beyond the core's cache */
+    double in_core;    /* and multiply-adds per access in the innermost loop */
     double ms, gflops; /* measured */
     double difference; /* the largest, from rung 1's result */
 } Rung;
@@ -81,7 +81,7 @@ static void print_reading(const Machine *m, const real *data, long each, long al
     print_speeds(m, what, speed, "GB/s");
 }
 
-/* From the nearest to the farthest; `count` elements are at `data`. */
+/* Measures the nearest memory first; `count` elements are at `data`. */
 static void measure_machine(Machine *m, real *data, long count, long matrices) {
     const long kib = 1024 / (long)sizeof(real);
     double cache[2], triad[2], balance[2];
@@ -117,24 +117,24 @@ static void measure_machine(Machine *m, real *data, long count, long matrices) {
 }
 
 /*
- * By counting: flops for each byte from beyond the core's cache. A block of B (block_k,
+ * Counts the flops per byte from beyond the core's cache. A block of B (block_k,
  * block_n), or all of B where it is smaller, stays there while `rows` rows of A and C
- * pass. So an element of B serves `rows` multiply-adds, one of A serves block_n, one of
- * C comes and goes for block_k.
+ * pass. So an element of B serves `rows` multiply-adds, one of A serves block_n, and
+ * one of C is loaded and stored once per block_k.
  */
 static double intensity(double rows, int block_k, int block_n, int N) {
     const double elements = 1 / rows + 1 / fmin(block_n, N) + 2 / fmin(block_k, N);
     return 2 / (elements * sizeof(real));
 }
 
-/* Multiply-adds of vectors for each load, when a tile of C is in registers. */
+/* Multiply-adds of vectors per load, when a tile of C is in registers. */
 static double in_registers(MatmulSizes s) {
     return (double)s.tile_rows * s.tile_vectors / (s.tile_rows + s.tile_vectors);
 }
 
 static void count_accesses(Climb *c) {
     const MatmulSizes s = matmul_sizes();
-    const double line_bytes = 64; /* one for each step down a column of B */
+    const double line_bytes = 64; /* one per step down a column of B */
     const double band = (double)c->N / c->machine.threads[1], tile = in_registers(s);
     const double whole = intensity(1, c->N, c->N, c->N);
     const double block = intensity(c->N, BLOCK_K, BLOCK_N, c->N);
@@ -190,8 +190,8 @@ static void climb(Climb *c, Tensor M[4]) {
 }
 
 static void climb_and_check(Climb *c, Tensor M[4]) {
-    /* Sums of N products of about 1: some sqrt(N) each, with N roundings on the way, of
-     * which many cancel. A product left out, or one too many, is off by about 1. */
+    /* Each element sums N products of about 1: some sqrt(N), with N roundings, many of
+     * which cancel. A product left out, or one too many, changes it by about 1. */
     const double allowed = 3e-6 * c->N;
     report_section("The rungs");
     printf("\nC = A B, all (%d,%d): %.4g million multiply-adds each time.\n\n", c->N,

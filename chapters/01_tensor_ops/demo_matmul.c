@@ -10,9 +10,9 @@
 #include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
 static real a[] = {1, 2, 3, 4, 5, 6};   /* A (2,3) */
-static real at[] = {1, 4, 2, 5, 3, 6};  /* the same numbers as A^T (3,2) */
+static real at[] = {1, 4, 2, 5, 3, 6};  /* the same elements as A^T (3,2) */
 static real b[] = {1, 0, 2, -1, 0, 3};  /* B (3,2) */
-static real bt[] = {1, 2, 0, 0, -1, 3}; /* the same numbers as B^T (2,3) */
+static real bt[] = {1, 2, 0, 0, -1, 3}; /* the same elements as B^T (2,3) */
 static const double ab[] = {5, 7, 14, 13};
 
 static void show_layouts(void) {

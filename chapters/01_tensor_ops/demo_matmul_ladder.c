@@ -51,7 +51,7 @@ void matmul_ladder_demo(void) {
     printf("\nHow matmul_nn does it: common/matmul.c, one page. On this machine:\n"
            "tiles of %d x %d, %d " REAL_NAME "s a vector.\n\n",
            s.tile_rows, s.tile_vectors * s.lanes, s.lanes);
-    /* Sums of N products of about 1: about sqrt(N) = 20 each, a few N roundings. */
+    /* Each element sums N products of about 1: some sqrt(N) = 20, a few N roundings. */
     const double allowed = 1e-3;
     const double off_second = tensor_max_abs_difference(second, first);
     const double off_third = tensor_max_abs_difference(third, first);

@@ -1,5 +1,5 @@
 /*
- * demo_shapes.c: what a Tensor is. The numbers stay where they are; a shape and a
+ * demo_shapes.c: what a Tensor is. The elements stay where they are; a shape and a
  * distance from row to row (ld) say how to read them.
  */
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include "common/softmax.h"
 #include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
-/* softmax as the formula stands, without the maximum: DON'T. */
+/* softmax just as the formula says, without the maximum: DON'T. */
 static void softmax_naive(Tensor S, Tensor A) {
     real sum = 0;
     for (int j = 0; j < tensor_cols(S); j++) {

@@ -1,9 +1,9 @@
 /*
  * ladder.c: see ladder.h. Read it after common/matmul_plain.c: one idea for each rung.
  *
- * A processor multiplies far faster than memory can bring elements. In the order of
- * speed there are: registers (some 2 KB), the first cache (tens of KB), the second
- * (about 1 MB), memory. A product of two (n, n) matrices does 2 n^3 flops on 3 n^2
+ * A processor multiplies far faster than memory can bring elements. From fast to
+ * slow there are registers (some 2 KB), the first cache (tens of KB), the second
+ * (about 1 MB) and memory. A product of two (n, n) matrices does 2 n^3 flops on 3 n^2
  * elements, so each could be used 2n/3 times. The ladder is about really using it
  * again while it is near. Arithmetic: notes/01_tensor_ops.md.
  */
@@ -40,13 +40,13 @@ static void add_row_by_row(Tensor A, Tensor B, Tensor C) {
 }
 
 /*
- * Rung 2, the order of the loops: those over j and k change places. Rows of B and C are
+ * Rung 2, the order of the loops: those over j and k are exchanged. Rows of B and C are
  * read in memory's order, every byte of a cache line is used, and the columns j don't
  * wait for each other: the compiler makes vectors of them (16 floats in AVX-512).
  *
- * What it costs: for each multiply-add of vectors, two loads and a store (c and b
- * come, c goes). And each row of C needs the whole of B: when B is larger than the
- * cache, k n elements come from beyond it for 2 k n flops, again 2 flops for 4 bytes.
+ * It costs two loads and a store per multiply-add of vectors (c and b come, c goes).
+ * And each row of C needs the whole of B: when B is larger than the cache, k n elements
+ * come from beyond it for 2 k n flops, again 2 flops for 4 bytes.
  */
 void ladder_loop_order(Tensor A, Tensor B, Tensor C) {
     const int m = tensor_rows(A), n = tensor_cols(B), k_end = tensor_cols(A);
@@ -93,7 +93,7 @@ void ladder_blocked(Tensor A, Tensor B, Tensor C) {
  * 3. The hardware fetches ahead along a stream; short rows end before it helps.
  *
  * So the block is copied into one piece first. That costs BLOCK_K BLOCK_N copies
- * for 2 m BLOCK_K BLOCK_N flops: one for 2 m. (A needs no copy here: its rows are
+ * for 2 m BLOCK_K BLOCK_N flops: one per 2 m flops. (A needs no copy here: its rows are
  * read from left to right anyway.)
  */
 void ladder_packed(Tensor A, Tensor B, Tensor C) {

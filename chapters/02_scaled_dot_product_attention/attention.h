@@ -28,10 +28,10 @@
 void attention_forward(Tensor Q, Tensor K, Tensor V, const Tensor *mask, Tensor A,
                        Tensor O);
 
-/* What attention_backward writes: gradients of its inputs and of what lies between. */
+/* What attention_backward writes: gradients of its inputs, and of A and S. */
 typedef struct {
     Tensor dQ, dK, dV; /* shaped as Q, K, V */
-    Tensor dA, dS;     /* (n, m); may be one and the same */
+    Tensor dA, dS;     /* (n, m); may be the same tensor */
 } AttentionGradients;
 
 /*

@@ -1,8 +1,8 @@
 /*
  * demo_cost.c: what attention costs as the number of tokens n grows [AIAYN T.1]:
  * 4 n^2 d flops forward, 8 n^2 d backward, n^2 elements of memory for A. Then it is
- * compared with a recurrence and a convolution. Measured, never passed or failed: a
- * time depends on the machine.
+ * compared with a recurrence and a convolution. Times are measured, never passed or
+ * failed, because they depend on the machine.
  */
 #include <math.h>
 #include <stdio.h>
@@ -80,11 +80,11 @@ typedef struct {
     Tensor X, K, V, A, Y; /* X is Q too */
 } Buffers;
 
-/* The weights, with the same numbers for every n, and n tokens. */
+/* The weights, the same for every n, and n tokens. */
 static Buffers make_buffers(int n) {
     static _Alignas(64) real memory[BUFFERS_MEMORY];
     Arena arena = {memory, 0, BUFFERS_MEMORY};
-    const double sigma = 1 / sqrt(WIDTH); /* W x is of x's size */
+    const double sigma = 1 / sqrt(WIDTH); /* W x is as large as x */
     Buffers b = {.W_x = arena_tensor2(&arena, WIDTH, WIDTH),
                  .W_hT = arena_tensor2(&arena, WIDTH, WIDTH),
                  .kernel = arena_tensor3(&arena, KERNEL, WIDTH, WIDTH),
@@ -110,7 +110,7 @@ static void run(void *buffers) {
     }
 }
 
-/* Of one n: a line of the table, and of the file. */
+/* The line of one n, in the table and in the file. */
 static void measure_layers(int n, double ms[LAYERS], FILE *file) {
     const double d = WIDTH;
     const double flops[LAYERS] = {4 * d * n * n, 4 * d * d * n, 2 * KERNEL * d * d * n};

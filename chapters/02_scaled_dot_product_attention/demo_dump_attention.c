@@ -1,7 +1,7 @@
 /*
  * demo_dump_attention.c: every tensor of [AIAYN eq.1], forward and backward, for make
- * compare: the worked example of this chapter, whose numbers are known by hand; and,
- * under names that begin with causal., five tokens of random numbers with a mask.
+ * compare. They are those of this chapter's worked example, known by hand, and, under
+ * names that begin with causal., those of five random tokens with a mask.
  */
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
 #include "common/files/dump.h"

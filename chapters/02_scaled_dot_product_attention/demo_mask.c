@@ -40,7 +40,7 @@ static bool row_is_same(Tensor A, Tensor B, int i) {
     return tensor_max_abs_difference(tensor_slice(A, i), tensor_slice(B, i)) == 0;
 }
 
-/* For each i: other keys and values after i, a hundred times as large. */
+/* For each i, keys and values after i become others, a hundred times as large. */
 static void check_future(Tensor O) {
     static real memory[PASS_ELEMENTS];
     bool same = true, felt = true;

@@ -13,10 +13,10 @@
 
 enum { QUERIES = 7, KEYS = 11, D_K = 4, D_V = 3 };
 
-/* The plain example; and another, which a section makes from it by some change. */
+/* The plain example, and another that a section makes from it by some change. */
 static real plain_memory[PASS_ELEMENTS], changed_memory[PASS_ELEMENTS];
 
-/* Always the same numbers, attended to. */
+/* Always the same example, with its forward pass. */
 static Pass make_example(real memory[PASS_ELEMENTS]) {
     Pass x = pass_in((Arena){memory, 0, PASS_ELEMENTS}, QUERIES, KEYS, D_K, D_V);
     pass_draw(&x, 6, 1);
@@ -117,7 +117,7 @@ static void check_average(const Pass *x) {
 
 /*
  * The scale depends on d_k: zeros appended to each query and key change no q.k, but
- * d_k is then 16 and not 4, and S half as large. As if Q had been halved.
+ * d_k is then 16 and not 4, so S is half as large, as if Q had been halved.
  */
 static void check_scale(void) {
     static real memory[PASS_ELEMENTS]; /* zeros */

@@ -38,7 +38,7 @@ static const double hand_dK[] = {-0.07039, -0.31459, -0.07039, 0.31459,  /**/
                                  -0.07091, 0.47534,  -0.07091, -0.47534, /**/
                                  0.14129,  -0.16075, 0.14129,  0.16075};
 
-/* T's rows beside those by hand, and whether they agree. */
+/* T's rows next to those by hand, and whether they agree. */
 static void compare(const char *name, const char *why, Tensor T, const double *hand) {
     const int cols = tensor_cols(T);
     char shape[TENSOR_SHAPE_TEXT];
@@ -58,7 +58,7 @@ static void compare(const char *name, const char *why, Tensor T, const double *h
     by_hand(T, hand, HAND_TOLERANCE, name);
 }
 
-/* ---- step by step: a line of the equation each ------------------------ */
+/* ---- step by step, one line of the equation at a time ----------------- */
 
 static void forward_by_steps(Pass p) {
     matmul_nt(p.Q, p.K, p.A);

@@ -1,7 +1,7 @@
 /*
- * demo_heads.c: heads as views of one product; and multi-head attention as
- * [AIAYN 3.2.2] writes it, one head after another, each with matrices W_i^Q, W_i^K,
- * W_i^V of its own. Slower, and only here to show that the layer computes the same.
+ * demo_heads.c: heads as views of one product, and multi-head attention as
+ * [AIAYN 3.2.2] writes it: one head after another, each with its own W_i^Q, W_i^K and
+ * W_i^V. That is slower, and only here to show that the layer computes the same.
  */
 #include <stdio.h>
 

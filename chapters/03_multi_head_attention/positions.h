@@ -1,8 +1,8 @@
 /*
  * positions.h: the encodings that tell attention where a token is.
  *
- * Attention alone is blind to order: permute the tokens and its results are
- * permuted, nothing else changes (chapter 3 shows it). So a vector for each
+ * Attention alone is blind to order: if the tokens are permuted, its results are
+ * permuted, and nothing else changes (chapter 3 shows it). So a vector for each
  * position is added to the tokens, once, before the first layer:
  *
  *     sinusoids   fixed waves of many lengths             [AIAYN 3.5]

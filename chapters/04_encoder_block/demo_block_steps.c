@@ -8,7 +8,7 @@
 
 enum { N = 5, D = 64, HEADS = 4, M = 256 };
 
-/* Mean and root mean square of the first token's numbers. */
+/* Mean and root mean square of the first token's elements. */
 static void print_step(const char *step, Tensor T) {
     double sum = 0, squares = 0;
     for (int j = 0; j < D; j++) {

@@ -16,7 +16,7 @@ enum { DEPTHS = 3, DEEPEST = 24 };
 /* What is measured in a stack of L blocks, as means over the seeds. */
 typedef struct {
     int L;
-    double z[DEEPEST + 1];      /* root mean square of z_l's numbers */
+    double z[DEEPEST + 1];      /* root mean square of z_l's elements */
     double alike[DEEPEST + 1];  /* share of |z_l|^2 that all tokens have in common */
     double dz[DEEPEST + 1];     /* |dL/dz_l| */
     double dW[DEEPEST + 1];     /* |dL/dW|, W: all weights of block l; [0] is unused */
@@ -31,7 +31,7 @@ static double sum_of_squares(Tensor T) {
     return tensor_dot(T, T);
 }
 
-/* Each image's mean token, times n, against all of its tokens: 1/n for random ones,
+/* Each image's mean token, times n, compared with all its tokens: 1/n for random ones,
  * 1 for tokens that are all the same. */
 static double alike(Tensor z) {
     double common = 0;
@@ -58,7 +58,7 @@ static void set_loss(BlockStack *stack) {
     tensor_scale(stack->dy, (real)(1 / sqrt(sum_of_squares(stack->dy))));
 }
 
-/* One more seed, in a root mean square over the seeds. */
+/* Adds one more seed to a root mean square over the seeds. */
 static void add_square(double *rms, double square) {
     *rms = sqrt(*rms * *rms + square / SEEDS);
 }
@@ -179,7 +179,7 @@ static void explain_pre_norm(const Profile *pre, const Profile *post) {
                  "its tokens are less alike than post-norm's at every depth");
 }
 
-/* Of the size of z_L and |dL/dW_2|. */
+/* The size of z_L times |dL/dW_2|. */
 static double product(const Profile *p) {
     return p->z[p->L] * p->dW_2;
 }

@@ -20,7 +20,7 @@ static double loss(void *context) {
     return cross_entropy(logits, c->labels, c->smoothing, 1.0 / B, not_wanted) / B;
 }
 
-/* All tensors of the list; when not each gets a line, one sums them up. */
+/* All tensors of the list, with a line for each or one line for all. */
 static void check_all(DumpVit *c, int every_tensor) {
     Gradcheck all = {0};
     for (int i = 0; i < c->list.count; i++) {

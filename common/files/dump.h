@@ -1,7 +1,7 @@
 /*
  * dump.h: what a forward and a backward pass computed, each tensor under its name and
  * with the equation that made it, in the order of computation, as a safetensors file:
- * ./chapterN --dump FILE. `make compare` lays two of them side by side.
+ * ./chapterN --dump FILE. `make compare` compares two of them.
  *
  * The file's metadata has for each tensor that was computed, under its name,
  * "EQUATION; read WHERE". An input (a weight, an image) has no such line.
@@ -20,11 +20,11 @@ typedef struct Dump Dump;
 typedef void DumpFill(Dump *dump, void *context);
 bool dump_write(const char *path, DumpFill *fill, void *context, Error *error);
 
-/* dump_group: names begin with this from now on: "blocks.0.". At first with "". */
+/* dump_group: from now on names begin with this ("blocks.0."), at first with "". */
 void dump_group(Dump *dump, const char *group);
 
 /* dump_made: the next tensor, its name, the notes to read about it ("02 and 03") and
- * its equation ("[AIAYN eq.1] O = A V"); dump_input: one without. Its elements are
+ * its equation ("[AIAYN eq.1] O = A V"); dump_input: without notes. Its elements are
  * copied now, so that the layer may go on to use the memory. */
 void dump_made(Dump *dump, Tensor T, const char *name, const char *notes,
                const char *equation);

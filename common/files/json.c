@@ -9,7 +9,7 @@
 enum { MAX_DEPTH = 64 };
 
 typedef struct {
-    char *text, *at;   /* all of it, and the next byte; behind the last one is a 0 */
+    char *text, *at;   /* all of it, and the next byte; a 0 follows the last one */
     JsonValue *values; /* in the order of the text; there is room for all */
     int count;
     Error *error;
@@ -19,7 +19,7 @@ static bool wrong(Reader *r, const char *why) {
     return error_set(r->error, "%s, at byte %ld", why, (long)(r->at - r->text));
 }
 
-/* Is this word next, spaces aside? If so, go on behind it. */
+/* Is this word next, spaces aside? If so, go on after it. */
 static bool take(Reader *r, const char *word) {
     const size_t length = strlen(word);
     r->at += strspn(r->at, " \t\r\n");
@@ -80,7 +80,7 @@ static char *put_utf8(char *to, uint32_t code) {
     return to + bytes;
 }
 
-/* Unescaped it is no longer than escaped, quotes included: it has room for its 0. */
+/* Unescaped it is shorter than escaped and in quotes, so there is room for its 0. */
 static bool read_string(Reader *r, const char **text) {
     if (*r->at != '"') {
         return wrong(r, "a string was expected");
@@ -129,7 +129,7 @@ static bool read_number(Reader *r, JsonValue *value) {
 
 static bool read_value(Reader *r, const JsonValue *parent, const char *key, int depth);
 
-/* An object's or array's, behind the bracket that opens it. */
+/* The members of an object or array, after the bracket that opens it. */
 static bool read_members(Reader *r, JsonValue *parent, const char *close, int depth) {
     const JsonValue **link = &parent->first;
     if (depth == MAX_DEPTH) {
@@ -208,7 +208,7 @@ static bool check_names(Reader *r) {
 
 JsonValue *json_read(char *text, size_t bytes, Error *error) {
     Reader r = {.text = text, .at = text, .error = error};
-    size_t values = 1; /* before each value but the first is one of these */
+    size_t values = 1; /* one of these precedes each but the first */
     for (size_t i = 0; i < bytes; i++) {
         values += text[i] == '[' || text[i] == ',' || text[i] == ':';
     }

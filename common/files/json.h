@@ -2,7 +2,7 @@
  * json.h: a strict reader of JSON (RFC 8259), for the headers of safetensors files.
  *
  * What the grammar doesn't have is refused: trailing text, a comma too many, a number
- * like 01 or .5. Refused are also a name that an object has twice, integers beyond 64
+ * like 01 or .5. So are a name that an object has twice, integers beyond 64
  * bits, numbers beyond a double, half a surrogate pair, \u0000, and brackets more than
  * 64 deep. Bytes beyond ASCII are taken as they are.
  */
@@ -33,8 +33,8 @@ typedef struct JsonValue {
 
 /*
  * json_read: the value that the text is; to be freed with free(). `text` has a 0 after
- * its `bytes` bytes; strings are unescaped in their places there, so the value lives no
- * longer than the text. NULL and an error, which says what is wrong and at which byte.
+ * its `bytes` bytes; strings are unescaped in place, so the value lives no longer
+ * than the text. NULL and an error, which says what is wrong and at which byte.
  */
 JsonValue *json_read(char *text, size_t bytes, Error *error);
 

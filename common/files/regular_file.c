@@ -138,7 +138,7 @@ bool regular_file_writable(const char *path, Error *error) {
     if (!S_ISREG(status.st_mode)) {
         return cannot(path, no_regular_file(status.st_mode), error);
     }
-    /* Root may write everything: a file without any w is meant for root too. */
+    /* Root may write everything, but a file without any w is kept from root too. */
     if ((status.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0 ||
         access(path, W_OK) != 0) {
         return cannot(path, "it is write-protected; remove it, or give another name",
@@ -147,7 +147,7 @@ bool regular_file_writable(const char *path, Error *error) {
     return true;
 }
 
-/* The place where links lead to, and the file that is there; st_nlink 0: none. */
+/* The path that links lead to, and the file that is there; st_nlink 0: none. */
 static bool look_at(const char *path, char target[FILE_PATH_BYTES], struct stat *there,
                     Error *error) {
     char folder[FILE_PATH_BYTES];
@@ -232,7 +232,7 @@ bool new_file_begin(NewFile *f, const char *path, Error *error) {
     }
     memcpy(at_signal, f->temporary, sizeof at_signal);
     signal(SIGXFSZ, SIG_IGN);
-    if (replaces) { /* who can't give it away keeps it */
+    if (replaces) { /* whoever can't give it away keeps it */
         const int given = fchown(fd, there.st_uid, there.st_gid);
         (void)given;
     }
@@ -248,7 +248,7 @@ bool new_file_begin(NewFile *f, const char *path, Error *error) {
     return true;
 }
 
-/* Onto the disk; some file systems have no such thing. */
+/* Flush the file to the disk, where its file system can. */
 static bool sync_file(int fd) {
     int status;
     do {
@@ -297,7 +297,7 @@ void new_file_drop(NewFile *f) {
     at_signal[0] = '\0';
 }
 
-/* Rights alone don't tell: /proc takes no file of root's, nor does a disk without
+/* Permissions don't tell all: /proc takes no file of root's, nor does a disk without
  * inodes. */
 bool new_file_possible(const char *path, Error *error) {
     NewFile f;

@@ -1,5 +1,5 @@
 /*
- * regular_file.h: files of the disk, opened with care. What is read must be a regular
+ * regular_file.h: files on the disk, opened with care. What is read must be a regular
  * file: a pipe or a device would make the program wait. What is written appears whole
  * or not at all: it is written under a temporary name in the same folder, flushed to
  * the disk, then renamed.
@@ -12,7 +12,7 @@
 
 enum { FILE_PATH_BYTES = 4096 };
 
-/* regular_file_open: for reading; never waits. NULL and an error for what is no
+/* regular_file_open: for reading; never waits. NULL and an error for what isn't a
  * regular file. */
 FILE *regular_file_open(const char *path, Error *error);
 
@@ -63,6 +63,6 @@ void new_file_drop_at_signal(void);
  * ending the program (SIGXFSZ). new_file_begin sees to the latter too. */
 void new_file_watch(void);
 
-/* new_file_sweep: remove the temporary files of this one that programs left which were
- * killed while they wrote it. */
+/* new_file_sweep: remove this file's temporary files, left by programs that were killed
+ * while they wrote it. */
 void new_file_sweep(const char *path);

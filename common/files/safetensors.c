@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A header takes some forty times its bytes of memory when it is read. */
+/* Reading a header takes memory of some forty times its size. */
 #define MAX_HEADER_BYTES 10000000
 
 /* The low `count` <= 8 bytes of `bits`, the lowest first, as a file has them. Shifts
@@ -69,7 +69,7 @@ __attribute__((format(printf, 2, 3))) static void put(Header *to, const char *fo
     to->ok = to->ok && put_into_memory(&to->text, piece, (size_t)length, to->error);
 }
 
-/* As a string of JSON. */
+/* Adds the text as a JSON string. */
 static void put_string(Header *to, const char *text) {
     put(to, "\"");
     for (; *text; text++) {
@@ -79,7 +79,7 @@ static void put_string(Header *to, const char *text) {
     put(to, "\"");
 }
 
-/* Padded with spaces to a multiple of 8 bytes. */
+/* The whole header, padded with spaces to a multiple of 8 bytes. */
 static void put_header(Header *to, const SafetensorsContent *content) {
     int64_t begin = 0;
     put(to, "{\"__metadata__\":{");
@@ -212,7 +212,7 @@ static int by_begin(const void *a, const void *b) {
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
-/* In the order of their places, each tensor begins where the last one ended, and
+/* In the order of their offsets, each tensor begins where the last one ended, and
  * together they fill the file. */
 static bool check_places(const Safetensors *file, SafetensorsTensor *sorted,
                          Error *why) {
@@ -374,14 +374,14 @@ static double number_of(const unsigned char *bytes, int width) {
     return width == 4 ? (double)single : number;
 }
 
-/* The file's numbers, in rows as T has them; NaN and infinity are damage. */
+/* The file's elements, in rows as T has them; NaN and infinity are damage. */
 static bool read_numbers(const Safetensors *file, const SafetensorsTensor *tensor,
                          Tensor T, Error *why) {
     unsigned char bytes[8192];
     const SafetensorsSource *from = &file->source;
     const int cols = tensor_cols(T), width = dtype_bytes(tensor->dtype);
-    int64_t at = tensor->begin; /* what comes next into bytes, of which .. */
-    size_t used = 0, there = 0; /* .. so many are, and so many of them are done with */
+    int64_t at = tensor->begin; /* where the next bytes come from */
+    size_t used = 0, there = 0; /* of the `there` in `bytes`, `used` are done */
     for (int i = 0; i < tensor_rows(T); i++) {
         real *row = tensor_row(T, i);
         for (int j = 0; j < cols; j++, used += (size_t)width) {

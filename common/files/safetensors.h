@@ -42,7 +42,7 @@ typedef struct {
     void *to;
 } SafetensorsSink;
 
-/* safetensors_into: a sink of memory that grows; {0} at first; free its bytes. */
+/* safetensors_into: a sink in memory that grows; {0} at first; free its bytes. */
 typedef struct {
     unsigned char *bytes;
     size_t count, room;
@@ -91,7 +91,7 @@ typedef struct {
 } Safetensors;
 
 /* safetensors_decode: read and check the header: its length, the JSON, every tensor's
- * type, shape and place; the places must fill the rest. `name` must live on. The source
+ * type, shape and offsets, which must fill the rest. `name` must live on. The source
  * is safetensors_close's to close; it is closed if this fails. */
 bool safetensors_decode(Safetensors *file, SafetensorsSource source, const char *name,
                         Error *error);

@@ -37,8 +37,8 @@ bool safetensors_open(Safetensors *file, const char *path, Error *error) {
     return safetensors_decode(file, source, path, error);
 }
 
-/* "vit-course dump 2" is of the same kind as "vit-course dump 1". What doesn't say is
- * somebody else's. */
+/* "vit-course dump 2" is of the same kind as "vit-course dump 1". A file without a
+ * format is somebody else's. */
 static bool same_kind(const char *header, const char *format) {
     const char *key = "\"format\":\"", *found = strstr(header, key);
     const char *version = strrchr(format, ' ');

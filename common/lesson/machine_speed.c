@@ -34,7 +34,7 @@ enum { LANES = VECTOR_BYTES / (int)sizeof(real) };
 
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
-/* Everything is tried so often, and for so long: the best is undisturbed. */
+/* How often, and how long, everything is tried: the best try is undisturbed. */
 enum { TIMES = 5, BUDGET_MS = 100 };
 
 /* Where results go, so that the compiler must compute them. */

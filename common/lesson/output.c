@@ -15,7 +15,7 @@ static bool is_closed(int descriptor) {
 }
 
 bool output_begin(const char *program) {
-    new_file_watch(); /* and a file limit is an error, of stdout too */
+    new_file_watch(); /* makes a file limit an error, for stdout too */
     /* open() takes the lowest free number: 0 first. */
     if (is_closed(STDIN_FILENO)) {
         (void)!open("/dev/null", O_RDONLY);

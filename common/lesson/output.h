@@ -8,14 +8,14 @@
 
 /*
  * output_begin: false, and a line on stderr, if standard output is closed. A file that
- * is opened then would get its number, and whatever is printed would end in that file.
- * From here on a file that grows beyond `ulimit -f` is an error, no signal; and what
- * Ctrl-C ends leaves no half file.
+ * is opened then would get its number, and whatever is printed would end up in it. From
+ * here on a file that grows beyond `ulimit -f` is an error and not a signal, and a
+ * program that Ctrl-C ends leaves no half-written file.
  */
 bool output_begin(const char *program);
 
-/* output_end: `status`; but 1, and a line on stderr, where it is 0 and standard output
- * has not taken everything (the disk is full, the reader is gone). */
+/* output_end: returns `status`; but 1, after a line on stderr, if it is 0 and standard
+ * output has not taken everything (the disk is full, the reader is gone). */
 int output_end(const char *program, int status);
 
 /* output_error: one line on stderr, "PROGRAM: message" (printf's format), after all

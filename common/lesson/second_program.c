@@ -77,9 +77,9 @@ static int start(char *const *argv, pid_t *pid) {
     return failed;
 }
 
-/* The child's status as waitpid tells it; an error number where there is none. What
- * asks this program to end before the child has ended asks the child. What this program
- * was started to ignore, both ignore. */
+/* The child's status as waitpid tells it; an error number where there is none. A
+ * signal that asks this program to end while the child runs is passed on to the child.
+ * Both ignore what this program was started to ignore. */
 static int start_and_wait(char *const *argv, int *status) {
     struct sigaction before[PASSED_ON], action = {.sa_handler = pass_on};
     pid_t pid;

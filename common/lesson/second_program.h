@@ -29,6 +29,6 @@ int second_program(const char *self, const char *name, const char *const *words)
 int second_program_in_double(const char *self, const char *program,
                              const char *const *words);
 
-/* second_program_instead: the same in place of this program: it returns, after a line
- * on stderr, only if it can't be run. argv[0] is written over. */
+/* second_program_instead: the same in place of this program. It returns only if that
+ * can't be run, after a line on stderr. argv[0] is overwritten. */
 void second_program_instead(const char *self, const char *name, char **argv);

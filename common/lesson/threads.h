@@ -5,7 +5,7 @@
 #include <omp.h>
 #endif
 
-/* threads_limit: from now on use `count` threads; returns how many it were. Times
+/* threads_limit: from now on use `count` threads; returns the former number. Times
  * on one thread are steadier, and don't depend on what else the machine does. */
 static inline int threads_limit(int count) {
 #ifdef _OPENMP

@@ -45,7 +45,7 @@ static int threads_running(void) {
 
 bool threads_rest(void) {
     const struct timespec pause = {.tv_nsec = 10000000};
-    int quiet = 0; /* pauses in a row that nothing was used in */
+    int quiet = 0; /* pauses in a row in which nothing was used */
     double before = used_ms();
     for (int i = 0; i < 150 && quiet < 2; i++) {
         nanosleep(&pause, NULL);

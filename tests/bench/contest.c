@@ -241,9 +241,9 @@ static bool run_some(Bench *bench, Contest *contest, int from, int to, Error *er
     return ok;
 }
 
-bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error) {
+bool contest_run(Contest *contest, Bench *bench, bool ones_last, Error *error) {
     int first = contest->count; /* of those on one thread */
-    for (int i = contest->count - 1; apart && i >= 0; i--) {
+    for (int i = contest->count - 1; ones_last && i >= 0; i--) {
         first = contest->entries[i].threads == 1 ? i : first;
     }
     return run_some(bench, contest, 0, first, error) &&

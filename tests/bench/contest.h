@@ -31,21 +31,21 @@ typedef struct {
 } Contest;
 
 /*
- * contest_enter: who takes part: ours on all threads and, if `one_too`, on one;
- * PyTorch on all, on half of them (what it takes itself where a core has two
- * hardware threads), and on one; in each of the first `flavours` flavours that
- * are still in the race.
+ * contest_enter: enters ours on all threads and, if `one_too`, on one. PyTorch is
+ * entered on all, on half of them (what it takes itself where a core has two
+ * hardware threads) and on one, in each of the first `flavours` flavours that are
+ * still in the race.
  */
 void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool one_too,
                    int flavours);
 
 /*
- * contest_run: start, measure and end entries. When `apart`, the entries on one
+ * contest_run: start, measure and end entries. If `ones_last`, the entries on one
  * thread run after the others, so that there are fewer processes at a time.
  * A flavour that can't run, or whose results aren't ours, is taken out of the race,
  * with a line that says why. False if ours fails.
  */
-bool contest_run(Contest *contest, Bench *bench, bool apart, Error *error);
+bool contest_run(Contest *contest, Bench *bench, bool ones_last, Error *error);
 
 /* contest_ours: our entry on `threads` threads; NULL if there is none. */
 const Entry *contest_ours(const Contest *contest, int threads);

@@ -1,6 +1,6 @@
 /*
- * csv.h: a table in a file, whole or not at all: it is written beside its place,
- * and renamed when it is complete.
+ * csv.h: a table in a file, whole or not at all: it is written under another
+ * name, and renamed when it is complete.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * bench: this course's code beside its peers, in one run: matrix products beside
- * OpenBLAS and BLIS, training and inference beside PyTorch.
+ * bench: this course's code compared with its peers, in one run: matrix products with
+ * OpenBLAS and BLIS, training and inference with PyTorch.
  *
  * Whoever is compared has a process of its own (peer.h), and they take turns (A B A B
  * ...), after a warm-up; each number is the median of the turns. This process only

@@ -1,4 +1,4 @@
-/* matmul_bench.h: our matrix products beside OpenBLAS's and BLIS's. */
+/* matmul_bench.h: our matrix products compared with OpenBLAS's and BLIS's. */
 #pragma once
 
 #include "tests/bench/bench.h"

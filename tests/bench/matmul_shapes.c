@@ -15,7 +15,7 @@ const char *layout_name(Layout layout) {
     return names[layout];
 }
 
-/* Rows that lie side by side: ld is the number of columns. */
+/* Rows without gaps between them: ld is the number of columns. */
 static Shape tight(const char *model, const char *name, const char *ending,
                    Layout layout, int m, int n, int k) {
     Shape s = {.model = model, .layout = layout, .m = m, .n = n, .k = k};
@@ -41,7 +41,7 @@ static int add_layer(Shape *to, const char *model, const char *name, int rows, i
     return 3;
 }
 
-/* Those of one head of one image; Q, K, V are columns of [q | k | v] (n, 3D). */
+/* The products of one head of one image; Q, K, V are columns of [q | k | v] (n, 3D). */
 static int add_head(Shape *to, const char *model, int n, int D, int heads) {
     const int d_k = D / heads;
     to[0] = tight(model, "QK^T", "", NT, n, n, d_k);

@@ -6,14 +6,14 @@
 typedef struct {
     const char *name;
     VitConfig config;
-    int train_batch; /* images a step; inference is of one image */
-    bool large;      /* gigabytes a process: fewer of them at a time */
+    int train_batch; /* images per step; inference is of one image */
+    bool large;      /* gigabytes per process: fewer of them at a time */
 } BenchModel;
 
 enum { BENCH_MODELS = 4 };
 extern const BenchModel bench_models[BENCH_MODELS];
 
-/* model_index: of a name; -1 if there is none of it. */
+/* model_index: of the model called so; -1 if there is none. */
 int model_index(const char *name);
 
 /* model_of_side: the small model on square images of `side` pixels. */

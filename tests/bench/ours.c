@@ -199,7 +199,7 @@ static void lay_out_images(Arena *arena, void *of_job) {
     job->images = arena_tensor4(arena, INFER_IMAGES, c->channels, c->height, c->width);
 }
 
-/* Images as the model wants them: numbers of mean 0 and variance 1. */
+/* Images as the model wants them: elements of mean 0 and variance 1. */
 static bool normalise_images(Job *job, Error *error) {
     const Augmentation none = {0};
     if (!make_images(job, INFER_IMAGES, error) ||

@@ -102,7 +102,7 @@ static int read_byte(Peer *peer, double until_ms, char *byte, Error *error) {
     }
 }
 
-/* What stands after a word and a space; NULL if the line begins otherwise. */
+/* What follows a word and a space; NULL if the line begins otherwise. */
 static const char *after(const char *line, const char *word) {
     const size_t length = strlen(word);
     if (strncmp(line, word, length) != 0 ||

@@ -1,5 +1,5 @@
 /* vit_bench.h: training steps, inference of one image and memory of the four
- * models, beside PyTorch's. */
+ * models, compared with PyTorch's. */
 #pragma once
 
 #include "tests/bench/bench.h"

@@ -3,8 +3,8 @@
  * which two dumps (./chapterN --dump FILE, or another program's safetensors with the
  * same names) differ, by how much, and which equation made it. Run by `make compare`.
  *
- * The order and the equations are the course's dump's own (dump.h). Two numbers agree
- * if they differ by at most TOLERANCE times the tensor's largest number; a NaN agrees
+ * The order and the equations are the course's dump's own (dump.h). Two elements agree
+ * if they differ by at most TOLERANCE times the tensor's largest element; a NaN agrees
  * with nothing. TOLERANCE is 1e-5 where one of the files is in float, 1e-12 where both
  * are in double. Exit status: 0 all agree, 1 they don't, 2 wrong usage or a file that
  * can't be read.
@@ -27,7 +27,7 @@ typedef struct {
 
 /* ---- reading --------------------------------------------------------------------- */
 
-/* The tensor called `name`, its numbers allocated here; data NULL, and an error. */
+/* The tensor called `name`, its elements allocated here; data NULL, and an error. */
 static Tensor read_tensor(Side *side, const char *name, Error *error) {
     SafetensorsTensor *there = safetensors_find(&side->file, name);
     if (there->shape.ndim == 0) { /* a scalar: read as a vector of one */
@@ -46,11 +46,11 @@ static Tensor read_tensor(Side *side, const char *name, Error *error) {
 /* ---- two tensors ----------------------------------------------------------------- */
 
 static double largest(Tensor T) {
-    double most = 0;
+    double max = 0;
     for (long i = 0; i < tensor_count(T); i++) {
-        most = fmax(most, fabs((double)T.data[i]));
+        max = fmax(max, fabs((double)T.data[i]));
     }
-    return most;
+    return max;
 }
 
 /* Largest |A - factor B|, and where. */

@@ -78,9 +78,9 @@ void fuzz_write(const char *path, const void *bytes, size_t count) {
     }
 }
 
-size_t fuzz_read(const char *path, void *bytes, size_t most) {
+size_t fuzz_read(const char *path, void *bytes, size_t capacity) {
     const int file = open(path, O_RDONLY);
-    const ssize_t got = file < 0 ? 0 : read(file, bytes, most);
+    const ssize_t got = file < 0 ? 0 : read(file, bytes, capacity);
     if (file >= 0) {
         close(file);
     }

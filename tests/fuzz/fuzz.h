@@ -1,5 +1,5 @@
 /*
- * fuzz.h: hostile input for the readers. Each file beside this one that has a
+ * fuzz.h: hostile input for the readers. Each file in this folder that has a
  * fuzz_input() is one reader's target: what it is given, how it is read, and what must
  * hold whatever the input is: no crash, no leak, no wait without end, memory that is
  * bounded, one line for each error, and that what is written is read back the same.
@@ -36,8 +36,8 @@ void fuzz_seed_file(unsigned char first, const char *path);
  * the system has such. */
 const char *fuzz_path(const char *name);
 void fuzz_write(const char *path, const void *bytes, size_t count);
-/* fuzz_read: up to `most` bytes of the file; how many. */
-size_t fuzz_read(const char *path, void *bytes, size_t most);
+/* fuzz_read: up to `capacity` bytes of the file; how many. */
+size_t fuzz_read(const char *path, void *bytes, size_t capacity);
 
 /* fuzz_must: `held` is what must hold; if it doesn't, ends the process with a line. */
 void fuzz_must(bool held, const char *what);

@@ -19,7 +19,7 @@ static const char *const names[FILES] = {
 static const char *paths[FILES];
 static char folder[320];
 
-/* What stands in each file when another one is the input. */
+/* What each file has when another one is the input. */
 typedef struct {
     unsigned char bytes[64];
     size_t count;

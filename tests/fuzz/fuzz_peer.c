@@ -1,5 +1,5 @@
 /*
- * fuzz_peer.c: what the benchmark's children say. The input is what stands in the
+ * fuzz_peer.c: what the benchmark's children say. The input is what is in the
  * child's pipe; there is no child: killing it and waiting for it do nothing.
  */
 #include <signal.h>

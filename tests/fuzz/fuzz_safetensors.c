@@ -14,7 +14,7 @@ enum { MOST_TENSORS = 6, MOST_NUMBERS = 4096, ROUND_TRIPS = 8 };
 
 static const char *input, *copy;
 
-/* Tensors of one input, their numbers one after the other. */
+/* Tensors of one input, their elements one after the other. */
 typedef struct {
     SafetensorsEntry entries[MOST_TENSORS];
     int count;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # run.sh MAKE READERS SECONDS RUNS: `make fuzz`. Each reader's target reads its
-# seeds, the inputs of tests/fuzz/corpus/READER, and what earlier runs found; then new
-# inputs, for so many seconds or so many times. They are
-# built with clang's libFuzzer where CC or clang has it (FUZZ_FLAVOUR=asan-float: never). An
-# input that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
+# seeds, the inputs of tests/fuzz/corpus/READER, and what earlier runs found. Then it
+# reads new inputs, for so many seconds or so many times. The targets are built with
+# clang's libFuzzer where CC or clang has it (FUZZ_FLAVOUR=asan-float: never). An input
+# that ends a target is kept in build/fuzz/crashes. Exit status 1 if there is one.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . common/scripts/portable.sh

@@ -113,8 +113,8 @@ static void put_text(size_t at) {
 static void put_piece(size_t at) {
     const Input *from = &inputs[below((size_t)input_count)];
     const size_t begin = below(from->count + 1);
-    const size_t most = from->count - begin;
-    put(at, from->bytes + begin, below((most < 64 ? most : 64) + 1), below(2) == 0);
+    const size_t left = from->count - begin;
+    put(at, from->bytes + begin, below((left < 64 ? left : 64) + 1), below(2) == 0);
 }
 
 static void change(void) {

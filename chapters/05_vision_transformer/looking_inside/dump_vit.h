@@ -1,8 +1,8 @@
 /*
  * dump_vit.h: every tensor of one forward and backward pass of a small ViT, in the
  * order in which they are computed, with the equation that makes each: for comparing
- * one's own program with the course's (./chapter5 --dump FILE, make compare). Gradient
- * checks have the same small ViT.
+ * one's own program with the course's (./chapter5 --dump FILE, make compare). The
+ * gradient checks use the same small ViT.
  *
  * The instance is always the same: 2 images of 8 x 6 x 2, P = 2, D = 8, 2 heads,
  * M = 12, L = 2, 3 classes, pre-norm, GELU, label smoothing 0.1, no dropout; weights

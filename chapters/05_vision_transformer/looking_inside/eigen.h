@@ -2,9 +2,9 @@
  * eigen.h: the eigenvectors of a symmetric matrix, by Jacobi's method (1846).
  *
  * A rotation in the plane of axes p and q makes A's element (p, q) zero. It spoils
- * others, but the sum of squares off the diagonal falls with every rotation. Swept
- * over all pairs again and again, A becomes diagonal: its eigenvalues; the rotations,
- * multiplied, are its eigenvectors. Slow for large n and hard to beat in accuracy.
+ * others, but the sum of squares off the diagonal falls with every rotation. After
+ * several sweeps over all pairs A is diagonal, with its eigenvalues there; the product
+ * of the rotations has its eigenvectors. It is slow for large n, and very accurate.
  */
 #pragma once
 

@@ -122,7 +122,7 @@ static int measure_distances(const Model *m, double *mean) {
 static void write_distances(FILE *file, const Model *m) {
     const int heads = m->c.block.heads;
     const int count = measure_distances(m, m->numbers);
-    /* to compare with: what a head would have that looks at all patches alike */
+    /* for comparison: a head that looks at all patches alike */
     Tensor A = weights_of(m, 0);
     tensor_fill(A, 1); /* written over by the next forward pass */
     const double equal = inspect_distance(A, m->columns, m->c.patch);
@@ -244,8 +244,8 @@ static void write_head(FILE *file, const Model *m, int which) {
 }
 
 /* And two heads that do different things [AIAYN fig.5]: those whose rows are narrowest
- * and broadest. Not of the last layer: of its rows the result needs the class token's
- * only. */
+ * and broadest. The last layer's are left out: of their rows the result needs only the
+ * class token's. */
 static void write_weights(FILE *file, const Model *m) {
     const int heads = m->c.block.heads, depth = m->c.depth;
     const int index = first_right(m);
@@ -272,7 +272,7 @@ static const struct {
     const char *name, *columns;
     void (*write)(FILE *file, const Model *m);
     Need need;
-    bool prints; /* on the terminal too: called also without a file, which is NULL */
+    bool prints; /* on the terminal too; it is also called with file NULL */
 } figures[] = {
     {"learning_rates",
      "step, [AIAYN eq.3] for d_model 512 and 4000 steps of warm-up, 512 and 8000, 256 "

@@ -14,9 +14,9 @@
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
-/* look: all of them; false if there is no memory. A folder without plots/ is told, and
+/* look: makes all; false if there is no memory. A missing plots/ is reported, and
  * is no error (plot_file.h). What a model doesn't have (a class token, a learned vector
- * for each place) has no picture: a line says that too. `evaluation` is of the test
+ * for each position) has no picture: a line says that too. `evaluation` is of the test
  * set. */
 bool look(Trainer *trainer, const Dataset *dataset, const Evaluation *evaluation,
           Error *error);

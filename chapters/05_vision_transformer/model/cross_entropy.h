@@ -23,6 +23,6 @@
 double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
                      double scale, Tensor dlogits);
 
-/* argmax_row: the most likely class of row i, of equals the first; -1 where there is no
- * softmax to compare: with a NaN in the row, or infinity as its largest number. */
+/* argmax_row: the most likely class of row i, the first of equals; -1 where there is
+ * no softmax to compare: the row has a NaN, or infinity as its largest element. */
 int argmax_row(Tensor logits, int i);

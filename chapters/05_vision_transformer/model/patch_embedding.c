@@ -9,7 +9,7 @@
 
 /* ---- layout ------------------------------------------------------------ */
 
-/* n, the class token among them. */
+/* n, the class token included. */
 static int tokens(const PatchEmbeddingConfig *c) {
     return c->down * c->across + (c->no_class_token ? 0 : 1);
 }
@@ -130,7 +130,7 @@ static void grid_positions(const PatchEmbedding *layer, Tensor E_pos) {
     }
 }
 
-/* A column is in `down` places, a row in `across`: each place adds its gradient. */
+/* A column has `down` patches, a row `across`: each patch adds its gradient. */
 static void grid_positions_backward(PatchEmbedding *d, Tensor dE_pos) {
     const int first = class_tokens(d), across = d->pos_embed_x.shape[1];
     if (first > 0) {
@@ -154,7 +154,7 @@ static void add_positions(const PatchEmbedding *layer, PatchEmbeddingActivations
     }
 }
 
-/* dE_pos += sum of dz over the images; nothing is learned where nothing is. */
+/* dE_pos += sum of dz over the images, for positions that are learned. */
 static void add_positions_backward(PatchEmbedding *d, PatchEmbeddingActivations *a,
                                    Tensor dz) {
     if (d->positions == POSITIONS_1D) {

@@ -4,8 +4,8 @@
  *     z_0 = [x_class; x_p^1 E; x_p^2 E; ...; x_p^N E] + E_pos     [ViT eq.1]
  *
  * The image is cut into N = HW / P^2 patches [ViT 3.1], row by row from the top
- * left; each is projected to D elements; a learned class token is put in front,
- * and only then are the N + 1 position embeddings added. E_pos is one of four:
+ * left. Each is projected to D elements. A learned class token is put in front, and
+ * only then are the N + 1 position embeddings added. E_pos is one of four:
  *
  *     1d           a learned vector for each token, the paper's choice
  *     2d           a patch's column and its row have a learned vector each, of D/2

@@ -12,7 +12,7 @@ bool file_lock_take(int fd, const char *path, Error *error) {
     if (fcntl(fd, F_SETLK, &lock) == 0 || (errno != EACCES && errno != EAGAIN)) {
         return true;
     }
-    /* Whose it is isn't known of a process in another container. */
+    /* A process in another container has no number here. */
     char process[40] = "";
     lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) {

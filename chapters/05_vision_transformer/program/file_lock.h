@@ -11,7 +11,7 @@
 bool file_lock_take(int fd, const char *path, Error *error);
 
 /* file_lock_beside: the lock of a file that is replaced (regular_file.h): an empty file
- * beside it, whose name ends in ".lock". False if another process writes the file that
+ * next to it, whose name ends in ".lock". False if another process writes the file that
  * `path` means. A process holds one such lock. */
 bool file_lock_beside(const char *path, Error *error);
 void file_lock_release(void);
@@ -19,5 +19,5 @@ void file_lock_release(void);
 /* file_lock_name: the name of that file. */
 bool file_lock_name(const char *path, char name[FILE_PATH_BYTES], Error *error);
 
-/* file_lock_drop_at_signal: remove the file beside. For signal handlers. */
+/* file_lock_drop_at_signal: remove that file. For signal handlers. */
 void file_lock_drop_at_signal(void);

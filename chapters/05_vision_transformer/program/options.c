@@ -268,7 +268,7 @@ bool options_only(const Options *o, const char *with, const char *const *used,
            error_set(error, "%s has no use for %s: leave it out", with, wrong);
 }
 
-/* What a task doesn't look at would be ignored. */
+/* Each option that was given is one that the task uses. */
 static bool all_used(const Options *o, Error *error) {
     static const char *const nothing[] = {NULL};
     static const char *const kind[] = {"--positions", "--pool", NULL};

@@ -61,8 +61,8 @@ static long header_bytes(FILE *file) {
     return part && getc(file) == EOF ? 0 : -1;
 }
 
-/* The header, and the lines up to `step`. What isn't a line may come at the end only,
- * where a run was killed, without a line's end: else false. */
+/* The header, and the lines up to `step`. False if anything but whole lines comes
+ * before the end, where a run may have been killed within a line. */
 static bool read_log(FILE *csv, const char *path, long step, LogEnd *end,
                      Error *error) {
     char line[256];

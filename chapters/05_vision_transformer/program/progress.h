@@ -29,7 +29,7 @@ typedef struct {
 
 /* progress_can_log: false if the log can't be written (a folder, a pipe, a file of
  * another kind, a log that another process writes; a device like /dev/null can), or if
- * some of its lines are none and the run goes on after `step` > 0. *end: of its lines
+ * part of it is no log and the run goes on after `step` > 0. *end: of its lines
  * up to `step`; a new one, or a device, has none. */
 bool progress_can_log(const char *csv_path, long step, LogEnd *end, Error *error);
 

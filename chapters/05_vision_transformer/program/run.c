@@ -57,7 +57,7 @@ static void print_run(const Trainer *t, const Engine *engine) {
     engine->describe(t);
 }
 
-/* Everything that may stand in the way of the run: an exit status. From here on no
+/* Checks everything that may prevent the run; returns an exit status. From here on no
  * other run can write the checkpoint, if this one will: the lock comes first, for what
  * is loaded has to be what will be replaced. */
 static int get_ready(const Run *r) {
@@ -165,8 +165,8 @@ static RunEnd train_steps(Run *r, Error *error) {
     return end;
 }
 
-/* Whatever ended the steps, but numbers that are none: what they made is saved. A run
- * may stop between two epochs: a few images are tested. */
+/* Whatever ended the steps, their weights are saved if they still give finite logits. A
+ * run may stop between two epochs, so a few images are tested. */
 static RunEnd end_run(Run *r, RunEnd end, Error *error) {
     const int batch = r->trainer->settings.batch;
     ImageSet few = r->dataset->test;

@@ -9,7 +9,7 @@
 
 /* run: the exit status: 128 + the signal's number, as shells count, if one stopped it
  * (130: Ctrl-C); errors are printed as one line "chapter5: ...". The lesson is what
- * a chapter prints before (0, or the exit status of checks that failed). It comes when
- * nothing stands in the way of the run: what does is said alone. */
+ * a chapter prints before (0, or the exit status of checks that failed). It is printed
+ * only if nothing prevents the run: what does is printed alone. */
 int run(const Options *options, const Engine *engine,
         int (*lesson)(const Options *options));

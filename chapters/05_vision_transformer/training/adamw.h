@@ -44,7 +44,7 @@ double gradient_norm(const real *gradients, long count);
 
 /*
  * gradient_clip: when the global norm exceeds `max_norm`, scale all gradients so that
- * it equals it. Returns the norm before. max_norm = 0: never clip.
+ * the two are equal. Returns the norm before. max_norm = 0: never clip.
  */
 double gradient_clip(real *gradients, long count, double max_norm);
 

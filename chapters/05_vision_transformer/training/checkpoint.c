@@ -22,7 +22,7 @@ static SafetensorsEntry entry_of(const Trainer *t, int i) {
     return entry;
 }
 
-/* The numbers that are no settings, and what is possible. */
+/* The numbers that aren't settings, and their ranges. */
 enum { STEP, TRAIN_IMAGES, MEAN, DEVIATION, CHECKSUM, LAST_LOSS, NUMBERS };
 static const struct {
     const char *key;
@@ -159,7 +159,7 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
 }
 
 /* The settings decide how much memory a run takes: they are believed if the file
- * is long enough for such a model, three times in 4 bytes or more per parameter. */
+ * is long enough for such a model, with three elements of >= 4 bytes per parameter. */
 static bool check_size(const Safetensors *file, const VitConfig *model, Error *error) {
     const long parameters = vit_parameter_formula(model);
     if ((double)file->data_bytes < 12.0 * (double)parameters) {

@@ -4,7 +4,7 @@
  * bit for bit, because every random number is a function of the seed and its
  * place (random.h).
  *
- * They are in safetensors' format (safetensors.h). Weights have timm's names; the
+ * The bytes are in safetensors' format (safetensors.h). Weights have timm's names; the
  * moments are "adamw.m." and "adamw.v." before the same names. checkpoint_file.h has
  * them in a file.
  */
@@ -26,8 +26,8 @@ typedef struct {
     char unknown[40]; /* a text of a later version, which is left out here; or "" */
 } CheckpointInfo;
 
-/* checkpoint_encode: all of the run; errors begin with `name`. It is one if a run
- * diverges, and has infinite moments. */
+/* checkpoint_encode: all of the run; errors begin with `name`. A run that diverges, and
+ * has infinite moments, is one. */
 bool checkpoint_encode(const Trainer *trainer, const Dataset *dataset, const char *name,
                        SafetensorsSink sink, Error *error);
 

@@ -3,14 +3,14 @@
 
 #include "chapters/05_vision_transformer/training/checkpoint.h"
 
-/* checkpoint_can_save: false, and why, if there is no writing there: asked before a
- * run begins, not after its first epoch. */
+/* checkpoint_can_save: false, and why, if it can't be written. Ask before a run
+ * begins, not after its first epoch. */
 bool checkpoint_can_save(const char *path, Error *error);
 
 /*
- * checkpoint_save: written under another name, read as checkpoint_info would, renamed
- * (regular_file.h). If anything is wrong, as with the infinite moments of a run
- * that diverges, what was there before is as it was.
+ * checkpoint_save: it is written under another name, read as by checkpoint_info, then
+ * renamed (regular_file.h). If anything is wrong, as with the infinite moments of a run
+ * that diverges, what was there before stays.
  */
 bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *dataset,
                      Error *error);

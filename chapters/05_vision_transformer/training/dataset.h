@@ -40,7 +40,7 @@ static inline const unsigned char *dataset_pixels(const ImageSet *set, int index
 
 /* What training does to an image; all zero: nothing. */
 typedef struct {
-    int shift;     /* moved by up to this many pixels, each way and direction */
+    int shift;     /* moved by up to this many pixels, in each direction */
     bool flip;     /* mirrored left to right, half of the time */
     uint64_t seed; /* the run's */
     uint32_t epoch;

@@ -101,8 +101,8 @@ static bool truncated(const Idx *idx, int64_t there, Error *error) {
 
 /*
  * Could the file have as much as its header announces? A plain file's size says so. A
- * few bytes of gzip can become any number of zeros: images shrink to a half or a tenth,
- * and what would be 100 times the file is believed only while it is little.
+ * few bytes of gzip can become any number of zeros, but images shrink only to a half or
+ * a tenth. So what would be 100 times the file is believed only while it is little.
  */
 static bool check_size(const Idx *idx, Error *error) {
     const int64_t little = 64 << 20, there = idx->file_bytes - 4 - 4 * idx->ndim;
@@ -117,9 +117,9 @@ static bool check_size(const Idx *idx, Error *error) {
                      idx->path, idx->data_bytes, idx->file_bytes);
 }
 
-/* Memory grows with what is there: the file may have changed since it was measured. A
- * byte more than is announced is asked for: it must not be there, and zlib looks for a
- * gzip stream's end and checksum only as long as it has room. */
+/* Memory grows with what is read: the file may have changed since it was measured. One
+ * byte more than announced is asked for. It must not be there, but zlib looks for a
+ * gzip stream's end and checksum only while it has room. */
 static bool read_data(Idx *idx, Error *error) {
     const long chunk = 1 << 24, room = idx->data_bytes + 1;
     long done = 0, got = 1;
@@ -148,7 +148,7 @@ static bool read_data(Idx *idx, Error *error) {
 }
 
 /* The file called `name` in the directory, with or without .gz. A link that leads
- * nowhere and what may not be looked at are found too: opening them tells why they
+ * nowhere and a file without permission are found too: opening them tells why they
  * can't be read. */
 static bool find_file(const char *directory, const char *name,
                       char path[FILE_PATH_BYTES]) {
@@ -255,7 +255,7 @@ static void measure(Dataset *dataset) {
     dataset->checksum = (uint32_t)crc32_z(of_labels, set->pixels, (z_size_t)count);
 }
 
-/* NULL, if the line can name class k, or is an empty one behind the last. */
+/* NULL, if the line can name class k, or is an empty one after the last. */
 static const char *what_is_wrong(const char *line, int k) {
     if (strlen(line) >= sizeof((Dataset *)0)->class_name[0]) {
         return "a name has more than 31 bytes";

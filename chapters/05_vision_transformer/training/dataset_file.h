@@ -23,9 +23,9 @@
 bool dataset_load(Dataset *dataset, const char *directory, Error *error);
 
 /*
- * dataset_find: the first directory, of data/fashion-mnist, the Debian package's
- * and data/sample, that has any of the files: where some are missing, the data aren't
- * quietly another directory's. NULL if none has one.
+ * dataset_find: the first of data/fashion-mnist, the Debian package's directory and
+ * data/sample that has any of the files. If some are missing there, no other directory
+ * quietly takes its place. NULL if none has one.
  */
 const char *dataset_find(void);
 bool dataset_is_sample(const char *directory);

@@ -35,7 +35,7 @@ Settings settings_default(void) {
 
 /* ---- the table --------------------------------------------------------- */
 
-/* INT is enums too: to gcc and clang unsigned ints, which C lets one read as ints. */
+/* INT is enums too: gcc and clang make them unsigned, and C may read them as ints. */
 typedef enum { INT, LONG, U64, DOUBLE } Type;
 
 static const struct {

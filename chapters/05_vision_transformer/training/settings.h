@@ -14,7 +14,7 @@ enum { MAX_THREADS = 1024 };
 
 typedef struct {
     VitConfig model;
-    int epochs, batch; /* batch: images a step */
+    int epochs, batch; /* batch: images per step */
     double lr;         /* the schedule's peak */
     ScheduleKind schedule;
     long warmup; /* steps; -1: a tenth of all, at most 1000 */
