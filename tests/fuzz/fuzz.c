@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/files/safetensors_file.h"
+
 /* libFuzzer's two functions; standalone.c calls the same. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
@@ -97,6 +99,19 @@ void fuzz_seed_file(unsigned char first, const char *path) {
     static unsigned char bytes[1 << 16];
     bytes[0] = first;
     fuzz_seed(bytes, 1 + fuzz_read(path, bytes + 1, sizeof bytes - 1));
+}
+
+bool fuzz_open(Safetensors *file, const unsigned char *bytes, size_t count,
+               Error *error) {
+    static const char *path;
+    static unsigned number;
+    if (++number % 64 != 0) {
+        return safetensors_decode(file, safetensors_from(bytes, count), "memory",
+                                  error);
+    }
+    path = path ? path : fuzz_path("input");
+    fuzz_write(path, bytes, count);
+    return safetensors_open(file, path, error);
 }
 
 /* ---- what must hold ---------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/files/safetensors.h"
 
 /* ---- what a target has ----------------------------------------------------- */
 
@@ -38,6 +39,11 @@ const char *fuzz_path(const char *name);
 void fuzz_write(const char *path, const void *bytes, size_t count);
 /* fuzz_read: up to `capacity` bytes of the file; how many. */
 size_t fuzz_read(const char *path, void *bytes, size_t capacity);
+
+/* fuzz_open: an input that is a file of tensors: from memory, which is quicker; every now
+ * and then from a file, as programs open it. */
+bool fuzz_open(Safetensors *file, const unsigned char *bytes, size_t count,
+               Error *error);
 
 /* fuzz_must: `held` is what must hold; if it doesn't, ends the process with a line. */
 void fuzz_must(bool held, const char *what);

@@ -14,7 +14,7 @@
 
 enum { SIDE = 2, ROUND_TRIPS = 8 };
 
-static const char *input, *copy;
+static const char *copy;
 static Trainer trainer, second;
 static Dataset dataset;
 static unsigned char pixels[3 * SIDE * SIDE], labels[3];
@@ -37,7 +37,6 @@ void fuzz_setup(void) {
     Error error;
     const ImageSet set = {3, 1, SIDE, SIDE, pixels, labels};
     dataset = (Dataset){.train = set, .test = set, .mean = 0.5, .deviation = 0.25};
-    input = fuzz_path("input");
     copy = fuzz_path("copy");
     if (!trainer_make(&trainer, &settings, set.count, &error) ||
         !trainer_make(&second, &settings, set.count, &error)) {
@@ -93,18 +92,6 @@ static void save_and_load(const CheckpointInfo *info) {
               "weights and moments come back to the bit");
 }
 
-/* From memory, which is quicker; every now and then from a file, as programs do. */
-static bool open_input(Safetensors *file, const unsigned char *bytes, size_t count,
-                       Error *error) {
-    static unsigned number;
-    if (++number % 64 != 0) {
-        return safetensors_decode(file, safetensors_from(bytes, count), "memory",
-                                  error);
-    }
-    fuzz_write(input, bytes, count);
-    return safetensors_open(file, input, error);
-}
-
 static void read_checkpoint(const Safetensors *file) {
     static unsigned loaded;
     CheckpointInfo info = {.step = 0};
@@ -134,7 +121,7 @@ static void read_checkpoint(const Safetensors *file) {
 void fuzz_input(const unsigned char *bytes, size_t count) {
     Safetensors file;
     Error error = {""};
-    if (!open_input(&file, bytes, count, &error)) {
+    if (!fuzz_open(&file, bytes, count, &error)) {
         fuzz_must_tell(false, &error);
         return;
     }

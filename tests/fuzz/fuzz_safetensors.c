@@ -12,7 +12,7 @@
 
 enum { MOST_TENSORS = 6, MOST_NUMBERS = 4096, ROUND_TRIPS = 8 };
 
-static const char *input, *copy;
+static const char *copy;
 
 /* Tensors of one input, their elements one after the other. */
 typedef struct {
@@ -24,7 +24,6 @@ typedef struct {
 } Tensors;
 
 void fuzz_setup(void) {
-    input = fuzz_path("input");
     copy = fuzz_path("copy");
 }
 
@@ -92,24 +91,12 @@ static void write_and_read(const Tensors *t) {
     remove(copy);
 }
 
-/* From memory, which is quicker; every now and then from a file, as programs do. */
-static bool open_input(Safetensors *file, const unsigned char *bytes, size_t count,
-                       Error *error) {
-    static unsigned number;
-    if (++number % 64 != 0) {
-        return safetensors_decode(file, safetensors_from(bytes, count), "memory",
-                                  error);
-    }
-    fuzz_write(input, bytes, count);
-    return safetensors_open(file, input, error);
-}
-
 void fuzz_input(const unsigned char *bytes, size_t count) {
     static Tensors tensors;
     static unsigned accepted;
     Safetensors file;
     Error error = {""};
-    if (!open_input(&file, bytes, count, &error)) {
+    if (!fuzz_open(&file, bytes, count, &error)) {
         fuzz_must_tell(false, &error);
         return;
     }
