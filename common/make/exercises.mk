@@ -11,7 +11,9 @@ command-grade = $(exercises) ## N=2: what passes, what is wrong and why, and how
 command-mine = $(exercises) ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 
 # A call at a function's end stays a call, so that crash.c finds the line.
-MINE_FLAGS := -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
+# What was never set isn't 0 by chance.
+UNSET_IS_SEEN = $(call once,UNSET_IS_SEEN,$(call try,-ftrivial-auto-var-init=pattern))
+MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
 
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)

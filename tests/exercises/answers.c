@@ -66,6 +66,7 @@ static bool answer(char text[LINE]) {
         printf("%s/answers.txt %s line \"%s = ...\"\nHint: %s.\n", now.work, what,
                now.asked, hint);
         fflush(stdout);
+        now.told->judged = true;
         _exit(WRONG);
     }
     if (strchr(text, '?') || text[strspn(text, " \t")] == '\0') {
@@ -75,6 +76,27 @@ static bool answer(char text[LINE]) {
         _exit(NOT_WRITTEN_STATUS);
     }
     return true;
+}
+
+/* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%". NaN:
+ * nothing. */
+static double understood(const char *text) {
+    char digits[LINE];
+    double number = (double)NAN;
+    size_t used = 0;
+    const char *comma = strchr(text, ',');
+    const bool thousands =
+        comma && (strchr(comma + 1, ',') || strspn(comma + 1, "0123456789") == 3);
+    for (const char *c = text; *c && !isalpha((unsigned char)*c) && *c != '%'; c++) {
+        if (*c == ',' && !thousands) {
+            digits[used++] = '.';
+        } else if (strchr("0123456789.+-", *c)) {
+            digits[used++] = *c;
+        }
+    }
+    digits[used] = '\0';
+    (void)number_read(digits, &number);
+    return number;
 }
 
 void ask(char letter, const char *question, double want, double tolerance) {
@@ -92,11 +114,15 @@ void ask(char letter, const char *question, double want, double tolerance) {
             text[end - 1] = '\0';
         }
         const bool number = number_read(text, &given);
+        const double meant = number ? given : understood(text);
         now.own_hint = number ? now.own_hint : "write 0.25 or 1.5e3, nothing else.";
-        expect_true(number, "%s: \"%s\" is not a number", now.asked, text);
-        expect_true(isfinite(given) &&
-                        fabs(given - want) <= tolerance * fmax(fabs(want), 1e-30),
-                    "%s: %.6g is not it", now.asked, given);
+        expect_true(number || isfinite(meant), "%s: \"%s\" is not a number", now.asked,
+                    text);
+        expect_true(number, "%s: \"%s\" is not a number alone; is %.10g meant?",
+                    now.asked, text, meant);
+        const double off = fabs(given - want) / fmax(fabs(want), 1e-30);
+        expect_true(isfinite(given) && off <= tolerance, "%s: %.6g is %s", now.asked,
+                    given, off <= 0.02 ? "near it: more digits are wanted" : "not it");
         now.got_number = given;
         now.got_tolerance = tolerance;
     }

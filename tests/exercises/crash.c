@@ -3,9 +3,11 @@
  * See exercise.h. The C library finds the addresses (glibc's does, and macOS's; with
  * musl's no line is known), binutils' addr2line their lines.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #if __has_include(<execinfo.h>)
@@ -24,9 +26,23 @@ static void backtrace_symbols_fd(void *const *frames, int count, int file) {
 static const char mark[] = "\nframes:\n";
 enum { FRAMES = 32, PATH = 512 };
 
+static const char *stack_base;
+
+/* A handler needs a stack of its own, where the other may be full. */
 void crash_prepare(void) {
+    static char bytes[1 << 16];
+    const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof bytes};
     void *frame[1];
+    stack_base = (const char *)frame;
+    sigaltstack(&stack, NULL);
     (void)backtrace(frame, 1); /* the first call loads what it needs */
+}
+
+bool crash_is_of_stack(const void *address) {
+    struct rlimit limit;
+    const double depth = (double)(stack_base - (const char *)address);
+    return getrlimit(RLIMIT_STACK, &limit) == 0 &&
+           depth > 0.8 * (double)limit.rlim_cur && depth < 1.2 * (double)limit.rlim_cur;
 }
 
 void crash_print_frames(void) {

@@ -49,11 +49,21 @@ Tensor unset(Tensor shape);                       /* NaN everywhere */
 Tensor zeros(Tensor shape);                       /* 0 everywhere */
 Tensor normal(int letter, Tensor shape);          /* from N(0, 1); the letter: which */
 Tensor values(Tensor shape, const double *given); /* these numbers, row by row */
-Tensor wide(Tensor T);        /* T's numbers in rows further apart than they are long */
-double *doubles_of(Tensor T); /* T's numbers, row by row */
+Tensor wide(Tensor T); /* T's elements in rows further apart than they are long */
+double *doubles_of(Tensor T); /* T's elements, row by row */
 
-/* wrote_outside: did anything write just before or behind one of these tensors? */
+/* Tensors of normal and values are inputs: what changes one is wrong.
+ *   input       T is one as it is now; its letter, or 0
+ *   writable    T isn't one: the contract lets it be written
+ *   input_name  its letter, "one of the inputs", or NULL */
+Tensor input(char letter, Tensor T);
+Tensor writable(Tensor T);
+const char *input_name(Tensor T);
+
+/* wrote_outside: did anything write just before or behind one of these tensors?
+ * changed_input: the name of an input that was written; NULL: all are as they were. */
 bool wrote_outside(void);
+const char *changed_input(void);
 
 /* gradient: dL/dx by central differences, twice (Richardson): errors near 1e-10. */
 double *gradient(double (*loss)(void *context), void *context, double *x, long count);
@@ -103,6 +113,7 @@ void mistake_unwritten(void);
  * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
  * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
 void crash_prepare(void);
+bool crash_is_of_stack(const void *address); /* was it the stack's end? */
 void crash_print_frames(void);
 const char *crash_line(char *text, const char *folder);
 

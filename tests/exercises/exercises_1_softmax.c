@@ -163,7 +163,7 @@ void mistake_by_data(Tensor T, const double *right, const double *before,
 static void softmax_case(Tensor S, bool in_place) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const double *s = doubles_of(S), *once = softmax(rows, cols, s);
-    Tensor A = in_place ? S : unset(S);
+    Tensor A = in_place ? writable(S) : unset(S);
     softmax_forward(S, A);
     expect("A", A, once, TOLERANCE);
     for (int slip = 0; slip < SLIPS; slip++) {
@@ -189,6 +189,8 @@ void softmax_grade(void) {
     softmax_case(normal('S', SHAPE(3, 5)), false);
     case_is("(4, 7), in place, in rows further apart than they are long");
     softmax_case(wide(normal('S', SHAPE(4, 7))), true);
+    case_is("(2, 300)");
+    softmax_case(normal('S', SHAPE(2, 300)), false);
     const double large[4] = {1000, 1001, -1000, 0};
     case_is("scores 1000, 1001, -1000, 0");
     softmax_case(values(SHAPE(1, 4), large), false);
@@ -274,11 +276,11 @@ static double *sum_anew(int rows, int cols, const double *a, const double *da) {
     return dS;
 }
 
-static void softmax_backward_case(Tensor S, Tensor dA) {
+static void softmax_backward_case(Tensor S, Tensor dA, bool in_place) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const double *a = softmax(rows, cols, doubles_of(S)), *da = doubles_of(dA);
     const double *want = score_gradients(RIGHT, rows, cols, a, da);
-    Tensor dS = dA; /* in place is allowed */
+    Tensor dS = in_place ? writable(dA) : unset(dA);
     softmax_backward(values(S, a), dA, dS);
     expect("dS", dS, want, TOLERANCE);
     for (int formula = RIGHT + 1; formula < FORMULAS; formula++) {
@@ -295,13 +297,23 @@ static void softmax_backward_case(Tensor S, Tensor dA) {
     }
     mistake("a loop over S.shape[0] rows: tensor_rows counts those of all slices",
             some);
+    if (!in_place) {
+        mistake_unwritten();
+    }
 }
 
 void softmax_backward_grade(void) {
     case_is("(3, 5), dS is dA");
-    softmax_backward_case(normal('S', SHAPE(3, 5)), normal('D', SHAPE(3, 5)));
+    softmax_backward_case(normal('S', SHAPE(3, 5)), normal('D', SHAPE(3, 5)), true);
     case_is("(2, 9), in rows further apart than they are long, dS is dA");
-    softmax_backward_case(normal('S', SHAPE(2, 9)), wide(normal('D', SHAPE(2, 9))));
+    softmax_backward_case(normal('S', SHAPE(2, 9)), wide(normal('D', SHAPE(2, 9))),
+                          true);
     case_is("(2, 3, 4): 6 rows of 4, dS is dA");
-    softmax_backward_case(normal('T', SHAPE(2, 3, 4)), normal('D', SHAPE(2, 3, 4)));
+    softmax_backward_case(normal('T', SHAPE(2, 3, 4)), normal('D', SHAPE(2, 3, 4)),
+                          true);
+    case_is("(2, 300), dS is dA");
+    softmax_backward_case(normal('S', SHAPE(2, 300)), normal('D', SHAPE(2, 300)), true);
+    case_is("(3, 5), dS is not dA");
+    softmax_backward_case(normal('S', SHAPE(3, 5)), wide(normal('D', SHAPE(3, 5))),
+                          false);
 }

@@ -198,6 +198,7 @@ static void forward(void) {
     forward_case(3, 5, 4, 4);
     forward_case(7, 7, 9, 4);
     forward_case(1, 1, 1, 1);
+    forward_case(2, 130, 70, 3);
     case_is("a mask that isn't NULL");
     expect_true(stops(unfit_mask, NULL),
                 "A mask (3,3) for 2 queries and 2 keys is not seen. Does "
@@ -226,6 +227,7 @@ static Masked make_masked(const double *mask, int n, int m, const char *what) {
                 .O = wide(unset(SHAPE(n, 2)))};
     a.M = tensor_columns(zeros(SHAPE(n, m + 6)), 3, m);
     tensor_copy(a.M, values(SHAPE(n, m), mask));
+    input('M', a.M);
     return a;
 }
 
@@ -329,6 +331,14 @@ static void blind_query(void *unused) {
     attention_forward(Q, Q, Q, &M, unset(SHAPE(2, 2)), unset(SHAPE(2, 2)));
 }
 
+/* A mask of finite numbers, however low, forbids nothing. */
+static void low_mask(void *unused) {
+    (void)unused;
+    const double low[4] = {0, 0, -1e9, -1e9};
+    Tensor M = values(SHAPE(2, 2), low), Q = normal('Q', SHAPE(2, 2));
+    attention_forward(Q, Q, Q, &M, unset(SHAPE(2, 2)), unset(SHAPE(2, 2)));
+}
+
 static void mask(void) {
     const double finite[9] = {-0.25, -0.5, -1, -2, 1.5, 0, -(double)INFINITY, 0.25, 0};
     needs("2.2");
@@ -337,6 +347,12 @@ static void mask(void) {
               "a look at some of the columns only: one allowed key is enough, "
               "wherever it stands");
     mask_case(finite, 3, 3, "finite numbers in the mask too", NULL);
+    case_is("a query whose mask is -1e9 for both keys");
+    expect_true(!stops(low_mask, NULL),
+                "It stops, though only minus infinity forbids: \"%s\"", stopped_with());
+    mistake_if("a low number counted as minus infinity: both keys lose the same, and "
+               "the softmax doesn't see it",
+               true);
     case_is("a query that may look at no key");
     expect_true(stops(blind_query, NULL),
                 "A query that may look at no key goes on. It must stop with bug().");
@@ -456,6 +472,7 @@ static void backward(void) {
     backward_case(5, 5, 4, 3);
     backward_case(3, 6, 5, 2);
     backward_case(2, 1, 3, 3); /* one key: no gradient for queries and keys */
+    backward_case(70, 2, 3, 130);
 }
 
 /* ---- 2.5 ------------------------------------------------------------------------- */

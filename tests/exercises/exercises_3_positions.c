@@ -145,7 +145,4 @@ void positions_grade(void) {
     mistake("ones, as it stood there: tensor_add(A, B) adds B to A, so dE_pos comes "
             "first",
             summed(g, 1, (double[]){0, 0, 0}));
-    expect("dz", dz, g, TOLERANCE);
-    mistake_if("a dz that was changed: it passes on as it is, and is only read here",
-               true);
 }

@@ -77,6 +77,7 @@ static Bench make_bench(double rate) {
     const int count = (int)counted.used;
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_scale(weights, (real)0.5);
+    input('W', weights);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
     encoder_block_parameters(&b.block, &in, &b.config, 0);
     encoder_block_parameters(&b.d, &out, &b.config, 0);

@@ -298,6 +298,7 @@ static void make_model(Model *m) {
     }
     Tensor weights = normal('W', SHAPE((int)m->list.total));
     tensor_scale(weights, (real)0.5);
+    input('W', weights);
     parameters_view(&m->list, vit_parameters, &m->vit, weights.data);
     m->weights = doubles_of(weights);
     m->images = normal('I', SHAPE(B, 1, SIDE, SIDE));

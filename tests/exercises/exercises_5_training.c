@@ -97,6 +97,7 @@ void loss_grade(void) {
     const unsigned char labels[3] = {2, 0, 3};
     loss_case(normal('L', SHAPE(3, 4)), labels, 0.1);
     loss_case(normal('L', SHAPE(3, 4)), labels, 0);
+    loss_case(normal('L', SHAPE(3, 300)), labels, 0.1);
     const double large[4] = {900, -900, 0, 899};
     loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1);
 }
@@ -184,8 +185,8 @@ static void adamw_case(long t) {
     Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
               .lr = 0.05,
               .t = t};
-    Tensor w = normal('w', SHAPE(COUNT)), g = normal('g', w), m = normal('m', w),
-           v = normal('v', w);
+    Tensor w = writable(normal('w', SHAPE(COUNT))), g = normal('g', w);
+    Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
     double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         v.data[i] = v.data[i] * v.data[i];
@@ -220,7 +221,7 @@ static void adamw_case(long t) {
 
 static void clip_case(double most) {
     enum { NUMBERS = 7 };
-    Tensor g = normal('g', SHAPE(NUMBERS));
+    Tensor g = writable(normal('g', SHAPE(NUMBERS)));
     const double *g0 = doubles_of(g), norm = sqrt(dot(NUMBERS, g0, g0));
     const double factor = most > 0 && norm > most ? most / norm : 1;
     double *want = doubles(NUMBERS), *each = doubles(NUMBERS),

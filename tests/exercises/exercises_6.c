@@ -66,7 +66,7 @@ static void predict(void) {
 static void gelu_case(GeluVersion version) {
     enum { ROWS = 7, COLS = 45, COUNT = ROWS * COLS };
     begin_device();
-    Tensor pre = normal('p', SHAPE(ROWS, COLS)), b = normal('b', SHAPE(COLS));
+    Tensor pre = writable(normal('p', SHAPE(ROWS, COLS))), b = normal('b', SHAPE(COLS));
     const double *x = doubles_of(pre), *bias = doubles_of(b);
     double *sum = doubles(COUNT), *y = doubles(COUNT), *no_bias = doubles(COUNT),
            *by_rows = doubles(COUNT);
@@ -161,6 +161,7 @@ static void softmax_case(int rows, int cols, float shift) {
     for (int i = 0; i < rows * cols; i++) {
         S.data[i] = 6 * S.data[i] + shift;
     }
+    input('S', S);
     const double *s = doubles_of(S);
     case_is("%d rows of %d, scale 0.5%s", rows, cols,
             shift < 0 ? ", scores near -4000" : "");
@@ -198,6 +199,7 @@ static void softmax_of_masked_case(void) {
     for (int i = 0; i < ROWS * COLS; i++) {
         S.data[i] = i % COLS < MASKED ? -INFINITY : S.data[i];
     }
+    input('S', S);
     Tensor A = on_device(unset(S), 0);
     case_is("%d rows of %d, the first %d scores of each -infinity", ROWS, COLS, MASKED);
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, 0.5f, on_device(S, 0), A);
@@ -339,7 +341,8 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
 static void matmul_end_case(void) {
     enum { ROWS = 20, COLS = 37, INNER = 33 };
     begin_device();
-    Tensor A, B, C = normal('C', SHAPE(ROWS, COLS)), bias = normal('b', SHAPE(COLS));
+    Tensor A, B, C = writable(normal('C', SHAPE(ROWS, COLS))),
+                 bias = normal('b', SHAPE(COLS));
     const Product p =
         make_product(MATMUL_NN, "C += A B + bias", ROWS, COLS, INNER, &A, &B);
     const double *bare = product(&p, RIGHT), *before = doubles_of(C),
@@ -414,11 +417,29 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     return O;
 }
 
+/* (n, 2): what backward needs of each row: the largest score, and log(sum exp(s - it)) */
+static double *log_sums(int n, int d, const double *qkv) {
+    double *kept = doubles(2L * n), *s = doubles(n);
+    for (int i = 0; i < n; i++) {
+        double max = (double)-INFINITY, sum = 0;
+        for (int j = 0; j < n; j++) {
+            s[j] = dot(d, qkv + 3L * d * i, qkv + 3L * d * j + d) / sqrt(d);
+            max = fmax(max, s[j]);
+        }
+        for (int j = 0; j < n; j++) {
+            sum += exp(s[j] - max);
+        }
+        kept[2 * i] = max;
+        kept[2 * i + 1] = log(sum);
+    }
+    return kept;
+}
+
 static void attention_case(int n, int d) {
     begin_device();
     Tensor qkv = normal('q', SHAPE(1, n, 3 * d));
     tensor_scale(qkv, 2);
-    const double *x = doubles_of(qkv);
+    const double *x = doubles_of(input('q', qkv));
     Tensor O = on_device(unset(SHAPE(1, n, d)), 0);
     GpuAttention pass = {ATTENTION_FUSED, .heads = 1, .qkv = on_device(qkv, 0), .O = O};
     gpu_attention_shapes(ATTENTION_FUSED, 1, 1, n, &pass.kept);
@@ -445,6 +466,9 @@ static void attention_case(int n, int d) {
                "larger, then exp(s[k] - max)",
                has_nan(got));
 #undef BY
+    const double *kept = log_sums(n, d, x);
+    expect("lse, a row's largest score and the log of its sum,",
+           from_device(pass.kept.lse), kept, 2e-5);
 }
 
 static void attention(void) {
@@ -528,8 +552,8 @@ static void adamw(void) {
               .clip = 0.25};
     const DecayRun runs[2] = {{DECAYED, 0.3f}, {COUNT, 0}};
     const GpuStepResult result = {.clip_scale = (float)s.clip};
-    Tensor w = normal('w', SHAPE(COUNT)), g = normal('g', w), m = normal('m', w),
-           v = normal('v', w);
+    Tensor w = writable(normal('w', SHAPE(COUNT))), g = normal('g', w);
+    Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
     double *m_want = doubles(COUNT), *v_want = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         v.data[i] *= v.data[i];

@@ -35,6 +35,31 @@ static bool same_bits(float a, float b) {
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
+/* Inputs on the device, and what they must stay. */
+enum { MAX_INPUTS = 64 };
+static struct {
+    const char *name;
+    Tensor all, device;
+} inputs[MAX_INPUTS];
+static int input_count;
+
+static size_t bytes_of(Tensor T) {
+    return (size_t)tensor_count(T) * sizeof(float);
+}
+
+static const char *changed_on_device(void) {
+    for (int i = 0; i < input_count; i++) {
+        Tensor now_there = unset(inputs[i].all);
+        gpu_download(NULL, now_there.data, inputs[i].device.data,
+                     bytes_of(inputs[i].all));
+        gpu_wait(NULL);
+        if (memcmp(now_there.data, inputs[i].all.data, bytes_of(now_there)) != 0) {
+            return inputs[i].name;
+        }
+    }
+    return NULL;
+}
+
 Tensor on_device(Tensor T, int gap) {
     const int rows = tensor_rows(T), cols = tensor_cols(T);
     Tensor all = unset(SHAPE(rows + GUARD, cols + gap)), D = T;
@@ -45,7 +70,13 @@ Tensor on_device(Tensor T, int gap) {
         }
     }
     D.ld = cols + gap;
-    D.data = device_bytes(all.data, (size_t)tensor_count(all) * sizeof(float));
+    D.data = device_bytes(all.data, bytes_of(all));
+    if (input_name(T) && input_count < MAX_INPUTS) {
+        inputs[input_count].name = strdup(input_name(T));
+        inputs[input_count].all = all;
+        inputs[input_count].device = D;
+        input_count++;
+    }
     return D;
 }
 
@@ -54,7 +85,7 @@ Tensor from_device(Tensor D) {
     int beyond = -1; /* the first row that was written beyond its end */
     Tensor all = unset(SHAPE(rows + GUARD, D.ld)), T = unset(D);
     gpu_wait(NULL);
-    gpu_download(NULL, all.data, D.data, (size_t)tensor_count(all) * sizeof(float));
+    gpu_download(NULL, all.data, D.data, bytes_of(all));
     gpu_wait(NULL);
     const float untouched = tensor_row(all, rows + GUARD - 1)[D.ld - 1];
     for (int i = 0; i < rows + GUARD; i++) {
@@ -67,6 +98,9 @@ Tensor from_device(Tensor D) {
             }
         }
     }
+    const char *changed = changed_on_device();
+    expect_true(!changed, "%s on the device was changed.", changed ? changed : "");
+    mistake_if("a change of an input: a kernel writes its result, nothing else", true);
     expect_true(
         beyond < 0 || beyond >= rows,
         "row %d was written beyond its end: rows lie `ld` apart, and have `cols` "

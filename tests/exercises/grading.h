@@ -9,14 +9,23 @@
 
 #include "tests/exercises/exercise.h"
 
-/* PASSED: not 0, with which a function of the student's may end the program. */
-enum { PASSED = 83, WRONG = 1, SECONDS = 5, LINE = 512 };
+enum { WRONG = 1, SECONDS = 5, LINE = 512 };
 
 /* What the asking functions do. */
 typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
 
+/* What an exercise's process tells its parent, in memory that both have: whatever the
+ * student's code prints, and with whatever status it ends, it says none of this. */
+typedef struct {
+    bool passed;       /* graded to the end, and nothing was wrong */
+    bool judged;       /* something was wrong, and was said */
+    bool stack_full;   /* that ended it */
+    const char *needs; /* an exercise that was found wrong before, or NULL */
+} Told;
+
 typedef struct {
     Mode mode;
+    Told *told;
     const Exercise *current;             /* the exercise of this process */
     const char *work;                    /* the student's folder */
     char where[LINE];                    /* case_is */
@@ -40,9 +49,6 @@ int read_and_wait(pid_t child, const int ends[2], char *text, size_t size);
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this
  * process. */
 void stop_if_failed(void);
-
-/* What needs() prints behind the other exercise's number. */
-extern const char begin_there[];
 
 /* print_wrapped: `first` and text, in lines of at most 84 columns that all begin with
  * `prefix`. */
