@@ -16,7 +16,7 @@ static _Noreturn void end_of_grading(int status);
 
 Grading now;
 static jmp_buf end;
-static const char *input;
+static const char *answers_file;
 
 static _Noreturn void end_of_grading(int status) {
     fuzz_must(status == WRONG || status == NOT_WRITTEN_STATUS,
@@ -55,15 +55,16 @@ void mistake_if(const char *words, bool fits) {
 
 void fuzz_setup(void) {
     static char folder[320];
-    input = fuzz_path("answers.txt");
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(input, '/') - input), input);
+    answers_file = fuzz_path("answers.txt");
+    snprintf(folder, sizeof folder, "%.*s",
+             (int)(strrchr(answers_file, '/') - answers_file), answers_file);
     static Told told;
     now = (Grading){.work = folder, .told = &told};
 }
 
 void fuzz_input(const unsigned char *bytes, size_t count) {
     static const Exercise exercise = {.id = "2.1", .title = "", .hint = ""};
-    fuzz_write(input, bytes, count);
+    fuzz_write(answers_file, bytes, count);
     now.current = &exercise;
     now.failed = false;
     if (setjmp(end) == 0) {
