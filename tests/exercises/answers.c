@@ -78,8 +78,8 @@ static bool answer(char text[LINE]) {
     return true;
 }
 
-/* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%". NaN:
- * nothing. */
+/* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%";
+ * NaN: nothing. */
 static double understood(const char *text) {
     char digits[LINE];
     double number = (double)NAN;

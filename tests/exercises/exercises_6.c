@@ -417,7 +417,7 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     return O;
 }
 
-/* (n, 2): what backward needs of each row: the largest score, and log(sum exp(s - it)) */
+/* (n, 2): of each row what backward needs: the largest score, log(sum exp(s - it)) */
 static double *log_sums(int n, int d, const double *qkv) {
     double *kept = doubles(2L * n), *s = doubles(n);
     for (int i = 0; i < n; i++) {

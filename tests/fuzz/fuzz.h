@@ -40,8 +40,8 @@ void fuzz_write(const char *path, const void *bytes, size_t count);
 /* fuzz_read: up to `capacity` bytes of the file; how many. */
 size_t fuzz_read(const char *path, void *bytes, size_t capacity);
 
-/* fuzz_open: an input that is a file of tensors: from memory, which is quicker; every now
- * and then from a file, as programs open it. */
+/* fuzz_open: an input that is a file of tensors: from memory, which is quicker; every
+ * now and then from a file, as programs open it. */
 bool fuzz_open(Safetensors *file, const unsigned char *bytes, size_t count,
                Error *error);
 
