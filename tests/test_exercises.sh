@@ -104,6 +104,23 @@ mine_says() {
     report $? "make mine N=2: an endless loop is stopped"
 }
 
+# What is said of an answer that is nearly one: 2.1a is 0.731.
+answers_say() {
+    while IFS='|' read -r text words; do
+        "$grader" --answers | sed "s/^2\.1a = .*/2.1a = $text/" >"$mine/answers.txt"
+        "$grader" "$mine" | tr -s ' \n' ' ' | grep -qF "$words"
+        report $? "2.1a = $text: $words"
+    done <<'END'
+0,731|is 0.731 meant?
+73.1%|is 73.1 meant?
+0.731 of it|is 0.731 meant?
+1,234,567|is 1234567 meant?
+0.74|0.74 is near it: more digits are wanted
+0.5|0.5 is not it
+many|"many" is not a number
+END
+}
+
 chapter() { # chapter N
     n=$1
     mine=$root/$n/chapter$n
@@ -177,6 +194,7 @@ chapter() { # chapter N
     "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
     "$grader" "$mine" | grep -q -e '"soon" is not a number' -e "letters that don"
     report $? "chapter $n: an answer that is no number is wrong"
+    [ "$n" = 2 ] && answers_say
     rm -f "$mine/answers.txt"
     mkfifo "$mine/answers.txt"
     "$grader" "$mine" | grep -q "answers.txt can't be read"

@@ -86,7 +86,8 @@ static double understood(const char *text) {
     size_t used = 0;
     const char *comma = strchr(text, ',');
     const bool thousands =
-        comma && (strchr(comma + 1, ',') || strspn(comma + 1, "0123456789") == 3);
+        comma && *text != '0' &&
+        (strchr(comma + 1, ',') || strspn(comma + 1, "0123456789") == 3);
     for (const char *c = text; *c && !isalpha((unsigned char)*c) && *c != '%'; c++) {
         if (*c == ',' && !thousands) {
             digits[used++] = '.';
