@@ -193,7 +193,9 @@ static void print_kernel_stopped(const char *text) {
                       "This is a race of two blocks: no barrier helps. Does a thread "
                       "write an element that isn't its own?");
     } else if (strstr(text, ": a race")) {
-        printf(EIGHT "This is a race: a barrier (__syncthreads) is missing.\n");
+        print_wrapped(EIGHT, "",
+                      "This is a race: is a barrier (__syncthreads) missing, or does a "
+                      "thread read or write another's element?");
     } else if (strstr(text, "is not reached by all threads")) {
         print_wrapped(EIGHT, "",
                       "This is a barrier or a shuffle that some threads never reach: "
