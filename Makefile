@@ -19,13 +19,10 @@ ARCH := native
 MAKEFLAGS += --no-builtin-rules
 unexport DEPENDENCIES_OUTPUT SUNPRO_DEPENDENCIES # gcc would write headers there, not to .d
 
-ifeq ($(wildcard common/make/compiler.mk),)
-$(error run make in the folder of its Makefile: make -C FOLDER)
-endif
+$(if $(wildcard common/make/*.mk),,$(error run make in the folder of its Makefile: make -C FOLDER))
 include common/make/compiler.mk # CC, CXX, MACHINE, OPENMP, BUILD = build/COMPILER
 
 # ---- flags ------------------------------------------------------------------
-
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
 # liberty taken with floating point. The other two -fno- give up errno and traps,
 # which nothing here uses, and change no result.
@@ -48,7 +45,6 @@ FLAGS_asan-float := $(SANITIZE) -O1
 FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 
 # ---- a chapter --------------------------------------------------------------
-
 # A chapter's folder holds a program (main.c; demo_*.c, what it shows; gradient_checks.c)
 # and the layers that it teaches, which later chapters use.
 dir_of = $(wildcard chapters/0$(1)_*)
@@ -78,7 +74,6 @@ chapter%:
 	@echo "make: there is no $@: chapters are $(CHAPTERS)" >&2; exit 2
 
 # ---- targets ----------------------------------------------------------------
-
 all: $(CHAPTERS:%=chapter%) ## build every chapter
 clean: ## remove what was built; never what you wrote
 	rm -rf build $(CHAPTERS:%=chapter%) $(wildcard chapter[1-9]_*)
@@ -100,7 +95,6 @@ plots: need-gnuplot $(PICTURES)
 studies: chapter5
 
 include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk)
-
 SCRIPTS := $(patsubst command-%,%,$(filter command-%,$(.VARIABLES)))
 $(SCRIPTS):
 	+@$(DRY)$(command-$@)

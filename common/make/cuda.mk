@@ -14,8 +14,7 @@ CUDA_FOR = $(if $(NVCC),$(if $(CUDA),$(addprefix sm_,$(ARCHES)),none))
 CUBLASLT = $(call once,CUBLASLT,test -f $(CUDA_HOME)/include/cublasLt.h && echo yes)
 NVCCFLAGS = -std=c++17 -O3 -lineinfo $(gencode) -Xcompiler -Wall$(comma)-Wextra \
             $(if $(EXTRA),-Werror all-warnings) $(if $(CUBLASLT),-DHAVE_CUBLASLT) -I. -MMD -MP
-CUDA_LIBS = -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart_static \
-            $(if $(CUBLASLT),-lcublasLt) -lrt -ldl -lpthread
+CUDA_LIBS = -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart_static $(if $(CUBLASLT),-lcublasLt) -lrt -ldl -lpthread
 
 # On the CPU kernels are C++ without its library, with the emulator's cuda_runtime.h.
 # (CUDA's indices are unsigned. clang's check of function types needs a C++ runtime.)

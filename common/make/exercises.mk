@@ -1,6 +1,5 @@
 # A student's files in work/chapterN are used in place of the course's of the same name;
 # everything else comes as it is.
-
 WORK := work
 override N := $(strip $(N))
 MINE := $(WORK)/chapter$(N)
@@ -10,16 +9,14 @@ command-start = $(exercises) ## N=2: your own copy of a chapter's exercises, in 
 command-grade = $(exercises) ## N=2: what passes, what is wrong and why, and how far you are
 command-mine = $(exercises) ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 
-# A call at a function's end stays a call, so that crash.c finds the line.
-# What was never set isn't 0 by chance.
+# A call at a function's end stays a call: crash.c finds the line. What was never set isn't 0 by chance.
 UNSET_IS_SEEN = $(call once,UNSET_IS_SEEN,$(call try,-ftrivial-auto-var-init=pattern))
 MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
               -Wno-conversion -Wno-sign-conversion -Wno-float-conversion -Wno-double-promotion
 
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
-GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) \
-          $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
+GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
 MINE_PROGRAMS := $(MINE)/chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
 MINE_BUILT := $(MINE_PROGRAMS:%=$(BUILD)/%)

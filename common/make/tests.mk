@@ -1,8 +1,7 @@
 # Tests, and the programs that belong to them: `make test` is what a student waits for,
 # `make test-all` has every flavour and every script.
 TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,5)
-CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) \
-              $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
+CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
 define test_rules
 $(BUILD)/$(1)/tests/run: $(call objects,$(1),$(TEST_SOURCES))
 $(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(CUDA_TESTS)) \
@@ -26,7 +25,6 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 	$(call link,$^,$(LIBRARIES) -ldl)
 
 # ---- make test, make test-all -----------------------------------------------
-
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 QUICK_SCRIPTS := scripts quiet files
@@ -54,12 +52,11 @@ run-scripts: $(filter-out run-scripts,$(TESTS)) all $(COMPARE) $(BENCH_RUN)
 	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(QUICK_SCRIPTS))
 run-all: $(FLAVOURS:%=run-%) $(CUDA_RUNS) all $(COMPARE) $(BENCH_RUN) fuzz-programs
 	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(QUICK_SCRIPTS) $(SLOW_SCRIPTS)
-	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ_READERS)' '' 1000
+	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ)' '' 1000
 none:
 	@echo 'make: there is no suite or script "$(ONLY)": see tests/test_*' >&2; exit 2
 
 # ---- scripts and tools --------------------------------------------------------
-
 command-setup-lint = sh common/scripts/setup.sh lint ## install what make lint uses
 command-setup-faults = sh common/scripts/setup.sh faults ## install what fuzz, test-faults and analyze use
 command-setup-wasm = sh common/scripts/setup.sh wasm ## install what test-wasm uses
@@ -78,7 +75,6 @@ command-fuzz = sh tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote
 command-compare = $(COMPARE) $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL))) \
     ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
 command-bench = $(BENCH_RUN) $(BENCH) ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more
-SYSTEMS := debian12 debian13 musl arm64
 compare: $(COMPARE)
 bench: $(BENCH_RUN)
 test-training test-faults: chapter5
@@ -91,8 +87,7 @@ compile_commands.json: FORCE ## for editors: how each source is compiled
 # Hostile input for every reader. FUZZ_FLAVOUR is asan-float, with a driver of our own, or
 # fuzzer, with clang's libFuzzer: tests/fuzz/run.sh chooses.
 FLAGS_fuzzer := $(SANITIZE) -fsanitize=fuzzer-no-link,float-cast-overflow -O2
-FUZZ_READERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ := $(FUZZ_READERS)
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_FLAVOUR := asan-float
 FUZZ_DIR := $(BUILD)/$(FUZZ_FLAVOUR)/tests/fuzz
 FUZZ_DRIVER := $(FUZZ_DIR)/fuzz.o $(if $(filter asan%,$(FUZZ_FLAVOUR)),$(FUZZ_DIR)/standalone.o)
@@ -100,5 +95,5 @@ FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(call dir_of,6)/,device
 fuzz-programs: $(FUZZ:%=$(FUZZ_DIR)/fuzz_%)
 $(FUZZ_DIR)/readers.a: $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
 	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@
-$(FUZZ_READERS:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(FUZZ_DRIVER) $(FUZZ_DIR)/readers.a
+$(FUZZ:%=$(FUZZ_DIR)/fuzz_%): %: %.o $(FUZZ_DRIVER) $(FUZZ_DIR)/readers.a
 	$(call link,$^,$(LIBRARIES) -ldl,$(FLAGS_$(FUZZ_FLAVOUR)) $(if $(filter fuzzer,$(FUZZ_FLAVOUR)),-fsanitize=fuzzer))
