@@ -50,8 +50,7 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
 layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
-up_to = $(wordlist 1,$(1),$(CHAPTERS))
-layers_up_to = $(wildcard common/*.c common/*/*.c) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n)))
+layers_up_to = $(wildcard common/*.c common/*/*.c) $(foreach n,$(wordlist 1,$(1),$(CHAPTERS)),$(call layers_of,$(n)))
 sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
 
@@ -98,4 +97,4 @@ include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk)
 SCRIPTS := $(patsubst command-%,%,$(filter command-%,$(.VARIABLES)))
 $(SCRIPTS):
 	+@$(DRY)$(command-$@)
-.PHONY: FORCE all clean found $(NEEDS) $(SCRIPTS)
+.PHONY: FORCE all clean found test test-all test-quick run-scripts run-all none mine-tests $(FLAVOURS:%=run-%) $(CUDA_RUNS) $(NEEDS) $(SCRIPTS)

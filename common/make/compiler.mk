@@ -22,7 +22,6 @@ cxx_of = $(if $(findstring clang,$(1)),$(subst clang,clang++,$(1)),$(patsubst %c
 ifeq ($(filter command environment-environment,$(firstword $(origin CXX)) $(origin CXX)-$(origin CC)),)
 CXX := $(patsubst $(COMPILER),$(COMPILER:%$(notdir $(COMPILER))=%)$(call cxx_of,$(notdir $(COMPILER))),$(CC))
 endif
-
 # gcc or clang, whatever its name is; its version and the machine that it compiles for.
 KIND = $(call once,KIND,echo __clang__ | $(CC) -E -P -x c - 2>/dev/null | grep -qx 1 && echo clang || echo gcc)
 COMPILED_BY = $(call once,COMPILED_BY,command -v $(COMPILER); $(CC) --version 2>/dev/null | head -n 1; $(CC) -dumpmachine 2>/dev/null)

@@ -1,7 +1,6 @@
-# Chapter 6: its kernels for cuda_on_cpu, the emulator, and for a GPU: for this machine's
-# card where nvcc and a card are, or for those of CUDA_ARCH, "80 90" or all-major (every one
-# that this nvcc knows). Elsewhere chapter 6 has the emulator alone: compiling for every
-# card takes minutes.
+# Chapter 6: its kernels for cuda_on_cpu, the emulator; and for this machine's card where nvcc
+# and a card are, or for those of CUDA_ARCH, "80 90" or all-major (every one that this nvcc
+# knows). Elsewhere it has the emulator alone: compiling for every card takes minutes.
 NVCC := $(firstword $(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
 CUDA_HOME = $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDA_CARD = $(call once,CUDA_CARD,nvidia-smi --query-gpu=compute_cap --format=csv$(comma)noheader 2>/dev/null | \
@@ -40,10 +39,8 @@ $(BUILD)/cuda/flags: FORCE | need-cxx need-nvcc
 $(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
 	$(call say,nvcc,$@ ($(CUDA_FOR)))
 	$(Q)$(NVCC) $(NVCCFLAGS) -c $< -o $@
-
-# Three programs of the same sources: chapter6_on_cpu on cuda_on_cpu; chapter6_watched on
-# a cuda_on_cpu that sees every access; and chapter6 on a GPU, or, without CUDA, a copy of
-# the first.
+# Three programs of the same sources: chapter6_on_cpu; chapter6_watched, on a cuda_on_cpu
+# that sees every access; and chapter6 on a GPU, or, without CUDA, a copy of the first.
 KERNELS := $(filter-out $(EMULATOR)/%,$(wildcard $(addprefix $(call dir_of,6)/,*.cu */*.cu)))
 kernels_on = $(patsubst %,$(BUILD)/$(1)/%.o,$(2) $(if $(filter-out cuda,$(1)),$(wildcard $(EMULATOR)/*.cpp)))
 CHAPTER6_OBJECTS := $(call objects,float,$(call sources_of,6))

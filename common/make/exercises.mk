@@ -28,8 +28,7 @@ DROPOUT := $(if $(COURSES),$(BUILD)/double/$(MINE)/graded/dropout.o)
 $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(call say,cc,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(MINE_FLAGS) -Ddropout_apply=dropout_apply_graded $(compiled)
-$(GRADE): $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) \
-    $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
+$(GRADE): $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
 $(BUILD)/$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))
 $(MINE_TESTS): $(call objects,double,$(call mine,$(TEST_SOURCES)))
@@ -39,18 +38,16 @@ $(GRADE): $(call objects,float,$(GRADER) $(call layers_up_to,6)) $(call kernels_
 $(BUILD)/$(MINE)/chapter6: $(CHAPTER6_OBJECTS) $(call kernels_on,float,$(MINE_KERNELS))
 $(BUILD)/$(MINE)/chapter6_watched: $(CHAPTER6_OBJECTS) $(call kernels_on,watched,$(MINE_KERNELS))
 $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS)) $(call kernels_on,float,$(MINE_KERNELS) $(wildcard tests/cuda/*.cu))
-$(GRADE) $(MINE_BUILT) $(MINE_TESTS): | need-cxx
 endif
 # After a copy or a deletion there, programs are linked anew, though every object is old.
 $(BUILD)/$(MINE)/parts: FORCE | need-compiler
 	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
-$(GRADE) $(MINE_BUILT) $(MINE_TESTS): $(BUILD)/$(MINE)/parts $(if $(filter 5 6,$(N)),| need-libraries)
+$(GRADE) $(MINE_BUILT) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
 	$(call $(if $(filter 6,$(N)),link_kernels,link),$(filter %.o,$^),$(if $(filter %/tests,$@),$(CHECK_FLAGS)) \
 	    $(if $(filter 5,$(N))$(filter %/tests,$@),$(LIBRARIES)))
 $(MINE_TESTS): | need-check
 $(MINE_PROGRAMS): %: $(BUILD)/% FORCE | $(if $(filter 5 6,$(N)),data)
 	$(put)
-.PHONY: mine-tests
 mine-tests: $(MINE_PROGRAMS) $(MINE_TESTS)
 	@sh tests/exercises/mine_tests.sh $(N) $(MINE)/chapter$(N) $(MINE_TESTS)
 endif

@@ -3,10 +3,8 @@ Q := $(if $(filter-out 0,$(V)),,@)
 SILENT := $(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 DRY := $(if $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),echo )
 say = @mkdir -p $(@D)$(if $(SILENT)$(V:0=),,; printf '  %-5s %s\n' $(1) '$(2)')
-
-# Compilers and linkers write to another name; what is whole is renamed, after the list of
-# the headers that were read. So a make that was killed, and two makes at once, leave
-# nothing half written.
+# What is compiled or linked gets its name when it is whole, the list of its headers before
+# it: a make that was killed, and two makes at once, leave nothing half written.
 whole = -o $@.$$$$ && mv -f $@.$$$$ $@
 compiled = -c $< -MT $@ -MF $@.d$$$$ -o $@.$$$$ || { rm -f $@.d$$$$; exit 1; }; \
            mv -f $@.d$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
@@ -17,7 +15,6 @@ define link
 	$(Q)$(or $(4),$(LINK)) $(3) $(1) $(2) $(LINK_LIBS) $(whole)
 endef
 link_kernels = $(call link,$(1),$(LIBRARIES) $(2),,$(CXX_LINK))
-
 # Compile anew when the compiler or its flags change.
 FORCE:
 stamp = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
@@ -50,6 +47,5 @@ need-sanitizers $(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/n
 $(NEEDS): need-%:
 	@sh common/scripts/need.sh $* $(filter-out -MMD -MP,$(NEED_$*))
 # In `make setup chapter5` everything waits for setup.
-SETUPS := $(filter setup setup-%,$(MAKECMDGOALS))
-$(if $(SETUPS),need-compiler data $(filter-out $(SETUPS),$(MAKECMDGOALS)): | $(SETUPS))
+$(if $(filter setup%,$(MAKECMDGOALS)),need-compiler data $(filter-out setup%,$(MAKECMDGOALS)): | $(filter setup%,$(MAKECMDGOALS)))
 -include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d */*/*/*.d */*/*/*/*.d */*/*/*/*/*.d))

@@ -4,15 +4,13 @@ TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,5)
 CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
 define test_rules
 $(BUILD)/$(1)/tests/run: $(call objects,$(1),$(TEST_SOURCES))
-$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(CUDA_TESTS)) \
-    $(call kernels_on,$(1),$(KERNELS) $(wildcard tests/cuda/*.cu))
+$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(CUDA_TESTS)) $(call kernels_on,$(1),$(KERNELS) $(wildcard tests/cuda/*.cu))
 endef
 $(foreach flavour,$(FLAVOURS) watched cuda,$(eval $(call test_rules,$(flavour))))
 $(FLAVOURS:%=$(BUILD)/%/tests/run): $(BUILD)/%/tests/run: | need-check
 	$(call link,$^,$(CHECK_FLAGS) $(LIBRARIES),$(FLAGS_$*))
 $(BUILD)/%/tests/cuda_run: | need-check
 	$(call link_kernels,$^,$(CHECK_FLAGS) $(if $(filter cuda,$*),$(CUDA_LIBS)) $(FLAGS_$*))
-
 # The tests' own tools, each in one flavour.
 COMPARE := $(BUILD)/double/tests/compare/compare
 BENCH_RUN := $(BUILD)/float/tests/bench/run
@@ -37,7 +35,6 @@ TESTS := $(or $(if $(ONLY),$(ALONE)),run-float run-double run-cuda-float run-scr
 CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || echo 1)
 parallel = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
     $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-.PHONY: test test-all test-quick run-scripts run-all none $(FLAVOURS:%=run-%) $(CUDA_RUNS)
 test: need-check need-cxx ## the tests, in three minutes; ONLY=layer_norm: one suite or script
 	+@$(parallel) $(TESTS)
 test-all: need-check need-cxx need-sanitizers need-patch ## every test: with sanitizers, in every order, exercises, pages
