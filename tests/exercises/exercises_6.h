@@ -22,3 +22,6 @@ Tensor from_device(Tensor D);
 /* expect_loads: all threads made at most `most` loads of global memory; else this is
  * `instead`. */
 void expect_loads(double most, const char *instead);
+
+/* adamw_grade: 6.6 (exercises_6_adamw.c). */
+void adamw_grade(void);
