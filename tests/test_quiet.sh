@@ -409,4 +409,22 @@ status=$?
 check 'a lesson that is ended' exits 143
 check 'leaves no half figure' is_not_there "$scratch"/plots/*.tmp
 
+# ---- colours are for terminals -----------------------------------------------------------
+
+on_terminal() { # on_terminal VARIABLE=VALUE: what ./chapter1 --gradcheck shows there
+    env TERM=xterm "$1" script -qec "$root/chapter1 --gradcheck" "$scratch/typescript" \
+        </dev/null >"$out" 2>"$err"
+}
+green=$(printf '\033[32mPASS\033')
+if script -qec true "$scratch/typescript" </dev/null >"$out" 2>&1; then
+    on_terminal X=
+    check "PASS is green on a terminal" grep -qF "$green" "$out"
+    on_terminal NO_COLOR=1
+    check "it isn't with NO_COLOR" grep -q '^PASS' "$out"
+    run chapter1 --gradcheck
+    check "nor in a pipe" says '^PASS'
+else
+    echo "NOT RUN: colours on a terminal: there is no script(1) of util-linux"
+fi
+
 verdict

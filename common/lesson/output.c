@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,4 +48,18 @@ int output_error(const char *program, int status, const char *format, ...) {
     fflush(stdout);
     fprintf(stderr, "%s: %s\n", program, text); /* in one piece */
     return status;
+}
+
+static bool has_colours(void) {
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no) && terminal &&
+           strcmp(terminal, "dumb") != 0;
+}
+
+const char *output_colour(bool good) {
+    return !has_colours() ? "" : good ? "\033[32m" : "\033[31m";
+}
+
+const char *output_plain(void) {
+    return has_colours() ? "\033[0m" : "";
 }

@@ -22,3 +22,8 @@ int output_end(const char *program, int status);
  * that was printed; returns `status`. */
 int output_error(const char *program, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* output_colour: what makes the words after it green (good) or red on a terminal, and
+ * output_plain what ends it. Empty elsewhere, and where NO_COLOR is set. */
+const char *output_colour(bool good);
+const char *output_plain(void);

@@ -46,7 +46,7 @@ void report_matrix(const char *name, Tensor T, int digits) {
 bool report_check(bool ok, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    printf("%s  ", ok ? "PASS" : "FAIL");
+    printf("%s%s%s  ", output_colour(ok), ok ? "PASS" : "FAIL", output_plain());
     vprintf(format, arguments);
     printf("\n");
     va_end(arguments);
@@ -89,10 +89,12 @@ int report_failures(void) {
 
 int report_verdict(const char *program, int other_status) {
     if (other_status == 0 && failures_so_far == 0) {
-        printf("\n%s: PASS: every check holds\n", program);
+        printf("\n%s: %sPASS%s: every check holds\n", program, output_colour(true),
+               output_plain());
         return output_end(program, 0);
     }
-    printf("\n%s: FAIL: see the lines that begin with FAIL\n", program);
+    printf("\n%s: %sFAIL%s: see the lines that begin with FAIL\n", program,
+           output_colour(false), output_plain());
     (void)output_end(program, 0); /* what failed has to be readable */
     return 1;
 }

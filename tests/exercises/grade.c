@@ -205,7 +205,8 @@ static void print_kernel_stopped(const char *text) {
 
 static void print_wrong(const Exercise *e, int status, char *text) {
     const char *line = crash_line(text, now.work);
-    printf("  %-4s  wrong            %s\n", e->id, e->title);
+    printf("  %-4s  %swrong%s            %s\n", e->id, output_colour(false),
+           output_plain(), e->title);
     print_lines(text);
     if (line) {
         printf(EIGHT "It was at %s\n", line);
@@ -227,7 +228,8 @@ static bool grade_one(const Exercise *e) {
     static char text[1 << 16];
     const int status = run_child(e, text, sizeof text);
     if (now.told->passed) {
-        printf("  %-4s  passed           %s\n", e->id, e->title);
+        printf("  %-4s  %spassed%s           %s\n", e->id, output_colour(true),
+               output_plain(), e->title);
         return true;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS &&
