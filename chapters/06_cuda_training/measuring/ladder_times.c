@@ -70,7 +70,10 @@ static void time_version(Timing *t, const char *layer, Ladder ladder, int versio
     const char *rung = ladder_version(ladder, version);
     char name[48], sizes[48];
     snprintf(name, sizeof name, "%s%s", layer, info->name);
-    snprintf(sizes, sizeof sizes, tiny ? "16 KB" : info->sizes, n[0], n[1], n[2], n[3]);
+    snprintf(sizes, sizeof sizes, info->sizes, n[0], n[1], n[2], n[3]);
+    if (tiny) {
+        snprintf(sizes, sizeof sizes, "16 KB");
+    }
     printf("  %-24s %-13s %-22s %9.4f ms %9.1f %s", name, rung, sizes, ms, speed,
            arithmetic ? "GFLOP/s" : "GB/s   ");
     if (*peak > 0) {

@@ -19,9 +19,12 @@ static const char *const arithmetic_name = "multiply-add", *const memory_name = 
 /* Bytes per element: forward reads one and writes one; backward reads two and writes
  * one; GELU reads one and writes two. */
 const LadderInfo ladders[LADDERS] = {
-    [LADDER_NT] = {"Y = X W^T", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
-    [LADDER_NN] = {"dX = dY W", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
-    [LADDER_TN] = {"dW = dY^T X", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2},
+    [LADDER_NT] = {"Y = X W^T", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2,
+                   0},
+    [LADDER_NN] = {"dX = dY W", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2,
+                   0},
+    [LADDER_TN] = {"dW = dY^T X", "%d x %d x %d", gpu_matmul_names, MATMUL_VERSIONS, 2,
+                   0},
     [LADDER_SOFTMAX] = {"softmax", "%d x %d", gpu_softmax_names, SOFTMAX_VERSIONS, 0,
                         8},
     [LADDER_SOFTMAX_BACKWARD] = {"softmax backward", "%d x %d", gpu_softmax_names,
@@ -32,10 +35,10 @@ const LadderInfo ladders[LADDERS] = {
                                     gpu_layer_norm_names, LAYER_NORM_VERSIONS, 0, 12},
     [LADDER_GELU] = {"bias and GELU", "%d x %d", gpu_gelu_names, GELU_VERSIONS, 0, 12},
     [LADDER_ATTENTION] = {"attention", "B %d h %d n %d d %d", gpu_attention_names,
-                          ATTENTION_VERSIONS, 4},
+                          ATTENTION_VERSIONS, 4, 0},
     [LADDER_ATTENTION_BACKWARD] = {"attention backward", "B %d h %d n %d d %d",
-                                   gpu_attention_names, ATTENTION_VERSIONS, 8},
-    [LADDER_ARITHMETIC] = {"limit", "fp32", &arithmetic_name, 1, 2 * FMA_CHAINS},
+                                   gpu_attention_names, ATTENTION_VERSIONS, 8, 0},
+    [LADDER_ARITHMETIC] = {"limit", "fp32", &arithmetic_name, 1, 2 * FMA_CHAINS, 0},
     [LADDER_MEMORY] = {"limit", "1 GiB", &memory_name, 1, 0, 8},
     [LADDER_ADAMW] = {"AdamW", "%d", &adamw_name, 1, 0, 28},
 };
