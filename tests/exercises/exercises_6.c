@@ -36,7 +36,8 @@ static bool has_nan(Tensor T) {
 
 static void predict(void) {
     ask('a',
-        "10000 elements, blocks of 256 threads, a thread an element: how many blocks?",
+        "10000 elements, blocks of 256 threads, one thread per element: how many "
+        "blocks?",
         40, 1e-9);
     mistake_number("10000 / 256 rounded down: the last 16 elements have no thread", 39);
     ask('b',
@@ -508,7 +509,7 @@ const Exercise exercises[] = {
      "Whatever was added under the old maximum is too large by exp(new - old).",
      "the head of gpu_attention_fused.cu; the lesson", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",
-     "gpu_adamw.cu: one element a thread: clip, m, v, w, as adamw.c does.",
+     "gpu_adamw.cu: one element per thread: clip, m, v, w, as adamw.c does.",
      "g = gradients[i] * result->clip_scale; s.rate and s.root_of_v have the "
      "corrections.",
      "notes/05, 5 and 6; gpu_adamw.h", adamw_grade},
