@@ -55,6 +55,8 @@ for STAND_IN in $wrong_peers; do
     case $STAND_IN in hangs) patience=10 ;; esac
     start "pytorch_$STAND_IN" --only infer --patience $patience
 done
+STAND_IN=none
+start documented --only train,memory --models tiny,small,cifar
 PYTHON=$scratch/nowhere/python3
 STAND_IN=
 start pytorch_absent --only infer
@@ -71,7 +73,7 @@ if "${CC:-cc}" -shared -fPIC -O2 -o "$scratch/blas.so" tests/bench/stand_ins/bla
     libraries="right wrong nan last dies hangs spins 64bit"
     if "${CC:-cc}" -shared -fPIC -O2 -DANOTHER -o "$scratch/other.so" tests/bench/stand_ins/blas.c \
         -lpthread; then
-        OPENBLAS=$scratch/other.so BLIS=''
+        OPENBLAS=$scratch/other.so BLIS=$scratch/nowhere.so
         start blas_other --only matmul
     fi
     for STAND_IN in $libraries; do
@@ -85,7 +87,7 @@ else
     echo "NOT RUN: a stand-in for OpenBLAS: ${CC:-cc} makes no shared library"
 fi
 printf 'not a library\n' >"$scratch/text.so"
-OPENBLAS=$scratch/text.so BLIS=''
+OPENBLAS=$scratch/text.so BLIS=$scratch/nowhere.so
 start blas_text --only matmul
 for child in $children; do
     [ "$child" = "$real" ] || wait "$child"
@@ -94,6 +96,8 @@ done
 echo "-- PyTorch, or what passes for it"
 ended pytorch_none 0 '^infer tiny .* ratio [0-9]+\.[0-9]'
 ended pytorch_none 0 '^1 thread: infer tiny|^infer'
+ended documented 0 'on 1 thread .*; training reaches tiny +[0-9]+% small +[0-9]+% cifar +[0-9]+%$'
+ended documented 0 '^memory cifar ours +[0-9]+ MB'
 left_out='^FAILED    pytorch, [0-9]+ threads?'
 ended pytorch_wrong 1 "$left_out: its result is 1 where ours is .*: left out"
 ended pytorch_short 1 "$left_out: \"2.3\" is no answer to check"
