@@ -108,30 +108,31 @@ done
 # ---- the lessons' order -------------------------------------------------------------------
 
 echo "-- lessons"
-in_order() { # in_order FILE: the twelve headings of a lesson, these and no others
+in_order() { # in_order FILE: a lesson tells its story as it likes, and ends with these
     cat >"$scratch/wanted" <<'END'
-## What you have, what you build, time
-## The equations
-## Symbols
-## A worked example by hand
-## The forward pass
-## The backward pass
-## Where we differ from the papers
-## Run it
-## The plot and how to read it
+## The code, in reading order
 ## Exercises
+## Where we differ from the papers
 ## Summary
-## What changed, and what is next
+## Next
 END
-    grep '^## ' "$1" | cmp -s - "$scratch/wanted"
+    grep '^## ' "$1" | tail -n 5 | cmp -s - "$scratch/wanted"
+}
+pictured() { # pictured FILE: three figures of its own or more
+    [ "$(prose "$1" | grep -cE '^!\[[^]]{20,}\]\(figures/[a-z0-9_]+\.svg\)')" -ge 3 ]
 }
 for page in chapters/0*/README.md; do
     in_order "$page"
-    ok "$page: the lessons' headings in their order" $?
+    ok "$page: the lessons' last headings in their order" $?
+    pictured "$page"
+    ok "$page: has three figures, each with words that say what it shows" $?
 done
 grep -v '^## Summary' chapters/02_*/README.md >"$scratch/lesson"
 ! in_order "$scratch/lesson"
 ok "a lesson without its summary is found" $?
+printf '![A head](figures/a.svg)\n' >"$scratch/lesson"
+! pictured "$scratch/lesson"
+ok "a lesson without figures is found" $?
 
 # ---- what is to be read ---------------------------------------------------------------------
 

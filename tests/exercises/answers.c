@@ -69,7 +69,7 @@ static bool answer(char text[LINE]) {
         now.told->judged = true;
         _exit(WRONG);
     }
-    if (strchr(text, '?') || text[strspn(text, " \t")] == '\0') {
+    if (strchr("?", text[strspn(text, " \t")])) { /* as it was, or empty */
         printf("exercise %s is not written yet: %s/answers.txt:%d\n", now.asked,
                now.work, line);
         fflush(stdout);
@@ -166,6 +166,28 @@ void ask_which(char letter, const char *question, const char *want) {
         expect_true(extra + missing == 0,
                     "%s: letters that don't belong: %d; letters that are missing: %d",
                     now.asked, extra, missing);
+        now.got_number = (double)NAN;
+    }
+}
+
+void ask_in_words(char letter, const char *question) {
+    enum { WORDS = 5 };
+    char text[LINE] = "";
+    begin_question(letter, question);
+    if (now.mode == TASKS) {
+        printf("%s = ?\n", now.asked);
+    } else if (now.mode == ANSWERS) {
+        printf("%s = see the model answer in the hints\n", now.asked);
+    }
+    if (answer(text)) {
+        int words = 0;
+        for (const char *c = text; *c; words++) {
+            c += strspn(c, " \t");
+            c += strcspn(c, " \t");
+        }
+        now.own_hint = "write it as you would tell it to a friend, on one line.";
+        expect_true(words >= WORDS, "%s: a sentence is wanted, of %d words or more",
+                    now.asked, WORDS);
         now.got_number = (double)NAN;
     }
 }

@@ -125,3 +125,7 @@ void ask(char letter, const char *question, double want, double tolerance);
 
 /* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. */
 void ask_which(char letter, const char *question, const char *want);
+
+/* ask_in_words: the answer is a sentence, which nobody grades: it is wanted before the
+ * model answer in hints_N.txt is shown. */
+void ask_in_words(char letter, const char *question);
