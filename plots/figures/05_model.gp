@@ -14,7 +14,7 @@ do for [k = 1:7] {
 eval text(0.85, 8.1, "forward")
 # what each arrow does, between two boxes
 what = "cut|project,\nclass token,\npositions|4 encoder\nblocks|row 0,\nLN|W_{head}|softmax\nand label"
-tags = "[ViT 3.1]|[ViT eq.1]|[ViT eq.2, 3]|[ViT eq.4]||[AIAYN 5.4]"
+tags = "[ViT 3.1]|[ViT eq.1]|[ViT eq.2, eq.3]|[ViT eq.4]||[AIAYN 5.4]"
 do for [k = 1:6] {
     x = x_of(k) + wide + (2.42 - wide) / 2
     set label field(what, k) at x, 8.1 center front font ",12"
@@ -31,7 +31,7 @@ eval arrow(x_of(5) + 0.25, 3.2, x_of(4) + wide - 0.05, 3.8, vermilion)
 do for [k = 3:4] {
     do for [r = 0:6] {
         set object rectangle from x_of(k) + 0.2, 1.3 + (6 - r) * 0.4 rto 1.3, 0.34 behind \
-            fc rgb (k == 3 || r == 0 ? vermilion : white) fs solid 0.75 border lc rgb '#444444'
+            fc rgb (k == 3 || r == 0 ? vermilion : white) fs solid 0.75 border lc rgb black
     }
     eval text(x_of(k) + wide / 2, 4.25, small(k == 3 ? "dz_0" : "dz_4"))
 }

@@ -13,11 +13,11 @@ set ylabel "learning rate"
 set samples 1200
 half = (warmup + total) / 2.0
 set label "warm-up: a line" at 1250, 0.0006 left front
-set arrow from 1230, 0.0006 to 260, 0.0006 filled size graph 0.015,20 lc rgb '#444444'
+set arrow from 1230, 0.0006 to 260, 0.0006 filled size graph 0.015,20 lc rgb black
 set label "the peak, 0.003, at step 1000" at 1250, 0.00315 left front
 set label "half the peak, half way down" at half + 200, 0.00158 left front
 set label "flat at the end: 0" at 11200, 0.00085 right front
-set arrow from 10800, 0.00072 to 11150, 0.00008 filled size graph 0.015,20 lc rgb '#444444'
+set arrow from 10800, 0.00072 to 11150, 0.00008 filled size graph 0.015,20 lc rgb black
 $marks << EOD
 1000 0.003
 6122 0.0015
