@@ -74,11 +74,11 @@ static void predict(void) {
     mistake_number("the gradient with the mean held constant",
                    rstd * (1 - xhat * xhat / 4));
     mistake_number("the gradient not yet times rstd", 1 - 0.25 - xhat * xhat / 4);
-    ask_in_words('e', "Why has the gradient that layer norm sends back no part along "
-                      "(1 ... 1)? Don't use its formula.");
-    ask_in_words('f', "24 blocks with layer norm, but without residual paths, let the "
-                      "gradient through: 1.6 of 1. Why are they of no use all the "
-                      "same?");
+    ask_in_words('e', "With D = 2 layer norm sends back almost no gradient at all, "
+                      "whatever dL/dy is. Why?");
+    ask_in_words('f', "In the stack with residual paths alone, let each weight move by "
+                      "the same small multiple of its gradient. Why is there no "
+                      "multiple that suits it?");
 }
 
 /* ---- 4.2: layer norm, forward ---------------------------------------------------- */
