@@ -139,9 +139,9 @@ static void show_one_pass(void) {
            "relative\nerror (root mean square):\n\n"
            "     mean   layer norm's, two passes   E[x^2] - mean^2, one pass\n",
            ROWS, WIDE);
-    for (double mean = 1; mean <= 10000; mean *= 10) {
+    for (int mean = 1; mean <= 10000; mean *= 10) {
         negative = variance_errors(mean, error);
-        printf("    %5g   %24.0e   %25.0e\n", mean, sqrt(error[0]), sqrt(error[1]));
+        printf("    %5d   %24.0e   %25.0e\n", mean, sqrt(error[0]), sqrt(error[1]));
         worst = fmax(worst, sqrt(error[0]));
         at_100 = mean == 100 ? sqrt(error[1]) : at_100;
     }
