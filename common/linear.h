@@ -18,7 +18,7 @@ void linear_forward(Tensor X, Tensor W, Tensor b, Tensor Y);
 
 /*
  * linear_backward: the loss's gradients, from dY = dL/dY (rows, out)
- *   dX (rows, in)            out, must not alias an input; data NULL: it isn't wanted
+ *   dX (rows, in)            out, must not alias dY, W; data NULL: not wanted
  *   dW (out, in)   db (out)  added to: all rows share the weights
  * Cost: 4 rows in out flops, half of that without dX.
  */
