@@ -1,7 +1,7 @@
 #!/bin/sh
 # equations.sh [--all | --table PAPER]: for every tag of notes/equations.txt the places
 # where it is computed, tested, drawn and explained: the first of each and how many more;
-# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a
+# with --all every one; with --table one for each of AIAYN's or ViT's that is built. Status 1 if a
 # tag has no code, test or explanation, if one that is not built has no reason, or if a file
 # cites an unknown tag. Run in the repository's root.
 set -u
@@ -91,10 +91,10 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
         if (table != "") {
             for (i = 1; i <= tags; i++) {
                 tag = order[i]
-                if (tag !~ "^" table " ") continue
+                if (tag !~ "^" table " " || state[tag] == "told") continue
                 # Without brackets, since a table in a page is no explanation.
                 printf "%-12s  %s\n", tag, what[tag]
-                printf "              %s\n", (state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1])
+                printf "              %s\n", best[tag, 1]
             }
             exit bad > 0
         }

@@ -5,7 +5,7 @@
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
-for page in notes/attention_is_all_you_need.md notes/vision_transformer.md notes/studies.md; do
+for page in notes/vision_transformer.md notes/studies.md; do
     command=$(sed -n 's/^<!-- output: \(sh common.*\) -->$/\1/p' "$page" | head -n 1)
     sh -c "$command" >"$page.table" || { rm -f "$page.table"; exit 1; }
     awk -v table="$page.table" '

@@ -6,7 +6,7 @@ set xrange [-4:3]
 set yrange [-0.4:3]
 set xlabel "x"
 set key top left
-set xzeroaxis lt 1 lc rgb "#444444" dt 1
+set xzeroaxis lt 1 lc rgb black dt 1
 eval text(-1.9, 0.55, small("below 0 a little is let through"))
 eval arrow(-1.4, 0.4, -0.9, -0.1, black)
 plot x * norm(x) title "GELU: x Phi(x)" lw 3 lc rgb blue dt 1, \

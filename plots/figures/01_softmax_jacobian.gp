@@ -11,7 +11,7 @@ set xrange [-0.7:2.7]
 set xtics ("its own" 0, "the second" 1, "the third" 2) scale 0
 set xlabel "the score that is raised"
 set ylabel "derivative of the first weight"
-set xzeroaxis lt 1 lc rgb "#444444" dt 1
+set xzeroaxis lt 1 lc rgb black dt 1
 set boxwidth 0.5
 set style fill solid 0.6 border lc rgb black
 unset key
