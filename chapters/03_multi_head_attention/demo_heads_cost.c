@@ -41,7 +41,7 @@ static bool cost_of(const char *model, int n, int D, int heads) {
 }
 
 void heads_cost_demo(void) {
-    report_section("3.6 What it costs");
+    report_section("3.4 What it costs");
     printf("Counted from the layer's own parameters and tensors, for one image; "
            "millions of\nflops. Times in " REAL_NAME
            " on one thread; yours will differ.\n\n");

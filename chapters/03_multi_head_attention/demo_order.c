@@ -43,7 +43,7 @@ void order_demo(void) {
     int order[N];
     MsaInstance msa;
     msa_instance_make(&msa, (MsaSizes){1, N, D, HEADS}, 3, 1);
-    report_section("3.4 Attention is blind to order");
+    report_section("3.5 Attention is blind to order");
     tensor_copy(tokens, tensor_slice(msa.z, 0));
     random_permutation((Random){3, RANDOM_DEMO, 300}, order, N);
     printf("Attention compares every query with every key, and nothing in it says "
@@ -127,7 +127,7 @@ static void check_rotation(Tensor PE, Tensor turned) {
 void sinusoids_demo(void) {
     static real small[6 * 8], pe[PLOT_N * PLOT_D], rotated[PLOT_N * PLOT_D];
     Tensor few = tensor2(small, 6, 8), PE = tensor2(pe, PLOT_N, PLOT_D);
-    report_section("3.5 Sinusoids");
+    report_section("3.6 Sinusoids");
     sinusoid_positions(few);
     sinusoid_positions(PE);
     report_matrix("PE", few, 3);

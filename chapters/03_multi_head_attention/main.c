@@ -43,9 +43,9 @@ static void lesson(void) {
     print_equations();
     projection_demo();
     separate_heads_demo();
+    heads_cost_demo();
     order_demo();
     sinusoids_demo();
-    heads_cost_demo();
 }
 
 static int options(int argc, char **argv) {
