@@ -5,8 +5,7 @@
 
 #include "common/error.h"
 
-/* Pair i's angle from one position to the next: 1 / 10000^(2i/D). It falls from 1
- * (a full turn in 6.28 positions) to nearly 1/10000 (in nearly 62832). */
+/* How far pair i turns from one position to the next, in radians. */
 static double angle_step(int i, int D) {
     /* exercise 3.4 */
     return pow(10000.0, -2.0 * i / D);
