@@ -37,8 +37,7 @@ static bool has_nan(Tensor T) {
 static void predict(void) {
     ask('a',
         "10000 elements, blocks of 256 threads, one thread per element: how many "
-        "threads "
-        "have no element?",
+        "threads have no element?",
         240, 1e-9);
     mistake_number("the number of blocks: how many threads do they have in all?", 40);
     mistake_number("the elements of the last block: it has 256 threads", 16);
@@ -55,17 +54,15 @@ static void predict(void) {
     mistake_number("half of them: what isn't wanted comes with the sector", 2);
     ask('d',
         "C = A^T B by the naive kernel, all 128 x 128: thread (x, y) makes C[x][y] "
-        "from "
-        "A[l][x] and B[l][y]. How many sectors has a warp's load, as the mean of both "
-        "loads?",
+        "from A[l][x] and B[l][y]. How many sectors has a warp's load, as the mean of "
+        "both loads?",
         2.5, 1e-9);
     mistake_number("what C = A B takes: here A is read along its rows", 16.5);
     mistake_number("A's load alone: B's is the same element for all lanes", 4);
     mistake_number("coalesced loads of A and of B: do the lanes have several y?", 4.5);
     ask('e',
         "C = A B, all 1024 x 1024, tiles of 32 x 32 in shared memory: loads from "
-        "global "
-        "memory, in millions.",
+        "global memory, in millions.",
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
     mistake_number("the naive kernel's 2 m n k", 2.0 * 1024 * 1024 * 1024 / 1e6);
     mistake_number(
@@ -73,8 +70,7 @@ static void predict(void) {
         2.0 * 1024 * 1024 / 1e6);
     ask('f',
         "A tile is declared float t[32][34]. Lane l reads t[l][0]. How many passes "
-        "does "
-        "shared memory need?",
+        "does shared memory need?",
         2, 1e-9);
     mistake_number("what rows of 33 need: which bank has word 34 l?", 1);
     mistake_number("what rows of 32 need: which bank has word 34 l?", 32);
