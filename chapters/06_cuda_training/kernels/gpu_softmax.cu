@@ -7,11 +7,8 @@
  *   warp     One warp per row, its lanes on neighbouring elements: every line is used
  *            whole. The same three passes; the second and third find a short row in
  *            cache.
- *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
- *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes per
- *            element instead of 16; two exp per element instead of one. The maximum
- *            begins at the lowest float, not at -infinity: where a row begins with a
- *            score of -infinity, exp(-inf - -inf) would be NaN.
+ *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018). 12 bytes per
+ *            element instead of 16; two exp per element instead of one.
  *
  * All are limited by memory. Backward reads A and dA twice (the second time from cache)
  * and writes dS: 12 bytes per element.
@@ -54,6 +51,8 @@ static __global__ void forward_naive(float scale, Tensor S, Tensor A) {
     }
 }
 
+/* A worked example: how a warp shares a row. `online` has three things to decide that
+ * are decided here: when the sum may be taken, relative to what, and where max begins. */
 static __global__ void forward_warp(float scale, Tensor S, Tensor A) {
     const int i = my_row<32>(), lane = threadIdx.x % 32, cols = S.shape[1];
     if (i >= S.shape[0]) {
@@ -80,6 +79,8 @@ static __global__ void forward_online(float scale, Tensor S, Tensor A) {
         return;
     }
     /* exercise 6.3 */
+    /* The maximum begins at the lowest float, not at -infinity: where a row begins with
+     * a score of -infinity, exp(-inf - -inf) would be NaN. */
     const float *s = row_of(S, i);
     float *a = row_of(A, i), max = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
