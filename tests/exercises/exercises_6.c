@@ -37,21 +37,30 @@ static bool has_nan(Tensor T) {
 static void predict(void) {
     ask('a',
         "10000 elements, blocks of 256 threads, one thread per element: how many "
-        "blocks?",
-        40, 1e-9);
-    mistake_number("10000 / 256 rounded down: the last 16 elements have no thread", 39);
+        "threads have no element?",
+        240, 1e-9);
+    mistake_number("the number of blocks: how many threads do they have in all?", 40);
+    mistake_number("the elements of the last block: it has 256 threads", 16);
+    mistake_number("10000 / 256 rounded down: then 16 elements have no thread", 0);
     ask('b',
-        "The 32 threads of a warp read floats that lie beside each other, from an "
-        "address divisible by 128. How many sectors of 32 bytes?",
-        4, 1e-9);
-    mistake_number("a sector for each thread: a sector holds 8 floats", 32);
-    mistake_number("the number of 128-byte lines", 1);
-    ask('c',
-        "They read the same column of 32 rows that are 50 floats apart. How many "
-        "sectors?",
-        32, 1e-9);
-    mistake_number("the count for neighbours: rows are 200 bytes apart", 4);
+        "Lane l of a warp reads x[l + 1], and x begins at an address divisible by 128. "
+        "How many sectors of 32 bytes?",
+        5, 1e-9);
+    mistake_number("what x[l] takes: where do these 32 floats begin and end?", 4);
+    mistake_number("a sector for each lane: a sector holds 8 floats", 32);
+    ask('c', "Lane l reads x[2 * l] of the same x. How many sectors?", 8, 1e-9);
+    mistake_number("32 floats packed closely: these are spread over 64", 4);
+    mistake_number("a sector for each lane: four of them fall into one sector", 32);
+    mistake_number("half of them: what isn't wanted comes with the sector", 2);
     ask('d',
+        "C = A^T B by the naive kernel, all 128 x 128: thread (x, y) makes C[x][y] "
+        "from A[l][x] and B[l][y]. How many sectors has a warp's load, as the mean of "
+        "both loads?",
+        2.5, 1e-9);
+    mistake_number("what C = A B takes: here A is read along its rows", 16.5);
+    mistake_number("A's load alone: B's is the same element for all lanes", 4);
+    mistake_number("coalesced loads of A and of B: do the lanes have several y?", 4.5);
+    ask('e',
         "C = A B, all 1024 x 1024, tiles of 32 x 32 in shared memory: loads from "
         "global memory, in millions.",
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
@@ -59,6 +68,15 @@ static void predict(void) {
     mistake_number(
         "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
+    ask('f',
+        "A tile is declared float t[32][34]. Lane l reads t[l][0]. How many passes "
+        "does shared memory need?",
+        2, 1e-9);
+    mistake_number("what rows of 33 need: which bank has word 34 l?", 1);
+    mistake_number("what rows of 32 need: which bank has word 34 l?", 32);
+    ask_in_words(
+        'g', "By the counts, *shared* asks for 1/18 of the bytes of *coalesced*. On an "
+             "H200 it is only 1.15 times as fast (C = A B). Why?");
 }
 
 /* ---- 6.2 ------------------------------------------------------------------------- */
@@ -614,43 +632,35 @@ const Exercise exercises[] = {
      "warm_up.cu: sums[b] is the sum of run b, by all threads of block b.",
      "Half of the threads add the other half's; then half of these.",
      "the lesson; warm_up.h", warm_up_sums_grade},
-    {"6.1", "Answers: blocks, sectors, tiles",
-     "Predict; compare with ./chapter6 --counts.",
-     "ceil(n / 256); a sector holds 8 floats; each tile of 32 x 32 is used by 32 rows.",
-     "the lesson; the table of ./chapter6 --counts", predict},
-    {"6.2", "GELU's kernels (add_bias, forward, backward)",
-     "gpu_gelu.cu: three kernels, one thread per element. add_bias: pre += b. forward: "
-     "the same, unless b is NULL, and Y = apply<f> of it. backward: dpre = through<f>.",
-     "Rows of pre are pre.ld apart, those of Y Y.ld; a thread past the end does "
-     "nothing.",
-     "the lesson, \"The forward pass\"; gpu_gelu.h", gelu},
+    {"6.1", "Answers: threads, sectors, tiles, banks",
+     "Predict; then compare with ./chapter6 --counts where it can say so.",
+     "Draw the addresses of the first few lanes, and the lines between sectors.",
+     "the lesson, \"How a GPU runs a kernel\"", predict},
+    {"6.2", "The bias and GELU, forward and backward",
+     "gpu_gelu.cu: three kernels with one thread per element; rows are ld apart, and "
+     "backward needs what GELU was applied to.",
+     "Which row and column has element i, and where is it in each of the tensors?",
+     "the lesson, \"One thread per element\"; gpu_gelu.h", gelu},
     {"6.3", "softmax in one pass (forward_online)",
-     "gpu_softmax.cu: one warp per row. Each lane keeps a maximum and a sum over its "
-     "columns lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; "
-     "then write. At most two loads per element.",
-     "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
-     "lane, and once more when the lanes are joined. The first maximum is -FLT_MAX: "
-     "what would exp(-infinity - -infinity) be?",
-     "the head of gpu_softmax.cu; the lesson", softmax},
+     "gpu_softmax.cu: one warp per row, and at most two loads of each score.",
+     "What does a sum of exp(s - max) become when max changes, in a lane and between "
+     "lanes?",
+     "the lesson, \"One warp per row\"", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
-     "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "
-     "barrier, 32 multiply-adds, barrier. Each element is loaded once a block, "
-     "neighbours by neighbours in each layout; put writes.",
-     "A[l][i] and B[l][j]; *at_A<layout>(p, i, l) reads op(A)[i][l]; two barriers a "
-     "tile.",
-     "the head of gpu_matmul.cu; the lesson", matmul},
+     "gpu_matmul.cu: each element is loaded once per block, and coalesced in each of "
+     "the three layouts; sizes need not be multiples of 32.",
+     "Which element of a tile does thread (x, y) load, and which ones does it use? "
+     "They need not be the same.",
+     "the lesson, \"Used thirty-two times\"", matmul},
     {"6.5", "attention in one kernel (forward)",
-     "gpu_attention_fused.cu: the loop over a tile's keys. max, sum and o are of all "
-     "keys before it; make them those of its `count` keys too, in one pass. "
-     "q.dot(K[r], h.part) is the score of key r, in all threads of the query; "
-     "o.scale(by) and o.add(by, V[r], h.part) change o.",
-     "What was added under the old maximum is too large by exp(new - old). All lanes "
-     "of a warp must reach q.dot.",
-     "the head of gpu_attention_fused.cu; the lesson", attention},
+     "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
+     "streams past it.",
+     "Whatever was added under an old maximum was measured against that maximum.",
+     "the lesson, \"Scores that are never written\"", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",
-     "gpu_adamw.cu: one element per thread: clip, m, v, w, as adamw.c does.",
-     "g = gradients[i] * result->clip_scale; s.rate and s.root_of_v have the "
-     "corrections.",
-     "notes/05, 5 and 6; gpu_adamw.h", adamw_grade},
+     "gpu_adamw.cu: one element per thread, the same step as adamw.c's.",
+     "Compare with adamw.c line by line: what has the host computed already, and for "
+     "what is it meant?",
+     "the lesson, \"A host that never waits\"; notes/05, 5 and 6", adamw_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

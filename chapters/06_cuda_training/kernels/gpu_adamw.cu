@@ -77,11 +77,11 @@ static DEVICE float kept_share(const GpuUpdate &u, long i, double lr) {
 static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *result) {
     const float *gradients = u.gradients;
     float *weights = u.weights, *m = u.m, *v = u.v;
+    /* exercise 6.6 */
     const long i = my_element();
     if (i >= u.count) {
         return;
     }
-    /* exercise 6.6 */
     const float g = gradients[i] * result->clip_scale;
     const float new_m = s.beta1 * m[i] + s.one_minus_beta1 * g;
     const float new_v = s.beta2 * v[i] + s.one_minus_beta2 * g * g;

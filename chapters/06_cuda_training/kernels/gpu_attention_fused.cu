@@ -189,8 +189,9 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
         __syncthreads();
         /* Of all keys so far: max is the largest score s = q . k / sqrt(d) [ViT eq.6],
-         * sum is that of exp(s - max), and o that of exp(s - max) v. Keep that true for
-         * the tile's `count` keys, K[0] ... and V[0] ...; behind them are zeros. */
+         * sum is that of exp(s - max), and o that of exp(s - max) v. That must be true
+         * with the tile's `count` keys too: K[0] ... and V[0] ...; behind them are zeros.
+         * q.dot(K[j], h.part) is a score; all lanes of the warp must reach it. */
         const int count = h.any ? min(TILE, f.n - j0) : 0;
         /* exercise 6.5 */
         enum { AT_ONCE = 4 }; /* keys at a time */
