@@ -60,6 +60,11 @@ expected() {
     awk -v bug="$2" '/^@ / { number++ } number == bug && /^= / { print substr($0, 3) }' \
         tests/exercises/bugs.txt >"$root/$n/expected"
     while read -r id words; do
+        if [ "$words" = passed ]; then
+            reply "$id" | grep -q ' passed '
+            report $? "$1: $id is right, in an unusual way"
+            continue
+        fi
         reply "$id" | grep -E ' (wrong|waits for [1-6]\.[1-6a-f]) ' | grep -qF "$words"
         report $? "$1: $id says \"$words\""
     done <"$root/$n/expected"

@@ -98,6 +98,10 @@ Tensor from_device(Tensor D) {
             }
         }
     }
+    bool unwritten = false;
+    for (long i = 0; i < tensor_count(T); i++) {
+        unwritten = unwritten || T.data[i] != T.data[i];
+    }
     const char *changed = changed_on_device();
     expect_true(!changed, "%s on the device was changed.", changed ? changed : "");
     mistake_if("a change of an input: a kernel writes its result, nothing else", true);
@@ -109,12 +113,13 @@ Tensor from_device(Tensor D) {
     mistake_if(
         "an index that isn't row * ld + column, with the ld of the tensor that is "
         "written",
-        true);
-    bool unwritten = false;
-    for (long i = 0; i < tensor_count(T); i++) {
-        unwritten = unwritten || T.data[i] != T.data[i];
-    }
-    expect_true(beyond < 0, "something was written behind the last of %d rows", rows);
+        unwritten);
+    mistake_if("a missing check of the column: threads past a row's end write nothing",
+               true);
+    expect_true(beyond<0, "something was written behind the last of %d %s", D.ndim> 1
+                    ? rows
+                    : cols,
+                D.ndim > 1 ? "rows" : "elements");
     mistake_if(
         "an index that is too large: elements of the result are not written, and "
         "others behind it are",
@@ -154,11 +159,12 @@ static void expect_neighbours(const CudaOnCpuAccesses *a, const char *what, Cost
     expect_true(sectors <= enough,
                 "%.1f sectors a request of %s; at most %.0f are needed", sectors, what,
                 enough);
-    mistake_if(most.apart
-                   ? most.apart
-                   : "a chunk for each thread: a warp's lanes are then far apart. "
-                     "Let neighbours have neighbours",
-               true);
+    mistake_if(
+        most.apart
+            ? most.apart
+            : "an order in which lanes are far apart, as when each thread has a chunk "
+              "of its own: let neighbours have neighbours",
+        true);
 }
 
 void expect_cost(Cost most) {

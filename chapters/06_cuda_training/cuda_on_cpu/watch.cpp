@@ -177,14 +177,13 @@ static int most_of_a_bank(const uintptr_t *addresses, int lanes, int bytes) {
 }
 
 /* Does each lane want what its neighbour wants, whose index differs in this bit? */
-static bool in_pairs(const uintptr_t *addresses, int bit) {
-    for (int lane = 0; lane < WARP; lane++) {
-        const uintptr_t mine = addresses[lane], other = addresses[lane ^ bit];
-        if (mine && other && mine != other) {
-            return false;
-        }
+static bool in_pairs(const uintptr_t *at, int bit) {
+    int lane = 0;
+    while (lane < WARP &&
+           (at[lane] == at[lane ^ bit] || !at[lane] || !at[lane ^ bit])) {
+        lane++;
     }
-    return true;
+    return lane == WARP;
 }
 
 /* Shared memory answers 128 bytes a pass: 8 bytes per lane go by half warps, 16 by

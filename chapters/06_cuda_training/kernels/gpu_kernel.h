@@ -103,9 +103,9 @@ template <int LANES = 32, class T> static DEVICE T warp_sum(T x) {
     return x;
 }
 
-static DEVICE float warp_max(float x) {
+template <int LANES = 32> static DEVICE float warp_max(float x) {
 #pragma unroll
-    for (int bit = 16; bit > 0; bit /= 2) {
+    for (int bit = LANES / 2; bit > 0; bit /= 2) {
         x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, bit));
     }
     return x;

@@ -81,32 +81,28 @@ static __global__ void sum_runs(const float *x, float *sums, int count) {
 
 /* ---- their launches -------------------------------------------------------------- */
 
-void warm_up_square(GpuStream stream, const float *x, float *y, int count) {
-    LAUNCH(square, count / BLOCK, BLOCK, 0, stream, x, y);
+void warm_up_square(const float *x, float *y, int count) {
+    LAUNCH(square, count / BLOCK, BLOCK, 0, NULL, x, y);
 }
 
-void warm_up_add(GpuStream stream, const float *x, const float *y, float *z,
-                 int count) {
-    LAUNCH(add, pieces(count, BLOCK), BLOCK, 0, stream, x, y, z, count);
+void warm_up_add(const float *x, const float *y, float *z, int count) {
+    LAUNCH(add, pieces(count, BLOCK), BLOCK, 0, NULL, x, y, z, count);
 }
 
-void warm_up_add_scaled(GpuStream stream, float a, const float *x, float *y,
-                        int count) {
-    LAUNCH(add_scaled, WARM_UP_BLOCKS, BLOCK, 0, stream, a, x, y, count);
+void warm_up_add_scaled(float a, const float *x, float *y, int count) {
+    LAUNCH(add_scaled, WARM_UP_BLOCKS, BLOCK, 0, NULL, a, x, y, count);
 }
 
-void warm_up_scale_rows(GpuStream stream, const float *by, Tensor X, Tensor Y) {
+void warm_up_scale_rows(const float *by, Tensor X, Tensor Y) {
     expect_same_shape(Y, X);
-    X = tensor_matrix(X);
-    Y = tensor_matrix(Y);
     LAUNCH(scale_rows, dim3(pieces(X.shape[1], 32), pieces(X.shape[0], 4)), dim3(32, 4),
-           0, stream, by, X, Y);
+           0, NULL, by, X, Y);
 }
 
-void warm_up_reverse(GpuStream stream, float *x, int count) {
-    LAUNCH(reverse, pieces(count, BLOCK), BLOCK, 0, stream, x, count);
+void warm_up_reverse(float *x, int count) {
+    LAUNCH(reverse, pieces(count, BLOCK), BLOCK, 0, NULL, x, count);
 }
 
-void warm_up_sums(GpuStream stream, const float *x, float *sums, int count) {
-    LAUNCH(sum_runs, pieces(count, BLOCK), BLOCK, 0, stream, x, sums, count);
+void warm_up_sums(const float *x, float *sums, int count) {
+    LAUNCH(sum_runs, pieces(count, BLOCK), BLOCK, 0, NULL, x, sums, count);
 }
