@@ -655,8 +655,8 @@ const Exercise exercises[] = {
     {"6.5", "attention in one kernel (forward)",
      "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
      "streams past it.",
-     "Whatever was added under an old maximum was measured against that maximum. And all "
-     "lanes of a warp must reach q.dot.",
+     "Whatever was added under an old maximum was measured against that maximum. And "
+     "all lanes of a warp must reach q.dot.",
      "the lesson, \"Scores that are never written\"", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",
      "gpu_adamw.cu: one element per thread, the same step as adamw.c's.",
