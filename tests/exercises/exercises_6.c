@@ -643,15 +643,16 @@ const Exercise exercises[] = {
      "lanes?",
      "the lesson, \"One warp per row\"", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
-     "gpu_matmul.cu: each element is loaded once per block, and coalesced in each of "
-     "the three layouts; sizes need not be multiples of 32.",
+     "gpu_matmul.cu: each element is loaded once per block, and coalesced in each "
+     "of the three layouts; sizes need not be multiples of 32.",
      "Which element of a tile does thread (x, y) load, and which ones does it use? "
      "They need not be the same.",
      "the lesson, \"Used thirty-two times\"", matmul},
     {"6.5", "attention in one kernel (forward)",
      "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
      "streams past it.",
-     "Whatever was added under an old maximum was measured against that maximum.",
+     "Whatever was added under an old maximum was measured against that maximum. And "
+     "all lanes of a warp must reach q.dot.",
      "the lesson, \"Scores that are never written\"", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",
      "gpu_adamw.cu: one element per thread, the same step as adamw.c's.",
