@@ -44,13 +44,13 @@ within_exercise() { # within_exercise PATCH SOURCE CHANGED
 changed_exercise() { # changed_exercise SOURCE
     line=$(diff "$1" "$root/$n/changed" | sed -n '1s/[^0-9].*//p')
     awk -v line="$line" 'NR > line { exit }
-        /^ *\/\* exercise [1-6]\.[1-6]/ { id = $3; sub(/,/, "", id) }
+        /^ *\/\* exercise [1-6]\.[1-6a-f]/ { id = $3; sub(/,/, "", id) }
         END { print id }' "$1"
 }
 
 # What the grader says of one exercise, in one line.
 reply() { # reply EXERCISE
-    awk -v id="$1" '/^  [1-6]\.[1-6] / { inside = $1 == id } inside' "$root/$n/wrong" |
+    awk -v id="$1" '/^  [1-6]\.[1-6a-f] / { inside = $1 == id } inside' "$root/$n/wrong" |
         tr -s ' \n' ' '
 }
 
@@ -60,7 +60,12 @@ expected() {
     awk -v bug="$2" '/^@ / { number++ } number == bug && /^= / { print substr($0, 3) }' \
         tests/exercises/bugs.txt >"$root/$n/expected"
     while read -r id words; do
-        reply "$id" | grep -E ' (wrong|waits for [1-6]\.[1-6]) ' | grep -qF "$words"
+        if [ "$words" = passed ]; then
+            reply "$id" | grep -q ' passed '
+            report $? "$1: $id is right, in an unusual way"
+            continue
+        fi
+        reply "$id" | grep -E ' (wrong|waits for [1-6]\.[1-6a-f]) ' | grep -qF "$words"
         report $? "$1: $id says \"$words\""
     done <"$root/$n/expected"
     [ -s "$root/$n/expected" ]
@@ -129,7 +134,7 @@ chapter() { # chapter N
     report $? "make start N=$n"
     # One for each compiler that was ever used here: that of this run is the newest.
     grader=$(find build -path "*/$mine/grade" -type f -exec ls -t {} + | head -n 1)
-    exercises=$(grep -rhoE "^ */\\* exercise $n\\.[1-6] \\*/" common chapters/0"$n"_* |
+    exercises=$(grep -rhoE "^ */\\* exercise $n\\.[1-6a-f] \\*/" common chapters/0"$n"_* |
         awk '{ print $3 }' | sort -u)
     run_make "$n" grade >"$root/$n/graded"
     for e in $exercises; do
@@ -158,7 +163,7 @@ chapter() { # chapter N
 
     solve "$n"
     run_make "$n" grade >"$root/$n/solved"
-    [ "$(grep -cE '^  [1-6]\.[1-6]   passed ' "$root/$n/solved")" -eq 6 ]
+    [ "$(grep -cE '^  [1-6]\.[1-6a-f]   passed ' "$root/$n/solved")" -eq "$([ "$n" = 6 ] && echo 12 || echo 6)" ]
     report $? "chapter $n: the solutions pass"
     "$grader" --mistakes >"$root/$n/mistakes"
     : >"$root/$n/named"

@@ -165,8 +165,8 @@ ok "a file counts once; what the list doesn't have isn't counted" $?
 echo "-- exercises"
 for n in 1 2 3 4 5 6; do
     page=$(echo chapters/0"$n"_*/README.md)
-    listed=$(sed -n '/^## Exercises/,/^## [^E]/p' "$page" | grep -oE "^\\| $n\\.[1-6] " | tr -d '| ' | tr '\n' ' ')
-    known=$(grep -oE "^ *\\{\"$n\\.[1-6]\"" "tests/exercises/exercises_$n.c" | grep -oE '[1-6]\.[1-6]' | tr '\n' ' ')
+    listed=$(sed -n '/^## Exercises/,/^## [^E]/p' "$page" | grep -oE "^\\| $n\\.[1-6a-f] " | tr -d '| ' | tr '\n' ' ')
+    known=$(grep -oE "^ *\\{\"$n\\.[1-6a-f]\"" "tests/exercises/exercises_$n.c" | grep -oE '[1-6]\.[1-6a-f]' | tr '\n' ' ')
     [ "$listed" = "$known" ] && [ -n "$known" ]
     ok "$page: lists the exercises $known" $?
 done

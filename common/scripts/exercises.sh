@@ -18,7 +18,7 @@ fail() { # fail STATUS WHY
 }
 files() { # those that have exercises
     find common chapters/0"$n"_* -name '*.[ch]*' -exec \
-        grep -lE "^ */\\* exercise $n\\.[1-6]" {} + | sort
+        grep -lE "^ */\\* exercise $n\\.[1-6a-f]" {} + | sort
 }
 copies() { # each of them, without its exercises
     made=0

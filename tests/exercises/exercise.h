@@ -32,8 +32,10 @@ extern const char chapter_title[];
 extern const Exercise exercises[];
 extern const int exercise_count;
 
-/* How many exercises each chapter has: the bar over the whole course. */
-enum { CHAPTERS = 6, EXERCISES_A_CHAPTER = 6 };
+/* How many exercises a chapter has: chapter 6 begins with six more, 6.a to 6.f. The bar
+ * over the whole course is of all. */
+#define EXERCISES_OF(chapter) ((chapter) == 6 ? 12 : 6)
+enum { CHAPTERS = 6, MOST_EXERCISES = 12, ALL_EXERCISES = 42 };
 
 /* ---- inputs ---------------------------------------------------------------------- */
 

@@ -263,7 +263,7 @@ static int passed_before(int chapter) {
     FILE *file = fopen(path, "r");
     if (file) {
         if (fscanf(file, "%d", &passed) != 1 || passed < 0 ||
-            passed > EXERCISES_A_CHAPTER) {
+            passed > EXERCISES_OF(chapter)) {
             passed = 0;
         }
         (void)fclose(file);
@@ -299,7 +299,7 @@ static int grade(void) {
     char name[16];
     snprintf(name, sizeof name, "chapter %d", chapter_number);
     print_bar(name, passed, exercise_count);
-    print_bar("the course", course, CHAPTERS * EXERCISES_A_CHAPTER);
+    print_bar("the course", course, ALL_EXERCISES);
     if (passed == exercise_count) {
         printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
                "wrote.\n",
@@ -333,9 +333,9 @@ static void print_tasks(void) {
 }
 
 int main(int argc, char **argv) {
-    if (exercise_count != EXERCISES_A_CHAPTER) {
-        bug("chapter %d has %d exercises; EXERCISES_A_CHAPTER says %d", chapter_number,
-            exercise_count, EXERCISES_A_CHAPTER);
+    if (exercise_count != EXERCISES_OF(chapter_number)) {
+        bug("chapter %d has %d exercises; EXERCISES_OF says %d", chapter_number,
+            exercise_count, EXERCISES_OF(chapter_number));
     }
     if (!output_begin("grade")) {
         return 3;

@@ -30,7 +30,7 @@ typedef struct {
     const char *work;                    /* the student's folder */
     char where[LINE];                    /* case_is */
     const char *own_hint;                /* hint */
-    bool wrong_now[EXERCISES_A_CHAPTER]; /* which ones this grading found wrong */
+    bool wrong_now[MOST_EXERCISES]; /* which ones this grading found wrong */
     bool failed, named; /* the last result; whether a mistake fits it */
     double got_number;
     const real *got_data; /* the last expect's result, or NULL */
