@@ -533,6 +533,7 @@ for n in 2 3 4; do
     check "$program: help has --dump" says '--dump FILE'
 done
 
+program=chapter3
 ./chapter3 --two-questions >"$out" 2>"$err"
 status=$?
 check 'two questions: exits with 0' exited 0
