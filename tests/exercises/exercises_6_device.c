@@ -155,7 +155,9 @@ static double per_request(const CudaOnCpuAccesses *a, uint64_t all) {
 
 static void expect_neighbours(const CudaOnCpuAccesses *a, const char *what, Cost most) {
     const double sectors = per_request(a, a->units);
-    const double enough = most.sectors > 0 ? most.sectors : 5;
+    const double words =
+        a->accesses > 0 ? (double)a->bytes / 4 / (double)a->accesses : 1;
+    const double enough = (most.sectors > 0 ? most.sectors : 5) * words;
     expect_true(sectors <= enough,
                 "%.1f sectors a request of %s; at most %.0f are needed", sectors, what,
                 enough);
