@@ -258,8 +258,8 @@ refused "a listing that leaves a line out and doesn't say so" listing.awk 'typed
 page '<!-- listing: common/nothing.h -->' '```c' 'int x;' '```'
 refused "a listing of no file" listing.awk 'nothing.h'
 
-sed 's/^train tiny .*/& 1/' README.md >"$scratch/page.md"
-! agree 'measured: make bench' notes/cpu_speed.md "$scratch/page.md" >/dev/null
+sed 's/^train tiny .*/& 1/' notes/measurements.md >"$scratch/page.md"
+! agree 'measured: make bench' notes/measurements.md "$scratch/page.md" >/dev/null
 ok "a measurement that differs between two pages is found" $?
 page '```sh' 'make "test' '```' '```python' 'x = (1' '```'
 ! of_kind sh "$scratch/page.md" | sh -n 2>/dev/null

@@ -160,6 +160,14 @@ static void predict(void) {
         1e-6);
     mistake_number("the sum if each key's weights added up to 1: each query's do", 5);
     mistake_number("the sum of a single row", 1);
+    hint("By how much does each score of one query grow?");
+    ask('d',
+        "(a) once more, but (100, 0, 0, 0) is added to both keys: the weight A_00, to "
+        "3 "
+        "digits.",
+        sigmoid(1), 2e-3);
+    mistake_number("what a hundred added to the first key alone would make", 1);
+    mistake_number("the weights of keys that are alike", 0.5);
 }
 
 /* ---- 2.2 ------------------------------------------------------------------------- */
@@ -525,6 +533,7 @@ static void break_it(void) {
               "appended to queries and keys change A. e: the gradient check. "
               "(Letters, such as abc.)",
               notices);
+    ask_in_words('b', "Why can't a gradient check notice it?");
 }
 
 /* ---- 2.6 ------------------------------------------------------------------------- */
@@ -537,9 +546,14 @@ static void measure(void) {
         4.0 * 197 * 197 * 64, 1e-3);
     mistake_number("the count of multiply-adds: each is two flops",
                    2.0 * 197 * 197 * 64);
-    hint("Each query meets each key, and both become twice as many.");
-    ask('b', "Twice the tokens: how many times the work? Exactly.", 4, 1e-6);
-    mistake_number("linear growth: both n and m double", 2);
+    hint("A is (n, n); each of the others is (n, 64).");
+    ask('b',
+        "From how many tokens n on does A of one head have more elements than Q, K, V "
+        "and "
+        "O together (d_k = d_v = 64)? The n at which they have equally many.",
+        256, 1e-6);
+    mistake_number("where A outgrows one of the four", 64);
+    mistake_number("where it outgrows Q, K and V: O is an (n, d_v) as well", 192);
     hint("A of one head is (n, n), and a float has 4 bytes.");
     ask('c',
         "The bytes of A in float for all 12 heads of 12 layers, one image: exactly, "
@@ -550,45 +564,35 @@ static void measure(void) {
 }
 
 const Exercise exercises[] = {
-    {"2.1", "Answers: weights and an average by hand",
+    {"2.1", "Answers: weights and a mean by hand",
      "Predict, with pencil and paper; then check with the program.",
-     "Scores first, each divided by sqrt(d_k); then exp; then divide by their sum.",
-     "the lesson's worked example; notes/02, 4", predict},
+     "Scores first; what does a softmax not see?", "the lesson, \"With a pencil\"",
+     predict},
     {"2.2", "attention_forward",
-     "attention.c: write A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, with "
-     "matmul_nt, tensor_scale, softmax_forward and matmul_nn. With a mask, call "
-     "apply_mask(A, *mask).",
-     "Four calls, and apply_mask where there is a mask: scores into A, their scale, "
-     "the mask, the softmax in place, the product with V.",
-     "the lesson, \"The forward pass\"; notes/02, 1", forward},
+     "attention.c: A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, in the memory that "
+     "the "
+     "caller gives. A mask is added by apply_mask, which you write next.",
+     "Which product, in which memory, and what is d_k?",
+     "the lesson, \"What happens without the scale\"; notes/02, 1", forward},
     {"2.3", "apply_mask",
-     "attention.c: add the mask, which may hold any numbers, to the scores. Where "
-     "query i may see no key, stop with bug(\"attention_forward: the mask forbids "
-     "query "
-     "%d every key, so its softmax has nothing to sum. Let each query see at least "
-     "itself.\", i).",
-     "S_ij += mask_ij, whatever number it is; a row of the mask needs one number above "
-     "(real)-INFINITY.",
-     "the lesson, \"What can go wrong\"; section 2.4 of the program's output; "
-     "notes/02, "
-     "1",
-     mask},
+     "attention.c: add the mask to the scores. Where query i may see no key, stop with "
+     "the message that the lesson shows.",
+     "What tells forbidden from very unlikely, and in which of a row's columns?",
+     "the lesson, \"What must not be seen\"; notes/02, 1", mask},
     {"2.4", "attention_backward",
      "attention.c: from dO to d.dV, d.dA, d.dS, d.dQ, d.dK. One buffer may serve d.dA "
      "and then d.dS: chapter 3 does so.",
-     "Read the forward lines from the last to the first; each product gives two.",
-     "the lesson, \"The backward pass\"; notes/02, 2", backward},
+     "Which of the five needs dO only? Which tensor was used by every query?",
+     "the lesson, \"Backward\"; notes/02, 2", backward},
     {"2.5", "Answers: break it, and see who notices",
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
-     "is "
-     "expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
-     "A check that compares the code with itself can't see that both are wrong.",
+     "is expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
+     "What does each check compare the result with?",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},
     {"2.6", "Answers: what it costs",
      "Derive from shapes; compare with section 2.6 of the program's output.",
-     "A product (n, k) by (k, m) takes 2 n k m flops.", "notes/02, 5 [AIAYN T.1]",
-     measure},
+     "Write down the shape of each tensor first.", "notes/02, 5 [AIAYN T.1]", measure},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -24,9 +24,8 @@ static void ask_parameters(void) {
     const double D = 64, M = 160, matrices = 4 * D * D + 2 * D * M;
     const double all = matrices + 4 * D + M + D + 4 * D;
     hint(
-        "Eight matrices or vectors: W_qkv (3D, D), b_qkv (3D), W_O (D, D), b_O (D), "
-        "W_1 (M, D), b_1 (M), W_2 (D, M), b_2 (D); and a gamma and a beta (D) for each "
-        "of the two norms.");
+        "Count attention's, the MLP's and the norms' apart: what has which of them for "
+        "each column?");
     ask('c',
         "The parameters of a block with D = 64, M = 160, all biases and norms "
         "included.",
@@ -47,27 +46,27 @@ static void ask_parameters(void) {
 
 static void predict(void) {
     const double rstd = 1 / sqrt(1.25), xhat = -1.5 * rstd;
-    hint("The mean is 2.5, the biased variance 1.25.");
-    ask('a', "LN of (1, 2, 3, 4), gamma = 1, beta = 0: the first number, to 3 digits.",
-        xhat, 2e-3);
+    hint("How far is each of the two from their mean, measured by their deviation?");
+    ask('a',
+        "LN of the token (3, 1000), gamma = 1, beta = 0: its second number, to 3 "
+        "digits.",
+        1, 2e-3);
     mistake_number("the unbiased variance, divided by D - 1: layer norm divides by D",
-                   -1.5 / sqrt(5.0 / 3));
-    mistake_number("division by the variance: it is by its root", -1.5 / 1.25);
-    mistake_number("the number without its mean, not yet divided", -1.5);
-    hint("The variance, a mean of D squares, is 1 after LN. The length is the root of "
-         "their sum.");
+                   sqrt(0.5));
+    mistake_number("division by the variance: it is by its root", 1 / 498.5);
+    mistake_number("the number without its mean, not yet divided", 498.5);
+    hint("What is 1 after LN: a sum of D squares, or their mean?");
     ask('b',
-        "The length (root of the sum of squares) of such a vector of D = 64 numbers "
-        "after LN.",
+        "The length (root of the sum of squares) of a vector of D = 64 numbers after "
+        "LN, gamma = 1, beta = 0.",
         8, 1e-3);
     mistake_number("length 1: LN makes the variance 1, the mean square", 1);
     mistake_number("the square of the length", 64);
     ask_parameters();
-    hint("dx_0 = rstd (g_0 - mean(g) - xhat_0 mean(g o xhat)), g = dL/dy, with (a)'s "
-         "xhat_0.");
+    hint("What would it be if mean and rstd were constants? And what can y not see?");
     ask('d',
-        "Layer norm's backward pass for the x of (a), gamma = 1 and dL/dy = (1, 0, 0, "
-        "0): the first number of dL/dx, to 3 digits.",
+        "Layer norm's backward pass for x = (1, 2, 3, 4), gamma = 1 and dL/dy = (1, 0, "
+        "0, 0): the first number of dL/dx, to 3 digits.",
         rstd * (1 - 0.25 - xhat * xhat / 4), 2e-3);
     mistake_number("the gradient with mean and variance held constant, rstd alone",
                    rstd);
@@ -75,6 +74,11 @@ static void predict(void) {
     mistake_number("the gradient with the mean held constant",
                    rstd * (1 - xhat * xhat / 4));
     mistake_number("the gradient not yet times rstd", 1 - 0.25 - xhat * xhat / 4);
+    ask_in_words('e', "With D = 2 layer norm sends back almost no gradient at all, "
+                      "whatever dL/dy is. Why?");
+    ask_in_words('f', "In the stack with residual paths alone, let each weight move by "
+                      "the same small multiple of its gradient. Why is there no "
+                      "multiple that suits it?");
 }
 
 /* ---- 4.2: layer norm, forward ---------------------------------------------------- */
@@ -380,36 +384,36 @@ static void dropout_grade(void) {
 }
 
 const Exercise exercises[] = {
-    {"4.1", "Answers: a vector normalised, and its gradient; a block's parameters",
-     "Predict by hand.", "Mean 2.5, biased variance 1.25.",
-     "the lesson's worked example; notes/04, 1, 2 and 8", predict},
+    {"4.1", "Answers: normalised vectors, a gradient, a block's parameters; two whys",
+     "Predict by hand, and say in a sentence why.",
+     "What of a token does layer norm keep?",
+     "the lesson, \"What layer norm does to a token\"; notes/04, 1, 2 and 8", predict},
     {"4.2", "layer_norm_forward",
-     "layer_norm.c: y = gamma (x - mean) rstd + beta for each row, rstd = 1 / "
-     "sqrt(variance + LAYER_NORM_EPSILON); keep mean and rstd in a.",
-     "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], "
-     "a->rstd.data[i] for each of the tensor_rows(X) rows.",
-     "the lesson, \"The forward pass\"; notes/04, 1", norm_forward},
+     "layer_norm.c: give each row of X mean 0 and variance 1, then gamma and beta; "
+     "keep "
+     "in a what backward will want.",
+     "Which rows has X, by what is a mean of squares divided, and where is epsilon?",
+     "the lesson, \"What layer norm does to a token\"; notes/04, 1", norm_forward},
     {"4.3", "layer_norm_backward",
-     "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o "
-     "xhat)); dgamma += dY o xhat; dbeta += dY.",
-     "Two means over the row first; then the elements. dx may be dy: read before you "
-     "write.",
-     "the lesson, \"The backward pass\"; notes/04, 2", norm_backward},
+     "layer_norm.c: the gradients for X (written), gamma and beta (added to).",
+     "Which changes of a row does y not see, and what is known only after a whole row?",
+     "the lesson, \"What layer norm can't see\"; notes/04, 2", norm_backward},
     {"4.4", "encoder_block_forward, pre-norm",
-     "encoder_block.c: z' = MSA(LN(z)) + z, y = MLP(LN(z')) + z', each branch through "
-     "dropout_apply (places p_attn, p_in, p_mlp).",
-     "Norm z into x1, attention into z_prime, dropout (p_attn), add z; norm "
-     "into x2, MLP (p_in) into y, dropout (p_mlp), add z_prime.",
-     "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward_grade},
+     "encoder_block.c: [ViT eq.2] and [ViT eq.3], with their dropouts; keep what the "
+     "struct names.",
+     "Draw the road and its branches: what does each box read, and what is still "
+     "wanted "
+     "as it is?",
+     "the lesson, \"A block by hand\" [ViT eq.2, eq.3]", block_forward_grade},
     {"4.5", "encoder_block_backward, pre-norm",
-     "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
-     "residual lets it through unchanged, and adds what comes back through its branch.",
-     "Copy dz into dx, take it back through the branch, add it to dz: twice.",
-     "the lesson, \"The backward pass\"; notes/04, 4", block_backward_grade},
+     "encoder_block.c: dz comes in as dL/dy and leaves as dL/dz.",
+     "Every + of forward is a fork: which gradient goes on, which goes into the "
+     "branch, "
+     "and where do they meet?",
+     "the lesson, \"A block by hand\"; notes/04, 4", block_backward_grade},
     {"4.6", "dropout_apply",
-     "dropout.c: keep an element where bits[index % 4] 2^-32 >= rate, and divide it by "
-     "1 - rate; else 0. (The mark is inside the loop.)",
-     "0x1p-32 is 2^-32. Number i of X is tensor_row(X, i / cols)[i % cols].",
-     "the lesson, \"Dropout\"; notes/04, 5 [AIAYN 5.4]", dropout_grade},
+     "dropout.c: what stays, what it is divided by, and what goes, for each element.",
+     "Where is a slice's element in the batch, and where is it in memory?",
+     "the lesson, \"Forgetting on purpose\"; notes/04, 5 [AIAYN 5.4]", dropout_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

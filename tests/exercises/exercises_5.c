@@ -20,25 +20,47 @@ const char chapter_title[] = "the Vision Transformer";
 /* ---- 5.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
-    const double eps = 0.1, right = 1 - eps + eps / 10, other = eps / 10;
-    ask('a', "28 x 28 pixels, patches of 4 x 4: the number of tokens, N + 1.", 50,
-        1e-9);
-    mistake_number("the number of patches: the class token is one more", 49);
-    mistake_number("the number of patches of a row", 7);
+    const double right = 0.8 + 0.2 / 4, other = 0.2 / 4;
+    ask('a',
+        "./chapter5 --patch 2 has four times as many patches as --patch 4. How many "
+        "times as many elements has one head's A? To 3 digits.",
+        197.0 * 197 / (50.0 * 50), 3e-3);
+    mistake_number("the factor without the class token: A has N + 1 rows", 16);
+    mistake_number("the patches' factor: A has a row and a column for each", 4);
+    mistake_number("the tokens' factor: A has a row and a column for each", 3.94);
     ask('b',
-        "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the numbers in E, "
+        "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the elements of E, "
         "without its bias.",
         16.0 * 16 * 3 * 768, 1e-9);
     mistake_number("E without the three channels", 16.0 * 16 * 768);
     mistake_number("P C D: a patch has P^2 pixels", 16.0 * 3 * 768);
-    ask('c', "The head begins as zeros, 10 classes: the first loss, to 4 digits.",
-        log(10), 2e-4);
-    mistake_number("the logarithm to base 10", 1);
-    mistake_number("1 - 1/10", 0.9);
-    ask('d', "Label smoothing 0.1, 10 classes: the least possible loss, to 3 digits.",
-        -right * log(right) - 9 * other * log(other), 3e-3);
+    ask('c',
+        "A head of zeros, 1000 classes, smoothing 0.1: the first loss, to 4 digits.",
+        log(1000), 2e-4);
+    mistake_number("the logarithm to base 10", 3);
+    mistake_number("the first loss of 10 classes", log(10));
+    mistake_number("1 - 1/1000", 0.999);
+    ask('d', "Smoothing 0.2, 4 classes: the least possible loss, to 3 digits.",
+        -right * log(right) - 3 * other * log(other), 3e-3);
     mistake_number("0, which only a target without smoothing allows", 0);
     mistake_number("the share of the right class alone", -right * log(right));
+    ask('e',
+        "b1 = 0.9, b2 = 0.999, eps = 0, the first step. You forget both corrections "
+        "of AdamW. How many times as long is your step? To 3 digits.",
+        0.1 / sqrt(0.001), 3e-3);
+    mistake_number("a step with its corrections", 1);
+    mistake_number("m without its correction, and v with it", 0.1);
+    mistake_number("a step divided by v: it is divided by v's root", 100);
+    mistake_number("the inverse: v has shrunk more than m", sqrt(0.001) / 0.1);
+    ask_which(
+        'f',
+        "A model without positions sees an image, then the same image with its 49 "
+        "patches shuffled. What changes? a: the logits. b: y. c: the order of "
+        "rows 1 to 49 of z_4. d: dE, for the same label. e: row 0 of z_4.",
+        "c");
+    ask_in_words(
+        'g', "The head reads row 0 of z_4 and nothing else. How do the patches come to "
+             "have a gradient, and why would they have none with L = 0?");
 }
 
 /* ---- 5.2 ------------------------------------------------------------------------- */
@@ -431,35 +453,31 @@ static void model(void) {
 }
 
 const Exercise exercises[] = {
-    {"5.1", "Answers: tokens, parameters, the first loss", "Predict by hand.",
-     "N = H W / P^2; log K when all classes are equally likely.",
-     "the lesson's worked example; notes/05", predict},
+    {"5.1", "Answers: patches, the first loss, the first step", "Predict by hand.",
+     "Draw it small: two patches, two classes, one weight.",
+     "the lesson, from \"What is a word of an image?\" on", predict},
     {"5.2", "patches_from_images",
-     "patch_embedding.c: cut (B, C, H, W) into (B, N, C P P), patches row by row from "
-     "the top left.",
-     "Patch p begins at row p / across * P, column p % across * P.",
-     "notes/05 [ViT 3.1]", patches},
+     "patch_embedding.c: every pixel of (B, C, H, W) to its place in (B, N, C P P).",
+     "Which pixels of an image are neighbours in memory, and which in a patch?",
+     "the lesson, \"What is a word of an image?\"; notes/05, 1", patches},
     {"5.3", "patch_embedding, forward and backward",
-     "patch_embedding.c: z_0 = [x_class; x_p E] + E_pos, from `embedded`; backward: "
-     "dE_pos, "
-     "dx_class, and dx for linear_backward.",
-     "Row 0 is the class token, then N patches, then E_pos added to all N + 1.",
-     "notes/05 [ViT eq.1]", embedding},
+     "patch_embedding.c: [ViT eq.1], and the gradients of everything in it that is "
+     "learned.",
+     "What is used by every image must be told by every image what it did.",
+     "the lesson, \"A token that belongs to no patch\"; notes/05, 2", embedding},
     {"5.4", "vit_forward",
-     "vit.c: [ViT eq.1] to [ViT eq.4], one call a line; and y = LN(z_L^0) in "
-     "pool_forward. The block for which only_first(c, l) is true computes the class "
-     "token alone, as its backward pass does.",
-     "Embedding, L blocks, the class token's row, its norm, the head.",
-     "the lesson, \"The forward pass\"; notes/05", model},
+     "vit.c: the model from images to logits; pool_forward's class token; and "
+     "class_rows, a view of row 0 of every image.",
+     "Who reads what you made: the next layer, the backward pass, or both?",
+     "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",
-     "cross_entropy.c: the body of the loop over images: add - sum_k q_k log p_k to "
-     "total, write scale (p - q).",
-     "log p_k = logit_k - log_sum_exp; q_k = (1 - eps) [k = label] + eps / K.",
-     "notes/05 [AIAYN 5.4]", loss_grade},
+     "cross_entropy.c: the loss of each image, and its gradient where it is wanted.",
+     "Try logits of 900 and -900 by hand: what overflows, what becomes log 0?",
+     "the lesson, \"How wrong is it?\"; notes/05, 4", loss_grade},
     {"5.6", "a step of the optimiser",
-     "adamw.c: update and gradient_clip; schedule.c: cosine, [ViT T.3].",
-     "m, v, their corrections by 1 - b^t, w; one factor for all gradients; a line up, "
-     "half a cosine down.",
-     "notes/05, 5 to 8", optimiser_grade},
+     "adamw.c: update and gradient_clip; schedule.c: cosine.",
+     "What must the next step find in m and v? What is the norm of what?",
+     "the lesson, from \"A step for each parameter\" on; notes/05, 5 to 8",
+     optimiser_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];
