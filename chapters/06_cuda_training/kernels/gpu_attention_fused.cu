@@ -190,7 +190,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         __syncthreads();
         /* Of all keys so far: max is the largest score s = q . k / sqrt(d) [ViT eq.6],
          * sum is that of exp(s - max), and o that of exp(s - max) v. That must be true
-         * with the tile's `count` keys too: K[0] ... and V[0] ...; zeros are behind them.
+         * with the tile's `count` keys too: K[0] ... and V[0] ...; then come zeros.
          * q.dot(K[j], h.part) is a score; all lanes of the warp must reach it. */
         const int count = h.any ? min(TILE, f.n - j0) : 0;
         /* exercise 6.5 */
