@@ -405,6 +405,7 @@ static void expect_tiles(int m, int n, int k) {
         .loads = across * m * k + down * n * k,
         .stores = (double)m * n,
         .barriers = 2 * tiles * across * down,
+        .many = 64, /* without tiles: 32 */
         .reload = "a kernel that reads an element from global memory more than once a "
                   "block: keep it in shared memory",
         .apart =
@@ -423,8 +424,8 @@ static void expect_tiles(int m, int n, int k) {
     mistake_if("work that is done twice: a thread makes one element of C", true);
     expect_true(passes < 1.5, "%.1f passes a request of shared memory; 1 is needed",
                 passes);
-    mistake_if("lanes that want different words of one bank: are the words of x, x + "
-               "1, ... in different banks?",
+    mistake_if("lanes that want different words of one bank: the words of x, x + "
+               "1, ... are to be in different banks",
                true);
 }
 

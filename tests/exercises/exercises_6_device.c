@@ -185,7 +185,7 @@ void expect_cost(Cost most) {
                 "%.0f loads from global memory; at most %.0f are needed", loads,
                 most.loads);
     mistake_if("the work of one thread, done by many: each is to do its own part",
-               loads >= 16 * most.loads);
+               loads >= (most.many > 0 ? most.many : 16) * most.loads);
     if (most.reload) {
         mistake_if(most.reload, true);
     }
