@@ -31,6 +31,7 @@ typedef struct {
     double lanes;         /* per load's request, at least */
     double barriers;      /* of all blocks, at most */
     const char *reload;   /* what too many loads are; NULL: see expect_cost */
+    double many;          /* so many times too many: work of one, done by all; 0: 16 */
     const char *apart;    /* what too many sectors are */
 } Cost;
 void expect_cost(Cost most);

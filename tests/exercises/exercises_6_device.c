@@ -155,7 +155,9 @@ static double per_request(const CudaOnCpuAccesses *a, uint64_t all) {
 
 static void expect_neighbours(const CudaOnCpuAccesses *a, const char *what, Cost most) {
     const double sectors = per_request(a, a->units);
-    const double enough = most.sectors > 0 ? most.sectors : 5;
+    const double words =
+        a->accesses > 0 ? (double)a->bytes / 4 / (double)a->accesses : 1;
+    const double enough = (most.sectors > 0 ? most.sectors : 5) * words;
     expect_true(sectors <= enough,
                 "%.1f sectors a request of %s; at most %.0f are needed", sectors, what,
                 enough);
@@ -183,7 +185,7 @@ void expect_cost(Cost most) {
                 "%.0f loads from global memory; at most %.0f are needed", loads,
                 most.loads);
     mistake_if("the work of one thread, done by many: each is to do its own part",
-               loads >= 16 * most.loads);
+               loads >= (most.many > 0 ? most.many : 16) * most.loads);
     if (most.reload) {
         mistake_if(most.reload, true);
     }

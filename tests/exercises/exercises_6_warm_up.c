@@ -1,4 +1,4 @@
-/* exercises_6_warm_up.c: the six warm-up kernels, graded (6.a to 6.f). See exercise.h. */
+/* exercises_6_warm_up.c: the six warm-ups, graded (6.a to 6.f). See exercise.h. */
 #include <math.h>
 
 #include "chapters/06_cuda_training/cuda_on_cpu/counts.h"

@@ -26,12 +26,12 @@ typedef struct {
 typedef struct {
     Mode mode;
     Told *told;
-    const Exercise *current;             /* the exercise of this process */
-    const char *work;                    /* the student's folder */
-    char where[LINE];                    /* case_is */
-    const char *own_hint;                /* hint */
+    const Exercise *current;        /* the exercise of this process */
+    const char *work;               /* the student's folder */
+    char where[LINE];               /* case_is */
+    const char *own_hint;           /* hint */
     bool wrong_now[MOST_EXERCISES]; /* which ones this grading found wrong */
-    bool failed, named; /* the last result; whether a mistake fits it */
+    bool failed, named;             /* the last result; whether a mistake fits it */
     double got_number;
     const real *got_data; /* the last expect's result, or NULL */
     Tensor got_tensor;

@@ -6,8 +6,8 @@
  * memory, 32 at a time. SHARE threads hold one query, each a part of its d elements in
  * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
  * of a key (shared memory answers a warp in two passes). Each computes its part of a
- * dot product, and a shuffle or two add the parts. At the end of the keys O / sum is the
- * result [ViT eq.7], and lse = max + log sum.
+ * dot product, and a shuffle or two add the parts. At the end of the keys O / sum is
+ * the result [ViT eq.7], and lse = max + log sum.
  *
  * Keys are taken four at a time: that makes four independent sums and one check of the
  * maximum.
@@ -190,7 +190,7 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         __syncthreads();
         /* Of all keys so far: max is the largest score s = q . k / sqrt(d) [ViT eq.6],
          * sum is that of exp(s - max), and o that of exp(s - max) v. That must be true
-         * with the tile's `count` keys too: K[0] ... and V[0] ...; behind them are zeros.
+         * with the tile's `count` keys too: K[0] ... and V[0] ...; then come zeros.
          * q.dot(K[j], h.part) is a score; all lanes of the warp must reach it. */
         const int count = h.any ? min(TILE, f.n - j0) : 0;
         /* exercise 6.5 */
