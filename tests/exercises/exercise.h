@@ -21,7 +21,7 @@ typedef struct {
     const char *id;    /* "2.3" */
     const char *title; /* "attention_backward" */
     const char *task;  /* what to do, in a sentence or two */
-    const char *hint;  /* printed when the result is wrong */
+    const char *hint;  /* where to think; printed when the result is wrong */
     const char *read;  /* where it is explained */
     void (*grade)(void);
 } Exercise;
@@ -32,8 +32,7 @@ extern const char chapter_title[];
 extern const Exercise exercises[];
 extern const int exercise_count;
 
-/* How many exercises each chapter has: the bar over the whole course. */
-enum { CHAPTERS = 6, EXERCISES_A_CHAPTER = 6 };
+enum { CHAPTERS = 6 };
 
 /* ---- inputs ---------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
 #
 # Exit status 1, and a line, where marks don't fit together.
-/^ *\/\* exercise [1-6]\.[1-6](, cut:)? \*\/$/ {
+/^ *\/\* exercise [1-6]\.[1-6a-f](, cut:)? \*\/$/ {
     if (inside != "") fail("exercise within exercise " inside)
     inside = $3
     sub(/,$/, "", inside)
@@ -17,7 +17,7 @@
     }
     next
 }
-/^ *\/\* end of exercise [1-6]\.[1-6] \*\/$/ {
+/^ *\/\* end of exercise [1-6]\.[1-6a-f] \*\/$/ {
     if (inside != $5) fail("the end of " $5 " within " (inside == "" ? "none" : inside))
     inside = ""
     next
