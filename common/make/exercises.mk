@@ -18,7 +18,7 @@ $(if $(filter-out grade watch hint progress,$(or $(MAKECMDGOALS),all)),,$(eval M
 UNSET_IS_SEEN = $(call once,UNSET_IS_SEEN,$(call try,-ftrivial-auto-var-init=pattern))
 MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
     -Wno-conversion -Wno-sign-conversion -Wfloat-conversion -Wno-double-promotion
-mine_flags = $(if $(filter $(WORK)/%,$(1)),$(MINE_FLAGS) 2>$@.said)
+mine_flags = $(if $(filter $(WORK)/%,$(1)),$(MINE_FLAGS) $(2) 2>$@.said)
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c progress.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
@@ -30,7 +30,7 @@ COURSES := $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
 DROPOUT := $(if $(COURSES),$(BUILD)/double/$(MINE)/graded/dropout.o)
 $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(call say,cc,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(call mine_flags,$<) -Ddropout_apply=dropout_apply_graded $(compiled)
+	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(call flags_of,$<) -Ddropout_apply=dropout_apply_graded $(compiled)
 $(GRADE): $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
 $(BUILD)/$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))

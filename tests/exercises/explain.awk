@@ -4,14 +4,14 @@
 # 1 when there is none. warnings: those that matter to who learns, three at most; and, of
 # each file of the folder, what no compiler says: 1 / 2 is 0, a result that is thrown away.
 BEGIN { most = 3 }
-{ gsub(/\r/, "") }
+{ gsub(/\r/, ""); gsub(/\342\200[\230\231]/, "'") }
 match($0, /:[0-9]+:[0-9]+: (fatal )?(error|warning): /) {
     kind = $0 ~ /:[0-9]+:[0-9]+: warning: / ? "warnings" : "errors"
     file = substr($0, 1, RSTART - 1)
     split(substr($0, RSTART + 1), at, ":")
     message = substr($0, RSTART + RLENGTH)
-    flag = match(message, / \[-W[^\]]*\]$/) ? substr(message, RSTART + 2, RLENGTH - 3) : ""
-    sub(/ \[-W[^\]]*\]$/, "", message)
+    flag = match(message, / \[-[Wf][^]]*\]$/) ? substr(message, RSTART + 2, RLENGTH - 3) : ""
+    sub(/ \[-[Wf][^]]*\]$/, "", message)
     mine = index(file, folder "/") == 1
     key = file ":" at[1] ":" message
     current = 0
@@ -19,7 +19,7 @@ match($0, /:[0-9]+:[0-9]+: (fatal )?(error|warning): /) {
     seen[key] = 1
     current = ++count
     files[count] = file
-    lines[count] = at[1]
+    lines[count] = message ~ /^expected .*;.* before/ ? end_before(file, at[1], at[2]) : at[1]
     messages[count] = message
     flags[count] = flag
     if (mine && !first) first = count
@@ -32,7 +32,7 @@ current && match($0, /:[0-9]+:[0-9]+: note: /) {
         split(substr($0, RSTART + 1), at, ":")
         declared_at[current] = at[1]
     }
-    if (note ~ /^expected '.*' but argument is of type/) notes[current] = note
+    if (note ~ /^expected '.*but argument is of type/) notes[current] = note
     next
 }
 /undefined reference to|Undefined symbol|undefined symbol/ && what == "errors" && link == "" {
@@ -43,7 +43,7 @@ current && match($0, /:[0-9]+:[0-9]+: note: /) {
 }
 END {
     if (what == "warnings") {
-        for (i = 1; i <= count && shown < most; i++) if (worth(i)) show(i)
+        for (i = 1; i <= count && shown < most; i++) if (worth(i) && !(files[i] ":" lines[i] in told)) show(i)
         if (shown) print ""
         exit
     }
@@ -66,10 +66,20 @@ function show(i,   words) {
     else print "\n" files[i] ":" lines[i] ": it compiles, but look at this"
     print "\n    " source(files[i], lines[i]) "\n"
     if (words != "") print wrapped(words)
-    if (i in declared && messages[i] ~ /argument|matching function/) print_declaration(declared[i], declared_at[i])
+    if (i in declared && declared[i] !~ /^\/usr/ && messages[i] ~ /argument|matching function/) print_declaration(declared[i], declared_at[i])
     if (flags[i] != "-Wunsaid")
         print "  the compiler's own words: " messages[i]
+    told[files[i] ":" lines[i]] = 1
     shown++
+}
+
+# The line in which what is wanted before that place ends: an earlier one, where it is the
+# line's first.
+function end_before(name, number, column,   text, n, last) {
+    while ((getline text < name) > 0 && ++n <= number)
+        if (n < number ? text ~ /[^ \t]/ : substr(text, 1, column - 1) ~ /[^ \t]/) last = n
+    close(name)
+    return last ? last : number
 }
 
 # The text of that line, without what it begins with.
@@ -125,7 +135,7 @@ function did_you_mean(message,   word) {
 }
 # Is there a type that is a Tensor, one that is a number, a pointer, in these words?
 function has_tensor(text) { return text ~ /'(const )?(struct )?Tensor'/ }
-function has_pointer(text) { return text ~ /'[^']*\*[^']*'/ }
+function has_pointer(text) { return text ~ /\*'/ }
 function has_number(text) { return text ~ /'(const )?(real|double|float|int|long|size_t|bool)'/ }
 
 # The function in which a { has no }: the one before the first function that begins within
@@ -157,7 +167,7 @@ function plain(m, i,   all, name, at, n) {
         return quoted(m, 1) " returns something, and here nobody takes it."
 
     # Braces and semicolons.
-    if (m ~ /expected declaration or statement at end of input|expected '}'|function.definition is not allowed here|invalid storage class for function|qualified-id in declaration/) {
+    if (m ~ /expected declaration or statement at end of input|expected '}'|function.definition is not allowed here|invalid storage class for function|static declaration of '.*' follows non-static|qualified-id in declaration/) {
         at = open_function(files[i])
         return at ? "A { has no } of its own. It is in the function that begins in line " at "." : \
             "A { has no } of its own, above this line."
@@ -183,6 +193,7 @@ function plain(m, i,   all, name, at, n) {
     if (m ~ /has no member named|no member named/) {
         name = m ~ /^no member/ ? quoted(m, 1) : quoted(m, 2)
         at = m ~ /^no member/ ? quoted(m, 2) : quoted(m, 1)
+        sub(/^(const )?struct /, "", at)
         return "A " at " has no member " name did_you_mean(m) (did_you_mean(m) == "" ? ": its header has their names." : "")
     }
     if (m ~ /redefinition of|redeclaration of|conflicting types for/)
@@ -246,6 +257,8 @@ function plain(m, i,   all, name, at, n) {
         return "A number with a fraction becomes a whole number here: what is behind the point is lost. If you mean it, write (int) before it."
     if (m ~ /ISO C|empty body/)
         return m ~ /empty body/ ? "A ; stands behind the head: the loop, or the if, ends there and does nothing." : ""
+    if (m ~ /does not guard/ && source(files[i], lines[i]) ~ /\) *; *$/)
+        return "A ; stands behind the head: the loop, or the if, ends there and does nothing."
     if (m ~ /misleading|does not guard/)
         return "Without braces only one statement belongs to an if or a for, however it is indented."
     if (m ~ /above array bounds|past the end|outside array bounds|out of bounds/)
@@ -257,14 +270,14 @@ function counts(m) {
 }
 function tensor_pointer(all,   want) {
     want = ""
-    if (match(all, /expected '[^']*'/)) want = substr(all, RSTART + 10, RLENGTH - 11)
-    else if (match(all, /(parameter of incompatible type|assigning to|initializing) '[^']*'/)) {
-        want = substr(all, RSTART, RLENGTH)
-        sub(/^[^']*'/, "", want)
-        sub(/'$/, "", want)
+    if (match(all, /expected '[^']*'/) || match(all, /(incompatible type|assigning to|initializing|' to|'} to) '[^']*'/)) {
+        want = substr(all, RSTART, RLENGTH - 1)
+        sub(/.*'/, "", want)
     }
-    if (want ~ /Tensor$/) return "A Tensor is wanted here, and this is a pointer. A * before a Tensor * gives the Tensor; a real * is only its elements."
-    if (want ~ /Tensor \*/) return "A pointer to a Tensor is wanted here, and this is the Tensor itself: write & before it."
+    if (want ~ /Tensor$/ && all ~ /Tensor ?\*'/)
+        return "A Tensor is wanted here, and this is a pointer to one: is an & too many, or a * missing?"
+    if (want ~ /Tensor$/) return "A Tensor is wanted here, and this is a pointer: a real * has the elements, but no shape."
+    if (want ~ /Tensor ?[*]/) return "A pointer to a Tensor is wanted here, and this is the Tensor itself: is an & missing?"
     if (want ~ /\*/) return "A pointer is wanted here, and this is a Tensor. Row i of its elements is tensor_row(T, i)."
     return "A Tensor stands where a pointer is wanted, or the reverse."
 }

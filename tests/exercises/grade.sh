@@ -6,6 +6,7 @@
 case $asked in
 *.*)
     want_exercise E
+    [ "${#asked}" -eq 3 ] || fail 2 "which exercise? make grade E=${asked%?}, say"
     set -- "$asked"
     ;;
 *)

@@ -47,7 +47,7 @@ function begin_chapter(c,   i, done, of) {
         done += verdict[order[i]] == "passed" && !(c in missing)
     }
     printf "\n%s. %s: %d of %d\n", c, chapters[c], done, of
-    all += done
+    all += c in known ? done : before[c]
     if (c in missing)
         printf "  %s/chapter%s has no%s: nothing counts until make start N=%s\n", work, c, missing[c], c
     if (!(c in known) && before[c] != "")

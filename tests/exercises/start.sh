@@ -35,13 +35,12 @@ passes_on() {
     cat <<END
 # Made by \`make start\`: \`make grade\` here is \`make grade N=$n\` in the course's folder.
 N := $n
+.DEFAULT_GOAL := grade
 \$(if \$(filter-out grade hint watch progress,\$(or \$(MAKECMDGOALS),grade)),,\$(eval MAKEFLAGS += -q))
-grade: FORCE
 %: FORCE
 	+@\$(MAKE) --no-print-directory -C '$back' WORK='${folder%/*}' N='\$(N)' \$@
-grade: ; +@\$(MAKE) --no-print-directory -C '$back' WORK='${folder%/*}' N='\$(N)' \$@
 FORCE Makefile: ;
-.PHONY: FORCE grade
+.PHONY: FORCE
 END
 }
 

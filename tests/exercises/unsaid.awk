@@ -87,7 +87,7 @@ function divisions(text,   rest, at, left, right, behind, front) {
 function fits(front, behind,   name) {
     sub(/ +$/, "", front)
     if (front ~ /[A-Za-z0-9_.)*\/%<>&|]$/ && front !~ /(^|[^A-Za-z0-9_])return$/) return 0
-    if (front ~ /\[[^\]]*$/ || behind ~ /^ *[.(\[]/ || behind ~ /^->/) return 0
+    if (front ~ /\[[^]]*$/ || behind ~ /^ *[.([]/ || behind ~ /^->/) return 0
     # the same to the variable that it is given to
     if (match(front, /[A-Za-z_][A-Za-z0-9_]* *[-+*\/]?=/)) {
         name = substr(front, RSTART, RLENGTH)
@@ -99,7 +99,7 @@ function fits(front, behind,   name) {
 # A statement that is one call of such a function.
 function thrown_away(text,   name) {
     if (before !~ /[;{})]$/ && before != "") return # it may go on there
-    if (text !~ /^ +[a-z_0-9]+\(.*\);$/) return
+    if (text !~ /^ +[a-z_0-9]+\(.*\);$/ || text ~ /[^=!<>]=[^=]/) return
     name = text
     sub(/^ +/, "", name)
     sub(/\(.*/, "", name)

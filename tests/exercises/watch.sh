@@ -7,6 +7,7 @@
 case $asked in
 *.*)
     want_exercise N
+    [ "${#asked}" -eq 3 ] || fail 2 "which exercise? make watch N=${asked%?}, say"
     set -- "$asked"
     ;;
 *)
