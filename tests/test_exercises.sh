@@ -36,21 +36,21 @@ solve() { # solve CHAPTER: the course's own sources, and the right answers
 within_exercise() { # within_exercise PATCH SOURCE CHANGED
     cp "$2" "$3"
     patch -s "$3" <"$1" >/dev/null || return 1
-    awk -f common/scripts/stub.awk "$2" >"$3.stub"
-    awk -f common/scripts/stub.awk "$3" | cmp -s - "$3.stub"
+    awk -f tests/exercises/stub.awk "$2" >"$3.stub"
+    awk -f tests/exercises/stub.awk "$3" | cmp -s - "$3.stub"
 }
 
 # The exercise in which $root/$n/changed first differs from SOURCE.
 changed_exercise() { # changed_exercise SOURCE
     line=$(diff "$1" "$root/$n/changed" | sed -n '1s/[^0-9].*//p')
     awk -v line="$line" 'NR > line { exit }
-        /^ *\/\* exercise [1-6]\.[1-6]/ { id = $3; sub(/,/, "", id) }
+        /^ *\/\* exercise [1-6]\.[1-6a-f]/ { id = $3; sub(/,/, "", id) }
         END { print id }' "$1"
 }
 
 # What the grader says of one exercise, in one line.
 reply() { # reply EXERCISE
-    awk -v id="$1" '/^  [1-6]\.[1-6] / { inside = $1 == id } inside' "$root/$n/wrong" |
+    awk -v id="$1" '/^  [1-6]\.[1-6a-f] / { inside = $1 == id } inside' "$root/$n/wrong" |
         tr -s ' \n' ' '
 }
 
@@ -60,7 +60,7 @@ expected() {
     awk -v bug="$2" '/^@ / { number++ } number == bug && /^= / { print substr($0, 3) }' \
         tests/exercises/bugs.txt >"$root/$n/expected"
     while read -r id words; do
-        reply "$id" | grep -E ' (wrong|waits for [1-6]\.[1-6]) ' | grep -qF "$words"
+        reply "$id" | grep -E ' (wrong|waits for [1-6]\.[1-6a-f]) ' | grep -qF "$words"
         report $? "$1: $id says \"$words\""
     done <"$root/$n/expected"
     [ -s "$root/$n/expected" ]
@@ -77,7 +77,7 @@ bug() {
         report $? "$1: $id is wrong, and it is named there"
     }
     awk '/^        This is/ { text = $0; sub(/^ *This is /, "", text); inside = 1; next }
-         inside && /^        (Hint|Read|This)/ { inside = 0 }
+         inside && /^        (Think|Write|Read|Stuck|This)/ { inside = 0 }
          inside { line = $0; sub(/^ */, " ", line); text = text line }
          !inside && text != "" { print text; text = "" }
          END { if (text != "") print text }' "$root/$n/wrong" | sed 's/\.$//' >>"$root/$n/named"
@@ -129,7 +129,7 @@ chapter() { # chapter N
     report $? "make start N=$n"
     # One for each compiler that was ever used here: that of this run is the newest.
     grader=$(find build -path "*/$mine/grade" -type f -exec ls -t {} + | head -n 1)
-    exercises=$(grep -rhoE "^ */\\* exercise $n\\.[1-6] \\*/" common chapters/0"$n"_* |
+    exercises=$(grep -rhoE "^ */\\* exercise $n\\.[1-6a-f] \\*/" common chapters/0"$n"_* |
         awk '{ print $3 }' | sort -u)
     run_make "$n" grade >"$root/$n/graded"
     for e in $exercises; do
@@ -158,7 +158,7 @@ chapter() { # chapter N
 
     solve "$n"
     run_make "$n" grade >"$root/$n/solved"
-    [ "$(grep -cE '^  [1-6]\.[1-6]   passed ' "$root/$n/solved")" -eq 6 ]
+    [ "$(grep -cE '^  [1-6]\.[1-6a-f]   passed ' "$root/$n/solved")" -eq "$(grep -c '^# [1-6]\.' "$mine/answers.txt")" ]
     report $? "chapter $n: the solutions pass"
     "$grader" --mistakes >"$root/$n/mistakes"
     : >"$root/$n/named"
@@ -219,10 +219,10 @@ chapter() { # chapter N
 
 # Marks that don't fit together are refused.
 printf '/* exercise 2.1 */\n' >"$root/open.c"
-! awk -f common/scripts/stub.awk "$root/open.c" >/dev/null 2>&1
+! awk -f tests/exercises/stub.awk "$root/open.c" >/dev/null 2>&1
 report $? "an exercise without an end is refused" >>"$all"
 printf '/* exercise 2.1 */\n/* end of exercise 2.2 */\n' >"$root/other.c"
-! awk -f common/scripts/stub.awk "$root/other.c" >/dev/null 2>&1
+! awk -f tests/exercises/stub.awk "$root/other.c" >/dev/null 2>&1
 report $? "an end of another exercise is refused" >>"$all"
 
 chapters=${2:-1 2 3 4 5 6}

@@ -12,14 +12,24 @@ asked=$1
 folder=$2
 make=$3
 grader=$4
-# `make grade` runs as a question (make -q: exit status 1 without a word about it); what
-# it builds is no question.
+# `make grade` runs as a question: make -q ends with exit status 1 without a word about it,
+# of others it says "Error 2". What it builds is no question.
+flags=${MAKEFLAGS:-}
+case ${flags%% *} in
+-* | *=*) question=no ;;
+*q*) question=yes ;;
+*) question=no ;;
+esac
 MAKEFLAGS=$(printf '%s\n' "${MAKEFLAGS:-}" | sed 's/^\([a-zA-Z]*\)q/\1/')
 export MAKEFLAGS
 
+end() { # end STATUS
+    [ "$question" = no ] || exit 1
+    exit "$1"
+}
 fail() { # fail STATUS WHY
     echo "$2" >&2
-    exit "$1"
+    end "$1"
 }
 want_chapter() { # ASKED is one
     case $asked in
@@ -65,7 +75,7 @@ build() {
 explain() {
     what=$1
     shift
-    for said in $(ls -t "$BUILD"/*/"$folder"/*.said "$BUILD"/*/"$folder"/graded/*.said 2>/dev/null); do
+    for said in $(ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null); do
         [ "$what" = errors ] || case $said in "${grader%/*}"/*) ;; *) continue ;; esac
         [ ! -s "$said" ] || set -- "$said" "$@"
     done

@@ -17,4 +17,4 @@ esac
 want_folder
 build || exit 1
 explain warnings
-"$grader" "$folder" "$@"
+"$grader" "$folder" "$@" || end $?

@@ -24,7 +24,7 @@ stopped() {
         END { for (e in last) passed += last[e] == "passed"; print passed + 0 }' \
         "${folder%/*}/progress" 2>/dev/null) || passed=0
     printf '\n%s\n' "Chapter $n: $passed passed so far. make watch N=$n goes on."
-    exit 130
+    end 130
 }
 
 # What there is: each file with a checksum.
