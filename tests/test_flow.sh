@@ -29,6 +29,7 @@ hasnt() {
         }
     done
 }
+# shellcheck disable=SC2015
 ends() { # ends STATUS: and make says nothing of its own
     [ "$status" -eq "$1" ] && hasnt 'make: ***' 'make[1]' 'found:' || {
         echo "      exit status $status"
@@ -210,7 +211,7 @@ run progress
 ends 1 && has "there is no $work yet: make start N=1"
 ok "make progress before make start" $?
 for wrong in grade 'grade N=9' 'grade N=3.2x' 'grade E=3' 'grade E=3.9' 'grade E=3.4e' hint 'hint N=3' 'hint N=3.2x' \
-    'watch' 'watch N=9.1' "grade N=3'"; do
+    'watch' 'watch N=9.1' 'grade N=31'; do
     # shellcheck disable=SC2086 # words
     run $wrong
     ends 1 && [ "$(wc -l <"$out")" -eq 1 ]

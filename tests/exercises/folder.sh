@@ -71,10 +71,11 @@ build() {
     [ "$built" -eq 0 ] || refused "$log"
 }
 # explain errors|warnings [LOG]: of what the compiler said of the student's files, in plain
-# words, the newest first. (Names are our own, without spaces: ls may list them.)
+# words, the newest first.
 explain() {
     what=$1
     shift
+    # shellcheck disable=SC2045 # names of our own, without spaces
     for said in $(ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null); do
         [ "$what" = errors ] || case $said in "${grader%/*}"/*) ;; *) continue ;; esac
         [ ! -s "$said" ] || set -- "$said" "$@"

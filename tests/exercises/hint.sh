@@ -64,7 +64,7 @@ if [ "$shown" -lt 3 ]; then
     echo "$e $((shown + 1))" >>"$folder/hints" ||
         echo "(it can't be kept in $folder/hints, so the next is the same)"
 fi
-for question in $(sed -n "s/^= \($e[a-z]\)\$/\1/p" "$hints"); do
+sed -n "s/^= \(${e}[a-z]\)\$/\1/p" "$hints" | while read -r question; do
     model_answer "$question"
 done
 echo

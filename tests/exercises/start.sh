@@ -7,7 +7,8 @@
 copies() { # each of them, without its exercises
     made=0
     kept=0
-    mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
+    mkdir -p "$folder" 2>/dev/null || :
+    [ -w "$folder" ] && [ -d "$folder" ] ||
         fail 1 "$folder can't be made, or not be written: what is in its place?"
     for file in $(files); do
         copy=$folder/$(basename "$file")
@@ -46,7 +47,7 @@ END
 
 want_chapter
 copies
-if [ ! -e "$folder/Makefile" ] || grep -q '^# Made by `make start`' "$folder/Makefile"; then
+if [ ! -e "$folder/Makefile" ] || grep -q '^# Made by .make start.: ' "$folder/Makefile"; then
     passes_on >"$folder/Makefile.new" && mv "$folder/Makefile.new" "$folder/Makefile"
 fi
 build || exit 1
