@@ -13,7 +13,7 @@ command-hint = $(exercises) ## N=2.2: help with an exercise, a step more each ti
 command-progress = $(exercises) ## the whole course: what you passed, when, after how many attempts; what is next
 command-mine = $(exercises) ## N=2: chapter 2 as a program, made of what you wrote; with its tests
 # As a question (make -q) a target that isn't done ends with status 1 and no word of make's own.
-$(if $(filter-out grade watch hint progress,$(or $(MAKECMDGOALS),all)),,$(eval MAKEFLAGS += -q))
+$(if $(filter-out start grade watch hint progress mine,$(or $(MAKECMDGOALS),all)),,$(eval MAKEFLAGS += -q))
 # A call at a function's end stays a call: crash.c finds the line. What was never set isn't 0 by chance.
 UNSET_IS_SEEN = $(call once,UNSET_IS_SEEN,$(call try,-ftrivial-auto-var-init=pattern))
 MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \

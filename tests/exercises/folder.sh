@@ -55,7 +55,7 @@ want_folder() { # one that is not there would be the course's own, solved
     done
 }
 
-# build: the grader; of what the compiler says, what helps. A line if it takes long.
+# build [TARGET]: the grader; of what the compiler says, what helps. A line if it takes long.
 build() {
     mkdir -p "$(dirname "$grader")"
     log=$grader.log
@@ -65,7 +65,7 @@ build() {
     ) &
     wait=$!
     built=0
-    "$make" -s --no-print-directory N="$n" E= "$grader" >"$log" 2>&1 || built=$?
+    "$make" -s --no-print-directory N="$n" E= "${1:-$grader}" >"$log" 2>&1 || built=$?
     kill "$wait" 2>/dev/null || :
     wait "$wait" 2>/dev/null || :
     [ "$built" -eq 0 ] || refused "$log"

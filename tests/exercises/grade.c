@@ -379,7 +379,8 @@ static int grade(bool watch, int only) {
 static void print_tasks(void) {
     if (now.mode != MISTAKES) {
         printf("# Chapter %d: %s\n#\n"
-               "# Put a number (or letters) in place of each \"?\". `make grade N=%d` "
+               "# Put a number, letters or a sentence in place of each \"?\". `make "
+               "grade N=%d` "
                "reads them.\n",
                chapter_number, chapter_title, chapter_number);
     }

@@ -5,9 +5,6 @@
 . tests/exercises/folder.sh
 want_chapter
 want_folder
-"$make" --no-print-directory N="$n" E= mine-built || {
-    explain errors || :
-    exit 1
-}
+build mine-built || end 1
 sh tests/exercises/mine_tests.sh "$n" "$folder/chapter$n" "$(dirname "$grader" |
-    sed 's,/watched/,/float/,')/tests"
+    sed 's,/watched/,/float/,')/tests" || end $?

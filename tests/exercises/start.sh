@@ -8,7 +8,7 @@ copies() { # each of them, without its exercises
     made=0
     kept=0
     mkdir -p "$folder" 2>/dev/null || :
-    [ -w "$folder" ] && [ -d "$folder" ] ||
+    { [ -w "$folder" ] && [ -d "$folder" ]; } ||
         fail 1 "$folder can't be made, or not be written: what is in its place?"
     for file in $(files); do
         copy=$folder/$(basename "$file")
@@ -37,7 +37,7 @@ passes_on() {
 # Made by \`make start\`: \`make grade\` here is \`make grade N=$n\` in the course's folder.
 N := $n
 .DEFAULT_GOAL := grade
-\$(if \$(filter-out grade hint watch progress,\$(or \$(MAKECMDGOALS),grade)),,\$(eval MAKEFLAGS += -q))
+\$(if \$(filter-out start grade watch hint progress mine,\$(or \$(MAKECMDGOALS),grade)),,\$(eval MAKEFLAGS += -q))
 %: FORCE
 	+@\$(MAKE) --no-print-directory -C '$back' WORK='${folder%/*}' N='\$(N)' \$@
 FORCE Makefile: ;
@@ -50,7 +50,7 @@ copies
 if [ ! -e "$folder/Makefile" ] || grep -q '^# Made by .make start.: ' "$folder/Makefile"; then
     passes_on >"$folder/Makefile.new" && mv "$folder/Makefile.new" "$folder/Makefile"
 fi
-build || exit 1
+build || end 1
 [ -e "$folder/answers.txt" ] || {
     "$grader" --tasks >"$folder/answers.new" && mv "$folder/answers.new" "$folder/answers.txt"
 }
