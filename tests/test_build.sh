@@ -214,16 +214,16 @@ run chapter9
 refused 'there is no chapter9'
 ok "a chapter that there isn't" $?
 run start N=9
-! [ "$status" -eq 0 ] && grep -q 'which chapter? make start N=1' "$out"
+! [ "$status" -eq 0 ] && grep -q 'which chapter? make start N=1' "$err"
 ok "exercises of a chapter that there isn't" $?
 run start N='1 2'
-[ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
+[ "$status" -eq 1 ] && grep -q 'which chapter? make start N=1' "$err"
 ok "or of two at once" $?
 run start N="1'"
-[ "$status" -eq 2 ] && grep -q 'which chapter? make start N=1' "$out"
+[ "$status" -eq 1 ] && grep -q 'which chapter? make start N=1' "$err"
 ok "or of a name with a sign in it" $?
 run -s mine N=3
-[ "$status" -eq 2 ] && [ "$(cat "$out")" = "there is no work/chapter3: make start N=3" ]
+[ "$status" -eq 1 ] && [ "$(cat "$err")" = "there is no work/chapter3: make start N=3" ]
 ok "a chapter of one's own that wasn't started" $?
 script "$bin/no-as" <<'END'
 case $1 in -*version) echo 1.2.3; exit ;; esac

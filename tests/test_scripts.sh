@@ -147,7 +147,7 @@ what() {
         found) CC=cc OPENMP='' NVCC='' CUDA_FOR='' $shell common/scripts/found.sh ;;
         need) $shell common/scripts/need.sh compiler ;;
         data) FETCH=no $shell data/get_fashion_mnist.sh ;;
-        start) $shell common/scripts/exercises.sh start 2 work/chapter2 true echo && cksum work/chapter2/* ;;
+        start) $shell tests/exercises/start.sh 2 work/chapter2 true echo && cksum work/chapter2/* ;;
         plots)
             PATH=$there/bin:$PATH $shell plots/make_plots.sh plots/pictures true &&
                 cat plots/access_counts.dat plots/gpu_ladders.dat plots/thread_scaling.dat &&
@@ -284,8 +284,8 @@ refused 2 'SECONDS and RUNS are whole numbers from 1' sh tests/fuzz/run.sh make 
 refused 2 'FUZZ names no reader' sh tests/fuzz/run.sh make ' ' '' 10
 mkdir "$scratch/mine"
 touch "$scratch/mine/linear.c"
-refused 1 'mine has no gelu.c: make start N=1' sh common/scripts/exercises.sh grade 1 "$scratch/mine" true true
-refused 1 "linear.c can't be made" sh common/scripts/exercises.sh start 1 "$scratch/mine/linear.c" true echo
+refused 1 'mine has no gelu.c: make start N=1' sh tests/exercises/grade.sh 1 "$scratch/mine" true true
+refused 1 "linear.c can't be made" sh tests/exercises/start.sh 1 "$scratch/mine/linear.c" true echo
 
 # ---- make plots --------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ WATCH = -O2 -fsanitize=thread $(if $(filter gcc,$(WATCHED_KIND)),-fno-tree-sra)
 define kernel_rules
 $(BUILD)/$(1)/%.o: % $(BUILD)/flags $(BUILD)/cxx-flags | need-cxx
 	$$(call say,c++,$$@)
-	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $(3) $$(if $$(filter %.cu,$$<),$(4)) $$(if $$(filter $$(WORK)/%,$$<),$$(MINE_FLAGS)) $$(compiled)
+	$$(Q)$(2) -x c++ $$(ALL_CXXFLAGS) $(3) $$(if $$(filter %.cu,$$<),$(4)) $$(call mine_flags,$$<) $$(compiled)
 endef
 $(eval $(call kernel_rules,float,$$(CXX)))
 $(eval $(call kernel_rules,asan-float,$$(CXX),$$(SANITIZE_CXX)))

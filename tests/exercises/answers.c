@@ -61,13 +61,13 @@ static bool answer(char text[LINE]) {
         const char *what = found < 0    ? "can't be read: it should have a"
                            : found == 0 ? "has no"
                                         : "has more than one";
-        const char *hint = found > 1 ? "leave the one that you mean"
-                                     : "write that line again, with your answer";
-        printf("%s/answers.txt %s line \"%s = ...\"\nHint: %s.\n", now.work, what,
+        const char *hint = found > 1 ? "only the one that you mean"
+                                     : "that line again, with your answer";
+        printf("%s/answers.txt %s line \"%s = ...\"\nWrite: %s.\n", now.work, what,
                now.asked, hint);
         fflush(stdout);
         now.told->judged = true;
-        _exit(WRONG);
+        _exit(WRONG_STATUS);
     }
     if (strchr("?", text[strspn(text, " \t")])) { /* as it was, or empty */
         printf("exercise %s is not written yet: %s/answers.txt:%d\n", now.asked,
@@ -116,7 +116,7 @@ void ask(char letter, const char *question, double want, double tolerance) {
         }
         const bool number = number_read(text, &given);
         const double meant = number ? given : understood(text);
-        now.own_hint = number ? now.own_hint : "write 0.25 or 1.5e3, nothing else.";
+        now.form = number ? NULL : "0.25, say, or 1.5e3, and nothing else.";
         expect_true(number || isfinite(meant), "%s: \"%s\" is not a number", now.asked,
                     text);
         expect_true(number, "%s: \"%s\" is not a number alone; is %.10g meant?",
@@ -185,7 +185,8 @@ void ask_in_words(char letter, const char *question) {
             c += strspn(c, " \t");
             c += strcspn(c, " \t");
         }
-        now.own_hint = "write it as you would tell it to a friend, on one line.";
+        now.form =
+            words >= WORDS ? NULL : "it as you would tell it to a friend, on one line.";
         expect_true(words >= WORDS, "%s: a sentence is wanted, of %d words or more",
                     now.asked, WORDS);
         now.got_number = (double)NAN;

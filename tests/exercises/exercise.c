@@ -84,12 +84,14 @@ static void look_at_inputs(void) {
 static void end_if_failed(void) {
     if (now.failed) {
         look_at_inputs();
-        if (now.own_hint) {
-            printf("Hint: %s\n", now.own_hint);
+        if (now.form) {
+            printf("Write: %s\n", now.form);
+        } else if (now.own_hint) {
+            printf("Think: %s\n", now.own_hint);
         }
         fflush(stdout);
         now.told->judged = true;
-        _exit(WRONG);
+        _exit(WRONG_STATUS);
     }
 }
 

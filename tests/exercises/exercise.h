@@ -21,7 +21,7 @@ typedef struct {
     const char *id;    /* "2.3" */
     const char *title; /* "attention_backward" */
     const char *task;  /* what to do, in a sentence or two */
-    const char *hint;  /* printed when the result is wrong */
+    const char *hint;  /* where to think; printed when the result is wrong */
     const char *read;  /* where it is explained */
     void (*grade)(void);
 } Exercise;
@@ -32,10 +32,7 @@ extern const char chapter_title[];
 extern const Exercise exercises[];
 extern const int exercise_count;
 
-/* How many exercises a chapter has: chapter 6 begins with six more, 6.a to 6.f. The bar
- * over the whole course is of all. */
-#define EXERCISES_OF(chapter) ((chapter) == 6 ? 12 : 6)
-enum { CHAPTERS = 6, MOST_EXERCISES = 12, ALL_EXERCISES = 42 };
+enum { CHAPTERS = 6 };
 
 /* ---- inputs ---------------------------------------------------------------------- */
 

@@ -2,12 +2,16 @@
  * grade.c: the program that grades one chapter:
  *
  *   grade WORK              every exercise; WORK holds the student's answers.txt
+ *   grade WORK 3.2          this one
+ *   grade WORK --watch [E]  every exercise, the first that is to be done, or E, in full,
+ *                           before the others, which get a line each
  *   grade --tasks           answers.txt as a student finds it
  *   grade --answers         the same with its answers
  *   grade --mistakes        each mistake that has a name: "2.1a = 0.24 | name" of an
  *                           answer, "2.2 | name" of code; linked with the solutions
  *
- * Exit status: 0 when every exercise passed, 1 when not, 2 for wrong usage.
+ * Exit status: 0 when every exercise that was asked for passed, 1 when not, 2 for wrong
+ * usage.
  */
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, which POSIX will have */
 #include <signal.h>
@@ -27,6 +31,8 @@
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 
+const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12};
+
 /* ---- printing -------------------------------------------------------------------- */
 
 void print_wrapped(const char *prefix, const char *first, const char *text) {
@@ -43,7 +49,8 @@ void print_wrapped(const char *prefix, const char *first, const char *text) {
     printf("\n");
 }
 
-/* ---- grading --------------------------------------------------------------------- */
+/* ---- an exercise's process ------------------------------------------------------- */
+
 /* A message of bug(), a crash, or too much time: in which case, and where? */
 static void say_where(int signal_number, siginfo_t *info, void *context) {
     char line[LINE + 32];
@@ -123,19 +130,16 @@ static void print_lines(const char *text) {
 
 /* text: "exercise 2.2 is not written yet: FILE:LINE". It may be another than e, which
  * e needs. False: it says something else, the student's code ended with that status. */
-static bool print_not_written(const Exercise *e, char *text) {
-    char *from = strstr(text, "exercise "), *at = strstr(text, " is not written yet: ");
-    char needed[8] = "";
-    if (!from || !at || sscanf(from, "exercise %7s", needed) != 1) {
+static bool find_not_written(const Exercise *e, Result *r) {
+    char *from = strstr(r->text, "exercise "),
+         *at = strstr(r->text, " is not written yet: ");
+    if (!from || !at || sscanf(from, "exercise %7s", r->needed) != 1) {
         return false;
     }
     at = strchr(at, ':') + 2;
     at[strcspn(at, "\n")] = '\0';
-    if (strncmp(needed, e->id, strlen(e->id)) == 0) {
-        printf("  %-4s  not written yet  %s: %s\n", e->id, e->title, at);
-    } else {
-        printf("  %-4s  waits for %-5s  %s\n", e->id, needed, e->title);
-    }
+    memmove(r->text, at, strlen(at) + 1);
+    r->verdict = strncmp(r->needed, e->id, strlen(e->id)) == 0 ? UNWRITTEN : WAITS;
     return true;
 }
 
@@ -164,7 +168,8 @@ static const char *why_aborted(const char *text) {
 }
 
 /* What may have been done by a program that a signal ended. */
-static void print_signal(int number, const char *text) {
+static void print_signal(int number, const Result *r) {
+    const char *text = r->text;
     char line[LINE];
     if (number == SIGALRM) {
         printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
@@ -177,11 +182,11 @@ static void print_signal(int number, const char *text) {
     } else {
         const bool address = number == SIGSEGV || number == SIGBUS;
         snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
-                 now.told->stack_full ? "The stack is full: does a function call "
-                                        "itself without end, or is an array too large?"
-                 : address            ? "An index out of range, or a NULL pointer?"
-                                      : "A division by zero, a shift too wide (1 << "
-                                        "32), an index out of range?");
+                 r->stack_full ? "The stack is full: does a function call "
+                                 "itself without end, or is an array too large?"
+                 : address     ? "An index out of range, or a NULL pointer?"
+                               : "A division by zero, a shift too wide (1 << "
+                                 "32), an index out of range?");
         print_wrapped(EIGHT, "", line);
     }
 }
@@ -203,47 +208,89 @@ static void print_kernel_stopped(const char *text) {
     }
 }
 
-static void print_wrong(const Exercise *e, int status, char *text) {
-    const char *line = crash_line(text, now.work);
-    printf("  %-4s  %swrong%s            %s\n", e->id, output_colour(false),
-           output_plain(), e->title);
-    print_lines(text);
-    if (line) {
-        printf(EIGHT "It was at %s\n", line);
-    }
-    print_kernel_stopped(text);
-    if (WIFSIGNALED(status)) {
-        print_signal(WTERMSIG(status), text);
-    }
-    if (WIFEXITED(status) && !now.told->judged) {
-        printf(EIGHT "It ended the program (exit), where it was to return.\n");
-    }
-    if (!strstr(text, "\nHint: ")) {
-        print_wrapped(EIGHT, "Hint:", e->hint);
-    }
-    print_wrapped(EIGHT, "Read:", e->read);
+/* How exercise e's line begins: its verdict, and its title. */
+static void print_line(const Exercise *e, const Result *r) {
+    static const char *const says[] = {"not written yet", "waits for", "wrong",
+                                       "passed"};
+    char words[24];
+    snprintf(words, sizeof words, "%s%s%s", says[r->verdict],
+             r->verdict == WAITS ? " " : "", r->verdict == WAITS ? r->needed : "");
+    const bool colour = r->verdict == PASSED || r->verdict == WRONG;
+    printf("  %-4s  %s%s%s%*s  %s", e->id,
+           colour ? output_colour(r->verdict == PASSED) : "", words,
+           colour ? output_plain() : "", 15 - (int)strlen(words), "", e->title);
 }
 
-static bool grade_one(const Exercise *e) {
-    static char text[1 << 16];
-    const int status = run_child(e, text, sizeof text);
+/* The first wrong number and its mistake, if that has a name; then where to think. */
+static void print_wrong(const Exercise *e, const Result *r) {
+    print_lines(r->text);
+    if (r->line) {
+        printf(EIGHT "It was at %s\n", r->line);
+    }
+    print_kernel_stopped(r->text);
+    if (WIFSIGNALED(r->status)) {
+        print_signal(WTERMSIG(r->status), r);
+    }
+    if (WIFEXITED(r->status) && !r->judged) {
+        printf(EIGHT "It ended the program (exit), where it was to return.\n");
+    }
+    if (!strstr(r->text, "\nThink: ") && !strstr(r->text, "\nWrite: ")) {
+        print_wrapped(EIGHT, "Think:", e->hint);
+    }
+    print_wrapped(EIGHT, "Read:", e->read);
+    printf(EIGHT "Stuck? make hint N=%s\n", e->id);
+}
+
+static void print_result(const Exercise *e, const Result *r) {
+    print_line(e, r);
+    if (r->verdict == UNWRITTEN) {
+        printf(": %s", r->text);
+    }
+    printf("\n");
+    if (r->verdict == WRONG) {
+        print_wrong(e, r);
+    } else if (r->verdict == WAITS && !r->text[0]) {
+        printf(EIGHT "%s is wrong: begin there.\n", r->needed);
+    }
+}
+
+/* ---- grading --------------------------------------------------------------------- */
+
+static Result results[EXERCISES_MOST];
+
+static bool wrong(int i) {
+    const Exercise *e = &exercises[i];
+    Result *r = &results[i];
+    *r = (Result){.graded = true, .verdict = WRONG};
+    r->status = run_child(e, r->text, sizeof r->text);
+    r->judged = now.told->judged;
+    r->stack_full = now.told->stack_full;
     if (now.told->passed) {
-        printf("  %-4s  %spassed%s           %s\n", e->id, output_colour(true),
-               output_plain(), e->title);
-        return true;
-    }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN_STATUS &&
-        print_not_written(e, text)) {
+        r->verdict = PASSED;
+    } else if (WIFEXITED(r->status) && WEXITSTATUS(r->status) == NOT_WRITTEN_STATUS &&
+               find_not_written(e, r)) {
         return false;
+    } else if (now.told->needs) { /* what else it says is that one's fault */
+        r->verdict = WAITS;
+        snprintf(r->needed, sizeof r->needed, "%s", now.told->needs);
+        r->text[0] = '\0';
+        now.wrong_now[i] = true;
+    } else {
+        const char *line = crash_line(r->text, now.work);
+        r->line = line ? strdup(line) : NULL;
+        now.wrong_now[i] = true;
     }
-    now.wrong_now[e - exercises] = true;
-    if (now.told->needs) { /* what else it says is that one's fault */
-        printf("  %-4s  waits for %-5s  %s\n" EIGHT "%s is wrong: begin there.\n",
-               e->id, now.told->needs, e->title, now.told->needs);
-        return false;
+    return now.wrong_now[i];
+}
+
+/* Where one alone is graded and is wrong, is it one before it that it needs? */
+static void grade_one(int i) {
+    if (wrong(i) && i > 0) {
+        for (int before = 0; before < i; before++) {
+            (void)wrong(before);
+        }
+        (void)wrong(i);
     }
-    print_wrong(e, status, text);
-    return false;
 }
 
 static void print_bar(const char *name, int done, int all) {
@@ -255,57 +302,75 @@ static void print_bar(const char *name, int done, int all) {
     printf("]  %d of %d\n", done, all);
 }
 
-/* How many of a chapter's exercises passed when it was last graded. */
-static int passed_before(int chapter) {
-    char path[LINE];
+static int passed_now(void) {
     int passed = 0;
-    snprintf(path, sizeof path, "%s/../chapter%d/passed", now.work, chapter);
-    FILE *file = fopen(path, "r");
-    if (file) {
-        if (fscanf(file, "%d", &passed) != 1 || passed < 0 ||
-            passed > EXERCISES_OF(chapter)) {
-            passed = 0;
-        }
-        (void)fclose(file);
+    for (int i = 0; i < exercise_count; i++) {
+        passed += results[i].verdict == PASSED && results[i].graded;
     }
     return passed;
 }
 
-static void remember(int passed) {
-    char path[LINE];
-    NewFile file;
-    Error error;
-    snprintf(path, sizeof path, "%s/passed", now.work);
-    if (new_file_begin(&file, path, &error)) {
-        fprintf(file.file, "%d\n", passed);
-        if (new_file_end(&file, &error)) {
-            return;
-        }
-    }
-    printf("\n  The course's bar won't know of these: %s\n", error.text);
-}
-
-static int grade(void) {
-    int passed = 0, course = 0;
-    printf("\nChapter %d: %s (%s)\n\n", chapter_number, chapter_title, now.work);
-    for (int i = 0; i < exercise_count; i++) {
-        passed += grade_one(&exercises[i]);
-    }
-    remember(passed);
-    for (int chapter = 1; chapter <= CHAPTERS; chapter++) {
-        course += passed_before(chapter);
-    }
-    printf("\n");
+static void print_bars(void) {
+    int course = 0, of = 0;
     char name[16];
+    for (int chapter = 1; chapter <= CHAPTERS; chapter++) {
+        course += progress_passed(chapter);
+        of += exercises_of[chapter];
+    }
     snprintf(name, sizeof name, "chapter %d", chapter_number);
-    print_bar(name, passed, exercise_count);
-    print_bar("the course", course, ALL_EXERCISES);
-    if (passed == exercise_count) {
+    printf("\n");
+    print_bar(name, passed_now(), exercise_count);
+    print_bar("the course", course, of);
+    if (passed_now() == exercise_count) {
         printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
                "wrote.\n",
                chapter_number, now.work, chapter_number);
     }
-    return passed == exercise_count ? 0 : 1;
+}
+
+/* The one that is shown in full: what was wrong first, else what is to be written. */
+static int next_one(void) {
+    for (int verdict = WRONG; verdict >= UNWRITTEN; verdict--) {
+        for (int i = 0; i < exercise_count; i++) {
+            if ((int)results[i].verdict == verdict) {
+                return i;
+            }
+        }
+    }
+    return -1;
+}
+
+static int grade(bool watch, int only) {
+    printf("\nChapter %d: %s (%s)\n\n", chapter_number, chapter_title, now.work);
+    progress_read();
+    if (only >= 0 && !watch) {
+        grade_one(only);
+        print_result(&exercises[only], &results[only]);
+        progress_add(results);
+        return results[only].verdict == PASSED ? 0 : 1;
+    }
+    for (int i = 0; i < exercise_count; i++) {
+        (void)wrong(i);
+        if (!watch) {
+            print_result(&exercises[i], &results[i]);
+        }
+    }
+    if (watch) {
+        const int first = only >= 0 ? only : next_one();
+        if (first >= 0) {
+            print_result(&exercises[first], &results[first]);
+            printf("\n");
+        }
+        for (int i = 0; i < exercise_count; i++) {
+            if (i != first) {
+                print_line(&exercises[i], &results[i]);
+                printf("\n");
+            }
+        }
+    }
+    progress_add(results);
+    print_bars();
+    return passed_now() == exercise_count ? 0 : 1;
 }
 
 /* ---- answers.txt ----------------------------------------------------------------- */
@@ -314,7 +379,8 @@ static int grade(void) {
 static void print_tasks(void) {
     if (now.mode != MISTAKES) {
         printf("# Chapter %d: %s\n#\n"
-               "# Put a number (or letters) in place of each \"?\". `make grade N=%d` "
+               "# Put a number, letters or a sentence in place of each \"?\". `make "
+               "grade N=%d` "
                "reads them.\n",
                chapter_number, chapter_title, chapter_number);
     }
@@ -332,16 +398,30 @@ static void print_tasks(void) {
     }
 }
 
+/* The exercise of that name; -1: there is none. */
+static int index_of(const char *id) {
+    for (int i = 0; i < exercise_count; i++) {
+        if (strcmp(exercises[i].id, id) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 int main(int argc, char **argv) {
-    if (exercise_count != EXERCISES_OF(chapter_number)) {
-        bug("chapter %d has %d exercises; EXERCISES_OF says %d", chapter_number,
-            exercise_count, EXERCISES_OF(chapter_number));
+    if (exercise_count != exercises_of[chapter_number]) {
+        bug("chapter %d has %d exercises; exercises_of says %d", chapter_number,
+            exercise_count, exercises_of[chapter_number]);
     }
     if (!output_begin("grade")) {
         return 3;
     }
-    if (argc != 2) {
-        fprintf(stderr, "usage: grade WORK | --tasks | --answers | --mistakes\n");
+    const bool watch = argc > 2 && strcmp(argv[2], "--watch") == 0;
+    const char *asked = argc > 2 + watch ? argv[2 + watch] : NULL;
+    if (argc < 2 || argc > 3 + watch) {
+        fprintf(stderr,
+                "usage: grade WORK [--watch] [EXERCISE] | --tasks | --answers | "
+                "--mistakes\n");
         return 2;
     }
     now.mode = strcmp(argv[1], "--tasks") == 0      ? TASKS
@@ -356,6 +436,11 @@ int main(int argc, char **argv) {
         fprintf(stderr, "grade: there is no %s\n", argv[1]);
         return 2;
     }
+    if (asked && index_of(asked) < 0) {
+        fprintf(stderr, "grade: there is no exercise %.40s: make grade E=%s ... E=%s\n",
+                asked, exercises[0].id, exercises[exercise_count - 1].id);
+        return 2;
+    }
     now.work = argv[1];
     now.told = mmap(NULL, sizeof *now.told, PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -364,7 +449,7 @@ int main(int argc, char **argv) {
     }
     int status = 0;
     if (now.mode == GRADE) {
-        status = grade();
+        status = grade(watch, asked ? index_of(asked) : -1);
     } else {
         print_tasks();
     }

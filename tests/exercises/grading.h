@@ -1,6 +1,6 @@
 /*
  * grading.h: what the grader's own files share: exercise.c (results), answers.c
- * (questions) and grade.c (the program). Exercises know exercise.h only.
+ * (questions), progress.c (what a student has done) and grade.c (the program). Exercises know exercise.h only.
  */
 #pragma once
 
@@ -9,10 +9,26 @@
 
 #include "tests/exercises/exercise.h"
 
-enum { WRONG = 1, SECONDS = 5, LINE = 512 };
+enum { WRONG_STATUS = 1, SECONDS = 5, LINE = 512, EXERCISES_MOST = 12 };
+
+/* How many exercises each chapter has; chapters begin at 1. */
+extern const int exercises_of[CHAPTERS + 1];
 
 /* What the asking functions do. */
 typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
+
+/* How an exercise ended; what its process said, from which `text` is shown. */
+typedef enum { UNWRITTEN, WAITS, WRONG, PASSED } Verdict;
+typedef struct {
+    bool graded;
+    Verdict verdict;
+    int status;         /* waitpid's */
+    bool judged;        /* see Told */
+    bool stack_full;    /* see Told */
+    char needed[8];     /* the exercise that it waits for */
+    const char *line;   /* where a signal met it: FILE:LINE, or NULL */
+    char text[1 << 15]; /* of UNWRITTEN only where: FILE:LINE */
+} Result;
 
 /* What an exercise's process tells its parent, in memory that both have: whatever the
  * student's code prints, and with whatever status it ends, it says none of this. */
@@ -30,7 +46,8 @@ typedef struct {
     const char *work;               /* the student's folder */
     char where[LINE];               /* case_is */
     const char *own_hint;           /* hint */
-    bool wrong_now[MOST_EXERCISES]; /* which ones this grading found wrong */
+    const char *form;               /* how an answer is to be written */
+    bool wrong_now[EXERCISES_MOST]; /* which ones this grading found wrong */
     bool failed, named;             /* the last result; whether a mistake fits it */
     double got_number;
     const real *got_data; /* the last expect's result, or NULL */
@@ -53,3 +70,10 @@ void stop_if_failed(void);
 /* print_wrapped: `first` and text, in lines of at most 84 columns that all begin with
  * `prefix`. */
 void print_wrapped(const char *prefix, const char *first, const char *text);
+
+/* progress_read: what WORK/progress has. progress_add: these results, one for each
+ * exercise, are written there, and known. progress_passed: how many of a chapter's
+ * exercises passed when they were last graded. */
+void progress_read(void);
+void progress_add(const Result *results);
+int progress_passed(int chapter);

@@ -144,7 +144,7 @@ musl_chapters() {
 }
 musl_grade() { # chapter 1's exercises, before and after they are solved
     musl_make start N=1 || return 1
-    musl_make grade N=1 >graded.out 2>&1
+    musl_make grade N=1 >graded.out 2>&1 || :
     [ "$(grep -cE '^  1\.[1-6] +(not written yet|waits for)' graded.out)" -eq 6 ] || {
         cat graded.out
         return 1
@@ -153,7 +153,7 @@ musl_grade() { # chapter 1's exercises, before and after they are solved
         cp "$(find common chapters/01_* -name "${file##*/}")" "$file"
     done
     "$(find build -path '*chapter1/grade' -type f)" --answers >work/chapter1/answers.txt
-    musl_make grade N=1 >graded.out 2>&1
+    musl_make grade N=1 >graded.out 2>&1 || :
     cat graded.out
     [ "$(grep -cE '^  1\.[1-6] +passed' graded.out)" -eq 6 ]
 }
