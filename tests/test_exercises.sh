@@ -112,7 +112,13 @@ answers_say() {
         report $? "2.1a = $text: $words"
     done <<'END'
 0,731|is 0.731 meant?
-73.1%|is 73.1 meant?
+73.1%|is 0.731 meant?
+40 blocks|is 40 meant?
+2/3|is 0.6666666667 meant?
+1.5 e3|is 1500 meant?
+1.5 x 10^3|is 1500 meant?
+1e3|1000 is not it
+12 345 kB|is 12345 meant?
 0.731 of it|is 0.731 meant?
 1,234,567|is 1234567 meant?
 0.74|0.74 is near it: more digits are wanted

@@ -16,7 +16,7 @@ MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -W
 
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
-GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
+GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c patterns.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
 MINE_PROGRAMS := $(MINE)/chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
 MINE_BUILT := $(MINE_PROGRAMS:%=$(BUILD)/%)

@@ -88,7 +88,9 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     case_is("%d images, %d classes, smoothing %.1f; dlogits is logits", rows, classes,
             eps);
     tensor_copy(both, logits);
-    (void)cross_entropy(both, labels, eps, scale, both);
+    const double in_place = cross_entropy(both, labels, eps, scale, both);
+    expect_number("the loss", in_place, total, TOLERANCE);
+    mistake_if("a logit read after dlogits was written over it", true);
     expect("dlogits", both, want, TOLERANCE);
     mistake_if("a logit read after dlogits was written over it", true);
 }
@@ -108,6 +110,7 @@ void loss_grade(void) {
 typedef struct {
     int m_offset, v_offset; /* t + this in the correction of m, of v */
     bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
+    bool uphill, no_root, no_mean, decay_grows, epsilon_8;
     bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
 } Wrong;
 
@@ -142,11 +145,15 @@ static double *adamw(const Step *s, Wrong wrong) {
                 ? sqrt(vhat) +
                       sqrt(corrected(s, o->epsilon * o->epsilon, o->beta2, 0, false))
             : wrong.epsilon_in_root ? sqrt(vhat + o->epsilon)
+            : wrong.no_root         ? vhat + o->epsilon
+            : wrong.epsilon_8       ? sqrt(vhat) + 1e-8
                                     : sqrt(vhat) + o->epsilon;
         const double decay = wrong.decay_in_gradient || wrong.no_decay ? 0
                              : wrong.decay_whole                       ? lambda
+                             : wrong.decay_grows                       ? -s->lr * lambda
                                                                        : s->lr * lambda;
-        const double step = s->lr * mhat / below;
+        const double up = wrong.no_mean ? corrected(s, g, o->beta1, 0, false) : mhat;
+        const double step = (wrong.uphill ? -s->lr : s->lr) * up / below;
         w[i] = wrong.decay_after ? (1 - decay) * (s->w[i] - step)
                                  : (1 - decay) * s->w[i] - step;
     }
@@ -159,8 +166,15 @@ static void adamw_mistakes(const Step *s) {
             BY(.m_offset = 1));
     mistake("both bias corrections with t + 1: the first step has t = 1",
             BY(.m_offset = 1, .v_offset = 1));
-    mistake("both bias corrections with t - 1: at t = 1 that is 1 - b^0 = 0",
-            BY(.m_offset = -1, .v_offset = -1));
+    const int first = (int)(1 - s->t); /* as in the first step */
+    mistake(
+        "bias corrections that are the same in every step: b^t is b to the power of t",
+        BY(.m_offset = first, .v_offset = first));
+    mistake("w moved uphill: the step is subtracted", BY(.uphill = true));
+    mistake("mhat / vhat: vhat's root is wanted", BY(.no_root = true));
+    mistake("g in place of mhat", BY(.no_mean = true));
+    mistake("decay with the other sign: w shrinks", BY(.decay_grows = true));
+    mistake("epsilon 1e-8: it is AdamW's own, adamw->epsilon", BY(.epsilon_8 = true));
     mistake("AdamW without the correction of m", BY(.no_m_correction = true));
     mistake("AdamW without the correction of v", BY(.no_v_correction = true));
     mistake("AdamW without its bias corrections",
@@ -185,7 +199,8 @@ static void adamw_case(long t) {
     Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
               .lr = 0.05,
               .t = t};
-    Tensor w = writable(normal('w', SHAPE(COUNT))), g = normal('g', w);
+    Tensor w = writable(normal('w', SHAPE(COUNT))),
+           g = named("the gradients", normal('g', w));
     Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
     double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -214,6 +229,11 @@ static void adamw_case(long t) {
     adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
     adamw_mistakes(&s);
+    bool infinite = false;
+    for (int i = 0; i < COUNT; i++) {
+        infinite = infinite || !isfinite((double)w.data[i]);
+    }
+    mistake_if("a bias correction with t - 1: at t = 1 that is 1 - b^0 = 0", infinite);
     expect("m", m, want_m, TOLERANCE);
     mistake("mhat kept in m: the next step goes on with m itself", mhat);
     expect("v", v, want_v, TOLERANCE);
@@ -234,6 +254,7 @@ static void clip_case(double most) {
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
     hint("One factor for all gradients, where the norm exceeds `most`; 0: never.");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
+    mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
                    factor * norm);
     expect("g", g, want, TOLERANCE);
@@ -263,8 +284,28 @@ static void rate_case(long warmup, long t) {
     mistake_number("1 + cos, not halved: it begins at twice the peak", 2 * flat);
     mistake_number("a cosine that counts from step 0: it begins after the warm-up",
                    0.15 * (1 + cos(pi * (double)t / 110)));
+    mistake_if("a quotient of two integers, 0 all through the warm-up: convert t, or "
+               "the warm-up, first",
+               t > 1 && t < warmup && got == 0);
+    mistake_if("a warm-up a step ahead: step t has peak t / warmup",
+               t < warmup &&
+                   fabs(got - 0.3 * (double)(t + 1) / (double)warmup) < 1e-12);
+    mistake_number("a cosine over total_steps: what is left after the warm-up is "
+                   "total_steps - warmup",
+                   0.15 * (1 + cos(pi * (double)(t - warmup) / 110)));
+    mistake_number("a cosine without pi: half a turn is pi", 0.15 * (1 + cos(done)));
+    mistake_number("a straight line down: it is half a cosine", 0.3 * (1 - done));
+    mistake_number("a quarter of a cosine: peak (1 + cos(pi u)) / 2",
+                   0.3 * cos(pi * done / 2));
+    mistake_number("a cosine that doesn't end at 0", 0.03 + 0.9 * flat);
+    mistake_number(
+        "a cosine that is a step ahead",
+        0.15 * (1 + cos(pi * (double)(t + 1 - warmup) / (double)(110 - warmup))));
+    mistake_if("0: perhaps between two integers, where 1 / 2 is 0",
+               t >= warmup && t < 109 && got == 0);
     mistake_if("a warm-up that begins at 0: the first step is t = 1",
-               t < warmup && got == 0.3 * (double)(t - 1) / (double)warmup);
+               t < warmup &&
+                   fabs(got - 0.3 * (double)(t - 1) / (double)warmup) < 1e-12);
     mistake_if("a quotient of two integers: u is 0 up to the last step",
                t > warmup && got == 0.3);
     mistake_if("0/0: where the warm-up takes the whole run, its last step has rate 0",
@@ -278,7 +319,7 @@ void optimiser_grade(void) {
     clip_case(0.5);
     clip_case(100);
     clip_case(0);
-    const long steps[] = {1, 5, 10, 11, 60, 109, 110};
+    const long steps[] = {5, 1, 10, 11, 60, 109, 110};
     for (int i = 0; i < 7; i++) {
         rate_case(10, steps[i]);
     }

@@ -12,14 +12,15 @@ list=$1
 chapters=${2:-1 2 3 4 5}
 root=build/try
 
-# The kind of a reply: named, located (a line of the student's, or the first wrong
-# element with a hint), shown (an element without one), refused, passed.
+# The kind of a reply: named ("This is"), located (a line of the student's), guessed
+# ("Perhaps": what is seen of the result), hint (the exercise's own only), passed.
 kind_of() { # kind_of EXERCISE REPLY
     text=$(reply_of "$1" "$2")
     case $text in
-    *' passed '*)
+    " $1 passed "*)
         if grep -qE '^  [1-6]\.[1-6] +(wrong|waits)' "$2"; then echo ELSEWHERE; else echo PASSED; fi ;;
     *'This is '*) echo named ;;
+    *'Perhaps '*) echo guessed ;;
     *chapter[1-6]/*.c*:[0-9]*) echo located ;;
     *Hint:*) echo hint ;;
     *' wrong '* | *'waits for'*) echo shown ;;
