@@ -1,5 +1,4 @@
-# A student's files in work/chapterN are used in place of the course's of the same name;
-# everything else comes as it is.
+# A student's files in work/chapterN are used in place of the course's of the same name.
 WORK := work
 override N := $(strip $(N))
 MINE := $(WORK)/chapter$(N)
@@ -21,14 +20,15 @@ MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
 MINE_PROGRAMS := $(MINE)/chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
 MINE_BUILT := $(MINE_PROGRAMS:%=$(BUILD)/%)
 ifneq ($(N),6)
-# 4.4 and 4.5 are graded with the course's own dropout, so that 4.6 may come after them;
-# 4.6 grades the student's under another name.
+# 4.4 and 4.5 have the course's own dropout, 4.6 the student's, under another name.
 COURSES := $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
 DROPOUT := $(if $(COURSES),$(BUILD)/double/$(MINE)/graded/dropout.o)
 $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(call say,cc,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(MINE_FLAGS) -Ddropout_apply=dropout_apply_graded $(compiled)
-$(GRADE): $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
+IN_FLOAT := $(if $(filter 5,$(N)),$(BUILD)/float/$(MINE)/adamw_in_float)
+$(IN_FLOAT): $(call objects,float,$(call mine,$(filter %/adamw.c,$(call layers_up_to,5))) common/error.c tests/exercises/adamw_in_float.c)
+$(GRADE): $(IN_FLOAT) $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
 $(BUILD)/$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))
 $(MINE_TESTS): $(call objects,double,$(call mine,$(TEST_SOURCES)))
@@ -42,7 +42,7 @@ endif
 # After a copy or a deletion there, programs are linked anew, though every object is old.
 $(BUILD)/$(MINE)/parts: FORCE | need-compiler
 	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
-$(GRADE) $(MINE_BUILT) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
+$(GRADE) $(IN_FLOAT) $(MINE_BUILT) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
 	$(call $(if $(filter 6,$(N)),link_kernels,link),$(filter %.o,$^),$(if $(filter %/tests,$@),$(CHECK_FLAGS)) \
 	    $(if $(filter 5,$(N))$(filter %/tests,$@),$(LIBRARIES)))
 $(MINE_TESTS): | need-check

@@ -156,6 +156,9 @@ static void gelu_forward_case(Tensor X, Tensor Y) {
     gelu_forward(X, Y);
     expect("Y", Y, by[Y_RIGHT], TOLERANCE);
     for (int formula = Y_RIGHT + 1; formula < Y_FORMULAS; formula++) {
+        if (formula == Y_RELU && x[0] < -3 && x[count - 1] < -3) {
+            mistake("0 in the tail: GELU is small there, and not 0", by[formula]);
+        }
         mistake(y_texts[formula], by[formula]);
     }
     mistake_by_data(Y, by[Y_RIGHT], all_nan(count), false);

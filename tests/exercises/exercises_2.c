@@ -180,6 +180,13 @@ static void forward_case(int n, int m, int d_k, int d_v, double larger) {
         mistake(scale_texts[i], softmax(&c, scores(&c, wrong_scale(&c, i))));
     }
     mistake(by_data, softmax(&c, scaled_by_data(&c, A, scores(&c, 1))));
+    double *late = softmax(&c, scores(&c, 1));
+    for (int i = 0; i < n * m; i++) {
+        late[i] /= sqrt(d_k);
+    }
+    mistake("weights scaled after the softmax: the scores are scaled before it", late);
+    mistake("a scale of 1/8: that is 1/sqrt(64), and d_k is tensor_cols(Q)",
+            softmax(&c, scores(&c, 0.125)));
     mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
             softmax_over_queries(&c, S));
     mistake("the scores, without a softmax", S);
@@ -415,9 +422,11 @@ static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
                       const double *dA, const double *s) {
     const double f = 1 / sqrt(c->d_k);
     const double *unscaled = score_gradient(c, a, dA, 1, SUM);
-    double *dA_scaled = doubles((long)c->n * c->m);
+    double *dA_scaled = doubles((long)c->n * c->m),
+           *diagonal = doubles((long)c->n * c->m);
     for (long i = 0; i < (long)c->n * c->m; i++) {
         dA_scaled[i] = f * dA[i];
+        diagonal[i] = f * a[i] * (1 - a[i]) * dA[i];
     }
     expect("dQ", dQ, query_gradient(c, s), TOLERANCE);
     for (int i = 0; i < SCALES; i++) {
@@ -431,7 +440,12 @@ static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
             query_gradient(c, score_gradient(c, a, dA, f, SUM_ANEW)));
     mistake("the gradient without the softmax's backward: dA in place of dS",
             query_gradient(c, dA_scaled));
+    mistake("the Jacobian's diagonal alone, a (1 - a): every weight depends on every "
+            "score",
+            query_gradient(c, diagonal));
     if (c->n == c->m) {
+        mistake("dS^T K: the queries' gradient is dS K",
+                product(c->n, c->d_k, c->m, 1, s, 1, c->m, c->k, c->d_k, 1));
         mistake("dS Q: the queries' gradient comes from the keys",
                 product(c->n, c->d_k, c->m, 1, s, c->m, 1, c->q, c->d_k, 1));
         mistake("dK: dQ and dK have changed places", key_gradient(c, s));
@@ -449,6 +463,8 @@ static void expect_dK(const Case *c, Tensor dK, const double *a, const double *d
                 key_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
     }
     if (c->n == c->m) {
+        mistake("dS^T K: the keys' gradient comes from the queries",
+                product(c->m, c->d_k, c->n, 1, s, 1, c->m, c->k, c->d_k, 1));
         mistake("dS Q in place of dS^T Q",
                 product(c->m, c->d_k, c->n, 1, s, c->m, 1, c->q, c->d_k, 1));
     }

@@ -300,6 +300,9 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
     mistake(beta ? "dbeta with g = dY o gamma: it is dY here"
                  : "dgamma with g = dY o gamma: it is dY here",
             row_sum(n, g, mean, rstd, 0, beta, 1));
+    mistake(beta ? "dbeta written over: it is added (+=)"
+                 : "dgamma written over: it is added (+=)",
+            row_sum(n, n->dy, mean, rstd, 0, beta, 0));
     mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
@@ -365,12 +368,15 @@ static void dropout_case(double rate, int image) {
     Tensor X = writable(wide(normal('X', SHAPE(B, TOKENS, WIDTH))));
     const double *x = doubles_of(X), *data = by_data(&dropout, 4, X);
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
-           *times = doubles(NUMBERS), *other = doubles(NUMBERS);
+           *times = doubles(NUMBERS), *other = doubles(NUMBERS),
+           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
         const bool keep = kept(&dropout, 4, (uint64_t)(image * TOKENS * WIDTH + i));
         want[i] = keep ? x[i] / (1 - rate) : 0;
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
+        stays[i] = keep ? x[i] / (1 - rate) : x[i];
+        swapped[i] = keep ? x[i] : x[i] / (1 - rate);
         other[i] = keep ? 0 : x[i] / (1 - rate);
     }
     case_is("rate %.1f, the first image is number %d", rate, image);
@@ -381,6 +387,9 @@ static void dropout_case(double rate, int image) {
             data);
     mistake("dropout without the division by 1 - rate: the mean shrinks in training",
             unscaled);
+    mistake("elements that should go, left as they are: they become 0", stays);
+    mistake("elements that should go, divided by 1 - rate: that is for those that stay",
+            swapped);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "
             "1 - rate",

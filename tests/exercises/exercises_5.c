@@ -504,6 +504,11 @@ static void model(void) {
             logits_without(m.vit.b_head, logits_from(&m, L, 0, true)));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
+    mistake("the head reading z_0: it reads the last block's result",
+            logits_from(&m, 0, 0, true));
+    double *softmaxed = doubles(B * K);
+    naive_softmax(B, K, want, softmaxed);
+    mistake("a softmax of the logits: cross_entropy makes it", softmaxed);
     mistake("a model with one block too few", logits_from(&m, L - 1, 0, true));
     kept(&m, &none);
     case_is("dropout with rate %.1f", some.rate);

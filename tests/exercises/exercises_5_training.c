@@ -1,6 +1,9 @@
 /* exercises_5_training.c: chapter 5's exercises 5.5 and 5.6. See exercise.h. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "chapters/05_vision_transformer/training/adamw.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
@@ -70,6 +73,10 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
         loss_with(logits, labels, 1 - eps + eps / (classes - 1), eps / (classes - 1)));
     mistake_number("q = 1 - eps for the label: it has its share eps / K as well",
                    loss_with(logits, labels, 1 - eps, share));
+    mistake_number("the loss in bits, by log2: it is the natural logarithm",
+                   total / log(2));
+    mistake_number("q that sums to 1 + eps: the label's share is 1 - eps + eps / K",
+                   loss_with(logits, labels, 1 + share, share));
     mistake_number("the mean over images: the sum is returned", total / rows);
     mistake_number("`scale` in the loss: only dlogits has it", total * scale);
     mistake_number("the loss with its sign lost", -total);
@@ -79,6 +86,8 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     mistake("q - p: the gradient is p - q",
             dlogits_with(logits, labels, -scale, right, share));
     mistake("p - q without `scale`", dlogits_with(logits, labels, 1, right, share));
+    mistake("p alone: the gradient is p - q",
+            dlogits_with(logits, labels, scale, 0, 0));
     mistake("p minus the label, without smoothing",
             dlogits_with(logits, labels, scale, 1, 0));
     case_is("%d images, %d classes, smoothing %.1f; data of dlogits NULL", rows,
@@ -239,6 +248,44 @@ static void adamw_case(long t) {
     expect("v", v, want_v, TOLERANCE);
 }
 
+/* The program beside this one that takes a step in float; NULL: it can't be found. */
+static FILE *step_in_float(void) {
+    char self[1024], command[2048];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *flavour = strstr(self, "/double/"), *name = strrchr(self, '/');
+    if (!flavour) {
+        return NULL;
+    }
+    *name = *flavour = '\0';
+    snprintf(command, sizeof command, "'%s/float/%s/adamw_in_float'", self,
+             flavour + strlen("/double/"));
+    return popen(command, "r");
+}
+
+/* 1 - beta2 and 1 - beta2^t are wanted with double's digits, in float too. */
+static void float_case(void) {
+    static const double g[4] = {1, -2, 0.5, 0.25};
+    static const char in_float[] =
+        "1 - beta2, or 1 - beta2^t, computed in float, where it is wrong in its fifth "
+        "digit: compute it in double, then convert";
+    FILE *program = step_in_float();
+    case_is("AdamW in float, step 1, beta2 0.999");
+    for (int i = 0; program && i < 4; i++) {
+        double v = 0, w = 0, sign = g[i] < 0 ? -1 : 1;
+        if (fscanf(program, "%lf %lf", &v, &w) != 2) {
+            expect_true(false, "adamw_step ended, in float, without a result.");
+        }
+        expect_number("v", v, 0.001 * g[i] * g[i], 5e-6);
+        mistake_if(in_float, true);
+        expect_number("w", w, -0.01 * sign, 5e-6);
+        mistake_if(in_float, true);
+    }
+    if (program) {
+        (void)pclose(program);
+    }
+}
+
 static void clip_case(double most) {
     enum { NUMBERS = 7 };
     Tensor g = writable(normal('g', SHAPE(NUMBERS)));
@@ -316,6 +363,7 @@ void optimiser_grade(void) {
     adamw_case(1);
     adamw_case(2);
     adamw_case(50);
+    float_case();
     clip_case(0.5);
     clip_case(100);
     clip_case(0);

@@ -44,8 +44,8 @@ static bool say_factor(const Wrong *w) {
         if (fabs(factor) < 1e-9) {
             printf("Perhaps %s.\n",
                    begin ? "nothing is added: the ones are as they were"
-                         : "a factor that is 0 (between integers 1 / 2 is 0): all are "
-                           "0");
+                         : "a factor that is 0 (between integers 1 / 2 is 0), or a "
+                           "tensor_fill: all are 0");
         } else if (fabs(factor + 1) < 1e-9) {
             printf("Perhaps a sign: %s is minus what it should be.\n", what);
         } else {
@@ -69,7 +69,7 @@ static bool say_float(const Wrong *w) {
                "epsilon is where none belongs. It is right to %d digits.\n",
                (int)-log10(worst / most));
     } else if (worst <= 2e-3 * most) {
-        printf("Perhaps a constant: it is right to %d digits.\n",
+        printf("Perhaps a constant, or an epsilon: it is right to %d digits.\n",
                (int)-log10(worst / most));
     } else {
         return false;
