@@ -33,6 +33,11 @@ grade_fast() { # grade_fast FOLDER CHAPTER GRADER NAME
     "$3" "$1/chapter$2" 2>&1
     [ $? -le 1 ]
 }
+# The copy NAME is the course's again: its object too.
+restore_fast() { # restore_fast FOLDER CHAPTER NAME
+    grep -F -e "-c $1/chapter$2/$3 " "$1/commands$2" >"$1/compile$2"
+    sh "$1/compile$2" >/dev/null 2>&1
+}
 
 # What the grader says of one exercise, in one line.
 reply_of() { # reply_of EXERCISE FILE
