@@ -103,7 +103,7 @@ mine_says() {
 # What is said of an answer that is nearly one: 2.1a is 0.731.
 answers_say() {
     while IFS='|' read -r text words; do
-        "$grader" --answers | sed "s/^2\.1a = .*/2.1a = $text/" >"$mine/answers.txt"
+        "$grader" --answers | sed "s|^2\.1a = .*|2.1a = $text|" >"$mine/answers.txt"
         "$grader" "$mine" | tr -s ' \n' ' ' | grep -qF "$words"
         report $? "2.1a = $text: $words"
     done <<'END'

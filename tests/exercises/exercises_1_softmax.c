@@ -231,7 +231,8 @@ typedef enum {
     FORMULAS
 } Formula;
 static const char *const formula_texts[FORMULAS] = {
-    [NO_SUM] = "A o dA, without the row sum: the weights hold each other",
+    [NO_SUM] =
+        "A o dA, without the row sum (is it an int?): the weights hold each other",
     [DIAGONAL] = "the Jacobian's diagonal alone, a (1 - a)",
     [PLAIN_SUM] = "the sum of dA where the sum of dA o A belongs",
     [NO_A] = "dA less the row sum, without the factor A before the bracket",

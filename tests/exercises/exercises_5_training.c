@@ -299,7 +299,7 @@ static void clip_case(double most) {
         always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds `most`; 0: never.");
+    hint("One factor for all gradients, where the norm exceeds max_norm; 0: never.");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
     mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
@@ -309,8 +309,8 @@ static void clip_case(double most) {
             each);
     mistake("a gradient that was not clipped", g0);
     mistake(most > 0
-                ? "a small gradient made longer: clipping is for a norm above `most`"
-                : "clipping at 0: most = 0 means never",
+                ? "a small gradient made longer: clipping is for a norm above max_norm"
+                : "clipping at 0: max_norm = 0 means never",
             always);
 }
 
