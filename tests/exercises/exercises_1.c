@@ -47,18 +47,20 @@ static void predict(void) {
 /* ---- 1.4 ------------------------------------------------------------------------- */
 
 static double cubic(double x) {
-    return 0.7978845608 * (x + 0.044715 * x * x * x);
+    return 0.79788456080286536 * (x + 0.044715 * x * x * x);
 }
 
 static double density(double x) {
     return exp(-x * x / 2) / sqrt(2 * M_PI);
 }
 
-enum { Y_RIGHT, Y_TANH, Y_SIGMOID, Y_CDF, Y_PDF, Y_RELU, Y_FORMULAS };
+enum { Y_RIGHT, Y_TANH, Y_SIGMOID, Y_SILU, Y_ERF, Y_CDF, Y_PDF, Y_RELU, Y_FORMULAS };
 static const char *const y_texts[Y_FORMULAS] = {
     [Y_TANH] = "GELU's approximation by tanh; the paper's, and ours, is x Phi(x)",
     [Y_SIGMOID] = "GELU's approximation by a sigmoid; the paper's, and ours, is x "
                   "Phi(x)",
+    [Y_SILU] = "x times the sigmoid, SiLU: GELU is x Phi(x)",
+    [Y_ERF] = "erf(x) in place of erf(x / sqrt(2))",
     [Y_CDF] = "Phi(x) without x",
     [Y_PDF] = "x phi(x): gauss(x, &cdf, &pdf) gives Phi first, then its density",
     [Y_RELU] = "ReLU",
@@ -67,6 +69,8 @@ static double y_by(int formula, double x) {
     switch (formula) {
     case Y_TANH: return 0.5 * x * (1 + tanh(cubic(x)));
     case Y_SIGMOID: return x / (1 + exp(-1.702 * x));
+    case Y_SILU: return x / (1 + exp(-x));
+    case Y_ERF: return 0.5 * x * (1 + erf(x));
     case Y_CDF: return naive_normal_cdf(x);
     case Y_PDF: return x * density(x);
     case Y_RELU: return fmax(0, x);
@@ -84,6 +88,11 @@ enum {
     DX_SIGN,
     DX_EXCHANGED,
     DX_OF_DY,
+    DX_SQUARED,
+    DX_RELU,
+    DX_TANH,
+    DX_NO_ROOT,
+    DX_NO_HALF,
     DX_FORMULAS
 };
 static const char *const dx_texts[DX_FORMULAS] = {
@@ -94,6 +103,13 @@ static const char *const dx_texts[DX_FORMULAS] = {
     [DX_NO_CDF] = "dY x phi(x): the product rule has a first term, Phi(x)",
     [DX_SIGN] = "dY (Phi(x) - x phi(x)): the sign is plus",
     [DX_EXCHANGED] = "dY (phi(x) + x Phi(x)): gauss(x, &cdf, &pdf) gives Phi first",
+    [DX_SQUARED] =
+        "the derivative squared: dX may be dY, so that dY is read before dX is "
+        "written",
+    [DX_RELU] = "ReLU's derivative",
+    [DX_TANH] = "the derivative of GELU's approximation by tanh",
+    [DX_NO_ROOT] = "a density without 1 / sqrt(2 pi)",
+    [DX_NO_HALF] = "a density with exp(-x^2): it is exp(-x^2 / 2)",
     [DX_OF_DY] = "GELU's derivative at dY: it is taken at X, forward's input",
 };
 static double dx_by(int formula, double x, double dy) {
@@ -106,6 +122,15 @@ static double dx_by(int formula, double x, double dy) {
     case DX_NO_CDF: return dy * x * pdf;
     case DX_SIGN: return dy * (cdf - x * pdf);
     case DX_EXCHANGED: return dy * (pdf + x * cdf);
+    case DX_SQUARED: return (cdf + x * pdf) * (cdf + x * pdf);
+    case DX_RELU: return x > 0 ? dy : 0;
+    case DX_TANH: {
+        const double t = tanh(cubic(x));
+        const double slope = 0.79788456080286536 * (1 + 3 * 0.044715 * x * x);
+        return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope);
+    }
+    case DX_NO_ROOT: return dy * (cdf + x * exp(-x * x / 2));
+    case DX_NO_HALF: return dy * (cdf + x * exp(-x * x) / sqrt(2 * M_PI));
     case DX_OF_DY: return dy * (naive_normal_cdf(dy) + x * density(dy));
     default: return dy * (cdf + x * pdf);
     }
@@ -132,6 +157,9 @@ static void gelu_forward_case(Tensor X, Tensor Y) {
     gelu_forward(X, Y);
     expect("Y", Y, by[Y_RIGHT], TOLERANCE);
     for (int formula = Y_RIGHT + 1; formula < Y_FORMULAS; formula++) {
+        if (formula == Y_RELU && x[0] < -3 && x[count - 1] < -3) {
+            mistake("0 in the tail: GELU is small there, and not 0", by[formula]);
+        }
         mistake(y_texts[formula], by[formula]);
     }
     mistake_by_data(Y, by[Y_RIGHT], all_nan(count), false);
@@ -162,6 +190,7 @@ static void gelu_grade(void) {
     const char first[] = "x = -8, -3, -1, -0.1, 0, 0.5, 2, 9";
     Tensor x = values(SHAPE(2, 4), some), X = wide(normal('X', SHAPE(3, 7)));
     Tensor X3 = normal('X', SHAPE(2, 2, 3));
+    Tensor tail = values(SHAPE(1, 3), (double[]){-3.5, -4.5, -5});
     hint("y = x Phi(x); with real cdf, pdf; gauss(x, &cdf, &pdf) makes cdf Phi(x).");
     case_is(first);
     gelu_forward_case(x, unset(x));
@@ -169,13 +198,23 @@ static void gelu_grade(void) {
     gelu_forward_case(X, wide(unset(X)));
     case_is("(2, 2, 3): 4 rows of 3");
     gelu_forward_case(X3, unset(X3));
+    case_is("x = -3.5, -4.5, -5: the tail");
+    gelu_forward_case(tail, unset(tail));
+    case_is("(3, 7), Y is X");
+    Tensor both = writable(wide(normal('B', SHAPE(3, 7))));
+    gelu_forward_case(both, both);
     hint("(x Phi(x))' = Phi(x) + x phi(x); all of it times dY.");
     case_is(first);
-    gelu_backward_case(x, normal('D', SHAPE(2, 4)), unset(x));
+    gelu_backward_case(x, named("dY", normal('D', SHAPE(2, 4))), unset(x));
     case_is("(3, 7), in rows further apart than they are long");
-    gelu_backward_case(X, wide(normal('E', SHAPE(3, 7))), wide(unset(X)));
+    gelu_backward_case(X, wide(named("dY", normal('E', SHAPE(3, 7)))), wide(unset(X)));
     case_is("(2, 2, 3): 4 rows of 3");
-    gelu_backward_case(X3, normal('E', SHAPE(2, 2, 3)), unset(X3));
+    gelu_backward_case(X3, named("dY", normal('E', SHAPE(2, 2, 3))), unset(X3));
+    case_is("x = -3.5, -4.5, -5: the tail");
+    gelu_backward_case(tail, named("dY", normal('E', SHAPE(1, 3))), unset(tail));
+    case_is("(3, 7), dX is dY");
+    both = writable(wide(normal('B', SHAPE(3, 7))));
+    gelu_backward_case(X, both, both);
 }
 
 /* ---- 1.5 ------------------------------------------------------------------------- */
@@ -260,7 +299,7 @@ static void linear_case(Tensor x, int out) {
     y.shape[y.ndim - 1] = y.ld = out;
     Linear l = {.X = wide(x),
                 .W = normal('W', SHAPE(out, in)),
-                .dY = wide(normal('Y', y)),
+                .dY = wide(named("dY", normal('Y', y))),
                 .dX = wide(unset(x)),
                 .dW = zeros(SHAPE(out, in)),
                 .dB = zeros(SHAPE(out))};

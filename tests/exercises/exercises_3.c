@@ -97,7 +97,7 @@ static Bench make_bench(int B, int n, int D, int heads) {
     Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, n, D));
-    b.dY = normal('C', b.z);
+    b.dY = named("dY", normal('C', b.z));
     b.Y = unset(b.dY);
     b.dz = unset(b.z);
     b.naive = (NaiveMultiHeadAttention){.D = D,
@@ -423,6 +423,11 @@ static void expect_gradients(Bench *b, const double *dconcat) {
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
+    expect("a->qkv, which is an input,", tensor_first(b->a.qkv, b->B), b->qkv,
+           TOLERANCE);
+    expect("a->A, which is an input,", tensor_first(b->a.A, b->B), b->A, TOLERANCE);
+    expect("a->concat, which is an input,", tensor_first(b->a.concat, b->B), b->concat,
+           TOLERANCE);
 }
 
 static void backward_case(int B, int n, int D, int heads) {

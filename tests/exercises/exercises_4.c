@@ -96,9 +96,9 @@ static Norm make_norm(Tensor shape) {
               .rows = tensor_rows(shape),
               .D = D,
               .X = wide(normal('X', shape)),
-              .dY = wide(normal('Y', shape)),
-              .gamma = normal('g', SHAPE(D)),
-              .beta = normal('b', SHAPE(D))};
+              .dY = wide(named("dY", normal('Y', shape))),
+              .gamma = named("gamma", normal('g', SHAPE(D))),
+              .beta = named("beta", normal('b', SHAPE(D)))};
     for (int i = 0; i < n.rows; i++) {
         for (int j = 0; j < D; j++) {
             tensor_row(n.X, i)[j] = tensor_row(n.X, i)[j] * 3 + 10;
@@ -176,7 +176,7 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
             few);
 }
 
-static void norm_forward_case(Norm n) {
+static void norm_forward_case(Norm n, bool in_place, double tolerance) {
     double *mean = doubles(n.rows), *rstd = doubles(n.rows), *std = doubles(n.rows);
     const double *want = norm_by(&n, layer_norm_of(n.D), mean, rstd);
     for (int i = 0; i < n.rows; i++) {
@@ -184,12 +184,16 @@ static void norm_forward_case(Norm n) {
     }
     LayerNorm layer = {n.gamma, n.beta};
     LayerNormActivations a = {unset(SHAPE(n.rows)), unset(SHAPE(n.rows))};
-    Tensor Y = wide(unset(n.shape));
+    Tensor Y = in_place ? writable(n.X) : wide(unset(n.shape));
     layer_norm_forward(&layer, n.X, &a, Y);
-    expect("Y", Y, want, TOLERANCE);
+    expect("Y", Y, want, tolerance);
     name_norm_mistakes(&n, want);
+    mistake_if(
+        "perhaps the variance as the mean of squares less the square of the mean: "
+        "far from 0 their digits cancel; sum (x - mean)^2",
+        tolerance > TOLERANCE);
     expect("the kept a->mean", a.mean, mean, TOLERANCE);
-    expect("the kept a->rstd", a.rstd, rstd, TOLERANCE);
+    expect("the kept a->rstd", a.rstd, rstd, tolerance);
     mistake("the root itself, kept in place of rstd: rstd is 1 / sqrt(...)", std);
 }
 
@@ -198,13 +202,22 @@ static void norm_forward(void) {
     tensor_fill(tensor_slice(first.X, 0), 7);
     first.x = doubles_of(input('X', first.X));
     case_is("3 rows of D = 6, the first of equal numbers");
-    norm_forward_case(first);
+    norm_forward_case(first, false, TOLERANCE);
     case_is("5 rows of D = 17");
-    norm_forward_case(make_norm(SHAPE(5, 17)));
+    norm_forward_case(make_norm(SHAPE(5, 17)), false, TOLERANCE);
     case_is("2 rows of D = 300");
-    norm_forward_case(make_norm(SHAPE(2, 300)));
+    norm_forward_case(make_norm(SHAPE(2, 300)), false, TOLERANCE);
     case_is("X (2, 3, 5)");
-    norm_forward_case(make_norm(SHAPE(2, 3, 5)));
+    norm_forward_case(make_norm(SHAPE(2, 3, 5)), false, TOLERANCE);
+    case_is("3 rows of D = 6, Y is X");
+    norm_forward_case(make_norm(SHAPE(3, 6)), true, TOLERANCE);
+    case_is("numbers near a million");
+    Norm far = make_norm(SHAPE(3, 6));
+    for (int i = 0; i < 18; i++) {
+        tensor_row(far.X, i / 6)[i % 6] += (real)1e6;
+    }
+    far.x = doubles_of(input('X', far.X));
+    norm_forward_case(far, false, 1e-6);
 }
 
 /* ---- 4.3: layer norm, backward --------------------------------------------------- */
@@ -291,6 +304,9 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
     mistake(beta ? "dbeta with g = dY o gamma: it is dY here"
                  : "dgamma with g = dY o gamma: it is dY here",
             row_sum(n, g, mean, rstd, 0, beta, 1));
+    mistake(beta ? "dbeta written over: it is added (+=)"
+                 : "dgamma written over: it is added (+=)",
+            row_sum(n, n->dy, mean, rstd, 0, beta, 0));
     mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
@@ -356,12 +372,15 @@ static void dropout_case(double rate, int image) {
     Tensor X = writable(wide(normal('X', SHAPE(B, TOKENS, WIDTH))));
     const double *x = doubles_of(X), *data = by_data(&dropout, 4, X);
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
-           *times = doubles(NUMBERS), *other = doubles(NUMBERS);
+           *times = doubles(NUMBERS), *other = doubles(NUMBERS),
+           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
         const bool keep = kept(&dropout, 4, (uint64_t)(image * TOKENS * WIDTH + i));
         want[i] = keep ? x[i] / (1 - rate) : 0;
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
+        stays[i] = keep ? x[i] / (1 - rate) : x[i];
+        swapped[i] = keep ? x[i] : x[i] / (1 - rate);
         other[i] = keep ? 0 : x[i] / (1 - rate);
     }
     case_is("rate %.1f, the first image is number %d", rate, image);
@@ -372,6 +391,9 @@ static void dropout_case(double rate, int image) {
             data);
     mistake("dropout without the division by 1 - rate: the mean shrinks in training",
             unscaled);
+    mistake("elements that should go, left as they are: they become 0", stays);
+    mistake("elements that should go, divided by 1 - rate: that is for those that stay",
+            swapped);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "
             "1 - rate",
