@@ -1,5 +1,6 @@
-/* patterns.c: a wrong result that no mistake's name fits: what is seen of it, said in a
- * line that begins with "Perhaps". It is a guess: the numbers fit it, the code may not. */
+/* patterns.c: a wrong result that no mistake's name fits: what is seen of it, said
+ * in a line that begins with "Perhaps". It is a guess: the numbers fit it, the code may
+ * not. */
 #include <math.h>
 #include <stdio.h>
 
