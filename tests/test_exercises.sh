@@ -196,7 +196,8 @@ chapter() { # chapter N
         number=$((number + 1))
         copy=$mine/$name
         file=$(source_of "$n" "$name")
-        [ -e "$copy" ] && [ -n "$file" ] && [ "$n" != 6 ] || continue
+        [ -e "$copy" ] || continue
+        [ "$n" != 6 ] || continue
         awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/right.txt "$file" \
             >"$root/$n/changed" && graded "$file" "$copy"
         [ "$(grep -cE '^  [1-6]\.[1-6]   passed ' "$root/$n/wrong")" -eq 6 ]

@@ -78,8 +78,8 @@ static bool answer(char text[LINE]) {
     return true;
 }
 
-/* text without what separates thousands ("1 234 567", "1'234", "1,234"), a decimal comma
- * as a point, "1.5 e3" and "1.5 x 10^3" as "1.5e3". */
+/* text without what separates thousands ("1 234 567", "1'234", "1,234"), a decimal
+ * comma as a point, "1.5 e3" and "1.5 x 10^3" as "1.5e3". */
 static void plainly(const char *text, char plain[LINE]) {
     size_t used = 0;
     const char *comma = strchr(text, ',');

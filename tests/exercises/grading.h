@@ -64,8 +64,8 @@ extern Grading now;
 pid_t fork_into_pipe(int ends[2]);
 int read_and_wait(pid_t child, const int ends[2], char *text, size_t size);
 
-/* say_pattern: the last expect's result is wrong, and no mistake fits it: what is seen of
- * it, in a line that begins with "Perhaps" (patterns.c).
+/* say_pattern: the last expect's result is wrong, and no mistake fits it: what is
+ * seen of it, in a line that begins with "Perhaps" (patterns.c).
  * input_like: the name of the input whose elements are x's, or NULL. */
 void say_pattern(void);
 const char *input_like(const double *x, long count, double error);

@@ -1,6 +1,6 @@
 # planting.sh: what plants answers into a student's folder and grades them fast; sourced
 # by tests/test_exercises.sh and try_answers.sh. $make and $root (of the folders) are theirs.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 
 run_make() { # run_make FOLDER CHAPTER TARGET: FOLDER/chapterCHAPTER is the student's
     "$make" --no-print-directory -s V= NVCC= WORK="$1" N="$2" FETCH=no "$3" 2>&1
