@@ -82,7 +82,7 @@ command-help = sh common/scripts/help.sh $(filter %.mk Makefile,$(MAKEFILE_LIST)
 command-setup = sh common/scripts/setup.sh ## install what is missing (Debian, Ubuntu; as root or with sudo)
 command-data = sh data/get_fashion_mnist.sh ## get Fashion-MNIST into data/fashion-mnist
 command-equations = sh common/scripts/equations.sh $(if $(ALL),--all) ## every equation's code, test, plot and note; ALL=1: all places
-command-pages = sh common/scripts/refresh_pages.sh ## write the notes' tables of equations anew, after lines have moved
+command-pages = sh common/scripts/refresh_pages.sh ## draw the lessons' figures, and write the studies' table anew
 command-plots = sh plots/make_plots.sh plots/pictures $(PICTURES) ## draw every picture into plots/pictures
 command-report = sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OPTIMISE) $(OPENMP)' \
     '$(if $(CUDA),$(NVCC))' ## what this machine computes, on one page, for a study group: build/report.md

@@ -2,8 +2,7 @@
  * gelu.h: the Gaussian error linear unit (Hendrycks and Gimpel, 2016), ViT's
  * activation, in its exact form (not the tanh approximation):
  *
- *     GELU(x)  = x Phi(x),   Phi(x) = (1 + erf(x / sqrt(2))) / 2
- *     GELU'(x) = Phi(x) + x phi(x),   phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
+ *     GELU(x) = x Phi(x),   Phi(x) = (1 + erf(x / sqrt(2))) / 2
  *
  * The Transformer of 2017 used the rectified linear unit, max(0, x), instead.
  */

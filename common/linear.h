@@ -1,8 +1,8 @@
 /*
  * linear.h: the dense layer  Y = X W^T + b.
  *
- * The papers write x W with W (in, out). We keep W as (out, in), as PyTorch and
- * timm do, so that weights travel.    DIFFERS: W here is the papers' W^T.
+ * The papers write x W with W (in, out). We keep W as (out, in), as PyTorch does, so
+ * that weights travel.    DIFFERS: W here is the papers' W^T.
  */
 #pragma once
 
@@ -17,11 +17,9 @@
 void linear_forward(Tensor X, Tensor W, Tensor b, Tensor Y);
 
 /*
- * linear_backward:
- *     dX  = dY W                    one row of dX for each row of dY
- *     dW += dY^T X                  summed over all rows: all tokens, all images
- *     db += sum of dY over its rows
- *   dX may have data NULL: then the input's gradient is not wanted.
- * Cost: 4 rows in out flops.
+ * linear_backward: the loss's gradients, from dY = dL/dY (rows, out)
+ *   dX (rows, in)            out, must not alias dY, W; data NULL: not wanted
+ *   dW (out, in)   db (out)  added to: all rows share the weights
+ * Cost: 4 rows in out flops, half of that without dX.
  */
 void linear_backward(Tensor X, Tensor W, Tensor dY, Tensor dX, Tensor dW, Tensor db);

@@ -1,11 +1,7 @@
 /*
  * matmul.h: matrix products, in the three layouts that training needs.
  *
- * For a layer Y = X W^T with X (m,k), W (n,k) and the loss's gradient dY (m,n):
- *
- *     forward           Y  = X W^T      matmul_nt
- *     input's gradient  dX = dY W       matmul_nn
- *     weight's gradient dW = dY^T X     matmul_tn_add
+ * A layer Y = X W^T needs all three: one forward, and one for each of its gradients.
  *
  * The letters are BLAS's: n = as it is, t = transposed, for A and then for B.
  * The _add forms compute C += instead of C =.

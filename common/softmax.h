@@ -1,10 +1,10 @@
 /*
  * softmax.h: a row of scores becomes a row of weights that sum to 1.
  *
- *     softmax(s)_j = exp(s_j - max s) / sum_k exp(s_k - max s)
+ *     softmax(s)_j = exp(s_j) / sum_k exp(s_k)
  *
- * Subtracting the maximum changes nothing in exact arithmetic (it cancels). Without
- * it, exp(89) is already infinite in float. Derivation: notes/01_tensor_ops.md.
+ * for any finite scores, although exp(89) is already infinite in float. Derivation:
+ * notes/01_tensor_ops.md.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ void softmax_forward(Tensor S, Tensor A);
 void softmax_fast_forward(Tensor S, Tensor A);
 
 /*
- * softmax_backward: dS = A o (dA - rowsum(dA o A))     (o: element by element)
+ * softmax_backward: dS = dL/dS; the Jacobian is never built.
  *   A (rows, cols)   forward's result
  *   dA               the loss's gradient with respect to A
  *   dS               out; may be dA

@@ -8,12 +8,11 @@
  *     x (B, n, D)   is   B*n rows of D elements   (one row = one token)
  *
  * A Tensor owns nothing and is passed by value, like a pointer: the elements belong to
- * whoever made the block that they are in (an Arena, or a ParameterBlock).
+ * whoever made the block of memory that they are in.
  *
- * `ld` (BLAS's "leading dimension") is the distance from one row to the next. It is the
- * number of columns unless the Tensor is a view of some columns of a wider one. So a
- * head of multi-head attention needs no copy: its Q is d_k of the 3D columns of the
- * fused projection.
+ * `ld` ("leading dimension") is the distance from one row to the next. It is the number
+ * of columns, unless the Tensor is a view of some columns of a wider one. So a part of
+ * each row needs no copy.
  *
  * `real` is float; or double, when compiled with -DREAL_IS_DOUBLE. Training
  * runs in float. Gradients are checked in double, from the same source, because

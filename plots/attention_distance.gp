@@ -27,8 +27,8 @@ set xtics 1
 set tics out nomirror
 set grid ytics lc rgb "#d0d0d0"
 set key top left Left reverse
-plot ARG1 using 1:3 with points pt 7 ps 1.6 lc rgb "#606060" title "a head", \
-     ARG1 using 1:3 smooth unique with lines lw 2 lc rgb "#000000" \
+plot ARG1 using 1:3 with points pt 7 ps 1.6 lc rgb "#E69F00" title "a head", \
+     ARG1 using 1:3 smooth unique with lines lw 2 lc rgb "#0072B2" \
          title "mean over a layer's heads", \
      equal with lines dt 2 lw 2 lc rgb "#000000" \
          title sprintf("equal weights for all patches: %.1f", equal)

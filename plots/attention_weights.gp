@@ -35,11 +35,11 @@ width = int(13.5 * right / 0.915)
 height = int(13.5 * (last + 0.4) / 0.94)
 load "plots/terminal.gp"
 set title "Attention weights of one test image, in a trained model"
-set palette defined (0 "#ffffff", 1 "#000000")
+set palette defined (0 "#ffffff", 1 "#d55e00")
 set cbrange [0:1]
 set cbtics ("0" 0, "0.02" sqrt(0.02), "0.1" sqrt(0.1), "0.25" 0.5, "0.5" sqrt(0.5), "1" 1)
 set cbtics font ",10"
-set cblabel "attention weight (grey is its square root)" font ",10"
+set cblabel "attention weight (the colour is its square root)" font ",10"
 set colorbox user origin screen 0.93, 0.1 size screen 0.012, 0.76
 set size ratio -1
 set xrange [-0.5:right]
@@ -72,18 +72,28 @@ do for [m = 0:1] {
         to matrix_at + matrix, m * (matrix + gap) + matrix \
         fillstyle empty border lc rgb "#808080" lw 0.5 front
 }
-set label 1 "Each small map: what the class\ntoken looks at in one head, on\nthe patches of the image." \
+set label 1 "Each small map: what the class\ntoken looks at in one head, drawn\nover the image." \
     at 0, tall * pixel + 2 left font ",11"
 set label 2 "breadth: over how many of the\ntokens the weights are spread,\nexp of their entropy." \
     at 0, tall * pixel + 7 left font ",11"
-set label 3 "Right, two whole matrices: row i\nis what token i looks at. Token 0\nis the class token, the others\nthe patches, row by row. A black\ncolumn is a token at which all\nothers look." \
+set label 3 "Right, two whole matrices: row i\nis what token i looks at. Token 0\nis the class token, the others\nthe patches, row by row. A full\ncolumn is a token at which all\nothers look." \
     at 0, tall * pixel + 12 left font ",11"
 cell = matrix / tokens
-plot ARG1 index 0 every ::1 using (($1 + 0.5) * pixel):(($2 + 0.5) * pixel):3 \
-         with image pixels, \
+grey(pixel) = 255 * (1 - 0.8 * pixel)
+small = across / (1.0 * side) # of a map's pixels
+left(m) = maps_at + (m % heads) * wide
+top(m) = (m / heads) * high
+# vermilion, the more opaque the larger the weight; the highest byte is transparency
+sheet(weight) = int(255 * (1 - sqrt(weight))) * 2 ** 24 + 0xD55E00
+plot ARG1 index 0 every ::1 using (($1 + 0.5) * pixel):(($2 + 0.5) * pixel): \
+         (grey($3)):(grey($3)):(grey($3)) with rgbimage, \
+     for [m = 0:maps - 1] ARG1 index 0 every ::1 \
+         using (left(m) + ($1 + 0.5) * small):(top(m) + ($2 + 0.5) * small): \
+         (grey($3)):(grey($3)):(grey($3)) with rgbimage, \
      for [m = 0:maps - 1] ARG1 index m + 1 every ::1 \
-         using (maps_at + (m % heads) * wide + $1 + 0.5): \
-         ((m / heads) * high + $2 + 0.5):(sqrt($3)) with image pixels, \
+         using (left(m) + $1 + 0.5):(top(m) + $2 + 0.5):(left(m) + $1):(left(m) + $1 + 1): \
+         (top(m) + $2):(top(m) + $2 + 1):(sheet($3)) \
+         with boxxyerror fs solid noborder lc rgb variable, \
      for [m = 0:1] ARG1 index maps + 1 + m every ::1 \
          using (matrix_at + ($2 + 0.5) * cell): \
          (m * (matrix + gap) + ($1 + 0.5) * cell):(sqrt($3)) with image pixels, \

@@ -2,7 +2,7 @@
 #
 #     gnuplot -c plots/patch_filters.gp plots/patch_filters.dat out.png
 #
-# The data come from ./chapter5 --look FILE. The first twelve; grey is 0.
+# The data come from ./chapter5 --look FILE. The first twelve; the middle colour is 0.
 width = 900
 height = 400
 picture = ARG2
@@ -22,7 +22,7 @@ do for [i = 1:count] {
 }
 set title sprintf("The first %d principal components of the filters: what a patch is " \
                   . "seen through", count)
-set palette gray
+set palette defined (0 "#440154", 1 "#3B528B", 2 "#21918C", 3 "#5EC962", 4 "#FDE725")
 set size ratio -1
 set xrange [-1:across * wide]
 set yrange [2 * high:-1]
@@ -39,7 +39,7 @@ plot for [i = 1:count] ARG1 index i - 1 using (left(i) + $3):(top(i) + $4):($5 /
      for [i = 1:count] ARG1 index i - 1 every ::0::0 \
          using (left(i) - 0.5):(top(i) - 0.5):(left(i) - 0.5):(left(i) + P - 0.5): \
          (top(i) - 0.5):(top(i) + P - 0.5) with boxxyerror fs empty \
-         border rgb "#606060" notitle, \
+         border lc rgb "#606060" lc rgb "#606060" notitle, \
      for [i = 1:count] ARG1 index i - 1 every ::0::0 \
          using (left(i) + (P - 1) / 2.0):(top(i) + P + 0.25 * P / 4 - 0.2): \
          (sprintf("%d: %.1f%%", i, 100 * $2)) with labels center notitle

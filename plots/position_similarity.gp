@@ -12,7 +12,7 @@ stats ARG1 using 1:2 nooutput
 rows = STATS_max_x + 1
 columns = STATS_max_y + 1
 set title "Cosine similarity of a patch's position embedding (its row, its column) with all"
-set palette defined (0 "#ffffff", 1 "#000000")
+set palette defined (0 "#440154", 1 "#3B528B", 2 "#21918C", 3 "#5EC962", 4 "#FDE725")
 set cbrange [-0.4:1]
 set cblabel "cosine similarity"
 gap = 2 # of cells between maps

@@ -10,7 +10,7 @@ set xlabel "dimension j (number of the column)"
 set ylabel "position pos (tokens)"
 set cblabel "PE(pos, j), no unit"
 set cbrange [-1:1]
-set palette gray
+set palette defined (0 "#440154", 1 "#3B528B", 2 "#21918C", 3 "#5EC962", 4 "#FDE725")
 set xrange [-0.5:127.5]
 set yrange [99.5:-0.5]
 set tics out nomirror

@@ -18,14 +18,14 @@ mean(x) = (n = n + 1, w = w * keep, s = s * keep + (1 - keep) * x, s / (1 - w))
 set ylabel "loss (nats)"
 n = 0; s = 0.0; w = 1.0
 plot ARG1 using 1:3 every ::1 with dots lc rgb "gray60" title "of a step's batch", \
-     ARG1 using 1:(mean($3)) every ::1 with lines lw 2 lc rgb "black" title "mean, fading over 100 steps"
+     ARG1 using 1:(mean($3)) every ::1 with lines lw 2 lc rgb "#0072B2" title "mean, fading over 100 steps"
 set ylabel "accuracy (share)"
 set key bottom right
 n = 0; s = 0.0; w = 1.0
 plot ARG1 using 1:4 every ::1 with dots lc rgb "gray60" title "of a step's batch", \
-     ARG1 using 1:(mean($4)) every ::1 with lines lw 2 lc rgb "black" title "mean, fading over 100 steps"
+     ARG1 using 1:(mean($4)) every ::1 with lines lw 2 lc rgb "#0072B2" title "mean, fading over 100 steps"
 set ylabel "learning rate"
 set xlabel "step"
 unset key
-plot ARG1 using 1:6 every ::1 with lines lw 2 lc rgb "black"
+plot ARG1 using 1:6 every ::1 with lines lw 2 lc rgb "#0072B2"
 unset multiplot

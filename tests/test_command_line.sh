@@ -533,6 +533,20 @@ for n in 2 3 4; do
     check "$program: help has --dump" says '--dump FILE'
 done
 
+program=chapter3
+./chapter3 --two-questions >"$out" 2>"$err"
+status=$?
+check 'two questions: exits with 0' exited 0
+check 'two heads learn what one head cannot' says '^PASS  two heads: the loss is below 0.01'
+check 'one head stays above its bound' says '^PASS  one head: above 5/16'
+sed -n '/^\$losses <</,/^END_OF_LOSSES/p' plots/figures/03_two_questions.gp | sed '1d; $d' >"$scratch/drawn"
+check 'the figure shows 12 losses' [ "$(wc -l <"$scratch/drawn")" -eq 12 ]
+check 'the losses in the figure are these' \
+    awk -v page=03_two_questions.gp -v command=--two-questions -f tests/same_output.awk "$out" "$scratch/drawn"
+./chapter3 --two-questions 3 >"$out" 2>"$err"
+status=$?
+check 'two questions: a word behind it is refused' one_line 2 'unknown argument "3"'
+
 group "chapter 6 on the emulator"
 chapter6 --counts
 if command -v g++ >/dev/null; then

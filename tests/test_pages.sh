@@ -165,8 +165,8 @@ ok "a file counts once; what the list doesn't have isn't counted" $?
 echo "-- exercises"
 for n in 1 2 3 4 5 6; do
     page=$(echo chapters/0"$n"_*/README.md)
-    listed=$(sed -n '/^## Exercises/,/^## [^E]/p' "$page" | grep -oE "^\\| $n\\.[1-6] " | tr -d '| ' | tr '\n' ' ')
-    known=$(grep -oE "^ *\\{\"$n\\.[1-6]\"" "tests/exercises/exercises_$n.c" | grep -oE '[1-6]\.[1-6]' | tr '\n' ' ')
+    listed=$(sed -n '/^## Exercises/,/^## [^E]/p' "$page" | grep -oE "^\\| $n\\.[1-6a-f] " | tr -d '| ' | tr '\n' ' ')
+    known=$(grep -oE "^ *\\{\"$n\\.[1-6a-f]\"" "tests/exercises/exercises_$n.c" | grep -oE '[1-6]\.[1-6a-f]' | tr '\n' ' ')
     [ "$listed" = "$known" ] && [ -n "$known" ]
     ok "$page: lists the exercises $known" $?
 done
@@ -258,8 +258,8 @@ refused "a listing that leaves a line out and doesn't say so" listing.awk 'typed
 page '<!-- listing: common/nothing.h -->' '```c' 'int x;' '```'
 refused "a listing of no file" listing.awk 'nothing.h'
 
-sed 's/^train tiny .*/& 1/' README.md >"$scratch/page.md"
-! agree 'measured: make bench' notes/cpu_speed.md "$scratch/page.md" >/dev/null
+sed 's/^train tiny .*/& 1/' notes/measurements.md >"$scratch/page.md"
+! agree 'measured: make bench' notes/measurements.md "$scratch/page.md" >/dev/null
 ok "a measurement that differs between two pages is found" $?
 page '```sh' 'make "test' '```' '```python' 'x = (1' '```'
 ! of_kind sh "$scratch/page.md" | sh -n 2>/dev/null

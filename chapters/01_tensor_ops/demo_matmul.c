@@ -28,9 +28,8 @@ static void show_layouts(void) {
     report_matrix("B", tensor2(b, 3, 2), 0);
     report_matrix("C", C, 0);
     printf("\nTraining needs the same product with one side stored transposed:\n"
-           "forward (nt), the input's gradient (nn), the weights' gradient (tn);\n"
-           "n = as it is, t = transposed. Nothing is transposed in memory: the loops\n"
-           "read the other way.\n\n");
+           "forward, and for both gradients; n = as it is, t = transposed. Nothing is\n"
+           "transposed in memory: the loops read the other way.\n\n");
     by_hand(C, ab, 0, "matmul_nn: A (2,3), B (3,2)");
     matmul_nt(tensor2(a, 2, 3), tensor2(bt, 2, 3), C);
     by_hand(C, ab, 0, "matmul_nt: A (2,3), B stored as B^T (2,3)");
@@ -64,8 +63,8 @@ static void show_linear(void) {
     printf("\n");
     by_hand(Y, y_want, 0, "Y  = X W^T + b");
     by_hand(tensor1(db, 2), db_want, 0, "db = (1+3, 2+4)");
-    by_hand(tensor2(dw, 2, 3), dw_want, 0, "dW = dY^T X");
-    by_hand(tensor2(dx, 2, 3), dx_want, 0, "dX = dY W");
+    by_hand(tensor2(dw, 2, 3), dw_want, 0, "dW");
+    by_hand(tensor2(dx, 2, 3), dx_want, 0, "dX");
 }
 
 void matmul_demo(void) {

@@ -1,6 +1,5 @@
 /*
- * demo_softmax.c: scores to weights, why the maximum is subtracted first, and the
- * softmax's Jacobian.
+ * demo_softmax.c: scores to weights, also of large scores, and the softmax's Jacobian.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +9,7 @@
 #include "common/softmax.h"
 #include "chapters/01_tensor_ops/tensor_ops_demos.h"
 
-/* softmax just as the formula says, without the maximum: DON'T. */
+/* softmax just as the formula says: DON'T. */
 static void softmax_naive(Tensor S, Tensor A) {
     real sum = 0;
     for (int j = 0; j < tensor_cols(S); j++) {
@@ -35,7 +34,7 @@ static void print_row(const char *name, Tensor T) {
     printf("\n");
 }
 
-static void show_maximum(void) {
+static void show_large_scores(void) {
     real small[] = {1, 2, 3}, large[] = {1000, 1001, 1002}, w[3], x[3], y[3], e[3];
     const double want[] = {0.0900306, 0.2447285, 0.6652410};
     Tensor weights = tensor1(w, 3), stable = tensor1(x, 3), naive = tensor1(y, 3);
@@ -54,14 +53,14 @@ static void show_maximum(void) {
            REAL_NAME, (double)3.40282347e38f);
     print_row("s", tensor1(large, 3));
     print_row("exp(s)", tensor1(e, 3));
-    print_row("exp(s) / sum, as the formula stands", naive);
-    print_row("exp(s - max) / sum: softmax_forward", stable);
+    print_row("the formula as it stands", naive);
+    print_row("softmax_forward", stable);
     printf("\n");
     by_hand(weights, want, 1e-6, "softmax(1, 2, 3)");
     report_check(isinf(e[0]) && isnan(naive.data[0]),
-                 "without the maximum: exp(1000) = inf, and inf / inf = nan");
+                 "the formula as it stands: exp(1000) = inf, and inf / inf = nan");
     report_check(tensor_max_abs_difference(stable, weights) == 0,
-                 "with it: the weights of (1000, 1001, 1002) are those of (1, 2, 3)");
+                 "softmax_forward: (1000, 1001, 1002) has the weights of (1, 2, 3)");
 }
 
 /* J(i,j) = da_i / ds_j: column j is what comes back for dA = e_j, J being symmetric. */
@@ -85,13 +84,13 @@ static void show_jacobian(void) {
     report_matrix("J", J, 7);
     printf("\nEvery score pulls on every weight: the sum they share binds them. A row\n"
            "sums to 0: raising all scores together moves nothing. softmax_backward\n"
-           "never builds J: dS = A o (dA - rowsum(dA o A)) costs n, not n^2.\n\n");
+           "never builds J: it costs n, not n^2.\n\n");
     by_hand(J, want, 1e-6, "J, one row for each unit vector dA");
     report_check(worst < 1e-7, "its rows sum to 0 (largest %.0e)", worst);
 }
 
 void softmax_demo(void) {
-    report_section("1.5 Softmax, with and without the maximum");
-    show_maximum();
+    report_section("1.5 Softmax, of small and of large scores");
+    show_large_scores();
     show_jacobian();
 }

@@ -8,7 +8,7 @@ void shapes_demo(void);          /* rows, columns, ld, views, transpose */
 void shape_mistake_demo(void);   /* the message of a product that doesn't fit */
 void matmul_demo(void);          /* three layouts of one product, and a bias */
 void matmul_ladder_demo(void);   /* the same sums, faster */
-void softmax_demo(void);         /* with and without the maximum; its Jacobian */
+void softmax_demo(void);         /* of small and of large scores; its Jacobian */
 void gelu_demo(void);            /* against x Phi(x); the tanh approximation */
 void gradcheck_curve_demo(void); /* the V: truncation against rounding */
 

@@ -37,11 +37,6 @@ typedef struct {
 /*
  * attention_backward: from dO = dL/dO to the gradients of the three inputs
  *
- *     dV = A^T dO
- *     dA = dO V^T
- *     dS = A o (dA - rowsum(dA o A))
- *     dQ = dS K / sqrt(d_k),   dK = dS^T Q / sqrt(d_k)
- *
  *   Q, K, V, A            in, as forward left them. The mask is not needed: where
  *                         it forbids, A is 0, and so is dS.
  *   dO (n, d_v)           in

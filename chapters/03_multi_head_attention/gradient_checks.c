@@ -71,7 +71,7 @@ static void check_positions(void) {
 }
 
 void chapter3_gradient_checks(void) {
-    report_section("3.8 Gradient checks");
+    report_section("3.7 Gradient checks");
     printf("In " REAL_NAME ", every element by central differences; B = 2, n = 5, "
            "D = 6, h = 3:\n");
     check_msa(3, true);

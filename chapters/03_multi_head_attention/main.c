@@ -7,25 +7,27 @@
  * notes/03_multi_head_attention.md.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "chapters/03_multi_head_attention/msa_demos.h"
 #include "common/lesson/chapter.h"
 #include "common/lesson/report.h"
 
 static const char help[] =
-    "usage: ./chapter3 [--gradcheck | --dump FILE [--double]]\n"
+    "usage: ./chapter3 [--two-questions | --gradcheck | --dump FILE [--double]]\n"
     "Multi-head attention and position encodings: prints the lesson's numbers and "
     "checks\nthem; writes plots/positional_encoding.dat. Exit status 0 when every "
-    "check "
-    "holds.\n"
+    "check holds.\n"
+    "--two-questions trains one head, and two, on a task that one can't do.\n"
     "--dump FILE writes every tensor of a small pass for make compare, with --double "
     "in\ndouble, and nothing else. --gradcheck prints the gradient checks only.\n";
 
 static void print_equations(void) {
     report_title("Chapter 3: multi-head attention and position encodings");
     printf("Chapter 2 gave one attention. Here h of them look at the same tokens, each "
-           "at its\nown d_k = D/h of the D columns, and a last matrix mixes what they "
-           "found:\n\n");
+           "through\nprojections of its own to d_k = D/h columns, and a last matrix "
+           "mixes what they\nfound. (./chapter3 --two-questions shows what that is "
+           "good for.)\n\n");
     report_equation("[AIAYN 3.2.2]",
                     "MultiHead(Q,K,V) = Concat(head_1, ..., head_h) W^O");
     report_equation("", "head_i = Attention(Q W_i^Q, K W_i^K, V W_i^V)");
@@ -41,10 +43,17 @@ static void lesson(void) {
     print_equations();
     projection_demo();
     separate_heads_demo();
+    heads_cost_demo();
     order_demo();
     sinusoids_demo();
-    papers_cost_demo();
-    heads_cost_demo();
+}
+
+static int options(int argc, char **argv) {
+    if (argc > 2 || strcmp(argv[1], "--two-questions") != 0) {
+        return chapter_unknown("chapter3", argv[argc > 2 ? 2 : 1]);
+    }
+    two_questions_demo();
+    return report_verdict("chapter3", 0);
 }
 
 int main(int argc, char **argv) {
@@ -52,6 +61,7 @@ int main(int argc, char **argv) {
                              .help = help,
                              .lesson = lesson,
                              .gradient_checks = chapter3_gradient_checks,
-                             .dump = chapter3_dump};
+                             .dump = chapter3_dump,
+                             .options = options};
     return chapter_main(&chapter, argc, argv);
 }

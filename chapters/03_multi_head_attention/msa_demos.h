@@ -12,10 +12,10 @@
 
 void projection_demo(void);     /* one product for all; a head is a view */
 void separate_heads_demo(void); /* the same as h attentions */
+void heads_cost_demo(void);     /* parameters, flops and times, with 1 to 24 heads */
 void order_demo(void);          /* blind to order, until positions are added */
 void sinusoids_demo(void);      /* the waves, the rotation, their picture */
-void papers_cost_demo(void);    /* parameters and flops of the base models */
-void heads_cost_demo(void);     /* one layer with 1 to 24 heads */
+void two_questions_demo(void);  /* --two-questions: a task for two heads, not for one */
 
 /* chapter3_gradient_checks: a section with a line for each gradient, in double. */
 void chapter3_gradient_checks(void);

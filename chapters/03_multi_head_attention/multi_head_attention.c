@@ -13,8 +13,9 @@
 void multi_head_attention_parameters(MultiHeadAttention *layer, ParameterBlock *block,
                                      int D, int heads, const char *name) {
     if (heads < 1 || D % heads != 0) {
-        bug("multi_head_attention: %d heads don't divide D = %d: each head takes "
-            "D / heads columns",
+        bug("multi_head_attention: %d heads don't divide D = %d: each head is D / "
+            "heads "
+            "wide",
             heads, D);
     }
     layer->heads = heads;
@@ -38,6 +39,7 @@ void multi_head_attention_scratch(MultiHeadAttentionScratch *s, Arena *arena, in
     s->dS = arena_tensor2(arena, n, n);
 }
 
+/* exercise 3.2, cut: */
 /* ---- one head of one image: views, no copies ---------------------------- */
 
 typedef struct {
@@ -46,23 +48,20 @@ typedef struct {
 
 /* Columns of [q | k | v] (n, 3D) that belong to head i. */
 static Head head_of(Tensor qkv, int i, int heads) {
-    /* exercise 3.2 */
     const int D = tensor_cols(qkv) / 3, d_k = D / heads;
     return (Head){
         .Q = tensor_columns(qkv, 0 * D + i * d_k, d_k),
         .K = tensor_columns(qkv, 1 * D + i * d_k, d_k),
         .V = tensor_columns(qkv, 2 * D + i * d_k, d_k),
     };
-    /* end of exercise 3.2 */
 }
 
 /* Columns of the concatenation (n, D) that head i writes. */
 static Tensor concat_part(Tensor concat, int i, int heads) {
-    /* exercise 3.2 */
     const int d_v = tensor_cols(concat) / heads;
     return tensor_columns(concat, i * d_v, d_v);
-    /* end of exercise 3.2 */
 }
+/* end of exercise 3.2 */
 
 /* ---- forward and backward ---------------------------------------------- */
 
@@ -71,12 +70,13 @@ void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
     const int B = z.shape[0], n = z.shape[1], D = z.shape[2], h = layer->heads;
     expect_shape(z, "z is (images, tokens, D).", B, n, tensor_cols(layer->W_qkv));
     expect_same_shape(Y, z);
-    Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
+    Tensor qkv = tensor_first(a->qkv, B);
     expect_shape(qkv, "The activations were made for other sizes.", B, n, 3 * D);
 
+    /* exercise 3.2 */
+    Tensor concat = tensor_first(a->concat, B);
     /* [ViT eq.5]   [q, k, v] = z U_qkv, all heads at once */
     linear_forward(z, layer->W_qkv, layer->b_qkv, qkv);
-    /* exercise 3.2 */
     for (int b = 0; b < B; b++) {
         Tensor A_b = tensor_slice(a->A, b), concat_b = tensor_slice(concat, b);
         for (int i = 0; i < h; i++) {
@@ -98,10 +98,9 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
     const int B = z.shape[0], h = layer->heads;
     expect_same_shape(dY, z);
     expect_same_shape(dz, z);
+    /* exercise 3.3 */
     Tensor qkv = tensor_first(a->qkv, B), concat = tensor_first(a->concat, B);
     Tensor dqkv = tensor_first(s->dqkv, B), dconcat = tensor_first(s->dconcat, B);
-
-    /* exercise 3.3 */
     /* Y = concat W_O^T + b_O */
     linear_backward(concat, layer->W_O, dY, dconcat, d->W_O, d->b_O);
     for (int b = 0; b < B; b++) {
@@ -116,7 +115,7 @@ void multi_head_attention_backward(const MultiHeadAttention *layer,
                                concat_part(tensor_slice(dconcat, b), i, h), d_i);
         }
     }
-    /* end of exercise 3.3 */
     /* qkv = z W_qkv^T + b_qkv */
     linear_backward(z, layer->W_qkv, dqkv, dz, d->W_qkv, d->b_qkv);
+    /* end of exercise 3.3 */
 }

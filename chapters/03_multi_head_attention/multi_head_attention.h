@@ -1,6 +1,6 @@
 /*
- * multi_head_attention.h: h attentions side by side, each on its own d_k of the
- * D columns, and a projection that mixes their results.
+ * multi_head_attention.h: h attentions side by side. Each sees the whole token, through
+ * projections of its own to d_k = D / h columns; one more projection mixes the results.
  *
  *     MultiHead(Q,K,V) = Concat(head_1, ..., head_h) W^O       [AIAYN 3.2.2]
  *     head_i           = Attention(Q W_i^Q, K W_i^K, V W_i^V)
@@ -8,8 +8,7 @@
  * Here Q = K = V = z (self-attention), as in [ViT eq.5] to [ViT eq.8].
  *
  * New since chapter 2: the projections. One matrix W_qkv (3D, D) has all 3h matrices
- * W_i^Q, W_i^K, W_i^V, so that one product makes all queries, keys and values. Head i
- * is a view of d_k of their columns; nothing is copied.
+ * W_i^Q, W_i^K, W_i^V, so that one product makes all queries, keys and values.
  *
  * DIFFERS: the papers' equations have no biases; their implementations do, and
  * the parameter counts of ViT's Table 1 include them.
@@ -62,14 +61,15 @@ void multi_head_attention_scratch(MultiHeadAttentionScratch *s, Arena *arena, in
  *   z (B, n, D)    in, kept by the caller for the backward pass
  *   Y (B, n, D)    out, must not alias z
  *
- * B may be less than what the activations were made for.
+ * B may be less than what the activations were made for. All of a's first B images is
+ * written.
  * Cost: B (8 n D^2 + 4 n^2 D) flops.
  */
 void multi_head_attention_forward(const MultiHeadAttention *layer, Tensor z,
                                   MultiHeadAttentionActivations *a, Tensor Y);
 
 /*
- * multi_head_attention_backward: the same lines, from the last to the first.
+ * multi_head_attention_backward: from dY = dL/dY to the gradients of weights and tokens
  *   z, a           in, as forward left them
  *   dY (B, n, D)   in
  *   d              weights' gradients, added to (+=)

@@ -5,10 +5,11 @@
 
 #include "common/error.h"
 
-/* Pair i's angle from one position to the next: 1 / 10000^(2i/D). It falls from 1
- * (a full turn in 6.28 positions) to nearly 1/10000 (in nearly 62832). */
+/* How far pair i turns from one position to the next, in radians. */
 static double angle_step(int i, int D) {
+    /* exercise 3.4 */
     return pow(10000.0, -2.0 * i / D);
+    /* end of exercise 3.4 */
 }
 
 static void expect_pairs(Tensor PE, const char *function) {
@@ -21,8 +22,8 @@ static void expect_pairs(Tensor PE, const char *function) {
 
 void sinusoid_positions(Tensor PE) {
     expect_pairs(PE, __func__);
-    const int D = tensor_cols(PE);
     /* exercise 3.4 */
+    const int D = tensor_cols(PE);
     for (int pos = 0; pos < tensor_rows(PE); pos++) {
         real *row = tensor_row(PE, pos);
         for (int i = 0; i < D / 2; i++) {

@@ -40,8 +40,8 @@ void sinusoid_shift(Tensor PE, int k, Tensor shifted);
 void positions_add(Tensor z, Tensor E_pos);
 
 /*
- * positions_add_backward: dE_pos += sum of dz over the images, for learned ones;
- * dz itself passes on unchanged.
- *   dz (B, n, D)   in      dE_pos (n, D)   added to
+ * positions_add_backward: the gradient of learned positions. That of the tokens is dz
+ * itself, which passes on unchanged.
+ *   dz (B, n, D)   in      dE_pos (n, D)   added to (+=)
  */
 void positions_add_backward(Tensor dz, Tensor dE_pos);

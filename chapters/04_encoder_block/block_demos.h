@@ -10,7 +10,8 @@
 #include "chapters/04_encoder_block/encoder_block.h"
 #include "common/error.h"
 
-void layer_norm_demo(void);            /* by hand; eps; its gradient */
+void remedies_demo(void);              /* 24 blocks without norm, residual */
+void layer_norm_demo(void);            /* by hand; eps; one pass; its gradient */
 void mlp_demo(void);                   /* ReLU and GELU, two layers */
 void dropout_demo(void);               /* the share, the mask again */
 void block_steps_demo(NormPlace norm); /* one block, call by call */

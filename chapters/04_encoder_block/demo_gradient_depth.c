@@ -1,14 +1,13 @@
-/*
- * demo_gradient_depth.c: how large gradients are at each depth when training begins, in
- * a pre-norm and in a post-norm stack: the measurement behind Xiong et al., "On
- * Layer Normalization in the Transformer Architecture" (2020).
- */
+/* demo_gradient_depth.c: how large gradients are at each depth when training begins:
+ * without layer norm or residual path; and pre-norm against post-norm, as measured by
+ * Xiong et al., "On Layer Normalization in the Transformer Architecture" (2020). */
 #include <math.h>
 #include <stdio.h>
 
 #include "chapters/04_encoder_block/block_demos.h"
 #include "common/lesson/plot_file.h"
 #include "common/lesson/report.h"
+#include "common/real_math.h"
 
 enum { B = 8, N = 17, D = 64, HEADS = 4, M = 256, SEEDS = 4 };
 enum { DEPTHS = 3, DEEPEST = 24 };
@@ -82,7 +81,60 @@ static void add_to_profile(Profile *p, BlockStack *stack) {
     add_square(&p->dW_2, sum_of_squares(stack->d.blocks[p->L - 1].mlp.W_2));
 }
 
-static void measure(NormPlace norm, int L, Profile *p) {
+/* Which parts the blocks have; there is no last LN but in the WHOLE stack. */
+enum { NORM = 1, RESIDUAL = 2, WHOLE = 4 };
+
+static void parts_forward(BlockStack *stack, int parts) {
+    for (int l = 0; l < stack->plan.L; l++) {
+        const EncoderBlock *block = &stack->weights.blocks[l];
+        EncoderBlockActivations *a = &stack->a[l];
+        tensor_copy(a->x1, stack->z[l]);
+        if (parts & NORM) {
+            layer_norm_forward(&block->norm1, stack->z[l], &a->norm1, a->x1);
+        }
+        multi_head_attention_forward(&block->attn, a->x1, &a->attn, a->z_prime);
+        if (parts & RESIDUAL) {
+            tensor_add(a->z_prime, stack->z[l]);
+        }
+        tensor_copy(a->x2, a->z_prime);
+        if (parts & NORM) {
+            layer_norm_forward(&block->norm2, a->z_prime, &a->norm2, a->x2);
+        }
+        mlp_forward(&block->mlp, a->x2, &a->mlp, &stack->plan.dropout, 0, a->y);
+        if (parts & RESIDUAL) {
+            tensor_add(a->y, a->z_prime);
+        }
+    }
+}
+
+static void parts_backward(BlockStack *stack, int parts) {
+    const real around = parts & RESIDUAL ? R(1) : R(0);
+    tensor_copy(stack->dz[stack->plan.L], stack->dy);
+    for (int l = stack->plan.L - 1; l >= 0; l--) {
+        const EncoderBlock *block = &stack->weights.blocks[l];
+        EncoderBlock *d = &stack->d.blocks[l];
+        EncoderBlockActivations *a = &stack->a[l];
+        Tensor z = stack->z[l], dz = stack->dz[l], dx = stack->s.dx;
+        tensor_copy(dz, stack->dz[l + 1]);
+        mlp_backward(&block->mlp, &d->mlp, a->x2, &a->mlp, &stack->plan.dropout, 0, dz,
+                     dx, stack->s.dpre);
+        if (parts & NORM) {
+            layer_norm_backward(&block->norm2, &d->norm2, a->z_prime, &a->norm2, dx,
+                                dx);
+        }
+        tensor_scale(dz, around);
+        tensor_add(dz, dx);
+        multi_head_attention_backward(&block->attn, &d->attn, a->x1, &a->attn, dz, dx,
+                                      &stack->s.attn);
+        if (parts & NORM) {
+            layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
+        }
+        tensor_scale(dz, around);
+        tensor_add(dz, dx);
+    }
+}
+
+static void measure(NormPlace norm, int parts, int L, Profile *p) {
     static BlockStack stack;
     BlockStackPlan plan = {
         .block = {D, HEADS, M, norm, ACTIVATION_GELU}, .L = L, .B = B, .n = N};
@@ -90,8 +142,13 @@ static void measure(NormPlace norm, int L, Profile *p) {
     for (plan.seed = 1; plan.seed <= SEEDS; plan.seed++) {
         block_stack_make(&stack, &plan);
         set_loss(&stack);
-        block_stack_forward(&stack);
-        block_stack_backward(&stack);
+        if (parts == WHOLE) {
+            block_stack_forward(&stack);
+            block_stack_backward(&stack);
+        } else {
+            parts_forward(&stack, parts);
+            parts_backward(&stack, parts);
+        }
         add_to_profile(p, &stack);
         block_stack_free(&stack);
     }
@@ -136,43 +193,26 @@ static void write_plot(const Profile *pre, const Profile *post) {
     plot_file_close(file, "gradient_norms_by_depth");
 }
 
-static void explain_post_norm(const Profile *post) {
-    const int last = DEEPEST, four_down = DEEPEST - 4;
-    const double measured = post->dz[four_down] / post->dz[last];
+static void check_post_norm(const Profile *post) {
+    const int four_down = DEEPEST - 4;
+    const double measured = post->dz[four_down] / post->dz[DEEPEST];
     double predicted = 1;
-    for (int l = last; l > four_down; l--) {
-        /* notes/04_encoder_block.md, 7: block l multiplies |dL/dz| by this; s is the
-         * share of dL/dz_l that all tokens have in common */
+    for (int l = DEEPEST; l > four_down; l--) {
+        /* notes/04_encoder_block.md, 7 */
         predicted *= sqrt((1 + post->shared[l]) / 2);
     }
-    printf("\nPost-norm. Where tokens are alike, MSA(z) is as large as z, and their "
-           "sum sqrt(2)\ntimes as large; layer norm shrinks it back, and divides the "
-           "gradient by sqrt(2).\nThrough MSA, which averages tokens, only the share s "
-           "of the gradient comes back\nthat all tokens have in common. Together: "
-           "sqrt((1 + s) / 2) a block. The loss starts\nat one token of %d, s = 1/%d; "
-           "so near the output |dL/dz| falls fast. s = %.2f, %.2f,\n%.2f, %.2f at l = "
-           "%d to %d:\n",
-           N, N, post->shared[last], post->shared[last - 1], post->shared[last - 2],
-           post->shared[last - 3], last, last - 3);
     report_check(fabs(predicted / measured - 1) < 0.1,
-                 "post-norm: four blocks leave %.2f of |dL/dz|, this predicts %.2f",
+                 "post-norm: four blocks leave %.2f of |dL/dz|; sqrt((1 + s) / 2) a "
+                 "block is %.2f",
                  measured, predicted);
-    printf("Further down all tokens share it (s = %.2f at l = 20, %.2f at 16); it no "
-           "longer\nfalls. The weights' gradients are of much the same size at every "
-           "depth.\n",
-           post->shared[20], post->shared[16]);
 }
 
-static void explain_pre_norm(const Profile *pre, const Profile *post) {
+static void check_pre_norm(const Profile *pre, const Profile *post) {
     double rise = 0, closest = 1;
     for (int l = 1; l <= DEEPEST; l++) {
         rise = fmax(rise, pre->dz[l] / pre->dz[l - 1]);
         closest = fmin(closest, post->alike[l] - pre->alike[l]);
     }
-    printf("\nPre-norm. Nothing shrinks z: it grows from block to block. Each block "
-           "sees LN(z),\nand (4.1) its gradient is divided by the size of z. So the "
-           "later a block, the less\nit changes the result, and nothing is lost on the "
-           "way down:\n");
     report_check(rise < 1, "pre-norm: |dL/dz| grows at each of the %d blocks down",
                  DEEPEST);
     report_check(closest > -0.01,
@@ -185,8 +225,6 @@ static double product(const Profile *p) {
 }
 
 static void compare_depths(const Profile pre[DEPTHS], const Profile post[DEPTHS]) {
-    const Profile *pre6 = &pre[0], *pre24 = &pre[DEPTHS - 1];
-    const Profile *post6 = &post[0], *post24 = &post[DEPTHS - 1];
     printf("\nThe last MLP's gradient dL/dW_2, and that of all weights, in stacks of "
            "L blocks:\n\n"
            "                         pre-norm                  |        post-norm\n"
@@ -197,13 +235,35 @@ static void compare_depths(const Profile pre[DEPTHS], const Profile post[DEPTHS]
                pre[i].z[pre[i].L], pre[i].dW_2, product(&pre[i]), pre[i].all,
                post[i].dW_2, post[i].all);
     }
-    report_check(fabs(post24->dW_2 / post6->dW_2 - 1) < 0.1,
+    report_check(fabs(post[DEPTHS - 1].dW_2 / post[0].dW_2 - 1) < 0.1,
                  "post-norm: the last MLP's gradient doesn't depend on L");
-    report_check(fabs(product(pre24) / product(pre6) - 1) < 0.1,
+    report_check(fabs(product(&pre[DEPTHS - 1]) / product(&pre[0]) - 1) < 0.1,
                  "pre-norm: times the size of z_L it is constant; z_L grows with L");
-    printf("From 6 to 24 blocks pre-norm's whole gradient grows %.1f times, "
-           "post-norm's %.1f times.\n",
-           pre24->all / pre6->all, post24->all / post6->all);
+}
+
+void remedies_demo(void) {
+    Profile p[NORM + RESIDUAL + 1];
+    report_section("4.0 What 24 blocks need");
+    printf("A gradient of length 1 goes into the top of %d blocks, at one token of %d. "
+           "|dL/dz_0|\ncomes out at the bottom. Size: root mean square; alike: the "
+           "share of |z|^2 that all\ntokens of an image have in common.\n\n"
+           "    layer norm   residual   size z_0   size z_24   alike z_24   "
+           "|dL/dz_0|\n",
+           DEEPEST, N);
+    for (int parts = 0; parts <= NORM + RESIDUAL; parts++) {
+        measure(PRE_NORM, parts, DEEPEST, &p[parts]);
+        printf("    %-10s   %-8s   %8.2f   %9.2g   %10.3f   %9.2g\n",
+               parts & NORM ? "yes" : "no", parts & RESIDUAL ? "yes" : "no",
+               p[parts].z[0], p[parts].z[DEEPEST], p[parts].alike[DEEPEST],
+               p[parts].dz[0]);
+    }
+    const Profile *both = &p[NORM + RESIDUAL];
+    report_check(p[0].dz[0] < 1e-8 && p[RESIDUAL].dz[0] > 1e8,
+                 "with neither the gradient dies; with the residual alone it explodes");
+    report_check(p[NORM].alike[4] > 0.99,
+                 "with layer norm alone all tokens are the same after 4 blocks");
+    report_check(both->dz[0] > 0.1 && both->dz[0] < 10 && both->alike[DEEPEST] < 0.9,
+                 "with both it arrives, and tokens differ");
 }
 
 void gradient_depth_demo(void) {
@@ -211,26 +271,17 @@ void gradient_depth_demo(void) {
     Profile pre[DEPTHS], post[DEPTHS];
     const Profile *deep_pre = &pre[DEPTHS - 1], *deep_post = &post[DEPTHS - 1];
     for (int i = 0; i < DEPTHS; i++) {
-        measure(PRE_NORM, depths[i], &pre[i]);
-        measure(POST_NORM, depths[i], &post[i]);
+        measure(PRE_NORM, WHOLE, depths[i], &pre[i]);
+        measure(POST_NORM, WHOLE, depths[i], &post[i]);
     }
     report_section("4.5 Gradients by depth, and why ViT is pre-norm");
-    printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, Xavier-"
-           "uniform weights,\n%d seeds), once with pre-norm and a last LN, once with "
-           "post-norm. The loss looks at\nthe class token, and |dL/dy| = 1. 'size' is "
-           "the root mean square of z's numbers;\n'alike' the share of |z|^2 that all "
-           "tokens have in common, and s the same share of\n|dL/dz|^2; W all weights "
-           "of block l.\n\n",
+    printf("The same %d blocks (D = %d, h = %d, M = %d, n = %d, %d images, %d seeds), "
+           "with pre-norm\nand a last LN, and with post-norm. |dL/dy| = 1, at one "
+           "token. s: 'alike' for\ndL/dz; W: all weights of block l.\n\n",
            DEEPEST, D, HEADS, M, N, B, SEEDS);
     print_by_depth(deep_pre, deep_post);
-    explain_post_norm(deep_post);
-    explain_pre_norm(deep_pre, deep_post);
+    check_post_norm(deep_post);
+    check_pre_norm(deep_pre, deep_post);
     compare_depths(pre, post);
-    printf("\nSo a post-norm stack has full-sized gradients at its output however deep "
-           "it is;\nwith pre-norm the last ones shrink as the stack grows. Xiong et "
-           "al. (2020) prove\nsuch bounds for random weights, and explain by them why "
-           "post-norm training needs\nthe learning rate's warm-up [AIAYN eq.3] and "
-           "pre-norm can do without it. ViT is\npre-norm (and warms up all the same "
-           "[ViT T.3]).\n\n");
     write_plot(deep_pre, deep_post);
 }

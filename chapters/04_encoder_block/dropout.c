@@ -12,11 +12,10 @@ void dropout_apply(const Dropout *dropout, int site, Tensor X) {
     const Random random = {.seed = dropout->seed,
                            .use = RANDOM_DROPOUT,
                            .sequence = dropout->step * 1024u + (uint32_t)site};
+    /* exercise 4.6 */
     const long per_image = tensor_count(X) / X.shape[0];
     const uint64_t first = (uint64_t)dropout->image * (uint64_t)per_image;
-    /* exercise 4.6, cut: */
     const real scale = (real)(1.0 / (1.0 - dropout->rate));
-    /* end of exercise 4.6 */
     uint32_t bits[4] = {0};
     const int cols = tensor_cols(X);
     for (long i = 0; i < tensor_count(X); i++) {
@@ -24,11 +23,10 @@ void dropout_apply(const Dropout *dropout, int site, Tensor X) {
         if (i == 0 || index % 4 == 0) { /* one call of the generator serves four */
             random_bits4(random, index / 4, bits);
         }
-        /* exercise 4.6 */
         /* [AIAYN 5.4]   a Bernoulli number for each element */
         const bool keep = bits[index % 4] * 0x1p-32 >= dropout->rate;
         real *x = tensor_row(X, (int)(i / cols)) + i % cols;
         *x = keep ? *x * scale : R(0);
-        /* end of exercise 4.6 */
     }
+    /* end of exercise 4.6 */
 }

@@ -4,9 +4,9 @@
  * (Srivastava et al., 2014; the rescaling is called inverted dropout).
  *
  * The mask is not kept: it is a function of the seed, the step, the site in the
- * model and the element (random.h), so backward makes it again. An element is
- * counted from the first image of the whole batch; so the mask is the same
- * however the batch is cut into slices.
+ * model and the element (random.h), so backward makes it again. Element e, counted
+ * from the first image of the whole batch, not of a slice, stays where its 32 bits
+ * times 2^-32 are at least `rate`: word e mod 4 of random_bits4's block e / 4.
  *
  * Where it is used [AIAYN 5.4] [ViT T.3]: after every dense layer but the qkv
  * projection, and after the positions are added.
@@ -25,10 +25,9 @@ typedef struct {
 } Dropout;
 
 /*
- * dropout_apply: X o mask / (1 - rate), in place. Forward applies it to the
- * activations, backward, with the same arguments, to their gradients:
- *     y = m x / (1 - rate)   =>   dx = m dy / (1 - rate).
- *   X (B, n, D)   in and out
+ * dropout_apply: X o mask / (1 - rate), in place; activations in forward, and their
+ * gradients in backward, with the same arguments.
+ *   X (B, n, D)   in and out; may be a view
  *   site          which dropout of the model this is
  */
 void dropout_apply(const Dropout *dropout, int site, Tensor X);

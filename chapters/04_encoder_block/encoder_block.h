@@ -5,9 +5,7 @@
  *     z' = MSA(LN(z)) + z    [ViT eq.2]       z' = LN(z  + MSA(z))   [AIAYN 3.1]
  *     y  = MLP(LN(z')) + z'  [ViT eq.3]       y  = LN(z' + MLP(z'))
  *
- * New since chapter 3: layer norm, the MLP, residual connections, dropout.
- * Memory: weights are in a ParameterBlock, activations in an Arena; the scratch of
- * the backward pass is shared by all blocks of a stack.
+ * The scratch of the backward pass is shared by all blocks of a stack.
  * Derivation: notes/04_encoder_block.md.
  */
 #pragma once

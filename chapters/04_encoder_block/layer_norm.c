@@ -70,19 +70,20 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
 
 void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
                          const LayerNormActivations *a, Tensor dY, Tensor dX) {
-    const int D = tensor_cols(X);
     expect_same_shape(dY, X);
     expect_same_shape(dX, X);
     expect_same_shape(d->gamma, layer->gamma);
     expect_same_shape(d->beta, layer->beta);
     expect_rows(__func__, a, X);
+    /* exercise 4.3 */
+    /* with g = dy o gamma:   dx = rstd (g - mean(g) - xhat mean(g o xhat)) */
+    const int D = tensor_cols(X);
     const real *gamma = layer->gamma.data;
     real *dgamma = d->gamma.data, *dbeta = d->beta.data;
     for (int i = 0; i < tensor_rows(X); i++) {
         const real *x = tensor_row(X, i), *dy = tensor_row(dY, i);
         const real mean = a->mean.data[i], rstd = a->rstd.data[i];
         real *dx = tensor_row(dX, i);
-        /* exercise 4.3 */
         real mean_g = 0, mean_g_xhat = 0;
 #pragma omp simd reduction(+ : mean_g, mean_g_xhat)
         for (int j = 0; j < D; j++) {
@@ -100,6 +101,6 @@ void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
             dbeta[j] += dy[j];
             dx[j] = rstd * (g - mean_g - xhat * mean_g_xhat);
         }
-        /* end of exercise 4.3 */
     }
+    /* end of exercise 4.3 */
 }

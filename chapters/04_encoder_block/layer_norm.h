@@ -41,11 +41,10 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
                         Tensor Y);
 
 /*
- * layer_norm_backward: with g = dY o gamma,
- *     dX      = rstd (g - mean(g) - xhat mean(g o xhat))     row by row
- *     dgamma += sum over rows of dY o xhat
- *     dbeta  += sum over rows of dY
+ * layer_norm_backward: the gradients for X, gamma and beta, from dY = dL/dY
+ *   X              forward's input; `a` is what forward kept of it
  *   dX (rows, D)   out (written); may be dY
+ *   d              weights' gradients, added to (+=): all rows share gamma and beta
  */
 void layer_norm_backward(const LayerNorm *layer, LayerNorm *d, Tensor X,
                          const LayerNormActivations *a, Tensor dY, Tensor dX);

@@ -26,22 +26,10 @@ static const char help[] =
     "make compare, with --double in double, and nothing else. --gradcheck prints the\n"
     "gradient checks only.\n";
 
-static void print_equations(void) {
-    report_title("Chapter 4: the encoder block");
-    printf("Attention moves information between tokens. A block adds what computes "
-           "within a\ntoken, and what makes many blocks on top of each other "
-           "trainable:\n\n");
-    report_equation("[ViT eq.2]", "z'_l = MSA(LN(z_{l-1})) + z_{l-1}     pre-norm");
-    report_equation("[ViT eq.3]", "z_l  = MLP(LN(z'_l)) + z'_l");
-    report_equation("", "MLP(x) = GELU(x W_1 + b_1) W_2 + b_2");
-    report_equation("[AIAYN eq.2]", "FFN(x) = max(0, x W_1 + b_1) W_2 + b_2");
-    report_equation("[AIAYN 3.1]", "LayerNorm(x + Sublayer(x))             post-norm");
-    report_equation("[AIAYN 5.4]", "dropout after each sublayer, before it is added");
-}
-
 static void lesson(void) {
     threads_limit(1); /* the products here are too small to share */
-    print_equations();
+    report_title("Chapter 4: the encoder block");
+    remedies_demo();
     layer_norm_demo();
     mlp_demo();
     dropout_demo();

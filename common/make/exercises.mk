@@ -16,22 +16,23 @@ command-mine = $(exercises) ## N=2: chapter 2 as a program, made of what you wro
 $(if $(filter-out start grade watch hint progress mine,$(or $(MAKECMDGOALS),all)),,$(eval MAKEFLAGS += -q))
 # A call at a function's end stays a call: crash.c finds the line. What was never set isn't 0 by chance.
 UNSET_IS_SEEN = $(call once,UNSET_IS_SEEN,$(call try,-ftrivial-auto-var-init=pattern))
-MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable \
-    -Wno-conversion -Wno-sign-conversion -Wfloat-conversion -Wno-double-promotion
+MINE_FLAGS = $(UNSET_IS_SEEN) -fno-builtin-malloc -fno-optimize-sibling-calls -Wno-unused-function -Wno-unused-parameter -Wno-unused-variable -Wno-conversion -Wno-sign-conversion -Wfloat-conversion -Wno-double-promotion
 mine_flags = $(if $(filter $(WORK)/%,$(1)),$(MINE_FLAGS) $(2) 2>$@.said)
 ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
-GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c progress.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
+GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c patterns.c progress.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
 MINE_PROGRAMS := $(MINE)/chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
 ifneq ($(N),6)
-# 4.4 and 4.5 are graded with the course's own dropout; 4.6, which comes later, with the student's, renamed.
+# 4.4 and 4.5 have the course's own dropout; 4.6, which comes later, the student's, renamed.
 COURSES := $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
 DROPOUT := $(if $(COURSES),$(BUILD)/double/$(MINE)/graded/dropout.o)
 $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(call say,cc,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(call flags_of,$<) -Ddropout_apply=dropout_apply_graded $(compiled)
-$(GRADE): $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
+IN_FLOAT := $(if $(filter 5,$(N)),$(BUILD)/float/$(MINE)/adamw_in_float)
+$(IN_FLOAT): $(call objects,float,$(call mine,$(filter %/adamw.c,$(call layers_up_to,5))) common/error.c tests/exercises/adamw_in_float.c)
+$(GRADE): $(IN_FLOAT) $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
 $(BUILD)/$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))
 $(MINE_TESTS): $(call objects,double,$(call mine,$(TEST_SOURCES))) | need-check
@@ -43,9 +44,8 @@ $(BUILD)/$(MINE)/chapter6_watched: $(CHAPTER6_OBJECTS) $(call kernels_on,watched
 $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS)) $(call kernels_on,float,$(MINE_KERNELS) $(wildcard tests/cuda/*.cu)) | need-check
 endif
 # After a copy or a deletion there, programs are linked anew, though every object is old.
-$(BUILD)/$(MINE)/parts: FORCE | need-compiler
-	$(call stamp,$(wildcard $(MINE)/*.[ch]*))
-$(GRADE) $(MINE_PROGRAMS:%=$(BUILD)/%) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
+$(BUILD)/$(MINE)/parts: FORCE | need-compiler; $(call stamp,$(wildcard $(MINE)/*.[ch]*))
+$(GRADE) $(IN_FLOAT) $(MINE_PROGRAMS:%=$(BUILD)/%) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
 	$(call $(if $(filter 6,$(N)),link_kernels,link),$(filter %.o,$^),$(if $(filter %/tests,$@),$(CHECK_FLAGS)) $(if $(filter 5,$(N))$(filter %/tests,$@),$(LIBRARIES)))
 $(MINE_PROGRAMS): %: $(BUILD)/% FORCE | $(if $(filter 5 6,$(N)),data)
 	$(put)

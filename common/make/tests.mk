@@ -26,7 +26,7 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 QUICK_SCRIPTS := scripts quiet files
-SLOW_SCRIPTS := build command_line compare numbers environment pages report exercises flow bench containers typed
+SLOW_SCRIPTS := build command_line compare numbers environment pages figures report exercises flow bench containers typed
 CUDA_RUNS := $(addprefix run-cuda-,float asan-float $(if $(filter gcc,$(WATCHED_KIND)),watched))
 # ONLY: a script, a suite of chapter 6, or one of the others'.
 ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if \
@@ -60,7 +60,7 @@ command-setup-wasm = sh common/scripts/setup.sh wasm ## install what test-wasm u
 command-test-training = sh tests/test_training.sh ## do the pages show what two minutes of training print?
 command-test-gpu = sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run ## chapter 6's tests on this machine's GPU
 command-gpu-report = sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes) \
-    ## test, check and time everything on this machine's GPU: notes/gpu_report.md
+    ## test, check and time everything on this machine's GPU: notes/gpu_report.log
 command-test-wasm = sh tests/wasm/run.sh ## layers, training, checkpoints with a C library alone; in WebAssembly too
 command-lint = sh common/scripts/lint.sh ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 command-mutants = sh tests/mutants/run.sh $(call quote,$(CC)) ## plant known bugs, one at a time, and see each one caught

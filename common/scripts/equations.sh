@@ -1,16 +1,13 @@
 #!/bin/sh
-# equations.sh [--all | --table PAPER]: for every tag of notes/equations.txt the places
-# where it is computed, tested, drawn and explained: the first of each and how many more;
-# with --all every one; with --table a line for each of AIAYN's or ViT's. Exit status 1 if a
-# tag has no code, test or explanation, if one that is not built has no reason, or if a file
-# cites an unknown tag. Run in the repository's root.
+# equations.sh [--all]: for every tag of notes/equations.txt the places where it is computed,
+# tested, drawn and explained: the first of each and how many more; with --all every one.
+# Exit status 1 if a tag has no code, test or explanation, if one that is not built has no
+# reason, or if a file cites an unknown tag. Run in the repository's root.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
 all=no
 [ "${1:-}" = --all ] && all=yes
-table=
-[ "${1:-}" = --table ] && table=${2:?which paper: AIAYN or ViT}
 list=notes/equations.txt
 
 # Every citation, "file:line:[ViT eq.6, eq.7]".
@@ -20,7 +17,7 @@ cited() {
         -exec grep -HnoE '\[(AIAYN|ViT) [^]`]+\]' {} + | sort -t: -k1,1 -k2,2n
 }
 
-cited | awk -v all="$all" -v table="$table" -v list="$list" '
+cited | awk -v all="$all" -v list="$list" '
     function trimmed(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
     # 1 code, 2 test, 3 plot, 4 note; a source before its header
     function kind(file) {
@@ -88,16 +85,6 @@ cited | awk -v all="$all" -v table="$table" -v list="$list" '
     }
     END {
         if (broken) exit 1
-        if (table != "") {
-            for (i = 1; i <= tags; i++) {
-                tag = order[i]
-                if (tag !~ "^" table " ") continue
-                # Without brackets, since a table in a page is no explanation.
-                printf "%-12s  %s\n", tag, what[tag]
-                printf "              %s\n", (state[tag] == "told" ? "not built: " reason[tag] : best[tag, 1])
-            }
-            exit bad > 0
-        }
         for (i = 1; i <= tags; i++) {
             tag = order[i]
             printf "[%s]  %s\n", tag, what[tag]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # draw.sh [FOLDER [NAME...]]: draws the lessons' figures, plots/figures/NN_name.gp, into
-# figures/name.svg of chapter NN, or all into FOLDER as NN_name.svg; NAME: these only.
+# figures/name.svg of chapter NN (00: into plots/shown), or all into FOLDER as NN_name.svg;
+# NAME: these only.
 # Run in the repository's root; needs gnuplot.
 set -eu
 folder=${1:-}
@@ -11,12 +12,16 @@ for script in plots/figures/[0-9][0-9]_*.gp; do
     [ $# -eq 0 ] || case " $* " in *" $name "*) ;; *) continue ;; esac
     drawn=${folder:+$folder/$name.svg}
     [ -n "$drawn" ] || {
-        chapter=$(echo chapters/"${name%%_*}"_*)
-        mkdir -p "$chapter/figures"
-        drawn=$chapter/figures/${name#*_}.svg
+        case $name in
+        00_*) figures=plots/shown ;;
+        *) figures=$(echo chapters/"${name%%_*}"_*)/figures ;;
+        esac
+        mkdir -p "$figures"
+        drawn=$figures/${name#*_}.svg
     }
     gnuplot -e "output = '$drawn.new'" "$script" 2>"$drawn.said" || { cat "$drawn.said" >&2; exit 1; }
-    [ ! -s "$drawn.said" ] || { cat "$drawn.said" >&2; exit 1; }
+    # In the locale C it warns that it has no degree sign, which no figure needs.
+    if grep -v -e 'iconv failed to convert degree sign' -e '^$' "$drawn.said" >&2; then exit 1; fi
     rm -f "$drawn.said"
     mv "$drawn.new" "$drawn"
 done

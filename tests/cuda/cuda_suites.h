@@ -16,3 +16,4 @@ Suite *gpu_patches_suite(void);
 Suite *gpu_loss_suite(void);
 Suite *gpu_adamw_suite(void);
 Suite *gpu_extremes_suite(void);
+Suite *gpu_warm_up_suite(void);

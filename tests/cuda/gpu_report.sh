@@ -3,7 +3,8 @@
 # compute-sanitizer, a short training compared with chapter 5's, every rung's time
 # compared with cuBLASLt's and the card's limits, training compared with PyTorch, eager
 # and compiled (torch.compile, bf16 by autocast, AdamW in one kernel). Writes
-# FOLDER/gpu_report.md, with the raw output of each part, and the results as CSV.
+# FOLDER/gpu_report.log, with the raw output of each part, and the results as CSV. What
+# follows from them is written by hand: notes/gpu_report.md.
 #
 # Called by `make gpu-report`, in the repository's root. Where there is no nvcc or no card
 # nothing is written: a report has only what was measured.
@@ -28,7 +29,7 @@ if [ -z "$REHEARSE" ]; then
     nvidia-smi -L 2>/dev/null | grep -q GPU || not_run "there is no NVIDIA card (nvidia-smi -L)"
 fi
 mkdir -p "$folder" || exit 1
-report=$folder/gpu_report.md.new
+report=$folder/gpu_report.log.new
 parts=$(new_scratch) || exit 1
 trap 'rm -rf "$parts" "$report"' EXIT
 failures=0
@@ -48,11 +49,8 @@ part() {
     status=$?
     say "## $title"
     say ""
-    say '<!-- measured: make gpu-report -->'
-    say '```'
     say "$(printf '$ %s' "$*" | sed "s#$parts#/tmp#g")"
     expand "$parts/out" | tail -n "${LINES_KEPT:-400}" >>"$report"
-    say '```'
     say ""
     case $status in
     0) say "Exit status 0." ;;
@@ -103,7 +101,7 @@ if [ -z "${COMMIT:-}" ]; then # a tree without its history can be told
 fi
 say "| commit | $COMMIT |"
 say ""
-say "Written by \`make gpu-report\`. Times are medians; how they are taken stands in"
+say "Written by \`make gpu-report\`. Times are medians; how they are taken is described in"
 say "\`chapters/06_cuda_training/measuring/measuring.h\`."
 say ""
 
@@ -273,8 +271,6 @@ say ""
 say "Matrix products beside cuBLASLt in fp32, attention fused beside materialised (times as"
 say "fast), from \`gpu_ladders.csv\`; training from \`gpu_training.csv\`."
 say ""
-say '<!-- measured: make gpu-report -->'
-say '```'
 awk -F, 'NR == 1 { next }
     { key = $1 " " $3; if (!(key in seen)) { seen[key] = 1; order[++n] = key }
       ms[key, $2] = $4 }
@@ -299,9 +295,8 @@ awk -F, '
         ratio("TF32: cublas_tf32 / PyTorch compiled", ours[m, "cublas_tf32"], peer[m, "compiled_tf32"])
         ratio("our fastest / PyTorch compiled in bf16", best[m], peer[m, "compiled_bf16"]) } }' \
     "$training" >>"$report"
-say '```'
 say ""
 say "$failures parts failed."
-mv "$report" "$folder/gpu_report.md" || exit 1
-echo "written: $folder/gpu_report.md, gpu_ladders.csv, gpu_training.csv; $failures parts failed"
+mv "$report" "$folder/gpu_report.log" || exit 1
+echo "written: $folder/gpu_report.log, gpu_ladders.csv, gpu_training.csv; $failures parts failed"
 [ "$failures" -eq 0 ]

@@ -53,6 +53,15 @@ template <int row> static __global__ void shared_column(const float *from, float
     to[me()] = shared[me() * row];
 }
 
+/* SHARE neighbouring lanes load the same T, of 8 or 16 bytes; COUNT are there. */
+template <class T, int SHARE, int COUNT = 32>
+static __global__ void shared_wide(const float *from, float *to) {
+    __shared__ T shared[32];
+    shared[me()] = reinterpret_cast<const T *>(from)[me()];
+    __syncthreads();
+    reinterpret_cast<T *>(to)[me()] = shared[me() / SHARE % COUNT];
+}
+
 static __global__ void votes(const float *from, float *to) {
     const unsigned ballot = __ballot_sync(FULL_WARP, from[me()] > 0);
     int count = 0;
@@ -177,6 +186,23 @@ static void right_one(PlantedKernel which, int n, const float *from, float *to) 
     case COPY_FLOAT4: LAUNCH(copy_float4, 1, n, 0, NULL, from, to); break;
     case SHARED_COLUMN: LAUNCH(shared_column<32>, 1, n, 0, NULL, from, to); break;
     case SHARED_PADDED: LAUNCH(shared_column<33>, 1, n, 0, NULL, from, to); break;
+    case SHARED_QUADS: LAUNCH((shared_wide<float4, 1>), 1, n, 0, NULL, from, to); break;
+    case SHARED_QUAD: LAUNCH((shared_wide<float4, 32>), 1, n, 0, NULL, from, to); break;
+    case SHARED_QUAD_PAIRS:
+        LAUNCH((shared_wide<float4, 2>), 1, n, 0, NULL, from, to);
+        break;
+    case SHARED_QUAD_HALVES:
+        LAUNCH((shared_wide<float4, 16>), 1, n, 0, NULL, from, to);
+        break;
+    case SHARED_QUAD_FOURS:
+        LAUNCH((shared_wide<float4, 1, 4>), 1, n, 0, NULL, from, to);
+        break;
+    case SHARED_DOUBLES:
+        LAUNCH((shared_wide<uint2, 1>), 1, n, 0, NULL, from, to);
+        break;
+    case SHARED_DOUBLE:
+        LAUNCH((shared_wide<uint2, 32>), 1, n, 0, NULL, from, to);
+        break;
     case VOTES: LAUNCH(votes, 1, n, 0, NULL, from, to); break;
     default: LAUNCH(coordinates, dim3(2, 3, 2), dim3(4, 2, 2), 0, NULL, to);
     }

@@ -19,6 +19,13 @@ typedef enum {
     COPY_FLOAT4,        /* to[4i..4i+3] = from[4i..4i+3], 16 bytes per thread */
     SHARED_COLUMN,      /* each lane another row of shared memory, 32 floats long */
     SHARED_PADDED,      /* the same with rows of 33 */
+    SHARED_QUADS,       /* each lane loads 16 bytes of its own from shared memory */
+    SHARED_QUAD,        /* all lanes the same 16 bytes */
+    SHARED_QUAD_PAIRS,  /* lane and lane ^ 1 the same */
+    SHARED_QUAD_HALVES, /* lanes 0 to 15 the same, 16 to 31 others: fused attention's */
+    SHARED_QUAD_FOURS,  /* lane and lane ^ 4 the same, not lane ^ 1 or ^ 2 */
+    SHARED_DOUBLES,     /* each lane 8 bytes of its own */
+    SHARED_DOUBLE,      /* all the same 8 bytes */
     VOTES,              /* to[i] = how many of the warp's from are positive */
     COORDINATES,        /* 2 x 3 x 2 blocks of 4 x 2 x 2: to[its number] = its number */
     /* with a bug */

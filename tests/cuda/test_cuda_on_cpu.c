@@ -203,6 +203,26 @@ START_TEST(lanes_in_one_bank_wait_for_each_other) {
 }
 END_TEST
 
+/* 128 bytes a pass; twice the lanes where a load's lanes want the same in pairs. An
+ * H200's counters say 2 for fused attention's loads, SHARED_QUAD_HALVES. */
+static const struct {
+    PlantedKernel which;
+    int load, store;
+} wide_passes[] = {
+    {SHARED_QUADS, 4, 4},       {SHARED_QUAD, 2, 4},       {SHARED_QUAD_PAIRS, 2, 4},
+    {SHARED_QUAD_HALVES, 2, 4}, {SHARED_QUAD_FOURS, 4, 4}, {SHARED_DOUBLES, 2, 2},
+    {SHARED_DOUBLE, 1, 2},
+};
+enum { WIDE = sizeof wide_passes / sizeof wide_passes[0] };
+
+START_TEST(wide_loads_are_answered_in_parts) {
+    unsetenv("CUDA_ON_CPU_ORDERS");
+    const CudaOnCpuCounts c = counts_of_kernel(wide_passes[_i].which, 32);
+    assert_accesses(c.shared_load, 32, 1, wide_passes[_i].load);
+    assert_accesses(c.shared_store, 32, 1, wide_passes[_i].store);
+}
+END_TEST
+
 START_TEST(atomics_and_meetings_are_counted) {
     unsetenv("CUDA_ON_CPU_ORDERS");
     const CudaOnCpuCounts four_blocks = counts_of_kernel(HISTOGRAM, 64);
@@ -351,6 +371,7 @@ static void add_bugs(Suite *suite, bool watched) {
                             sizeof races / sizeof races[0]);
         tcase_add_test(orders, neighbours_share_sectors);
         tcase_add_test(orders, lanes_in_one_bank_wait_for_each_other);
+        tcase_add_loop_test(orders, wide_loads_are_answered_in_parts, 0, WIDE);
         tcase_add_test(orders, atomics_and_meetings_are_counted);
     } else {
         tcase_add_loop_test(orders, what_depends_on_the_order_of_threads_is_found, 0,

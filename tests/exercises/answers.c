@@ -78,26 +78,50 @@ static bool answer(char text[LINE]) {
     return true;
 }
 
-/* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%";
- * NaN: nothing. */
-static double understood(const char *text) {
-    char digits[LINE];
-    double number = (double)NAN;
+/* text without what separates thousands ("1 234 567", "1'234", "1,234"), a decimal comma
+ * as a point, "1.5 e3" and "1.5 x 10^3" as "1.5e3". */
+static void plainly(const char *text, char plain[LINE]) {
     size_t used = 0;
     const char *comma = strchr(text, ',');
     const bool thousands =
         comma && *text != '0' &&
         (strchr(comma + 1, ',') || strspn(comma + 1, "0123456789") == 3);
-    for (const char *c = text; *c && !isalpha((unsigned char)*c) && *c != '%'; c++) {
-        if (*c == ',' && !thousands) {
-            digits[used++] = '.';
-        } else if (strchr("0123456789.+-", *c)) {
-            digits[used++] = *c;
+    for (const char *c = text; *c;) {
+        const char *next = c + strspn(c, " *x");
+        const bool after = used > 0 && isdigit((unsigned char)plain[used - 1]);
+        const bool power = after && next > c && strncmp(next, "10^", 3) == 0;
+        const bool exponent = after && *next == 'e' &&
+                              isdigit((unsigned char)next[1 + strspn(next + 1, "+-")]);
+        if (power || exponent) {
+            plain[used++] = 'e';
+            c = next + (power ? 3 : 1);
+        } else if (after && strchr(" ',", *c) && isdigit((unsigned char)c[1]) &&
+                   (*c != ',' || thousands) && strspn(c + 1, "0123456789") == 3) {
+            c++;
+        } else {
+            plain[used++] = *c == ',' ? '.' : *c;
+            c++;
         }
     }
-    digits[used] = '\0';
-    (void)number_read(digits, &number);
-    return number;
+    plain[used] = '\0';
+}
+
+/* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%",
+ * "2/3", "1.5 e3"; NaN: nothing. */
+static double understood(const char *text) {
+    char plain[LINE], *end, *last;
+    plainly(text, plain);
+    const char *from = plain + strcspn(plain, "0123456789.+-");
+    double number = strtod(from, &end);
+    if (end == from) {
+        return (double)NAN;
+    }
+    end += strspn(end, " ");
+    if (*end == '/') {
+        const double below = strtod(end + 1, &last);
+        number = last > end + 1 && below != 0 ? number / below : number;
+    }
+    return *end == '%' ? number / 100 : number;
 }
 
 void ask(char letter, const char *question, double want, double tolerance) {

@@ -84,6 +84,9 @@ static void look_at_inputs(void) {
 static void end_if_failed(void) {
     if (now.failed) {
         look_at_inputs();
+        if (!now.named && now.got_data && now.got_want) {
+            say_pattern();
+        }
         if (now.form) {
             printf("Write: %s\n", now.form);
         } else if (now.own_hint) {
@@ -165,6 +168,7 @@ void expect(const char *name, Tensor got, const double *want, double tolerance) 
     end_if_failed();
     now.got_data = got.data;
     now.got_tensor = got;
+    now.got_want = want;
     now.got_tolerance = tolerance;
     for (long k = 0; k < tensor_count(got); k++) {
         if (isnan(want[k])) {

@@ -53,9 +53,11 @@ double *doubles_of(Tensor T); /* T's elements, row by row */
 
 /* Tensors of normal and values are inputs: what changes one is wrong.
  *   input       T is one as it is now; its letter, or 0
+ *   named       the same, with a name of its own: "dO"
  *   writable    T isn't one: the contract lets it be written
  *   input_name  its letter, "one of the inputs", or NULL */
 Tensor input(char letter, Tensor T);
+Tensor named(const char *name, Tensor T);
 Tensor writable(Tensor T);
 const char *input_name(Tensor T);
 

@@ -16,48 +16,51 @@ const char chapter_title[] = "tensor operations";
 /* ---- 1.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
-    const double sum = exp(1) + exp(2) + exp(3), a_0 = exp(1) / sum, a_2 = exp(3) / sum;
-    hint("a_i = exp(s_i) / sum, the sum being exp(1) + exp(2) + exp(3).");
-    ask('a', "softmax of the scores (1, 2, 3): the weight of the 3, to 3 digits.", a_2,
-        2e-3);
-    mistake_number("3 / (1 + 2 + 3): the weights go by exp(s), not by s", 0.5);
-    mistake_number("the weight of the 1", a_0);
-    hint("exp(s + c) = exp(c) exp(s): what becomes of exp(c) in the fraction?");
-    ask('b', "The same for the scores (101, 102, 103).", a_2, 2e-3);
-    mistake_number("103 / (101 + 102 + 103): a number added to all scores changes "
-                   "nothing",
-                   103.0 / 306);
-    hint("da_i/ds_j = a_i ([i = j] - a_j); here i is the 1 and j the 3.");
+    const double sum = exp(2) + exp(4) + exp(6), small = exp(1) + exp(2) + exp(3);
+    hint("In common/matmul_plain.c, which index does l stand in, the row or the "
+         "column?");
+    ask_which('a',
+              "The plain loops of the three layouts, l being innermost: a is nn, b is "
+              "nt, c is tn. Which of them read a matrix down a column?",
+              "ac");
+    hint("exp(2 s) is exp(s) squared. Is a square taken out of a fraction?");
+    ask('b',
+        "softmax(1, 2, 3) gives the 3 a weight of 0.665. All scores are doubled: what "
+        "is the weight of the 6, to 3 digits?",
+        exp(6) / sum, 2e-3);
+    mistake_number("the weight in (1, 2, 3): adding to all scores changes nothing, "
+                   "multiplying them does",
+                   exp(3) / small);
+    mistake_number("twice the weight in (1, 2, 3): weights sum to 1",
+                   2 * exp(3) / small);
+    mistake_number("6 / (2 + 4 + 6): the weights go by exp(s), not by s", 0.5);
+    mistake_number("the weight of the 4", exp(4) / sum);
+    hint("What is the quotient of the two weights, and what is it in terms of scores?");
     ask('c',
-        "The derivative of the weight of the 1 in the score of the 3, to 3 digits.",
-        -a_0 * a_2, 2e-3);
-    mistake_number("the derivative with its sign lost: when a score rises, the other "
-                   "weights fall",
-                   a_0 * a_2);
-    mistake_number("the derivative of a weight in its own score", a_0 * (1 - a_0));
-    hint("GELU(x) = x Phi(x), and Phi(-1) = 1 - Phi(1).");
-    ask('d', "GELU(-1), to 3 digits. (Phi(1) = 0.8413)", naive_gelu(-1), 3e-3);
-    mistake_number("ReLU's result", 0);
-    mistake_number("-1 times Phi(1): it is Phi(-1) = 1 - Phi(1)",
-                   -(1 + naive_gelu(-1)));
-    mistake_number("Phi(-1): GELU multiplies it by x, here by -1", -naive_gelu(-1));
+        "Two scores. How much larger must one be to get 99% of the weight, to 4 "
+        "digits?",
+        log(99), 5e-4);
+    mistake_number("the quotient of the weights: exp of the difference is that", 99);
+    mistake_number("log(100): the weights' quotient is 0.99 / 0.01", log(100));
 }
 
 /* ---- 1.4 ------------------------------------------------------------------------- */
 
 static double cubic(double x) {
-    return 0.7978845608 * (x + 0.044715 * x * x * x);
+    return 0.79788456080286536 * (x + 0.044715 * x * x * x);
 }
 
 static double density(double x) {
     return exp(-x * x / 2) / sqrt(2 * M_PI);
 }
 
-enum { Y_RIGHT, Y_TANH, Y_SIGMOID, Y_CDF, Y_PDF, Y_RELU, Y_FORMULAS };
+enum { Y_RIGHT, Y_TANH, Y_SIGMOID, Y_SILU, Y_ERF, Y_CDF, Y_PDF, Y_RELU, Y_FORMULAS };
 static const char *const y_texts[Y_FORMULAS] = {
     [Y_TANH] = "GELU's approximation by tanh; the paper's, and ours, is x Phi(x)",
     [Y_SIGMOID] = "GELU's approximation by a sigmoid; the paper's, and ours, is x "
                   "Phi(x)",
+    [Y_SILU] = "x times the sigmoid, SiLU: GELU is x Phi(x)",
+    [Y_ERF] = "erf(x) in place of erf(x / sqrt(2))",
     [Y_CDF] = "Phi(x) without x",
     [Y_PDF] = "x phi(x): gauss(x, &cdf, &pdf) gives Phi first, then its density",
     [Y_RELU] = "ReLU",
@@ -66,6 +69,8 @@ static double y_by(int formula, double x) {
     switch (formula) {
     case Y_TANH: return 0.5 * x * (1 + tanh(cubic(x)));
     case Y_SIGMOID: return x / (1 + exp(-1.702 * x));
+    case Y_SILU: return x / (1 + exp(-x));
+    case Y_ERF: return 0.5 * x * (1 + erf(x));
     case Y_CDF: return naive_normal_cdf(x);
     case Y_PDF: return x * density(x);
     case Y_RELU: return fmax(0, x);
@@ -83,6 +88,11 @@ enum {
     DX_SIGN,
     DX_EXCHANGED,
     DX_OF_DY,
+    DX_SQUARED,
+    DX_RELU,
+    DX_TANH,
+    DX_NO_ROOT,
+    DX_NO_HALF,
     DX_FORMULAS
 };
 static const char *const dx_texts[DX_FORMULAS] = {
@@ -93,6 +103,13 @@ static const char *const dx_texts[DX_FORMULAS] = {
     [DX_NO_CDF] = "dY x phi(x): the product rule has a first term, Phi(x)",
     [DX_SIGN] = "dY (Phi(x) - x phi(x)): the sign is plus",
     [DX_EXCHANGED] = "dY (phi(x) + x Phi(x)): gauss(x, &cdf, &pdf) gives Phi first",
+    [DX_SQUARED] =
+        "the derivative squared: dX may be dY, so that dY is read before dX is "
+        "written",
+    [DX_RELU] = "ReLU's derivative",
+    [DX_TANH] = "the derivative of GELU's approximation by tanh",
+    [DX_NO_ROOT] = "a density without 1 / sqrt(2 pi)",
+    [DX_NO_HALF] = "a density with exp(-x^2): it is exp(-x^2 / 2)",
     [DX_OF_DY] = "GELU's derivative at dY: it is taken at X, forward's input",
 };
 static double dx_by(int formula, double x, double dy) {
@@ -105,6 +122,15 @@ static double dx_by(int formula, double x, double dy) {
     case DX_NO_CDF: return dy * x * pdf;
     case DX_SIGN: return dy * (cdf - x * pdf);
     case DX_EXCHANGED: return dy * (pdf + x * cdf);
+    case DX_SQUARED: return (cdf + x * pdf) * (cdf + x * pdf);
+    case DX_RELU: return x > 0 ? dy : 0;
+    case DX_TANH: {
+        const double t = tanh(cubic(x));
+        const double slope = 0.79788456080286536 * (1 + 3 * 0.044715 * x * x);
+        return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope);
+    }
+    case DX_NO_ROOT: return dy * (cdf + x * exp(-x * x / 2));
+    case DX_NO_HALF: return dy * (cdf + x * exp(-x * x) / sqrt(2 * M_PI));
     case DX_OF_DY: return dy * (naive_normal_cdf(dy) + x * density(dy));
     default: return dy * (cdf + x * pdf);
     }
@@ -131,6 +157,9 @@ static void gelu_forward_case(Tensor X, Tensor Y) {
     gelu_forward(X, Y);
     expect("Y", Y, by[Y_RIGHT], TOLERANCE);
     for (int formula = Y_RIGHT + 1; formula < Y_FORMULAS; formula++) {
+        if (formula == Y_RELU && x[0] < -3 && x[count - 1] < -3) {
+            mistake("0 in the tail: GELU is small there, and not 0", by[formula]);
+        }
         mistake(y_texts[formula], by[formula]);
     }
     mistake_by_data(Y, by[Y_RIGHT], all_nan(count), false);
@@ -161,6 +190,7 @@ static void gelu_grade(void) {
     const char first[] = "x = -8, -3, -1, -0.1, 0, 0.5, 2, 9";
     Tensor x = values(SHAPE(2, 4), some), X = wide(normal('X', SHAPE(3, 7)));
     Tensor X3 = normal('X', SHAPE(2, 2, 3));
+    Tensor tail = values(SHAPE(1, 3), (double[]){-3.5, -4.5, -5});
     hint("y = x Phi(x); with real cdf, pdf; gauss(x, &cdf, &pdf) makes cdf Phi(x).");
     case_is(first);
     gelu_forward_case(x, unset(x));
@@ -168,13 +198,23 @@ static void gelu_grade(void) {
     gelu_forward_case(X, wide(unset(X)));
     case_is("(2, 2, 3): 4 rows of 3");
     gelu_forward_case(X3, unset(X3));
+    case_is("x = -3.5, -4.5, -5: the tail");
+    gelu_forward_case(tail, unset(tail));
+    case_is("(3, 7), Y is X");
+    Tensor both = writable(wide(normal('B', SHAPE(3, 7))));
+    gelu_forward_case(both, both);
     hint("(x Phi(x))' = Phi(x) + x phi(x); all of it times dY.");
     case_is(first);
-    gelu_backward_case(x, normal('D', SHAPE(2, 4)), unset(x));
+    gelu_backward_case(x, named("dY", normal('D', SHAPE(2, 4))), unset(x));
     case_is("(3, 7), in rows further apart than they are long");
-    gelu_backward_case(X, wide(normal('E', SHAPE(3, 7))), wide(unset(X)));
+    gelu_backward_case(X, wide(named("dY", normal('E', SHAPE(3, 7)))), wide(unset(X)));
     case_is("(2, 2, 3): 4 rows of 3");
-    gelu_backward_case(X3, normal('E', SHAPE(2, 2, 3)), unset(X3));
+    gelu_backward_case(X3, named("dY", normal('E', SHAPE(2, 2, 3))), unset(X3));
+    case_is("x = -3.5, -4.5, -5: the tail");
+    gelu_backward_case(tail, named("dY", normal('E', SHAPE(1, 3))), unset(tail));
+    case_is("(3, 7), dX is dY");
+    both = writable(wide(normal('B', SHAPE(3, 7))));
+    gelu_backward_case(X, both, both);
 }
 
 /* ---- 1.5 ------------------------------------------------------------------------- */
@@ -259,7 +299,7 @@ static void linear_case(Tensor x, int out) {
     y.shape[y.ndim - 1] = y.ld = out;
     Linear l = {.X = wide(x),
                 .W = normal('W', SHAPE(out, in)),
-                .dY = wide(normal('Y', y)),
+                .dY = wide(named("dY", normal('Y', y))),
                 .dX = wide(unset(x)),
                 .dW = zeros(SHAPE(out, in)),
                 .dB = zeros(SHAPE(out))};
@@ -303,63 +343,78 @@ static void linear_grade(void) {
 
 /* ---- 1.6 ------------------------------------------------------------------------- */
 
-static void measure(void) {
-    hint("Each of the 128 * 256 numbers of Y is a sum of 64 products: 2 m n k flops.");
+static void derive(void) {
+    const double u = 1e-16, z = 1 + exp(-10) + exp(-20), a = 1 / z;
+    const double b = exp(3) / (exp(1) + exp(2) + exp(3));
+    hint("Draw the 24 elements in a row, and mark the first column of the view in it.");
     ask('a',
-        "X (128, 64), W (256, 64): the flops of Y = X W^T, a multiply-add counting "
-        "as two.",
-        2.0 * 128 * 64 * 256, 1e-6);
-    mistake_number("the number of multiply-adds: each is two flops", 128.0 * 64 * 256);
-    mistake_number("the size of Y", 128.0 * 256);
-    hint("The last index runs fastest: x[i][j][k] is number (i * 3 + j) * 4 + k.");
+        "T is (2, 3, 4), its elements one after the other. V is tensor_columns(T, 1, "
+        "2). How many elements behind T's first is tensor_row(V, 4)[1]?",
+        18, 1e-9);
+    mistake_number("the place in a copy of the view: its rows are still 4 apart", 9);
+    mistake_number("the place from the view's beginning: that is not T's", 17);
+    mistake_number("the place in rows that are 2 apart: a view has T's ld", 10);
+    hint("How many products does backward do for one of forward's, and how large?");
     ask('b',
-        "x (2, 3, 4) is seen as a matrix: where in memory, in numbers from the "
-        "start, is x[1][2][3]?",
-        23, 1e-9);
-    mistake_number("the place in the last matrix alone: x[1] begins after 12 numbers",
-                   11);
-    mistake_number("the place counted from 1: the first number is number 0", 24);
-    mistake_number("1 + 2 + 3: each index has its stride", 6);
-    hint("-u / h^2 + 2 h = 0 gives h^3 = u / 2.");
+        "X (128, 64), W (256, 64): the flops of the products in forward and backward "
+        "of the dense layer together.",
+        6.0 * 128 * 64 * 256, 1e-6);
+    mistake_number("forward alone", 2.0 * 128 * 64 * 256);
+    mistake_number("backward alone, or backward as cheap as forward: it has two "
+                   "products, for dW and for dX",
+                   4.0 * 128 * 64 * 256);
+    mistake_number("the number of multiply-adds: each is two flops",
+                   3.0 * 128 * 64 * 256);
+    hint("The weight of the 30 is nearly 1: what is 1 less it?");
     ask('c',
-        "Central differences with step h err by about u / h + h^2; u = 1e-16 is the "
-        "rounding of a double. The h of the least error, to 1 digit. (Set the "
-        "derivative to 0; compare with the V-curve of section 1.7.)",
-        cbrt(0.5e-16), 0.7);
-    mistake_number(
-        "sqrt(u): right for a one-sided difference, whose error is u / h + h", 1e-8);
-    mistake_number("u itself: rounding is then as large as the result", 1e-16);
+        "The softmax of (1, 2, 3): the third weight's derivative in its own score is "
+        "0.2227. What is it for (10, 20, 30), to 3 digits?",
+        a * (1 - a), 2e-3);
+    mistake_number("the derivative for (1, 2, 3): it depends on the weights",
+                   b * (1 - b));
+    mistake_number("the weight itself", a);
+    mistake_number("ten times the derivative for (1, 2, 3)", 10 * b * (1 - b));
+    hint("Where is the derivative of this error with respect to h zero?");
+    ask('d',
+        "gradcheck cancels the h^2, and errs by about u / h + h^4; u = 1e-16 is the "
+        "rounding of a double. The h of the least error, to 1 digit. (Compare with "
+        "GRADCHECK_STEP.)",
+        pow(u / 4, 0.2), 0.3);
+    mistake_number("the best step where the h^2 is still there: u / h + h^2",
+                   cbrt(u / 2));
+    mistake_number("sqrt(u): right for a one-sided difference, u / h + h", 1e-8);
+    ask_in_words('e', "A gradient check passes. What do you know of forward, and what "
+                      "not? Invent a bug that it can't see.");
 }
 
 const Exercise exercises[] = {
-    {"1.1", "Answers: softmax and GELU by hand",
-     "Predict, with pencil and a calculator; then compare with ./chapter1.",
-     "a_i = exp(s_i) / sum; da_i/ds_j = a_i ([i = j] - a_j).",
-     "the lesson's worked example; notes/01, 4 and 5", predict},
+    {"1.1", "Answers: loops, and how a softmax reacts",
+     "Guess first; then calculate, with pencil and a calculator.",
+     "What does the question change, and what does that change in the formula?",
+     "the lesson, from \"One product\" to \"exp(1000)\"", predict},
     {"1.2", "softmax_forward",
-     "softmax.c: each row of A becomes the softmax of S's row. A may be S; rows lie "
-     "`ld` apart (tensor_row). Three loops over a row are enough; real_exp is exp.",
-     "Take the row's maximum out before exp; sum; divide.",
-     "the lesson, \"The forward pass\"; notes/01, 4", softmax_grade},
+     "softmax.c: each row of A becomes the softmax of S's row, whatever finite scores "
+     "it has. A may be S; either may be a view.",
+     "Which number may you add to a row's scores, and what does each loop overwrite?",
+     "the lesson, \"exp(1000)\"; notes/01, 4", softmax_grade},
     {"1.3", "softmax_backward",
-     "softmax.c: dS = A o (dA - rowsum(dA o A)); dS may be dA.",
-     "First the sum over the row, of dA times A; then the elements.",
-     "the lesson's worked example; notes/01, 4", softmax_backward_grade},
+     "softmax.c: dS, written (=), from A and dA; dS may be dA. The Jacobian is never "
+     "built: the work per row grows like its length.",
+     "Which part of the sum over i is the same for all j of a row?",
+     "the lesson, \"Sending the blame back\"; notes/01, 4", softmax_backward_grade},
     {"1.4", "gelu_forward and gelu_backward",
-     "gelu.c: y = x Phi(x), and its derivative times dY. gauss(x, &cdf, &pdf) gives "
-     "Phi "
-     "and phi.",
-     "(x Phi(x))' = Phi(x) + x phi(x).", "the lesson, \"GELU\"; notes/01, 5",
-     gelu_grade},
+     "gelu.c: y = x Phi(x) for each element, and dX from X and dY.",
+     "In x Phi(x), x is there twice: what is the derivative of a product, and where is "
+     "it taken?",
+     "the lesson, \"A bend without a corner\"; notes/01, 5", gelu_grade},
     {"1.5", "linear_backward",
-     "linear.c: dW += dY^T X, db += column sums of dY, dX = dY W (unless dX.data is "
-     "NULL), with matmul_tn_add, tensor_sum_rows_add, matmul_nn.",
-     "Y_ij = sum_k X_ik W_jk + b_j: take the derivative in each letter.",
-     "the lesson, \"The backward pass\"; notes/01, 3", linear_grade},
-    {"1.6", "Answers: flops, strides, the best step",
-     "Derive; compare with what ./chapter1 measures.",
-     "2 m n k flops; the last index runs fastest; the derivative of u / h + h^2.",
-     "notes/01, 1 and 7; the lesson, \"Tensors\"; section 1.7 of the program's output",
-     measure},
+     "linear.c: add to dW and db, write dX, unless dX.data is NULL. The products of "
+     "common/matmul.h do the work.",
+     "Write one element as a sum: over which index, and which layout sums over it?",
+     "the lesson, \"Everybody's weights\"; notes/01, 1 to 3", linear_grade},
+    {"1.6", "Answers: a view, flops, saturation, the best step",
+     "Derive; compare with what ./chapter1 prints.",
+     "Draw it, or write the formula down, before you calculate.",
+     "notes/01, 1, 4 and 7; the lesson, \"How do you know?\"", derive},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -79,6 +79,8 @@ typedef enum {
     RUNNING_SUM,
     LAST_ALONE,
     READ_AGAIN,
+    BY_COUNT,
+    BASE_2,
     SLIPS
 } Slip;
 static const char *const slip_texts[SLIPS] = {
@@ -93,6 +95,8 @@ static const char *const slip_texts[SLIPS] = {
     "softmax in place that reads s[j] again after a[j] was written: then it is the "
     "same "
     "number",
+    "exp(s - max) divided by the number of columns: by the row's sum it is",
+    "a softmax with powers of 2: exp is of base e",
 };
 
 static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
@@ -110,14 +114,14 @@ static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
         max = slip == OF_ALL ? of_all : slip == MINIMUM ? min : max;
         sum = slip == SUM_GOES_ON ? sum : 0;
         for (int j = 0; j < cols; j++) {
-            a[j] = exp(s[j] - max);
+            a[j] = slip == BASE_2 ? exp2(s[j] - max) : exp(s[j] - max);
             sum = slip == LAST_ALONE   ? a[j]
                   : slip == READ_AGAIN ? sum + exp(a[j] - max)
                                        : sum + a[j];
             a[j] /= slip == RUNNING_SUM ? sum : 1;
         }
         for (int j = 0; j < cols; j++) {
-            a[j] /= slip == RUNNING_SUM ? 1 : sum;
+            a[j] /= slip == RUNNING_SUM ? 1 : slip == BY_COUNT ? cols : sum;
         }
     }
     return A;
@@ -221,20 +225,27 @@ typedef enum {
     SIGN,
     ONE_TERM,
     ADDED,
+    PLUS,
+    MEAN,
+    OF_A,
     FORMULAS
 } Formula;
 static const char *const formula_texts[FORMULAS] = {
-    [NO_SUM] = "A o dA, without the row sum: the weights hold each other",
+    [NO_SUM] =
+        "A o dA, without the row sum (is it an int?): the weights hold each other",
     [DIAGONAL] = "the Jacobian's diagonal alone, a (1 - a)",
     [PLAIN_SUM] = "the sum of dA where the sum of dA o A belongs",
     [NO_A] = "dA less the row sum, without the factor A before the bracket",
     [SIGN] = "A o (rowsum - dA): the sign is the other one's",
     [ONE_TERM] = "A o dA - rowsum(dA o A): A multiplies both terms, A o (dA - ...)",
+    [PLUS] = "A o (dA + rowsum(dA o A)): the row sum is subtracted",
+    [MEAN] = "A o (dA - mean) with the row's mean of dA o A: its sum is wanted",
+    [OF_A] = "A o (A - ...): dA is wanted in the bracket",
     [ADDED] = "dS added to what stood there: it is written (=)",
 };
 
 static double score_gradient(Formula formula, double a, double da, double dot,
-                             double sum) {
+                             double sum, int cols) {
     switch (formula) {
     case NO_SUM: return a * da;
     case DIAGONAL: return a * (1 - a) * da;
@@ -242,6 +253,9 @@ static double score_gradient(Formula formula, double a, double da, double dot,
     case NO_A: return da - dot;
     case SIGN: return a * (dot - da);
     case ONE_TERM: return a * da - dot;
+    case PLUS: return a * (da + dot);
+    case MEAN: return a * (da - dot / cols);
+    case OF_A: return a * (a - dot);
     case ADDED: return da + a * (da - dot);
     default: return a * (da - dot);
     }
@@ -257,7 +271,7 @@ static double *score_gradients(Formula formula, int rows, int cols, const double
         }
         for (int j = 0; j < cols; j++) {
             dS[i + j] = score_gradient(formula, a[i + j], da[i + j],
-                                       dot(cols, a + i, da + i), sum);
+                                       dot(cols, a + i, da + i), sum, cols);
         }
     }
     return dS;
@@ -304,16 +318,18 @@ static void softmax_backward_case(Tensor S, Tensor dA, bool in_place) {
 
 void softmax_backward_grade(void) {
     case_is("(3, 5), dS is dA");
-    softmax_backward_case(normal('S', SHAPE(3, 5)), normal('D', SHAPE(3, 5)), true);
+    softmax_backward_case(normal('S', SHAPE(3, 5)),
+                          named("dA", normal('D', SHAPE(3, 5))), true);
     case_is("(2, 9), in rows further apart than they are long, dS is dA");
-    softmax_backward_case(normal('S', SHAPE(2, 9)), wide(normal('D', SHAPE(2, 9))),
-                          true);
+    softmax_backward_case(normal('S', SHAPE(2, 9)),
+                          wide(named("dA", normal('D', SHAPE(2, 9)))), true);
     case_is("(2, 3, 4): 6 rows of 4, dS is dA");
-    softmax_backward_case(normal('T', SHAPE(2, 3, 4)), normal('D', SHAPE(2, 3, 4)),
-                          true);
+    softmax_backward_case(normal('T', SHAPE(2, 3, 4)),
+                          named("dA", normal('D', SHAPE(2, 3, 4))), true);
     case_is("(2, 300), dS is dA");
-    softmax_backward_case(normal('S', SHAPE(2, 300)), normal('D', SHAPE(2, 300)), true);
+    softmax_backward_case(normal('S', SHAPE(2, 300)),
+                          named("dA", normal('D', SHAPE(2, 300))), true);
     case_is("(3, 5), dS is not dA");
-    softmax_backward_case(normal('S', SHAPE(3, 5)), wide(normal('D', SHAPE(3, 5))),
-                          false);
+    softmax_backward_case(normal('S', SHAPE(3, 5)),
+                          wide(named("dA", normal('D', SHAPE(3, 5)))), false);
 }

@@ -29,7 +29,7 @@ static Case make_case(int n, int m, int d_k, int d_v, const char *more) {
               .Q = wide(normal('Q', SHAPE(n, d_k))),
               .K = wide(normal('K', SHAPE(m, d_k))),
               .V = wide(normal('V', SHAPE(m, d_v))),
-              .dO = wide(normal('O', SHAPE(n, d_v)))};
+              .dO = wide(named("dO", normal('O', SHAPE(n, d_v))))};
     c.q = doubles_of(c.Q);
     c.k = doubles_of(c.K);
     c.v = doubles_of(c.V);
@@ -160,28 +160,49 @@ static void predict(void) {
         1e-6);
     mistake_number("the sum if each key's weights added up to 1: each query's do", 5);
     mistake_number("the sum of a single row", 1);
+    hint("By how much does each score of one query grow?");
+    ask('d',
+        "(a) once more, but (100, 0, 0, 0) is added to both keys: the weight A_00, to "
+        "3 "
+        "digits.",
+        sigmoid(1), 2e-3);
+    mistake_number("what a hundred added to the first key alone would make", 1);
+    mistake_number("the weights of keys that are alike", 0.5);
 }
 
 /* ---- 2.2 ------------------------------------------------------------------------- */
 
-static void forward_case(int n, int m, int d_k, int d_v) {
-    Case c = make_case(n, m, d_k, d_v, "mask = NULL");
+static void forward_case(int n, int m, int d_k, int d_v, double larger) {
+    Case c = make_case(n, m, d_k, d_v, larger > 1 ? "large scores" : "mask = NULL");
+    const double tolerance = larger > 1 ? 1e-8 : TOLERANCE;
+    tensor_scale(c.Q, (real)larger);
+    c.q = doubles_of(input('Q', c.Q));
     Tensor A = wide(unset(SHAPE(n, m))), O = wide(unset(SHAPE(n, d_v)));
     double *want_A = doubles((long)n * m), *want_O = doubles((long)n * d_v);
     naive_attention(n, m, d_k, d_v, c.q, c.k, c.v, NULL, want_A, want_O);
     attention_forward(c.Q, c.K, c.V, NULL, A, O);
 
     const double *S = scores(&c, 1 / sqrt(d_k));
-    expect("A", A, want_A, TOLERANCE);
+    expect("A", A, want_A, tolerance);
     for (int i = 0; i < SCALES; i++) {
         mistake(scale_texts[i], softmax(&c, scores(&c, wrong_scale(&c, i))));
     }
     mistake(by_data, softmax(&c, scaled_by_data(&c, A, scores(&c, 1))));
+    double *late = softmax(&c, scores(&c, 1));
+    for (int i = 0; i < n * m; i++) {
+        late[i] /= sqrt(d_k);
+    }
+    mistake("weights scaled after the softmax: the scores are scaled before it", late);
+    mistake("a scale of 1/8: that is 1/sqrt(64), and d_k is tensor_cols(Q)",
+            softmax(&c, scores(&c, 0.125)));
     mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
             softmax_over_queries(&c, S));
     mistake("the scores, without a softmax", S);
+    mistake_if("a softmax whose exp overflows: take the row's maximum out, as "
+               "softmax_forward does",
+               larger > 1 && !isfinite((double)A.data[0]));
     mistake_unwritten();
-    expect("O", O, want_O, TOLERANCE);
+    expect("O", O, want_O, tolerance);
     mistake("the weights applied to K, not to V",
             product(n, d_v, m, 1, want_A, m, 1, c.k, d_k, 1));
     mistake_unwritten();
@@ -195,10 +216,11 @@ static void unfit_mask(void *unused) {
 }
 
 static void forward(void) {
-    forward_case(3, 5, 4, 4);
-    forward_case(7, 7, 9, 4);
-    forward_case(1, 1, 1, 1);
-    forward_case(2, 130, 70, 3);
+    forward_case(3, 5, 4, 4, 1);
+    forward_case(7, 7, 9, 4, 1);
+    forward_case(1, 1, 1, 1, 1);
+    forward_case(2, 130, 70, 3, 1);
+    forward_case(3, 5, 4, 4, 2000);
     case_is("a mask that isn't NULL");
     expect_true(stops(unfit_mask, NULL),
                 "A mask (3,3) for 2 queries and 2 keys is not seen. Does "
@@ -347,6 +369,8 @@ static void mask(void) {
               "a look at some of the columns only: one allowed key is enough, "
               "wherever it stands");
     mask_case(finite, 3, 3, "finite numbers in the mask too", NULL);
+    mask_case(window(3, 6, 6, 1), 3, 6, "more keys than queries", NULL);
+    mask_case(window(6, 3, 6, 0), 6, 3, "more queries than keys", NULL);
     case_is("a query whose mask is -1e9 for both keys");
     expect_true(!stops(low_mask, NULL),
                 "It stops, though only minus infinity forbids: \"%s\"", stopped_with());
@@ -406,9 +430,11 @@ static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
                       const double *dA, const double *s) {
     const double f = 1 / sqrt(c->d_k);
     const double *unscaled = score_gradient(c, a, dA, 1, SUM);
-    double *dA_scaled = doubles((long)c->n * c->m);
+    double *dA_scaled = doubles((long)c->n * c->m),
+           *diagonal = doubles((long)c->n * c->m);
     for (long i = 0; i < (long)c->n * c->m; i++) {
         dA_scaled[i] = f * dA[i];
+        diagonal[i] = f * a[i] * (1 - a[i]) * dA[i];
     }
     expect("dQ", dQ, query_gradient(c, s), TOLERANCE);
     for (int i = 0; i < SCALES; i++) {
@@ -422,7 +448,12 @@ static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
             query_gradient(c, score_gradient(c, a, dA, f, SUM_ANEW)));
     mistake("the gradient without the softmax's backward: dA in place of dS",
             query_gradient(c, dA_scaled));
+    mistake("the Jacobian's diagonal alone, a (1 - a): every weight depends on every "
+            "score",
+            query_gradient(c, diagonal));
     if (c->n == c->m) {
+        mistake("dS^T K: the queries' gradient is dS K",
+                product(c->n, c->d_k, c->m, 1, s, 1, c->m, c->k, c->d_k, 1));
         mistake("dS Q: the queries' gradient comes from the keys",
                 product(c->n, c->d_k, c->m, 1, s, c->m, 1, c->q, c->d_k, 1));
         mistake("dK: dQ and dK have changed places", key_gradient(c, s));
@@ -440,21 +471,38 @@ static void expect_dK(const Case *c, Tensor dK, const double *a, const double *d
                 key_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
     }
     if (c->n == c->m) {
+        mistake("dS^T K: the keys' gradient comes from the queries",
+                product(c->m, c->d_k, c->n, 1, s, 1, c->m, c->k, c->d_k, 1));
         mistake("dS Q in place of dS^T Q",
                 product(c->m, c->d_k, c->n, 1, s, c->m, 1, c->q, c->d_k, 1));
     }
     mistake_unwritten();
 }
 
-static void backward_case(int n, int m, int d_k, int d_v) {
-    Case c = make_case(n, m, d_k, d_v, "");
+/* Who takes 1/sqrt(d_k) into dS or dA has right gradients too. */
+static void expect_either(const char *name, Tensor got, const double *plain,
+                          const double *scaled) {
+    const long count = tensor_count(got);
+    const double *x = doubles_of(got);
+    double from_plain = 0, from_scaled = 0;
+    for (long i = 0; i < count; i++) {
+        from_plain = fmax(from_plain, fabs(x[i] - plain[i]));
+        from_scaled = fmax(from_scaled, fabs(x[i] - scaled[i]));
+    }
+    expect(name, got, from_scaled < from_plain ? scaled : plain, TOLERANCE);
+    mistake_unwritten();
+}
+
+static void backward_case(int n, int m, int d_k, int d_v, bool apart) {
+    Case c = make_case(n, m, d_k, d_v, apart ? "dS is not dA" : "dS is dA");
     const double f = 1 / sqrt(d_k);
     const double *a = softmax(&c, scores(&c, f));
     Tensor A = wide(values(SHAPE(n, m), a)), dS = wide(unset(SHAPE(n, m)));
     Tensor dQ = wide(unset(SHAPE(n, d_k))), dK = wide(unset(SHAPE(m, d_k))),
            dV = wide(unset(SHAPE(m, d_v)));
+    Tensor into = apart ? wide(unset(SHAPE(n, m))) : dS;
     attention_backward(c.Q, c.K, c.V, A, c.dO,
-                       (AttentionGradients){dQ, dK, dV, dS, dS});
+                       (AttentionGradients){dQ, dK, dV, into, dS});
 
     expect("dV", dV, product(m, d_v, n, 1, a, 1, m, c.g, d_v, 1), TOLERANCE);
     if (n == m) {
@@ -466,13 +514,21 @@ static void backward_case(int n, int m, int d_k, int d_v) {
     const double *s = score_gradient(&c, a, dA, f, SUM);
     expect_dQ(&c, dQ, dS, a, dA, s);
     expect_dK(&c, dK, a, dA, s);
+    expect_either("dS", dS, score_gradient(&c, a, dA, 1, SUM), s);
+    if (apart) {
+        double *scaled = doubles((long)n * m);
+        for (int i = 0; i < n * m; i++) {
+            scaled[i] = f * dA[i];
+        }
+        expect_either("dA", into, dA, scaled);
+    }
 }
 
 static void backward(void) {
-    backward_case(5, 5, 4, 3);
-    backward_case(3, 6, 5, 2);
-    backward_case(2, 1, 3, 3); /* one key: no gradient for queries and keys */
-    backward_case(70, 2, 3, 130);
+    backward_case(5, 5, 4, 3, false);
+    backward_case(3, 6, 5, 2, true);
+    backward_case(2, 1, 3, 3, true); /* one key: no gradient for queries and keys */
+    backward_case(70, 2, 3, 130, false);
 }
 
 /* ---- 2.5 ------------------------------------------------------------------------- */
@@ -525,6 +581,7 @@ static void break_it(void) {
               "appended to queries and keys change A. e: the gradient check. "
               "(Letters, such as abc.)",
               notices);
+    ask_in_words('b', "Why can't a gradient check notice it?");
 }
 
 /* ---- 2.6 ------------------------------------------------------------------------- */
@@ -537,9 +594,14 @@ static void measure(void) {
         4.0 * 197 * 197 * 64, 1e-3);
     mistake_number("the count of multiply-adds: each is two flops",
                    2.0 * 197 * 197 * 64);
-    hint("Each query meets each key, and both become twice as many.");
-    ask('b', "Twice the tokens: how many times the work? Exactly.", 4, 1e-6);
-    mistake_number("linear growth: both n and m double", 2);
+    hint("A is (n, n); each of the others is (n, 64).");
+    ask('b',
+        "From how many tokens n on does A of one head have more elements than Q, K, V "
+        "and "
+        "O together (d_k = d_v = 64)? The n at which they have equally many.",
+        256, 1e-6);
+    mistake_number("where A outgrows one of the four", 64);
+    mistake_number("where it outgrows Q, K and V: O is an (n, d_v) as well", 192);
     hint("A of one head is (n, n), and a float has 4 bytes.");
     ask('c',
         "The bytes of A in float for all 12 heads of 12 layers, one image: exactly, "
@@ -550,45 +612,35 @@ static void measure(void) {
 }
 
 const Exercise exercises[] = {
-    {"2.1", "Answers: weights and an average by hand",
+    {"2.1", "Answers: weights and a mean by hand",
      "Predict, with pencil and paper; then check with the program.",
-     "Scores first, each divided by sqrt(d_k); then exp; then divide by their sum.",
-     "the lesson's worked example; notes/02, 4", predict},
+     "Scores first; what does a softmax not see?", "the lesson, \"With a pencil\"",
+     predict},
     {"2.2", "attention_forward",
-     "attention.c: write A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, with "
-     "matmul_nt, tensor_scale, softmax_forward and matmul_nn. With a mask, call "
-     "apply_mask(A, *mask).",
-     "Four calls, and apply_mask where there is a mask: scores into A, their scale, "
-     "the mask, the softmax in place, the product with V.",
-     "the lesson, \"The forward pass\"; notes/02, 1", forward},
+     "attention.c: A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, in the memory that "
+     "the "
+     "caller gives. A mask is added by apply_mask, which you write next.",
+     "Which product, in which memory, and what is d_k?",
+     "the lesson, \"What happens without the scale\"; notes/02, 1", forward},
     {"2.3", "apply_mask",
-     "attention.c: add the mask, which may hold any numbers, to the scores. Where "
-     "query i may see no key, stop with bug(\"attention_forward: the mask forbids "
-     "query "
-     "%d every key, so its softmax has nothing to sum. Let each query see at least "
-     "itself.\", i).",
-     "S_ij += mask_ij, whatever number it is; a row of the mask needs one number above "
-     "(real)-INFINITY.",
-     "the lesson, \"What can go wrong\"; section 2.4 of the program's output; "
-     "notes/02, "
-     "1",
-     mask},
+     "attention.c: add the mask to the scores. Where query i may see no key, stop with "
+     "the message that the lesson shows.",
+     "What tells forbidden from very unlikely, and in which of a row's columns?",
+     "the lesson, \"What must not be seen\"; notes/02, 1", mask},
     {"2.4", "attention_backward",
      "attention.c: from dO to d.dV, d.dA, d.dS, d.dQ, d.dK. One buffer may serve d.dA "
      "and then d.dS: chapter 3 does so.",
-     "Read the forward lines from the last to the first; each product gives two.",
-     "the lesson, \"The backward pass\"; notes/02, 2", backward},
+     "Which of the five needs dO only? Which tensor was used by every query?",
+     "the lesson, \"Backward\"; notes/02, 2", backward},
     {"2.5", "Answers: break it, and see who notices",
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
-     "is "
-     "expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
-     "A check that compares the code with itself can't see that both are wrong.",
+     "is expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
+     "What does each check compare the result with?",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},
     {"2.6", "Answers: what it costs",
      "Derive from shapes; compare with section 2.6 of the program's output.",
-     "A product (n, k) by (k, m) takes 2 n k m flops.", "notes/02, 5 [AIAYN T.1]",
-     measure},
+     "Write down the shape of each tensor first.", "notes/02, 5 [AIAYN T.1]", measure},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

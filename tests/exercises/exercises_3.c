@@ -18,30 +18,49 @@ const char chapter_title[] = "multi-head attention and positions";
 /* ---- 3.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
-    hint("qkv is [q | k | v], each D wide; head i has columns i d_k .. (i + 1) d_k - 1 "
-         "of each.");
+    hint("How many elements do you step over to reach the right row, and then within "
+         "it?");
     ask('a',
-        "D = 8, h = 2 heads: in [q | k | v] (n, 24), at which column does V of the "
-        "second head (i = 1) begin? The first column is 0.",
-        20, 1e-9);
-    mistake_number("the column of K: V's third begins at 2 D", 12);
-    mistake_number("the column of the first head, i = 0", 16);
-    mistake_number("the column within V alone", 4);
-    mistake_number("the column counted from 1", 21);
-    hint("W_qkv (3D, D), b_qkv (3D), W_O (D, D), b_O (D): add up their numbers.");
-    ask('b', "The parameters of multi-head attention with D = 64, biases included.",
-        4.0 * 64 * 64 + 4 * 64, 1e-9);
-    mistake_number("the count without biases", 4.0 * 64 * 64);
-    mistake_number("the count without the output projection W_O",
-                   3.0 * 64 * 64 + 3 * 64);
-    hint("Q K^T of one head takes n n d_k multiply-adds; d_k = D / h, and there are h "
-         "heads.");
+        "qkv is (B, n, 3D) with B = 2, n = 3, D = 8, and h = 2 heads. How many "
+        "elements "
+        "after the first element of qkv is the first element of the key of head 2, "
+        "token 2 (the third), of image 1 (the second)?",
+        132, 1e-9);
+    mistake_number("the key of head 1", 128);
+    mistake_number("the query of head 2: keys come after all queries", 124);
+    mistake_number("the value of head 2: keys come before it", 140);
+    mistake_number("token 2 of image 0: a whole image comes before", 60);
+    mistake_number("a row as wide as D: a row of qkv holds q, k and v", 52);
+    mistake_number("counted from 1", 133);
+    hint("A bias can only matter where it changes what the softmax sees.");
+    ask('b',
+        "D = 768. How many of the 4 D^2 + 4 D parameters could have any value at all "
+        "without changing Y, whatever the input is?",
+        768, 1e-9);
+    mistake_number("none: but one of the four biases adds the same to all scores of a "
+                   "query",
+                   0);
+    mistake_number("all of b_qkv", 3 * 768.0);
+    mistake_number("the biases of queries and keys: of these only one adds the same to "
+                   "every score of a query",
+                   2 * 768.0);
+    hint("Two products have the same result for every pair of words: solve for the "
+         "left one.");
     ask('c',
-        "Eight heads in place of four, D the same: how many times as many "
-        "multiply-adds does Q K^T of all heads take?",
-        1, 1e-9);
-    mistake_number("a factor of 2: twice the heads, but each half as wide", 2);
-    mistake_number("what one head takes: there are twice as many", 0.5);
+        "Head 1 delivers 1/4 left + 3/4 right, head 2 delivers 3/4 left + 1/4 right. "
+        "W^O makes left = x head_1 + y head_2. What is y?",
+        1.5, 1e-3);
+    mistake_number("x, the share of head 1", -0.5);
+    mistake_number("what undoes 3/4 alone: the right word must vanish too", 4.0 / 3);
+    hint("What is the error when the answer to both questions is the average?");
+    ask('d',
+        "A head weighs both neighbours by 1/2, always, and answers both questions with "
+        "what it gets. The words' numbers are independent, with mean 0 and variance 1. "
+        "What is its loss, the mean squared error?",
+        0.5, 1e-3);
+    mistake_number("what it costs to answer 0 to everything", 1);
+    mistake_number("a quarter of one word's variance, and the error is made of two",
+                   0.25);
 }
 
 /* ---- a layer, and the same in double --------------------------------------------- */
@@ -78,7 +97,7 @@ static Bench make_bench(int B, int n, int D, int heads) {
     Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, n, D));
-    b.dY = normal('C', b.z);
+    b.dY = named("dY", normal('C', b.z));
     b.Y = unset(b.dY);
     b.dz = unset(b.z);
     b.naive = (NaiveMultiHeadAttention){.D = D,
@@ -404,6 +423,11 @@ static void expect_gradients(Bench *b, const double *dconcat) {
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
+    expect("a->qkv, which is an input,", tensor_first(b->a.qkv, b->B), b->qkv,
+           TOLERANCE);
+    expect("a->A, which is an input,", tensor_first(b->a.A, b->B), b->A, TOLERANCE);
+    expect("a->concat, which is an input,", tensor_first(b->a.concat, b->B), b->concat,
+           TOLERANCE);
 }
 
 static void backward_case(int B, int n, int D, int heads) {
@@ -429,7 +453,7 @@ static void backward(void) {
 
 static void derive(void) {
     const double pi = 3.14159265358979323846;
-    hint("sin(pos w) repeats after 2 pi / w positions, w = 10000^(-2i/D).");
+    hint("After how many positions has the hand turned once around?");
     ask('a', "The wavelength of pair i = 0, in positions, to 3 digits.", 2 * pi, 2e-3);
     mistake_number("half a wave", pi);
     mistake_number("how many waves a position: the wavelength is its inverse",
@@ -440,51 +464,52 @@ static void derive(void) {
                    2 * pi * 10000);
     mistake_number("the exponent i / D: pair i has 2i / D",
                    2 * pi * pow(10000, 31.0 / 64));
-    hint("The angle of pair i at position pos is pos w: how much larger is it at pos + "
-         "5?");
+    hint("By how much does the angle of this pair grow at each step?");
     ask('c',
-        "PE(pos + 5) is PE(pos) with each pair turned on. By how many radians is pair "
-        "0?",
-        5, 1e-3);
-    mistake_number("the angle in degrees", 5 * 180 / pi);
-    mistake_number("a turn back: the angle grows from pos w to (pos + 5) w", -5);
-    hint("MSA(P z) = P MSA(z): section 3.4 of the program, and notes/03, 4.");
+        "D = 64. From PE(pos) to PE(pos + 100): by how many radians is pair i = 8 "
+        "turned?",
+        10, 1e-3);
+    mistake_number("the exponent i / D: pair i has 2i / D",
+                   100 * pow(10000, -8.0 / 64));
+    mistake_number("the angle in degrees", 10 * 180 / pi);
+    mistake_number("a turn back: the angle grows", -10);
+    mistake_number("one step: it is a hundred", 0.1);
+    hint("Is P (z + E) = P z + E for this E?");
     ask_which(
         'd',
-        "Without positions, two tokens of the input exchange places. Which is true "
-        "of Y = MSA(z)? a: nothing changes. b: the same two rows of Y exchange "
-        "places. c: all rows change.",
+        "E_pos is learned, but all its rows are still equal. Two tokens of the input "
+        "exchange places, then E_pos is added. Which is true of Y? a: nothing changes. "
+        "b: the same two rows of Y exchange places. c: all rows change.",
         "b");
+    ask_in_words('e',
+                 "One head of width 16 has room for two words of 8 numbers. Why can't "
+                 "it deliver its left neighbour's word in the first 8 columns and the "
+                 "right one's in the last 8?");
 }
 
 const Exercise exercises[] = {
-    {"3.1", "Answers: columns, parameters, cost", "Predict from shapes.",
-     "qkv is [q | k | v], each D wide; head i has columns i d_k .. (i + 1) d_k - 1 of "
-     "each.",
-     "the lesson's symbols and worked example; notes/03, 1", predict},
+    {"3.1", "Answers: memory, biases, averages", "Predict from shapes.",
+     "Draw one row of qkv, and write down one average.",
+     "the lesson, \"One question is not enough\" and \"A head is a view\"", predict},
     {"3.2", "multi_head_attention_forward",
-     "multi_head_attention.c: head_of and concat_part as views (tensor_columns), then "
-     "each head of each image by attention_forward, then W_O.",
-     "Views, no copies: Q, K, V are columns of qkv; a head's result is written into "
-     "its "
-     "columns of concat.",
-     "the lesson, \"The forward pass\"; notes/03, 1", forward},
+     "multi_head_attention.c: Y = MSA(z), and what backward needs is kept in a.",
+     "Which image, which head and which of q, k, v does the first wrong element belong "
+     "to?",
+     "the lesson, \"A head is a view\"; notes/03, 1", forward},
     {"3.3", "multi_head_attention_backward",
-     "multi_head_attention.c: from dY through W_O to dconcat, then each head by "
-     "attention_backward into its columns of dqkv.",
-     "linear_backward for W_O makes dconcat; head_of(slice of dqkv, ...) gives the "
-     "views that dQ, dK and dV are written to.",
-     "the lesson, \"The backward pass\"; notes/03, 3", backward},
-    {"3.4", "sinusoid_positions",
+     "multi_head_attention.c: from dY to dz and the gradients of the weights.",
+     "Which line of forward made this tensor, and where is its result used?",
+     "the lesson, \"The way back\"; notes/03, 3", backward},
+    {"3.4", "angle_step, sinusoid_positions",
      "positions.c: PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(...).",
-     "angle_step(i, D) is 10000^(-2i/D); sines in even columns, cosines in odd ones.",
-     "the lesson's worked example; notes/03, 5 [AIAYN 3.5]", sinusoids},
+     "Which hand is this column, and is it a sine or a cosine?",
+     "the lesson, \"Waves, or the hands of a clock\" [AIAYN 3.5]", sinusoids},
     {"3.5", "positions_add_backward",
      "positions.c: forward adds the same E_pos to every image; what is its gradient?",
-     "What is used B times has B gradients, which add up.", "notes/03, 6",
+     "How does L change if one element of E_pos grows a little?", "notes/03, 6",
      positions_grade},
-    {"3.6", "Answers: waves and order", "Derive from [AIAYN 3.5].",
-     "sin(pos w) repeats after 2 pi / w positions.",
-     "the lesson's worked example; notes/03, 4 and 5 [AIAYN 3.5]", derive},
+    {"3.6", "Answers: waves, order, and one head", "Derive from [AIAYN 3.5].",
+     "How far does a hand turn at each position?",
+     "the lesson's last sections; notes/03, 4 and 5 [AIAYN 3.5]", derive},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -124,7 +124,8 @@ static double *summed(const double *g, double begin, const double w[B5]) {
 }
 
 void positions_grade(void) {
-    Tensor dz = normal('d', SHAPE(B5, N5, D5)), dE = zeros(SHAPE(N5, D5));
+    Tensor dz = wide(named("dz", normal('d', SHAPE(B5, N5, D5))));
+    Tensor dE = wide(zeros(SHAPE(N5, D5)));
     const double *g = doubles_of(dz), third = 1.0 / B5;
     case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B5, N5, D5);
     tensor_fill(dE, 1);
@@ -142,6 +143,10 @@ void positions_grade(void) {
     }
     mistake("a gradient written over: it is added (+=)",
             summed(g, 0, (double[]){1, 1, 1}));
+    mistake("the sum without the first image: images are counted from 0",
+            summed(g, 1, (double[]){0, 1, 1}));
+    mistake("the sum without the last image: there are dz.shape[0]",
+            summed(g, 1, (double[]){1, 1, 0}));
     mistake("ones, as it stood there: tensor_add(A, B) adds B to A, so dE_pos comes "
             "first",
             summed(g, 1, (double[]){0, 0, 0}));

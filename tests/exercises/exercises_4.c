@@ -24,9 +24,8 @@ static void ask_parameters(void) {
     const double D = 64, M = 160, matrices = 4 * D * D + 2 * D * M;
     const double all = matrices + 4 * D + M + D + 4 * D;
     hint(
-        "Eight matrices or vectors: W_qkv (3D, D), b_qkv (3D), W_O (D, D), b_O (D), "
-        "W_1 (M, D), b_1 (M), W_2 (D, M), b_2 (D); and a gamma and a beta (D) for each "
-        "of the two norms.");
+        "Count attention's, the MLP's and the norms' apart: what has which of them for "
+        "each column?");
     ask('c',
         "The parameters of a block with D = 64, M = 160, all biases and norms "
         "included.",
@@ -47,27 +46,27 @@ static void ask_parameters(void) {
 
 static void predict(void) {
     const double rstd = 1 / sqrt(1.25), xhat = -1.5 * rstd;
-    hint("The mean is 2.5, the biased variance 1.25.");
-    ask('a', "LN of (1, 2, 3, 4), gamma = 1, beta = 0: the first number, to 3 digits.",
-        xhat, 2e-3);
+    hint("How far is each of the two from their mean, measured by their deviation?");
+    ask('a',
+        "LN of the token (3, 1000), gamma = 1, beta = 0: its second number, to 3 "
+        "digits.",
+        1, 2e-3);
     mistake_number("the unbiased variance, divided by D - 1: layer norm divides by D",
-                   -1.5 / sqrt(5.0 / 3));
-    mistake_number("division by the variance: it is by its root", -1.5 / 1.25);
-    mistake_number("the number without its mean, not yet divided", -1.5);
-    hint("The variance, a mean of D squares, is 1 after LN. The length is the root of "
-         "their sum.");
+                   sqrt(0.5));
+    mistake_number("division by the variance: it is by its root", 1 / 498.5);
+    mistake_number("the number without its mean, not yet divided", 498.5);
+    hint("What is 1 after LN: a sum of D squares, or their mean?");
     ask('b',
-        "The length (root of the sum of squares) of such a vector of D = 64 numbers "
-        "after LN.",
+        "The length (root of the sum of squares) of a vector of D = 64 numbers after "
+        "LN, gamma = 1, beta = 0.",
         8, 1e-3);
     mistake_number("length 1: LN makes the variance 1, the mean square", 1);
     mistake_number("the square of the length", 64);
     ask_parameters();
-    hint("dx_0 = rstd (g_0 - mean(g) - xhat_0 mean(g o xhat)), g = dL/dy, with (a)'s "
-         "xhat_0.");
+    hint("What would it be if mean and rstd were constants? And what can y not see?");
     ask('d',
-        "Layer norm's backward pass for the x of (a), gamma = 1 and dL/dy = (1, 0, 0, "
-        "0): the first number of dL/dx, to 3 digits.",
+        "Layer norm's backward pass for x = (1, 2, 3, 4), gamma = 1 and dL/dy = (1, 0, "
+        "0, 0): the first number of dL/dx, to 3 digits.",
         rstd * (1 - 0.25 - xhat * xhat / 4), 2e-3);
     mistake_number("the gradient with mean and variance held constant, rstd alone",
                    rstd);
@@ -75,6 +74,11 @@ static void predict(void) {
     mistake_number("the gradient with the mean held constant",
                    rstd * (1 - xhat * xhat / 4));
     mistake_number("the gradient not yet times rstd", 1 - 0.25 - xhat * xhat / 4);
+    ask_in_words('e', "With D = 2 layer norm sends back almost no gradient at all, "
+                      "whatever dL/dy is. Why?");
+    ask_in_words('f', "In the stack with residual paths alone, let each weight move by "
+                      "the same small multiple of its gradient. Why is there no "
+                      "multiple that suits it?");
 }
 
 /* ---- 4.2: layer norm, forward ---------------------------------------------------- */
@@ -92,9 +96,9 @@ static Norm make_norm(Tensor shape) {
               .rows = tensor_rows(shape),
               .D = D,
               .X = wide(normal('X', shape)),
-              .dY = wide(normal('Y', shape)),
-              .gamma = normal('g', SHAPE(D)),
-              .beta = normal('b', SHAPE(D))};
+              .dY = wide(named("dY", normal('Y', shape))),
+              .gamma = named("gamma", normal('g', SHAPE(D))),
+              .beta = named("beta", normal('b', SHAPE(D)))};
     for (int i = 0; i < n.rows; i++) {
         for (int j = 0; j < D; j++) {
             tensor_row(n.X, i)[j] = tensor_row(n.X, i)[j] * 3 + 10;
@@ -172,7 +176,7 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
             few);
 }
 
-static void norm_forward_case(Norm n) {
+static void norm_forward_case(Norm n, bool in_place, double tolerance) {
     double *mean = doubles(n.rows), *rstd = doubles(n.rows), *std = doubles(n.rows);
     const double *want = norm_by(&n, layer_norm_of(n.D), mean, rstd);
     for (int i = 0; i < n.rows; i++) {
@@ -180,12 +184,16 @@ static void norm_forward_case(Norm n) {
     }
     LayerNorm layer = {n.gamma, n.beta};
     LayerNormActivations a = {unset(SHAPE(n.rows)), unset(SHAPE(n.rows))};
-    Tensor Y = wide(unset(n.shape));
+    Tensor Y = in_place ? writable(n.X) : wide(unset(n.shape));
     layer_norm_forward(&layer, n.X, &a, Y);
-    expect("Y", Y, want, TOLERANCE);
+    expect("Y", Y, want, tolerance);
     name_norm_mistakes(&n, want);
+    mistake_if(
+        "perhaps the variance as the mean of squares less the square of the mean: "
+        "far from 0 their digits cancel; sum (x - mean)^2",
+        tolerance > TOLERANCE);
     expect("the kept a->mean", a.mean, mean, TOLERANCE);
-    expect("the kept a->rstd", a.rstd, rstd, TOLERANCE);
+    expect("the kept a->rstd", a.rstd, rstd, tolerance);
     mistake("the root itself, kept in place of rstd: rstd is 1 / sqrt(...)", std);
 }
 
@@ -194,13 +202,22 @@ static void norm_forward(void) {
     tensor_fill(tensor_slice(first.X, 0), 7);
     first.x = doubles_of(input('X', first.X));
     case_is("3 rows of D = 6, the first of equal numbers");
-    norm_forward_case(first);
+    norm_forward_case(first, false, TOLERANCE);
     case_is("5 rows of D = 17");
-    norm_forward_case(make_norm(SHAPE(5, 17)));
+    norm_forward_case(make_norm(SHAPE(5, 17)), false, TOLERANCE);
     case_is("2 rows of D = 300");
-    norm_forward_case(make_norm(SHAPE(2, 300)));
+    norm_forward_case(make_norm(SHAPE(2, 300)), false, TOLERANCE);
     case_is("X (2, 3, 5)");
-    norm_forward_case(make_norm(SHAPE(2, 3, 5)));
+    norm_forward_case(make_norm(SHAPE(2, 3, 5)), false, TOLERANCE);
+    case_is("3 rows of D = 6, Y is X");
+    norm_forward_case(make_norm(SHAPE(3, 6)), true, TOLERANCE);
+    case_is("numbers near a million");
+    Norm far = make_norm(SHAPE(3, 6));
+    for (int i = 0; i < 18; i++) {
+        tensor_row(far.X, i / 6)[i % 6] += (real)1e6;
+    }
+    far.x = doubles_of(input('X', far.X));
+    norm_forward_case(far, false, 1e-6);
 }
 
 /* ---- 4.3: layer norm, backward --------------------------------------------------- */
@@ -287,6 +304,9 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
     mistake(beta ? "dbeta with g = dY o gamma: it is dY here"
                  : "dgamma with g = dY o gamma: it is dY here",
             row_sum(n, g, mean, rstd, 0, beta, 1));
+    mistake(beta ? "dbeta written over: it is added (+=)"
+                 : "dgamma written over: it is added (+=)",
+            row_sum(n, n->dy, mean, rstd, 0, beta, 0));
     mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
@@ -352,12 +372,15 @@ static void dropout_case(double rate, int image) {
     Tensor X = writable(wide(normal('X', SHAPE(B, TOKENS, WIDTH))));
     const double *x = doubles_of(X), *data = by_data(&dropout, 4, X);
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
-           *times = doubles(NUMBERS), *other = doubles(NUMBERS);
+           *times = doubles(NUMBERS), *other = doubles(NUMBERS),
+           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
         const bool keep = kept(&dropout, 4, (uint64_t)(image * TOKENS * WIDTH + i));
         want[i] = keep ? x[i] / (1 - rate) : 0;
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
+        stays[i] = keep ? x[i] / (1 - rate) : x[i];
+        swapped[i] = keep ? x[i] : x[i] / (1 - rate);
         other[i] = keep ? 0 : x[i] / (1 - rate);
     }
     case_is("rate %.1f, the first image is number %d", rate, image);
@@ -368,6 +391,9 @@ static void dropout_case(double rate, int image) {
             data);
     mistake("dropout without the division by 1 - rate: the mean shrinks in training",
             unscaled);
+    mistake("elements that should go, left as they are: they become 0", stays);
+    mistake("elements that should go, divided by 1 - rate: that is for those that stay",
+            swapped);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "
             "1 - rate",
@@ -380,36 +406,36 @@ static void dropout_grade(void) {
 }
 
 const Exercise exercises[] = {
-    {"4.1", "Answers: a vector normalised, and its gradient; a block's parameters",
-     "Predict by hand.", "Mean 2.5, biased variance 1.25.",
-     "the lesson's worked example; notes/04, 1, 2 and 8", predict},
+    {"4.1", "Answers: normalised vectors, a gradient, a block's parameters; two whys",
+     "Predict by hand, and say in a sentence why.",
+     "What of a token does layer norm keep?",
+     "the lesson, \"What layer norm does to a token\"; notes/04, 1, 2 and 8", predict},
     {"4.2", "layer_norm_forward",
-     "layer_norm.c: y = gamma (x - mean) rstd + beta for each row, rstd = 1 / "
-     "sqrt(variance + LAYER_NORM_EPSILON); keep mean and rstd in a.",
-     "The variance is divided by D; real_sqrt is sqrt; a->mean.data[i], "
-     "a->rstd.data[i] for each of the tensor_rows(X) rows.",
-     "the lesson, \"The forward pass\"; notes/04, 1", norm_forward},
+     "layer_norm.c: give each row of X mean 0 and variance 1, then gamma and beta; "
+     "keep "
+     "in a what backward will want.",
+     "Which rows has X, by what is a mean of squares divided, and where is epsilon?",
+     "the lesson, \"What layer norm does to a token\"; notes/04, 1", norm_forward},
     {"4.3", "layer_norm_backward",
-     "layer_norm.c: with g = dY o gamma: dX = rstd (g - mean(g) - xhat mean(g o "
-     "xhat)); dgamma += dY o xhat; dbeta += dY.",
-     "Two means over the row first; then the elements. dx may be dy: read before you "
-     "write.",
-     "the lesson, \"The backward pass\"; notes/04, 2", norm_backward},
+     "layer_norm.c: the gradients for X (written), gamma and beta (added to).",
+     "Which changes of a row does y not see, and what is known only after a whole row?",
+     "the lesson, \"What layer norm can't see\"; notes/04, 2", norm_backward},
     {"4.4", "encoder_block_forward, pre-norm",
-     "encoder_block.c: z' = MSA(LN(z)) + z, y = MLP(LN(z')) + z', each branch through "
-     "dropout_apply (places p_attn, p_in, p_mlp).",
-     "Norm z into x1, attention into z_prime, dropout (p_attn), add z; norm "
-     "into x2, MLP (p_in) into y, dropout (p_mlp), add z_prime.",
-     "the lesson, \"The forward pass\" [ViT eq.2, eq.3]", block_forward_grade},
+     "encoder_block.c: [ViT eq.2] and [ViT eq.3], with their dropouts; keep what the "
+     "struct names.",
+     "Draw the road and its branches: what does each box read, and what is still "
+     "wanted "
+     "as it is?",
+     "the lesson, \"A block by hand\" [ViT eq.2, eq.3]", block_forward_grade},
     {"4.5", "encoder_block_backward, pre-norm",
-     "encoder_block.c: dz comes in as dy and leaves as the gradient of z; each "
-     "residual lets it through unchanged, and adds what comes back through its branch.",
-     "Copy dz into dx, take it back through the branch, add it to dz: twice.",
-     "the lesson, \"The backward pass\"; notes/04, 4", block_backward_grade},
+     "encoder_block.c: dz comes in as dL/dy and leaves as dL/dz.",
+     "Every + of forward is a fork: which gradient goes on, which goes into the "
+     "branch, "
+     "and where do they meet?",
+     "the lesson, \"A block by hand\"; notes/04, 4", block_backward_grade},
     {"4.6", "dropout_apply",
-     "dropout.c: keep an element where bits[index % 4] 2^-32 >= rate, and divide it by "
-     "1 - rate; else 0. (The mark is inside the loop.)",
-     "0x1p-32 is 2^-32. Number i of X is tensor_row(X, i / cols)[i % cols].",
-     "the lesson, \"Dropout\"; notes/04, 5 [AIAYN 5.4]", dropout_grade},
+     "dropout.c: what stays, what it is divided by, and what goes, for each element.",
+     "Where is a slice's element in the batch, and where is it in memory?",
+     "the lesson, \"Forgetting on purpose\"; notes/04, 5 [AIAYN 5.4]", dropout_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

@@ -78,6 +78,7 @@ static Bench make_bench(double rate) {
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_scale(weights, (real)0.5);
     input('W', weights);
+    tensor_fill(gradients, 1);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
     encoder_block_parameters(&b.block, &in, &b.config, 0);
     encoder_block_parameters(&b.d, &out, &b.config, 0);
@@ -86,7 +87,7 @@ static Bench make_bench(double rate) {
     Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, TOKENS, D));
-    b.dy = normal('C', b.z);
+    b.dy = named("dz", normal('C', b.z));
     b.dz = zeros(b.z);
     tensor_copy(b.dz, b.dy);
     b.z_naive = doubles_of(b.z);
@@ -160,6 +161,37 @@ static void name_wrong_sums(const Bench *b) {
             second_half(b, z, z_prime, NOWHERE));
     mistake("a block whose second residual adds z, not z'",
             second_half(b, z_prime, z, NOWHERE));
+    double *x1 = doubles(COUNT), *x2 = doubles(COUNT), *with_x1 = doubles(COUNT),
+           *msa_z = doubles(COUNT), *by_1 = doubles(COUNT);
+    naive_layer_norm(&b->naive.norm1, B * TOKENS, z, x1);
+    naive_layer_norm(&b->naive.norm2, B * TOKENS, z_prime, x2);
+    mistake("a block whose second residual adds x2 = LN(z'), not z'",
+            second_half(b, z_prime, x2, NOWHERE));
+    for (int i = 0; i < COUNT; i++) {
+        with_x1[i] = x1[i] + msa[i];
+    }
+    mistake("a block whose first residual adds x1 = LN(z), not z",
+            second_half(b, with_x1, with_x1, NOWHERE));
+    naive_multi_head_attention(&b->naive.attn, B, TOKENS, z, NULL, msa_z);
+    for (int i = 0; i < COUNT; i++) {
+        msa_z[i] += z[i];
+    }
+    mistake("a block whose attention reads z, not x1 = LN(z)",
+            second_half(b, msa_z, msa_z, NOWHERE));
+    const double *const read[] = {z_prime, x1};
+    static const char *const read_texts[] = {
+        "a block whose MLP reads z', not x2 = LN(z')",
+        "a block whose MLP reads x1 = LN(z): it reads x2 = LN(z')"};
+    for (int i = 0; i < 2; i++) {
+        double *y = doubles(COUNT);
+        naive_mlp(&b->naive.mlp, B * TOKENS, read[i], y);
+        mistake(read_texts[i], sum(z_prime, y, NULL, NOWHERE));
+    }
+    naive_layer_norm(&b->naive.norm1, B * TOKENS, z_prime, by_1);
+    double *mlp = doubles(COUNT);
+    naive_mlp(&b->naive.mlp, B * TOKENS, by_1, mlp);
+    mistake("a block with norm1's gamma and beta twice: the second norm is norm2",
+            sum(z_prime, mlp, NULL, NOWHERE));
     NaiveBlock other = b->naive;
     double *y = doubles(COUNT);
     other.post_norm = true;
@@ -267,6 +299,9 @@ typedef enum {
     NORM1_OF_X1,
     MLP_OF_Z_PRIME,
     ATTENTION_OF_Z,
+    SUMS_TWICE,
+    DROPOUT_OF_DZ,
+    STATISTICS_OF_1,
     NORM1_TWICE,
     SLIPS
 } Slip;
@@ -289,6 +324,10 @@ static const char *const slip_names[SLIPS] = {
     "the first norm's backward pass with x1, its result: its input was z",
     "the MLP's backward pass with z': its input was x2",
     "attention's backward pass with z: its input was x1",
+    "dx added to dz twice",
+    "dropout of dz itself: the way around has none, dx alone has it",
+    "the second norm's backward pass with a->norm1's mean and rstd: a->norm2 has its "
+    "own",
     "the second norm's gradient in d->norm1: it belongs in d->norm2"};
 
 /* From dz through the MLP's half, and back into dz. */
@@ -296,8 +335,11 @@ static void slipped_mlp_half(Bench *b, Slip slip) {
     const EncoderBlock *block = &b->block;
     EncoderBlockActivations *a = &b->a;
     Tensor dx = b->s.dx;
+    if (slip == DROPOUT_OF_DZ) {
+        dropout_apply(&b->dropout, P_MLP, b->dz);
+    }
     tensor_copy(dx, b->dz);
-    if (slip != NO_DROPOUT_OF_MLP && slip != NO_DROPOUTS) {
+    if (slip != NO_DROPOUT_OF_MLP && slip != DROPOUT_OF_DZ && slip != NO_DROPOUTS) {
         dropout_apply(&b->dropout, slip == DROPOUTS_EXCHANGED ? P_ATTN : P_MLP, dx);
     }
     mlp_backward(&block->mlp, &b->d.mlp, slip == MLP_OF_Z_PRIME ? a->z_prime : a->x2,
@@ -306,10 +348,13 @@ static void slipped_mlp_half(Bench *b, Slip slip) {
                         slip == NORM2_OF_X2  ? a->x2
                         : slip == NORM2_OF_Z ? b->z
                                              : a->z_prime,
-                        &a->norm2, dx, dx);
+                        slip == STATISTICS_OF_1 ? &a->norm1 : &a->norm2, dx, dx);
     if (slip == NO_WAY_AROUND_MLP) {
         tensor_copy(b->dz, dx);
     } else if (slip != NO_MLP_SUM) {
+        tensor_add(b->dz, dx);
+    }
+    if (slip == SUMS_TWICE) {
         tensor_add(b->dz, dx);
     }
 }
@@ -332,6 +377,9 @@ static void slipped_attention_half(Bench *b, Slip slip) {
     if (slip == NO_WAY_AROUND_ATTENTION) {
         tensor_copy(b->dz, dx);
     } else if (slip != NO_ATTENTION_SUM) {
+        tensor_add(b->dz, dx);
+    }
+    if (slip == SUMS_TWICE) {
         tensor_add(b->dz, dx);
     }
 }
@@ -377,8 +425,10 @@ static void backward_case(double rate) {
     encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
     parts_of(&b, mine);
     for (int p = 0; p < PARTS; p++) {
-        const double *right =
-            gradient(block_loss, &b, mine[p].x, tensor_count(mine[p].d));
+        double *right = gradient(block_loss, &b, mine[p].x, tensor_count(mine[p].d));
+        for (long i = 0; p > 0 && i < tensor_count(mine[p].d); i++) {
+            right[i] += 1; /* weights' gradients begin as ones */
+        }
         expect(mine[p].name, mine[p].d, right, GRADIENT_TOLERANCE);
         for (int slip = 0; slip < SLIPS; slip++) {
             Bench wrong = slipped_backward(rate, (Slip)slip);

@@ -20,25 +20,47 @@ const char chapter_title[] = "the Vision Transformer";
 /* ---- 5.1 ------------------------------------------------------------------------- */
 
 static void predict(void) {
-    const double eps = 0.1, right = 1 - eps + eps / 10, other = eps / 10;
-    ask('a', "28 x 28 pixels, patches of 4 x 4: the number of tokens, N + 1.", 50,
-        1e-9);
-    mistake_number("the number of patches: the class token is one more", 49);
-    mistake_number("the number of patches of a row", 7);
+    const double right = 0.8 + 0.2 / 4, other = 0.2 / 4;
+    ask('a',
+        "./chapter5 --patch 2 has four times as many patches as --patch 4. How many "
+        "times as many elements has one head's A? To 3 digits.",
+        197.0 * 197 / (50.0 * 50), 3e-3);
+    mistake_number("the factor without the class token: A has N + 1 rows", 16);
+    mistake_number("the patches' factor: A has a row and a column for each", 4);
+    mistake_number("the tokens' factor: A has a row and a column for each", 3.94);
     ask('b',
-        "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the numbers in E, "
+        "224 x 224 x 3 pixels, patches of 16 x 16, D = 768: the elements of E, "
         "without its bias.",
         16.0 * 16 * 3 * 768, 1e-9);
     mistake_number("E without the three channels", 16.0 * 16 * 768);
     mistake_number("P C D: a patch has P^2 pixels", 16.0 * 3 * 768);
-    ask('c', "The head begins as zeros, 10 classes: the first loss, to 4 digits.",
-        log(10), 2e-4);
-    mistake_number("the logarithm to base 10", 1);
-    mistake_number("1 - 1/10", 0.9);
-    ask('d', "Label smoothing 0.1, 10 classes: the least possible loss, to 3 digits.",
-        -right * log(right) - 9 * other * log(other), 3e-3);
+    ask('c',
+        "A head of zeros, 1000 classes, smoothing 0.1: the first loss, to 4 digits.",
+        log(1000), 2e-4);
+    mistake_number("the logarithm to base 10", 3);
+    mistake_number("the first loss of 10 classes", log(10));
+    mistake_number("1 - 1/1000", 0.999);
+    ask('d', "Smoothing 0.2, 4 classes: the least possible loss, to 3 digits.",
+        -right * log(right) - 3 * other * log(other), 3e-3);
     mistake_number("0, which only a target without smoothing allows", 0);
     mistake_number("the share of the right class alone", -right * log(right));
+    ask('e',
+        "b1 = 0.9, b2 = 0.999, eps = 0, the first step. You forget both corrections "
+        "of AdamW. How many times as long is your step? To 3 digits.",
+        0.1 / sqrt(0.001), 3e-3);
+    mistake_number("a step with its corrections", 1);
+    mistake_number("m without its correction, and v with it", 0.1);
+    mistake_number("a step divided by v: it is divided by v's root", 100);
+    mistake_number("the inverse: v has shrunk more than m", sqrt(0.001) / 0.1);
+    ask_which(
+        'f',
+        "A model without positions sees an image, then the same image with its 49 "
+        "patches shuffled. What changes? a: the logits. b: y. c: the order of "
+        "rows 1 to 49 of z_4. d: dE, for the same label. e: row 0 of z_4.",
+        "c");
+    ask_in_words(
+        'g', "The head reads row 0 of z_4 and nothing else. How do the patches come to "
+             "have a gradient, and why would they have none with L = 0?");
 }
 
 /* ---- 5.2 ------------------------------------------------------------------------- */
@@ -94,7 +116,7 @@ static void patches(void) {
 
 /* ---- 5.3 ------------------------------------------------------------------------- */
 
-enum { B = 2, SIDE = 4, P = 2, N = 4, D = 5 };
+enum { B = 2, SIDE = 4, P = 2, N = 4, D = 5, D6 = 6 };
 
 typedef struct {
     PatchEmbedding layer, d;
@@ -103,13 +125,14 @@ typedef struct {
     int n; /* tokens: N, and the class token */
 } Embedding;
 
-static Embedding make_embedding(bool class_token) {
+static Embedding make_embedding_of(bool class_token, Positions positions) {
     Embedding e = {.n = class_token ? N + 1 : N};
-    const PatchEmbeddingConfig config = {.D = D,
+    const PatchEmbeddingConfig config = {.D = positions == POSITIONS_1D ? D : D6,
                                          .channels = 1,
                                          .patch = P,
                                          .down = 2,
                                          .across = 2,
+                                         .positions = positions,
                                          .no_class_token = !class_token};
     const int count = (int)patch_embedding_formula(&config);
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
@@ -123,6 +146,10 @@ static Embedding make_embedding(bool class_token) {
     patch_embedding_activations(&e.a, &arena, B, &config);
     e.images = normal('I', SHAPE(B, 1, SIDE, SIDE));
     return e;
+}
+
+static Embedding make_embedding(bool class_token) {
+    return make_embedding_of(class_token, POSITIONS_1D);
 }
 
 /* z_0 (B, n, D), with positions or without. */
@@ -192,7 +219,7 @@ static double *gradient_of_E(const Embedding *e, const double *g, int shift) {
 
 static void embedding_backward(Embedding *e) {
     enum { COUNT = (N + 1) * D };
-    Tensor dz = normal('d', SHAPE(B, N + 1, D));
+    Tensor dz = named("dz_0", normal('d', SHAPE(B, N + 1, D)));
     const double *g = doubles_of(dz);
     double *sum = doubles(COUNT), *one = doubles(COUNT), *added = doubles(COUNT),
            *ones = doubles(COUNT);
@@ -229,7 +256,7 @@ static void embedding_without_class_token(void) {
     case_is("no class token, as for --pool mean: `first` is 0");
     hint("A class token is copied, and its gradient added, where first > 0; patch p is "
          "row first + p.");
-    Tensor z_0 = unset(SHAPE(B, N, D)), dz = normal('d', z_0);
+    Tensor z_0 = unset(SHAPE(B, N, D)), dz = named("dz_0", normal('d', z_0));
     patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
     expect("z_0", z_0, naive_z_0(&e, true), TOLERANCE);
     patches_from_images(e.images, P, e.a.patches);
@@ -240,12 +267,77 @@ static void embedding_without_class_token(void) {
                true);
 }
 
+/* E_pos (N + 1, D) of each kind, by its equation. */
+static double *table_of(const Embedding *e) {
+    double *table = doubles((N + 1) * D6);
+    for (int i = 0; i < (N + 1) * D6; i++) {
+        const int row = i / D6, j = i % D6, p = row - 1;
+        const double angle = row / pow(10000, (double)(j - j % 2) / D6);
+        if (e->layer.positions == POSITIONS_SINUSOIDAL) {
+            table[i] = j % 2 == 0 ? sin(angle) : cos(angle);
+        } else if (e->layer.positions == POSITIONS_2D && row == 0) {
+            table[i] = (double)e->layer.pos_embed_cls.data[j];
+        } else if (e->layer.positions == POSITIONS_2D) {
+            table[i] = j < D6 / 2 ? (double)tensor_row(e->layer.pos_embed_x, p % 2)[j]
+                                  : (double)tensor_row(e->layer.pos_embed_y,
+                                                       p / 2)[j - D6 / 2];
+        }
+    }
+    return table;
+}
+
+/* Positions of another kind than the learned ones of each token. */
+static void embedding_with(Positions positions, const char *name) {
+    Embedding e = make_embedding_of(true, positions);
+    const double *table = table_of(&e), *cls = doubles_of(e.layer.cls_token);
+    double *x = doubles(B * N * D6), *want = doubles(B * (N + 1) * D6),
+           *bare = doubles(B * (N + 1) * D6);
+    case_is("positions of another kind: %s", name);
+    hint("add_positions(layer, a, z_0) adds each kind, add_positions_backward(d, a, "
+         "dz_0) "
+         "is its backward.");
+    Tensor z_0 = unset(SHAPE(B, N + 1, D6));
+    patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
+    naive_linear(B * N, P * P, D6, doubles_of(e.a.patches), doubles_of(e.layer.E),
+                 doubles_of(e.layer.b_E), x);
+    for (int i = 0; i < B * (N + 1) * D6; i++) {
+        const int b = i / ((N + 1) * D6), row = i / D6 % (N + 1), j = i % D6;
+        bare[i] = row == 0 ? cls[j] : x[(b * N + row - 1) * D6 + j];
+        want[i] = bare[i] + table[row * D6 + j];
+    }
+    expect("z_0", z_0, want, TOLERANCE);
+    mistake("z_0 without positions of this kind: add_positions knows all four", bare);
+    if (positions != POSITIONS_2D) {
+        return;
+    }
+    Tensor dz = named("dz_0", normal('d', z_0));
+    const double *g = doubles_of(dz);
+    double *dx = doubles(2 * (D6 / 2)), *dy = doubles(2 * (D6 / 2)), *dc = doubles(D6);
+    for (int i = 0; i < D6; i++) {
+        dx[i] = dy[i] = dc[i] = 1; /* two rows of D / 2, or one of D */
+    }
+    for (int i = 0; i < B * (N + 1) * D6; i++) {
+        const int p = i / D6 % (N + 1) - 1, j = i % D6, half = D6 / 2;
+        double *to = p < 0      ? dc + j
+                     : j < half ? dx + p % 2 * half + j
+                                : dy + p / 2 * half + j - half;
+        *to += g[i];
+    }
+    patch_embedding_backward(&e.layer, &e.d, &e.a, dz);
+    expect("dpos_embed_x", e.d.pos_embed_x, dx, TOLERANCE);
+    expect("dpos_embed_y", e.d.pos_embed_y, dy, TOLERANCE);
+    expect("dpos_embed_cls", e.d.pos_embed_cls, dc, TOLERANCE);
+}
+
 static void embedding(void) {
     needs("5.2");
     Embedding e = make_embedding(true);
     embedding_forward(&e);
     embedding_backward(&e);
     embedding_without_class_token();
+    embedding_with(POSITIONS_2D, "2d");
+    embedding_with(POSITIONS_SINUSOIDAL, "sinusoidal");
+    embedding_with(POSITIONS_NONE, "none");
 }
 
 /* ---- 5.4 ------------------------------------------------------------------------- */
@@ -293,7 +385,7 @@ static void make_model(Model *m) {
                             .classes = K};
     m->vit.config = m->config;
     if (!parameters_list(&m->list, vit_parameters, &m->vit, &error) ||
-        !vit_activations_make(&m->a, &m->config, B, &error)) {
+        !vit_activations_make(&m->a, &m->config, B + 1, &error)) { /* a last batch */
         bug("%s", error.text);
     }
     Tensor weights = normal('W', SHAPE((int)m->list.total));
@@ -356,6 +448,14 @@ static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
     return a->logits;
 }
 
+/* logits less the bias b */
+static double *logits_without(Tensor b, double *logits) {
+    for (int i = 0; i < B * K; i++) {
+        logits[i] -= (double)b.data[i % K];
+    }
+    return logits;
+}
+
 static double *logits_by(const Model *m, const Dropout *dropout, Way way) {
     VitActivations a;
     return doubles_of(forward_by(m, dropout, way, &a));
@@ -387,7 +487,7 @@ static void kept(Model *m, const Dropout *none) {
     case_is("what is kept for backward");
     hint("cls is z_L^0 as it is, y its norm; block l keeps what it needs in "
          "a->blocks[l].");
-    expect("a->cls", m->a.cls, cls, TOLERANCE);
+    expect("a->cls", tensor_first(m->a.cls, B), cls, TOLERANCE);
     mistake_if("a->cls that isn't z_L^0: the norm goes from cls to y", true);
     expect("the gradients, of all weights in a row,", gradients_of(m, none, &m->a),
            gradients_by(m, none, RIGHT), TOLERANCE);
@@ -411,6 +511,10 @@ static void model(void) {
                 "the result is %s, should be (%d,%d): one row of logits for each image",
                 tensor_shape_text(logits, text), B, K);
     mistake_if("y: the head makes logits of it", logits.data == m.a.y.data);
+    mistake_if(
+        "a->logits, made for the largest batch: tensor_first(a->logits, B) is this "
+        "one's",
+        logits.data == m.a.logits.data);
     expect("logits", logits, want, TOLERANCE);
     mistake("each block reading z_0: a block reads the one before",
             logits_by(&m, &none, ALL_READ_Z_0));
@@ -418,8 +522,15 @@ static void model(void) {
             logits_by(&m, &none, ALL_ARE_THE_FIRST));
     mistake("the head reading z_L^0 itself: [ViT eq.4] normalises it first",
             logits_from(&m, L, 0, false));
+    mistake("logits without the head's bias",
+            logits_without(m.vit.b_head, logits_from(&m, L, 0, true)));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
+    mistake("the head reading z_0: it reads the last block's result",
+            logits_from(&m, 0, 0, true));
+    double *softmaxed = doubles(B * K);
+    naive_softmax(B, K, want, softmaxed);
+    mistake("a softmax of the logits: cross_entropy makes it", softmaxed);
     mistake("a model with one block too few", logits_from(&m, L - 1, 0, true));
     kept(&m, &none);
     case_is("dropout with rate %.1f", some.rate);
@@ -431,35 +542,31 @@ static void model(void) {
 }
 
 const Exercise exercises[] = {
-    {"5.1", "Answers: tokens, parameters, the first loss", "Predict by hand.",
-     "N = H W / P^2; log K when all classes are equally likely.",
-     "the lesson's worked example; notes/05", predict},
+    {"5.1", "Answers: patches, the first loss, the first step", "Predict by hand.",
+     "Draw it small: two patches, two classes, one weight.",
+     "the lesson, from \"What is a word of an image?\" on", predict},
     {"5.2", "patches_from_images",
-     "patch_embedding.c: cut (B, C, H, W) into (B, N, C P P), patches row by row from "
-     "the top left.",
-     "Patch p begins at row p / across * P, column p % across * P.",
-     "notes/05 [ViT 3.1]", patches},
+     "patch_embedding.c: every pixel of (B, C, H, W) to its place in (B, N, C P P).",
+     "Which pixels of an image are neighbours in memory, and which in a patch?",
+     "the lesson, \"What is a word of an image?\"; notes/05, 1", patches},
     {"5.3", "patch_embedding, forward and backward",
-     "patch_embedding.c: z_0 = [x_class; x_p E] + E_pos, from `embedded`; backward: "
-     "dE_pos, "
-     "dx_class, and dx for linear_backward.",
-     "Row 0 is the class token, then N patches, then E_pos added to all N + 1.",
-     "notes/05 [ViT eq.1]", embedding},
+     "patch_embedding.c: [ViT eq.1], and the gradients of everything in it that is "
+     "learned.",
+     "What is used by every image must be told by every image what it did.",
+     "the lesson, \"A token that belongs to no patch\"; notes/05, 2", embedding},
     {"5.4", "vit_forward",
-     "vit.c: [ViT eq.1] to [ViT eq.4], one call a line; and y = LN(z_L^0) in "
-     "pool_forward. The block for which only_first(c, l) is true computes the class "
-     "token alone, as its backward pass does.",
-     "Embedding, L blocks, the class token's row, its norm, the head.",
-     "the lesson, \"The forward pass\"; notes/05", model},
+     "vit.c: the model from images to logits; pool_forward's class token; and "
+     "class_rows, a view of row 0 of every image.",
+     "Who reads what you made: the next layer, the backward pass, or both?",
+     "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",
-     "cross_entropy.c: the body of the loop over images: add - sum_k q_k log p_k to "
-     "total, write scale (p - q).",
-     "log p_k = logit_k - log_sum_exp; q_k = (1 - eps) [k = label] + eps / K.",
-     "notes/05 [AIAYN 5.4]", loss_grade},
+     "cross_entropy.c: the loss of each image, and its gradient where it is wanted.",
+     "Try logits of 900 and -900 by hand: what overflows, what becomes log 0?",
+     "the lesson, \"How wrong is it?\"; notes/05, 4", loss_grade},
     {"5.6", "a step of the optimiser",
-     "adamw.c: update and gradient_clip; schedule.c: cosine, [ViT T.3].",
-     "m, v, their corrections by 1 - b^t, w; one factor for all gradients; a line up, "
-     "half a cosine down.",
-     "notes/05, 5 to 8", optimiser_grade},
+     "adamw.c: update and gradient_clip; schedule.c: cosine.",
+     "What must the next step find in m and v? What is the norm of what?",
+     "the lesson, from \"A step for each parameter\" on; notes/05, 5 to 8",
+     optimiser_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

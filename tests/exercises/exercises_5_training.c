@@ -1,6 +1,9 @@
 /* exercises_5_training.c: chapter 5's exercises 5.5 and 5.6. See exercise.h. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "chapters/05_vision_transformer/training/adamw.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
@@ -70,6 +73,10 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
         loss_with(logits, labels, 1 - eps + eps / (classes - 1), eps / (classes - 1)));
     mistake_number("q = 1 - eps for the label: it has its share eps / K as well",
                    loss_with(logits, labels, 1 - eps, share));
+    mistake_number("the loss in bits, by log2: it is the natural logarithm",
+                   total / log(2));
+    mistake_number("q that sums to 1 + eps: the label's share is 1 - eps + eps / K",
+                   loss_with(logits, labels, 1 + share, share));
     mistake_number("the mean over images: the sum is returned", total / rows);
     mistake_number("`scale` in the loss: only dlogits has it", total * scale);
     mistake_number("the loss with its sign lost", -total);
@@ -79,6 +86,8 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     mistake("q - p: the gradient is p - q",
             dlogits_with(logits, labels, -scale, right, share));
     mistake("p - q without `scale`", dlogits_with(logits, labels, 1, right, share));
+    mistake("p alone: the gradient is p - q",
+            dlogits_with(logits, labels, scale, 0, 0));
     mistake("p minus the label, without smoothing",
             dlogits_with(logits, labels, scale, 1, 0));
     case_is("%d images, %d classes, smoothing %.1f; data of dlogits NULL", rows,
@@ -88,7 +97,9 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     case_is("%d images, %d classes, smoothing %.1f; dlogits is logits", rows, classes,
             eps);
     tensor_copy(both, logits);
-    (void)cross_entropy(both, labels, eps, scale, both);
+    const double in_place = cross_entropy(both, labels, eps, scale, both);
+    expect_number("the loss", in_place, total, TOLERANCE);
+    mistake_if("a logit read after dlogits was written over it", true);
     expect("dlogits", both, want, TOLERANCE);
     mistake_if("a logit read after dlogits was written over it", true);
 }
@@ -108,6 +119,7 @@ void loss_grade(void) {
 typedef struct {
     int m_offset, v_offset; /* t + this in the correction of m, of v */
     bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
+    bool uphill, no_root, no_mean, decay_grows, epsilon_8;
     bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
 } Wrong;
 
@@ -142,11 +154,15 @@ static double *adamw(const Step *s, Wrong wrong) {
                 ? sqrt(vhat) +
                       sqrt(corrected(s, o->epsilon * o->epsilon, o->beta2, 0, false))
             : wrong.epsilon_in_root ? sqrt(vhat + o->epsilon)
+            : wrong.no_root         ? vhat + o->epsilon
+            : wrong.epsilon_8       ? sqrt(vhat) + 1e-8
                                     : sqrt(vhat) + o->epsilon;
         const double decay = wrong.decay_in_gradient || wrong.no_decay ? 0
                              : wrong.decay_whole                       ? lambda
+                             : wrong.decay_grows                       ? -s->lr * lambda
                                                                        : s->lr * lambda;
-        const double step = s->lr * mhat / below;
+        const double up = wrong.no_mean ? corrected(s, g, o->beta1, 0, false) : mhat;
+        const double step = (wrong.uphill ? -s->lr : s->lr) * up / below;
         w[i] = wrong.decay_after ? (1 - decay) * (s->w[i] - step)
                                  : (1 - decay) * s->w[i] - step;
     }
@@ -159,8 +175,15 @@ static void adamw_mistakes(const Step *s) {
             BY(.m_offset = 1));
     mistake("both bias corrections with t + 1: the first step has t = 1",
             BY(.m_offset = 1, .v_offset = 1));
-    mistake("both bias corrections with t - 1: at t = 1 that is 1 - b^0 = 0",
-            BY(.m_offset = -1, .v_offset = -1));
+    const int first = (int)(1 - s->t); /* as in the first step */
+    mistake(
+        "bias corrections that are the same in every step: b^t is b to the power of t",
+        BY(.m_offset = first, .v_offset = first));
+    mistake("w moved uphill: the step is subtracted", BY(.uphill = true));
+    mistake("mhat / vhat: vhat's root is wanted", BY(.no_root = true));
+    mistake("g in place of mhat", BY(.no_mean = true));
+    mistake("decay with the other sign: w shrinks", BY(.decay_grows = true));
+    mistake("epsilon 1e-8: it is AdamW's own, adamw->epsilon", BY(.epsilon_8 = true));
     mistake("AdamW without the correction of m", BY(.no_m_correction = true));
     mistake("AdamW without the correction of v", BY(.no_v_correction = true));
     mistake("AdamW without its bias corrections",
@@ -185,7 +208,8 @@ static void adamw_case(long t) {
     Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
               .lr = 0.05,
               .t = t};
-    Tensor w = writable(normal('w', SHAPE(COUNT))), g = normal('g', w);
+    Tensor w = writable(normal('w', SHAPE(COUNT))),
+           g = named("the gradients", normal('g', w));
     Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
     double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -214,9 +238,52 @@ static void adamw_case(long t) {
     adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
     adamw_mistakes(&s);
+    bool infinite = false;
+    for (int i = 0; i < COUNT; i++) {
+        infinite = infinite || !isfinite((double)w.data[i]);
+    }
+    mistake_if("a bias correction with t - 1: at t = 1 that is 1 - b^0 = 0", infinite);
     expect("m", m, want_m, TOLERANCE);
     mistake("mhat kept in m: the next step goes on with m itself", mhat);
     expect("v", v, want_v, TOLERANCE);
+}
+
+/* The program beside this one that takes a step in float; NULL: it can't be found. */
+static FILE *step_in_float(void) {
+    char self[1024], command[2048];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *flavour = strstr(self, "/double/"), *name = strrchr(self, '/');
+    if (!flavour) {
+        return NULL;
+    }
+    *name = *flavour = '\0';
+    snprintf(command, sizeof command, "'%s/float/%s/adamw_in_float'", self,
+             flavour + strlen("/double/"));
+    return popen(command, "r");
+}
+
+/* 1 - beta2 and 1 - beta2^t are wanted with double's digits, in float too. */
+static void float_case(void) {
+    static const double g[4] = {1, -2, 0.5, 0.25};
+    static const char in_float[] =
+        "1 - beta2, or 1 - beta2^t, computed in float, where it is wrong in its fifth "
+        "digit: compute it in double, then convert";
+    FILE *program = step_in_float();
+    case_is("AdamW in float, step 1, beta2 0.999");
+    for (int i = 0; program && i < 4; i++) {
+        double v = 0, w = 0, sign = g[i] < 0 ? -1 : 1;
+        if (fscanf(program, "%lf %lf", &v, &w) != 2) {
+            expect_true(false, "adamw_step ended, in float, without a result.");
+        }
+        expect_number("v", v, 0.001 * g[i] * g[i], 5e-6);
+        mistake_if(in_float, true);
+        expect_number("w", w, -0.01 * sign, 5e-6);
+        mistake_if(in_float, true);
+    }
+    if (program) {
+        (void)pclose(program);
+    }
 }
 
 static void clip_case(double most) {
@@ -232,8 +299,9 @@ static void clip_case(double most) {
         always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds `most`; 0: never.");
+    hint("One factor for all gradients, where the norm exceeds max_norm; 0: never.");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
+    mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
                    factor * norm);
     expect("g", g, want, TOLERANCE);
@@ -241,8 +309,8 @@ static void clip_case(double most) {
             each);
     mistake("a gradient that was not clipped", g0);
     mistake(most > 0
-                ? "a small gradient made longer: clipping is for a norm above `most`"
-                : "clipping at 0: most = 0 means never",
+                ? "a small gradient made longer: clipping is for a norm above max_norm"
+                : "clipping at 0: max_norm = 0 means never",
             always);
 }
 
@@ -263,8 +331,28 @@ static void rate_case(long warmup, long t) {
     mistake_number("1 + cos, not halved: it begins at twice the peak", 2 * flat);
     mistake_number("a cosine that counts from step 0: it begins after the warm-up",
                    0.15 * (1 + cos(pi * (double)t / 110)));
+    mistake_if("a quotient of two integers, 0 all through the warm-up: convert t, or "
+               "the warm-up, first",
+               t > 1 && t < warmup && got == 0);
+    mistake_if("a warm-up a step ahead: step t has peak t / warmup",
+               t < warmup &&
+                   fabs(got - 0.3 * (double)(t + 1) / (double)warmup) < 1e-12);
+    mistake_number("a cosine over total_steps: what is left after the warm-up is "
+                   "total_steps - warmup",
+                   0.15 * (1 + cos(pi * (double)(t - warmup) / 110)));
+    mistake_number("a cosine without pi: half a turn is pi", 0.15 * (1 + cos(done)));
+    mistake_number("a straight line down: it is half a cosine", 0.3 * (1 - done));
+    mistake_number("a quarter of a cosine: peak (1 + cos(pi u)) / 2",
+                   0.3 * cos(pi * done / 2));
+    mistake_number("a cosine that doesn't end at 0", 0.03 + 0.9 * flat);
+    mistake_number(
+        "a cosine that is a step ahead",
+        0.15 * (1 + cos(pi * (double)(t + 1 - warmup) / (double)(110 - warmup))));
+    mistake_if("0: perhaps between two integers, where 1 / 2 is 0",
+               t >= warmup && t < 109 && got == 0);
     mistake_if("a warm-up that begins at 0: the first step is t = 1",
-               t < warmup && got == 0.3 * (double)(t - 1) / (double)warmup);
+               t < warmup &&
+                   fabs(got - 0.3 * (double)(t - 1) / (double)warmup) < 1e-12);
     mistake_if("a quotient of two integers: u is 0 up to the last step",
                t > warmup && got == 0.3);
     mistake_if("0/0: where the warm-up takes the whole run, its last step has rate 0",
@@ -275,10 +363,11 @@ void optimiser_grade(void) {
     adamw_case(1);
     adamw_case(2);
     adamw_case(50);
+    float_case();
     clip_case(0.5);
     clip_case(100);
     clip_case(0);
-    const long steps[] = {1, 5, 10, 11, 60, 109, 110};
+    const long steps[] = {5, 1, 10, 11, 60, 109, 110};
     for (int i = 0; i < 7; i++) {
         rate_case(10, steps[i]);
     }

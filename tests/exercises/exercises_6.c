@@ -37,21 +37,30 @@ static bool has_nan(Tensor T) {
 static void predict(void) {
     ask('a',
         "10000 elements, blocks of 256 threads, one thread per element: how many "
-        "blocks?",
-        40, 1e-9);
-    mistake_number("10000 / 256 rounded down: the last 16 elements have no thread", 39);
+        "threads have no element?",
+        240, 1e-9);
+    mistake_number("the number of blocks: how many threads do they have in all?", 40);
+    mistake_number("the elements of the last block: it has 256 threads", 16);
+    mistake_number("10000 / 256 rounded down: then 16 elements have no thread", 0);
     ask('b',
-        "The 32 threads of a warp read floats that lie beside each other, from an "
-        "address divisible by 128. How many sectors of 32 bytes?",
-        4, 1e-9);
-    mistake_number("a sector for each thread: a sector holds 8 floats", 32);
-    mistake_number("the number of 128-byte lines", 1);
-    ask('c',
-        "They read the same column of 32 rows that are 50 floats apart. How many "
-        "sectors?",
-        32, 1e-9);
-    mistake_number("the count for neighbours: rows are 200 bytes apart", 4);
+        "Lane l of a warp reads x[l + 1], and x begins at an address divisible by 128. "
+        "How many sectors of 32 bytes?",
+        5, 1e-9);
+    mistake_number("what x[l] takes: where do these 32 floats begin and end?", 4);
+    mistake_number("a sector for each lane: a sector holds 8 floats", 32);
+    ask('c', "Lane l reads x[2 * l] of the same x. How many sectors?", 8, 1e-9);
+    mistake_number("32 floats packed closely: these are spread over 64", 4);
+    mistake_number("a sector for each lane: four of them fall into one sector", 32);
+    mistake_number("half of them: what isn't wanted comes with the sector", 2);
     ask('d',
+        "C = A^T B by the naive kernel, all 128 x 128: thread (x, y) makes C[x][y] "
+        "from A[l][x] and B[l][y]. How many sectors has a warp's load, as the mean of "
+        "both loads?",
+        2.5, 1e-9);
+    mistake_number("what C = A B takes: here A is read along its rows", 16.5);
+    mistake_number("A's load alone: B's is the same element for all lanes", 4);
+    mistake_number("coalesced loads of A and of B: do the lanes have several y?", 4.5);
+    ask('e',
         "C = A B, all 1024 x 1024, tiles of 32 x 32 in shared memory: loads from "
         "global memory, in millions.",
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
@@ -59,43 +68,136 @@ static void predict(void) {
     mistake_number(
         "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
+    ask('f',
+        "A tile is declared float t[32][34]. Lane l reads t[l][0]. How many passes "
+        "does shared memory need?",
+        2, 1e-9);
+    mistake_number("what rows of 33 need: which bank has word 34 l?", 1);
+    mistake_number("what rows of 32 need: which bank has word 34 l?", 32);
+    ask_in_words(
+        'g', "By the counts, *shared* asks for 1/18 of the bytes of *coalesced*. On an "
+             "H200 it is only 1.15 times as fast (C = A B). Why?");
 }
 
 /* ---- 6.2 ------------------------------------------------------------------------- */
 
-static void gelu_case(GeluVersion version) {
-    enum { ROWS = 7, COLS = 45, COUNT = ROWS * COLS };
-    begin_device();
-    Tensor pre = writable(normal('p', SHAPE(ROWS, COLS))), b = normal('b', SHAPE(COLS));
-    const double *x = doubles_of(pre), *bias = doubles_of(b);
-    double *sum = doubles(COUNT), *y = doubles(COUNT), *no_bias = doubles(COUNT),
-           *by_rows = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        sum[i] = x[i] + bias[i % COLS];
-        y[i] = naive_gelu(sum[i]);
-        no_bias[i] = naive_gelu(x[i]);
-        by_rows[i] = naive_gelu(x[i] + bias[i / COLS]);
+static double of_relu(double x) {
+    return x > 0 ? x : 0;
+}
+
+static double relu_derivative(double x) {
+    return x > 0 ? 1 : 0;
+}
+
+static Cost elements(double loads, double stores) {
+    return (Cost){.loads = loads,
+                  .stores = stores,
+                  .lanes = 16,
+                  .sectors = 8, /* a row's end, within a warp */
+                  .apart =
+                      "neighbours that are far apart: element i + 1 is element i's "
+                      "neighbour in its row"};
+}
+
+/* Is each element f of pre and of some column's bias? */
+static bool has_biases(Tensor Y, const double *x, const double *bias, bool relu) {
+    const int cols = tensor_cols(Y);
+    const double *y = doubles_of(Y);
+    for (long i = 0; i < tensor_count(Y); i++) {
+        bool any = false;
+        for (int j = 0; j < cols && !any; j++) {
+            const double sum = x[i] + bias[j];
+            any = fabs(y[i] - (relu ? of_relu(sum) : naive_gelu(sum))) < 1e-5;
+        }
+        if (!any) {
+            return false;
+        }
     }
-    Tensor P = on_device(pre, 3), Y = on_device(unset(pre), 5);
-    case_is("%d x %d, rows further apart than they are long%s", ROWS, COLS,
+    return true;
+}
+
+static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
+    const int count = rows * cols;
+    begin_device();
+    Tensor pre = writable(normal('p', SHAPE(rows, cols))), b = normal('b', SHAPE(cols));
+    const double *x = doubles_of(pre), *bias = doubles_of(b);
+    double *sum = doubles(count), *y = doubles(count), *no_bias = doubles(count),
+           *other = doubles(count);
+    for (int i = 0; i < count; i++) {
+        sum[i] = x[i] + bias[i % cols];
+        y[i] = relu ? of_relu(sum[i]) : naive_gelu(sum[i]);
+        other[i] = relu ? naive_gelu(sum[i]) : of_relu(sum[i]);
+        no_bias[i] = relu ? of_relu(x[i]) : naive_gelu(x[i]);
+    }
+    const int gap =
+        cols % 4 == 0 ? 4 : 3; /* rows that allow loads of 16 bytes, or not */
+    Tensor P = on_device(pre, gap), Y = on_device(unset(pre), 2 * gap);
+    case_is("%s, %d x %d, rows further apart than they are long%s",
+            relu ? "ReLU" : "GELU", rows, cols,
             version == GELU_SEPARATE ? "; b is NULL, pre has the bias already" : "");
-    gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
-    expect("Y", from_device(Y), y, TOLERANCE);
-    mistake("GELU(pre), without the bias", no_bias);
-    mistake("the bias of another column: b has one number for each column", by_rows);
-    mistake("pre + b: GELU is applied to it, by apply<f>", sum);
+    if (relu) {
+        gpu_bias_relu_forward(NULL, P, on_device(b, 0), Y);
+    } else {
+        gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
+    }
+    const Tensor got = from_device(Y);
+    expect("Y", got, y, TOLERANCE);
+    mistake("f(pre), without the bias", no_bias);
+    mistake_if("the bias of another column: b has one number for each column",
+               has_biases(got, x, bias, relu));
+    mistake("pre + b: f is applied to it, by apply<f>", sum);
+    mistake("one function for every f: apply<f> knows which is wanted", other);
     expect("pre, which backward reads,", from_device(P), sum, TOLERANCE);
     mistake("pre without its bias: it must be kept for the backward pass", x);
-    mistake("Y: backward reads pre + b, what GELU was applied to", y);
-    if (version == GELU_FUSED) {
-        expect_loads(2.0 * COUNT,
-                     "more than one load of `pre` and of `b` for an element");
+    mistake("Y: backward reads pre + b, what f was applied to", y);
+    if (version != GELU_SEPARATE) {
+        expect_cost(elements(2.0 * count, 2.0 * count));
+    } else { /* by two kernels */
+        expect_cost(elements(3.0 * count, 2.0 * count));
     }
 }
 
+/* in_place: dpre is dY. */
+static void gelu_backward_case(bool relu, bool in_place) {
+    enum { ROWS = 9, COLS = 37, COUNT = ROWS * COLS };
+    begin_device();
+    Tensor pre = normal('p', SHAPE(ROWS, COLS)), dY = normal('d', pre);
+    const double *x = doubles_of(pre), *dy = doubles_of(dY);
+    double *want = doubles(COUNT), *turned = doubles(COUNT), *other = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const double gelu_of = dy[i] * naive_gelu_derivative(x[i]),
+                     relu_of = dy[i] * relu_derivative(x[i]);
+        want[i] = relu ? relu_of : gelu_of;
+        other[i] = relu ? gelu_of : relu_of;
+        turned[i] =
+            x[i] * (relu ? relu_derivative(dy[i]) : naive_gelu_derivative(dy[i]));
+    }
+    const Tensor P = on_device(pre, 2),
+                 D = on_device(in_place ? writable(dY) : dY, in_place ? 5 : 7),
+                 out = in_place ? D : on_device(unset(pre), 1);
+    case_is("%s backward, %d x %d%s", relu ? "ReLU" : "GELU", ROWS, COLS,
+            in_place ? ", dpre is dY" : "");
+    if (relu) {
+        gpu_relu_backward(NULL, P, D, out);
+    } else {
+        gpu_gelu_backward(NULL, GELU_FUSED, P, D, out);
+    }
+    expect("dpre", from_device(out), want, TOLERANCE);
+    mistake("pre and dY changed for one another: through<f>(x, dy)", turned);
+    mistake("dY as it came: f's derivative in pre is a factor, by through<f>", dy);
+    mistake("one function for every f: through<f> knows which is wanted", other);
+    expect_cost(elements(2.0 * COUNT, COUNT));
+}
+
 static void gelu(void) {
-    gelu_case(GELU_FUSED);
-    gelu_case(GELU_SEPARATE);
+    gelu_case(false, GELU_FUSED, 7, 45);
+    gelu_case(false, GELU_SEPARATE, 7, 45);
+    gelu_case(false, GELU_FUSED, 70, 33);
+    gelu_case(false, GELU_VECTORISED, 6, 44);
+    gelu_case(true, GELU_FUSED, 11, 29);
+    gelu_backward_case(false, false);
+    gelu_backward_case(false, true);
+    gelu_backward_case(true, false);
 }
 
 /* ---- 6.3 ------------------------------------------------------------------------- */
@@ -154,7 +256,7 @@ static double *online(int rows, int cols, const double *S, double scale, Online 
 }
 
 /* shift: how far from 0 the scores lie */
-static void softmax_case(int rows, int cols, float shift) {
+static void softmax_case(int rows, int cols, float shift, bool in_place) {
     begin_device();
     const float scale = 0.5f;
     Tensor S = normal('S', SHAPE(rows, cols));
@@ -163,9 +265,10 @@ static void softmax_case(int rows, int cols, float shift) {
     }
     input('S', S);
     const double *s = doubles_of(S);
-    case_is("%d rows of %d, scale 0.5%s", rows, cols,
-            shift < 0 ? ", scores near -4000" : "");
-    Tensor dS = on_device(S, 3), A = on_device(unset(S), 2);
+    case_is("%d rows of %d, scale 0.5%s%s", rows, cols,
+            shift < 0 ? ", scores near -4000" : "", in_place ? ", A is S" : "");
+    Tensor dS = on_device(in_place ? writable(S) : S, 3),
+           A = in_place ? dS : on_device(unset(S), 2);
     cuda_on_cpu_counts_clear();
     gpu_softmax_forward(NULL, SOFTMAX_ONLINE, scale, dS, A);
     gpu_wait(NULL);
@@ -187,8 +290,11 @@ static void softmax_case(int rows, int cols, float shift) {
             BY(.own_sum = true));
     mistake("exp(x - maximum), not divided by the sum", BY(.undivided = true));
 #undef BY
-    expect_loads(2.0 * rows * cols,
-                 "three passes: maximum and sum are found together in one");
+    expect_cost((Cost){.loads = 2.0 * rows * cols,
+                       .stores = (double)rows * cols,
+                       .lanes = cols < 32 ? 0 : 16,
+                       .reload = "three passes: maximum and sum are found together in "
+                                 "one"});
 }
 
 /* Scores that are -infinity, as masks make them: two lanes have no other. */
@@ -213,9 +319,11 @@ static void softmax_of_masked_case(void) {
 }
 
 static void softmax(void) {
-    softmax_case(5, 100, 0);
-    softmax_case(9, 17, 0); /* lanes without a column */
-    softmax_case(3, 70, -4000);
+    softmax_case(5, 100, 0, false);
+    softmax_case(9, 17, 0, false); /* lanes without a column */
+    softmax_case(3, 70, -4000, false);
+    softmax_case(2, 1, 0, false);
+    softmax_case(7, 330, 0, true);
     softmax_of_masked_case();
 }
 
@@ -289,18 +397,35 @@ static Product make_product(MatmulLayout layout, const char *name, int m, int n,
     return (Product){layout, name, m, n, k, doubles_of(*A), doubles_of(*B)};
 }
 
-/* Neighbours read neighbours: 32 floats are 4 sectors, or 5 where they begin inside. */
-static void expect_coalesced(void) {
-    CudaOnCpuCounts counts;
-    if (!cuda_on_cpu_counts(&counts)) {
-        bug("these kernels are not counted");
-    }
-    const double a_request =
-        (double)counts.global_load.units / (double)counts.global_load.requests;
-    expect_true(a_request <= 5, "%.1f sectors a request; at most 5 are needed",
-                a_request);
-    mistake_if("a tile read across: threadIdx.x goes along the direction in which the "
-               "matrix lies in memory, which its layout says",
+/* Each block of 32 x 32 loads its rows of op(A) and columns of op(B) once; neighbours
+ * load neighbours, 32 floats in 4 sectors, or 5 where they begin inside one. */
+static void expect_tiles(int m, int n, int k) {
+    const double across = (n + 31) / 32, down = (m + 31) / 32, tiles = (k + 31) / 32;
+    expect_cost((Cost){
+        .loads = across * m * k + down * n * k,
+        .stores = (double)m * n,
+        .barriers = 2 * tiles * across * down,
+        .many = 64, /* without tiles: 32 */
+        .reload = "a kernel that reads an element from global memory more than once a "
+                  "block: keep it in shared memory",
+        .apart =
+            "a tile read across: threadIdx.x goes along the direction in which the "
+            "matrix lies in memory, which its layout says"});
+    const CudaOnCpuCounts c = counted();
+    const CudaOnCpuAccesses *load = &c.shared_load, *store = &c.shared_store;
+    const double products = across * down * tiles * 32 * 32 * 32,
+                 shared = (double)load->accesses,
+                 passes = fmax((double)load->units / (double)load->requests,
+                               (double)store->units / (double)store->requests);
+    expect_true(shared <= 2 * products,
+                "%.0f loads from shared memory; two for each of the %.0f products are "
+                "needed",
+                shared, products);
+    mistake_if("work that is done twice: a thread makes one element of C", true);
+    expect_true(passes < 1.5, "%.1f passes a request of shared memory; 1 is needed",
+                passes);
+    mistake_if("lanes that want different words of one bank: the words of x, x + "
+               "1, ... are to be in different banks",
                true);
 }
 
@@ -313,9 +438,6 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     case_is("%s, C (%d, %d), inner size %d", name, m, n, k);
     cuda_on_cpu_counts_clear();
     gpu_matmul(NULL, MATMUL_SHARED, (MatmulForm){.layout = layout}, dA, dB, C);
-    /* Each block of 32 x 32 loads its rows of op(A) and columns of op(B) once. */
-    const double most =
-        (double)((n + 31) / 32) * m * k + (double)((m + 31) / 32) * n * k;
     const Tensor got = from_device(C);
     expect("C", got, product(&p, RIGHT), TOLERANCE);
     mistake("the sum over the first 32 of the inner size: go through all tiles",
@@ -332,9 +454,7 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     mistake_if("a number that belongs to no row: outside op(A) and op(B) a tile has 0, "
                "and rows lie ld_A and ld_B apart",
                has_nan(got));
-    expect_loads(most, "a kernel that reads an element from global memory more than "
-                       "once a block: keep it in shared memory");
-    expect_coalesced();
+    expect_tiles(m, n, k);
 }
 
 /* C += A B + bias */
@@ -366,6 +486,7 @@ static void matmul(void) {
     matmul_case(MATMUL_NN, "C = A B", 40, 50, 70);
     matmul_case(MATMUL_NT, "C = A B^T", 33, 17, 65);
     matmul_case(MATMUL_TN, "C = A^T B", 20, 40, 31);
+    matmul_case(MATMUL_TN, "C = A^T B", 34, 65, 96);
     matmul_end_case();
 }
 
@@ -377,6 +498,7 @@ enum { KEYS = 4 }; /* that the kernel takes at once */
 typedef struct {
     bool O_kept, sum_kept; /* not brought to the new maximum */
     bool no_sum, no_maximum, scaled_twice, V_of_first, K_for_V;
+    int beyond; /* keys up to a multiple of this are there, with zeros; 0: none */
 } OnePass;
 
 /* One head's attention, four keys after the other. */
@@ -386,11 +508,14 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
         double max = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
-        for (int j = 0; j < n; j += KEYS) {
+        const int end =
+            wrong.beyond ? (n + wrong.beyond - 1) / wrong.beyond * wrong.beyond : n;
+        for (int j = 0; j < end; j += KEYS) {
             double larger = max;
             for (int k = 0; k < KEYS; k++) {
-                s[k] = j + k < n ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
-                                 : (double)-INFINITY;
+                s[k] = j + k < n     ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
+                       : j + k < end ? 0
+                                     : (double)-INFINITY;
                 larger = fmax(larger, s[k]);
             }
             const double shrink = exp(max - larger);
@@ -398,7 +523,11 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
             for (int c = 0; c < d; c++) {
                 o[c] *= wrong.O_kept ? 1 : shrink;
             }
-            for (int k = 0; k < KEYS && j + k < n; k++) {
+            for (int k = 0; k < KEYS && j + k < end; k++) {
+                if (j + k >= n) {
+                    sum += exp(-larger);
+                    continue;
+                }
                 const int key = wrong.V_of_first ? j / 32 * 32 + k : j + k;
                 const double *v = qkv + (long)key * ld + (wrong.K_for_V ? d : 2 * d);
                 const double p = exp((wrong.scaled_twice ? s[k] / sqrt(d) : s[k]) -
@@ -435,6 +564,31 @@ static double *log_sums(int n, int d, const double *qkv) {
     return kept;
 }
 
+/* A tile of keys is brought once; each thread loads its part of a key, and of a value,
+ * from shared memory once: 16 elements, 8 of a row of 16. Keys are in fours. */
+static void expect_keys_once(int n, int d) {
+    const int pad = d <= 16 ? 16 : d <= 32 ? 32 : d <= 64 ? 64 : 128;
+    const int share = pad > 32 ? pad / 16 : 2, quads = pad / share / 4;
+    const int in_warp = 32 / share, warps = (n + in_warp - 1) / in_warp;
+    const double parts = 32.0 * warps * ((n + KEYS - 1) / KEYS * KEYS) * quads;
+    const CudaOnCpuCounts c = counted();
+    const double loads = (double)c.shared_load.accesses;
+    expect_true(loads <= 2 * parts,
+                "%.0f loads from shared memory; %.0f, a key and a value for each query "
+                "once, are needed",
+                loads, 2 * parts);
+    mistake_if(
+        "a second pass over the keys: when a larger maximum comes, what was added "
+        "so far is shrunk",
+        true);
+    expect_true((double)c.global_store.accesses <= (double)n * d + 2 * n,
+                "%.0f stores to global memory; O and lse are %d",
+                (double)c.global_store.accesses, n * d + 2 * n);
+    mistake_if(
+        "a result that is kept in global memory: o is in registers until the end",
+        true);
+}
+
 static void attention_case(int n, int d) {
     begin_device();
     Tensor qkv = normal('q', SHAPE(1, n, 3 * d));
@@ -462,6 +616,12 @@ static void attention_case(int n, int d) {
     mistake("the values of the tile's first four keys: key j + k has row V[j + k]",
             BY(.V_of_first = true));
     mistake("keys in place of values: O is a mean of V's rows", BY(.K_for_V = true));
+    mistake(
+        "weight for keys behind the last: the tile has zeros there, whose score of 0 "
+        "is no key's",
+        BY(.beyond = KEYS));
+    mistake("weight for all 32 keys of a tile: the last one has `count`",
+            BY(.beyond = 32));
     mistake_if("an exponent that is +infinity: shrink by exp(max - larger), then max = "
                "larger, then exp(s[k] - max)",
                has_nan(got));
@@ -469,49 +629,70 @@ static void attention_case(int n, int d) {
     const double *kept = log_sums(n, d, x);
     expect("lse, a row's largest score and the log of its sum,",
            from_device(pass.kept.lse), kept, 2e-5);
+    expect_keys_once(n, d);
 }
 
 static void attention(void) {
     attention_case(7, 8);
     attention_case(50, 16);
+    attention_case(66, 24);
+    attention_case(33, 64);
 }
 
 const Exercise exercises[] = {
-    {"6.1", "Answers: blocks, sectors, tiles",
-     "Predict; compare with ./chapter6 --counts.",
-     "ceil(n / 256); a sector holds 8 floats; each tile of 32 x 32 is used by 32 rows.",
-     "the lesson; the table of ./chapter6 --counts", predict},
-    {"6.2", "GELU's kernel (forward)",
-     "gpu_gelu.cu: the body of `forward`: element i < count, at row i / cols, column "
-     "i % cols; add b (unless NULL) and keep the sum in pre; Y = apply<f>(x).",
-     "Rows of pre are pre.ld apart, those of Y Y.ld; a thread past the end does "
-     "nothing.",
-     "the lesson, \"The forward pass\"; gpu_gelu.h", gelu},
+    {"6.a", "an index (square)",
+     "warm_up.cu: one thread per element: y[i] = x[i] squared.",
+     "Block 0 has threads 0 to 127, block 1 elements 128 to 255.",
+     "the lesson; warm_up.h", warm_up_square_grade},
+    {"6.b", "a guard (add)", "warm_up.cu: z = x + y, where the last block isn't full.",
+     "A thread whose element doesn't exist does nothing.", "the lesson; warm_up.h",
+     warm_up_add_grade},
+    {"6.c", "a stride (add_scaled)",
+     "warm_up.cu: y += a x, where elements are more than threads.",
+     "When a thread has done its element, which is its next?", "the lesson; warm_up.h",
+     warm_up_add_scaled_grade},
+    {"6.d", "rows and columns (scale_rows)",
+     "warm_up.cu: Y[i][j] = by[i] X[i][j], one thread per element.",
+     "Which of x and y should count the columns, for neighbours to have neighbours?",
+     "the lesson; warm_up.h", warm_up_scale_rows_grade},
+    {"6.e", "a reversal (reverse)",
+     "warm_up.cu: each block turns its run round, in place, through shared memory.",
+     "Whose element does a thread write, and is it there yet?", "the lesson; warm_up.h",
+     warm_up_reverse_grade},
+    {"6.f", "a block's sum (sum_runs)",
+     "warm_up.cu: sums[b] is the sum of run b, by all threads of block b.",
+     "Half of the threads add the other half's; then half of these.",
+     "the lesson; warm_up.h", warm_up_sums_grade},
+    {"6.1", "Answers: threads, sectors, tiles, banks",
+     "Predict; then compare with ./chapter6 --counts where it can say so.",
+     "Draw the addresses of the first few lanes, and the lines between sectors.",
+     "the lesson, \"How a GPU runs a kernel\"", predict},
+    {"6.2", "The bias and GELU, forward and backward",
+     "gpu_gelu.cu: three kernels with one thread per element; rows are ld apart, and "
+     "backward needs what GELU was applied to.",
+     "Which row and column has element i, and where is it in each of the tensors?",
+     "the lesson, \"One thread per element\"; gpu_gelu.h", gelu},
     {"6.3", "softmax in one pass (forward_online)",
-     "gpu_softmax.cu: one warp per row. Each lane keeps a maximum and a sum over its "
-     "columns lane, lane + 32, ...; then warp_max, the sums brought to it, warp_sum; "
-     "then write. At most two loads per element.",
-     "When a larger maximum comes, the sum so far shrinks by exp(old - new): in a "
-     "lane, and once more when the lanes are joined. The first maximum is -FLT_MAX: "
-     "what would exp(-infinity - -infinity) be?",
-     "the head of gpu_softmax.cu; the lesson", softmax},
+     "gpu_softmax.cu: one warp per row, and at most two loads of each score.",
+     "What does a sum of exp(s - max) become when max changes, in a lane and between "
+     "lanes?",
+     "the lesson, \"One warp per row\"", softmax},
     {"6.4", "matmul with tiles in shared memory (shared_tiles)",
-     "gpu_matmul.cu: bring 32 x 32 of op(A) and op(B) into shared memory (0 outside), "
-     "barrier, 32 multiply-adds, barrier. Each element is loaded once a block, "
-     "neighbours by neighbours in each layout; put writes.",
-     "A[l][i] and B[l][j]; *at_A<layout>(p, i, l) reads op(A)[i][l]; two barriers a "
-     "tile.",
-     "the head of gpu_matmul.cu; the lesson", matmul},
+     "gpu_matmul.cu: each element is loaded once per block, and coalesced in each "
+     "of the three layouts; sizes need not be multiples of 32.",
+     "Which element of a tile does thread (x, y) load, and which ones does it use? "
+     "They need not be the same.",
+     "the lesson, \"Used thirty-two times\"", matmul},
     {"6.5", "attention in one kernel (forward)",
-     "gpu_attention_fused.cu: four keys' scores s[] and `larger`, the largest of them "
-     "and of `max`, are there: bring sum and o to it, then p = exp(s[k] - max), add "
-     "p to sum and p V[j + k] to o.",
-     "Whatever was added under the old maximum is too large by exp(new - old).",
-     "the head of gpu_attention_fused.cu; the lesson", attention},
+     "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
+     "streams past it.",
+     "Whatever was added under an old maximum was measured against that maximum. And "
+     "all lanes of a warp must reach q.dot.",
+     "the lesson, \"Scores that are never written\"", attention},
     {"6.6", "AdamW's kernel (adamw_kernel)",
-     "gpu_adamw.cu: one element per thread: clip, m, v, w, as adamw.c does.",
-     "g = gradients[i] * result->clip_scale; s.rate and s.root_of_v have the "
-     "corrections.",
-     "notes/05, 5 and 6; gpu_adamw.h", adamw_grade},
+     "gpu_adamw.cu: one element per thread, the same step as adamw.c's.",
+     "Compare with adamw.c line by line: what has the host computed already, and for "
+     "what is it meant?",
+     "the lesson, \"A host that never waits\"; notes/05, 5 and 6", adamw_grade},
 };
 const int exercise_count = sizeof exercises / sizeof exercises[0];

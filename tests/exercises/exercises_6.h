@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "common/tensor.h"
 
 /* begin_device: opens cuda_on_cpu; its counts begin at 0. */
@@ -19,9 +20,29 @@ Tensor on_device(Tensor T, int gap);
  * that NaN. */
 Tensor from_device(Tensor D);
 
-/* expect_loads: all threads made at most `most` loads of global memory; else this is
- * `instead`. */
-void expect_loads(double most, const char *instead);
+/* counted: what the kernels did since begin_device, or cuda_on_cpu_counts_clear. */
+CudaOnCpuCounts counted(void);
+
+/* expect_cost: all threads together did no more than this, and warps did it by
+ * neighbours, without atomics. */
+typedef struct {
+    double loads, stores; /* of global memory, at most */
+    double sectors;       /* per request, at most; 0: 5 */
+    double lanes;         /* per load's request, at least */
+    double barriers;      /* of all blocks, at most */
+    const char *reload;   /* what too many loads are; NULL: see expect_cost */
+    double many;          /* so many times too many: work of one, done by all; 0: 16 */
+    const char *apart;    /* what too many sectors are */
+} Cost;
+void expect_cost(Cost most);
+
+/* 6.a to 6.f (exercises_6_warm_up.c). */
+void warm_up_square_grade(void);
+void warm_up_add_grade(void);
+void warm_up_add_scaled_grade(void);
+void warm_up_scale_rows_grade(void);
+void warm_up_reverse_grade(void);
+void warm_up_sums_grade(void);
 
 /* adamw_grade: 6.6 (exercises_6_adamw.c). */
 void adamw_grade(void);

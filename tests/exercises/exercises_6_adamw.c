@@ -8,8 +8,6 @@
 
 #define TOLERANCE 1e-5 /* float */
 
-enum { COUNT = 300, DECAYED = 100 };
-
 /* What is done wrongly. */
 typedef struct {
     bool not_clipped, v_not_clipped, clipped_after, decay_all, no_decay, decay_by_rate;
@@ -20,16 +18,17 @@ typedef struct {
 typedef struct {
     AdamW o;
     double lr, clip;
+    int count, decayed, t;       /* elements, and how many of them decay; the step */
     const double *w, *g, *m, *v; /* before the step */
 } Step;
 
-/* The weights after step 3. */
+/* The weights after step t. */
 static double *adamw_by(const Step *s, Wrong wrong) {
     const AdamW *o = &s->o;
-    const double c1 = 1 - pow(o->beta1, 3), c2 = 1 - pow(o->beta2, 3);
-    double *w = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
+    const double c1 = 1 - pow(o->beta1, s->t), c2 = 1 - pow(o->beta2, s->t);
+    double *w = doubles(s->count);
+    for (int i = 0; i < s->count; i++) {
+        const double lambda = i < s->decayed || wrong.decay_all ? o->weight_decay : 0;
         const bool whole = wrong.not_clipped || wrong.clipped_after;
         const double g = s->g[i] * (whole ? 1 : s->clip) +
                          (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
@@ -75,38 +74,81 @@ static void adamw_mistakes(const Step *s) {
 #undef BY
 }
 
-void adamw_grade(void) {
+/* beta old + (1 - beta) new, the last factor as given. */
+static double *mean_of(const Step *s, double beta, double share, const double *old,
+                       bool squares) {
+    double *mean = doubles(s->count);
+    for (int i = 0; i < s->count; i++) {
+        const double g = s->g[i] * s->clip;
+        mean[i] = beta * old[i] + share * (squares ? g * g : g);
+    }
+    return mean;
+}
+
+static void adamw_means(const Step *s, Tensor m, Tensor v) {
+    const double b1 = s->o.beta1, b2 = s->o.beta2;
+    const double *m_want = mean_of(s, b1, 1 - b1, s->m, false);
+    double *mhat = doubles(s->count);
+    for (int i = 0; i < s->count; i++) {
+        mhat[i] = m_want[i] / (1 - pow(b1, s->t));
+    }
+    expect("m", from_device(m), m_want, TOLERANCE);
+    mistake("mhat kept in m: the next step goes on with m itself", mhat);
+    mistake("1 - beta in float, which keeps few of its digits: s.one_minus_beta1 was "
+            "taken in double",
+            mean_of(s, b1, (double)(1 - (float)b1), s->m, false));
+    expect("v", from_device(v), mean_of(s, b2, 1 - b2, s->v, true), TOLERANCE);
+    mistake("1 - beta in float, which keeps few of its digits: s.one_minus_beta2 was "
+            "taken in double",
+            mean_of(s, b2, (double)(1 - (float)b2), s->v, true));
+}
+
+/* first: m and v are 0, as before step 1. means_first: compare these before w. */
+static void adamw_case(Step s, bool first, bool means_first) {
     begin_device();
-    Step s = {.o = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.3},
-              .lr = 0.05,
-              .clip = 0.25};
-    const DecayRun runs[2] = {{DECAYED, 0.3f}, {COUNT, 0}};
+    const DecayRun runs[2] = {{s.decayed, (float)s.o.weight_decay}, {s.count, 0}};
     const GpuStepResult result = {.clip_scale = (float)s.clip};
-    Tensor w = writable(normal('w', SHAPE(COUNT))), g = normal('g', w);
+    Tensor w = writable(normal('w', SHAPE(s.count))), g = normal('g', w);
     Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
-    double *m_want = doubles(COUNT), *v_want = doubles(COUNT), *mhat = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        v.data[i] *= v.data[i];
+    for (int i = 0; i < s.count; i++) {
+        m.data[i] *= first ? 0 : 1;
+        g.data[i] *= first ? 10 : 1;
+        v.data[i] *= first ? 0 : v.data[i];
     }
+    input('g', g);
     s.w = doubles_of(w), s.g = doubles_of(g), s.m = doubles_of(m), s.v = doubles_of(v);
-    for (int i = 0; i < COUNT; i++) {
-        const double G = s.g[i] * s.clip;
-        m_want[i] = s.o.beta1 * s.m[i] + (1 - s.o.beta1) * G;
-        v_want[i] = s.o.beta2 * s.v[i] + (1 - s.o.beta2) * G * G;
-        mhat[i] = m_want[i] / (1 - pow(s.o.beta1, 3));
-    }
     Tensor D[4] = {on_device(w, 0), on_device(g, 0), on_device(m, 0), on_device(v, 0)};
     const void *device_runs = device_bytes(runs, sizeof runs),
                *device_result = device_bytes(&result, sizeof result);
-    case_is("%d numbers, step 3, clip_scale %.2f; the first %d decay", COUNT, s.clip,
-            DECAYED);
+    case_is("%d numbers, step %d, beta2 %g, clip_scale %g; the first %d decay", s.count,
+            s.t, s.o.beta2, s.clip, s.decayed);
     cuda_on_cpu_counts_clear();
-    const GpuUpdate update = {COUNT,     D[0].data,   D[2].data, D[3].data,
+    const GpuUpdate update = {s.count,   D[0].data,   D[2].data, D[3].data,
                               D[1].data, device_runs, 2};
-    gpu_adamw_step(NULL, &s.o, s.lr, 3, &update, device_result);
+    gpu_adamw_step(NULL, &s.o, s.lr, s.t, &update, device_result);
+    if (means_first) {
+        adamw_means(&s, D[2], D[3]);
+    }
     expect("w", from_device(D[0]), adamw_by(&s, (Wrong){.no_decay = false}), TOLERANCE);
     adamw_mistakes(&s);
-    expect("m", from_device(D[2]), m_want, TOLERANCE);
-    mistake("mhat kept in m: the next step goes on with m itself", mhat);
-    expect("v", from_device(D[3]), v_want, TOLERANCE);
+    if (!means_first) {
+        adamw_means(&s, D[2], D[3]);
+    }
+    expect_cost((Cost){.loads = 10.0 * s.count,
+                       .stores = 4.0 * s.count,
+                       .lanes = s.count < 32 ? 0 : 16});
+}
+
+void adamw_grade(void) {
+    Step s = {.o = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.3},
+              .lr = 0.05,
+              .clip = 0.25,
+              .count = 300,
+              .decayed = 100,
+              .t = 3};
+    adamw_case(s, false, false);
+    s.count = 1000, s.decayed = 513, s.t = 20, s.clip = 1;
+    adamw_case(s, false, false);
+    s.o.beta1 = 0.9995, s.o.beta2 = 0.9999, s.t = 1; /* 1 - beta has few digits */
+    adamw_case(s, true, true);
 }

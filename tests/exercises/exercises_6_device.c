@@ -98,6 +98,10 @@ Tensor from_device(Tensor D) {
             }
         }
     }
+    bool unwritten = false;
+    for (long i = 0; i < tensor_count(T); i++) {
+        unwritten = unwritten || T.data[i] != T.data[i];
+    }
     const char *changed = changed_on_device();
     expect_true(!changed, "%s on the device was changed.", changed ? changed : "");
     mistake_if("a change of an input: a kernel writes its result, nothing else", true);
@@ -109,8 +113,17 @@ Tensor from_device(Tensor D) {
     mistake_if(
         "an index that isn't row * ld + column, with the ld of the tensor that is "
         "written",
-        true);
-    expect_true(beyond < 0, "something was written behind the last of %d rows", rows);
+        unwritten);
+    mistake_if("a missing check of the column: threads past a row's end write nothing",
+               true);
+    expect_true(beyond<0, "something was written behind the last of %d %s", D.ndim> 1
+                    ? rows
+                    : cols,
+                D.ndim > 1 ? "rows" : "elements");
+    mistake_if(
+        "an index that is too large: elements of the result are not written, and "
+        "others behind it are",
+        unwritten);
     mistake_if(
         "a missing check: threads are more than elements, and those past the end "
         "write nothing",
@@ -127,14 +140,68 @@ void begin_device(void) {
     cuda_on_cpu_counts_clear();
 }
 
-void expect_loads(double most, const char *instead) {
+CudaOnCpuCounts counted(void) {
     CudaOnCpuCounts counts;
     gpu_wait(NULL);
     if (!cuda_on_cpu_counts(&counts)) {
         bug("these kernels are not counted");
     }
-    const double loads = (double)counts.global_load.accesses;
-    expect_true(loads <= most, "%.0f loads from global memory; at most %.0f are needed",
-                loads, most);
-    mistake_if(instead, true);
+    return counts;
+}
+
+static double per_request(const CudaOnCpuAccesses *a, uint64_t all) {
+    return a->requests > 0 ? (double)all / (double)a->requests : 0;
+}
+
+static void expect_neighbours(const CudaOnCpuAccesses *a, const char *what, Cost most) {
+    const double sectors = per_request(a, a->units);
+    const double words =
+        a->accesses > 0 ? (double)a->bytes / 4 / (double)a->accesses : 1;
+    const double enough = (most.sectors > 0 ? most.sectors : 5) * words;
+    expect_true(sectors <= enough,
+                "%.1f sectors a request of %s; at most %.0f are needed", sectors, what,
+                enough);
+    mistake_if(
+        most.apart
+            ? most.apart
+            : "an order in which lanes are far apart, as when each thread has a chunk "
+              "of its own: let neighbours have neighbours",
+        true);
+}
+
+void expect_cost(Cost most) {
+    const CudaOnCpuCounts c = counted();
+    const double loads = (double)c.global_load.accesses,
+                 stores = (double)c.global_store.accesses,
+                 barriers = (double)c.barriers,
+                 lanes = per_request(&c.global_load, c.global_load.accesses);
+    expect_true(c.atomics == 0, "%.0f atomic additions; none is needed",
+                (double)c.atomics);
+    mistake_if("atomics: they are done one after the other, in another order each time",
+               true);
+    expect_true(lanes >= most.lanes, "a load's request is of %.1f lanes, of 32", lanes);
+    mistake_if("a lane that works alone, while the others of its warp wait", true);
+    expect_true(loads <= most.loads,
+                "%.0f loads from global memory; at most %.0f are needed", loads,
+                most.loads);
+    mistake_if("the work of one thread, done by many: each is to do its own part",
+               loads >= (most.many > 0 ? most.many : 16) * most.loads);
+    if (most.reload) {
+        mistake_if(most.reload, true);
+    }
+    mistake_if("an element that is loaded more than once: keep it in a register", true);
+    expect_true(stores <= most.stores,
+                "%.0f stores to global memory; at most %.0f are needed", stores,
+                most.stores);
+    mistake_if("an element that is stored more than once: keep it in a register until "
+               "it is ready",
+               true);
+    expect_neighbours(&c.global_load, "loads", most);
+    expect_neighbours(&c.global_store, "stores", most);
+    expect_true(barriers <= most.barriers,
+                "%.0f barriers in %.0f blocks; %.0f are enough", barriers,
+                (double)c.blocks, most.barriers);
+    mistake_if("a barrier too many: it is needed between a write and another thread's "
+               "read, or a read and the next write, and nowhere else",
+               true);
 }

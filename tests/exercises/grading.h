@@ -52,6 +52,7 @@ typedef struct {
     double got_number;
     const real *got_data; /* the last expect's result, or NULL */
     Tensor got_tensor;
+    const double *got_want;
     double got_tolerance;
     char asked[8]; /* the last ask: "2.1a" */
 } Grading;
@@ -62,6 +63,12 @@ extern Grading now;
  * returns waitpid's status. A child that hangs on in spite of all is killed. */
 pid_t fork_into_pipe(int ends[2]);
 int read_and_wait(pid_t child, const int ends[2], char *text, size_t size);
+
+/* say_pattern: the last expect's result is wrong, and no mistake fits it: what is seen of
+ * it, in a line that begins with "Perhaps" (patterns.c).
+ * input_like: the name of the input whose elements are x's, or NULL. */
+void say_pattern(void);
+const char *input_like(const double *x, long count, double error);
 
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this
  * process. */

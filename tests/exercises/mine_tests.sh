@@ -13,7 +13,7 @@ case $1 in
 4) suites="layer_norm dropout mlp encoder_block" ;;
 5) suites="patch_embedding vit vit_variants cross_entropy adamw schedule" ;;
 6)
-    suites="gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw"
+    suites="gpu_warm_up gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw"
     limit=60 # kernels without a GPU take longer
     ;;
 esac

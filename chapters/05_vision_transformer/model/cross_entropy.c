@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/real_math.h"
 
+/* exercise 5.5, cut: */
 /* log sum_k exp(logit_k), with the largest taken out first so that exp stays finite. */
 static double log_sum_exp(const real *logit, int K) {
     real max = logit[0];
@@ -19,6 +20,7 @@ static double log_sum_exp(const real *logit, int K) {
     }
     return (double)max + log(sum);
 }
+/* end of exercise 5.5 */
 
 double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
                      double scale, Tensor dlogits) {

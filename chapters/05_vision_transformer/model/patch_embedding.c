@@ -175,10 +175,9 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
            embedded = tensor_first(a->embedded, B);
     const int N = patches.shape[1];
     expect_shape(z_0, "z_0 is (images, patches and class token, D).", B, first + N, D);
-
+    /* exercise 5.3 */
     patches_from_images(images, layer->E.shape[2], patches); /* [ViT 3.1] */
     linear_forward(patches, as_matrix(layer->E), layer->b_E, embedded);
-    /* exercise 5.3 */
     /* [ViT eq.1]   z_0 = [x_class; x_p^1 E; ...; x_p^N E] + E_pos */
     const size_t token_bytes = (size_t)D * sizeof(real);
     for (int b = 0; b < B; b++) {
@@ -195,9 +194,9 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0) {
     const int B = dz_0.shape[0], first = class_tokens(layer), D = dz_0.shape[2];
+    /* exercise 5.3 */
     Tensor patches = tensor_first(a->patches, B), dx = tensor_first(a->embedded, B);
     const int N = patches.shape[1];
-    /* exercise 5.3 */
     add_positions_backward(d, a, dz_0);
     /* Every image has the same x_class: sum over images. */
     for (int b = 0; b < B; b++) {
@@ -207,8 +206,8 @@ void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
         }
         tensor_copy(tensor_slice(dx, b), tensor2(tensor_row(dz, first), N, D));
     }
-    /* end of exercise 5.3 */
     const Tensor not_wanted = {.data = NULL}; /* pixels have no gradient */
     linear_backward(patches, as_matrix(layer->E), dx, not_wanted, as_matrix(d->E),
                     d->b_E);
+    /* end of exercise 5.3 */
 }

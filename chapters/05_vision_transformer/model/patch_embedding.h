@@ -55,7 +55,7 @@ typedef struct {
 
 typedef struct {
     Tensor patches;  /* (B, N, C P P) the image, cut up */
-    Tensor embedded; /* (B, N, D)     x_p E; in backward its gradient */
+    Tensor embedded; /* (B, N, D)     x_p E; free after forward */
     Tensor E_pos;    /* (n, D)        2d: the table; in backward its gradient.
                                       sinusoidal: the table, written once */
 } PatchEmbeddingActivations;
@@ -83,7 +83,7 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
 
 /*
  * patch_embedding_backward: weights' gradients are added to d; the images get none.
- *   dz_0 (B, n, D)   in
+ *   dz_0 (B, n, D)   in; a->embedded may be written over
  */
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0);

@@ -161,9 +161,11 @@ void vit_activations_free(VitActivations *a) {
 
 /* The class token's row of each image: a view (B, D) of z (B, n, D). */
 static Tensor class_rows(Tensor z) {
+    /* exercise 5.4 */
     Tensor rows = tensor2(z.data, z.shape[0], z.shape[2]);
     rows.ld = z.shape[1] * z.ld;
     return rows;
+    /* end of exercise 5.4 */
 }
 
 /* y[b] = the mean of z[b]'s n rows */
@@ -226,10 +228,9 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
     const int B = images.shape[0];
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
+    /* exercise 5.4 */
     Tensor z_0 = tensor_first(a->z_0, B), y = tensor_first(a->y, B);
     Tensor logits = tensor_first(a->logits, B);
-
-    /* exercise 5.4 */
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
     patch_embedding_forward(&vit->embedding, images, &a->embedding, z_0);
     dropout_apply(dropout, AFTER_POSITIONS, z_0);

@@ -8,10 +8,8 @@
  *       or   mean over the patches p of LN(z_L^p)              --pool mean
  *     logits = y W_head^T + b_head
  *
- * New since chapter 4: patches, class token, positions, head.
- * DIFFERS: the head is one dense layer, also when training from scratch (the
- * paper uses an MLP with one hidden layer in pre-training, one layer in
- * fine-tuning).
+ * DIFFERS: the head is one dense layer from the start. In pre-training the paper's has
+ * a hidden layer too.
  * DIFFERS: pooling by the mean is the paper's appendix D.3 [ViT fig.9]. As
  * in the authors' program there is no class token then, and the norm comes before the
  * mean: each patch speaks with the same weight, however long its z_L^p has grown.

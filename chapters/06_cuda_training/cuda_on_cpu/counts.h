@@ -3,13 +3,16 @@
  * (README.md and watch.cpp say how).
  *
  * The accesses that the source asks for are counted per thread, and what they cost per
- * warp, on any GPU since compute capability 5.0 (CUDA C++ Best Practices Guide,
- * "Coalesced access to global memory", "Shared memory and memory banks"):
+ * warp, on GPUs of compute capability 7.0 to 9.0 (Volta, Turing, Ampere, Ada, Hopper):
  *
  *   global memory comes in sectors of 32 bytes. A warp's request for 32 neighbouring
  *   floats takes 4 of them; for 32 floats far from each other it takes 32.
  *   shared memory has 32 banks of 4 bytes. A request takes one pass if no two lanes
  *   want different words of one bank, else as many as the most wanted bank has words.
+ *   Lanes of one pass may share words. A pass answers at most 128 bytes, so that 8
+ *   bytes per lane are asked for by half warps, 16 by quarters: 4 passes at least. If in
+ *   a load each lane wants the same as lane ^ 1, or each the same as lane ^ 2, a pass
+ *   answers twice as many lanes: 2 passes.
  *
  * Caches are not modelled: a sector that is asked for twice counts twice. Lanes' k-th
  * executions of the same instruction between two barriers count as one request.

@@ -93,6 +93,7 @@ extern dim3 blockDim, gridDim;
 #define __syncthreads() cuda_on_cpu_barrier(CUDA_ON_CPU_PLACE("__syncthreads"))
 #define __syncwarp(...) CUDA_ON_CPU_PLACE("__syncwarp").sync_warp(__VA_ARGS__)
 #define __shfl_sync(...) CUDA_ON_CPU_PLACE("__shfl_sync").shfl(__VA_ARGS__)
+#define __shfl_down_sync(...) CUDA_ON_CPU_PLACE("__shfl_down_sync").down(__VA_ARGS__)
 #define __shfl_xor_sync(...) CUDA_ON_CPU_PLACE("__shfl_xor_sync").shfl_xor(__VA_ARGS__)
 #define __ballot_sync(...) CUDA_ON_CPU_PLACE("a vote").ballot(__VA_ARGS__)
 
@@ -137,9 +138,12 @@ struct CudaOnCpuPlace {
     }
     template <class T>
     T shfl_xor(unsigned mask, T value, int bits, int width = 32) const {
-        const int lane = cuda_on_cpu_lane(), group = lane & ~(width - 1);
-        const int source = lane ^ bits;
-        return exchange(mask, value, source < group + width ? source : lane);
+        const int lane = cuda_on_cpu_lane(), source = lane ^ bits;
+        return exchange(mask, value, source <= (lane | (width - 1)) ? source : lane);
+    }
+    template <class T> T down(unsigned mask, T value, int by, int width = 32) const {
+        const int lane = cuda_on_cpu_lane(), source = lane + by;
+        return exchange(mask, value, source <= (lane | (width - 1)) ? source : lane);
     }
 };
 

@@ -162,8 +162,9 @@ static int most_of_a_bank(const uintptr_t *addresses, int lanes, int bytes) {
     uintptr_t units[BANKS][2 * WARP];
     int count[BANKS] = {}, max = 0;
     for (int lane = 0; lane < lanes; lane++) {
-        const uintptr_t last = (addresses[lane] + (uintptr_t)bytes - 1) / SIZE;
-        for (uintptr_t u = addresses[lane] / SIZE; u <= last; u++) {
+        const uintptr_t first = addresses[lane];
+        for (uintptr_t u = first / SIZE;
+             first && u <= (first + (uintptr_t)bytes - 1) / SIZE; u++) {
             const int bank = (int)(u % BANKS);
             uintptr_t *end = units[bank] + count[bank];
             if (std::find(units[bank], end, u) == end) {
@@ -175,28 +176,39 @@ static int most_of_a_bank(const uintptr_t *addresses, int lanes, int bytes) {
     return max;
 }
 
+/* Does each lane want what its neighbour wants, whose index differs in this bit? */
+static bool in_pairs(const uintptr_t *at, int bit) {
+    int lane = 0;
+    while (lane < WARP &&
+           (at[lane] == at[lane ^ bit] || !at[lane] || !at[lane ^ bit])) {
+        lane++;
+    }
+    return lane == WARP;
+}
+
+/* Shared memory answers 128 bytes a pass: 8 bytes per lane go by half warps, 16 by
+ * quarters; and by twice as many lanes where a load's lanes want the same in pairs. */
+static int passes(const Request *r, bool load) {
+    int sum = 0, at_once = r->bytes > 4 ? 4 * WARP / r->bytes : WARP;
+    if (load && (in_pairs(r->addresses, 1) || in_pairs(r->addresses, 2))) {
+        at_once = 2 * at_once < WARP ? 2 * at_once : WARP;
+    }
+    for (int first = 0; first < WARP; first += at_once) {
+        sum += most_of_a_bank<4, 32>(r->addresses + first, at_once, r->bytes);
+    }
+    return sum;
+}
+
 static void account(const Request *r) {
     CudaOnCpuAccesses *a = &(counts->*spaces[r->in].accesses);
-    uintptr_t addresses[WARP];
-    int lanes = 0;
-    for (uintptr_t address : r->addresses) {
-        if (address != 0) {
-            addresses[lanes++] = address;
-        }
-    }
-    a->accesses += (uint64_t)lanes;
-    a->bytes += (uint64_t)lanes * (uint64_t)r->bytes;
+    const uint64_t lanes =
+        WARP - (uint64_t)std::count(r->addresses, r->addresses + WARP, 0u);
+    a->accesses += lanes;
+    a->bytes += lanes * (uint64_t)r->bytes;
     a->requests++;
-    if (r->in < 2) { /* sectors: one bank has them all */
-        a->units += (uint64_t)most_of_a_bank<32, 1>(addresses, lanes, r->bytes);
-        return;
-    }
-    /* Passes. 8 bytes per lane go by half warps, 16 by quarters. */
-    const int at_once = r->bytes > 4 ? 4 * WARP / r->bytes : WARP;
-    for (int first = 0; first < lanes; first += at_once) {
-        const int part = std::min(at_once, lanes - first);
-        a->units += (uint64_t)most_of_a_bank<4, 32>(addresses + first, part, r->bytes);
-    }
+    a->units += (uint64_t)(r->in < 2 /* sectors: one bank has them all */
+                               ? most_of_a_bank<32, 1>(r->addresses, WARP, r->bytes)
+                               : passes(r, r->in == 2));
 }
 
 void cuda_on_cpu_watch_block_end(void) {

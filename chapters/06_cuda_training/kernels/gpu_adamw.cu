@@ -15,23 +15,16 @@ enum { THREADS = 256 };
 
 /* partial[block] = the sum of the squares of its own elements, in double. */
 static __global__ void squares(const float *gradients, long count, double *partial) {
-    __shared__ double sums[THREADS];
+    __shared__ double shared[32];
     double sum = 0;
     const long stride = (long)gridDim.x * THREADS;
     for (long i = my_element(); i < count; i += stride) {
         const double g = (double)gradients[i];
         sum += g * g;
     }
-    sums[threadIdx.x] = sum;
-    __syncthreads();
-    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) {
-            sums[threadIdx.x] += sums[threadIdx.x + half];
-        }
-        __syncthreads();
-    }
+    sum = block_sum(sum, shared);
     if (threadIdx.x == 0) {
-        partial[blockIdx.x] = sums[0];
+        partial[blockIdx.x] = sum;
     }
 }
 
@@ -84,11 +77,11 @@ static DEVICE float kept_share(const GpuUpdate &u, long i, double lr) {
 static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *result) {
     const float *gradients = u.gradients;
     float *weights = u.weights, *m = u.m, *v = u.v;
+    /* exercise 6.6 */
     const long i = my_element();
     if (i >= u.count) {
         return;
     }
-    /* exercise 6.6 */
     const float g = gradients[i] * result->clip_scale;
     const float new_m = s.beta1 * m[i] + s.one_minus_beta1 * g;
     const float new_v = s.beta2 * v[i] + s.one_minus_beta2 * g * g;

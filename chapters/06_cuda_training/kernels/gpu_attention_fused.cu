@@ -6,17 +6,11 @@
  * memory, 32 at a time. SHARE threads hold one query, each a part of its d elements in
  * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
  * of a key (shared memory answers a warp in two passes). Each computes its part of a
- * dot product, and a shuffle or two add the parts.
- *
- *     for each key j:
- *         s = q . k_j / sqrt(d)                                       [ViT eq.6]
- *         if s > max:  shrink sum and O by exp(max - s), max = s
- *         p = exp(s - max),   sum += p,   O += p v_j                 [ViT eq.7]
- *     O /= sum,   lse = max + log sum
+ * dot product, and a shuffle or two add the parts. At the end of the keys O / sum is
+ * the result [ViT eq.7], and lse = max + log sum.
  *
  * Keys are taken four at a time: that makes four independent sums and one check of the
- * maximum. It begins at the lowest float: from -infinity, a first score of -infinity
- * would make exp(-inf - -inf), which is NaN.
+ * maximum.
  *
  * Per head q, k, v are read and O is written, 16 n d bytes (each block reads k and v,
  * all but the first from the L2 cache). The scores' 16 n^2 bytes are saved.
@@ -183,18 +177,24 @@ static DEVICE void fill_tile(float (*tile)[PAD_D], const float *from, long ld,
 /* ---- forward --------------------------------------------------------------------- */
 
 template <int PAD_D> static __global__ void forward(Fused f) {
-    enum { AT_ONCE = 4 }; /* keys at a time */
     __shared__ __align__(16) float K[TILE][PAD_D], V[TILE][PAD_D];
     const Here h = here<PAD_D>(f.n);
     Part<PAD_D> q, o;
     q.load(f.qkv + qkv_at(f, h, 0, h.row), h.part, f);
     q.scale(f.scale);
+    /* From -infinity, a first score of -infinity would make exp(-inf - -inf): NaN. */
     float max = -FLT_MAX, sum = 0;
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
         __syncthreads();
+        /* Of all keys so far: max is the largest score s = q . k / sqrt(d) [ViT eq.6],
+         * sum is that of exp(s - max), and o that of exp(s - max) v. That must be true
+         * with the tile's `count` keys too: K[0] ... and V[0] ...; then come zeros.
+         * q.dot(K[j], h.part) is a score; all lanes of the warp must reach it. */
         const int count = h.any ? min(TILE, f.n - j0) : 0;
+        /* exercise 6.5 */
+        enum { AT_ONCE = 4 }; /* keys at a time */
         for (int j = 0; j < count; j += AT_ONCE) {
             float s[AT_ONCE], larger = max;
 #pragma unroll
@@ -203,7 +203,6 @@ template <int PAD_D> static __global__ void forward(Fused f) {
                 s[k] = j + k < count ? s[k] : -INFINITY;
                 larger = fmaxf(larger, s[k]);
             }
-            /* exercise 6.5 */
             if (larger > max) { /* the row's threads agree */
                 const float shrink = expf(max - larger);
                 sum *= shrink;
@@ -216,8 +215,8 @@ template <int PAD_D> static __global__ void forward(Fused f) {
                 sum += p;
                 o.add(p, V[j + k], h.part);
             }
-            /* end of exercise 6.5 */
         }
+        /* end of exercise 6.5 */
         __syncthreads();
     }
     if (h.mine) {

@@ -47,11 +47,13 @@ template <Activation f> static DEVICE float through(float x, float dy) {
 enum { THREADS = 256 };
 
 static __global__ void add_bias(Tensor pre, const float *b, long count) {
+    /* exercise 6.2 */
     const long i = my_element();
     const int cols = pre.shape[1];
     if (i < count) {
         row_of(pre, i / cols)[i % cols] += b[i % cols];
     }
+    /* end of exercise 6.2 */
 }
 
 /* If `b` is NULL, the bias has been added already. */
@@ -74,14 +76,17 @@ static __global__ void forward(Tensor pre, const float *b, Tensor Y, long count)
 
 template <Activation f>
 static __global__ void backward(Tensor pre, Tensor dY, Tensor dpre, long count) {
+    /* exercise 6.2 */
     const long i = my_element();
     if (i < count) {
         const long row = i / pre.shape[1], col = i % pre.shape[1];
         row_of(dpre, row)[col] =
             through<f>(row_of(pre, row)[col], row_of(dY, row)[col]);
     }
+    /* end of exercise 6.2 */
 }
 
+/* exercise 6.2, cut: */
 struct Quad { /* a thread's four neighbours: their row and first column */
     long row;
     int col;
@@ -116,6 +121,7 @@ static __global__ void backward_in_fours(Tensor pre, Tensor dY, Tensor dpre) {
                         through<f>(x.z, dy.z), through<f>(x.w, dy.w));
     }
 }
+/* end of exercise 6.2 */
 
 template <Activation f>
 static void launch_forward(GpuStream stream, GeluVersion version, Tensor pre, Tensor b,
@@ -125,11 +131,13 @@ static void launch_forward(GpuStream stream, GeluVersion version, Tensor pre, Te
     expect_shape(b, "One bias for each column.", tensor_cols(pre));
     expect_same_shape(Y, pre);
     pre = tensor_matrix(pre);
+    /* exercise 6.2, cut: */
     if (version == GELU_VECTORISED && in_fours(pre) && in_fours(Y) && in_fours(b)) {
         LAUNCH(forward_in_fours<f>, pieces(count, 4 * THREADS), THREADS, 0, stream, pre,
                b.data, Y);
         return;
     }
+    /* end of exercise 6.2 */
     if (version == GELU_SEPARATE) {
         LAUNCH(add_bias, blocks, THREADS, 0, stream, pre, b.data, count);
         b.data = NULL;
@@ -144,13 +152,15 @@ static void launch_backward(GpuStream stream, GeluVersion version, Tensor pre,
     expect_same_shape(dY, pre);
     expect_same_shape(dpre, pre);
     pre = tensor_matrix(pre);
+    /* exercise 6.2, cut: */
     if (version == GELU_VECTORISED && in_fours(pre) && in_fours(dY) && in_fours(dpre)) {
         LAUNCH(backward_in_fours<f>, pieces(count, 4 * THREADS), THREADS, 0, stream,
                pre, dY, dpre);
-    } else {
-        LAUNCH(backward<f>, pieces(count, THREADS), THREADS, 0, stream, pre, dY, dpre,
-               count);
+        return;
     }
+    /* end of exercise 6.2 */
+    LAUNCH(backward<f>, pieces(count, THREADS), THREADS, 0, stream, pre, dY, dpre,
+           count);
 }
 
 void gpu_bias_gelu_forward(GpuStream stream, GeluVersion version, Tensor pre, Tensor b,

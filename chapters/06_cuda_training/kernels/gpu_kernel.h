@@ -95,7 +95,7 @@ static DEVICE float4 &four_at(float *at) {
  * index differs from its own in one bit. At the end all lanes have the sum. (With one
  * lane it is x.)
  */
-template <int LANES = 32> static DEVICE float warp_sum(float x) {
+template <int LANES = 32, class T> static DEVICE T warp_sum(T x) {
 #pragma unroll
     for (int bit = LANES / 2; bit > 0; bit /= 2) {
         x += __shfl_xor_sync(FULL_WARP, x, bit);
@@ -103,9 +103,9 @@ template <int LANES = 32> static DEVICE float warp_sum(float x) {
     return x;
 }
 
-static DEVICE float warp_max(float x) {
+template <int LANES = 32> static DEVICE float warp_max(float x) {
 #pragma unroll
-    for (int bit = 16; bit > 0; bit /= 2) {
+    for (int bit = LANES / 2; bit > 0; bit /= 2) {
         x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, bit));
     }
     return x;
@@ -114,16 +114,16 @@ static DEVICE float warp_max(float x) {
 /*
  * The same over a block of whole warps (32 at most): each warp's sum goes into
  * shared memory, where every warp then adds them.
- *   shared   32 floats of the caller's shared memory; free again on return
+ *   shared   32 elements of the caller's shared memory; free again on return
  */
-static DEVICE float block_sum(float x, float *shared) {
+template <class T> static DEVICE T block_sum(T x, T *shared) {
     const int thread = threadIdx.x, warps = blockDim.x / 32;
     x = warp_sum(x);
     if (thread % 32 == 0) {
         shared[thread / 32] = x;
     }
     __syncthreads();
-    x = warp_sum(thread % 32 < warps ? shared[thread % 32] : 0.0f);
+    x = warp_sum(thread % 32 < warps ? shared[thread % 32] : T(0));
     __syncthreads();
     return x;
 }

@@ -99,6 +99,7 @@ template <MatmulLayout layout> static __global__ void shared_tiles(MatmulProduct
     /* end of exercise 6.4 */
 }
 
+/* exercise 6.4, cut: */
 /* ---- 4. registers ---------------------------------------------------------------- */
 
 /* With rows of 66 a warp that goes along l stores 16 x 2 elements in 32 banks. */
@@ -154,6 +155,7 @@ template <MatmulLayout layout> static __global__ void registers(MatmulProduct p)
         }
     }
 }
+/* end of exercise 6.4 */
 
 /* Room for the parts' sums of the last rung. */
 static const long WORKSPACE_FLOATS = 16l << 20;
@@ -198,9 +200,11 @@ static void launch(GpuStream stream, MatmulVersion version, MatmulProduct p) {
     } else if (version == MATMUL_SHARED) {
         LAUNCH(shared_tiles<layout>, dim3(pieces(p.n, TILE), pieces(p.m, TILE)), tile,
                0, stream, p);
+        /* exercise 6.4, cut: */
     } else if (version == MATMUL_REGISTERS) {
         LAUNCH(registers<layout>, dim3(pieces(p.n, BLOCK4), pieces(p.m, BLOCK4)),
                THREADS4, 0, stream, p);
+        /* end of exercise 6.4 */
     } else {
         const long room = workspace ? WORKSPACE_FLOATS : 0;
         matmul_vectorised(stream, layout, p, matmul_plan(p.m, p.n, p.k, room),

@@ -7,11 +7,8 @@
  *   warp     One warp per row, its lanes on neighbouring elements: every line is used
  *            whole. The same three passes; the second and third find a short row in
  *            cache.
- *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): when a larger
- *            maximum m' comes, the sum so far is scaled by exp(m - m'). 12 bytes per
- *            element instead of 16; two exp per element instead of one. The maximum
- *            begins at the lowest float, not at -infinity: where a row begins with a
- *            score of -infinity, exp(-inf - -inf) would be NaN.
+ *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018). 12 bytes per
+ *            element instead of 16; two exp per element instead of one.
  *
  * All are limited by memory. Backward reads A and dA twice (the second time from cache)
  * and writes dS: 12 bytes per element.
@@ -35,41 +32,25 @@ static DEVICE float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }
 
-static __global__ void forward_naive(float scale, Tensor S, Tensor A) {
-    const int rows = S.shape[0], cols = S.shape[1];
-    const int i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= rows) {
-        return;
-    }
-    const float *s = row_of(S, i);
-    float *a = row_of(A, i), max = -INFINITY, sum = 0;
-    for (int j = 0; j < cols; j++) {
-        max = fmaxf(max, scaled(scale, s[j]));
-    }
-    for (int j = 0; j < cols; j++) {
-        sum += expf(scaled(scale, s[j]) - max);
-    }
-    for (int j = 0; j < cols; j++) {
-        a[j] = expf(scaled(scale, s[j]) - max) / sum;
-    }
-}
-
-static __global__ void forward_warp(float scale, Tensor S, Tensor A) {
-    const int i = my_row<32>(), lane = threadIdx.x % 32, cols = S.shape[1];
+/* One thread per row (LANES = 1), or one warp (32): a worked example of how a warp
+ * shares a row. `online` has three things to decide that are decided here: when the sum
+ * may be taken, relative to what, and where max begins. */
+template <int LANES> static __global__ void forward(float scale, Tensor S, Tensor A) {
+    const int i = my_row<LANES>(), lane = threadIdx.x % LANES, cols = S.shape[1];
     if (i >= S.shape[0]) {
         return; /* the whole warp; no barrier follows */
     }
     const float *s = row_of(S, i);
     float *a = row_of(A, i), max = -INFINITY, sum = 0;
-    for (int j = lane; j < cols; j += 32) {
+    for (int j = lane; j < cols; j += LANES) {
         max = fmaxf(max, scaled(scale, s[j]));
     }
-    max = warp_max(max);
-    for (int j = lane; j < cols; j += 32) {
+    max = warp_max<LANES>(max);
+    for (int j = lane; j < cols; j += LANES) {
         sum += expf(scaled(scale, s[j]) - max);
     }
-    const float inverse = 1.0f / warp_sum(sum);
-    for (int j = lane; j < cols; j += 32) {
+    const float inverse = 1.0f / warp_sum<LANES>(sum);
+    for (int j = lane; j < cols; j += LANES) {
         a[j] = expf(scaled(scale, s[j]) - max) * inverse;
     }
 }
@@ -80,6 +61,8 @@ static __global__ void forward_online(float scale, Tensor S, Tensor A) {
         return;
     }
     /* exercise 6.3 */
+    /* The maximum begins at the lowest float, not at -infinity: where a row begins with
+     * a score of -infinity, exp(-inf - -inf) would be NaN. */
     const float *s = row_of(S, i);
     float *a = row_of(A, i), max = -FLT_MAX, sum = 0;
     for (int j = lane; j < cols; j += 32) {
@@ -103,9 +86,9 @@ void gpu_softmax_forward(GpuStream stream, SoftmaxVersion version, float scale,
     expect_same_shape(A, S);
     S = tensor_matrix(S);
     if (version == SOFTMAX_NAIVE) {
-        LAUNCH(forward_naive, pieces(rows, THREADS), THREADS, 0, stream, scale, S, A);
+        LAUNCH(forward<1>, pieces(rows, THREADS), THREADS, 0, stream, scale, S, A);
     } else if (version == SOFTMAX_WARP) {
-        LAUNCH(forward_warp, pieces(rows, WARPS), THREADS, 0, stream, scale, S, A);
+        LAUNCH(forward<32>, pieces(rows, WARPS), THREADS, 0, stream, scale, S, A);
     } else {
         LAUNCH(forward_online, pieces(rows, WARPS), THREADS, 0, stream, scale, S, A);
     }

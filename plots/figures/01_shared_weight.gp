@@ -1,0 +1,21 @@
+# Row 0 of W serves both rows of X; so two shares come back to it (the lesson's example).
+load "plots/figures/style.gp"
+eval canvas(13, 5.6)
+eval text(2, 5.25, "X")
+eval text(6.4, 5.25, "row 0 of W")
+eval text(11, 5.25, "column 0 of Y")
+eval box(0.7, 3.7, 2.6, 1, sky, "(1, 2, 3)")
+eval box(0.7, 0.9, 2.6, 1, sky, "(4, 5, 6)")
+eval box(5.1, 2.2, 2.6, 1.2, yellow, "(1, 2, 0)")
+eval box(9.9, 3.7, 2.2, 1, green, "Y(0,0) = 15")
+eval box(9.9, 0.9, 2.2, 1, green, "Y(1,0) = 24")
+eval arrow(3.4, 4.2, 5, 3.2, black)
+eval arrow(3.4, 1.4, 5, 2.4, black)
+eval arrow(7.8, 3.2, 9.8, 4.35, black)
+eval arrow(7.8, 2.4, 9.8, 1.25, black)
+eval dashed(9.8, 3.85, 7.9, 2.85, vermilion)
+eval dashed(9.8, 1.75, 7.9, 2.75, vermilion)
+eval left_text(9.3, 3.15, small("1 times (1, 2, 3)"))
+eval left_text(9.3, 2.45, small("3 times (4, 5, 6)"))
+eval text(6.4, 0.35, small("solid: forward;   dashed: the gradient; both shares are added: (13, 17, 21)"))
+eval finish

@@ -1,0 +1,22 @@
+# The forward pass as a graph; the way back is the reader's.
+load "plots/figures/style.gp"
+eval canvas(15, 5)
+eval box(0.4, 3.4, 1.6, 1.1, blue, "Q")
+eval box(0.4, 0.9, 1.6, 1.1, orange, "K")
+eval box(4.4, 2.15, 1.8, 1.1, grey, "S")
+eval box(8.2, 2.15, 1.8, 1.1, green, "A")
+eval box(8.2, 0.3, 1.8, 1.1, purple, "V")
+eval box(12.2, 2.15, 1.8, 1.1, sky, "O")
+eval arrow(2.0, 3.95, 4.4, 2.9, black)
+eval arrow(2.0, 1.45, 4.4, 2.5, black)
+eval arrow(6.2, 2.7, 8.2, 2.7, black)
+eval arrow(10.0, 2.7, 12.2, 2.7, black)
+eval arrow(10.0, 0.85, 12.2, 2.4, black)
+eval text(3.3, 2.7, small("a product, scaled"))
+eval text(7.2, 3.1, small("softmax"))
+eval text(11.1, 3.1, small("a product"))
+eval arrow(14.6, 4.3, 14.6, 4.3, black)
+eval dashed(13.1, 3.4, 13.1, 4.4, vermilion)
+eval arrow(13.1, 4.4, 9.1, 4.4, vermilion)
+eval left_text(5.6, 4.72, small("dO comes in here: in which order do dV, dA, dS, dQ, dK follow?"))
+eval finish

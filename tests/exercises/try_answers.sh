@@ -1,0 +1,70 @@
+#!/bin/sh
+# try_answers.sh LIST [CHAPTERS]: plants each answer of LIST (bugs.txt's form) into a
+# solved folder, grades it, and counts: what passed, what was refused and how. Of an answer
+# "# 1.2 words" names its exercise. Run in the repository's root; the replies are kept in
+# build/try/replies, to be read: whether a hint fits, no program can say.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/exercises/planting.sh
+. "$here/planting.sh"
+make=${MAKE:-make}
+list=$1
+chapters=${2:-1 2 3 4 5}
+root=build/try
+
+# The kind of a reply: named ("This is"), located (a line of the student's), guessed
+# ("Perhaps": what is seen of the result), hint (the exercise's own only), passed.
+kind_of() { # kind_of EXERCISE REPLY
+    text=$(reply_of "$1" "$2")
+    case $text in
+    " $1 passed "*)
+        if grep -qE '^  [1-6]\.[1-6a-f] +(wrong|waits)' "$2"; then echo ELSEWHERE; else echo PASSED; fi ;;
+    *'This is '*) echo named ;;
+    *'Perhaps '*) echo guessed ;;
+    *chapter[1-6]/*.c*:[0-9]*) echo located ;;
+    *Think:*) echo hint ;;
+    *' wrong '* | *'waits for'*) echo shown ;;
+    *) echo LOST ;;
+    esac
+}
+
+worker() { # worker WHICH OF: each OF-th answer
+    mine=$root/$1
+    rm -rf "$mine"
+    mkdir -p "$mine"
+    for n in $chapters; do
+        run_make "$mine" "$n" start >"$mine/start" || cat "$mine/start"
+        grader=$(grader_of "$mine/chapter$n")
+        solve "$n" "$mine/chapter$n" "$grader"
+        learn_commands "$mine" "$n" "$grader"
+        "$grader" "$mine/chapter$n" | grep -qE '^  [1-6]\.[1-6a-f] +(wrong|waits|not)' &&
+            echo "chapter $n: the solution doesn't pass" >&2
+        awk '/^@ / { n++; file = $2 } /^# [1-6]\.[1-6a-f] / { id = $2; sub(/^# [1-6]\.[1-6a-f] /, "")
+            print n, file, id, $0 }' "$list" | while read -r number name id words; do
+            [ "${id%.*}" = "$n" ] && [ $((number % $2)) -eq "$1" ] || continue
+            file=$(source_of "$n" "$name")
+            awk -v bug="$number" -f "$here/plant.awk" "$list" "$file" \
+                >"$mine/chapter$n/$name" || continue
+            if grade_fast "$mine" "$n" "$grader" "$name" >"$mine/reply"; then
+                kind=$(kind_of "$id" "$mine/reply")
+            else
+                kind=BROKEN
+            fi
+            cp "$file" "$mine/chapter$n/$name"
+            echo "$number $kind $id $words"
+            { echo "==== $number $kind $id $words"
+                if [ "$kind" = BROKEN ]; then head -n 20 "$mine/reply"; else
+                    awk '/^  [1-6]\.[1-6a-f] +(wrong|waits)/ { p = 1 }
+                         /^  [1-6]\.[1-6a-f] +passed/ || /^  chapter/ { p = 0 } p' "$mine/reply"
+                fi; } >"$mine/kept$number"
+            restore_fast "$mine" "$n" "$name"
+        done
+    done
+}
+mkdir -p "$root"
+worker 0 2 >"$root/verdicts0" &
+worker 1 2 >"$root/verdicts1" &
+wait
+sort -n "$root/verdicts0" "$root/verdicts1" >"$root/verdicts"
+for number in $(cut -d' ' -f1 "$root/verdicts"); do cat "$root"/[01]/kept"$number"; done >"$root/replies"
+awk '{ count[$2]++ } END { for (kind in count) print count[kind], kind }' "$root/verdicts" | sort -rn
