@@ -53,5 +53,5 @@ inside { next }
         next
     }
 }
-FILENAME ~ /\.md$/ { prose = prose " " $0 }
+FILENAME ~ /\.md$/ { sub(/^> ?/, ""); prose = prose " " $0 }
 END { spans(prose) }

@@ -3,8 +3,8 @@
  *
  *   grade WORK              every exercise; WORK holds the student's answers.txt
  *   grade WORK 3.2          this one
- *   grade WORK --watch [E]  every exercise, the first that is to be done, or E, in full,
- *                           before the others, which get a line each
+ *   grade WORK --watch [E]  every exercise: the first to be done, or E, in full,
+ *                           then the others in a line each
  *   grade --tasks           answers.txt as a student finds it
  *   grade --answers         the same with its answers
  *   grade --mistakes        each mistake that has a name: "2.1a = 0.24 | name" of an

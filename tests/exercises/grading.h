@@ -1,6 +1,7 @@
 /*
  * grading.h: what the grader's own files share: exercise.c (results), answers.c
- * (questions), progress.c (what a student has done) and grade.c (the program). Exercises know exercise.h only.
+ * (questions), progress.c (what a student has done) and grade.c (the program).
+ * Exercises know exercise.h only.
  */
 #pragma once
 

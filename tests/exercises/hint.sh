@@ -28,7 +28,7 @@ written() {
 # paragraphs MARK: what stands below it, up to the next mark.
 paragraphs() {
     awk -v mark="$1" '
-        /^[@=] / { inside = $0 == mark; next }
+        /^[@=] [1-6][.][1-6a-f][a-z]?$/ { inside = $0 == mark; next }
         /^#/ { next }
         inside' "$hints"
 }
