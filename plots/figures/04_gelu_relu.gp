@@ -12,7 +12,7 @@ set title "what comes out"
 set yrange [-0.5:3]
 plot (x > 0 ? x : 0) with lines lw 2.5 dt 2 lc rgb vermilion title "ReLU", \
     x * Phi(x) with lines lw 2.5 dt 1 lc rgb blue title "GELU"
-set title "its slope: what of the gradient comes back"
+set title "its slope: what comes back"
 set yrange [-0.25:1.5]
 plot (x > 0 ? 1 : 0) with lines lw 2.5 dt 2 lc rgb vermilion title "ReLU", \
     Phi(x) + x * phi(x) with lines lw 2.5 dt 1 lc rgb blue title "GELU"

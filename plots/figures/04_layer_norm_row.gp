@@ -13,13 +13,13 @@ EOD
 eval chart(16, 6)
 set multiplot layout 1,3 margins 0.05,0.985,0.24,0.86 spacing 0.06,0
 unset key
-set style fill solid 0.6 border lc rgb "#444444"
+set style fill solid 0.6 border lc rgb dark
 set boxwidth 0.7
 set xrange [-0.7:7.7]
 set yrange [-4:10]
 set xtics 1
 set xlabel "element of the token"
-set xzeroaxis lt 1 lc rgb "#444444" dt 1
+set xzeroaxis lt 1 lc rgb dark dt 1
 set title "x: mean 5"
 set arrow 1 from -0.7,5 to 7.7,5 nohead dt 2 lw 2 lc rgb vermilion front
 set label 1 "mean" at -0.4,5.6 left tc rgb vermilion front

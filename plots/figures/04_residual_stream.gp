@@ -6,8 +6,8 @@ eval text(11.4, 9.6, bold("post-norm (2017)"))
 # the road: a wide band from z to y
 set object rectangle from 1.3,1.0 to 2.1,8.6 behind fc rgb sky fs solid 0.45 noborder
 set object rectangle from 8.8,1.0 to 9.6,8.6 behind fc rgb sky fs solid 0.45 noborder
-plus(x, y) = sprintf("set object circle at %g,%g size 0.28 front fc rgb '#FFFFFF' fs solid 1 border lc rgb '#000000'; set label '+' at %g,%g center front", x, y, x, y)
-norm_box(x, y) = sprintf("set object rectangle from %g,%g rto 1.6,0.8 front fc rgb '#F9F5B0' fs solid 1 border lc rgb '#000000'; ", x, y) . text(x + 0.8, y + 0.4, "LN")
+plus(x, y) = sprintf("set object circle at %g,%g size 0.28 front fc rgb white fs solid 1 border lc rgb black; set label '+' at %g,%g center front", x, y, x, y)
+norm_box(x, y) = sprintf("set object rectangle from %g,%g rto 1.6,0.8 front fc rgb pale_yellow fs solid 1 border lc rgb black; ", x, y) . text(x + 0.8, y + 0.4, "LN")
 # pre-norm
 eval text(1.7, 0.6, "z")
 eval text(1.7, 9.0, "y")
@@ -27,7 +27,7 @@ eval box(4.0, 6.2, 1.6, 0.8, orange, "MLP")
 eval arrow(4.8, 7.0, 4.8, 7.8, black)
 eval arrow(4.8, 7.8, 2.0, 7.8, black)
 eval plus(1.7, 7.8)
-eval "set arrow from 0.9,8.4 to 0.9,1.2 filled size graph 0.018,20 lw 1.8 dt 2 lc rgb '#D55E00'"
+eval "set arrow from 0.9,8.4 to 0.9,1.2 filled size graph 0.018,20 lw 1.8 dt 2 lc rgb vermilion"
 set label "gradient" at 0.5,4.8 center rotate by 90 tc rgb vermilion
 eval text(3.9, 0.2, small("the norms are in the branches: nothing is in the road"))
 # post-norm
@@ -48,7 +48,7 @@ eval arrow(12.3, 6.4, 12.3, 7.0, black)
 eval arrow(12.3, 7.0, 9.5, 7.0, black)
 eval plus(9.2, 7.0)
 eval norm_box(8.4, 7.5)
-eval "set arrow from 8.1,8.4 to 8.1,1.2 filled size graph 0.018,20 lw 1.8 dt 2 lc rgb '#D55E00'"
+eval "set arrow from 8.1,8.4 to 8.1,1.2 filled size graph 0.018,20 lw 1.8 dt 2 lc rgb vermilion"
 set label "gradient" at 7.7,4.8 center rotate by 90 tc rgb vermilion
-eval text(11.4, 0.2, small("the norms are in the road: every gradient passes them"))
+eval text(11.4, 0.2, small("norms in the road: all gradients pass them"))
 eval finish

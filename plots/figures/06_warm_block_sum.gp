@@ -9,8 +9,8 @@ do for [s = 0:3] {
         if (v >= 0) {
             eval box(3.0 + i * 1.2, y, 1.0, 0.65, s == 3 ? orange : sky, sprintf("%d", v))
             if (s > 0) {
-                eval line(3.5 + i * 1.2, y + 1.55, 3.5 + i * 1.2, y + 0.75, "#444444")
-                eval arrow(3.5 + (i + 8 / 2**s) * 1.2, y + 1.55, 3.6 + i * 1.2, y + 0.72, "#444444")
+                eval line(3.5 + i * 1.2, y + 1.55, 3.5 + i * 1.2, y + 0.75, dark)
+                eval arrow(3.5 + (i + 8 / 2**s) * 1.2, y + 1.55, 3.6 + i * 1.2, y + 0.72, dark)
             }
         }
     }

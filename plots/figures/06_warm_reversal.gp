@@ -11,8 +11,8 @@ do for [i = 0:4] {
     eval box(x, 5.0, 1.2, 0.65, sky, word(letters, i + 1))
     eval box(x, 2.9, 1.2, 0.65, orange, word(letters, i + 1))
     eval box(x, 0.8, 1.2, 0.65, sky, word(back, i + 1))
-    eval arrow(x + 0.6, 4.95, x + 0.6, 3.65, "#444444")
-    eval arrow(3.2 + (4 - i) * 1.2 + 0.6, 2.85, x + 0.6, 1.55, "#444444")
+    eval arrow(x + 0.6, 4.95, x + 0.6, 3.65, dark)
+    eval arrow(3.2 + (4 - i) * 1.2 + 0.6, 2.85, x + 0.6, 1.55, dark)
 }
 eval dashed(0.2, 2.25, 12.8, 2.25, vermilion)
 eval left_text(9.6, 3.6, small("what must be true"))

@@ -1,7 +1,7 @@
 # Warm-up c: 6 threads, 16 elements; one wave after the other, not a run per thread.
 load "plots/figures/style.gp"
 eval canvas(13, 4.8)
-colours = "#56B4E9 #E69F00 #009E73"
+colours = sky . " " . orange . " " . green
 x0 = 3.4
 eval left_text(0.2, 3.9, "by waves")
 eval left_text(2.5, 4.4, small("turn"))

@@ -23,6 +23,8 @@ vermilion = "#D55E00"
 purple = "#CC79A7"
 grey = "#999999"
 white = "#FFFFFF"
+dark = "#444444"
+pale_yellow = "#F9F5B0"
 viridis = "set palette defined (0 '#440154', 1 '#3B528B', 2 '#21918C', 3 '#5EC962', 4 '#FDE725')"
 
 unit = 48 # pixels
