@@ -89,7 +89,8 @@ typedef enum {
     SLIPS
 } Slip;
 static const char *const slip_texts[SLIPS] = {
-    "softmax with a maximum that begins at 0, or at another number: where all scores are "
+    "softmax with a maximum that begins at 0, or at another number: where all scores "
+    "are "
     "far below it, the sum is 0; begin with the row's first score",
     "softmax with the maximum of another row or of all: each row has its own",
     "softmax with the minimum subtracted: the largest exponent is then not 0",
@@ -122,7 +123,10 @@ static double shift_by(Slip slip, const double *s, int cols, double of_all) {
         min = fmin(min, s[j]);
         mean += s[j] / cols;
     }
-    return slip == OF_ALL ? of_all : slip == MINIMUM ? min : slip == OF_MEAN ? mean : max;
+    return slip == OF_ALL    ? of_all
+           : slip == MINIMUM ? min
+           : slip == OF_MEAN ? mean
+                             : max;
 }
 
 static double *softmax_with(Slip slip, int rows, int cols, const double *S) {

@@ -56,7 +56,7 @@ typedef struct {
     bool wrong_now[EXERCISES_MOST]; /* which ones this grading found wrong */
     bool failed, named;             /* the last result; whether a mistake fits it */
     double got_number, want_number; /* of an expect_number; else want_number is nan */
-    const real *got_data; /* the last expect's result, or NULL */
+    const real *got_data;           /* the last expect's result, or NULL */
     Tensor got_tensor;
     const double *got_want;
     double got_tolerance;

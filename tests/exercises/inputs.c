@@ -166,10 +166,9 @@ Tensor unset(Tensor shape) {
 
 Tensor normal(int letter, Tensor shape) {
     Tensor T = zeros(shape);
-    const Random random = {
-        .seed = 2017 + (uint64_t)now.round,
-        .use = RANDOM_DEMO,
-        .sequence = (uint32_t)letter};
+    const Random random = {.seed = 2017 + (uint64_t)now.round,
+                           .use = RANDOM_DEMO,
+                           .sequence = (uint32_t)letter};
     random_fill_normal(random, T, 1);
     return input((char)letter, T);
 }
