@@ -264,6 +264,10 @@ void mistake(const char *text, const double *wrong) {
                    first_difference(now.got_tensor, wrong, now.got_tolerance) < 0);
 }
 
+bool no_name_yet(void) {
+    return now.mode == MISTAKES || (now.failed && !now.named && now.round == 0);
+}
+
 void mistake_unwritten(void) {
     bool any = false;
     if (now.failed && now.got_data) {

@@ -108,6 +108,13 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
+/* no_name_yet: the last result is wrong, and nothing names its mistake: is it worth
+ * making what a mistake would give? */
+bool no_name_yet(void);
+
+/* first_elements: the first `count` elements of the vector T. */
+Tensor first_elements(Tensor T, int count);
+
 /* mistake_unwritten: the last expect's result holds nan, as all memory at first. */
 void mistake_unwritten(void);
 

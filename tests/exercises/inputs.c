@@ -158,6 +158,11 @@ Tensor zeros(Tensor shape) {
     return T;
 }
 
+Tensor first_elements(Tensor T, int count) {
+    T.shape[0] = T.ld = count;
+    return T;
+}
+
 Tensor unset(Tensor shape) {
     Tensor T = zeros(shape);
     tensor_fill(T, (real)NAN);
