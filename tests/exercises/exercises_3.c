@@ -551,11 +551,25 @@ static void backward_case(int B, int n, int D, int heads, bool in_place) {
     expect_gradients(&b, dconcat, in_place);
 }
 
+/* D so large that no product has all of dY in its registers before it writes. */
+static void wide_in_place(void) {
+    Bench b = make_bench(1, 2, 260, 2);
+    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
+    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dz, &b.s);
+    const double *apart = doubles_of(b.dz);
+    case_is("1 image, 2 tokens, D = 260, 2 heads, dz is dY");
+    writable(b.dY);
+    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dY, &b.s);
+    expect("dz", b.dY, apart, TOLERANCE);
+    mistake_in_place(true);
+}
+
 static void backward(void) {
     needs("3.2");
     backward_case(2, 4, 6, 2, false);
     backward_case(2, 4, 6, 2, true);
     backward_case(1, 3, 6, 3, false);
+    wide_in_place();
 }
 
 /* ---- 3.6 ------------------------------------------------------------------------- */

@@ -188,8 +188,10 @@ void positions_grade(void) {
         mistake("the mean over images: the sum is wanted, the loss has its own 1/B",
                 summed(g, begin, (double[]){third, third, third}));
     }
-    mistake("a mean, of what stood there too: the sum is added to it",
-            summed(g, third, (double[]){third, third, third}));
+    mistake(
+        "what stood there, divided by the number of images: it stays, and the sum is "
+        "added",
+        summed(g, third, (double[]){1, 1, 1}));
     double *of_all = doubles(COUNT5);
     for (int i = 0; i < COUNT5; i++) {
         of_all[i] = 1;

@@ -34,7 +34,7 @@ typedef struct {
     EncoderBlockActivations a;
     EncoderBlockScratch s;
     Dropout dropout;
-    Tensor z, dy, dz;
+    Tensor z, dy, dz, memory; /* memory: a's and s's */
     NaiveBlock naive;
     double *z_naive, *C; /* (B, n, D) */
 } Bench;
@@ -97,7 +97,8 @@ static Bench make_bench(double rate) {
     encoder_block_parameters(&b.d, &out, &b.config, INDEX);
     Arena plan = {.block = NULL};
     lay_out(&b, &plan);
-    Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
+    b.memory = unset(SHAPE((int)plan.used));
+    Arena arena = {.block = b.memory.data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, TOKENS, D));
     b.dy = named("dz", normal('C', b.z));
@@ -333,6 +334,16 @@ static void forward_case(double rate) {
         name_wrong_sums(&b);
     }
     expect_kept(&b);
+    tensor_scale(b.z, (real)-0.5);
+    tensor_fill(b.memory, (real)NAN);
+    b.z_naive = doubles_of(input('z', b.z));
+    y = encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    expect("y, of other numbers in the same memory,", y, whole(&b, BEFORE, BEFORE),
+           TOLERANCE);
+    mistake_if(
+        "something that is kept from the call before: z is in the same memory, but "
+        "holds other numbers",
+        true);
 }
 
 void block_forward_grade(void) {
@@ -562,6 +573,18 @@ static void backward_case(double rate) {
     }
 }
 
+/* So many images that what was made for few, and kept, has no room for them. */
+static void many_images(void) {
+    set_case(6000, 3, 0);
+    Bench b = make_bench(0.4), right = slipped_backward(0.4, NO_SLIP);
+    case_with(0.4);
+    encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
+    expect("dz", b.dz, doubles_of(right.dz), TOLERANCE);
+    mistake_if("memory that was made for a smaller batch: s is made for the largest",
+               true);
+}
+
 void block_backward_grade(void) {
     needs("4.2");
     needs("4.3");
@@ -573,4 +596,5 @@ void block_backward_grade(void) {
     backward_case(0.4);
     set_case(1, 2, 0);
     backward_case(0.4);
+    many_images();
 }
