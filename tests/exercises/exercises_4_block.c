@@ -581,8 +581,6 @@ static void many_images(void) {
     encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
     encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
     expect("dz", b.dz, doubles_of(right.dz), TOLERANCE);
-    mistake_if("memory that was made for a smaller batch: s is made for the largest",
-               true);
 }
 
 void block_backward_grade(void) {
