@@ -96,8 +96,14 @@ static int run_child(const Exercise *e, char *text, size_t size) {
     if (child == 0) {
         prepare_child();
         now.current = e;
-        e->grade();
-        stop_if_failed();
+        const int rounds = chapter_number < CHAPTERS ? ROUNDS : 1;
+        for (int round = 0; round < rounds; round++) {
+            inputs_begin(round);
+            e->grade();
+            stop_if_failed();
+            now.own_hint = NULL;
+            now.where[0] = '\0';
+        }
         fflush(stdout);
         now.told->passed = true;
         _exit(0);
