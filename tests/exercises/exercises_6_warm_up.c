@@ -47,6 +47,7 @@ static void square_case(int blocks) {
     expect("y", got, want, TOLERANCE);
     mistake("twice x: the square is x times x", twice);
     mistake("x as it was", same);
+    mistake_added(got, count);
     mistake_if("an index that leaves elements out: before block b there are b blocks "
                "of blockDim.x threads",
                any_unwritten(got));
@@ -74,6 +75,7 @@ static void add_case(int count) {
     expect("z", got, want, TOLERANCE);
     mistake("x + x", twice);
     mistake("x alone: z is x + y", doubles_of(x));
+    mistake_added(got, count);
     mistake_if(
         "an element that no thread writes: the check stops threads that have one",
         any_unwritten(got));
@@ -150,6 +152,10 @@ static void scale_rows_case(int rows, int cols) {
             turned);
     mistake("the factor of the column: row i has by[i]", of_col);
     mistake("X as it was, without its factor", x);
+    mistake_added(got, count);
+    mistake_if("an element that no thread writes: row and column count blockDim.y and "
+               "blockDim.x threads for each block before",
+               is_unset(got));
     mistake_if(
         "an element that is no row's, or none: row i of X begins at i * X.ld, of "
         "Y at i * Y.ld",
@@ -203,7 +209,7 @@ void warm_up_reverse_grade(void) {
 
 /* ---- 6.f: a block's sum ---------------------------------------------------------- */
 
-typedef enum { ALL, FIRST_WARP, EVERY_OTHER, OF_ALL_RUNS } Part;
+typedef enum { ALL, FIRST_WARP, FIRST_HALF, EVERY_OTHER, OF_ALL_RUNS } Part;
 
 /* What each block sums up. */
 static double *sums_of(int count, const double *x, Part part) {
@@ -212,8 +218,9 @@ static double *sums_of(int count, const double *x, Part part) {
     for (int i = 0; i < count * blocks; i++) {
         const int b = i / count, at = i % count, t = at % BLOCK;
         const bool in_run = part == OF_ALL_RUNS || at / BLOCK == b;
-        const bool left_out =
-            (part == FIRST_WARP && t >= 32) || (part == EVERY_OTHER && t % 2 > 0);
+        const bool left_out = (part == FIRST_WARP && t >= 32) ||
+                              (part == FIRST_HALF && t >= BLOCK / 2) ||
+                              (part == EVERY_OTHER && t % 2 > 0);
         sums[b] += in_run && !left_out ? x[at] : 0;
     }
     return sums;
@@ -242,6 +249,17 @@ static void expect_all_lanes(double blocks) {
                true);
 }
 
+/* Is each full run's sum right? */
+static bool only_last_is_wrong(Tensor got, int count, const double *want) {
+    const double *sums = doubles_of(got);
+    for (int b = 0; b < count / BLOCK; b++) {
+        if (fabs(sums[b] - want[b]) > 1e-3) {
+            return false;
+        }
+    }
+    return count % BLOCK > 0 && count > BLOCK;
+}
+
 static void sums_case(int count) {
     const int blocks = (count + BLOCK - 1) / BLOCK;
     begin_device();
@@ -254,13 +272,19 @@ static void sums_case(int count) {
     expect("sums", got, sums_of(count, x_is, ALL), 1e-5);
     mistake("the sum of the run's first warp: the other warps have sums too",
             sums_of(count, x_is, FIRST_WARP));
+    mistake("the sum of half of the run: the first step is that of half = BLOCK / 2",
+            sums_of(count, x_is, FIRST_HALF));
     mistake("the sum of every other element: the last step is that of half = 1",
             sums_of(count, x_is, EVERY_OTHER));
     mistake("the sum of all of x in each block: a block has one run",
             sums_of(count, x_is, OF_ALL_RUNS));
+    mistake_added(got, blocks);
     mistake_if("a sum with an element behind the last of x: threads without an element "
                "bring 0",
                any_unwritten(got));
+    mistake_if("the last run, which isn't full, with what its block's shared memory "
+               "held: threads without an element bring 0, and all steps are made",
+               only_last_is_wrong(got, count, sums_of(count, x_is, ALL)));
     expect_cost((Cost){.loads = count,
                        .stores = blocks,
                        .lanes = count > 1 ? LANES : 0,
