@@ -226,7 +226,8 @@ static double *sums_of(int count, const double *x, Part part) {
     return sums;
 }
 
-/* Of shared memory's requests a tree makes 17 in a block, shuffles a dozen. */
+/* Of shared memory's requests a tree makes 17 in a block, or 47 if those that add are
+ * spread over all warps; shuffles a dozen. */
 static void expect_all_lanes(double blocks) {
     const CudaOnCpuCounts c = counted();
     const double requests = (double)c.shared_load.requests / blocks;
@@ -237,15 +238,12 @@ static void expect_all_lanes(double blocks) {
                 each, BLOCK);
     mistake_if("the work of one thread, done by all: every thread adds everything",
                true);
-    expect_true(requests <= 24,
+    expect_true(requests <= 64,
                 "%.0f loads of warps from shared memory in a block; 17 "
                 "are enough",
                 requests);
     mistake_if("one thread that adds while the others wait: let half of them add, then "
                "half of these",
-               requests >= BLOCK - 1);
-    mistake_if("idle lanes: the threads that add are spread over all warps. Let the "
-               "first ones add, so that the other warps are done",
                true);
 }
 
@@ -282,8 +280,8 @@ static void sums_case(int count) {
     mistake_if("a sum with an element behind the last of x: threads without an element "
                "bring 0",
                any_unwritten(got));
-    mistake_if("the last run, which isn't full, with what its block's shared memory "
-               "held: threads without an element bring 0, and all steps are made",
+    mistake_if("a last run, which isn't full, that is added up in another way: threads "
+               "without an element bring 0, and all steps are made",
                only_last_is_wrong(got, count, sums_of(count, x_is, ALL)));
     expect_cost((Cost){.loads = count,
                        .stores = blocks,
