@@ -538,7 +538,7 @@ static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
          "a block given the z that it made: backward wants the z "
          "that it read"},
         {RIGHT, ALL_Z_0, "every block given z_0: backward wants the z that it read"},
-        {RIGHT, FIRST_TO_LAST, "the blocks from the first to the last"},
+        {RIGHT, FIRST_TO_LAST, "a way back that begins with the first block: it begins with the last"},
         {RIGHT, NOT_DROPPED, "dz_0 without the dropout that z_0 had"},
     };
     enum { WRONG = sizeof wrong / sizeof wrong[0] };
@@ -607,7 +607,7 @@ static void model(void) {
             logits_from(&m, L, N, true));
     double *near = logits_from(&m, L, 0, true);
     memcpy(near + K, logits_from(&m, L, 1, true), K * sizeof *near);
-    mistake("rows 0 and 1 of the first image: how far apart are two images' rows 0?",
+    mistake("rows 0 and 1 of one image: from class token to class token it is n rows",
             near);
     mistake("the head reading z_0: it reads the last block's result",
             logits_from(&m, 0, 0, true));
