@@ -3,8 +3,7 @@
  * Hutter, 2019), and clipping by the global norm [ViT T.3]. With lambda = 0 it is the
  * Adam of [AIAYN 5.3].
  *
- * m and v begin as 0, and t counts from 1. lambda is 0 for parameters that are
- * NO_DECAY. Derivations: notes/05_vision_transformer.md, 5 to 7.
+ * m and v begin as 0. Derivations: notes/05_vision_transformer.md, 5 to 7.
  */
 #pragma once
 
@@ -16,7 +15,7 @@ extern "C" {
 
 typedef struct {
     double beta1, beta2, epsilon;
-    double weight_decay; /* lambda */
+    double weight_decay; /* lambda; 0 for a parameter that is NO_DECAY */
 } AdamW;
 
 /* One step, t >= 1. */
