@@ -538,7 +538,8 @@ static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
          "a block given the z that it made: backward wants the z "
          "that it read"},
         {RIGHT, ALL_Z_0, "every block given z_0: backward wants the z that it read"},
-        {RIGHT, FIRST_TO_LAST, "a way back that begins with the first block: it begins with the last"},
+        {RIGHT, FIRST_TO_LAST,
+         "a way back that begins with the first block: it begins with the last"},
         {RIGHT, NOT_DROPPED, "dz_0 without the dropout that z_0 had"},
     };
     enum { WRONG = sizeof wrong / sizeof wrong[0] };

@@ -1,9 +1,7 @@
 /*
  * adamw.h: Adam with decoupled weight decay (Kingma and Ba, 2015; Loshchilov and
  * Hutter, 2019), and clipping by the global norm [ViT T.3]. With lambda = 0 it is the
- * Adam of [AIAYN 5.3].
- *
- * m and v begin as 0. Derivations: notes/05_vision_transformer.md, 5 to 7.
+ * Adam of [AIAYN 5.3]. m and v begin as 0. Derivations: notes/05, 5 to 7.
  */
 #pragma once
 
@@ -15,7 +13,7 @@ extern "C" {
 
 typedef struct {
     double beta1, beta2, epsilon;
-    double weight_decay; /* lambda; 0 for a parameter that is NO_DECAY */
+    double weight_decay; /* lambda, of parameters that are DECAY */
 } AdamW;
 
 /* One step, t >= 1. */
