@@ -683,7 +683,7 @@ const Exercise exercises[] = {
     {"2.5", "Answers: break it, and see who notices",
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
-     "is expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
+     "is expected. Run work/chapter2/my_chapter2. Put the scale back, and explain.",
      "What does each check compare the result with?",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},

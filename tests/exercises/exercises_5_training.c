@@ -315,7 +315,7 @@ static void adamw_case(long t) {
         .total = COUNT};
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
             s.o.weight_decay, DECAYED);
-    hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
+    hint("Take w = 1, m = v = 0, g = 2 by hand: which of m, v and w is wrong first?");
     adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
     double *left = adamw(&s, (Wrong){.m_offset = 0});
@@ -386,7 +386,7 @@ static void clip_case(double most) {
         always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds max_norm; 0: never.");
+    hint("Which vector has this norm, and what may clipping change of it?");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
     mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
@@ -411,7 +411,7 @@ static void rate_case(long warmup, long t) {
                         : t >= 110 ? 0
                                    : flat;
     case_is("peak 0.3, warm-up %ld, 110 steps in all: step %ld", warmup, t);
-    hint("A line up, then half a cosine down; 0 from the last step on.");
+    hint("Which lines of the rule hold for this t, and which of them comes first?");
     const double got = schedule_rate(&s, t);
     expect_number("the rate", got, want, 1e-12);
     mistake_number("the cosine without warm-up", flat);

@@ -328,7 +328,7 @@ static void print_bars(void) {
     print_bar(name, passed_now(), exercise_count);
     print_bar("the course", course, of);
     if (passed_now() == exercise_count) {
-        printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
+        printf("\n  All passed. `make mine N=%d` builds ./%s/my_chapter%d of what you "
                "wrote.\n",
                chapter_number, now.work, chapter_number);
     }
