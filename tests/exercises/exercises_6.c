@@ -39,14 +39,14 @@ static void predict(void) {
         "10000 elements, blocks of 256 threads, one thread per element: how many "
         "threads have no element?",
         240, 1e-9);
-    mistake_number("the number of blocks: how many threads do they have in all?", 40);
+    mistake_number("the number of blocks, not of threads: each block has 256", 40);
     mistake_number("the elements of the last block: it has 256 threads", 16);
     mistake_number("10000 / 256 rounded down: then 16 elements have no thread", 0);
     ask('b',
         "Lane l of a warp reads x[l + 1], and x begins at an address divisible by 128. "
         "How many sectors of 32 bytes?",
         5, 1e-9);
-    mistake_number("what x[l] takes: where do these 32 floats begin and end?", 4);
+    mistake_number("what x[l] takes: these 32 floats begin 4 bytes further on", 4);
     mistake_number("a sector for each lane: a sector holds 8 floats", 32);
     ask('c', "Lane l reads x[2 * l] of the same x. How many sectors?", 8, 1e-9);
     mistake_number("32 floats packed closely: these are spread over 64", 4);
@@ -59,12 +59,15 @@ static void predict(void) {
         2.5, 1e-9);
     mistake_number("what C = A B takes: here A is read along its rows", 16.5);
     mistake_number("A's load alone: B's is the same element for all lanes", 4);
-    mistake_number("coalesced loads of A and of B: do the lanes have several y?", 4.5);
+    mistake_number("coalesced loads of A and of B: all lanes of a warp have the same y",
+                   4.5);
     ask('e',
         "C = A B, all 1024 x 1024, tiles of 32 x 32 in shared memory: loads from "
         "global memory, in millions.",
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
     mistake_number("the naive kernel's 2 m n k", 2.0 * 1024 * 1024 * 1024 / 1e6);
+    mistake_number("loads: the answer is in millions of loads",
+                   2.0 * 1024 * 1024 * 1024 / 32);
     mistake_number(
         "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
@@ -72,8 +75,9 @@ static void predict(void) {
         "A tile is declared float t[32][34]. Lane l reads t[l][0]. How many passes "
         "does shared memory need?",
         2, 1e-9);
-    mistake_number("what rows of 33 need: which bank has word 34 l?", 1);
-    mistake_number("what rows of 32 need: which bank has word 34 l?", 32);
+    mistake_number("what rows of 33 need: word 34 l is in bank 34 l mod 32", 1);
+    mistake_number(
+        "what rows of 32 need, where all words are in bank 0: these rows have 34", 32);
     ask_in_words(
         'g', "By the counts, *shared* asks for 1/18 of the bytes of *coalesced*. On an "
              "H200 it is only 1.15 times as fast (C = A B). Why?");
@@ -757,27 +761,30 @@ static void attention(void) {
 
 const Exercise exercises[] = {
     {"6.a", "an index (square)",
-     "warm_up.cu: one thread per element: y[i] = x[i] squared.",
-     "Block 0 has threads 0 to 127, block 1 elements 128 to 255.",
+     "warm_up.cu: kernel and launch: y[i] = x[i] squared, one thread per element.",
+     "In the picture, how many elements does block 1 leave to block 0?",
      "the lesson; warm_up.h", warm_up_square_grade},
-    {"6.b", "a guard (add)", "warm_up.cu: z = x + y, where the last block isn't full.",
-     "A thread whose element doesn't exist does nothing.", "the lesson; warm_up.h",
-     warm_up_add_grade},
+    {"6.b", "a guard (add)", "warm_up.cu: kernel and launch: z = x + y, for any count.",
+     "Take 10 elements and blocks of 4: how many blocks, and what does each of their "
+     "threads do?",
+     "the lesson; warm_up.h", warm_up_add_grade},
     {"6.c", "a stride (add_scaled)",
      "warm_up.cu: y += a x, where elements are more than threads.",
-     "When a thread has done its element, which is its next?", "the lesson; warm_up.h",
-     warm_up_add_scaled_grade},
+     "In one turn of the loop, which elements does a warp load?",
+     "the lesson; warm_up.h", warm_up_add_scaled_grade},
     {"6.d", "rows and columns (scale_rows)",
-     "warm_up.cu: Y[i][j] = by[i] X[i][j], one thread per element.",
-     "Which of x and y should count the columns, for neighbours to have neighbours?",
+     "warm_up.cu: kernel and launch: Y[i][j] = by[i] X[i][j], one thread per element.",
+     "Which lanes are one warp, and what do they want to read?",
      "the lesson; warm_up.h", warm_up_scale_rows_grade},
     {"6.e", "a reversal (reverse)",
      "warm_up.cu: each block turns its run round, in place, through shared memory.",
-     "Whose element does a thread write, and is it there yet?", "the lesson; warm_up.h",
-     warm_up_reverse_grade},
+     "Which elements does this block have, and who still needs the one that a thread "
+     "overwrites?",
+     "the lesson; warm_up.h", warm_up_reverse_grade},
     {"6.f", "a block's sum (sum_runs)",
      "warm_up.cu: sums[b] is the sum of run b, by all threads of block b.",
-     "Half of the threads add the other half's; then half of these.",
+     "Play it with the picture's 8 elements: which threads work in each step, and "
+     "what must be finished before it?",
      "the lesson; warm_up.h", warm_up_sums_grade},
     {"6.1", "Answers: threads, sectors, tiles, banks",
      "Predict; then compare with ./chapter6 --counts where it can say so.",
@@ -800,8 +807,8 @@ const Exercise exercises[] = {
      "They need not be the same.",
      "the lesson, \"Used thirty-two times\"", matmul},
     {"6.5", "attention in one kernel (forward)",
-     "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
-     "streams past it.",
+     "gpu_attention_fused.cu: what a query keeps, what happens to it while a tile of "
+     "keys and values streams past, and what O and lse are at the end.",
      "Whatever was added under an old maximum was measured against that maximum. And "
      "all lanes of a warp must reach q.dot.",
      "the lesson, \"Scores that are never written\"", attention},
