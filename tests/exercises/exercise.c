@@ -63,6 +63,7 @@ int read_and_wait(pid_t child, const int ends[2], char *text, size_t size) {
     close(ends[0]);
     if (stopwatch_ms() >= deadline_ms) {
         kill(child, SIGKILL); /* stopped, or it has left a process that goes on */
+        now.told->late = true;
     }
     int status = 0;
     waitpid(child, &status, 0);

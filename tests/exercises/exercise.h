@@ -111,10 +111,10 @@ void mistake_unwritten(void);
 /* ---- where a signal met the student's code --------------------------------------- */
 
 /* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
- * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
- * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
+ * is printed; crash_keep (grading.h), before all else. crash_line: cuts off what that
+ * printed, and finds the innermost line of a file in `folder`,
+ * "work/chapter2/attention.c:47", or NULL. */
 void crash_prepare(void);
-bool crash_is_of_stack(const void *address); /* was it the stack's end? */
 void crash_print_frames(void);
 const char *crash_line(char *text, const char *folder);
 
