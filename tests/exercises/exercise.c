@@ -82,9 +82,17 @@ static void look_at_inputs(void) {
     }
 }
 
+static void say_unless_named(const char *what) {
+    if (now.unless) {
+        printf("%s\n", what);
+        now.unless = NULL;
+    }
+}
+
 static void end_if_failed(void) {
     if (now.failed) {
         look_at_inputs();
+        say_unless_named(now.unless);
         if (!now.named && now.got_data && now.got_want) {
             say_pattern();
         }
@@ -95,7 +103,12 @@ static void end_if_failed(void) {
         }
         fflush(stdout);
         now.told->judged = true;
-        _exit(WRONG_STATUS);
+        if (!now.asked[0]) {
+            _exit(WRONG_STATUS);
+        }
+        now.wrong_answer = true;
+        now.failed = now.named = false;
+        now.form = NULL;
     }
 }
 
@@ -248,6 +261,7 @@ void mistake_if(const char *text, bool fits) {
         printf("%s | %s\n", now.current->id, text);
     }
     if (now.failed && fits && !now.named) {
+        say_unless_named("not it");
         printf("This is %s.\n", text);
         now.named = true;
     }

@@ -108,6 +108,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         now.current = e;
         e->grade();
         stop_if_failed();
+        end_questions();
         fflush(stdout);
         now.told->passed = true;
         _exit(0);
@@ -196,7 +197,7 @@ static void print_signal(const Result *r) {
         r->told.signal_number ? r->told.signal_number : WTERMSIG(r->status);
     const char *text = r->text;
     char line[LINE];
-    if (number == SIGALRM || r->told.late) {
+    if (number == SIGALRM || (r->told.late && !r->told.signal_number)) {
         printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
                SECONDS);
     } else if (number == SIGABRT) {
@@ -263,12 +264,25 @@ static void print_wrong(const Exercise *e, const Result *r) {
     printf(EIGHT "Stuck? make hint N=%s\n", e->id);
 }
 
+/* Nobody graded its answers in words: where is one to compare them with? */
+static void print_models(const Exercise *e, const Result *r) {
+    if (r->verdict == PASSED && r->told.in_words[0]) {
+        printf(EIGHT "Compare your sentence with the model answer:");
+        for (const char *letter = r->told.in_words; *letter; letter++) {
+            printf("%s make hint N=%s%c", letter > r->told.in_words ? "," : "", e->id,
+                   *letter);
+        }
+        printf("\n");
+    }
+}
+
 static void print_result(const Exercise *e, const Result *r) {
     print_line(e, r);
     if (r->verdict == UNWRITTEN) {
         printf(": %s", r->text);
     }
     printf("\n");
+    print_models(e, r);
     if (r->verdict == WRONG) {
         print_wrong(e, r);
     } else if (r->verdict == WAITS && !r->text[0]) {
@@ -389,6 +403,9 @@ static int grade(bool watch, int only) {
             if (i != first) {
                 print_line(&exercises[i], &results[i]);
                 printf("\n");
+                if (!progress_has_passed(exercises[i].id)) { /* once is enough */
+                    print_models(&exercises[i], &results[i]);
+                }
             }
         }
     }

@@ -60,7 +60,9 @@ typedef struct {
     Tensor got_tensor;
     const double *got_want;
     double got_tolerance;
-    char asked[8]; /* the last ask: "2.1a" */
+    char asked[8];      /* the last ask: "2.1a" */
+    bool wrong_answer;  /* is that one wrong? */
+    const char *unless; /* what is said of it, unless a mistake fits */
 } Grading;
 extern Grading now;
 
@@ -77,7 +79,7 @@ void say_pattern(void);
 const char *input_like(const double *x, long count, double error);
 
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this
- * process. */
+ * process. After an answer it doesn't: the other questions' answers are looked at. */
 void stop_if_failed(void);
 
 /* crash_keep: what a signal's handler was told goes to Told. */
@@ -87,9 +89,14 @@ void crash_keep(int signal_number, siginfo_t *info, void *context);
  * `prefix`. */
 void print_wrapped(const char *prefix, const char *first, const char *text);
 
+/* end_questions: what the questions of an exercise come to; ends this process, unless
+ * all answers are right (answers.c). */
+void end_questions(void);
+
 /* progress_read: what WORK/progress has. progress_add: these results, one for each
  * exercise, are written there, and known. progress_passed: how many of a chapter's
- * exercises passed when they were last graded. */
+ * exercises passed when they were last graded. progress_has_passed: did this one? */
 void progress_read(void);
 void progress_add(const Result *results);
 int progress_passed(int chapter);
+bool progress_has_passed(const char *id);
