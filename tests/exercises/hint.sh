@@ -14,14 +14,20 @@ if ! grep -qxF -e "@ $e" "$hints" || { [ "$asked" != "$e" ] && ! grep -qxF -e "=
 fi
 [ -d "$folder" ] || fail 1 "there is no $folder: make start N=$n"
 
-# written QUESTION: its answer in answers.txt has five words.
+# written QUESTION: its answer in answers.txt has five different words of letters.
 written() {
     awk -v id="$1" '
         { line = $0; sub(/\r$/, "", line); sub(/^ */, "", line) }
         index(line, id) == 1 && substr(line, length(id) + 1) ~ /^ *=/ {
             sub(/^[^=]*=/, "", line)
             sub(/#.*/, "", line)
-            if (split(line, words) >= 5) found = 1
+            n = split(tolower(line), words, "[^a-z\\047\200-\377]+")
+            different = 0
+            for (i = 1; i <= n; i++) if (words[i] != "" && !(words[i] in seen)) {
+                seen[words[i]] = 1
+                different++
+            }
+            if (different >= 5) found = 1
         }
         END { exit !found }' "$folder/answers.txt" 2>/dev/null
 }
