@@ -186,6 +186,13 @@ static int digits_of(const char *text) {
     return point ? digits : digits - zeros;
 }
 
+/* Is the quotient of the given number and the wanted one 1000, a million, or 10^9? */
+static bool other_unit(double quotient, double tolerance) {
+    const double log1000 = log10(fabs(quotient)) / 3;
+    return quotient > 0 && rint(log1000) != 0 && fabs(log1000) < 3.5 &&
+           fabs(quotient / pow(1000, rint(log1000)) - 1) <= tolerance;
+}
+
 /* What is said of a number near the wanted one. */
 static const char *nearly(const char *text, double want, double tolerance) {
     const int asked = (int)ceil(-log10(tolerance));
@@ -213,7 +220,10 @@ void ask(char letter, const char *question, double want, double tolerance) {
         const double off = fabs(given - want) / fmax(fabs(want), 1e-30);
         if (number && !(off <= tolerance)) {
             now.failed = true;
-            now.unless = off <= 0.02 ? nearly(text, want, tolerance) : "not it";
+            now.unless = off <= 0.02 ? nearly(text, want, tolerance)
+                         : other_unit(given / want, tolerance)
+                             ? "not it, but its digits are: in which unit?"
+                             : "not it";
             printf("%s: %s is ", now.asked, text);
         } else if (isfinite(meant)) {
             expect_true(number, "%s: \"%s\" is not a number alone; is %.10g meant?",
@@ -378,9 +388,27 @@ static bool same_word(const char *a, const char *b, int length) {
     return true;
 }
 
-/* How many different words of letters there are. */
+/* Does text have a word that begins as one of `keys`, "back|wrong|paper"? whole: that
+ * is one of them. */
+static bool has_key(const char *text, const char *keys, bool whole) {
+    int length;
+    for (const char *word; (word = next_word(&text, &length));) {
+        for (const char *key = keys; *key;) {
+            const int wanted = (int)strcspn(key, "|");
+            if ((whole ? wanted == length : wanted <= length) &&
+                same_word(word, key, wanted)) {
+                return true;
+            }
+            key += wanted + (key[wanted] == '|');
+        }
+    }
+    return false;
+}
+
+/* How many different words of letters there are; numbers count for nothing. */
 static int different_words(const char *text) {
     enum { MOST = LINE / 2 };
+    static const char numbers[] = "one|two|three|four|five|six|seven|eight|nine|ten";
     const char *words[MOST];
     int lengths[MOST], count = 0, length;
     for (const char *word; count < MOST && (word = next_word(&text, &length));) {
@@ -389,27 +417,14 @@ static int different_words(const char *text) {
                !(lengths[same] == length && same_word(words[same], word, length))) {
             same++;
         }
-        if (same == count) {
+        char copy[LINE];
+        snprintf(copy, sizeof copy, "%.*s", length, word);
+        if (same == count && !has_key(copy, numbers, true)) {
             words[count] = word;
             lengths[count++] = length;
         }
     }
     return count;
-}
-
-/* Has text a word that begins as one of `keys`, "back|wrong|paper"? */
-static bool has_key(const char *text, const char *keys) {
-    int length;
-    for (const char *word; (word = next_word(&text, &length));) {
-        for (const char *key = keys; *key;) {
-            const int needed = (int)strcspn(key, "|");
-            if (needed <= length && same_word(word, key, needed)) {
-                return true;
-            }
-            key += needed + (key[needed] == '|');
-        }
-    }
-    return false;
 }
 
 void ask_in_words_with(char letter, const char *question, const char *keys) {
@@ -424,7 +439,7 @@ void ask_in_words_with(char letter, const char *question, const char *keys) {
     }
     if (answer(text)) {
         const bool enough = different_words(text) >= WORDS;
-        const bool about = !keys || has_key(text, keys);
+        const bool about = !keys || has_key(text, keys, false);
         now.form = enough && about
                        ? NULL
                        : "it as you would tell it to a friend, on one line.";
