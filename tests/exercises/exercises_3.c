@@ -22,9 +22,8 @@ static void predict(void) {
          "it?");
     ask('a',
         "qkv is (B, n, 3D) with B = 2, n = 3, D = 8, and h = 2 heads. How many "
-        "elements "
-        "after the first element of qkv is the first element of the key of head 2, "
-        "token 2 (the third), of image 1 (the second)?",
+        "elements after the first element of qkv is the first element of the key of "
+        "the second head, of the third token, of the second image?",
         132, 1e-9);
     mistake_number("the key of head 1", 128);
     mistake_number("the query of head 2: keys come after all queries", 124);
