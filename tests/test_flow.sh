@@ -384,6 +384,23 @@ answers 'has more than one line "3.6d = ..."|Write: only the one|3.6a: 1 is not 
     grep -vE 'section [1-6]\.[0-9][0-9]? of (the program|.*[.]/chapter)' | grep -v AIAYN
 ok "a section of a program's output is never taken for an exercise" $?
 
+# ---- make mine --------------------------------------------------------------------------------------------
+
+echo "-- mine"
+cat >"$scratch/suites" <<'END'
+#!/bin/sh
+early='(after this point) Early exit with return value 77'
+case $CK_RUN_SUITE in positions) echo 'tests/p.c:7:F:by hand:rows:0: got 1, want 2' ;; esac
+for line in 4 5 6; do echo "tests/m.c:$line:E:by hand:rows:0: $early"; done
+for turn in 1 2 3; do echo 'exercise 3.3 is not written yet: work/chapter3/m.c:54'; done
+exit 1
+END
+chmod +x "$scratch/suites"
+sh tests/exercises/mine_tests.sh 3 program "$scratch/suites" >"$out" 2>&1
+has 'OPEN suite multi_head_attention exercise 3.3 is not written yet: work/chapter3/m.c:54 FAIL suite positions tests/p.c' &&
+    hasnt 'Early exit' && [ "$(grep -c 'not written yet' "$out")" -eq 2 ]
+ok "an exercise that isn't written is said once, and is no failure" $?
+
 # ---- crashes --------------------------------------------------------------------------------------------
 
 echo "-- crashes"

@@ -104,6 +104,10 @@ static bool answer(char text[LINE]) {
         printf("%s/answers.txt %s line \"%s = ...\"\nWrite: %s.\n", now.work, what,
                now.asked, hint);
         now.told->judged = now.wrong_answer = true;
+        if (found < 0) { /* no other question is better off */
+            fflush(stdout);
+            _exit(WRONG_STATUS);
+        }
         return false;
     }
     if (strchr("?", text[strspn(text, " \t")])) { /* as it was, or empty */
@@ -263,7 +267,7 @@ static void find_options(const char *question, char names[26][LINE]) {
     }
 }
 
-/* Reads letters, and options' names, of one word: "ac", "(a),", "nn". "and" and the like
+/* Reads letters, and options' names, of one word: "ac", "b", "nn". "and" and the like
  * are nothing. False: it is something else. */
 static bool read_word(const char *word, char names[26][LINE], bool given[26]) {
     if (strcmp(word, "and") == 0 || strcmp(word, "or") == 0 ||

@@ -1,9 +1,9 @@
 /*
  * crash.c: the line of the student's code at which an exercise was ended by a signal.
- * See exercise.h. The kernel says where it was (on Linux, x86-64 and ARM), the C library
- * who called it (glibc's does, and macOS's; musl's doesn't), binutils' addr2line the
- * lines. A loop that ran wild may have destroyed what the C library needs for that:
- * so where it was is kept first.
+ * See exercise.h. The kernel says where it was (on Linux, x86-64 and ARM), the C
+ * library who called it (glibc's does, and macOS's; musl's doesn't), binutils'
+ * addr2line the lines. A loop that ran wild may have destroyed what the C library needs
+ * for that: so where it was is kept first.
  */
 #define _GNU_SOURCE 1 /* REG_RIP */
 #include <signal.h>

@@ -191,7 +191,7 @@ static const char *why_crashed(int number) {
     }
 }
 
-/* What may have been done by a program that a signal ended: the first of them counts. */
+/* What may have been done by a program that a signal ended; the first signal counts. */
 static void print_signal(const Result *r) {
     const int number =
         r->told.signal_number ? r->told.signal_number : WTERMSIG(r->status);
