@@ -206,7 +206,7 @@ static void forward_case(int n, int m, int d_k, int d_v, double larger) {
     mistake("weights scaled after the softmax: the scores are scaled before it", late);
     mistake("a scale of 1/8: that is 1/sqrt(64), and d_k is tensor_cols(Q)",
             softmax(&c, scores(&c, 0.125)));
-    mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
+    mistake("softmax over the query axis: rows must sum to 1",
             softmax_over_queries(&c, S));
     mistake("the scores, without a softmax", S);
     mistake_if("a softmax whose exp overflows: take the row's maximum out, as "
