@@ -63,6 +63,7 @@ int read_and_wait(pid_t child, const int ends[2], char *text, size_t size) {
     close(ends[0]);
     if (stopwatch_ms() >= deadline_ms) {
         kill(child, SIGKILL); /* stopped, or it has left a process that goes on */
+        now.told->late = true;
     }
     int status = 0;
     waitpid(child, &status, 0);
@@ -81,11 +82,24 @@ static void look_at_inputs(void) {
     }
 }
 
+static void say_unless_named(const char *what) {
+    if (now.unless) {
+        printf("%s\n", what);
+        now.unless = NULL;
+    }
+}
+
 static void end_if_failed(void) {
     if (now.failed) {
         look_at_inputs();
-        if (!now.named && now.got_data && now.got_want) {
+        say_unless_named(now.unless);
+        if (!now.named && now.round > 0) {
+            printf("Perhaps something is kept from an earlier call (a static variable, "
+                   "or memory): the same was right with other numbers.\n");
+        } else if (!now.named && now.got_data && now.got_want) {
             say_pattern();
+        } else if (!now.named && !now.got_data) {
+            say_number_pattern();
         }
         if (now.form) {
             printf("Write: %s\n", now.form);
@@ -94,7 +108,12 @@ static void end_if_failed(void) {
         }
         fflush(stdout);
         now.told->judged = true;
-        _exit(WRONG_STATUS);
+        if (!now.asked[0]) {
+            _exit(WRONG_STATUS);
+        }
+        now.wrong_answer = true;
+        now.failed = now.named = false;
+        now.form = NULL;
     }
 }
 
@@ -194,6 +213,7 @@ void expect_number(const char *name, double got, double want, double tolerance) 
     end_if_failed();
     now.got_data = NULL;
     now.got_number = got;
+    now.want_number = want;
     now.got_tolerance = tolerance;
     now.failed = !close_to(got, want, tolerance * fmax(fabs(want), 1e-30));
     if (now.failed) {
@@ -208,7 +228,7 @@ void expect_true(bool ok, const char *format, ...) {
     end_if_failed();
     now.failed = !ok;
     now.got_data = NULL;
-    now.got_number = (double)NAN;
+    now.got_number = now.want_number = (double)NAN;
     if (now.failed) {
         va_list arguments;
         va_start(arguments, format);
@@ -246,7 +266,8 @@ void mistake_if(const char *text, bool fits) {
     if (now.mode == MISTAKES && !now.asked[0]) {
         printf("%s | %s\n", now.current->id, text);
     }
-    if (now.failed && fits && !now.named) {
+    if (now.failed && fits && !now.named && now.round == 0) {
+        say_unless_named("not it");
         printf("This is %s.\n", text);
         now.named = true;
     }
@@ -256,6 +277,10 @@ void mistake(const char *text, const double *wrong) {
     mistake_if(text,
                now.failed && now.got_data &&
                    first_difference(now.got_tensor, wrong, now.got_tolerance) < 0);
+}
+
+bool no_name_yet(void) {
+    return now.mode == MISTAKES || (now.failed && !now.named && now.round == 0);
 }
 
 void mistake_unwritten(void) {

@@ -48,7 +48,10 @@ Tensor unset(Tensor shape);                       /* NaN everywhere */
 Tensor zeros(Tensor shape);                       /* 0 everywhere */
 Tensor normal(int letter, Tensor shape);          /* from N(0, 1); the letter: which */
 Tensor values(Tensor shape, const double *given); /* these numbers, row by row */
-Tensor wide(Tensor T); /* T's elements in rows further apart than they are long */
+/* T's elements in rows further apart than they are long, by 6 or by 2 gap elements;
+ * what is between them is nan. */
+Tensor wide(Tensor T);
+Tensor wide_by(Tensor T, int gap);
 double *doubles_of(Tensor T); /* T's elements, row by row */
 
 /* Tensors of normal and values are inputs: what changes one is wrong.
@@ -105,16 +108,23 @@ void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
 
+/* no_name_yet: the last result is wrong, and nothing names its mistake: is it worth
+ * making what a mistake would give? */
+bool no_name_yet(void);
+
+/* first_elements: the first `count` elements of the vector T. */
+Tensor first_elements(Tensor T, int count);
+
 /* mistake_unwritten: the last expect's result holds nan, as all memory at first. */
 void mistake_unwritten(void);
 
 /* ---- where a signal met the student's code --------------------------------------- */
 
 /* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
- * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
- * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
+ * is printed; crash_keep (grading.h), before all else. crash_line: cuts off what that
+ * printed, and finds the innermost line of a file in `folder`,
+ * "work/chapter2/attention.c:47", or NULL. */
 void crash_prepare(void);
-bool crash_is_of_stack(const void *address); /* was it the stack's end? */
 void crash_print_frames(void);
 const char *crash_line(char *text, const char *folder);
 
@@ -124,9 +134,13 @@ const char *crash_line(char *text, const char *folder);
  * follows by mistake_number. */
 void ask(char letter, const char *question, double want, double tolerance);
 
-/* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. */
+/* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. The
+ * question says what they are, "a: the logits. b: y." or "a is nn, b is nt"; an option
+ * of one word may be answered by its word. */
 void ask_which(char letter, const char *question, const char *want);
 
 /* ask_in_words: the answer is a sentence, which nobody grades: it is wanted before the
- * model answer in hints_N.txt is shown. */
+ * model answer in hints_N.txt is shown. ask_in_words_with: it must have a word that
+ * begins as one of these, "backward|both|paper". */
 void ask_in_words(char letter, const char *question);
+void ask_in_words_with(char letter, const char *question, const char *keys);

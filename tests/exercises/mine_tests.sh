@@ -35,8 +35,14 @@ for suite in $suites; do
         echo "        It ran for $limit seconds and was stopped: an endless loop?"
         ;;
     *)
-        printf '  FAIL  suite %s\n' "$suite"
-        grep -E ':[EF]:' "$program.out" | head -n 3 | sed 's/^/        /'
+        # What a test says that met an exercise which isn't written is no failure of it.
+        grep -aE ':[EF]:' "$program.out" | grep -av 'Early exit with return value 77$' >"$program.failed"
+        if [ ! -s "$program.failed" ] && grep -aq '^exercise .* is not written yet' "$program.out"; then
+            printf '  OPEN  suite %s\n' "$suite"
+        else
+            printf '  FAIL  suite %s\n' "$suite"
+        fi
+        head -n 3 "$program.failed" | sed 's/^/        /'
         ;;
     esac
     grep -aE '^bug: |^exercise .* is not written yet' "$program.out" | sort -u | head -n 3 |
