@@ -93,8 +93,13 @@ static void end_if_failed(void) {
     if (now.failed) {
         look_at_inputs();
         say_unless_named(now.unless);
-        if (!now.named && now.got_data && now.got_want) {
+        if (!now.named && now.round > 0) {
+            printf("Perhaps something is kept from an earlier call (a static variable, "
+                   "or memory): the same was right with other numbers.\n");
+        } else if (!now.named && now.got_data && now.got_want) {
             say_pattern();
+        } else if (!now.named && !now.got_data) {
+            say_number_pattern();
         }
         if (now.form) {
             printf("Write: %s\n", now.form);
@@ -208,6 +213,7 @@ void expect_number(const char *name, double got, double want, double tolerance) 
     end_if_failed();
     now.got_data = NULL;
     now.got_number = got;
+    now.want_number = want;
     now.got_tolerance = tolerance;
     now.failed = !close_to(got, want, tolerance * fmax(fabs(want), 1e-30));
     if (now.failed) {
@@ -222,7 +228,7 @@ void expect_true(bool ok, const char *format, ...) {
     end_if_failed();
     now.failed = !ok;
     now.got_data = NULL;
-    now.got_number = (double)NAN;
+    now.got_number = now.want_number = (double)NAN;
     if (now.failed) {
         va_list arguments;
         va_start(arguments, format);
@@ -260,7 +266,7 @@ void mistake_if(const char *text, bool fits) {
     if (now.mode == MISTAKES && !now.asked[0]) {
         printf("%s | %s\n", now.current->id, text);
     }
-    if (now.failed && fits && !now.named) {
+    if (now.failed && fits && !now.named && now.round == 0) {
         say_unless_named("not it");
         printf("This is %s.\n", text);
         now.named = true;
@@ -271,6 +277,10 @@ void mistake(const char *text, const double *wrong) {
     mistake_if(text,
                now.failed && now.got_data &&
                    first_difference(now.got_tensor, wrong, now.got_tolerance) < 0);
+}
+
+bool no_name_yet(void) {
+    return now.mode == MISTAKES || (now.failed && !now.named && now.round == 0);
 }
 
 void mistake_unwritten(void) {

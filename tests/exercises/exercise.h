@@ -48,7 +48,10 @@ Tensor unset(Tensor shape);                       /* NaN everywhere */
 Tensor zeros(Tensor shape);                       /* 0 everywhere */
 Tensor normal(int letter, Tensor shape);          /* from N(0, 1); the letter: which */
 Tensor values(Tensor shape, const double *given); /* these numbers, row by row */
-Tensor wide(Tensor T); /* T's elements in rows further apart than they are long */
+/* T's elements in rows further apart than they are long, by 6 or by 2 gap elements;
+ * what is between them is nan. */
+Tensor wide(Tensor T);
+Tensor wide_by(Tensor T, int gap);
 double *doubles_of(Tensor T); /* T's elements, row by row */
 
 /* Tensors of normal and values are inputs: what changes one is wrong.
@@ -104,6 +107,13 @@ const char *stopped_with(void);
 void mistake(const char *text, const double *wrong);
 void mistake_number(const char *text, double wrong);
 void mistake_if(const char *text, bool fits);
+
+/* no_name_yet: the last result is wrong, and nothing names its mistake: is it worth
+ * making what a mistake would give? */
+bool no_name_yet(void);
+
+/* first_elements: the first `count` elements of the vector T. */
+Tensor first_elements(Tensor T, int count);
 
 /* mistake_unwritten: the last expect's result holds nan, as all memory at first. */
 void mistake_unwritten(void);

@@ -88,6 +88,7 @@ enum {
     DX_SIGN,
     DX_EXCHANGED,
     DX_OF_DY,
+    DX_AT_Y,
     DX_SQUARED,
     DX_RELU,
     DX_TANH,
@@ -110,6 +111,7 @@ static const char *const dx_texts[DX_FORMULAS] = {
     [DX_TANH] = "the derivative of GELU's approximation by tanh",
     [DX_NO_ROOT] = "a density without 1 / sqrt(2 pi)",
     [DX_NO_HALF] = "a density with exp(-x^2): it is exp(-x^2 / 2)",
+    [DX_AT_Y] = "GELU's derivative at y: it is taken at X, forward's input",
     [DX_OF_DY] = "GELU's derivative at dY: it is taken at X, forward's input",
 };
 static double dx_by(int formula, double x, double dy) {
@@ -131,6 +133,10 @@ static double dx_by(int formula, double x, double dy) {
     }
     case DX_NO_ROOT: return dy * (cdf + x * exp(-x * x / 2));
     case DX_NO_HALF: return dy * (cdf + x * exp(-x * x) / sqrt(2 * M_PI));
+    case DX_AT_Y: {
+        const double y = x * cdf;
+        return dy * (naive_normal_cdf(y) + y * density(y));
+    }
     case DX_OF_DY: return dy * (naive_normal_cdf(dy) + x * density(dy));
     default: return dy * (cdf + x * pdf);
     }
@@ -185,6 +191,19 @@ static void gelu_backward_case(Tensor X, Tensor dY, Tensor dX) {
     mistake_unwritten();
 }
 
+/* What is not a number stays so: else nobody sees where it came from. */
+static void gelu_of_nan(void) {
+    Tensor X = values(SHAPE(1, 2), (double[]){(double)NAN, 1}), Y = zeros(X);
+    Tensor dY = values(X, (double[]){1, 1}), dX = zeros(X);
+    case_is("x is not a number");
+    gelu_forward(X, Y);
+    expect_true(isnan((double)Y.data[0]), "Y[0][0] is %g, should be nan, as x is",
+                (double)Y.data[0]);
+    gelu_backward(X, dY, dX);
+    expect_true(isnan((double)dX.data[0]), "dX[0][0] is %g, should be nan, as x is",
+                (double)dX.data[0]);
+}
+
 static void gelu_grade(void) {
     const double some[8] = {-8, -3, -1, -0.1, 0, 0.5, 2, 9};
     const char first[] = "x = -8, -3, -1, -0.1, 0, 0.5, 2, 9";
@@ -196,6 +215,8 @@ static void gelu_grade(void) {
     gelu_forward_case(x, unset(x));
     case_is("(3, 7), in rows further apart than they are long");
     gelu_forward_case(X, wide(unset(X)));
+    case_is("(3, 7), X and Y in rows of different distances");
+    gelu_forward_case(X, wide_by(unset(X), 5));
     case_is("(2, 2, 3): 4 rows of 3");
     gelu_forward_case(X3, unset(X3));
     case_is("x = -3.5, -4.5, -5: the tail");
@@ -215,6 +236,11 @@ static void gelu_grade(void) {
     case_is("(3, 7), dX is dY");
     both = writable(wide(normal('B', SHAPE(3, 7))));
     gelu_backward_case(X, both, both);
+    case_is("(3, 7), all in rows of different distances");
+    gelu_backward_case(X, wide_by(named("dY", normal('E', SHAPE(3, 7))), 4),
+                       wide_by(unset(X), 5));
+    hint("Where does a nan go that is compared with something?");
+    gelu_of_nan();
 }
 
 /* ---- 1.5 ------------------------------------------------------------------------- */
@@ -273,7 +299,7 @@ static void expect_weights(const Linear *l, int times) {
     expect("dW", l->dW, want_w, TOLERANCE);
     mistake("dW written over: weights are shared, so their gradient is added (+=)", dw);
     mistake(nothing_added, all_of(1, (long)out * in));
-    if (times == 2) {
+    if (times > 1) {
         mistake(waits_for_dx, sum_of_products(1, rows, out, in, dy, x));
     }
     if (in == out) {
@@ -284,7 +310,9 @@ static void expect_weights(const Linear *l, int times) {
     mistake("db written over: it is added (+=)", db);
     mistake("the last row's share of db: it is the sum over all rows", last);
     mistake(nothing_added, all_of(1, out));
-    if (times == 2) {
+    mistake("db without the last row: it is the sum over all rows",
+            sum_of_products(1, rows - 1, 1, out, one, dy));
+    if (times > 1) {
         mistake(waits_for_dx, sum_of_products(1, rows, 1, out, one, dy));
     }
     if (in == out) {
@@ -299,8 +327,8 @@ static void linear_case(Tensor x, int out) {
     y.shape[y.ndim - 1] = y.ld = out;
     Linear l = {.X = wide(x),
                 .W = normal('W', SHAPE(out, in)),
-                .dY = wide(named("dY", normal('Y', y))),
-                .dX = wide(unset(x)),
+                .dY = wide_by(named("dY", normal('Y', y)), 4),
+                .dX = wide_by(unset(x), 5),
                 .dW = zeros(SHAPE(out, in)),
                 .dB = zeros(SHAPE(out))};
     char shape[TENSOR_SHAPE_TEXT];
@@ -324,14 +352,19 @@ static void linear_case(Tensor x, int out) {
     mistake("dY W^T: W is (out, in), so dX is dY W", turned);
     mistake_unwritten();
 
-    case_is("X is %s, %d out; dX.data is NULL", shape, out);
-    l.dX = (Tensor){.data = NULL};
-    const bool stopped = stops(call_backward, &l);
-    expect_true(!stopped, "It stops where dX isn't wanted, dX.data being NULL.");
-    mistake_if("a product into dX without asking: if (dX.data != NULL)", true);
-    if (!stopped) {
-        call_backward(&l);
-        expect_weights(&l, 2);
+    for (int shaped = 0; shaped < 2; shaped++) {
+        case_is("X is %s, %d out; dX.data is NULL%s", shape, out,
+                shaped ? ", though dX has a shape" : "");
+        l.dX.data = NULL;
+        l.dX = shaped ? l.dX : (Tensor){.data = NULL};
+        const bool stopped = stops(call_backward, &l);
+        expect_true(!stopped, "It stops where dX isn't wanted, dX.data being NULL.");
+        mistake_if("a product into dX without asking: if (dX.data != NULL)", true);
+        if (!stopped) {
+            call_backward(&l);
+            expect_weights(&l, 2 + shaped);
+        }
+        l.dX = wide_by(unset(x), 5);
     }
 }
 

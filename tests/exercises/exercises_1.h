@@ -11,3 +11,6 @@ void softmax_backward_grade(void);
  * are nan, if a row is one sum, and the last stay as they were. */
 void mistake_by_data(Tensor T, const double *right, const double *before,
                      bool rows_are_sums);
+
+/* What T's rows hold where row i was written at T.data + i * ld; else what was before. */
+double *written_with_ld(Tensor T, int ld, const double *right, const double *before);

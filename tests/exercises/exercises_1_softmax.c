@@ -74,6 +74,7 @@ static double *exponentials(int rows, int cols, const double *S) {
 typedef enum {
     FROM_0,
     OF_ALL,
+    OF_MEAN,
     MINIMUM,
     SUM_GOES_ON,
     RUNNING_SUM,
@@ -81,12 +82,18 @@ typedef enum {
     READ_AGAIN,
     BY_COUNT,
     BASE_2,
+    NOT_THE_LAST,
+    NOT_THE_FIRST,
+    ABSOLUTE,
+    READ_LATE,
     SLIPS
 } Slip;
 static const char *const slip_texts[SLIPS] = {
-    "softmax with a maximum that begins at 0: where all scores are far below, the sum "
-    "is 0; begin with the row's first score",
+    "softmax with a maximum that begins at 0, or at another number: where all scores "
+    "are "
+    "far below it, the sum is 0; begin with the row's first score",
     "softmax with the maximum of another row or of all: each row has its own",
+    "softmax with the row's mean subtracted: exp of what is far above it is infinite",
     "softmax with the minimum subtracted: the largest exponent is then not 0",
     "softmax with a sum that goes on from row to row: it begins at 0 in each",
     "softmax divided by a sum that isn't complete yet: a loop for the sum, then one to "
@@ -97,7 +104,30 @@ static const char *const slip_texts[SLIPS] = {
     "number",
     "exp(s - max) divided by the number of columns: by the row's sum it is",
     "a softmax with powers of 2: exp is of base e",
+    "softmax with the maximum of all scores but the last: any of them may be the "
+    "largest",
+    "softmax with the maximum of all scores but the first: any of them may be the "
+    "largest",
+    "softmax with the largest absolute value subtracted: it is the largest score, sign "
+    "and all",
+    "softmax in place whose last loop reads s[j] again: a[j] was written over it",
 };
+
+/* What is subtracted from a row's scores. */
+static double shift_by(Slip slip, const double *s, int cols, double of_all) {
+    const int from = slip == NOT_THE_FIRST, to = slip == NOT_THE_LAST ? cols - 1 : cols;
+    double max = from < to ? s[from] : s[0], min = s[0], mean = 0;
+    max = slip == FROM_0 ? 0 : slip == ABSOLUTE ? fabs(s[0]) : max;
+    for (int j = from; j < to; j++) {
+        max = fmax(max, slip == ABSOLUTE ? fabs(s[j]) : s[j]);
+        min = fmin(min, s[j]);
+        mean += s[j] / cols;
+    }
+    return slip == OF_ALL    ? of_all
+           : slip == MINIMUM ? min
+           : slip == OF_MEAN ? mean
+                             : max;
+}
 
 static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
     double *A = doubles((long)rows * cols), sum = 0, of_all = S[0];
@@ -106,12 +136,8 @@ static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
     }
     for (int i = 0; i < rows; i++) {
         const double *s = S + i * cols;
-        double *a = A + i * cols, max = slip == FROM_0 ? 0 : s[0], min = s[0];
-        for (int j = 0; j < cols; j++) {
-            max = fmax(max, s[j]);
-            min = fmin(min, s[j]);
-        }
-        max = slip == OF_ALL ? of_all : slip == MINIMUM ? min : max;
+        double *a = A + i * cols;
+        const double max = shift_by(slip, s, cols, of_all);
         sum = slip == SUM_GOES_ON ? sum : 0;
         for (int j = 0; j < cols; j++) {
             a[j] = slip == BASE_2 ? exp2(s[j] - max) : exp(s[j] - max);
@@ -121,6 +147,7 @@ static double *softmax_with(Slip slip, int rows, int cols, const double *S) {
             a[j] /= slip == RUNNING_SUM ? sum : 1;
         }
         for (int j = 0; j < cols; j++) {
+            a[j] = slip == READ_LATE ? exp(a[j] - max) : a[j];
             a[j] /= slip == RUNNING_SUM ? 1 : slip == BY_COUNT ? cols : sum;
         }
     }
@@ -158,16 +185,46 @@ void mistake_by_data(Tensor T, const double *right, const double *before,
                                                   : right[k];
     }
     if (T.ld > cols) {
-        mistake("T.data[i * cols + j]: rows may lie further apart; write "
-                "tensor_row(T, i)[j]",
-                rows);
+        static const char text[] = "T.data[i * cols + j]: rows may lie further apart; "
+                                   "write tensor_row(T, i)[j]";
+        mistake(text, rows);
+        mistake(text, written_with_ld(T, cols, right, before));
     }
 }
+
+double *written_with_ld(Tensor T, int ld, const double *right, const double *before) {
+    const int cols = tensor_cols(T);
+    double *rows = doubles(tensor_count(T));
+    for (long k = 0; k < tensor_count(T); k++) {
+        rows[k] = before[k];
+        const long at = k / cols * T.ld + k % cols; /* its place in memory */
+        for (int i = 0; i < tensor_rows(T); i++) {
+            const long j = at - (long)i * ld; /* the last row that was written there */
+            rows[k] = j >= 0 && j < cols ? right[(long)i * cols + j] : rows[k];
+        }
+    }
+    return rows;
+}
+
+static double *all_nan(long count) {
+    double *all = doubles(count);
+    for (long k = 0; k < count; k++) {
+        all[k] = (double)NAN;
+    }
+    return all;
+}
+
+static const char with_other_ld[] =
+    "a loop that takes one tensor's rows to be as far apart as another's: each has its "
+    "own ld; write tensor_row(T, i)[j]";
 
 static void softmax_case(Tensor S, bool in_place) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const double *s = doubles_of(S), *once = softmax(rows, cols, s);
     Tensor A = in_place ? writable(S) : unset(S);
+    if (!in_place && S.ld > cols) {
+        A = wide_by(A, 5);
+    }
     softmax_forward(S, A);
     expect("A", A, once, TOLERANCE);
     for (int slip = 0; slip < SLIPS; slip++) {
@@ -183,6 +240,9 @@ static void softmax_case(Tensor S, bool in_place) {
     mistake_if("a softmax that some rows went through twice",
                some_rows_twice(A, once, softmax(rows, cols, once)));
     mistake_by_data(A, once, s, true);
+    if (!in_place && A.ld > cols) {
+        mistake(with_other_ld, written_with_ld(A, S.ld, once, all_nan(rows * cols)));
+    }
     if (!in_place) {
         mistake_unwritten();
     }
@@ -193,8 +253,24 @@ void softmax_grade(void) {
     softmax_case(normal('S', SHAPE(3, 5)), false);
     case_is("(4, 7), in place, in rows further apart than they are long");
     softmax_case(wide(normal('S', SHAPE(4, 7))), true);
+    case_is("(3, 6), S and A in rows of different distances");
+    softmax_case(wide(normal('S', SHAPE(3, 6))), false);
     case_is("(2, 300)");
     softmax_case(normal('S', SHAPE(2, 300)), false);
+    case_is("scores 1000, 1001");
+    softmax_case(values(SHAPE(1, 2), (double[]){1000, 1001}), false);
+    mistake(
+        "scores that are cut off at a limit: 1000 and 1001 then weigh the same; take "
+        "the row's maximum out",
+        (double[]){0.5, 0.5});
+    case_is("scores -800, 3, 2");
+    softmax_case(values(SHAPE(1, 3), (double[]){-800, 3, 2}), false);
+    double one_large[16] = {0};
+    for (int i = 0; i < 4; i++) {
+        one_large[i * 4 + i] = 1500;
+    }
+    case_is("4 rows of scores 0 and one of 1500, at each place in turn");
+    softmax_case(values(SHAPE(4, 4), one_large), false);
     const double large[4] = {1000, 1001, -1000, 0};
     case_is("scores 1000, 1001, -1000, 0");
     softmax_case(values(SHAPE(1, 4), large), false);
@@ -204,6 +280,8 @@ void softmax_grade(void) {
     const double small[3] = {-1000, -1002, -999};
     case_is("scores -1000, -1002, -999");
     softmax_case(values(SHAPE(1, 3), small), false);
+    case_is("scores -1e300, -1e300, -2e300");
+    softmax_case(values(SHAPE(1, 3), (double[]){-1e300, -1e300, -2e300}), false);
     const double masked[3] = {-(double)INFINITY, 2, 1};
     case_is("a score of -infinity");
     softmax_case(values(SHAPE(1, 3), masked), false);
@@ -228,6 +306,7 @@ typedef enum {
     PLUS,
     MEAN,
     OF_A,
+    PLAIN_MEAN,
     FORMULAS
 } Formula;
 static const char *const formula_texts[FORMULAS] = {
@@ -241,6 +320,7 @@ static const char *const formula_texts[FORMULAS] = {
     [PLUS] = "A o (dA + rowsum(dA o A)): the row sum is subtracted",
     [MEAN] = "A o (dA - mean) with the row's mean of dA o A: its sum is wanted",
     [OF_A] = "A o (A - ...): dA is wanted in the bracket",
+    [PLAIN_MEAN] = "the plain mean of dA where the sum of dA o A belongs",
     [ADDED] = "dS added to what stood there: it is written (=)",
 };
 
@@ -256,6 +336,7 @@ static double score_gradient(Formula formula, double a, double da, double dot,
     case PLUS: return a * (da + dot);
     case MEAN: return a * (da - dot / cols);
     case OF_A: return a * (a - dot);
+    case PLAIN_MEAN: return a * (da - sum / cols);
     case ADDED: return da + a * (da - dot);
     default: return a * (da - dot);
     }
@@ -290,13 +371,45 @@ static double *sum_anew(int rows, int cols, const double *a, const double *da) {
     return dS;
 }
 
-static void softmax_backward_case(Tensor S, Tensor dA, bool in_place) {
+/* The sum of all rows for each, or of all rows so far. */
+static double *sum_of_rows(int rows, int cols, const double *a, const double *da,
+                           bool so_far) {
+    double *dS = doubles((long)rows * cols);
+    for (int k = 0; k < rows * cols; k++) {
+        const int to = so_far ? k / cols + 1 : rows;
+        dS[k] = a[k] * (da[k] - dot((long)to * cols, a, da));
+    }
+    return dS;
+}
+
+/* a: A, or NULL: the softmax of normal numbers. */
+static void softmax_backward_case(Tensor S, const double *given, Tensor dA,
+                                  bool in_place) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
-    const double *a = softmax(rows, cols, doubles_of(S)), *da = doubles_of(dA);
+    const double *a = given ? given : softmax(rows, cols, doubles_of(S));
+    const double *da = doubles_of(dA);
     const double *want = score_gradients(RIGHT, rows, cols, a, da);
-    Tensor dS = in_place ? writable(dA) : unset(dA);
-    softmax_backward(values(S, a), dA, dS);
+    Tensor dS = in_place ? writable(dA) : wide_by(unset(dA), 5);
+    softmax_backward(named("A", wide_by(values(S, a), 4)), dA, dS);
     expect("dS", dS, want, TOLERANCE);
+    double *left = all_nan((long)rows * cols);
+    for (int k = 0; k < rows * cols; k++) {
+        left[k] = a[k] != 0 ? want[k] : in_place ? da[k] : left[k];
+    }
+    mistake("dS left as it was where the weight is 0: it is 0 there", left);
+    if (given && cols == 2) {
+        mistake("a row left out because its sum is 0: dS is A o dA then",
+                all_nan(rows * cols));
+    }
+    mistake("a row sum that goes on from row to row: it begins at 0 in each",
+            sum_of_rows(rows, cols, a, da, true));
+    mistake("one sum for all rows: each row has its own",
+            sum_of_rows(rows, cols, a, da, false));
+    if (!in_place && dA.ld > cols) {
+        mistake(with_other_ld, written_with_ld(dS, dA.ld, want, all_nan(rows * cols)));
+        mistake(with_other_ld,
+                written_with_ld(dS, cols + 8, want, all_nan(rows * cols)));
+    }
     for (int formula = RIGHT + 1; formula < FORMULAS; formula++) {
         mistake(formula_texts[formula],
                 score_gradients((Formula)formula, rows, cols, a, da));
@@ -316,20 +429,53 @@ static void softmax_backward_case(Tensor S, Tensor dA, bool in_place) {
     }
 }
 
+/* A row so long that only work that grows like its length ends in time, and that no
+ * Jacobian of it fits anywhere. */
+static void long_row(void) {
+    enum { LONG = 200000 };
+    double *a = doubles(LONG), *da = doubles(LONG), *want = doubles(LONG), sum = 0;
+    for (int j = 0; j < LONG; j++) {
+        a[j] = 1.0 / LONG;
+        da[j] = sin(j);
+        sum += a[j] * da[j];
+    }
+    for (int j = 0; j < LONG; j++) {
+        want[j] = a[j] * (da[j] - sum);
+    }
+    case_is("a row of %d: work and memory may grow like its length, not its square",
+            LONG);
+    Tensor A = values(SHAPE(1, LONG), a), dA = values(SHAPE(1, LONG), da);
+    Tensor dS = unset(dA);
+    softmax_backward(A, dA, dS);
+    expect("dS", dS, want, TOLERANCE);
+}
+
 void softmax_backward_grade(void) {
     case_is("(3, 5), dS is dA");
-    softmax_backward_case(normal('S', SHAPE(3, 5)),
+    softmax_backward_case(normal('S', SHAPE(3, 5)), NULL,
                           named("dA", normal('D', SHAPE(3, 5))), true);
     case_is("(2, 9), in rows further apart than they are long, dS is dA");
-    softmax_backward_case(normal('S', SHAPE(2, 9)),
+    softmax_backward_case(normal('S', SHAPE(2, 9)), NULL,
                           wide(named("dA", normal('D', SHAPE(2, 9)))), true);
     case_is("(2, 3, 4): 6 rows of 4, dS is dA");
-    softmax_backward_case(normal('T', SHAPE(2, 3, 4)),
+    softmax_backward_case(normal('T', SHAPE(2, 3, 4)), NULL,
                           named("dA", normal('D', SHAPE(2, 3, 4))), true);
     case_is("(2, 300), dS is dA");
-    softmax_backward_case(normal('S', SHAPE(2, 300)),
+    softmax_backward_case(normal('S', SHAPE(2, 300)), NULL,
                           named("dA", normal('D', SHAPE(2, 300))), true);
     case_is("(3, 5), dS is not dA");
-    softmax_backward_case(normal('S', SHAPE(3, 5)),
+    softmax_backward_case(normal('S', SHAPE(3, 5)), NULL,
                           wide(named("dA", normal('D', SHAPE(3, 5)))), false);
+    const double zeros_too[6] = {0, 0.25, 0.75, 0.5, 0, 0.5};
+    for (int in_place = 0; in_place < 2; in_place++) {
+        case_is("weights 0, 1/4, 3/4 and 1/2, 0, 1/2, dS is %sdA",
+                in_place ? "" : "not ");
+        softmax_backward_case(shape_of(2, (int[]){2, 3}), zeros_too,
+                              named("dA", normal('D', SHAPE(2, 3))), in_place);
+    }
+    const double half[2] = {0.5, 0.5}, opposite[2] = {1, -1};
+    case_is("weights 1/2, 1/2, dA = (1, -1)");
+    softmax_backward_case(shape_of(2, (int[]){1, 2}), half,
+                          named("dA", values(SHAPE(1, 2), opposite)), false);
+    long_row();
 }

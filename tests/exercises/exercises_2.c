@@ -27,9 +27,9 @@ static Case make_case(int n, int m, int d_k, int d_v, const char *more) {
               .d_k = d_k,
               .d_v = d_v,
               .Q = wide(normal('Q', SHAPE(n, d_k))),
-              .K = wide(normal('K', SHAPE(m, d_k))),
-              .V = wide(normal('V', SHAPE(m, d_v))),
-              .dO = wide(named("dO", normal('O', SHAPE(n, d_v))))};
+              .K = wide_by(normal('K', SHAPE(m, d_k)), 4),
+              .V = wide_by(normal('V', SHAPE(m, d_v)), 6),
+              .dO = wide_by(named("dO", normal('O', SHAPE(n, d_v))), 5)};
     c.q = doubles_of(c.Q);
     c.k = doubles_of(c.K);
     c.v = doubles_of(c.V);
@@ -96,6 +96,8 @@ static const char *const scale_texts[] = {
     "a scale of 0: between two integers 1 / d_k is 0",
     "a product with sqrt(d_k): divide by it",
     "a product with d_k: divide by sqrt(d_k)",
+    "a scale of 1/2, which is right for d_k = 4 only: d_k is tensor_cols(Q)",
+    "a scale made of Q.ld, the distance of rows: d_k is their length, tensor_cols(Q)",
     "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
     "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
     "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
@@ -107,10 +109,19 @@ enum { SCALES = sizeof scale_texts / sizeof scale_texts[0] };
 
 static double wrong_scale(const Case *c, int slip) {
     const double d_k = c->d_k;
-    const double scales[SCALES] = {
-        1,          1 / d_k,          0,           sqrt(d_k),
-        d_k,        1 / sqrt(c->n),   1.0 / c->n,  1 / sqrt(c->m),
-        1.0 / c->m, 1 / sqrt(c->d_v), 1.0 / c->d_v};
+    const double scales[SCALES] = {1,
+                                   1 / d_k,
+                                   0,
+                                   sqrt(d_k),
+                                   d_k,
+                                   0.5,
+                                   1 / sqrt(c->Q.ld),
+                                   1 / sqrt(c->n),
+                                   1.0 / c->n,
+                                   1 / sqrt(c->m),
+                                   1.0 / c->m,
+                                   1 / sqrt(c->d_v),
+                                   1.0 / c->d_v};
     return scales[slip];
 }
 
@@ -208,25 +219,33 @@ static void forward_case(int n, int m, int d_k, int d_v, double larger) {
     mistake_unwritten();
 }
 
-/* A mask of another shape, which apply_mask doesn't take. */
-static void unfit_mask(void *unused) {
-    (void)unused;
+/* A mask of another shape, which apply_mask doesn't take, all of one number. */
+static void unfit_mask(void *number) {
     Tensor M = zeros(SHAPE(3, 3)), Q = normal('Q', SHAPE(2, 2));
+    tensor_fill(M, *(const real *)number);
     attention_forward(Q, Q, Q, &M, unset(SHAPE(2, 2)), unset(SHAPE(2, 2)));
 }
 
 static void forward(void) {
     forward_case(3, 5, 4, 4, 1);
-    forward_case(7, 7, 9, 4, 1);
+    forward_case(7, 7, 9, 5, 1);
     forward_case(1, 1, 1, 1, 1);
     forward_case(2, 130, 70, 3, 1);
     forward_case(3, 5, 4, 4, 2000);
     case_is("a mask that isn't NULL");
-    expect_true(stops(unfit_mask, NULL),
+    real low = -1, zero = 0;
+    expect_true(stops(unfit_mask, &low),
                 "A mask (3,3) for 2 queries and 2 keys is not seen. Does "
                 "attention_forward call apply_mask?");
     mistake_if("attention_forward without its third step: where there is a mask, "
                "apply_mask(A, *mask)",
+               true);
+    expect_true(
+        stops(unfit_mask, &zero),
+        "A mask (3,3) of zeros for 2 queries and 2 keys is not seen, though one "
+        "of other numbers is.");
+    mistake_if("a condition on what the mask holds: there is a mask where its pointer "
+               "isn't NULL",
                true);
 }
 
@@ -319,17 +338,17 @@ static void mistakes_of_order(const Masked *a, const double *S, const double *ma
             softmax(&a->c, scaled));
 }
 
-static void mask_case(const double *mask, int n, int m, const char *what,
-                      const char *if_it_stops) {
+static void mask_case(const double *mask, int n, int m, const char *what) {
     Masked a = make_masked(mask, n, m, what);
     double *want = doubles((long)n * m), *O_want = doubles((long)n * 2);
     naive_attention(n, m, 4, 2, a.c.q, a.c.k, a.c.v, mask, want, O_want);
     const bool stopped = stops(masked_forward, &a);
     expect_true(!stopped, "It stops, but each query may see a key (%s): \"%s\"", what,
                 stopped_with());
-    if (if_it_stops) {
-        mistake_if(if_it_stops, true);
-    }
+    mistake_if(
+        "a stop where a key is still allowed: one is enough, wherever it stands, "
+        "and only minus infinity forbids",
+        true);
     if (stopped) {
         return;
     }
@@ -337,7 +356,21 @@ static void mask_case(const double *mask, int n, int m, const char *what,
 
     const double *S = scores(&a.c, 0.5);
     expect("A", a.A, want, TOLERANCE);
+    double *turned = doubles((long)n * m);
+    bool allowed = false;
+    for (int i = 0; i < n * m; i++) {
+        turned[i] = S[i] + (n == m ? mask[i % m * m + i / m] : 0);
+        allowed =
+            allowed || (isinf(mask[i]) && (double)tensor_row(a.A, i / m)[i % m] > 0);
+    }
     mistakes_of_order(&a, S, mask);
+    if (n == m) {
+        mistake("a mask read transposed: row i is query i's", softmax(&a.c, turned));
+    }
+    mistake_if(
+        "a low number where minus infinity belongs: what is forbidden has weight "
+        "0, however low the other scores are",
+        allowed && fmin(mask[1], mask[2]) == -1e300);
     mistakes_of_bodies(&a, S, mask);
     for (int which = 1; which < 4; which++) {
         mistake(by_data, softmax(&a.c, masked_by_data(&a, S, which & 1, which & 2)));
@@ -364,24 +397,26 @@ static void low_mask(void *unused) {
 static void mask(void) {
     const double finite[9] = {-0.25, -0.5, -1, -2, 1.5, 0, -(double)INFINITY, 0.25, 0};
     needs("2.2");
-    mask_case(window(4, 4, 4, 0), 4, 4, "a mask that forbids later keys", NULL);
-    mask_case(window(5, 5, 1, 1), 5, 5, "a mask that allows neighbours only",
-              "a look at some of the columns only: one allowed key is enough, "
-              "wherever it stands");
-    mask_case(finite, 3, 3, "finite numbers in the mask too", NULL);
-    mask_case(window(3, 6, 6, 1), 3, 6, "more keys than queries", NULL);
-    mask_case(window(6, 3, 6, 0), 6, 3, "more queries than keys", NULL);
+    const double none = -(double)INFINITY, low[3] = {none, -1e300, -1e300};
+    mask_case(window(4, 4, 4, 0), 4, 4, "a mask that forbids later keys");
+    mask_case(window(5, 5, 1, 1), 5, 5, "a mask that allows neighbours only");
+    mask_case(finite, 3, 3, "finite numbers in the mask too");
+    mask_case(window(3, 6, 6, 1), 3, 6, "more keys than queries");
+    mask_case(window(6, 3, 6, 0), 6, 3, "more queries than keys");
     case_is("a query whose mask is -1e9 for both keys");
     expect_true(!stops(low_mask, NULL),
                 "It stops, though only minus infinity forbids: \"%s\"", stopped_with());
     mistake_if("a low number counted as minus infinity: both keys lose the same, and "
                "the softmax doesn't see it",
                true);
+    mask_case(low, 1, 3, "a mask of minus infinity, -1e300 and -1e300");
     case_is("a query that may look at no key");
     expect_true(stops(blind_query, NULL),
                 "A query that may look at no key goes on. It must stop with bug().");
-    mistake_if("a softmax of nothing, 0/0: count the keys that each query may see",
-               true);
+    mistake_if(
+        "a softmax of nothing, 0/0: each query, in each call, needs a key that it "
+        "may see",
+        true);
     const char *said = stopped_with();
     hint("The whole message stands in answers.txt and in the lesson.");
     expect_true(strstr(said, "attention_forward: the mask forbids query 1 every key") &&
@@ -396,7 +431,7 @@ static void mask(void) {
 
 /* dS (n, m) = factor A o (dA - r); r = rowsum(dA o A), or 0, or the sum made anew for
  * each element, of what then stands in the buffer of dA and dS */
-typedef enum { SUM, NO_SUM, SUM_ANEW } Sum;
+typedef enum { SUM, NO_SUM, SUM_ANEW, SUM_OF_ALL } Sum;
 static double *score_gradient(const Case *c, const double *A, const double *dA,
                               double factor, Sum sum) {
     double *dS = doubles((long)c->n * c->m);
@@ -406,6 +441,7 @@ static double *score_gradient(const Case *c, const double *A, const double *dA,
         for (int j = 0; j < c->m; j++) {
             r += sum == NO_SUM ? 0 : a[j] * da[j];
         }
+        r = sum == SUM_OF_ALL ? dot((long)c->n * c->m, A, dA) : r;
         for (int j = 0; j < c->m; j++) {
             ds[j] = a[j] * (da[j] - r);
             r += sum == SUM_ANEW ? a[j] * (ds[j] - da[j]) : 0;
@@ -425,6 +461,10 @@ static double *key_gradient(const Case *c, const double *dS) {
     return product(c->m, c->d_k, c->n, 1, dS, 1, c->m, c->q, c->d_k, 1);
 }
 
+static const char zero_text[] =
+    "zeros: a scale of 0 (between two integers 1 / d_k is 0), or a dA that is zeroed "
+    "before it is read: d.dS may be d.dA";
+
 /* a is A, s the right dS. Where n = m, any product fits. */
 static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
                       const double *dA, const double *s) {
@@ -438,9 +478,11 @@ static void expect_dQ(const Case *c, Tensor dQ, Tensor dS, const double *a,
     }
     expect("dQ", dQ, query_gradient(c, s), TOLERANCE);
     for (int i = 0; i < SCALES; i++) {
-        mistake(scale_texts[i],
+        mistake(wrong_scale(c, i) == 0 ? zero_text : scale_texts[i],
                 query_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
     }
+    mistake("one row sum for all rows: each has its own",
+            query_gradient(c, score_gradient(c, a, dA, f, SUM_OF_ALL)));
     mistake(by_data, query_gradient(c, scaled_by_data(c, dS, unscaled)));
     mistake("the gradient without the softmax's row sum, notes/02, 2",
             query_gradient(c, score_gradient(c, a, dA, f, NO_SUM)));
@@ -467,7 +509,7 @@ static void expect_dK(const Case *c, Tensor dK, const double *a, const double *d
     mistake("dK without 1/sqrt(d_k), where dQ has it",
             key_gradient(c, score_gradient(c, a, dA, 1, SUM)));
     for (int i = 0; i < SCALES; i++) {
-        mistake(scale_texts[i],
+        mistake(wrong_scale(c, i) == 0 ? zero_text : scale_texts[i],
                 key_gradient(c, score_gradient(c, a, dA, wrong_scale(c, i), SUM)));
     }
     if (c->n == c->m) {
@@ -479,28 +521,15 @@ static void expect_dK(const Case *c, Tensor dK, const double *a, const double *d
     mistake_unwritten();
 }
 
-/* Who takes 1/sqrt(d_k) into dS or dA has right gradients too. */
-static void expect_either(const char *name, Tensor got, const double *plain,
-                          const double *scaled) {
-    const long count = tensor_count(got);
-    const double *x = doubles_of(got);
-    double from_plain = 0, from_scaled = 0;
-    for (long i = 0; i < count; i++) {
-        from_plain = fmax(from_plain, fabs(x[i] - plain[i]));
-        from_scaled = fmax(from_scaled, fabs(x[i] - scaled[i]));
-    }
-    expect(name, got, from_scaled < from_plain ? scaled : plain, TOLERANCE);
-    mistake_unwritten();
-}
-
 static void backward_case(int n, int m, int d_k, int d_v, bool apart) {
     Case c = make_case(n, m, d_k, d_v, apart ? "dS is not dA" : "dS is dA");
     const double f = 1 / sqrt(d_k);
     const double *a = softmax(&c, scores(&c, f));
-    Tensor A = wide(values(SHAPE(n, m), a)), dS = wide(unset(SHAPE(n, m)));
-    Tensor dQ = wide(unset(SHAPE(n, d_k))), dK = wide(unset(SHAPE(m, d_k))),
-           dV = wide(unset(SHAPE(m, d_v)));
-    Tensor into = apart ? wide(unset(SHAPE(n, m))) : dS;
+    Tensor A = named("A", wide_by(values(SHAPE(n, m), a), 2)),
+           dS = wide(unset(SHAPE(n, m)));
+    Tensor dQ = wide_by(unset(SHAPE(n, d_k)), 4), dK = wide(unset(SHAPE(m, d_k))),
+           dV = wide_by(unset(SHAPE(m, d_v)), 5);
+    Tensor into = apart ? wide_by(unset(SHAPE(n, m)), 6) : dS;
     attention_backward(c.Q, c.K, c.V, A, c.dO,
                        (AttentionGradients){dQ, dK, dV, into, dS});
 
@@ -509,18 +538,35 @@ static void backward_case(int n, int m, int d_k, int d_v, bool apart) {
         mistake("dO itself: dV is A^T dO", c.g);
         mistake("A dO in place of A^T dO", product(m, d_v, n, 1, a, m, 1, c.g, d_v, 1));
     }
+    double *short_of = doubles((long)m * d_v);
+    for (int j = 0; j < m * d_v; j++) {
+        for (int i = 0; i < n - 1; i++) {
+            short_of[j] += a[i * m + j / d_v] * c.g[i * d_v + j % d_v];
+        }
+    }
+    mistake("dV without the last query's share: each query used every value", short_of);
     mistake_unwritten();
     const double *dA = product(n, m, d_v, 1, c.g, d_v, 1, c.v, 1, d_v);
     const double *s = score_gradient(&c, a, dA, f, SUM);
     expect_dQ(&c, dQ, dS, a, dA, s);
     expect_dK(&c, dK, a, dA, s);
-    expect_either("dS", dS, score_gradient(&c, a, dA, 1, SUM), s);
+    expect("dS", dS, score_gradient(&c, a, dA, 1, SUM), TOLERANCE);
+    mistake(
+        "dS times 1/sqrt(d_k): dS is the softmax's gradient, of the scores as it saw "
+        "them; the scale belongs to dQ and dK",
+        s);
+    mistake_unwritten();
     if (apart) {
         double *scaled = doubles((long)n * m);
         for (int i = 0; i < n * m; i++) {
             scaled[i] = f * dA[i];
         }
-        expect_either("dA", into, dA, scaled);
+        expect("dA", into, dA, TOLERANCE);
+        mistake("dA times 1/sqrt(d_k): dA is dO V^T; the scale belongs to dQ and dK",
+                scaled);
+        mistake("dS in dA's place: they may be two tensors, and both are wanted",
+                score_gradient(&c, a, dA, 1, SUM));
+        mistake_unwritten();
     }
 }
 
@@ -628,14 +674,16 @@ const Exercise exercises[] = {
      "What tells forbidden from very unlikely, and in which of a row's columns?",
      "the lesson, \"What must not be seen\"; notes/02, 1", mask},
     {"2.4", "attention_backward",
-     "attention.c: from dO to d.dV, d.dA, d.dS, d.dQ, d.dK. One buffer may serve d.dA "
-     "and then d.dS: chapter 3 does so.",
+     "attention.c: from dO to d.dV, d.dA, d.dS, d.dQ, d.dK. d.dS is the gradient of "
+     "the "
+     "scores that the softmax saw. One buffer may serve d.dA and then d.dS: chapter 3 "
+     "does so.",
      "Which of the five needs dO only? Which tensor was used by every query?",
      "the lesson, \"Backward\"; notes/02, 2", backward},
     {"2.5", "Answers: break it, and see who notices",
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
-     "is expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
+     "is expected. Run work/chapter2/my_chapter2. Put the scale back, and explain.",
      "What does each check compare the result with?",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},

@@ -251,6 +251,52 @@ static void mistakes_of_output(const Bench *b) {
             Y_turned);
 }
 
+/* Does the first wrong slice of a->A hold another one's weights? */
+static bool of_another_head(const Bench *b) {
+    const int slices = b->B * b->heads, size = b->n * b->n;
+    const double *got = doubles_of(tensor_first(b->a.A, b->B));
+    for (int s = 0; s < slices; s++) {
+        for (int other = 0; other < slices; other++) {
+            bool same = true;
+            for (int k = 0; k < size && same; k++) {
+                same = fabs(got[s * size + k] - b->A[other * size + k]) < 1e-9;
+            }
+            if (same) {
+                if (other != s) {
+                    return true;
+                }
+                break;
+            }
+        }
+    }
+    return false;
+}
+
+/* concat by heads that see only their own D / h columns of z, or by queries that are
+ * scaled once more. */
+static double *heads_of_part(const Bench *b) {
+    const int D = b->D, d_k = D / b->heads, rows = b->B * b->n;
+    NaiveMultiHeadAttention part = b->naive;
+    part.W_qkv = doubles(3L * D * D);
+    for (int i = 0; i < 3 * D * D; i++) {
+        const int head = i / D % D / d_k;
+        part.W_qkv[i] = i % D / d_k == head ? b->naive.W_qkv[i] : 0;
+    }
+    Bench other = *b;
+    other.qkv = doubles((long)rows * 3 * D);
+    naive_linear(rows, D, 3 * D, b->z_naive, part.W_qkv, part.b_qkv, other.qkv);
+    return heads_by(&other, right_places, NULL);
+}
+
+static double *heads_scaled(const Bench *b, double factor) {
+    Bench other = *b;
+    other.qkv = doubles((long)b->B * b->n * 3 * b->D);
+    for (int i = 0; i < b->B * b->n * 3 * b->D; i++) {
+        other.qkv[i] = b->qkv[i] * (i % (3 * b->D) < b->D ? factor : 1);
+    }
+    return heads_by(&other, right_places, NULL);
+}
+
 static void forward_case(int B, int n, int D, int heads) {
     Bench b = make_bench(B, n, D, heads);
     b.A = doubles((long)B * heads * n * n);
@@ -259,10 +305,24 @@ static void forward_case(int B, int n, int D, int heads) {
     expect("a->concat", tensor_first(b.a.concat, b.B), b.concat, TOLERANCE);
     mistakes_of_parts(&b);
     mistakes_of_heads(&b);
+    const double scale = 1 / sqrt((double)D / heads);
+    mistake("queries that are scaled here too: attention_forward does it",
+            heads_scaled(&b, scale));
+    mistake(
+        "scores without 1/sqrt(d_k), or with it undone: attention_forward scales them",
+        heads_scaled(&b, 1 / scale));
+    mistake("heads that see only their part of each token: a head's rows of W_qkv read "
+            "the whole token",
+            heads_of_part(&b));
     mistake_unwritten();
     expect("a->A", tensor_first(b.a.A, b.B), b.A, TOLERANCE);
-    mistake_if("an A that several heads wrote: slice i of slice b is head i's, and "
-               "backward needs them all",
+    mistake_if("an A that is another head's or another image's: slice i of slice b is "
+               "head i's of image b, and backward needs them all",
+               of_another_head(&b));
+    mistake_unwritten();
+    expect("a->qkv", tensor_first(b.a.qkv, b.B), b.qkv, TOLERANCE);
+    mistake_if("a write over qkv, which backward needs: a head's result goes to its "
+               "columns of concat",
                true);
     expect("Y", b.Y, naive_forward(&b), TOLERANCE);
     mistakes_of_output(&b);
@@ -273,6 +333,7 @@ static void forward(void) {
     forward_case(2, 5, 6, 2);
     forward_case(1, 4, 12, 3);
     forward_case(3, 3, 4, 1);
+    forward_case(2, 11, 20, 5);
 }
 
 /* ---- 3.3 ------------------------------------------------------------------------- */
@@ -330,8 +391,8 @@ typedef struct {
     const double *dO;                  /* (B, n, D) */
 } Slips;
 
-/* dW_qkv, added to ones, by such a loop */
-static double *weight_gradient(const Bench *b, Slips slips) {
+/* dqkv (B, n, 3D) by such a loop */
+static double *qkv_gradient(const Bench *b, Slips slips) {
     const int n = b->n, D = b->D, h = b->heads, d_k = D / h;
     double *dqkv = doubles((long)b->B * n * 3 * D);
     for (int k = 0; k < b->B * h; k++) {
@@ -352,7 +413,14 @@ static double *weight_gradient(const Bench *b, Slips slips) {
                         slips.to[which] * D + k % h * d_k, d_k);
         }
     }
-    return add_product(ones(3L * D * D), b->B * n, 3 * D, D, dqkv, b->z_naive);
+    return dqkv;
+}
+
+/* dW_qkv, added to ones, by such a loop */
+static double *weight_gradient(const Bench *b, Slips slips) {
+    const double *dqkv = qkv_gradient(b, slips);
+    return add_product(ones(3L * b->D * b->D), b->B * b->n, 3 * b->D, b->D, dqkv,
+                       b->z_naive);
 }
 
 static void mistakes_of_loop(const Bench *b, const double *dconcat) {
@@ -402,10 +470,35 @@ static void mistake_nothing_added(const double *got_is_ones) {
     mistake("ones, as it stood there: nothing was added to d", got_is_ones);
 }
 
-static void expect_gradients(Bench *b, const double *dconcat) {
+/* What forward kept is an input of backward. */
+static void expect_kept(const Bench *b) {
+    static const char over[] =
+        "a write over what forward kept: backward only reads it, "
+        "and has memory of its own in s";
+    expect("a->qkv, which is an input,", tensor_first(b->a.qkv, b->B), b->qkv,
+           TOLERANCE);
+    mistake_if(over, true);
+    expect("a->A, which is an input,", tensor_first(b->a.A, b->B), b->A, TOLERANCE);
+    mistake_if(over, true);
+    expect("a->concat, which is an input,", tensor_first(b->a.concat, b->B), b->concat,
+           TOLERANCE);
+    mistake_if(over, true);
+}
+
+/* in_place: dz is dY, and apart all was right. */
+static void mistake_in_place(bool in_place) {
+    mistake_if(
+        "a dY that was written over before it was read for the last time: dz may be "
+        "dY",
+        in_place);
+}
+
+static void expect_gradients(Bench *b, const double *dconcat, bool in_place) {
     const int D = b->D, rows = b->B * b->n;
     const long DD = (long)D * D;
+    expect_kept(b);
     expect("d->W_O", b->d.W_O, added(b, b->naive.W_O, DD), GRADIENT_TOLERANCE);
+    mistake_in_place(in_place);
     mistake_nothing_added(ones(DD));
     mistake("a gradient written over: it is added (+=)",
             add_product(doubles(DD), rows, D, D, b->C, b->concat));
@@ -414,23 +507,38 @@ static void expect_gradients(Bench *b, const double *dconcat) {
     mistake("dY^T z: W_O was applied to concat",
             add_product(ones(DD), rows, D, D, b->C, b->z_naive));
     expect("d->b_O", b->d.b_O, added(b, b->naive.b_O, D), GRADIENT_TOLERANCE);
+    mistake_in_place(in_place);
     mistake_nothing_added(ones(D));
     expect("d->W_qkv", b->d.W_qkv, added(b, b->naive.W_qkv, 3 * DD),
            GRADIENT_TOLERANCE);
+    mistake_in_place(in_place);
     mistakes_of_loop(b, dconcat);
     mistake_unwritten();
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
-    expect("a->qkv, which is an input,", tensor_first(b->a.qkv, b->B), b->qkv,
-           TOLERANCE);
-    expect("a->A, which is an input,", tensor_first(b->a.A, b->B), b->A, TOLERANCE);
-    expect("a->concat, which is an input,", tensor_first(b->a.concat, b->B), b->concat,
-           TOLERANCE);
+    mistake_in_place(in_place);
+    const double *dqkv = qkv_gradient(b, (Slips){.to = {Q, K, V}, .dO = dconcat});
+    for (int which = Q; which <= V; which++) {
+        double *share = doubles((long)rows * D);
+        for (int i = 0; i < rows * D; i++) {
+            for (int o = 0; o < D; o++) {
+                share[i] += dqkv[(i / D * 3 + which) * D + o] *
+                            b->naive.W_qkv[(which * D + o) * D + i % D];
+            }
+        }
+        mistake("the share of q, of k or of v alone: dz is the sum of the three",
+                share);
+    }
+    mistake_unwritten();
 }
 
-static void backward_case(int B, int n, int D, int heads) {
+static void backward_case(int B, int n, int D, int heads, bool in_place) {
     Bench b = make_bench(B, n, D, heads);
+    if (in_place) {
+        case_is("%d images, %d tokens, D = %d, %d heads, dz is dY", B, n, D, heads);
+        b.dz = writable(b.dY);
+    }
     b.A = doubles((long)B * heads * n * n);
     b.concat = heads_by(&b, right_places, b.A);
     double *dconcat = doubles((long)B * n * D);
@@ -439,13 +547,28 @@ static void backward_case(int B, int n, int D, int heads) {
     }
     multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
     multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dz, &b.s);
-    expect_gradients(&b, dconcat);
+    expect_gradients(&b, dconcat, in_place);
+}
+
+/* D so large that no product has all of dY in its registers before it writes. */
+static void wide_in_place(void) {
+    Bench b = make_bench(1, 2, 260, 2);
+    multi_head_attention_forward(&b.layer, b.z, &b.a, b.Y);
+    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dz, &b.s);
+    const double *apart = doubles_of(b.dz);
+    case_is("1 image, 2 tokens, D = 260, 2 heads, dz is dY");
+    writable(b.dY);
+    multi_head_attention_backward(&b.layer, &b.d, b.z, &b.a, b.dY, b.dY, &b.s);
+    expect("dz", b.dY, apart, TOLERANCE);
+    mistake_in_place(true);
 }
 
 static void backward(void) {
     needs("3.2");
-    backward_case(2, 4, 6, 2);
-    backward_case(1, 3, 6, 3);
+    backward_case(2, 4, 6, 2, false);
+    backward_case(2, 4, 6, 2, true);
+    backward_case(1, 3, 6, 3, false);
+    wide_in_place();
 }
 
 /* ---- 3.6 ------------------------------------------------------------------------- */

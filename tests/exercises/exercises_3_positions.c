@@ -22,6 +22,9 @@ typedef enum {
     SIGN,
     SWAPPED,
     FROM_ONE,
+    LAST_HAND,
+    TURNS,
+    EARLIER_D,
     FORMULAS
 } Formula;
 static const char *const formula_texts[FORMULAS] = {
@@ -39,6 +42,12 @@ static const char *const formula_texts[FORMULAS] = {
              "minus already",
     [SWAPPED] = "cosines in the even columns",
     [FROM_ONE] = "positions from 1: they begin at 0",
+    [LAST_HAND] =
+        "the exponent 2i / (D - 2): pair i has 2i / D, and the last one isn't "
+        "quite 10000",
+    [TURNS] = "an angle times 2 pi: pos / 10000^(2i/D) is in radians already",
+    [EARLIER_D] = "the exponent 2i / 8, of a call before, or the first example's: D is "
+                  "tensor_cols(PE)",
 };
 
 static double position(Formula formula, int pos, int column, int D) {
@@ -63,7 +72,9 @@ static double position(Formula formula, int pos, int column, int D) {
     } else if (formula == SWAPPED) {
         sine = !sine;
     }
-    const double angle = (formula == FROM_ONE ? pos + 1 : pos) * pow(10000, -two_i / D);
+    const double of = formula == LAST_HAND ? D - 2 : formula == EARLIER_D ? 8 : D;
+    const double angle = (formula == FROM_ONE ? pos + 1 : pos) *
+                         pow(10000, -two_i / of) * (formula == TURNS ? 2 * M_PI : 1);
     return sine ? sin(angle) : cos(angle);
 }
 
@@ -100,11 +111,47 @@ static void sinusoid_case(int n, int D) {
             written_by_data(PE, want));
     mistake_if("right to 5 digits: the angle was taken in float, and double is wanted",
                tensor_max_abs_difference(PE, values(SHAPE(n, D), want)) < 1e-5);
+    mistake_unwritten();
+}
+
+/* PE of so many positions that they don't fit into 16 bits. */
+static void many_positions(void) {
+    enum { MANY = 70000 };
+    double *want = doubles(2L * MANY), *in_short = doubles(2L * MANY);
+    for (int pos = 0; pos < MANY; pos++) {
+        want[2 * pos] = sin(pos);
+        want[2 * pos + 1] = cos(pos);
+        in_short[2 * pos] = sin((short)pos);
+        in_short[2 * pos + 1] = cos((short)pos);
+    }
+    case_is("%d positions, D = 2", MANY);
+    Tensor PE = unset(SHAPE(MANY, 2));
+    sinusoid_positions(PE);
+    expect("PE", PE, want, TOLERANCE);
+    mistake("a position in 16 bits: a short ends at 32767", in_short);
+}
+
+/* angle_step is also sinusoid_shift's, which is the course's. */
+static void shift_by_angle_step(void) {
+    enum { ROWS = 4, D = 6, BY = 3 };
+    Tensor PE = values(SHAPE(ROWS, D), positions_by(RIGHT, ROWS, D)),
+           shifted = unset(PE);
+    const double *later = positions_by(RIGHT, ROWS + BY, D);
+    case_is("sinusoid_shift by %d, which uses your angle_step", BY);
+    sinusoid_shift(PE, BY, shifted);
+    expect("PE, shifted,", shifted, later + BY * D, TOLERANCE);
+    mistake_if("an angle_step that isn't the angle from one position to the next, "
+               "10000^(-2i/D): PE undoes it, others don't",
+               true);
 }
 
 void sinusoids(void) {
     sinusoid_case(5, 8);
     sinusoid_case(50, 6);
+    hint("angle_step is how far a hand turns from one position to the next.");
+    shift_by_angle_step();
+    hint("How large can a position be, and which type holds it?");
+    many_positions();
 }
 
 /* ---- 3.5 ------------------------------------------------------------------------- */
@@ -125,7 +172,7 @@ static double *summed(const double *g, double begin, const double w[B5]) {
 
 void positions_grade(void) {
     Tensor dz = wide(named("dz", normal('d', SHAPE(B5, N5, D5))));
-    Tensor dE = wide(zeros(SHAPE(N5, D5)));
+    Tensor dE = wide_by(zeros(SHAPE(N5, D5)), 5);
     const double *g = doubles_of(dz), third = 1.0 / B5;
     case_is("%d images, %d tokens, D = %d; dE_pos begins as ones", B5, N5, D5);
     tensor_fill(dE, 1);
@@ -141,6 +188,19 @@ void positions_grade(void) {
         mistake("the mean over images: the sum is wanted, the loss has its own 1/B",
                 summed(g, begin, (double[]){third, third, third}));
     }
+    mistake(
+        "what stood there, divided by the number of images: it stays, and the sum is "
+        "added",
+        summed(g, third, (double[]){1, 1, 1}));
+    double *of_all = doubles(COUNT5);
+    for (int i = 0; i < COUNT5; i++) {
+        of_all[i] = 1;
+        for (int row = 0; row < B5 * N5; row++) {
+            of_all[i] += g[row * D5 + i % D5];
+        }
+    }
+    mistake("the sum over all tokens: position t has token t's, of every image",
+            of_all);
     mistake("a gradient written over: it is added (+=)",
             summed(g, 0, (double[]){1, 1, 1}));
     mistake("the sum without the first image: images are counted from 0",

@@ -96,7 +96,7 @@ static Norm make_norm(Tensor shape) {
               .rows = tensor_rows(shape),
               .D = D,
               .X = wide(normal('X', shape)),
-              .dY = wide(named("dY", normal('Y', shape))),
+              .dY = wide_by(named("dY", normal('Y', shape)), 4),
               .gamma = named("gamma", normal('g', SHAPE(D))),
               .beta = named("beta", normal('b', SHAPE(D)))};
     for (int i = 0; i < n.rows; i++) {
@@ -145,6 +145,23 @@ static Formula layer_norm_of(int D) {
     return (Formula){.divisor = D, .inside = LAYER_NORM_EPSILON, .power = 1};
 }
 
+/* gamma and beta by the row's number, or gamma after beta. */
+static void name_other_gammas(const Norm *n, double *m, double *r) {
+    Formula plain = layer_norm_of(n->D);
+    const double *beta = doubles_of(n->beta);
+    plain.no_gamma = plain.no_beta = true;
+    const double *xhat = norm_by(n, plain, m, r);
+    const long count = (long)n->rows * n->D;
+    double *by_row = doubles(count), *beta_first = doubles(count);
+    for (long k = 0; k < count; k++) {
+        const long row = k / n->D, j = k % n->D;
+        by_row[k] = row < n->D ? n->g[row] * xhat[k] + beta[row] : 0;
+        beta_first[k] = n->g[j] * (xhat[k] + beta[j]);
+    }
+    mistake("gamma and beta by the row's number: they belong to the columns", by_row);
+    mistake("gamma times beta too: beta is added to gamma xhat", beta_first);
+}
+
 static void name_norm_mistakes(const Norm *n, const double *want) {
     const Formula right = layer_norm_of(n->D);
     double *m = doubles(n->rows), *r = doubles(n->rows);
@@ -168,6 +185,7 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
     mistake("layer norm without gamma", norm_by(n, f, m, r));
     f = right, f.no_beta = true;
     mistake("layer norm without beta", norm_by(n, f, m, r));
+    name_other_gammas(n, m, r);
     double *few = doubles((long)n->rows * n->D);
     for (long i = 0; i < (long)n->rows * n->D; i++) {
         few[i] = i < (long)n->shape.shape[0] * n->D ? want[i] : (double)NAN;
@@ -183,8 +201,8 @@ static void norm_forward_case(Norm n, bool in_place, double tolerance) {
         std[i] = 1 / rstd[i];
     }
     LayerNorm layer = {n.gamma, n.beta};
-    LayerNormActivations a = {unset(SHAPE(n.rows)), unset(SHAPE(n.rows))};
-    Tensor Y = in_place ? writable(n.X) : wide(unset(n.shape));
+    LayerNormActivations a = {unset(SHAPE(n.rows + 2)), unset(SHAPE(n.rows + 2))};
+    Tensor Y = in_place ? writable(n.X) : wide_by(unset(n.shape), 5);
     layer_norm_forward(&layer, n.X, &a, Y);
     expect("Y", Y, want, tolerance);
     name_norm_mistakes(&n, want);
@@ -192,8 +210,18 @@ static void norm_forward_case(Norm n, bool in_place, double tolerance) {
         "perhaps the variance as the mean of squares less the square of the mean: "
         "far from 0 their digits cancel; sum (x - mean)^2",
         tolerance > TOLERANCE);
-    expect("the kept a->mean", a.mean, mean, TOLERANCE);
-    expect("the kept a->rstd", a.rstd, rstd, tolerance);
+    expect("the kept a->mean", first_elements(a.mean, n.rows), mean, TOLERANCE);
+    mistake_if("the last row's mean, kept at place 0: row i's is kept at place i",
+               n.rows > 1 && fabs((double)a.mean.data[0] - mean[n.rows - 1]) < 1e-9);
+    expect("the kept a->rstd", first_elements(a.rstd, n.rows), rstd, tolerance);
+    double *others = doubles_of(first_elements(a.rstd, n.rows));
+    const bool first_is_wrong = fabs(others[0] - rstd[0]) > 1e-9 * rstd[0];
+    others[0] = rstd[0];
+    mistake_if(
+        "a row of equal elements that is treated apart: its rstd is 1 / sqrt(0 + "
+        "epsilon) like any other's",
+        n.rows == 3 && rstd[0] > 100 && first_is_wrong &&
+            fabs(others[1] - rstd[1]) < 1e-9 && fabs(others[2] - rstd[2]) < 1e-9);
     mistake("the root itself, kept in place of rstd: rstd is 1 / sqrt(...)", std);
 }
 
@@ -231,29 +259,42 @@ enum {
     XHAT_WITHOUT_RSTD = 16,
     SUM_OF_G = 32,
     SUM_OF_G_XHAT = 64,
-    ADDED = 128
+    ADDED = 128,
+    MEAN_WITHOUT_RSTD = 256,
+    BRACKET_WITHOUT_RSTD = 512,
+    SUMS_GO_ON = 1024,
+    KEPT_OF_ROW_0 = 2048
 };
 
 static double *norm_gradient(const Norm *n, const double *mean, const double *rstd,
                              unsigned slips) {
     const int D = n->D;
-    double *dx = doubles((long)n->rows * D);
+    double *dx = doubles((long)n->rows * D), m_g = 0, m_gx = 0;
     for (int i = 0; i < n->rows; i++) {
         const double *x = n->x + (long)i * D, *dy = n->dy + (long)i * D;
-        const double scale = slips & XHAT_WITHOUT_RSTD ? 1 : rstd[i];
-        double m_g = 0, m_gx = 0;
+        const int row = slips & KEPT_OF_ROW_0 ? 0 : i;
+        const double r = rstd[row], m = mean[row];
+        const double in_mean = slips & (XHAT_WITHOUT_RSTD | MEAN_WITHOUT_RSTD) ? 1 : r;
+        const double in_bracket =
+            slips & (XHAT_WITHOUT_RSTD | BRACKET_WITHOUT_RSTD) ? 1 : r;
+        m_g = slips & SUMS_GO_ON ? m_g : 0;
+        m_gx = slips & SUMS_GO_ON ? m_gx : 0;
+        const double was_g = m_g, was_gx = m_gx;
+        m_g = m_gx = 0;
         for (int j = 0; j < D; j++) {
             const double g = slips & NO_GAMMA ? dy[j] : dy[j] * n->g[j];
             m_g += g / (slips & SUM_OF_G ? 1 : D);
-            m_gx += g * (x[j] - mean[i]) * scale / (slips & SUM_OF_G_XHAT ? 1 : D);
+            m_gx += g * (x[j] - m) * in_mean / (slips & SUM_OF_G_XHAT ? 1 : D);
         }
+        m_g += was_g / D; /* what went on was divided with the rest */
+        m_gx += was_gx / D;
         m_g = slips & NO_MEAN ? 0 : m_g;
         m_gx = slips & NO_VARIANCE ? 0 : m_gx;
         for (int j = 0; j < D; j++) {
             const double g = slips & NO_GAMMA ? dy[j] : dy[j] * n->g[j];
-            dx[i * D + j] = (slips & NO_RSTD ? 1 : rstd[i]) *
-                                (g - m_g - (x[j] - mean[i]) * scale * m_gx) +
-                            (slips & ADDED ? dy[j] : 0);
+            dx[i * D + j] =
+                (slips & NO_RSTD ? 1 : r) * (g - m_g - (x[j] - m) * in_bracket * m_gx) +
+                (slips & ADDED ? dy[j] : 0);
         }
     }
     return dx;
@@ -270,6 +311,13 @@ static const struct {
     {NO_GAMMA, "the gradient without gamma: g = dY o gamma"},
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
+    {MEAN_WITHOUT_RSTD,
+     "x - mean in place of xhat in the mean of g o xhat: xhat = (x - "
+     "mean) rstd"},
+    {BRACKET_WITHOUT_RSTD,
+     "x - mean in place of xhat in the bracket: xhat = (x - mean) rstd"},
+    {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
+    {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},
     {SUM_OF_G, "the sum of g in place of its mean"},
     {SUM_OF_G_XHAT, "the sum of g o xhat in place of its mean"},
@@ -311,31 +359,49 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
 
-static void norm_backward_case(int rows, int D, bool in_place) {
-    Norm n = make_norm(SHAPE(rows, D));
+static void norm_backward_case(Tensor shape, bool in_place) {
+    Norm n = make_norm(shape);
+    const int rows = n.rows, D = n.D;
+    char text[TENSOR_SHAPE_TEXT];
     double *mean = doubles(rows), *rstd = doubles(rows);
     norm_by(&n, layer_norm_of(D), mean, rstd);
     const double *dx = norm_gradient(&n, mean, rstd, 0);
     LayerNorm layer = {n.gamma, n.beta}, d = {zeros(SHAPE(D)), zeros(SHAPE(D))};
-    LayerNormActivations a = {values(SHAPE(rows), mean), values(SHAPE(rows), rstd)};
+    LayerNormActivations a = {unset(SHAPE(rows + 2)), unset(SHAPE(rows + 2))};
+    for (int i = 0; i < rows; i++) {
+        a.mean.data[i] = (real)mean[i];
+        a.rstd.data[i] = (real)rstd[i];
+    }
+    named("a->mean", a.mean);
+    named("a->rstd", a.rstd);
     tensor_fill(d.gamma, 1);
     tensor_fill(d.beta, 1);
-    Tensor dX = in_place ? writable(n.dY) : wide(unset(n.dY));
-    case_is("%d rows of D = %d%s", rows, D, in_place ? ", dX is dY" : "");
+    Tensor dX = in_place ? writable(n.dY) : wide_by(unset(n.dY), 5);
+    case_is("X is %s%s", tensor_shape_text(shape, text), in_place ? ", dX is dY" : "");
     layer_norm_backward(&layer, &d, n.X, &a, n.dY, dX);
     expect("dX", dX, dx, TOLERANCE);
     for (size_t i = 0; i < sizeof norm_slips / sizeof norm_slips[0]; i++) {
         mistake(norm_slips[i].text, norm_gradient(&n, mean, rstd, norm_slips[i].slips));
     }
+    double *few = doubles((long)rows * D);
+    for (long k = 0; k < (long)rows * D; k++) {
+        few[k] = k < (long)shape.shape[0] * D ? dx[k]
+                 : in_place                   ? n.dy[k]
+                                              : (double)NAN;
+    }
+    mistake("a loop up to X.shape[0]: X may be (B, n, D), of tensor_rows(X) = B n rows",
+            few);
+    mistake_unwritten();
     expect_row_sum(&n, "dgamma", d.gamma, false, mean, rstd, dx);
     expect_row_sum(&n, "dbeta", d.beta, true, mean, rstd, dx);
 }
 
 static void norm_backward(void) {
-    norm_backward_case(3, 6, true);
-    norm_backward_case(4, 17, true);
-    norm_backward_case(5, 3, false);
-    norm_backward_case(2, 300, true);
+    norm_backward_case(SHAPE(3, 6), true);
+    norm_backward_case(SHAPE(4, 17), true);
+    norm_backward_case(SHAPE(5, 3), false);
+    norm_backward_case(SHAPE(2, 3, 5), true);
+    norm_backward_case(SHAPE(2, 300), true);
 }
 
 /* ---- 4.6 ------------------------------------------------------------------------- */
@@ -359,7 +425,7 @@ static double *by_data(const Dropout *dropout, int place, Tensor X) {
     double *got = doubles_of(X);
     for (int i = 0; i < NUMBERS; i++) {
         const int at = i / WIDTH * X.ld + i % WIDTH;
-        const uint64_t index = (uint64_t)(dropout->image * TOKENS * WIDTH + at);
+        const uint64_t index = (uint64_t)dropout->image * TOKENS * WIDTH + (uint64_t)at;
         if (at < NUMBERS) {
             got[i] = kept(dropout, place, index) ? got[i] / (1 - dropout->rate) : 0;
         }
@@ -371,17 +437,46 @@ static void dropout_case(double rate, int image) {
     const Dropout dropout = {.rate = rate, .seed = 9, .step = 3, .image = image};
     Tensor X = writable(wide(normal('X', SHAPE(B, TOKENS, WIDTH))));
     const double *x = doubles_of(X), *data = by_data(&dropout, 4, X);
+    enum { COUNTS = 5 };
+    static const char *const counts[COUNTS] = {
+        "elements counted from the slice's first: they are counted from the batch's, "
+        "dropout->image images before",
+        "a slice's size taken for an image's: image number `image` begins at image "
+        "times "
+        "tensor_count(X) / X.shape[0]",
+        "an element's number in 32 bits, too few for a large batch: uint64_t, before "
+        "the "
+        "product",
+        "an element's number in 32 bits, too few for a large batch: uint64_t, before "
+        "the "
+        "product",
+        "an element's number by its place in memory: a view and its copy have the same "
+        "mask"};
+    const uint64_t first = (uint64_t)image * TOKENS * WIDTH;
+    double *by_rate = doubles(NUMBERS), *counted[COUNTS];
+    for (int c = 0; c < COUNTS; c++) {
+        counted[c] = doubles(NUMBERS);
+    }
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
            *times = doubles(NUMBERS), *other = doubles(NUMBERS),
            *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
-        const bool keep = kept(&dropout, 4, (uint64_t)(image * TOKENS * WIDTH + i));
+        const uint64_t index = first + (uint64_t)i;
+        const bool keep = kept(&dropout, 4, index);
         want[i] = keep ? x[i] / (1 - rate) : 0;
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
         stays[i] = keep ? x[i] / (1 - rate) : x[i];
         swapped[i] = keep ? x[i] : x[i] / (1 - rate);
         other[i] = keep ? 0 : x[i] / (1 - rate);
+        by_rate[i] = keep ? x[i] / rate : 0;
+        const uint64_t in_memory = first + (uint64_t)(i / WIDTH * X.ld + i % WIDTH);
+        const uint64_t wrong[COUNTS] = {(uint64_t)i, first * B + (uint64_t)i,
+                                        (uint32_t)index, (uint64_t)(int32_t)index,
+                                        in_memory};
+        for (int c = 0; c < COUNTS; c++) {
+            counted[c][i] = kept(&dropout, 4, wrong[c]) ? x[i] / (1 - rate) : 0;
+        }
     }
     case_is("rate %.1f, the first image is number %d", rate, image);
     dropout_apply_graded(&dropout, 4, X);
@@ -394,6 +489,10 @@ static void dropout_case(double rate, int image) {
     mistake("elements that should go, left as they are: they become 0", stays);
     mistake("elements that should go, divided by 1 - rate: that is for those that stay",
             swapped);
+    for (int c = 0; c < COUNTS; c++) {
+        mistake(counts[c], counted[c]);
+    }
+    mistake("what stays, divided by rate: by 1 - rate it is", by_rate);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "
             "1 - rate",
@@ -403,6 +502,7 @@ static void dropout_case(double rate, int image) {
 static void dropout_grade(void) {
     dropout_case(0.3, 0);
     dropout_case(0.1, 3);
+    dropout_case(0.2, 200000001); /* its elements' numbers need more than 32 bits */
 }
 
 const Exercise exercises[] = {

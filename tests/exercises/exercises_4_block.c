@@ -11,10 +11,22 @@
 #define TOLERANCE 1e-11
 #define GRADIENT_TOLERANCE 1e-7 /* of differences */
 
-enum { B = 2, TOKENS = 3, D = 6, HEADS = 2, M = 10, COUNT = B * TOKENS * D };
+enum { D = 6, HEADS = 2, M = 10 };
 
-/* The first block's dropouts: their places in the model. */
-enum { P_ATTN = 1, P_IN, P_MLP };
+/* A case's images and tokens, and which block of the model it is. */
+static int B, TOKENS, INDEX;
+#define COUNT (B * TOKENS * D)
+
+static void set_case(int images, int tokens, int index) {
+    B = images;
+    TOKENS = tokens;
+    INDEX = index;
+}
+
+/* The block's dropouts: their places in the model. */
+#define P_ATTN (3 * INDEX + 1)
+#define P_IN (3 * INDEX + 2)
+#define P_MLP (3 * INDEX + 3)
 
 typedef struct {
     BlockConfig config;
@@ -22,16 +34,17 @@ typedef struct {
     EncoderBlockActivations a;
     EncoderBlockScratch s;
     Dropout dropout;
-    Tensor z, dy, dz;
+    Tensor z, dy, dz, memory; /* memory: a's and s's */
     NaiveBlock naive;
     double *z_naive, *C; /* (B, n, D) */
 } Bench;
 
 /* ---- a block with everything it needs -------------------------------------------- */
 
+/* For a larger batch than the one that comes, as the last of an epoch is. */
 static void lay_out(Bench *b, Arena *arena) {
-    encoder_block_activations(&b->a, arena, B, TOKENS, &b->config);
-    encoder_block_scratch(&b->s, arena, B, TOKENS, &b->config);
+    encoder_block_activations(&b->a, arena, B + 1, TOKENS, &b->config);
+    encoder_block_scratch(&b->s, arena, B + 1, TOKENS, &b->config);
 }
 
 /* Dropout's factors for (B, n, cols) numbers: 0, or 1 / (1 - rate). */
@@ -73,18 +86,19 @@ static Bench make_bench(double rate) {
                           .activation = ACTIVATION_GELU},
                .dropout = {.rate = rate, .seed = 4, .step = 2}};
     ParameterBlock counted = {.data = NULL};
-    encoder_block_parameters(&b.block, &counted, &b.config, 0);
+    encoder_block_parameters(&b.block, &counted, &b.config, INDEX);
     const int count = (int)counted.used;
     Tensor weights = normal('W', SHAPE(count)), gradients = zeros(SHAPE(count));
     tensor_scale(weights, (real)0.5);
     input('W', weights);
     tensor_fill(gradients, 1);
     ParameterBlock in = {.data = weights.data}, out = {.data = gradients.data};
-    encoder_block_parameters(&b.block, &in, &b.config, 0);
-    encoder_block_parameters(&b.d, &out, &b.config, 0);
+    encoder_block_parameters(&b.block, &in, &b.config, INDEX);
+    encoder_block_parameters(&b.d, &out, &b.config, INDEX);
     Arena plan = {.block = NULL};
     lay_out(&b, &plan);
-    Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
+    b.memory = unset(SHAPE((int)plan.used));
+    Arena arena = {.block = b.memory.data, .capacity = plan.used};
     lay_out(&b, &arena);
     b.z = normal('z', SHAPE(B, TOKENS, D));
     b.dy = named("dz", normal('C', b.z));
@@ -97,8 +111,8 @@ static Bench make_bench(double rate) {
 }
 
 static void case_with(double rate) {
-    case_is("%d images, %d tokens, D = %d, %d heads, pre-norm%s", B, TOKENS, D, HEADS,
-            rate > 0 ? ", with dropout" : "");
+    case_is("%d images, %d tokens, D = %d, %d heads, pre-norm%s, block %d", B, TOKENS,
+            D, HEADS, rate > 0 ? ", with dropout" : "", INDEX);
 }
 
 /* ---- the equations --------------------------------------------------------------- */
@@ -219,6 +233,18 @@ static void name_wrong_dropouts(const Bench *b) {
     swapped.naive.dropout_attn = b->naive.dropout_mlp;
     swapped.naive.dropout_mlp = b->naive.dropout_attn;
     mistake("a block with p_attn and p_mlp exchanged", whole(&swapped, BEFORE, BEFORE));
+    swapped = *b;
+    swapped.naive.mlp.dropout = factors(&b->dropout, P_MLP, M);
+    swapped.naive.dropout_mlp = factors(&b->dropout, P_IN, D);
+    mistake("a block with p_in and p_mlp exchanged", whole(&swapped, BEFORE, BEFORE));
+    const int index = INDEX;
+    Bench first = *b;
+    INDEX = 0;
+    make_naive(&first);
+    INDEX = index;
+    mistake("a block with the dropouts of block 0: each block has places of its own, "
+            "p_attn, p_in and p_mlp",
+            whole(&first, BEFORE, BEFORE));
 }
 
 /* Of each token of x: its mean, and 1 / sqrt(variance + epsilon). */
@@ -235,6 +261,8 @@ static void statistics(const double *x, double *mean, double *rstd) {
     }
 }
 
+static void expect_kept_inside(const Bench *b, const double *x1, const double *x2);
+
 /* What backward will read. */
 static void expect_kept(const Bench *b) {
     const double *z_prime = first_half(b, BEFORE);
@@ -245,21 +273,60 @@ static void expect_kept(const Bench *b) {
     statistics(z_prime, mean2, rstd2);
     naive_layer_norm(&b->naive.norm1, B * TOKENS, b->z_naive, x1);
     naive_layer_norm(&b->naive.norm2, B * TOKENS, z_prime, x2);
-    expect("the kept a->norm1.mean", b->a.norm1.mean, mean1, TOLERANCE);
+    const int rows = B * TOKENS;
+    expect("the kept a->norm1.mean", first_elements(b->a.norm1.mean, rows), mean1,
+           TOLERANCE);
     mistake("the second norm's mean: it is kept in a->norm2", mean2);
-    expect("the kept a->norm1.rstd", b->a.norm1.rstd, rstd1, TOLERANCE);
-    expect("the kept a->norm2.mean", b->a.norm2.mean, mean2, TOLERANCE);
-    expect("the kept a->norm2.rstd", b->a.norm2.rstd, rstd2, TOLERANCE);
-    expect("the kept x1", b->a.x1, x1, TOLERANCE);
+    expect("the kept a->norm1.rstd", first_elements(b->a.norm1.rstd, rows), rstd1,
+           TOLERANCE);
+    expect("the kept a->norm2.mean", first_elements(b->a.norm2.mean, rows), mean2,
+           TOLERANCE);
+    expect("the kept a->norm2.rstd", first_elements(b->a.norm2.rstd, rows), rstd2,
+           TOLERANCE);
+    expect("the kept x1", tensor_first(b->a.x1, B), x1, TOLERANCE);
     mistake("LN(z') in x1: backward wants LN(z) there, and LN(z') in x2", x2);
-    expect("the kept z_prime", b->a.z_prime, z_prime, TOLERANCE);
-    expect("the kept x2", b->a.x2, x2, TOLERANCE);
+    mistake("MSA's result in x1: backward wants LN(z) there",
+            attention_branch(b, b->z_naive));
+    expect("the kept z_prime", tensor_first(b->a.z_prime, B), z_prime, TOLERANCE);
+    mistake("y in z_prime: backward wants z' there",
+            second_half(b, z_prime, z_prime, BEFORE));
+    expect("the kept x2", tensor_first(b->a.x2, B), x2, TOLERANCE);
+    expect_kept_inside(b, x1, x2);
+}
+
+/* What attention and the MLP keep of x1 and x2, by the course's own. */
+static void expect_kept_inside(const Bench *b, const double *x1, const double *x2) {
+    static const char text[] =
+        "a change of what a layer kept for its backward pass, or a "
+        "call with other inputs";
+    Bench own = make_bench(b->dropout.rate);
+    Tensor y = unset(own.z), X1 = values(own.z, x1), X2 = values(own.z, x2);
+    multi_head_attention_forward(&own.block.attn, X1, &own.a.attn, y);
+    mlp_forward(&own.block.mlp, X2, &own.a.mlp, &own.dropout, P_IN, y);
+    const struct {
+        const char *name;
+        Tensor got, want;
+    } all[] = {{"the kept a->attn.qkv", b->a.attn.qkv, own.a.attn.qkv},
+               {"the kept a->attn.A", b->a.attn.A, own.a.attn.A},
+               {"the kept a->attn.concat", b->a.attn.concat, own.a.attn.concat},
+               {"the kept a->mlp.pre", b->a.mlp.pre, own.a.mlp.pre},
+               {"the kept a->mlp.hidden", b->a.mlp.hidden, own.a.mlp.hidden}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        expect(all[i].name, tensor_first(all[i].got, B),
+               doubles_of(tensor_first(all[i].want, B)), TOLERANCE);
+        mistake_if(text, true);
+    }
 }
 
 static void forward_case(double rate) {
+    char shape[TENSOR_SHAPE_TEXT];
     Bench b = make_bench(rate);
     case_with(rate);
     Tensor y = encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    expect_true(tensor_same_shape(y, b.z), "y has the shape %s, should have z's",
+                tensor_shape_text(y, shape));
+    mistake_if("a->y whole, made for the largest batch: y is this batch's images of it",
+               true);
     expect("y", y, whole(&b, BEFORE, BEFORE), TOLERANCE);
     if (rate > 0) {
         name_wrong_dropouts(&b);
@@ -267,11 +334,24 @@ static void forward_case(double rate) {
         name_wrong_sums(&b);
     }
     expect_kept(&b);
+    tensor_scale(b.z, (real)-0.5);
+    tensor_fill(b.memory, (real)NAN);
+    b.z_naive = doubles_of(input('z', b.z));
+    y = encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    expect("y, of other numbers in the same memory,", y, whole(&b, BEFORE, BEFORE),
+           TOLERANCE);
+    mistake_if(
+        "something that is kept from the call before: z is in the same memory, but "
+        "holds other numbers",
+        true);
 }
 
 void block_forward_grade(void) {
     needs("4.2");
+    set_case(3, 4, 0);
     forward_case(0);
+    forward_case(0.4);
+    set_case(2, 3, 1);
     forward_case(0.4);
 }
 
@@ -303,7 +383,12 @@ typedef enum {
     DROPOUT_OF_DZ,
     STATISTICS_OF_1,
     NORM1_TWICE,
-    SLIPS
+    MLP_SUM_TWICE,
+    BOTH_OF_DY,
+    MLP_DROPOUT_LAST,
+    P_IN_OF_MLP,
+    NO_SLIP,
+    SLIPS = NO_SLIP
 } Slip;
 
 static const char *const slip_names[SLIPS] = {
@@ -328,33 +413,42 @@ static const char *const slip_names[SLIPS] = {
     "dropout of dz itself: the way around has none, dx alone has it",
     "the second norm's backward pass with a->norm1's mean and rstd: a->norm2 has its "
     "own",
-    "the second norm's gradient in d->norm1: it belongs in d->norm2"};
+    "the second norm's gradient in d->norm1: it belongs in d->norm2",
+    "what came back through the MLP, added to dz twice",
+    "attention's half begun from dL/dy: it begins from dz as the MLP's half left it",
+    "the MLP's dropout after mlp_backward: it came last in forward, so it comes first",
+    "a backward pass with p_mlp inside the MLP, or p_in after it"};
 
 /* From dz through the MLP's half, and back into dz. */
 static void slipped_mlp_half(Bench *b, Slip slip) {
     const EncoderBlock *block = &b->block;
     EncoderBlockActivations *a = &b->a;
-    Tensor dx = b->s.dx;
+    Tensor dx = tensor_first(b->s.dx, B), x2 = tensor_first(a->x2, B),
+           z_prime = tensor_first(a->z_prime, B);
     if (slip == DROPOUT_OF_DZ) {
         dropout_apply(&b->dropout, P_MLP, b->dz);
     }
     tensor_copy(dx, b->dz);
-    if (slip != NO_DROPOUT_OF_MLP && slip != DROPOUT_OF_DZ && slip != NO_DROPOUTS) {
+    if (slip != MLP_DROPOUT_LAST && slip != NO_DROPOUT_OF_MLP &&
+        slip != DROPOUT_OF_DZ && slip != NO_DROPOUTS) {
         dropout_apply(&b->dropout, slip == DROPOUTS_EXCHANGED ? P_ATTN : P_MLP, dx);
     }
-    mlp_backward(&block->mlp, &b->d.mlp, slip == MLP_OF_Z_PRIME ? a->z_prime : a->x2,
-                 &a->mlp, &b->dropout, P_IN, dx, dx, b->s.dpre);
+    mlp_backward(&block->mlp, &b->d.mlp, slip == MLP_OF_Z_PRIME ? z_prime : x2, &a->mlp,
+                 &b->dropout, slip == P_IN_OF_MLP ? P_MLP : P_IN, dx, dx, b->s.dpre);
+    if (slip == MLP_DROPOUT_LAST) {
+        dropout_apply(&b->dropout, P_MLP, dx);
+    }
     layer_norm_backward(&block->norm2, slip == NORM1_TWICE ? &b->d.norm1 : &b->d.norm2,
-                        slip == NORM2_OF_X2  ? a->x2
+                        slip == NORM2_OF_X2  ? x2
                         : slip == NORM2_OF_Z ? b->z
-                                             : a->z_prime,
+                                             : z_prime,
                         slip == STATISTICS_OF_1 ? &a->norm1 : &a->norm2, dx, dx);
     if (slip == NO_WAY_AROUND_MLP) {
         tensor_copy(b->dz, dx);
     } else if (slip != NO_MLP_SUM) {
         tensor_add(b->dz, dx);
     }
-    if (slip == SUMS_TWICE) {
+    if (slip == SUMS_TWICE || slip == MLP_SUM_TWICE) {
         tensor_add(b->dz, dx);
     }
 }
@@ -362,17 +456,17 @@ static void slipped_mlp_half(Bench *b, Slip slip) {
 static void slipped_attention_half(Bench *b, Slip slip) {
     const EncoderBlock *block = &b->block;
     EncoderBlockActivations *a = &b->a;
-    Tensor dx = b->s.dx;
+    Tensor dx = tensor_first(b->s.dx, B), x1 = tensor_first(a->x1, B);
     if (slip != NO_SECOND_COPY) {
-        tensor_copy(dx, b->dz);
+        tensor_copy(dx, slip == BOTH_OF_DY ? b->dy : b->dz);
     }
     if (slip != NO_DROPOUT_OF_ATTENTION && slip != NO_DROPOUTS) {
         dropout_apply(&b->dropout, slip == DROPOUTS_EXCHANGED ? P_MLP : P_ATTN, dx);
     }
     multi_head_attention_backward(&block->attn, &b->d.attn,
-                                  slip == ATTENTION_OF_Z ? b->z : a->x1, &a->attn, dx,
-                                  dx, &b->s.attn);
-    layer_norm_backward(&block->norm1, &b->d.norm1, slip == NORM1_OF_X1 ? a->x1 : b->z,
+                                  slip == ATTENTION_OF_Z ? b->z : x1, &a->attn, dx, dx,
+                                  &b->s.attn);
+    layer_norm_backward(&block->norm1, &b->d.norm1, slip == NORM1_OF_X1 ? x1 : b->z,
                         &a->norm1, dx, dx);
     if (slip == NO_WAY_AROUND_ATTENTION) {
         tensor_copy(b->dz, dx);
@@ -417,31 +511,88 @@ static void parts_of(const Bench *b, Part parts[PARTS]) {
     }
 }
 
-static void backward_case(double rate) {
-    Bench b = make_bench(rate);
-    Part mine[PARTS], other[PARTS];
-    case_with(rate);
-    encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
-    encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
-    parts_of(&b, mine);
-    for (int p = 0; p < PARTS; p++) {
-        double *right = gradient(block_loss, &b, mine[p].x, tensor_count(mine[p].d));
-        for (long i = 0; p > 0 && i < tensor_count(mine[p].d); i++) {
-            right[i] += 1; /* weights' gradients begin as ones */
-        }
-        expect(mine[p].name, mine[p].d, right, GRADIENT_TOLERANCE);
-        for (int slip = 0; slip < SLIPS; slip++) {
-            Bench wrong = slipped_backward(rate, (Slip)slip);
-            parts_of(&wrong, other);
-            mistake(slip_names[slip], doubles_of(other[p].d));
+/* The kept tensors are inputs of backward. */
+static void expect_kept_unchanged(const Bench *b, const double *before[3]) {
+    const Tensor kept[] = {b->a.x1, b->a.z_prime, b->a.x2};
+    static const char *const names[] = {"a->x1, which is an input,",
+                                        "a->z_prime, which is an input,",
+                                        "a->x2, which is an input,"};
+    for (int i = 0; i < 3; i++) {
+        expect(names[i], tensor_first(kept[i], B), before[i], TOLERANCE);
+        mistake_if("a write over what forward kept: backward only reads it, and has "
+                   "memory of its own in s",
+                   true);
+    }
+}
+
+static void name_slips(double rate, int part, const double *right) {
+    Part parts[PARTS];
+    Bench none = slipped_backward(rate, NO_SLIP);
+    parts_of(&none, parts);
+    const double *got = doubles_of(parts[part].d);
+    for (long i = 0; i < tensor_count(parts[part].d); i++) {
+        if (!(fabs(got[i] - right[i]) < 1e-5 * fmax(1, fabs(right[i])))) {
+            return; /* it isn't this exercise's mistake */
         }
     }
+    for (int slip = 0; slip < SLIPS; slip++) {
+        Bench wrong = slipped_backward(rate, (Slip)slip);
+        parts_of(&wrong, parts);
+        mistake(slip_names[slip], doubles_of(parts[part].d));
+    }
+}
+
+static void backward_case(double rate) {
+    Bench b = make_bench(rate);
+    Part mine[PARTS];
+    case_with(rate);
+    encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    const double *before[] = {doubles_of(tensor_first(b.a.x1, B)),
+                              doubles_of(tensor_first(b.a.z_prime, B)),
+                              doubles_of(tensor_first(b.a.x2, B))};
+    encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
+    expect_kept_unchanged(&b, before);
+    parts_of(&b, mine);
+    for (int p = 0; p < PARTS; p++) {
+        const long count = tensor_count(mine[p].d);
+        double *right = gradient(block_loss, &b, mine[p].x, count);
+        double *cleared = doubles(count);
+        for (long i = 0; i < count; i++) {
+            cleared[i] = right[i];
+            right[i] += p > 0; /* weights' gradients begin as ones */
+        }
+        expect(mine[p].name, mine[p].d, right, GRADIENT_TOLERANCE);
+        if (no_name_yet()) {
+            mistake(
+                "weights' gradients that are cleared or written over: they are added "
+                "to (+=)",
+                p > 0 ? cleared : right);
+            name_slips(rate, p, right);
+            mistake_unwritten();
+        }
+    }
+}
+
+/* So many images that what was made for few, and kept, has no room for them. */
+static void many_images(void) {
+    set_case(6000, 3, 0);
+    Bench b = make_bench(0.4), right = slipped_backward(0.4, NO_SLIP);
+    case_with(0.4);
+    encoder_block_forward(&b.block, b.z, &b.a, &b.dropout);
+    encoder_block_backward(&b.block, &b.d, b.z, &b.a, &b.dropout, b.dz, &b.s);
+    expect("dz", b.dz, doubles_of(right.dz), TOLERANCE);
 }
 
 void block_backward_grade(void) {
     needs("4.2");
     needs("4.3");
     needs("4.4");
+    set_case(2, 3, 0);
     backward_case(0);
     backward_case(0.4);
+    set_case(4, 3, 1);
+    backward_case(0.4);
+    set_case(1, 2, 0);
+    backward_case(0.4);
+    many_images();
 }

@@ -1,6 +1,8 @@
 /* exercises_5.c: the Vision Transformer and its training, graded. See exercise.h. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/arena.h"
 #include "common/error.h"
@@ -59,8 +61,8 @@ static void predict(void) {
         "rows 1 to 49 of z_4. d: dE, for the same label. e: row 0 of z_4.",
         "c");
     ask_in_words(
-        'g', "The head reads row 0 of z_4 and nothing else. How do the patches come to "
-             "have a gradient, and why would they have none with L = 0?");
+        'g', "The head reads row 0 of z_4 and nothing else. In block 4, which tokens' "
+             "queries have a gradient, and which tokens' keys and values? In block 3?");
 }
 
 /* ---- 5.2 ------------------------------------------------------------------------- */
@@ -90,7 +92,7 @@ static void patches_case(int B, int C, int H, int W, int P) {
         }
     }
     Tensor patches = unset(SHAPE(B, down * across, size));
-    case_is("%d images of %d x %d x %d, P = %d", B, H, W, C, P);
+    case_is("%d image%s of (%d, %d, %d), P = %d", B, B == 1 ? "" : "s", C, H, W, P);
     patches_from_images(images, P, patches);
     expect("patches", patches, want, 0);
     mistake("patches counted down the columns: they go row by row from the top left",
@@ -141,9 +143,10 @@ static Embedding make_embedding_of(bool class_token, Positions positions) {
     patch_embedding_parameters(&e.layer, &in, &config);
     patch_embedding_parameters(&e.d, &out, &config);
     Arena plan = {.block = NULL};
-    patch_embedding_activations(&e.a, &plan, B, &config);
-    Arena arena = {.block = zeros(SHAPE((int)plan.used)).data, .capacity = plan.used};
-    patch_embedding_activations(&e.a, &arena, B, &config);
+    /* for a larger batch than the one that comes, as the last of an epoch is */
+    patch_embedding_activations(&e.a, &plan, B + 1, &config);
+    Arena arena = {.block = unset(SHAPE((int)plan.used)).data, .capacity = plan.used};
+    patch_embedding_activations(&e.a, &arena, B + 1, &config);
     e.images = normal('I', SHAPE(B, 1, SIDE, SIDE));
     return e;
 }
@@ -153,7 +156,7 @@ static Embedding make_embedding(bool class_token) {
 }
 
 /* z_0 (B, n, D), with positions or without. */
-static double *naive_z_0(const Embedding *e, bool positions) {
+static double *naive_z_0(const Embedding *e, bool positions, bool bias) {
     double *z_0 = doubles((long)B * e->n * D);
     const NaiveEmbedding naive = {
         .B = B,
@@ -165,7 +168,7 @@ static double *naive_z_0(const Embedding *e, bool positions) {
         .cls = e->n > N ? doubles_of(e->layer.cls_token) : NULL,
         .pos = positions ? doubles_of(e->layer.pos_embed) : NULL,
         .E = doubles_of(e->layer.E),
-        .b_E = doubles_of(e->layer.b_E)};
+        .b_E = bias ? doubles_of(e->layer.b_E) : doubles(D)};
     naive_embedding(&naive, doubles_of(e->images), z_0);
     return z_0;
 }
@@ -182,7 +185,7 @@ static double *rows_from(const double *z, const int *from) {
 
 static void embedding_forward(Embedding *e) {
     const double *pos = doubles_of(e->layer.pos_embed);
-    const double *want = naive_z_0(e, true), *bare = naive_z_0(e, false);
+    const double *want = naive_z_0(e, true, true), *bare = naive_z_0(e, false, true);
     case_is("%d images of %d x %d, P = %d, D = %d", B, SIDE, SIDE, P, D);
     Tensor z_0 = unset(SHAPE(B, N + 1, D));
     patch_embedding_forward(&e->layer, e->images, &e->a, z_0);
@@ -196,15 +199,27 @@ static void embedding_forward(Embedding *e) {
     }
     expect("z_0", z_0, want, TOLERANCE);
     mistake("z_0 without positions", bare);
+    mistake("z_0 without the bias b_E", naive_z_0(e, true, false));
     mistake("z_0 with the class token last: it comes first", class_last);
     mistake("positions added before the class token: they are N + 1, added to all",
             early);
+    mistake_unwritten();
+}
+
+static Tensor patches_of(const Embedding *e) {
+    return tensor_first(e->a.patches, B);
+}
+
+/* What forward kept is an input of backward. */
+static void expect_patches(const Embedding *e, const double *before) {
+    expect("a->patches, which is an input,", patches_of(e), before, 0);
+    mistake_if("a write over a->patches, which dE needs: a->embedded is free", true);
 }
 
 /* dE (D, P P) = ones + sum over images and patches of g x_p^T, where the gradient of
  * patch p is row p + shift of its image. */
 static double *gradient_of_E(const Embedding *e, const double *g, int shift) {
-    const double *x = doubles_of(e->a.patches);
+    const double *x = doubles_of(patches_of(e));
     double *dE = doubles(D * P * P);
     for (int i = 0; i < D * P * P; i++) {
         const int o = i / (P * P), k = i % (P * P);
@@ -217,13 +232,61 @@ static double *gradient_of_E(const Embedding *e, const double *g, int shift) {
     return dE;
 }
 
+/* db_E (D) = ones + sum over images and patches of g */
+static double *gradient_of_b(const Embedding *e, const double *g, int shift) {
+    double *db = doubles(D);
+    for (int o = 0; o < D; o++) {
+        db[o] = 1;
+        for (int t = 0; t < B * N; t++) {
+            db[o] += g[(t / N * e->n + shift + t % N) * D + o];
+        }
+    }
+    return db;
+}
+
+/* dE and db_E, which begin as ones; the gradient of patch p is row p + shift. */
+static void expect_dense(const Embedding *e, const double *g, int shift) {
+    double *all_ones = doubles(D), *cleared = gradient_of_E(e, g, shift);
+    double *bias_cleared = gradient_of_b(e, g, shift), *with_class = doubles(D);
+    for (int i = 0; i < D * P * P; i++) {
+        cleared[i] -= 1;
+    }
+    for (int o = 0; o < D; o++) {
+        bias_cleared[o] -= 1;
+        all_ones[o] = with_class[o] = 1;
+        for (int t = 0; t < B * e->n; t++) {
+            with_class[o] += g[t * D + o];
+        }
+    }
+    expect("dE", e->d.E, gradient_of_E(e, g, shift), TOLERANCE);
+    if (shift > 0) {
+        mistake("dx from row 0 on: patch p's gradient is row p + 1 of dz_0",
+                gradient_of_E(e, g, 0));
+    } else {
+        mistake_if(
+            "patch p's gradient taken from row p + 1, also where there is no class "
+            "token",
+            !isfinite((double)e->d.E.data[0]));
+    }
+    mistake("dE cleared or written over: it is added to (+=)", cleared);
+    expect("db_E", e->d.b_E, gradient_of_b(e, g, shift), TOLERANCE);
+    mistake("db_E as it was: linear_backward adds to it, from the patches' rows",
+            all_ones);
+    mistake("db_E cleared or written over: it is added to (+=)", bias_cleared);
+    if (shift > 0) {
+        mistake("db_E with the class token's row: b_E was added to the patches alone",
+                with_class);
+    }
+}
+
 static void embedding_backward(Embedding *e) {
     enum { COUNT = (N + 1) * D };
     Tensor dz = named("dz_0", normal('d', SHAPE(B, N + 1, D)));
     const double *g = doubles_of(dz);
     double *sum = doubles(COUNT), *one = doubles(COUNT), *added = doubles(COUNT),
-           *ones = doubles(COUNT);
+           *ones = doubles(COUNT), *first = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
+        first[i] = 1 + g[i];
         for (int b = 0; b < B; b++) {
             one[i] = g[b * COUNT + i];
             sum[i] += one[i];
@@ -231,40 +294,39 @@ static void embedding_backward(Embedding *e) {
         ones[i] = 1;
         added[i] = 1 + sum[i];
     }
-    patches_from_images(e->images, P, e->a.patches);
+    patches_from_images(e->images, P, patches_of(e));
+    const double *before = doubles_of(patches_of(e));
     case_is("backward; every gradient begins as ones");
-    hint(
-        "dE_pos += dz_0 of every image, dx_class += row 0 of every image; the patches' "
-        "rows go into dx.");
+    hint("Which rows of dz_0 did each of the three make, and in how many images?");
     patch_embedding_backward(&e->layer, &e->d, &e->a, dz);
+    expect_patches(e, before);
     expect("dE_pos", e->d.pos_embed, added, TOLERANCE);
     mistake("the last image's dE_pos: all images use the same positions", one);
+    mistake("the first image's dE_pos: all images use the same positions", first);
     mistake("dE_pos written over: the images' gradients are added to it", sum);
     mistake("dE_pos as it was: add_positions_backward adds to it", ones);
     expect("dx_class", e->d.cls_token, added, TOLERANCE);
     mistake("the last image's dx_class: all images use the same class token", one);
+    mistake("the first image's dx_class: all images use the same class token", first);
     mistake("dx_class written over: the images' gradients are added to it", sum);
     mistake("dx_class as it was: row 0 of every image is added to it", ones);
-    expect("dE", e->d.E, gradient_of_E(e, g, 1), TOLERANCE);
-    mistake("dx from row 0 on: patch p's gradient is row p + 1 of dz_0",
-            gradient_of_E(e, g, 0));
+    expect_dense(e, g, 1);
 }
 
 /* As for --pool mean: z_0 = x_p E + E_pos, N rows. */
 static void embedding_without_class_token(void) {
     Embedding e = make_embedding(false);
     case_is("no class token, as for --pool mean: `first` is 0");
-    hint("A class token is copied, and its gradient added, where first > 0; patch p is "
-         "row first + p.");
+    hint("Draw z_0 without a class token: what moves, forward and backward?");
     Tensor z_0 = unset(SHAPE(B, N, D)), dz = named("dz_0", normal('d', z_0));
     patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
-    expect("z_0", z_0, naive_z_0(&e, true), TOLERANCE);
-    patches_from_images(e.images, P, e.a.patches);
+    expect("z_0", z_0, naive_z_0(&e, true, true), TOLERANCE);
+    mistake("z_0 without positions: they are added with a class token or without",
+            naive_z_0(&e, false, true));
+    mistake_unwritten();
+    patches_from_images(e.images, P, patches_of(&e));
     patch_embedding_backward(&e.layer, &e.d, &e.a, dz);
-    expect("dE", e.d.E, gradient_of_E(&e, doubles_of(dz), 0), TOLERANCE);
-    mistake_if("patch p's gradient taken from row p + 1, also where there is no class "
-               "token",
-               true);
+    expect_dense(&e, doubles_of(dz), 0);
 }
 
 /* E_pos (N + 1, D) of each kind, by its equation. */
@@ -293,12 +355,10 @@ static void embedding_with(Positions positions, const char *name) {
     double *x = doubles(B * N * D6), *want = doubles(B * (N + 1) * D6),
            *bare = doubles(B * (N + 1) * D6);
     case_is("positions of another kind: %s", name);
-    hint("add_positions(layer, a, z_0) adds each kind, add_positions_backward(d, a, "
-         "dz_0) "
-         "is its backward.");
+    hint("Four kinds of positions: which function in this file knows them all?");
     Tensor z_0 = unset(SHAPE(B, N + 1, D6));
     patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
-    naive_linear(B * N, P * P, D6, doubles_of(e.a.patches), doubles_of(e.layer.E),
+    naive_linear(B * N, P * P, D6, doubles_of(patches_of(&e)), doubles_of(e.layer.E),
                  doubles_of(e.layer.b_E), x);
     for (int i = 0; i < B * (N + 1) * D6; i++) {
         const int b = i / ((N + 1) * D6), row = i / D6 % (N + 1), j = i % D6;
@@ -370,9 +430,16 @@ static void layer_by_layer(Model *m, const Dropout *none) {
     }
 }
 
-static void make_model(Model *m) {
+static Tensor tensor1_of(real *data, long count) {
+    Tensor T = shape_of(1, (int[]){(int)count});
+    T.data = data;
+    return T;
+}
+
+static void make_model(Model *m, Pool pool) {
     Error error;
-    m->config = (VitConfig){.height = SIDE,
+    m->config = (VitConfig){.pool = pool,
+                            .height = SIDE,
                             .width = SIDE,
                             .channels = 1,
                             .patch = P,
@@ -393,9 +460,23 @@ static void make_model(Model *m) {
     input('W', weights);
     parameters_view(&m->list, vit_parameters, &m->vit, weights.data);
     m->weights = doubles_of(weights);
+    tensor_fill(tensor1_of(m->a.arena.block, m->a.arena.capacity), (real)NAN);
     m->images = normal('I', SHAPE(B, 1, SIDE, SIDE));
     case_is("%d images of %d x %d, P = %d, depth %d", B, SIDE, SIDE, P, L);
 }
+
+/* What is done wrongly on the way back. dz holds OLD before. */
+typedef enum {
+    BACK,
+    PAST_THE_NORM,
+    OLD_ROWS,
+    EVERY_ROW,
+    OWN_RESULT,
+    ALL_Z_0,
+    FIRST_TO_LAST,
+    NOT_DROPPED
+} Back;
+enum { OLD = 3 };
 
 /* logits (B, K) from token `row` of layer l; normed: through the last layer norm. */
 static double *logits_from(const Model *m, int l, int row, bool normed) {
@@ -418,7 +499,10 @@ typedef enum {
     ALL_READ_Z_0,
     ALL_ARE_THE_FIRST,
     NO_DROPOUT_OF_Z_0,
-    ALL_KEEP_IN_THE_FIRST
+    ALL_KEEP_IN_THE_FIRST,
+    NO_DROPOUT_IN_BLOCKS,
+    DROPOUT_OF_PLACE_1,
+    ROWS_OF_IMAGE_0
 } Way;
 
 /* What vit_forward does, by the course's own layers: the logits, and what it keeps. */
@@ -431,17 +515,20 @@ static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
     }
     patch_embedding_forward(&vit->embedding, m->images, &a->embedding, a->z_0);
     if (way != NO_DROPOUT_OF_Z_0) {
-        dropout_apply(dropout, 0, a->z_0);
+        dropout_apply(dropout, way == DROPOUT_OF_PLACE_1 ? 1 : 0, a->z_0);
     }
+    const Dropout none = {.rate = 0};
     Tensor z = a->z_0;
     for (int l = 0; l < L; l++) {
         z = encoder_block_forward(&vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
                                   way == ALL_READ_Z_0 ? a->z_0 : z,
                                   &a->blocks[way == ALL_KEEP_IN_THE_FIRST ? 0 : l],
-                                  dropout);
+                                  way == NO_DROPOUT_IN_BLOCKS ? &none : dropout);
     }
     for (int b = 0; b < B; b++) {
-        tensor_copy(tensor_slice(a->cls, b), tensor_slice(tensor_slice(z, b), 0));
+        const bool first = way == ROWS_OF_IMAGE_0;
+        tensor_copy(tensor_slice(a->cls, b),
+                    tensor_slice(tensor_slice(z, first ? 0 : b), first ? b : 0));
     }
     layer_norm_forward(&vit->norm, a->cls, &a->norm, a->y);
     linear_forward(a->y, vit->W_head, vit->b_head, a->logits);
@@ -467,14 +554,111 @@ static Tensor gradients_of(Model *m, const Dropout *dropout, VitActivations *a) 
     Tensor gradients = zeros(SHAPE((int)m->list.total));
     d.config = m->config;
     parameters_view(&m->list, vit_parameters, &d, gradients.data);
-    vit_backward(&m->vit, &d, a, dropout, normal('d', SHAPE(B, K)));
+    tensor_fill(gradients, 1);
+    tensor_fill(a->dz, OLD);
+    vit_backward(&m->vit, &d, a, dropout, named("dlogits", normal('d', SHAPE(B, K))));
     return gradients;
 }
 
-static double *gradients_by(Model *m, const Dropout *dropout, Way way) {
+/* The same by the course's own layers, with what is done wrongly on the way back. */
+static double *gradients_by(Model *m, const Dropout *dropout, Way way, Back back) {
+    const Vit *vit = &m->vit;
+    static Vit d;
     VitActivations a;
+    Tensor gradients = zeros(SHAPE((int)m->list.total));
+    d.config = m->config;
+    parameters_view(&m->list, vit_parameters, &d, gradients.data);
+    tensor_fill(gradients, 1);
     (void)forward_by(m, dropout, way, &a);
-    return doubles_of(gradients_of(m, dropout, &a));
+    linear_backward(a.y, vit->W_head, normal('d', SHAPE(B, K)), a.dy, d.W_head,
+                    d.b_head);
+    if (back != PAST_THE_NORM) {
+        layer_norm_backward(&vit->norm, &d.norm, a.cls, &a.norm, a.dy, a.dy);
+    }
+    tensor_fill(a.dz, back == OLD_ROWS ? OLD : 0);
+    for (int b = 0; b < B; b++) {
+        for (int row = 0; row < (back == EVERY_ROW ? N + 1 : 1); row++) {
+            tensor_copy(tensor_slice(tensor_slice(a.dz, b), row),
+                        tensor_slice(a.dy, b));
+        }
+    }
+    for (int i = 0; i < L; i++) {
+        const int l = back == FIRST_TO_LAST ? i : L - 1 - i;
+        Tensor z = back == OWN_RESULT          ? a.blocks[l].y
+                   : l == 0 || back == ALL_Z_0 ? a.z_0
+                                               : a.blocks[l - 1].y;
+        encoder_block_backward(&vit->blocks[l], &d.blocks[l], z, &a.blocks[l], dropout,
+                               a.dz, &a.scratch);
+    }
+    if (back != NOT_DROPPED) {
+        dropout_apply(dropout, AFTER_POSITIONS, a.dz);
+    }
+    patch_embedding_backward(&vit->embedding, &d.embedding, &a.embedding, a.dz);
+    return doubles_of(gradients);
+}
+
+/* Every parameter's gradient, from the head on: the first that is wrong tells where. */
+static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
+    static const struct {
+        Way way;
+        Back back;
+        const char *text;
+    } wrong[] = {
+        {ALL_KEEP_IN_THE_FIRST, BACK,
+         "one block's activations for all: block l keeps its own in a->blocks[l]"},
+        {RIGHT, PAST_THE_NORM, "a gradient that went past the last norm"},
+        {RIGHT, OLD_ROWS,
+         "a dz whose other rows hold what an earlier step left: nobody read those "
+         "rows"},
+        {RIGHT, EVERY_ROW, "the class token's gradient in every row of dz"},
+        {RIGHT, OWN_RESULT,
+         "a block given the z that it made: backward wants the z "
+         "that it read"},
+        {RIGHT, ALL_Z_0, "every block given z_0: backward wants the z that it read"},
+        {RIGHT, FIRST_TO_LAST,
+         "a way back that begins with the first block: it begins with the last"},
+        {RIGHT, NOT_DROPPED, "dz_0 without the dropout that z_0 had"},
+    };
+    enum { WRONG = sizeof wrong / sizeof wrong[0] };
+    const double *want = gradients_by(m, dropout, RIGHT, BACK), *would[WRONG];
+    for (int k = 0; k < WRONG; k++) {
+        would[k] = gradients_by(m, dropout, wrong[k].way, wrong[k].back);
+    }
+    for (int i = m->list.count - 1; i >= 0; i--) {
+        const Parameter *p = &m->list.items[i];
+        static char name[200];
+        snprintf(name, sizeof name, "the gradient of %s", p->name);
+        expect(name, parameter_in(p, got.data), want + p->offset, TOLERANCE);
+        for (int k = 0; k < WRONG; k++) {
+            mistake(wrong[k].text, would[k] + p->offset);
+        }
+    }
+}
+
+static double model_loss(void *model) {
+    const Model *m = model;
+    double *logits = doubles(B * K);
+    naive_vit(&m->config, &m->list, m->weights, B, doubles_of(m->images), logits);
+    return dot(B * K, doubles_of(normal('d', SHAPE(B, K))), logits);
+}
+
+/* Of the first weights, which are the embedding's: all blocks and class_rows are between
+ * these and the loss. By differences, which don't use the student's code. */
+static void expect_first_gradients(Model *m, Tensor gradients) {
+    enum { FIRST = 24 };
+    bool lost = true;
+    double *want = gradient(model_loss, m, m->weights, FIRST);
+    for (int i = 0; i < FIRST; i++) {
+        want[i] += 1; /* every gradient begins as 1 */
+        lost = lost && gradients.data[i] == 1;
+    }
+    if (lost) {
+        expect("the gradients, of the first weights,", first_elements(gradients, FIRST),
+               want, 1e-7);
+        mistake_if("a copy of the class tokens' rows: backward writes dz through "
+                   "class_rows, so that it must be a view",
+                   true);
+    }
 }
 
 /* What backward reads. */
@@ -485,14 +669,44 @@ static void kept(Model *m, const Dropout *none) {
         cls[i] = (double)tensor_row(tensor_slice(m->z[L], i / width), 0)[i % width];
     }
     case_is("what is kept for backward");
-    hint("cls is z_L^0 as it is, y its norm; block l keeps what it needs in "
-         "a->blocks[l].");
+    hint("What will backward ask for: what a layer read, or what it made of it?");
     expect("a->cls", tensor_first(m->a.cls, B), cls, TOLERANCE);
     mistake_if("a->cls that isn't z_L^0: the norm goes from cls to y", true);
-    expect("the gradients, of all weights in a row,", gradients_of(m, none, &m->a),
-           gradients_by(m, none, RIGHT), TOLERANCE);
-    mistake("one block's activations for all: block l keeps its own in a->blocks[l]",
-            gradients_by(m, none, ALL_KEEP_IN_THE_FIRST));
+    for (int l = 0; l < L; l++) {
+        char name[32];
+        snprintf(name, sizeof name, "a->blocks[%d].y", l);
+        expect(name, tensor_first(m->a.blocks[l].y, B), doubles_of(m->z[l + 1]),
+               TOLERANCE);
+        mistake("another block's result: block l keeps its own in a->blocks[l]",
+                doubles_of(m->z[L]));
+        mistake_if(
+            "a write over what a block kept: the norm goes from cls to y, and z_L "
+            "stays",
+            l == L - 1);
+    }
+    expect("a->z_0", tensor_first(m->a.z_0, B), doubles_of(m->z[0]), TOLERANCE);
+    case_is("backward; every gradient begins as ones, dz holds an earlier step's");
+    hint("Read your forward pass from its last line to its first: what did each line "
+         "read, and which rows did nobody read?");
+    const Tensor gradients = gradients_of(m, none, &m->a);
+    expect_first_gradients(m, gradients);
+    expect_gradients(m, none, gradients);
+}
+
+/* The mean of the patches, in place of the class token. */
+static void mean_model(const Dropout *none) {
+    static Model m;
+    make_model(&m, POOL_MEAN);
+    case_is("%d images of %d x %d, P = %d, depth %d, --pool mean", B, SIDE, SIDE, P, L);
+    hint(
+        "pool_forward knows both: the class token's row, and the mean of all patches.");
+    double *want = doubles(B * K);
+    naive_vit(&m.config, &m.list, m.weights, B, doubles_of(m.images), want);
+    Tensor logits = vit_forward(&m.vit, m.images, &m.a, none);
+    expect("logits", logits, want, TOLERANCE);
+    m.z[L] = tensor_first(m.a.blocks[L - 1].y, B);
+    mistake("row 0's result, whatever the pool: pool_forward knows which is wanted",
+            logits_from(&m, L, 0, true));
 }
 
 static void model(void) {
@@ -500,7 +714,7 @@ static void model(void) {
     const Dropout none = {.rate = 0}, some = {.rate = 0.3, .seed = 5, .step = 7};
     needs("5.2");
     needs("5.3");
-    make_model(&m);
+    make_model(&m, POOL_CLASS);
     double *want = doubles(B * K);
     naive_vit(&m.config, &m.list, m.weights, B, doubles_of(m.images), want);
     Tensor logits = vit_forward(&m.vit, m.images, &m.a, &none);
@@ -516,6 +730,10 @@ static void model(void) {
         "one's",
         logits.data == m.a.logits.data);
     expect("logits", logits, want, TOLERANCE);
+    mistake(
+        "class tokens' rows of image 0 alone: in class_rows, the next image's row is "
+        "n rows further",
+        logits_by(&m, &none, ROWS_OF_IMAGE_0));
     mistake("each block reading z_0: a block reads the one before",
             logits_by(&m, &none, ALL_READ_Z_0));
     mistake("the first block L times: block l has weights of its own",
@@ -526,19 +744,36 @@ static void model(void) {
             logits_without(m.vit.b_head, logits_from(&m, L, 0, true)));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
+    double *near = logits_from(&m, L, 0, true);
+    memcpy(near + K, logits_from(&m, L, 1, true), K * sizeof *near);
+    mistake("rows 0 and 1 of one image: from class token to class token it is n rows",
+            near);
     mistake("the head reading z_0: it reads the last block's result",
             logits_from(&m, 0, 0, true));
     double *softmaxed = doubles(B * K);
     naive_softmax(B, K, want, softmaxed);
     mistake("a softmax of the logits: cross_entropy makes it", softmaxed);
     mistake("a model with one block too few", logits_from(&m, L - 1, 0, true));
+    expect_true(logits.data == m.a.logits.data,
+                "The logits are in other memory than a->logits.");
+    mistake_if(
+        "memory of its own, which nobody gives back: vit_forward's result is a view "
+        "of a->logits",
+        true);
     kept(&m, &none);
     case_is("dropout with rate %.1f", some.rate);
-    hint("dropout_apply of z_0, at place AFTER_POSITIONS; the blocks have their own.");
+    hint("Blocks drop elements of their own. Whose dropout is left?");
     logits = vit_forward(&m.vit, m.images, &m.a, &some);
     expect("logits", logits, logits_by(&m, &some, RIGHT), TOLERANCE);
     mistake("z_0 without its dropout, at place AFTER_POSITIONS",
             logits_by(&m, &some, NO_DROPOUT_OF_Z_0));
+    mistake("z_0's dropout at place 1, which is a block's: AFTER_POSITIONS is wanted",
+            logits_by(&m, &some, DROPOUT_OF_PLACE_1));
+    mistake("blocks without their dropout: each is given `dropout`",
+            logits_by(&m, &some, NO_DROPOUT_IN_BLOCKS));
+    case_is("backward, dropout with rate %.1f", some.rate);
+    expect_gradients(&m, &some, gradients_of(&m, &some, &m.a));
+    mean_model(&none);
 }
 
 const Exercise exercises[] = {
@@ -552,16 +787,17 @@ const Exercise exercises[] = {
     {"5.3", "patch_embedding, forward and backward",
      "patch_embedding.c: [ViT eq.1], and the gradients of everything in it that is "
      "learned.",
-     "What is used by every image must be told by every image what it did.",
+     "Who uses each learned vector, and how does it hear from all of them?",
      "the lesson, \"A token that belongs to no patch\"; notes/05, 2", embedding},
-    {"5.4", "vit_forward",
-     "vit.c: the model from images to logits; pool_forward's class token; and "
-     "class_rows, a view of row 0 of every image.",
+    {"5.4", "the model, there and back",
+     "vit.c: vit_forward and vit_backward; the class token's part of pool_forward and "
+     "pool_backward; and class_rows, a view of row 0 of every image.",
      "Who reads what you made: the next layer, the backward pass, or both?",
      "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",
      "cross_entropy.c: the loss of each image, and its gradient where it is wanted.",
-     "Try logits of 900 and -900 by hand: what overflows, what becomes log 0?",
+     "Take logits (900, -900), label 1, eps 0.2 and scale 0.5 by hand: what are q, "
+     "log p, the loss, and the gradient?",
      "the lesson, \"How wrong is it?\"; notes/05, 4", loss_grade},
     {"5.6", "a step of the optimiser",
      "adamw.c: update and gradient_clip; schedule.c: cosine.",

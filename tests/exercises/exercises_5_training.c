@@ -37,8 +37,9 @@ static double loss_with(Tensor logits, const unsigned char *labels, double label
     double total = 0;
     for (int i = 0; i < tensor_count(logits); i++) {
         const int row = i / classes;
-        total -= (i % classes == labels[row] ? label : other) *
-                 (z[i] - log_sum_exp(z + (long)row * classes, classes));
+        const double q = i % classes == labels[row] ? label : other;
+        total -=
+            q == 0 ? 0 : q * (z[i] - log_sum_exp(z + (long)row * classes, classes));
     }
     return total;
 }
@@ -55,15 +56,58 @@ static double *dlogits_with(Tensor logits, const unsigned char *labels, double s
     return d;
 }
 
-static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
+static const unsigned char *same_labels(const unsigned char *labels) {
+    static unsigned char same[8];
+    memset(same, labels[0], sizeof same);
+    return same;
+}
+
+static double last_loss(Tensor logits, const unsigned char *labels, double label,
+                        double other) {
+    const int last = tensor_rows(logits) - 1;
+    Tensor row = values(SHAPE(1, tensor_cols(logits)),
+                        doubles_of(logits) + (long)last * tensor_cols(logits));
+    return loss_with(row, labels + last, label, other);
+}
+
+static double *of_nan(long count) {
+    double *all = doubles(count);
+    for (long i = 0; i < count; i++) {
+        all[i] = (double)NAN;
+    }
+    return all;
+}
+
+/* What rows hold that were written `cols` apart. */
+static double *written_by_data(Tensor T, const double *want) {
+    const int cols = tensor_cols(T);
+    double *rows = of_nan(tensor_count(T));
+    for (long k = 0; k < tensor_count(T); k++) {
+        const long at = k / cols * T.ld + k % cols;
+        rows[k] = at < tensor_count(T) ? want[at] : rows[k];
+    }
+    return rows;
+}
+
+/* by_infinite: what it means here that the loss isn't finite. */
+static void loss_case(Tensor logits, const unsigned char *labels, double eps,
+                      const char *by_infinite) {
     const int rows = tensor_rows(logits), classes = tensor_cols(logits);
     const double scale = 0.25, share = eps / classes, right = 1 - eps + share;
     const double total = loss_with(logits, labels, right, share);
     const double *want = dlogits_with(logits, labels, scale, right, share);
     case_is("%d images, %d classes, smoothing %.1f", rows, classes, eps);
-    Tensor d = unset(logits), none = {.data = NULL}, both = unset(logits);
+    Tensor d = wide_by(unset(logits), 5), none = {.data = NULL}, both = unset(logits);
     const double got = cross_entropy(logits, labels, eps, scale, d);
     expect_number("the loss", got, total, TOLERANCE);
+    mistake_number("the last image's loss: the sum over all images is returned",
+                   last_loss(logits, labels, right, share));
+    mistake_number("the loss with image 0's label for all: image i's is labels[i]",
+                   loss_with(logits, same_labels(labels), right, share));
+    mistake_number("the loss without the other classes' share: q is eps / K there",
+                   loss_with(logits, labels, right, 0));
+    mistake_number("the loss with eps / 10: the classes are tensor_cols(logits)",
+                   loss_with(logits, labels, 1 - eps + eps / 10, eps / 10));
     mistake_number("the loss without label smoothing", loss_with(logits, labels, 1, 0));
     mistake_number("eps / (K - 1) for the other classes: [AIAYN 5.4] gives eps / K to "
                    "all K",
@@ -80,9 +124,11 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
     mistake_number("the mean over images: the sum is returned", total / rows);
     mistake_number("`scale` in the loss: only dlogits has it", total * scale);
     mistake_number("the loss with its sign lost", -total);
-    mistake_if("the logarithm of a p that is 0: log p_k = logit_k - log_sum_exp",
-               !isfinite(got));
+    mistake_if(by_infinite, !isfinite(got));
     expect("dlogits", d, want, TOLERANCE);
+    mistake("dlogits.data[i * K + k]: rows may lie further apart; write "
+            "tensor_row(dlogits, i)[k]",
+            written_by_data(d, want));
     mistake("q - p: the gradient is p - q",
             dlogits_with(logits, labels, -scale, right, share));
     mistake("p - q without `scale`", dlogits_with(logits, labels, 1, right, share));
@@ -90,6 +136,7 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
             dlogits_with(logits, labels, scale, 0, 0));
     mistake("p minus the label, without smoothing",
             dlogits_with(logits, labels, scale, 1, 0));
+    mistake_unwritten();
     case_is("%d images, %d classes, smoothing %.1f; data of dlogits NULL", rows,
             classes, eps);
     expect_number("the loss", cross_entropy(logits, labels, eps, scale, none), total,
@@ -106,11 +153,33 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps) {
 
 void loss_grade(void) {
     const unsigned char labels[3] = {2, 0, 3};
-    loss_case(normal('L', SHAPE(3, 4)), labels, 0.1);
-    loss_case(normal('L', SHAPE(3, 4)), labels, 0);
-    loss_case(normal('L', SHAPE(3, 300)), labels, 0.1);
+    static const char log_of_0[] =
+        "the logarithm of a p that is 0: log p_k = logit_k - log_sum_exp";
+    static const char overflow[] =
+        "exp without the largest logit taken out first: exp(900) is infinite";
+    loss_case(normal('L', SHAPE(3, 4)), labels, 0.1, log_of_0);
+    loss_case(wide(normal('L', SHAPE(3, 4))), labels, 0, log_of_0);
+    loss_case(normal('L', SHAPE(3, 300)), labels, 0.1, log_of_0);
+    const double high[4] = {900, 899, 898, 899};
+    loss_case(values(SHAPE(1, 4), high), labels + 2, 0.1, overflow);
+    const double low[4] = {-900, -901, -902, -899};
+    loss_case(
+        values(SHAPE(1, 4), low), labels + 2, 0.1,
+        "a largest logit that is sought from 0 on, or from another number: all may "
+        "be lower; begin with the row's first");
+    double one_high[9] = {0};
+    for (int i = 0; i < 3; i++) {
+        one_high[i * 3 + i] = 1500;
+    }
+    loss_case(
+        values(SHAPE(3, 3), one_high), (const unsigned char[]){0, 1, 2}, 0,
+        "a largest logit that isn't sought among all: it may be the first, the last "
+        "or one between");
     const double large[4] = {900, -900, 0, 899};
-    loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1);
+    loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1, log_of_0);
+    const double none[3] = {1, -(double)INFINITY, 2};
+    loss_case(values(SHAPE(1, 3), none), (const unsigned char[]){2}, 0,
+              "0 times infinity: where q is 0 a class adds nothing, whatever its p");
 }
 
 /* ---- 5.6 ------------------------------------------------------------------------- */
@@ -120,6 +189,7 @@ typedef struct {
     int m_offset, v_offset; /* t + this in the correction of m, of v */
     bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
     bool uphill, no_root, no_mean, decay_grows, epsilon_8;
+    bool beta2_of_vit, v_of_beta1, before_moments;
     bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
 } Wrong;
 
@@ -143,12 +213,17 @@ static double *adamw(const Step *s, Wrong wrong) {
     for (int i = 0; i < COUNT; i++) {
         const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
         const double g = s->g[i] + (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
-        const double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
-                     v = o->beta2 * s->v[i] + (1 - o->beta2) * g * g;
+        const double beta2 = wrong.beta2_of_vit ? 0.999
+                             : wrong.v_of_beta1 ? o->beta1
+                                                : o->beta2;
+        double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
+               v = beta2 * s->v[i] + (1 - beta2) * g * g;
+        m = wrong.before_moments ? s->m[i] : m;
+        v = wrong.before_moments ? s->v[i] : v;
         const double mhat =
             corrected(s, m, o->beta1, wrong.m_offset, wrong.no_m_correction);
-        const double vhat =
-            corrected(s, v, o->beta2, wrong.v_offset, wrong.no_v_correction);
+        const double vhat = corrected(s, v, wrong.beta2_of_vit ? 0.999 : o->beta2,
+                                      wrong.v_offset, wrong.no_v_correction);
         const double below =
             wrong.epsilon_inside
                 ? sqrt(vhat) +
@@ -179,6 +254,11 @@ static void adamw_mistakes(const Step *s) {
     mistake(
         "bias corrections that are the same in every step: b^t is b to the power of t",
         BY(.m_offset = first, .v_offset = first));
+    mistake("beta2 = 0.999, whatever AdamW's own is: it is adamw->beta2",
+            BY(.beta2_of_vit = true));
+    mistake("v averaged with beta1: v has beta2", BY(.v_of_beta1 = true));
+    mistake("a step with m and v as they were before: first both, then w",
+            BY(.before_moments = true));
     mistake("w moved uphill: the step is subtracted", BY(.uphill = true));
     mistake("mhat / vhat: vhat's root is wanted", BY(.no_root = true));
     mistake("g in place of mhat", BY(.no_mean = true));
@@ -208,8 +288,9 @@ static void adamw_case(long t) {
     Step s = {.o = {.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-2, .weight_decay = 0.3},
               .lr = 0.05,
               .t = t};
-    Tensor w = writable(normal('w', SHAPE(COUNT))),
-           g = named("the gradients", normal('g', w));
+    Tensor w = writable(normal('w', SHAPE(COUNT))), g = writable(normal('g', w));
+    g.data[2] = g.data[7] = 0; /* m goes on there, and decay too */
+    named("the gradients", g);
     Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
     double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -234,9 +315,15 @@ static void adamw_case(long t) {
         .total = COUNT};
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
             s.o.weight_decay, DECAYED);
-    hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
+    hint("Take w = 1, m = v = 0, g = 2 by hand: which of m, v and w is wrong first?");
     adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
+    double *left = adamw(&s, (Wrong){.m_offset = 0});
+    left[2] = s.w[2], left[7] = s.w[7];
+    mistake(
+        "weights left as they are where the gradient is 0: m goes on there, and decay "
+        "too",
+        left);
     adamw_mistakes(&s);
     bool infinite = false;
     for (int i = 0; i < COUNT; i++) {
@@ -299,7 +386,7 @@ static void clip_case(double most) {
         always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds max_norm; 0: never.");
+    hint("Which vector has this norm, and what may clipping change of it?");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
     mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
@@ -324,7 +411,7 @@ static void rate_case(long warmup, long t) {
                         : t >= 110 ? 0
                                    : flat;
     case_is("peak 0.3, warm-up %ld, 110 steps in all: step %ld", warmup, t);
-    hint("A line up, then half a cosine down; 0 from the last step on.");
+    hint("Which lines of the rule hold for this t, and which of them comes first?");
     const double got = schedule_rate(&s, t);
     expect_number("the rate", got, want, 1e-12);
     mistake_number("the cosine without warm-up", flat);
@@ -337,6 +424,11 @@ static void rate_case(long warmup, long t) {
     mistake_if("a warm-up a step ahead: step t has peak t / warmup",
                t < warmup &&
                    fabs(got - 0.3 * (double)(t + 1) / (double)warmup) < 1e-12);
+    mistake_if(
+        "a warm-up that includes step `warmup`: from total_steps on the rate is 0",
+        t >= 110 && t == warmup && fabs(got - 0.3) < 1e-12);
+    mistake_number("a whole turn of the cosine, which goes up again: half a turn is pi",
+                   0.15 * (1 + cos(2 * pi * done)));
     mistake_number("a cosine over total_steps: what is left after the warm-up is "
                    "total_steps - warmup",
                    0.15 * (1 + cos(pi * (double)(t - warmup) / 110)));
@@ -362,12 +454,14 @@ static void rate_case(long warmup, long t) {
 void optimiser_grade(void) {
     adamw_case(1);
     adamw_case(2);
+    adamw_case(3);
     adamw_case(50);
+    adamw_case(1001);
     float_case();
     clip_case(0.5);
     clip_case(100);
     clip_case(0);
-    const long steps[] = {5, 1, 10, 11, 60, 109, 110};
+    const long steps[] = {5, 1, 10, 13, 60, 109, 110};
     for (int i = 0; i < 7; i++) {
         rate_case(10, steps[i]);
     }

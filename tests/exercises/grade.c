@@ -106,8 +106,15 @@ static int run_child(const Exercise *e, char *text, size_t size) {
     if (child == 0) {
         prepare_child();
         now.current = e;
-        e->grade();
-        stop_if_failed();
+        const bool asks = strncmp(e->title, "Answers", 7) == 0;
+        const int rounds = chapter_number < CHAPTERS && !asks ? ROUNDS : 1;
+        for (int round = 0; round < rounds; round++) {
+            inputs_begin(round);
+            e->grade();
+            stop_if_failed();
+            now.own_hint = NULL;
+            now.where[0] = '\0';
+        }
         end_questions();
         fflush(stdout);
         now.told->passed = true;
@@ -360,7 +367,7 @@ static void print_bars(void) {
     print_bar(name, passed_now(), exercise_count);
     print_bar("the course", course, of);
     if (passed_now() == exercise_count) {
-        printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
+        printf("\n  All passed. `make mine N=%d` builds ./%s/my_chapter%d of what you "
                "wrote.\n",
                chapter_number, now.work, chapter_number);
     }

@@ -14,6 +14,10 @@
 
 enum { WRONG_STATUS = 1, SECONDS = 5, LINE = 512, EXERCISES_MOST = 12 };
 
+/* Each exercise of chapters 1 to 5 is graded twice in its process, with other numbers in
+ * the same memory: what a static variable keeps of the first time is wrong then. */
+enum { ROUNDS = 2 };
+
 /* How many exercises each chapter has; chapters begin at 1. */
 extern const int exercises_of[CHAPTERS + 1];
 
@@ -50,13 +54,14 @@ typedef struct {
     Told *told;
     const Exercise *current;        /* the exercise of this process */
     const char *work;               /* the student's folder */
+    int round;                      /* see ROUNDS */
     char where[LINE];               /* case_is */
     const char *own_hint;           /* hint */
     const char *form;               /* how an answer is to be written */
     bool wrong_now[EXERCISES_MOST]; /* which ones this grading found wrong */
     bool failed, named;             /* the last result; whether a mistake fits it */
-    double got_number;
-    const real *got_data; /* the last expect's result, or NULL */
+    double got_number, want_number; /* of an expect_number; else want_number is nan */
+    const real *got_data;           /* the last expect's result, or NULL */
     Tensor got_tensor;
     const double *got_want;
     double got_tolerance;
@@ -76,6 +81,11 @@ int read_and_wait(pid_t child, const int ends[2], char *text, size_t size);
  * seen of it, in a line that begins with "Perhaps" (patterns.c).
  * input_like: the name of the input whose elements are x's, or NULL. */
 void say_pattern(void);
+void say_number_pattern(void);
+
+/* inputs_begin: a round's tensors are made in the memory of the round before, and
+ * normal's numbers are others. */
+void inputs_begin(int round);
 const char *input_like(const double *x, long count, double error);
 
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this

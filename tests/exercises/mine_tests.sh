@@ -18,6 +18,9 @@ case $1 in
     ;;
 esac
 echo "chapter $1 of what you wrote, to run: ./$2"
+case $1 in
+5 | 6) echo "what it trains it saves as ${2##*/}.safetensors: the course's own file stays as it is" ;;
+esac
 echo 'the tests of the course:'
 status=0
 for suite in $suites; do

@@ -58,15 +58,8 @@ static bool say_factor(const Wrong *w) {
     return false;
 }
 
-static bool say_float(const Wrong *w) {
-    if (sizeof(real) == sizeof(float)) {
-        return false; /* chapter 6: all is */
-    }
-    double worst = 0, most = 0;
-    for (long i = 0; i < w->count; i++) {
-        worst = fmax(worst, fabs(w->got[i] - w->want[i]));
-        most = fmax(most, fabs(w->want[i]));
-    }
+/* By how much the worst element is wrong, and the largest that it should be. */
+static bool say_digits(double worst, double most) {
     if (worst <= 3e-6 * most) {
         printf("Perhaps something is computed in float: an f at a number (0.5f) or a "
                "function (expf), a (float); or a constant has too few digits, or an "
@@ -79,6 +72,25 @@ static bool say_float(const Wrong *w) {
         return false;
     }
     return true;
+}
+
+static bool say_float(const Wrong *w) {
+    if (sizeof(real) == sizeof(float)) {
+        return false; /* chapter 6: all is */
+    }
+    double worst = 0, most = 0;
+    for (long i = 0; i < w->count; i++) {
+        worst = fmax(worst, fabs(w->got[i] - w->want[i]));
+        most = fmax(most, fabs(w->want[i]));
+    }
+    return say_digits(worst, most);
+}
+
+void say_number_pattern(void) {
+    const double got = now.got_number, want = now.want_number;
+    if (isfinite(got) && isfinite(want) && want != 0 && sizeof(real) != sizeof(float)) {
+        (void)say_digits(fabs(got - want), fabs(want));
+    }
 }
 
 static bool say_nan(const Wrong *w) {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # try_answers.sh LIST [CHAPTERS]: plants each answer of LIST (bugs.txt's form) into a
-# solved folder, grades it, and counts: what passed, what was refused and how. A line
-# "# 1.2 words" or "= 1.2 words" tells an answer's exercise. Run in the repository's root; the replies are kept in
+# solved folder, grades it, and counts: what passed, what was refused and how. An
+# answer's exercise is told by a line "# 1.2 words" before its "@", or by one
+# "= 1.2 words" after it. Run in the repository's root; the replies are kept in
 # build/try/replies, to be read: whether a hint fits, no program can say.
 set -u
 here=$(dirname "$0")
@@ -45,8 +46,9 @@ worker() { # worker WHICH OF: each OF-th answer
         "$grader" "$mine/chapter$n" | grep -qE '^  [1-6]\.[1-6a-f] +(wrong|waits|not)' &&
             echo "chapter $n: the solution doesn't pass" >&2
         awk 'function say() { if (id) print n, file, id, words; id = "" }
-            /^@ / { say(); n++; file = $2 }
-            /^[#=] [1-6]\.[1-6a-f] / && !id { id = $2; words = substr($0, 7) }
+            /^# [1-6]\.[1-6a-f] / { next_id = $2; next_words = substr($0, 7) }
+            /^@ / { say(); n++; file = $2; id = next_id; words = next_words; next_id = "" }
+            /^= [1-6]\.[1-6a-f] / && !id { id = $2; words = substr($0, 7) }
             END { say() }' "$list" | while read -r number name id words; do
             [ "${id%.*}" = "$n" ] || continue
             [ $((number % $2)) -eq "$1" ] || continue

@@ -53,8 +53,8 @@ void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
 /* The constants of a step, computed on the host in double. */
 struct Step {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float rate;      /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
-    float root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat) = sqrt(v / (1 - ...)) */
+    float rate;      /* lr / (1 - beta1^t) */
+    float root_of_v; /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
     double lr;
 };

@@ -18,7 +18,8 @@
 #include "chapters/04_encoder_block/mlp.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
-const char *const gpu_gelu_names[GELU_VERSIONS] = {"separate", "fused", "vectorised"};
+const char *const gpu_gelu_names[GELU_VERSIONS] = {"separate", "fused",
+                                                   "vectorised" /* not in your copy */};
 
 /* Phi(x) = (1 + erf(x / sqrt(2))) / 2; erfc keeps its digits for negative x. */
 static DEVICE float normal_cdf(float x) {

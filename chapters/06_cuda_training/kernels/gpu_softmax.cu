@@ -15,8 +15,6 @@
  */
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
 
-#include <float.h>
-
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
 const char *const gpu_softmax_names[SOFTMAX_VERSIONS] = {"naive", "warp", "online"};
@@ -32,9 +30,7 @@ static DEVICE float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }
 
-/* One thread per row (LANES = 1), or one warp (32): a worked example of how a warp
- * shares a row. `online` has three things to decide that are decided here: when the sum
- * may be taken, relative to what, and where max begins. */
+/* One thread per row (LANES = 1), or one warp (32). */
 template <int LANES> static __global__ void forward(float scale, Tensor S, Tensor A) {
     const int i = my_row<LANES>(), lane = threadIdx.x % LANES, cols = S.shape[1];
     if (i >= S.shape[0]) {
