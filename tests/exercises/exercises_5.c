@@ -72,7 +72,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
     const double *x = doubles_of(images);
     const long count = (long)B * down * across * size;
     double *want = doubles(count), *by_columns = doubles(count),
-           *channels_last = doubles(count), *transposed = doubles(count);
+           *channels_last = doubles(count), *transposed = doubles(count),
+           *by_height = doubles(count);
     for (int b = 0; b < B; b++) {
         for (int p = 0; p < down * across; p++) {
             for (int c = 0; c < C; c++) {
@@ -83,6 +84,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
                     const double pixel = x[plane + (r * P + y) * W + q * P + x_];
                     want[patch + c * P * P + i] = pixel;
                     channels_last[patch + i * C + c] = pixel;
+                    by_height[patch + c * P * P + i] =
+                        x[((long)(b * C + c) * H + r * P + y) * H + q * P + x_];
                     transposed[patch + c * P * P + x_ * P + y] = pixel;
                     by_columns[((long)b * down * across + q * down + r) * size +
                                c * P * P + i] = pixel;
@@ -97,6 +100,10 @@ static void patches_case(int B, int C, int H, int W, int P) {
     mistake("patches counted down the columns: they go row by row from the top left",
             by_columns);
     mistake("a patch in the order (P, P, C): here it is (C, P, P)", channels_last);
+    if (H < W) {
+        mistake("rows of pixels that begin H apart: a row of the image has W",
+                by_height);
+    }
     mistake("each patch transposed: its rows come one after the other", transposed);
     bool by_down =
         B > 1; /* the first image's patches: the last one's leave the memory */
@@ -190,11 +197,13 @@ static void embedding_forward(Embedding *e) {
     patch_embedding_forward(&e->layer, e->images, &e->a, z_0);
 
     static const int last[N + 1] = {1, 2, 3, 4, 0};
-    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D);
+    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D),
+           *none = doubles(B * (N + 1) * D);
     for (int i = 0; i < B * (N + 1) * D; i++) {
         const int in = i % ((N + 1) * D);
         class_last[i] += pos[in];
         early[i] = bare[i] + (in >= D ? pos[in - D] : 0);
+        none[i] = bare[i] + (in >= D ? pos[in] : 0);
     }
     expect("z_0", z_0, want, TOLERANCE);
     mistake("z_0 without positions", bare);
@@ -202,6 +211,7 @@ static void embedding_forward(Embedding *e) {
     mistake("z_0 with the class token last: it comes first", class_last);
     mistake("positions added before the class token: they are N + 1, added to all",
             early);
+    mistake("a class token without its position: it has one, in row 0", none);
     mistake_unwritten();
 }
 
