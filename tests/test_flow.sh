@@ -313,6 +313,19 @@ echo 'int y = ' >>"$mine/positions.c"
 run grade N=3
 ends 1 && has "$mine/positions.c:" "this doesn't compile yet" "the compiler's own words:" && hasnt 'gcc -O' 'In file'
 ok "what doesn't compile is said in plain words" $?
+course positions.c
+echo 'int new_error = ' >>"$mine/multi_head_attention.c"
+for turn in once again; do
+    run grade N=3
+    ends 1 && has "$mine/multi_head_attention.c:" "this doesn't compile yet" && hasnt "$mine/positions.c"
+    ok "an error that is mended isn't shown with another file's, $turn" $?
+done
+echo 'int old_error = ' >>"$mine/positions.c"
+run grade N=3
+course multi_head_attention.c
+run grade N=3
+ends 1 && has "$mine/positions.c:" "this doesn't compile yet" && hasnt "$mine/multi_head_attention.c"
+ok "nor the other file's with this one's" $?
 if script -qec true /dev/null >/dev/null 2>&1; then
     course positions.c
     script -qec "'$make' NVCC= FETCH=no WORK=$work grade E=3.5" /dev/null </dev/null >"$out" 2>&1

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/arena.h"
 #include "common/error.h"
@@ -517,7 +516,6 @@ typedef enum {
     ALL_READ_Z_0,
     ALL_ARE_THE_FIRST,
     NO_DROPOUT_OF_Z_0,
-    ALL_KEEP_IN_THE_FIRST,
     NO_DROPOUT_IN_BLOCKS,
     DROPOUT_OF_PLACE_1,
     ROWS_OF_IMAGE_0
@@ -539,8 +537,7 @@ static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
     Tensor z = a->z_0;
     for (int l = 0; l < L; l++) {
         z = encoder_block_forward(&vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
-                                  way == ALL_READ_Z_0 ? a->z_0 : z,
-                                  &a->blocks[way == ALL_KEEP_IN_THE_FIRST ? 0 : l],
+                                  way == ALL_READ_Z_0 ? a->z_0 : z, &a->blocks[l],
                                   way == NO_DROPOUT_IN_BLOCKS ? &none : dropout);
     }
     for (int b = 0; b < B; b++) {
@@ -622,8 +619,6 @@ static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
         Back back;
         const char *text;
     } wrong[] = {
-        {ALL_KEEP_IN_THE_FIRST, BACK,
-         "one block's activations for all: block l keeps its own in a->blocks[l]"},
         {RIGHT, PAST_THE_NORM, "a gradient that went past the last norm"},
         {RIGHT, OLD_ROWS,
          "a dz whose other rows hold what an earlier step left: nobody read those "
@@ -762,10 +757,6 @@ static void model(void) {
             logits_without(m.vit.b_head, logits_from(&m, L, 0, true)));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
-    double *near = logits_from(&m, L, 0, true);
-    memcpy(near + K, logits_from(&m, L, 1, true), K * sizeof *near);
-    mistake("rows 0 and 1 of one image: from class token to class token it is n rows",
-            near);
     mistake("the head reading z_0: it reads the last block's result",
             logits_from(&m, 0, 0, true));
     double *softmaxed = doubles(B * K);

@@ -120,6 +120,24 @@ static bool has_biases(Tensor Y, const double *x, const double *bias, bool relu)
     return true;
 }
 
+static void add_bias_mistakes(Tensor got, const double *x, const double *bias) {
+    const int cols = tensor_cols(got);
+    const long count = tensor_count(got);
+    double *alone = doubles(count), *twice = doubles(count);
+    for (long i = 0; i < count; i++) {
+        alone[i] = bias[i % cols];
+        twice[i] = x[i] + 2 * alone[i];
+    }
+    mistake("pre as it was: add_bias adds b to it, before f", x);
+    mistake("the bias alone, from add_bias: it is added to pre, not written over it",
+            alone);
+    mistake("a bias that is added twice: by add_bias, and by forward, whose b is NULL",
+            twice);
+    mistake_if("a mistake of add_bias, not of forward: element i of pre is in row i / "
+               "cols, rows lie ld apart, and each column has its own bias",
+               true);
+}
+
 static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
     const int count = rows * cols;
     begin_device();
@@ -141,11 +159,17 @@ static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
     Tensor P = on_device(pre, gap), Y = on_device(unset(pre), 2 * gap);
     case_is("%s, %d x %d, rows further apart than they are long%s",
             relu ? "ReLU" : "GELU", rows, cols,
-            version == GELU_SEPARATE ? "; b is NULL, pre has the bias already" : "");
+            version == GELU_SEPARATE
+                ? "; add_bias, then f: b is NULL, pre has the bias already"
+                : "");
     if (relu) {
         gpu_bias_relu_forward(NULL, P, on_device(b, 0), Y);
     } else {
         gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
+    }
+    if (version == GELU_SEPARATE) {
+        expect("pre, after add_bias,", from_device(P), sum, TOLERANCE);
+        add_bias_mistakes(from_device(P), x, bias);
     }
     const Tensor got = from_device(Y);
     expect("Y", got, y, TOLERANCE);
@@ -455,20 +479,23 @@ static void expect_tiles(int m, int n, int k) {
                   "block: keep it in shared memory",
         .apart =
             "a tile read across: threadIdx.x goes along the direction in which the "
-            "matrix lies in memory, which its layout says"});
+            "matrix lies in memory, which its layout says",
+        .written_apart = "C written down a column: it lies in rows, and lanes are "
+                         "neighbours in x, so that C[i0 + y][j0 + x] is the thread's"});
     const CudaOnCpuCounts c = counted();
     const CudaOnCpuAccesses *load = &c.shared_load, *store = &c.shared_store;
     const double products = across * down * tiles * 32 * 32 * 32,
                  shared = (double)load->accesses,
-                 passes = fmax((double)load->units / (double)load->requests,
-                               (double)store->units / (double)store->requests);
+                 read = (double)load->units / (double)load->requests,
+                 written = (double)store->units / (double)store->requests;
     expect_true(shared <= 2 * products,
                 "%.0f loads from shared memory; two for each of the %.0f products are "
                 "needed",
                 shared, products);
     mistake_if("work that is done twice: a thread makes one element of C", true);
-    expect_true(passes < 1.5, "%.1f passes a request of shared memory; 1 is needed",
-                passes);
+    expect_true(fmax(read, written) < 1.5,
+                "%.1f passes a request of %s shared memory; 1 is needed",
+                fmax(read, written), read > written ? "loads from" : "stores to");
     mistake_if("lanes that want different words of one bank: the words of x, x + "
                "1, ... are to be in different banks",
                true);
@@ -558,20 +585,23 @@ static void matmul(void) {
 
 /* ---- 6.5 ------------------------------------------------------------------------- */
 
-enum { KEYS = 4 }; /* that the kernel takes at once */
+enum { KEYS = 4, MOST_KEYS = 32 }; /* that the kernel takes at once, and may take */
 
 /* What is done wrongly. */
 typedef struct {
     bool O_kept, sum_kept; /* not brought to the new maximum */
     bool O_twice, anew, first_tile, whole_fours;
     bool no_sum, no_maximum, scaled_twice, V_of_first, V_of_four, K_of_four, K_for_V;
-    int beyond; /* keys up to a multiple of this are there, with zeros; 0: none */
+    bool replaced; /* by these keys' own maximum, though it be smaller */
+    int at_once;   /* so many keys share one new maximum; 0: KEYS */
+    int beyond;    /* keys up to a multiple of this are there, with zeros; 0: none */
 } OnePass;
 
 /* One head's attention, four keys after the other. */
 static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     const int ld = 3 * d;
-    double *O = doubles((long)n * d), s[KEYS];
+    double *O = doubles((long)n * d), s[MOST_KEYS];
+    const int step = wrong.at_once > 0 ? wrong.at_once : KEYS;
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
         double max = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
@@ -580,10 +610,10 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
                         : wrong.first_tile && n > 32 ? 32
                         : wrong.whole_fours          ? n / KEYS * KEYS
                                                      : n;
-        for (int j = 0; j < end; j += KEYS) {
+        for (int j = 0; j < end; j += step) {
             max = wrong.anew && j % 32 == 0 ? (double)-INFINITY : max;
-            double larger = max;
-            for (int k = 0; k < KEYS; k++) {
+            double larger = wrong.replaced ? (double)-INFINITY : max;
+            for (int k = 0; k < step; k++) {
                 const double *key = qkv + (long)(wrong.K_of_four ? j : j + k) * ld + d;
                 s[k] = j + k < n     ? dot(d, q, key) / sqrt(d)
                        : j + k < end ? 0
@@ -595,7 +625,7 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
             for (int c = 0; c < d; c++) {
                 o[c] *= wrong.O_kept ? 1 : wrong.O_twice ? shrink * shrink : shrink;
             }
-            for (int k = 0; k < KEYS && j + k < end; k++) {
+            for (int k = 0; k < step && j + k < end; k++) {
                 if (j + k >= n) {
                     sum += exp(-larger);
                     continue;
@@ -652,8 +682,8 @@ static void expect_keys_once(int n, int d) {
                 "once, are needed",
                 loads, 2 * parts);
     mistake_if(
-        "a second pass over the keys, or a score that is computed twice: when a larger "
-        "maximum comes, what was added so far is shrunk",
+        "a second pass over the keys, or a score that is computed twice: a key's score "
+        "is wanted once, and kept while its value is added",
         true);
     const double blocks = (n + 128 / share - 1) / (128 / share);
     const double floats = blocks * d * (128.0 / share + 2 * n);
@@ -708,10 +738,21 @@ static void attention_case(int n, int d, float against) {
     const Tensor got = from_device(O);
 #define BY(...) one_pass(n, d, x, (OnePass){__VA_ARGS__})
     expect("O", got, BY(.O_kept = false), against > 0 ? 2e-4 : 2e-5);
-    mistake(
-        "an output that is not brought to the new maximum: O shrinks as the sum does",
-        BY(.O_kept = true));
-    mistake("a sum that is not brought to the new maximum", BY(.sum_kept = true));
+    for (int i = 0; i < 3 && no_name_yet(); i++) {
+        const int keys = (int[]){KEYS, 1, MOST_KEYS}[i];
+        mistake("an output that is not brought to the new maximum: O shrinks as the "
+                "sum does",
+                BY(.O_kept = true, .at_once = keys));
+        mistake("a sum that is not brought to the new maximum: it shrinks as O does",
+                BY(.sum_kept = true, .at_once = keys));
+        mistake("neither output nor sum brought to the new maximum: max - larger is "
+                "wanted while max is still the old one",
+                BY(.O_kept = true, .sum_kept = true, .at_once = keys));
+        mistake(
+            "these keys' own maximum, where that of all keys so far is wanted, and "
+            "nothing brought to it",
+            BY(.O_kept = true, .sum_kept = true, .replaced = true, .at_once = keys));
+    }
     mistake("an output that is shrunk twice", BY(.O_twice = true));
     mistake("a max, or a sum and an output, that begin anew in each tile: they go on "
             "from tile to tile",
@@ -721,8 +762,6 @@ static void attention_case(int n, int d, float against) {
     mistake("whole fours of keys: the last few are missing", BY(.whole_fours = true));
     mistake("the first of four values in place of all four", BY(.V_of_four = true));
     mistake("the first of four keys in place of all four", BY(.K_of_four = true));
-    mistake("neither output nor sum brought to the new maximum",
-            BY(.O_kept = true, .sum_kept = true));
     mistake("an output divided by 0: each p is added to sum", BY(.no_sum = true));
     mistake("exp(s[k]), without the maximum: exp(s[k] - max)", BY(.no_maximum = true));
     mistake("scores scaled twice: q was multiplied by f.scale, s[k] is ready",

@@ -40,6 +40,7 @@ typedef struct {
     const char *restore;  /* what too many stores are; NULL: see expect_cost */
     double many;          /* so many times too many: work of one, done by all; 0: 16 */
     const char *apart;    /* what too many sectors are */
+    const char *written_apart; /* of stores; NULL: apart */
 } Cost;
 void expect_cost(Cost most);
 

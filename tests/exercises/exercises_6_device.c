@@ -223,6 +223,7 @@ void expect_cost(Cost most) {
                "it is ready",
                true);
     expect_neighbours(&c.global_load, "loads", most);
+    most.apart = most.written_apart ? most.written_apart : most.apart;
     expect_neighbours(&c.global_store, "stores", most);
     expect_true(barriers <= most.barriers,
                 "%.0f barriers in %.0f blocks; %.0f are enough", barriers,

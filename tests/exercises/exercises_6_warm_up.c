@@ -174,6 +174,17 @@ void warm_up_scale_rows_grade(void) {
 
 /* ---- 6.e: through shared memory -------------------------------------------------- */
 
+/* Has each place but a run's first what belongs to the place before it? */
+static bool one_off(Tensor got, const double *want, int count) {
+    const double *x = doubles_of(got);
+    for (int i = 0; i < count; i++) {
+        if (i % BLOCK > 0 && fabs(x[i] - want[i - 1]) > 1e-6) {
+            return false;
+        }
+    }
+    return count > 1;
+}
+
 static void reverse_case(int count) {
     begin_device();
     Tensor x = writable(normal('x', SHAPE(count))), dx = on_device(x, 0);
@@ -184,9 +195,7 @@ static void reverse_case(int count) {
                   last = (first + BLOCK < count ? first + BLOCK : count) - 1;
         want[i] = before[first + last - i];
         const int other = first + BLOCK - 1 - (i - first);
-        as_whole[i] = other < count    ? before[other]
-                      : other >= BLOCK ? before[other - BLOCK]
-                                       : 0;
+        as_whole[i] = other < count ? before[other] : (double)NAN; /* in kept */
     }
     case_is("%d elements, runs of %d", count, BLOCK);
     warm_up_reverse(dx.data, count);
@@ -194,11 +203,20 @@ static void reverse_case(int count) {
     expect("x", got, want, TOLERANCE);
     mistake("x as it was", before);
     mistake("a last run turned as if it were whole: it has `size` elements", as_whole);
-    mistake_if("an element behind the last of x", any_unwritten(got));
+    mistake_if("a run that is one element off: the last one's place is size - 1",
+               one_off(got, want, count));
+    mistake_if("an element of kept that no thread has written", any_unwritten(got));
     expect_cost((Cost){.loads = count,
                        .stores = count,
                        .lanes = LANES,
                        .barriers = (count + BLOCK - 1) / BLOCK});
+    const CudaOnCpuCounts c = counted();
+    expect_true(c.shared_load.accesses > 0 || c.barriers > 0,
+                "nothing is read from `kept`, and there is no barrier");
+    mistake_if("a swap within x. It is right; but this exercise is there to hand "
+               "numbers from thread to thread: each stores its own in kept, and after "
+               "a barrier loads another's",
+               true);
 }
 
 void warm_up_reverse_grade(void) {
@@ -277,9 +295,10 @@ static void sums_case(int count) {
     mistake("the sum of all of x in each block: a block has one run",
             sums_of(count, x_is, OF_ALL_RUNS));
     mistake_added(got, blocks);
-    mistake_if("a sum with an element behind the last of x: threads without an element "
-               "bring 0",
-               any_unwritten(got));
+    mistake_if(
+        "a sum with a part that no thread has written, or with an element behind "
+        "the last of x: threads without an element bring 0",
+        any_unwritten(got));
     mistake_if("a last run, which isn't full, that is added up in another way: threads "
                "without an element bring 0, and all steps are made",
                only_last_is_wrong(got, count, sums_of(count, x_is, ALL)));

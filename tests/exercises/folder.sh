@@ -56,9 +56,23 @@ want_folder() { # one that is not there would be the course's own, solved
     done
 }
 
+# What the compiler said of the student's files, one file for each object; the newest first.
+said_files() {
+    ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null || :
+}
+# An error is of a compilation that make does again: what it was is gone, and make may stop
+# at another file before it comes to this one.
+forget_errors() {
+    # shellcheck disable=SC2046 # names of our own, without spaces
+    set -- $(said_files)
+    [ $# -eq 0 ] || grep -lE ':[0-9]+: (fatal )?error: ' "$@" | while read -r said; do
+        rm -f "$said"
+    done
+}
 # build [TARGET]: the grader; of what the compiler says, what helps. A line if it takes long.
 build() {
     mkdir -p "$(dirname "$grader")"
+    forget_errors
     log=$grader.log
     (
         sleep 1 >/dev/null 2>&1
@@ -76,8 +90,7 @@ build() {
 explain() {
     what=$1
     shift
-    # shellcheck disable=SC2045 # names of our own, without spaces
-    for said in $(ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null); do
+    for said in $(said_files); do
         [ "$what" = errors ] || case $said in "${grader%/*}"/*) ;; *) continue ;; esac
         [ ! -s "$said" ] || set -- "$said" "$@"
     done

@@ -203,6 +203,8 @@ static bool say_some(const Wrong *w, const char *what, int lines, int size, int 
         printf("Perhaps an index or a loop: it is right up to %s %d, wrong from %s %d "
                "on.\n",
                what, first - 1, what, first);
+    } else if (10 * wrong > 9 * lines) {
+        return false; /* of 300, one that is right is so by chance */
     } else {
         printf("Perhaps a condition, or an index: %d of %d are wrong, the first is %s "
                "%d.\n",

@@ -308,7 +308,7 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
             read_now &&
             (s->readers == 3 || (s->readers == 2 && s->read.meeting == now.meeting));
         if (others || !is_over(s->read, now, shared)) {
-            const bool own = s->read.thread == now.thread;
+            const bool own = read_now && s->read.thread == now.thread;
             stop_at_race("writes", now, "read", own ? s->other : s->read, address);
         }
         s->write = now;
@@ -323,9 +323,7 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
     } else if (s->readers < 3 && s->read.thread != now.thread) {
         s->readers = 2;
     }
-    if (read_now && !is_over(s->read, now, shared)) {
-        s->other = s->read;
-    }
+    s->other = read_now && !is_over(s->read, now, shared) ? s->read : s->other;
     s->read = now;
 }
 

@@ -1,9 +1,8 @@
 /*
  * gpu_adamw.cu: see gpu_adamw.h.
  *
- * Both go through the block of parameters once, with neighbouring threads on
- * neighbouring elements. The norm reads 4 bytes per element; AdamW reads 16 and writes
- * 12. Memory limits both: the time is bytes / bandwidth.
+ * The norm reads 4 bytes per element; AdamW reads 16 and writes 12. Memory limits both:
+ * the time is bytes / bandwidth.
  */
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 

@@ -6,11 +6,8 @@
  * memory, 32 at a time. SHARE threads hold one query, each a part of its d elements in
  * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
  * of a key (shared memory answers a warp in two passes). Each computes its part of a
- * dot product, and a shuffle or two add the parts. At the end of the keys O / sum is
- * the result [ViT eq.7], and lse = max + log sum.
- *
- * Keys are taken four at a time: that makes four independent sums and one check of the
- * maximum.
+ * dot product, and a shuffle or two add the parts. The result is O [ViT eq.7]; lse is
+ * kept for the backward pass.
  *
  * Per head q, k, v are read and O is written, 16 n d bytes (each block reads k and v,
  * all but the first from the L2 cache). The scores' 16 n^2 bytes are saved.

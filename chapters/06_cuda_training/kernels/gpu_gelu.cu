@@ -3,15 +3,11 @@
  *
  *   separate, fused   One thread per element, in the order of memory: the 32 threads of
  *                     a warp read 128 consecutive bytes. Forward moves 12 bytes per
- *                     element (pre read and written, Y written), or 20 if a kernel of
- *                     its own adds the bias, since it reads and writes pre once more.
+ *                     element, or 20 if a kernel of its own adds the bias.
  *   vectorised        Four neighbours per thread: one load of 16 bytes, and one
  *                     division to find the row instead of four (in 32 bits: one in 64
  *                     costs about as much as GELU itself). Rows that don't allow that
  *                     are left to `fused`.
- *
- * Once the indices are cheap, memory limits them: GELU's erfc and exp are some 60
- * instructions per element, for 12 bytes.
  */
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 

@@ -5,13 +5,10 @@
  *            column: 32 lines of 128 bytes for 128 bytes wanted. Three passes (maximum,
  *            sum, write): 16 bytes per element if nothing is found in cache, 8 flops.
  *   warp     One warp per row, its lanes on neighbouring elements: every line is used
- *            whole. The same three passes; the second and third find a short row in
- *            cache.
- *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018). 12 bytes per
- *            element instead of 16; two exp per element instead of one.
+ *            whole. The same three passes.
+ *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): 12 bytes.
  *
- * All are limited by memory. Backward reads A and dA twice (the second time from cache)
- * and writes dS: 12 bytes per element.
+ * All are limited by memory.
  */
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
 

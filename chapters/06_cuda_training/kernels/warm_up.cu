@@ -5,7 +5,6 @@
 
 enum { BLOCK = WARM_UP_BLOCK };
 
-/* One thread per element. */
 static __global__ void square(const float *x, float *y) {
     /* exercise 6.a */
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -22,7 +21,6 @@ static __global__ void add(const float *x, const float *y, float *z, int count) 
     /* end of exercise 6.b */
 }
 
-/* There are fewer threads than elements. */
 static __global__ void add_scaled(float a, const float *x, float *y, int count) {
     /* exercise 6.c */
     const int threads = gridDim.x * blockDim.x;
@@ -32,7 +30,6 @@ static __global__ void add_scaled(float a, const float *x, float *y, int count) 
     /* end of exercise 6.c */
 }
 
-/* Blocks and threads have an x and a y. */
 static __global__ void scale_rows(const float *by, Tensor X, Tensor Y) {
     /* exercise 6.d */
     const int row = blockIdx.y * blockDim.y + threadIdx.y;
