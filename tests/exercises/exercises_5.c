@@ -276,6 +276,14 @@ static void expect_dense(const Embedding *e, const double *g, int shift) {
             "patch p's gradient taken from row p + 1, also where there is no class "
             "token",
             !isfinite((double)e->d.E.data[0]));
+        double *next = doubles(B * N * D); /* of the last patch its own */
+        for (int i = 0; i < B * N * D; i++) {
+            const int row = i / D;
+            next[i] = g[(row % N < N - 1 ? row + 1 : row) * D + i % D];
+        }
+        mistake("patch p's gradient taken from row p + 1, also where there is no class "
+                "token",
+                gradient_of_E(e, next, 0));
     }
     mistake("dE cleared or written over: it is added to (+=)", cleared);
     expect("db_E", e->d.b_E, gradient_of_b(e, g, shift), TOLERANCE);

@@ -45,8 +45,8 @@ static bool say_factor(const Wrong *w) {
         if (fabs(factor) < 1e-9) {
             printf("Perhaps %s.\n",
                    begin ? "nothing is added: the ones are as they were"
-                         : "a factor that is 0 (between integers 1 / 2 is 0), or "
-                           "something is cleared too early: all are 0");
+                         : "a factor that is 0 (between integers 1 / 2 is 0), or a "
+                           "tensor_fill, or a clearing too early: all are 0");
         } else if (fabs(factor + 1) < 1e-9) {
             printf("Perhaps a sign: %s is minus what it should be.\n", what);
         } else {
