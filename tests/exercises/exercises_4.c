@@ -312,10 +312,7 @@ static const struct {
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
     {MEAN_WITHOUT_RSTD,
-     "x - mean in place of xhat in the mean of g o xhat: xhat = (x - "
-     "mean) rstd"},
-    {BRACKET_WITHOUT_RSTD,
-     "x - mean in place of xhat in the bracket: xhat = (x - mean) rstd"},
+     "x - mean in place of one of the two xhat: xhat = (x - mean) rstd"},
     {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
     {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},
