@@ -261,7 +261,6 @@ enum {
     SUM_OF_G_XHAT = 64,
     ADDED = 128,
     MEAN_WITHOUT_RSTD = 256,
-    BRACKET_WITHOUT_RSTD = 512,
     SUMS_GO_ON = 1024,
     KEPT_OF_ROW_0 = 2048
 };
@@ -275,8 +274,7 @@ static double *norm_gradient(const Norm *n, const double *mean, const double *rs
         const int row = slips & KEPT_OF_ROW_0 ? 0 : i;
         const double r = rstd[row], m = mean[row];
         const double in_mean = slips & (XHAT_WITHOUT_RSTD | MEAN_WITHOUT_RSTD) ? 1 : r;
-        const double in_bracket =
-            slips & (XHAT_WITHOUT_RSTD | BRACKET_WITHOUT_RSTD) ? 1 : r;
+        const double in_bracket = slips & XHAT_WITHOUT_RSTD ? 1 : r;
         m_g = slips & SUMS_GO_ON ? m_g : 0;
         m_gx = slips & SUMS_GO_ON ? m_gx : 0;
         const double was_g = m_g, was_gx = m_gx;
