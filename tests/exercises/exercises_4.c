@@ -261,7 +261,6 @@ enum {
     SUM_OF_G_XHAT = 64,
     ADDED = 128,
     MEAN_WITHOUT_RSTD = 256,
-    BRACKET_WITHOUT_RSTD = 512,
     SUMS_GO_ON = 1024,
     KEPT_OF_ROW_0 = 2048
 };
@@ -275,8 +274,7 @@ static double *norm_gradient(const Norm *n, const double *mean, const double *rs
         const int row = slips & KEPT_OF_ROW_0 ? 0 : i;
         const double r = rstd[row], m = mean[row];
         const double in_mean = slips & (XHAT_WITHOUT_RSTD | MEAN_WITHOUT_RSTD) ? 1 : r;
-        const double in_bracket =
-            slips & (XHAT_WITHOUT_RSTD | BRACKET_WITHOUT_RSTD) ? 1 : r;
+        const double in_bracket = slips & XHAT_WITHOUT_RSTD ? 1 : r;
         m_g = slips & SUMS_GO_ON ? m_g : 0;
         m_gx = slips & SUMS_GO_ON ? m_gx : 0;
         const double was_g = m_g, was_gx = m_gx;
@@ -312,10 +310,7 @@ static const struct {
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
     {MEAN_WITHOUT_RSTD,
-     "x - mean in place of xhat in the mean of g o xhat: xhat = (x - "
-     "mean) rstd"},
-    {BRACKET_WITHOUT_RSTD,
-     "x - mean in place of xhat in the bracket: xhat = (x - mean) rstd"},
+     "x - mean in place of one of the two xhat: xhat = (x - mean) rstd"},
     {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
     {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},

@@ -190,7 +190,7 @@ static bool say_some(const Wrong *w, const char *what, int lines, int size, int 
     }
     if (wrong == lines - 1 && first == 1 && lines > 2) {
         printf("Perhaps the first is taken for all, or a step is wrong: %s 0 is right, "
-               "the others aren't. (Or does a loop go past the end of a %s?)\n",
+               "the others aren't. (Or does a loop go past the end of one %s?)\n",
                what, what);
     } else if (wrong == 1) {
         printf("Perhaps a loop %s: only %s %d of %d is wrong. (Or is an index, or a "
