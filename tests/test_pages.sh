@@ -134,6 +134,14 @@ printf '![A head](figures/a.svg)\n' >"$scratch/lesson"
 ! pictured "$scratch/lesson"
 ok "a lesson without figures is found" $?
 
+# ---- how much there is to read: README, lessons, notes; not hints, not the GPU's report ----
+
+# shellcheck disable=SC2046 # names of pages
+words=$(cat $(find README.md notes chapters -name '*.md' ! -path '*/cuda_on_cpu/*' ! -name gpu_report.md) | wc -w)
+echo "README, lessons and notes: $words words, of at most 38000"
+[ "$words" -le 38000 ]
+ok "a course that can be read" $?
+
 # ---- what is to be read ---------------------------------------------------------------------
 
 echo "-- reading"

@@ -268,7 +268,8 @@ void mistake_if(const char *text, bool fits) {
     }
     if (now.failed && fits && !now.named && now.round == 0) {
         say_unless_named("not it");
-        printf("This is %s.\n", text);
+        const bool asks = text[strlen(text) - 1] == '?';
+        printf("This is %s%s\n", text, asks ? "" : ".");
         now.named = true;
     }
 }
@@ -284,12 +285,11 @@ bool no_name_yet(void) {
 }
 
 void mistake_unwritten(void) {
-    bool any = false;
+    bool any = false; /* is the first number that is wrong, which is shown, nan? */
     if (now.failed && now.got_data) {
-        const double *numbers = doubles_of(now.got_tensor);
-        for (long i = 0; i < tensor_count(now.got_tensor); i++) {
-            any = any || isnan(numbers[i]);
-        }
+        const long i =
+            first_difference(now.got_tensor, now.got_want, now.got_tolerance);
+        any = i >= 0 && isnan(doubles_of(now.got_tensor)[i]);
     }
     mistake_if("nan, which stands wherever nothing was written yet, and stays where "
                "something is added to it (+=, matmul_.._add); loops go to tensor_rows "

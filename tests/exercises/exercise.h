@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "common/tensor.h"
 
@@ -68,6 +69,10 @@ const char *input_name(Tensor T);
  * changed_input: the name of an input that was written; NULL: all are as they were. */
 bool wrote_outside(void);
 const char *changed_input(void);
+
+/* in_float: the program of that name beside the grader, made of the student's code in
+ * float; what it prints is to be read. NULL: it can't be found. */
+FILE *in_float(const char *name);
 
 /* gradient: dL/dx by central differences, twice (Richardson): errors near 1e-10. */
 double *gradient(double (*loss)(void *context), void *context, double *x, long count);

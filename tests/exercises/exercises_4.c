@@ -261,7 +261,6 @@ enum {
     SUM_OF_G_XHAT = 64,
     ADDED = 128,
     MEAN_WITHOUT_RSTD = 256,
-    BRACKET_WITHOUT_RSTD = 512,
     SUMS_GO_ON = 1024,
     KEPT_OF_ROW_0 = 2048
 };
@@ -275,8 +274,7 @@ static double *norm_gradient(const Norm *n, const double *mean, const double *rs
         const int row = slips & KEPT_OF_ROW_0 ? 0 : i;
         const double r = rstd[row], m = mean[row];
         const double in_mean = slips & (XHAT_WITHOUT_RSTD | MEAN_WITHOUT_RSTD) ? 1 : r;
-        const double in_bracket =
-            slips & (XHAT_WITHOUT_RSTD | BRACKET_WITHOUT_RSTD) ? 1 : r;
+        const double in_bracket = slips & XHAT_WITHOUT_RSTD ? 1 : r;
         m_g = slips & SUMS_GO_ON ? m_g : 0;
         m_gx = slips & SUMS_GO_ON ? m_gx : 0;
         const double was_g = m_g, was_gx = m_gx;
@@ -312,10 +310,7 @@ static const struct {
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
     {MEAN_WITHOUT_RSTD,
-     "x - mean in place of xhat in the mean of g o xhat: xhat = (x - "
-     "mean) rstd"},
-    {BRACKET_WITHOUT_RSTD,
-     "x - mean in place of xhat in the bracket: xhat = (x - mean) rstd"},
+     "x - mean in place of one of the two xhat: xhat = (x - mean) rstd"},
     {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
     {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},
@@ -355,6 +350,17 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
     mistake(beta ? "dbeta written over: it is added (+=)"
                  : "dgamma written over: it is added (+=)",
             row_sum(n, n->dy, mean, rstd, 0, beta, 0));
+    if (!beta) {
+        const double *none = doubles(n->rows);
+        double *one = doubles(n->rows);
+        for (int i = 0; i < n->rows; i++) {
+            one[i] = 1;
+        }
+        mistake("dgamma with x: gamma was multiplied by xhat",
+                row_sum(n, n->dy, none, one, 0, false, 1));
+        mistake("dgamma with x - mean: gamma was multiplied by xhat",
+                row_sum(n, n->dy, mean, one, 0, false, 1));
+    }
     mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
@@ -459,11 +465,13 @@ static void dropout_case(double rate, int image) {
     }
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
            *times = doubles(NUMBERS), *other = doubles(NUMBERS),
-           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
+           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS),
+           *late = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
         const uint64_t index = first + (uint64_t)i;
         const bool keep = kept(&dropout, 4, index);
         want[i] = keep ? x[i] / (1 - rate) : 0;
+        late[i] = (uint64_t)i < -first % 4 ? 0 : want[i];
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
         stays[i] = keep ? x[i] / (1 - rate) : x[i];
@@ -492,6 +500,8 @@ static void dropout_case(double rate, int image) {
     for (int c = 0; c < COUNTS; c++) {
         mistake(counts[c], counted[c]);
     }
+    mistake("no bits for a slice's first elements: it may begin within a block of four",
+            late);
     mistake("what stays, divided by rate: by 1 - rate it is", by_rate);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/arena.h"
 #include "common/error.h"
@@ -73,7 +72,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
     const double *x = doubles_of(images);
     const long count = (long)B * down * across * size;
     double *want = doubles(count), *by_columns = doubles(count),
-           *channels_last = doubles(count), *transposed = doubles(count);
+           *channels_last = doubles(count), *transposed = doubles(count),
+           *by_height = doubles(count);
     for (int b = 0; b < B; b++) {
         for (int p = 0; p < down * across; p++) {
             for (int c = 0; c < C; c++) {
@@ -84,6 +84,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
                     const double pixel = x[plane + (r * P + y) * W + q * P + x_];
                     want[patch + c * P * P + i] = pixel;
                     channels_last[patch + i * C + c] = pixel;
+                    by_height[patch + c * P * P + i] =
+                        x[((long)(b * C + c) * H + r * P + y) * H + q * P + x_];
                     transposed[patch + c * P * P + x_ * P + y] = pixel;
                     by_columns[((long)b * down * across + q * down + r) * size +
                                c * P * P + i] = pixel;
@@ -98,6 +100,10 @@ static void patches_case(int B, int C, int H, int W, int P) {
     mistake("patches counted down the columns: they go row by row from the top left",
             by_columns);
     mistake("a patch in the order (P, P, C): here it is (C, P, P)", channels_last);
+    if (H < W) {
+        mistake("rows of pixels that begin H apart: a row of the image has W",
+                by_height);
+    }
     mistake("each patch transposed: its rows come one after the other", transposed);
     bool by_down =
         B > 1; /* the first image's patches: the last one's leave the memory */
@@ -191,11 +197,13 @@ static void embedding_forward(Embedding *e) {
     patch_embedding_forward(&e->layer, e->images, &e->a, z_0);
 
     static const int last[N + 1] = {1, 2, 3, 4, 0};
-    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D);
+    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D),
+           *none = doubles(B * (N + 1) * D);
     for (int i = 0; i < B * (N + 1) * D; i++) {
         const int in = i % ((N + 1) * D);
         class_last[i] += pos[in];
         early[i] = bare[i] + (in >= D ? pos[in - D] : 0);
+        none[i] = bare[i] + (in >= D ? pos[in] : 0);
     }
     expect("z_0", z_0, want, TOLERANCE);
     mistake("z_0 without positions", bare);
@@ -203,6 +211,7 @@ static void embedding_forward(Embedding *e) {
     mistake("z_0 with the class token last: it comes first", class_last);
     mistake("positions added before the class token: they are N + 1, added to all",
             early);
+    mistake("a class token without its position: it has one, in row 0", none);
     mistake_unwritten();
 }
 
@@ -267,6 +276,14 @@ static void expect_dense(const Embedding *e, const double *g, int shift) {
             "patch p's gradient taken from row p + 1, also where there is no class "
             "token",
             !isfinite((double)e->d.E.data[0]));
+        double *next = doubles(B * N * D); /* of the last patch its own */
+        for (int i = 0; i < B * N * D; i++) {
+            const int row = i / D;
+            next[i] = g[(row % N < N - 1 ? row + 1 : row) * D + i % D];
+        }
+        mistake("patch p's gradient taken from row p + 1, also where there is no class "
+                "token",
+                gradient_of_E(e, next, 0));
     }
     mistake("dE cleared or written over: it is added to (+=)", cleared);
     expect("db_E", e->d.b_E, gradient_of_b(e, g, shift), TOLERANCE);
@@ -499,7 +516,6 @@ typedef enum {
     ALL_READ_Z_0,
     ALL_ARE_THE_FIRST,
     NO_DROPOUT_OF_Z_0,
-    ALL_KEEP_IN_THE_FIRST,
     NO_DROPOUT_IN_BLOCKS,
     DROPOUT_OF_PLACE_1,
     ROWS_OF_IMAGE_0
@@ -521,8 +537,7 @@ static Tensor forward_by(const Model *m, const Dropout *dropout, Way way,
     Tensor z = a->z_0;
     for (int l = 0; l < L; l++) {
         z = encoder_block_forward(&vit->blocks[way == ALL_ARE_THE_FIRST ? 0 : l],
-                                  way == ALL_READ_Z_0 ? a->z_0 : z,
-                                  &a->blocks[way == ALL_KEEP_IN_THE_FIRST ? 0 : l],
+                                  way == ALL_READ_Z_0 ? a->z_0 : z, &a->blocks[l],
                                   way == NO_DROPOUT_IN_BLOCKS ? &none : dropout);
     }
     for (int b = 0; b < B; b++) {
@@ -604,8 +619,6 @@ static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
         Back back;
         const char *text;
     } wrong[] = {
-        {ALL_KEEP_IN_THE_FIRST, BACK,
-         "one block's activations for all: block l keeps its own in a->blocks[l]"},
         {RIGHT, PAST_THE_NORM, "a gradient that went past the last norm"},
         {RIGHT, OLD_ROWS,
          "a dz whose other rows hold what an earlier step left: nobody read those "
@@ -744,10 +757,6 @@ static void model(void) {
             logits_without(m.vit.b_head, logits_from(&m, L, 0, true)));
     mistake("the last token's result: the class token is row 0",
             logits_from(&m, L, N, true));
-    double *near = logits_from(&m, L, 0, true);
-    memcpy(near + K, logits_from(&m, L, 1, true), K * sizeof *near);
-    mistake("rows 0 and 1 of one image: from class token to class token it is n rows",
-            near);
     mistake("the head reading z_0: it reads the last block's result",
             logits_from(&m, 0, 0, true));
     double *softmaxed = doubles(B * K);
