@@ -261,9 +261,8 @@ enum {
     SUM_OF_G_XHAT = 64,
     ADDED = 128,
     MEAN_WITHOUT_RSTD = 256,
-    BRACKET_WITHOUT_RSTD = 512,
-    SUMS_GO_ON = 1024,
-    KEPT_OF_ROW_0 = 2048
+    SUMS_GO_ON = 512,
+    KEPT_OF_ROW_0 = 1024
 };
 
 static double *norm_gradient(const Norm *n, const double *mean, const double *rstd,
@@ -275,8 +274,7 @@ static double *norm_gradient(const Norm *n, const double *mean, const double *rs
         const int row = slips & KEPT_OF_ROW_0 ? 0 : i;
         const double r = rstd[row], m = mean[row];
         const double in_mean = slips & (XHAT_WITHOUT_RSTD | MEAN_WITHOUT_RSTD) ? 1 : r;
-        const double in_bracket =
-            slips & (XHAT_WITHOUT_RSTD | BRACKET_WITHOUT_RSTD) ? 1 : r;
+        const double in_bracket = slips & XHAT_WITHOUT_RSTD ? 1 : r;
         m_g = slips & SUMS_GO_ON ? m_g : 0;
         m_gx = slips & SUMS_GO_ON ? m_gx : 0;
         const double was_g = m_g, was_gx = m_gx;
@@ -311,11 +309,8 @@ static const struct {
     {NO_GAMMA, "the gradient without gamma: g = dY o gamma"},
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
-    {MEAN_WITHOUT_RSTD,
-     "x - mean in place of xhat in the mean of g o xhat: xhat = (x - "
-     "mean) rstd"},
-    {BRACKET_WITHOUT_RSTD,
-     "x - mean in place of xhat in the bracket: xhat = (x - mean) rstd"},
+    {MEAN_WITHOUT_RSTD, "x - mean in place of xhat in one of two places: xhat = (x - "
+                        "mean) rstd in both"},
     {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
     {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},
@@ -391,7 +386,6 @@ static void norm_backward_case(Tensor shape, bool in_place) {
     }
     mistake("a loop up to X.shape[0]: X may be (B, n, D), of tensor_rows(X) = B n rows",
             few);
-    mistake_unwritten();
     expect_row_sum(&n, "dgamma", d.gamma, false, mean, rstd, dx);
     expect_row_sum(&n, "dbeta", d.beta, true, mean, rstd, dx);
 }

@@ -568,7 +568,6 @@ static void backward_case(double rate) {
                 "to (+=)",
                 p > 0 ? cleared : right);
             name_slips(rate, p, right);
-            mistake_unwritten();
         }
     }
 }

@@ -189,7 +189,7 @@ typedef struct {
     int m_offset, v_offset; /* t + this in the correction of m, of v */
     bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
     bool uphill, no_root, no_mean, decay_grows, epsilon_8;
-    bool beta2_of_vit, v_of_beta1, before_moments;
+    bool v_of_beta1, before_moments;
     bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
 } Wrong;
 
@@ -213,17 +213,15 @@ static double *adamw(const Step *s, Wrong wrong) {
     for (int i = 0; i < COUNT; i++) {
         const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
         const double g = s->g[i] + (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
-        const double beta2 = wrong.beta2_of_vit ? 0.999
-                             : wrong.v_of_beta1 ? o->beta1
-                                                : o->beta2;
+        const double beta2 = wrong.v_of_beta1 ? o->beta1 : o->beta2;
         double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
                v = beta2 * s->v[i] + (1 - beta2) * g * g;
         m = wrong.before_moments ? s->m[i] : m;
         v = wrong.before_moments ? s->v[i] : v;
         const double mhat =
             corrected(s, m, o->beta1, wrong.m_offset, wrong.no_m_correction);
-        const double vhat = corrected(s, v, wrong.beta2_of_vit ? 0.999 : o->beta2,
-                                      wrong.v_offset, wrong.no_v_correction);
+        const double vhat =
+            corrected(s, v, o->beta2, wrong.v_offset, wrong.no_v_correction);
         const double below =
             wrong.epsilon_inside
                 ? sqrt(vhat) +
@@ -254,8 +252,6 @@ static void adamw_mistakes(const Step *s) {
     mistake(
         "bias corrections that are the same in every step: b^t is b to the power of t",
         BY(.m_offset = first, .v_offset = first));
-    mistake("beta2 = 0.999, whatever AdamW's own is: it is adamw->beta2",
-            BY(.beta2_of_vit = true));
     mistake("v averaged with beta1: v has beta2", BY(.v_of_beta1 = true));
     mistake("a step with m and v as they were before: first both, then w",
             BY(.before_moments = true));
@@ -333,6 +329,12 @@ static void adamw_case(long t) {
     expect("m", m, want_m, TOLERANCE);
     mistake("mhat kept in m: the next step goes on with m itself", mhat);
     expect("v", v, want_v, TOLERANCE);
+    double *of_vit = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        of_vit[i] = 0.999 * s.v[i] + 0.001 * s.g[i] * s.g[i];
+    }
+    mistake("v with beta2 = 0.999, whatever AdamW's own is: it is adamw->beta2",
+            of_vit);
 }
 
 /* The program beside this one that takes a step in float; NULL: it can't be found. */
