@@ -118,7 +118,7 @@ answers_say() {
 2/3|is 0.6666666667 meant?
 1.5 e3|is 1500 meant?
 1.5 x 10^3|is 1500 meant?
-1e3|1000 is not it
+1e3|1e3 is not it
 12 345 kB|is 12345 meant?
 0.731 of it|is 0.731 meant?
 1,234,567|is 1234567 meant?
@@ -212,7 +212,7 @@ chapter() { # chapter N
         report $? "$answer: named"
     done
     "$grader" --answers | sed "s/^\($n\.[1-6]a = \).*/\1soon/" >"$mine/answers.txt"
-    "$grader" "$mine" | grep -q -e '"soon" is not a number' -e "letters that don"
+    "$grader" "$mine" | grep -q '"soon" is not a number'
     report $? "chapter $n: an answer that is no number is wrong"
     [ "$n" = 2 ] && answers_say
     rm -f "$mine/answers.txt"

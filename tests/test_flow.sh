@@ -267,7 +267,7 @@ ok "make hint within $mine" $?
 (cd "$mine" && "$make" NVCC= FETCH=no progress) >"$out" 2>&1
 status=$?
 ends 0 && has '3. Multi-head attention' ': 4 of 6' '3.2 multi_head_attention_forward passed 20' \
-    'but not now' 'Next: 3.1' '1.1' 'not begun'
+    'but not now' 'Next: 3.1' '1.1' 'not begun' 'a gradient, a ..' && [ "$(grep -c '^  [1-6][.][1-6a-f]  .\{49\} [a-z]' "$out")" -eq 42 ]
 ok "make progress within $mine" $?
 printf 'garbage\n2026-99 x\n\001\002 3.2 passed' >>"$work/progress"
 sed 's/sin(/tan(/' "$(find chapters -name positions.c)" >"$mine/positions.c"
@@ -313,6 +313,19 @@ echo 'int y = ' >>"$mine/positions.c"
 run grade N=3
 ends 1 && has "$mine/positions.c:" "this doesn't compile yet" "the compiler's own words:" && hasnt 'gcc -O' 'In file'
 ok "what doesn't compile is said in plain words" $?
+course positions.c
+echo 'int new_error = ' >>"$mine/multi_head_attention.c"
+for turn in once again; do
+    run grade N=3
+    ends 1 && has "$mine/multi_head_attention.c:" "this doesn't compile yet" && hasnt "$mine/positions.c"
+    ok "an error that is mended isn't shown with another file's, $turn" $?
+done
+echo 'int old_error = ' >>"$mine/positions.c"
+run grade N=3
+course multi_head_attention.c
+run grade N=3
+ends 1 && has "$mine/positions.c:" "this doesn't compile yet" && hasnt "$mine/multi_head_attention.c"
+ok "nor the other file's with this one's" $?
 if script -qec true /dev/null >/dev/null 2>&1; then
     course positions.c
     script -qec "'$make' NVCC= FETCH=no WORK=$work grade E=3.5" /dev/null </dev/null >"$out" 2>&1
@@ -322,6 +335,105 @@ if script -qec true /dev/null >/dev/null 2>&1; then
     grep -q ' passed' "$out" && ! grep -q "$(printf '\033')" "$out"
     ok "none with NO_COLOR" $?
 fi
+
+# ---- answers: every wrong one is told -----------------------------------------------------------------
+
+echo "-- answers"
+course positions.c
+run grade N=3
+# answers SAID ID=ANSWER...: grades the exercise of the first, all others right. SAID: what is
+# said of it, parts of it between |; a part that begins with "not:" isn't said.
+answers() {
+    said=$1
+    shift
+    what="$*"
+    e=${1%%=*}
+    "$grader" --answers >"$mine/answers.txt"
+    for given in "$@"; do
+        awk -v id="${given%%=*}" -v text="${given#*=}" '$1 == id { $0 = id " = " text } { print }' \
+            "$mine/answers.txt" >"$mine/answers.new" && mv "$mine/answers.new" "$mine/answers.txt"
+    done
+    "$grader" "$mine" "${e%?}" >"$out" 2>&1
+    result=0
+    old_ifs=$IFS
+    IFS='|'
+    for words in $said; do
+        case $words in
+        not:*) hasnt "${words#not:}" || result=1 ;;
+        *) has "$words" || result=1 ;;
+        esac
+    done
+    IFS=$old_ifs
+    ok "$what: $said" "$result"
+}
+answers 'passed|not:Right' 3.1a=132
+answers '3.1a: 124 is not it This is|3.1c: 7 is not it|Think: Two products have|Right: 3.1b, 3.1d|not:3.1b:' 3.1a=124 3.1c=7
+answers '3.1a: 133 is not it This is|Not answered yet: 3.1b|Right: 3.1c, 3.1d|not:near|not:digits' 3.1a=133 '3.1b=?'
+answers 'not written yet|answers.txt:|(right: 3.1a, 3.1c)|not:Think|not:Read' '3.1b=?' 3.1d=
+answers '"8 * 4 + 100" is more than one number|not:meant' '3.1a=8 * 4 + 100'
+answers 'is 132 meant?' '3.1a=3 * 44'
+answers 'is 132 meant?' '3.1a=2x66'
+answers 'is 0.5 meant?' 3.1c=1/2
+answers '3.6a: 6.2 is near it: more digits are wanted' 3.6a=6.2
+answers '3.6a: 6.329 is near it, but not it' 3.6a=6.329
+answers '3.6a: 6283.2 is not it, but its digits are: in which unit?' 3.6a=6283.2
+answers 'passed' 3.6d=B
+answers 'passed' '3.6d= (b).'
+answers '3.6d: c is not it|Right: 3.6a, 3.6b, 3.6c, 3.6e' 3.6d=c
+answers '3.6d: of ab, 1 doesn'"'"'t belong|not:missing' '3.6d=a and b'
+answers '3.6d: 1 is missing' 3.6d=-
+answers '3.6d: "x" is none of the options|Write: letters' '3.6d=x'
+answers 'passed|Compare your sentence with the model answer: make hint N=3.6e|not:Think' \
+    '3.6e=the same weights are used for both of them'
+for words in 'one two three four five' 'it is so, so it is'; do
+    answers '3.6e: a sentence is wanted, of 5 different words or more|Write: it as you would' "3.6e=$words"
+    run hint N=3.6e
+    has '3.6e is yours to say first'
+    ok "and shows no model answer for \"$words\"" $?
+done
+answers 'has more than one line "3.6d = ..."|Write: only the one|3.6a: 1 is not it|Right: 3.6b, 3.6c, 3.6e' 3.6a=1 '3.6d=b
+3.6d = b'
+! grep -nE '[^.]section [1-6]\.[0-9]' tests/exercises/exercises_*.c tests/exercises/hints_*.txt |
+    grep -vE 'section [1-6]\.[0-9][0-9]? of (the program|.*[.]/chapter)' | grep -v AIAYN
+ok "a section of a program's output is never taken for an exercise" $?
+
+# ---- make mine --------------------------------------------------------------------------------------------
+
+echo "-- mine"
+cat >"$scratch/suites" <<'END'
+#!/bin/sh
+early='(after this point) Early exit with return value 77'
+case $CK_RUN_SUITE in positions) echo 'tests/p.c:7:F:by hand:rows:0: got 1, want 2' ;; esac
+for line in 4 5 6; do echo "tests/m.c:$line:E:by hand:rows:0: $early"; done
+for turn in 1 2 3; do echo 'exercise 3.3 is not written yet: work/chapter3/m.c:54'; done
+exit 1
+END
+chmod +x "$scratch/suites"
+sh tests/exercises/mine_tests.sh 3 program "$scratch/suites" >"$out" 2>&1
+has 'OPEN suite multi_head_attention exercise 3.3 is not written yet: work/chapter3/m.c:54 FAIL suite positions tests/p.c' &&
+    hasnt 'Early exit' && [ "$(grep -c 'not written yet' "$out")" -eq 2 ]
+ok "an exercise that isn't written is said once, and is no failure" $?
+
+# ---- crashes --------------------------------------------------------------------------------------------
+
+echo "-- crashes"
+# crash WORDS CODE: CODE in positions_add_backward; it is told once, with its line, soon.
+crash() {
+    awk -v code="$2" '/\/\* exercise 3.5 / { print; print "    " code; inside = 1 }
+        /end of exercise 3.5/ { inside = 0 }
+        !inside' "$(find chapters -name positions.c)" >"$mine/positions.c"
+    line=$(awk '/\/\* exercise 3.5 / { print NR + 1; exit }' "$mine/positions.c")
+    from=$(date +%s)
+    run grade E=3.5
+    seconds=$(($(date +%s) - from))
+    ends 1 && has '3.5 wrong' "It was at $mine/positions.c:$line" "$1" && [ "$(grep -c 'It stopped in' "$out")" -eq 1 ] &&
+        [ "$(grep -c 'more lines' "$out")" -eq 0 ] && [ "$seconds" -le 12 ]
+    ok "$1 ($seconds s): $2" $?
+}
+crash 'Segmentation fault' 'for (int j = 0; j < 9; j--) dE_pos.data[j] = dz.data[0] + j;'
+crash 'Segmentation fault' 'for (long j = 0; j < 1L << 40; j++) ((volatile real *)dE_pos.data)[j] = 1;'
+crash 'Floating point exception. A division of integers by zero?' \
+    'volatile int zero = 0; dE_pos.data[0] = 7 / zero;'
 
 # ---- make watch -----------------------------------------------------------------------------------------
 

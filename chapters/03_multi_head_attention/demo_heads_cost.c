@@ -27,12 +27,13 @@ static bool cost_of(const char *model, int n, int D, int heads) {
     const int threads = threads_limit(1), h = msa.a.A.shape[1];
     const double ms = fastest_ms(forward, &msa, 5, 0);
     threads_limit(threads);
-    const double rows = tensor_rows(msa.a.qkv), d_k = tensor_cols(msa.a.concat) / h;
+    const double rows = tensor_rows(msa.a.qkv);
+    const int d_k = tensor_cols(msa.a.concat) / h;
     const double projections =
         product_flops(rows, D, tensor_cols(msa.a.qkv)) + product_flops(rows, D, D);
     const double attention = h * (product_flops(n, d_k, n) + product_flops(n, n, d_k));
     const long parameters = msa.list.total, weights = tensor_count(msa.a.A);
-    printf("    %-11s %4d %4d %3d %4.0f  %10ld  %11.1f  %9.1f  %9ld  %5.1f ms\n", model,
+    printf("    %-11s %4d %4d %3d %4d  %10ld  %11.1f  %9.1f  %9ld  %5.1f ms\n", model,
            n, D, heads, d_k, parameters, projections * 1e-6, attention * 1e-6, weights,
            ms);
     msa_instance_free(&msa);

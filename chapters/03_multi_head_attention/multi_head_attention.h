@@ -61,7 +61,7 @@ void multi_head_attention_scratch(MultiHeadAttentionScratch *s, Arena *arena, in
  *   z (B, n, D)    in, kept by the caller for the backward pass
  *   Y (B, n, D)    out, must not alias z
  *
- * B may be less than what the activations were made for. All of a's first B images is
+ * B may be less than what the activations were made for. All of a's first B images are
  * written.
  * Cost: B (8 n D^2 + 4 n^2 D) flops.
  */

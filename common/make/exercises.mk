@@ -22,7 +22,7 @@ ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c patterns.c progress.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
-MINE_PROGRAMS := $(MINE)/chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
+MINE_PROGRAMS := $(MINE)/my_chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
 ifneq ($(N),6)
 # 4.4 and 4.5 have the course's own dropout; 4.6, which comes later, the student's, renamed.
 COURSES := $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
@@ -30,16 +30,16 @@ DROPOUT := $(if $(COURSES),$(BUILD)/double/$(MINE)/graded/dropout.o)
 $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(call say,cc,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(call flags_of,$<) -Ddropout_apply=dropout_apply_graded $(compiled)
-IN_FLOAT := $(if $(filter 5,$(N)),$(BUILD)/float/$(MINE)/adamw_in_float)
-$(IN_FLOAT): $(call objects,float,$(call mine,$(filter %/adamw.c,$(call layers_up_to,5))) common/error.c tests/exercises/adamw_in_float.c)
+IN_FLOAT := $(if $(filter 3 5,$(N)),$(BUILD)/float/$(MINE)/$(if $(filter 3,$(N)),positions,adamw)_in_float)
+$(IN_FLOAT): $(call objects,float,$(call mine,$(filter $(if $(filter 3,$(N)),%/positions.c %/tensor.c,%/adamw.c),$(call layers_up_to,$(N)))) common/error.c tests/exercises/$(notdir $(IN_FLOAT)).c)
 $(GRADE): $(IN_FLOAT) $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c)) $(DROPOUT)
-$(BUILD)/$(MINE)/chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
+$(BUILD)/$(MINE)/my_chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))
 $(MINE_TESTS): $(call objects,double,$(call mine,$(TEST_SOURCES))) | need-check
 else
 MINE_KERNELS := $(call mine,$(KERNELS))
 $(GRADE): $(call objects,float,$(GRADER) $(call layers_up_to,6)) $(call kernels_on,watched,$(MINE_KERNELS))
-$(BUILD)/$(MINE)/chapter6: $(CHAPTER6_OBJECTS) $(call kernels_on,float,$(MINE_KERNELS))
+$(BUILD)/$(MINE)/my_chapter6: $(CHAPTER6_OBJECTS) $(call kernels_on,float,$(MINE_KERNELS))
 $(BUILD)/$(MINE)/chapter6_watched: $(CHAPTER6_OBJECTS) $(call kernels_on,watched,$(MINE_KERNELS))
 $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS)) $(call kernels_on,float,$(MINE_KERNELS) $(wildcard tests/cuda/*.cu)) | need-check
 endif

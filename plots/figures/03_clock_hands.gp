@@ -13,7 +13,7 @@ do for [p = 1:6] {
     }
 }
 do for [i = 0:3] {
-    eval left_text(0.15, 6.2 - i * 1.6, sprintf("pair %d", i))
+    eval left_text(0.15, 6.2 - i * 1.6, sprintf("hand %d", i))
     eval left_text(0.15, 5.8 - i * 1.6, small(sprintf("%s rad/position", word("1 0.1 0.01 0.001", i + 1))))
 }
 eval line(9.28, 0.4, 9.28, 7.2, grey)

@@ -22,7 +22,7 @@ do for [k = 1:6] {
 }
 # backward: which of the 50 rows have a gradient
 eval text(0.95, 3.9, "backward")
-eval text(x_of(7) + wide / 2, 3.2, small("p - q"))
+eval text(x_of(7) + wide / 2, 3.2, small("dlogits"))
 eval arrow(x_of(7) + 0.15, 3.2, x_of(6) + wide - 0.2, 3.2, vermilion)
 eval text(x_of(6) + wide / 2, 3.2, small("(8, 10)"))
 eval arrow(x_of(6) + 0.25, 3.2, x_of(5) + wide - 0.2, 3.2, vermilion)
@@ -35,8 +35,8 @@ do for [k = 3:4] {
     }
     eval text(x_of(k) + wide / 2, 4.25, small(k == 3 ? "dz_0" : "dz_4"))
 }
-eval text(x_of(4) + wide / 2, 2.65, small("0"))
-eval text(x_of(4) + wide / 2, 0.8, small("only row 0"))
+eval text(x_of(4) + wide / 2, 2.65, small("?"))
+eval text(x_of(4) + wide / 2, 0.8, small("row 0, and?"))
 eval text(x_of(3) + wide / 2, 0.8, small("every row"))
 eval arrow(x_of(4) + 0.1, 2.65, x_of(3) + wide - 0.1, 2.65, vermilion)
 eval arrow(x_of(3) + 0.1, 2.65, x_of(2) + wide - 0.1, 2.65, vermilion)

@@ -14,9 +14,5 @@ do for [i = 0:4] {
     eval arrow(x + 0.6, 4.95, x + 0.6, 3.65, dark)
     eval arrow(3.2 + (4 - i) * 1.2 + 0.6, 2.85, x + 0.6, 1.55, dark)
 }
-eval dashed(0.2, 2.25, 12.8, 2.25, vermilion)
-eval left_text(9.6, 3.6, small("what must be true"))
-eval left_text(9.6, 3.2, small("before anyone reads"))
-eval left_text(9.6, 2.8, small("across this line?"))
 eval text(6.2, 0.35, small("a run of 5: where does thread 1 read?"))
 eval finish

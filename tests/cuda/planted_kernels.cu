@@ -99,6 +99,26 @@ static __global__ void no_second_barrier(int n, const float *from, float *to) {
     to[me()] = sum;
 }
 
+static __global__ void no_barrier_in_a_sum(int n, const float *from, float *to) {
+    __shared__ float shared[1024];
+    shared[me()] = from[me()];
+    __syncthreads();
+    for (int half = n / 2; half > 0; half /= 2) {
+        if (me() < half) {
+            shared[me()] += shared[me() + half];
+        }
+    }
+    to[me()] = shared[0];
+}
+
+static __global__ void shared_remains(float *to) {
+    __shared__ float shared[1024];
+    if (blockIdx.x == 0) {
+        shared[me()] = 1;
+    }
+    to[blockIdx.x * blockDim.x + threadIdx.x] = shared[me()];
+}
+
 static __global__ void no_syncwarp(const float *from, float *to) {
     __shared__ float shared[1024];
     shared[me()] = from[me()];
@@ -215,6 +235,10 @@ void planted_kernel(PlantedKernel which, int n, const float *from, float *to) {
     case NO_SECOND_BARRIER:
         LAUNCH(no_second_barrier, 1, n, 0, NULL, n, from, to);
         break;
+    case NO_BARRIER_IN_A_SUM:
+        LAUNCH(no_barrier_in_a_sum, 1, n, 0, NULL, n, from, to);
+        break;
+    case SHARED_REMAINS: LAUNCH(shared_remains, 2, n, 0, NULL, to); break;
     case NO_SYNCWARP: LAUNCH(no_syncwarp, 1, n, 0, NULL, from, to); break;
     case BARRIER_IN_A_BRANCH:
         LAUNCH(barrier_in_a_branch, 1, n, 0, NULL, from, to);

@@ -31,6 +31,8 @@ typedef enum {
     /* with a bug */
     NO_BARRIER,           /* REVERSE, its barrier forgotten */
     NO_SECOND_BARRIER,    /* shared memory is written again while others read it */
+    NO_BARRIER_IN_A_SUM,  /* each step adds what another thread wrote in the last */
+    SHARED_REMAINS,       /* 2 blocks: the second copies what the first left */
     NO_SYNCWARP,          /* WARP_NEIGHBOUR without __syncwarp */
     BARRIER_IN_A_BRANCH,  /* thread 0 returns before the barrier */
     TWO_BARRIERS,         /* half of the threads wait in one, half in another */

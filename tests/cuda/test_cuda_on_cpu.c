@@ -144,6 +144,9 @@ static const Expected races[] = {
      "planted_kernels.cu|no __syncthreads lies between"},
     {NO_SECOND_BARRIER,
      "kernel no_second_barrier|shared memory at planted_kernels.cu:|a race"},
+    {NO_BARRIER_IN_A_SUM, /* who has read it last is the thread itself */
+     "kernel no_barrier_in_a_sum, block (0,0,0), thread (1,0,0): writes shared memory|"
+     "its block's thread (0,0,0) read"},
     {NO_SYNCWARP,
      "kernel no_syncwarp, block (0,0,0), thread (1,0,0): writes shared memory"},
     {ONE_PLACE,
@@ -156,6 +159,13 @@ static const Expected races[] = {
 
 START_TEST(a_race_is_found_and_both_places_are_named) {
     must_stop(races[_i]);
+}
+END_TEST
+
+START_TEST(a_block_finds_nothing_in_shared_memory) {
+    Tensor got = run_kernel(SHARED_REMAINS, N, N, 2 * N);
+    ck_assert_int_eq((int)got.data[0], 1);
+    ck_assert(isnan(got.data[N]));
 }
 END_TEST
 
@@ -369,6 +379,7 @@ static void add_bugs(Suite *suite, bool watched) {
     if (watched) {
         tcase_add_loop_test(orders, a_race_is_found_and_both_places_are_named, 0,
                             sizeof races / sizeof races[0]);
+        tcase_add_test(orders, a_block_finds_nothing_in_shared_memory);
         tcase_add_test(orders, neighbours_share_sectors);
         tcase_add_test(orders, lanes_in_one_bank_wait_for_each_other);
         tcase_add_loop_test(orders, wide_loads_are_answered_in_parts, 0, WIDE);

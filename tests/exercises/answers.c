@@ -41,8 +41,46 @@ static int find_answer(char text[LINE], int *line) {
     return found;
 }
 
-static void begin_question(char letter, const char *question) {
+/* The questions of this exercise whose answers are right, or aren't there yet. */
+static char right[LINE], left[LINE];
+static int first_left; /* the line of answers.txt; 0: none is left */
+static bool any_wrong, has_answer;
+
+static void add_to(char list[LINE], const char *id) {
+    const size_t used = strlen(list);
+    snprintf(list + used, LINE - used, "%s%s", used ? ", " : "", id);
+}
+
+/* What the last question's answer comes to. */
+static void close_question(void) {
     stop_if_failed();
+    any_wrong = any_wrong || now.wrong_answer;
+    if (now.asked[0] && has_answer && !now.wrong_answer) {
+        add_to(right, now.asked);
+    }
+    now.wrong_answer = has_answer = false;
+}
+
+void end_questions(void) {
+    close_question();
+    if (any_wrong && right[0]) {
+        printf("Right: %s\n", right);
+    }
+    if (any_wrong && left[0]) {
+        printf("Not answered yet: %s\n", left);
+    } else if (left[0]) {
+        printf("exercise %s is not written yet: %s/answers.txt:%d", left, now.work,
+               first_left);
+        printf(right[0] ? " (right: %s)\n" : "\n", right);
+    }
+    fflush(stdout);
+    if (any_wrong || left[0]) {
+        _exit(any_wrong ? WRONG_STATUS : NOT_WRITTEN_STATUS);
+    }
+}
+
+static void begin_question(char letter, const char *question) {
+    close_question();
     snprintf(now.asked, sizeof now.asked, "%s%c", now.current->id, letter);
     if (now.mode == TASKS || now.mode == ANSWERS) {
         printf("#\n");
@@ -65,17 +103,22 @@ static bool answer(char text[LINE]) {
                                      : "that line again, with your answer";
         printf("%s/answers.txt %s line \"%s = ...\"\nWrite: %s.\n", now.work, what,
                now.asked, hint);
-        fflush(stdout);
-        now.told->judged = true;
-        _exit(WRONG_STATUS);
+        now.told->judged = now.wrong_answer = true;
+        if (found < 0) { /* no other question is better off */
+            fflush(stdout);
+            _exit(WRONG_STATUS);
+        }
+        return false;
     }
     if (strchr("?", text[strspn(text, " \t")])) { /* as it was, or empty */
-        printf("exercise %s is not written yet: %s/answers.txt:%d\n", now.asked,
-               now.work, line);
-        fflush(stdout);
-        _exit(NOT_WRITTEN_STATUS);
+        add_to(left, now.asked);
+        first_left = first_left ? first_left : line;
+        return false;
     }
-    return true;
+    for (size_t end = strlen(text); strchr(" \t", text[end - 1]); end--) {
+        text[end - 1] = '\0';
+    }
+    return has_answer = true;
 }
 
 /* text without what separates thousands ("1 234 567", "1'234", "1,234"), a decimal
@@ -107,7 +150,7 @@ static void plainly(const char *text, char plain[LINE]) {
 }
 
 /* What a text that is no number alone may mean: "0,25", "1 234 567", "3 GB", "12%",
- * "2/3", "1.5 e3"; NaN: nothing. */
+ * "2/3", "2 * 128 * 64", "1.5 e3"; NaN: nothing, or more than one number. */
 static double understood(const char *text) {
     char plain[LINE], *end, *last;
     plainly(text, plain);
@@ -116,12 +159,53 @@ static double understood(const char *text) {
     if (end == from) {
         return (double)NAN;
     }
-    end += strspn(end, " ");
-    if (*end == '/') {
-        const double below = strtod(end + 1, &last);
-        number = last > end + 1 && below != 0 ? number / below : number;
+    for (;;) {
+        end += strspn(end, " ");
+        const bool times =
+            *end == '*' || (*end == 'x' && strchr(" 0123456789", end[1]));
+        const double next = times || *end == '/' ? strtod(end + 1, &last) : 0;
+        if ((!times && *end != '/') || last == end + 1) {
+            break;
+        }
+        number = times ? number * next : number / next;
+        end = last;
+    }
+    if (end[strcspn(end, "0123456789")]) {
+        return (double)NAN;
     }
     return *end == '%' ? number / 100 : number;
+}
+
+/* How many digits a number has, as it is typed: "0.0250" 3, "1260" 3, "1.5e3" 2. */
+static int digits_of(const char *text) {
+    int digits = 0, zeros = 0;
+    bool point = false;
+    for (; *text && !strchr("eE", *text); text++) {
+        point = point || *text == '.';
+        if (isdigit((unsigned char)*text) && (digits || *text != '0')) {
+            digits++;
+            zeros = *text == '0' ? zeros + 1 : 0;
+        }
+    }
+    return point ? digits : digits - zeros;
+}
+
+/* Is the quotient of the given number and the wanted one 1000, a million, or 10^9? */
+static bool other_unit(double quotient, double tolerance) {
+    const double log1000 = log10(fabs(quotient)) / 3;
+    return quotient > 0 && rint(log1000) != 0 && fabs(log1000) < 3.5 &&
+           fabs(quotient / pow(1000, rint(log1000)) - 1) <= tolerance;
+}
+
+/* What is said of a number near the wanted one. */
+static const char *nearly(const char *text, double want, double tolerance) {
+    const int asked = (int)ceil(-log10(tolerance));
+    const bool whole = want == rint(want) && fabs(want) < 1e15;
+    const int its = whole ? 1 + (int)log10(fmax(fabs(want), 1)) : asked;
+    return digits_of(text) < (its < asked ? its : asked)
+               ? "near it: more digits are wanted"
+           : whole ? "not it"
+                   : "near it, but not it";
 }
 
 void ask(char letter, const char *question, double want, double tolerance) {
@@ -134,20 +218,25 @@ void ask(char letter, const char *question, double want, double tolerance) {
     }
     if (answer(text)) {
         double given = (double)NAN;
-        for (size_t end = strlen(text); end > 0 && strchr(" \t", text[end - 1]);
-             end--) {
-            text[end - 1] = '\0';
-        }
         const bool number = number_read(text, &given);
         const double meant = number ? given : understood(text);
         now.form = number ? NULL : "0.25, say, or 1.5e3, and nothing else.";
-        expect_true(number || isfinite(meant), "%s: \"%s\" is not a number", now.asked,
-                    text);
-        expect_true(number, "%s: \"%s\" is not a number alone; is %.10g meant?",
-                    now.asked, text, meant);
         const double off = fabs(given - want) / fmax(fabs(want), 1e-30);
-        expect_true(isfinite(given) && off <= tolerance, "%s: %.6g is %s", now.asked,
-                    given, off <= 0.02 ? "near it: more digits are wanted" : "not it");
+        if (number && !(off <= tolerance)) {
+            now.failed = true;
+            now.unless = off <= 0.02 ? nearly(text, want, tolerance)
+                         : other_unit(given / want, tolerance)
+                             ? "not it, but its digits are: in which unit?"
+                             : "not it";
+            printf("%s: %s is ", now.asked, text);
+        } else if (isfinite(meant)) {
+            expect_true(number, "%s: \"%s\" is not a number alone; is %.10g meant?",
+                        now.asked, text, meant);
+        } else {
+            expect_true(false, "%s: \"%s\" %s", now.asked, text,
+                        strpbrk(text, "0123456789") ? "is more than one number"
+                                                    : "is not a number");
+        }
         now.got_number = given;
         now.got_tolerance = tolerance;
     }
@@ -161,7 +250,87 @@ void mistake_number(const char *text, double wrong) {
                                        now.got_tolerance * fmax(fabs(wrong), 1e-30));
 }
 
+/* The options of a question, by their letters: "a: the logits. b: y." or "a is nn, b is
+ * nt": names[0] is "the logits", or "nn"; "": there is no such option. */
+static void find_options(const char *question, char names[26][LINE]) {
+    for (int l = 0; l < 26; l++) {
+        names[l][0] = '\0';
+    }
+    for (const char *c = question; *c; c++) {
+        const bool begins = c == question || strchr(" (", c[-1]);
+        const bool colon = c[1] == ':', is = strncmp(c + 1, " is ", 4) == 0;
+        if (begins && *c >= 'a' && *c <= 'z' && (colon || is)) {
+            const char *name = c + (colon ? 2 : 4);
+            name += strspn(name, " ");
+            snprintf(names[*c - 'a'], LINE, "%.*s", (int)strcspn(name, ".,;?"), name);
+        }
+    }
+}
+
+/* Reads letters, and options' names, of one word: "ac", "b", "nn". "and" and the like
+ * are nothing. False: it is something else. */
+static bool read_word(const char *word, char names[26][LINE], bool given[26]) {
+    if (strcmp(word, "and") == 0 || strcmp(word, "or") == 0 ||
+        strcmp(word, "none") == 0) {
+        return true;
+    }
+    bool any = false, letters = true;
+    for (int l = 0; l < 26; l++) {
+        any = any || names[l][0];
+        if (names[l][0] && strcmp(word, names[l]) == 0) {
+            return given[l] = true;
+        }
+    }
+    for (const char *c = word; *c; c++) {
+        letters = letters && *c >= 'a' && *c <= 'z' && (!any || names[*c - 'a'][0]);
+    }
+    for (const char *c = word; letters && *c; c++) {
+        given[*c - 'a'] = true;
+    }
+    return letters;
+}
+
+/* How many letters `these` has and `those` hasn't. */
+static int letters_only_in(const bool these[26], const bool those[26]) {
+    int count = 0;
+    for (int l = 0; l < 26; l++) {
+        count += these[l] && !those[l];
+    }
+    return count;
+}
+
+/* What is wrong with the letters: how many, not which. */
+static void judge_letters(const bool given[26], const bool wanted[26]) {
+    char letters[27], text[LINE] = "";
+    int count = 0;
+    for (char l = 'a'; l <= 'z'; l++) {
+        if (given[l - 'a']) {
+            letters[count++] = l;
+        }
+    }
+    letters[count] = '\0';
+    const int extra = letters_only_in(given, wanted),
+              missing = letters_only_in(wanted, given);
+    if (count == 1 && extra == 1) {
+        expect_true(false, "%s: %s is not it", now.asked, letters);
+        return;
+    }
+    if (extra > 0) {
+        snprintf(text, sizeof text, "of %s, %d %s%s", letters, extra,
+                 extra > 1 ? "don't belong" : "doesn't belong", missing ? "; " : "");
+    }
+    if (missing > 0) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%d %s missing", missing,
+                 missing > 1 ? "are" : "is");
+    }
+    expect_true(extra + missing == 0, "%s: %s", now.asked, text);
+}
+
+#define SEPARATORS " \t,;:./&+()-\"'"
+
 void ask_which(char letter, const char *question, const char *want) {
+    static char names[26][LINE];
     char text[LINE] = "";
     bool given[26] = {false}, wanted[26] = {false};
     begin_question(letter, question);
@@ -170,49 +339,127 @@ void ask_which(char letter, const char *question, const char *want) {
     } else if (now.mode == ANSWERS) {
         printf("%s = %s\n", now.asked, want);
     }
-    if (answer(text)) {
-        for (const char *c = text; *c; c++) {
-            const int l = tolower((unsigned char)*c);
-            if (l >= 'a' && l <= 'z') {
-                given[l - 'a'] = true;
-            }
-        }
-        for (const char *c = want; *c; c++) {
-            if (*c >= 'a' && *c <= 'z') {
-                wanted[*c - 'a'] = true;
-            }
-        }
-        int extra = 0, missing = 0;
-        for (int i = 0; i < 26; i++) {
-            extra += given[i] && !wanted[i];
-            missing += wanted[i] && !given[i];
-        }
-        expect_true(extra + missing == 0,
-                    "%s: letters that don't belong: %d; letters that are missing: %d",
-                    now.asked, extra, missing);
-        now.got_number = (double)NAN;
+    if (!answer(text)) {
+        return;
     }
+    for (char *c = text; *c; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    for (const char *c = want; *c; c++) {
+        if (*c >= 'a' && *c <= 'z') {
+            wanted[*c - 'a'] = true;
+        }
+    }
+    find_options(question, names);
+    for (int l = 0; l < 26; l++) {
+        if (wanted[l] && !names[l][0]) { /* it is asked in some other form */
+            find_options("", names);
+        }
+    }
+    char *word = strtok(text, SEPARATORS);
+    while (word && read_word(word, names, given)) {
+        word = strtok(NULL, SEPARATORS);
+    }
+    now.form = word ? "letters, such as ac, and nothing else." : NULL;
+    if (word) {
+        expect_true(false, "%s: \"%s\" is none of the options", now.asked, word);
+    } else {
+        judge_letters(given, wanted);
+    }
+    now.got_number = (double)NAN;
 }
 
-void ask_in_words(char letter, const char *question) {
+/* The next word of letters in *from, of `length`; NULL: there is none. */
+static const char *next_word(const char **from, int *length) {
+    const char *c = *from;
+    while (*c && !isalpha((unsigned char)*c)) {
+        c++;
+    }
+    *length = 0;
+    while (isalpha((unsigned char)c[*length]) || c[*length] == '\'') {
+        ++*length;
+    }
+    *from = c + *length;
+    return *length ? c : NULL;
+}
+
+static bool same_word(const char *a, const char *b, int length) {
+    for (int i = 0; i < length; i++) {
+        if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Does text have a word that begins as one of `keys`, "back|wrong|paper"? whole: that
+ * is one of them. */
+static bool has_key(const char *text, const char *keys, bool whole) {
+    int length;
+    for (const char *word; (word = next_word(&text, &length));) {
+        for (const char *key = keys; *key;) {
+            const int wanted = (int)strcspn(key, "|");
+            if ((whole ? wanted == length : wanted <= length) &&
+                same_word(word, key, wanted)) {
+                return true;
+            }
+            key += wanted + (key[wanted] == '|');
+        }
+    }
+    return false;
+}
+
+/* How many different words of letters there are; numbers count for nothing. */
+static int different_words(const char *text) {
+    enum { MOST = LINE / 2 };
+    static const char numbers[] = "one|two|three|four|five|six|seven|eight|nine|ten";
+    const char *words[MOST];
+    int lengths[MOST], count = 0, length;
+    for (const char *word; count < MOST && (word = next_word(&text, &length));) {
+        int same = 0;
+        while (same < count &&
+               !(lengths[same] == length && same_word(words[same], word, length))) {
+            same++;
+        }
+        char copy[LINE];
+        snprintf(copy, sizeof copy, "%.*s", length, word);
+        if (same == count && !has_key(copy, numbers, true)) {
+            words[count] = word;
+            lengths[count++] = length;
+        }
+    }
+    return count;
+}
+
+void ask_in_words_with(char letter, const char *question, const char *keys) {
     enum { WORDS = 5 };
     char text[LINE] = "";
     begin_question(letter, question);
     if (now.mode == TASKS) {
         printf("%s = ?\n", now.asked);
     } else if (now.mode == ANSWERS) {
-        printf("%s = see the model answer in the hints\n", now.asked);
+        printf("%s = see the model answer in the hints%s%.*s\n", now.asked,
+               keys ? ": " : "", keys ? (int)strcspn(keys, "|") : 0, keys ? keys : "");
     }
     if (answer(text)) {
-        int words = 0;
-        for (const char *c = text; *c; words++) {
-            c += strspn(c, " \t");
-            c += strcspn(c, " \t");
-        }
-        now.form =
-            words >= WORDS ? NULL : "it as you would tell it to a friend, on one line.";
-        expect_true(words >= WORDS, "%s: a sentence is wanted, of %d words or more",
+        const bool enough = different_words(text) >= WORDS;
+        const bool about = !keys || has_key(text, keys, false);
+        now.form = enough && about
+                       ? NULL
+                       : "it as you would tell it to a friend, on one line.";
+        expect_true(enough, "%s: a sentence is wanted, of %d different words or more",
                     now.asked, WORDS);
+        expect_true(!enough || about, "%s: which words of the lesson answer it?",
+                    now.asked);
         now.got_number = (double)NAN;
+        const size_t used = strlen(now.told->in_words);
+        if (used + 1 < sizeof now.told->in_words) {
+            now.told->in_words[used] = letter;
+            now.told->in_words[used + 1] = '\0';
+        }
     }
+}
+
+void ask_in_words(char letter, const char *question) {
+    ask_in_words_with(letter, question, NULL);
 }

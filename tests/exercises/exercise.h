@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "common/tensor.h"
 
@@ -69,6 +70,10 @@ const char *input_name(Tensor T);
 bool wrote_outside(void);
 const char *changed_input(void);
 
+/* in_float: the program of that name beside the grader, made of the student's code in
+ * float; what it prints is to be read. NULL: it can't be found. */
+FILE *in_float(const char *name);
+
 /* gradient: dL/dx by central differences, twice (Richardson): errors near 1e-10. */
 double *gradient(double (*loss)(void *context), void *context, double *x, long count);
 
@@ -121,10 +126,10 @@ void mistake_unwritten(void);
 /* ---- where a signal met the student's code --------------------------------------- */
 
 /* crash_prepare: before; crash_print_frames: in a signal's handler, after all else that
- * is printed. crash_line: cuts off what that printed, and finds the innermost line of a
- * file in `folder`, "work/chapter2/attention.c:47", or NULL. */
+ * is printed; crash_keep (grading.h), before all else. crash_line: cuts off what that
+ * printed, and finds the innermost line of a file in `folder`,
+ * "work/chapter2/attention.c:47", or NULL. */
 void crash_prepare(void);
-bool crash_is_of_stack(const void *address); /* was it the stack's end? */
 void crash_print_frames(void);
 const char *crash_line(char *text, const char *folder);
 
@@ -134,9 +139,13 @@ const char *crash_line(char *text, const char *folder);
  * follows by mistake_number. */
 void ask(char letter, const char *question, double want, double tolerance);
 
-/* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. */
+/* ask_which: the answer is a set of letters, such as "ac"; "-": none of them. The
+ * question says what they are, "a: the logits. b: y." or "a is nn, b is nt"; an option
+ * of one word may be answered by its word. */
 void ask_which(char letter, const char *question, const char *want);
 
 /* ask_in_words: the answer is a sentence, which nobody grades: it is wanted before the
- * model answer in hints_N.txt is shown. */
+ * model answer in hints_N.txt is shown. ask_in_words_with: it must have a word that
+ * begins as one of these, "backward|both|paper". */
 void ask_in_words(char letter, const char *question);
+void ask_in_words_with(char letter, const char *question, const char *keys);

@@ -184,6 +184,8 @@ static void gelu_backward_case(Tensor X, Tensor dY, Tensor dX) {
     }
     gelu_backward(X, dY, dX);
     expect("dX", dX, by[DX_RIGHT], TOLERANCE);
+    mistake_if("0 everywhere: dX may be dY, which was cleared before it was read",
+               dX.data == dY.data && tensor_dot(dX, dX) == 0);
     for (int formula = DX_RIGHT + 1; formula < DX_FORMULAS; formula++) {
         mistake(dx_texts[formula], by[formula]);
     }
@@ -210,7 +212,7 @@ static void gelu_grade(void) {
     Tensor x = values(SHAPE(2, 4), some), X = wide(normal('X', SHAPE(3, 7)));
     Tensor X3 = normal('X', SHAPE(2, 2, 3));
     Tensor tail = values(SHAPE(1, 3), (double[]){-3.5, -4.5, -5});
-    hint("y = x Phi(x); with real cdf, pdf; gauss(x, &cdf, &pdf) makes cdf Phi(x).");
+    hint("What does gauss(x, &cdf, &pdf) leave in cdf, and what is multiplied by it?");
     case_is(first);
     gelu_forward_case(x, unset(x));
     case_is("(3, 7), in rows further apart than they are long");
@@ -224,7 +226,7 @@ static void gelu_grade(void) {
     case_is("(3, 7), Y is X");
     Tensor both = writable(wide(normal('B', SHAPE(3, 7))));
     gelu_forward_case(both, both);
-    hint("(x Phi(x))' = Phi(x) + x phi(x); all of it times dY.");
+    hint("x stands twice in x Phi(x): what becomes of each, and where does dY go?");
     case_is(first);
     gelu_backward_case(x, named("dY", normal('D', SHAPE(2, 4))), unset(x));
     case_is("(3, 7), in rows further apart than they are long");
@@ -310,6 +312,9 @@ static void expect_weights(const Linear *l, int times) {
     mistake("db written over: it is added (+=)", db);
     mistake("the last row's share of db: it is the sum over all rows", last);
     mistake(nothing_added, all_of(1, out));
+    mistake("the sum of the first dY.shape[0] rows: tensor_rows counts those of any "
+            "shape",
+            sum_of_products(1, l->X.shape[0], 1, out, one, dy));
     mistake("db without the last row: it is the sum over all rows",
             sum_of_products(1, rows - 1, 1, out, one, dy));
     if (times > 1) {

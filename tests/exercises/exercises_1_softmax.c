@@ -91,9 +91,10 @@ typedef enum {
 static const char *const slip_texts[SLIPS] = {
     "softmax with a maximum that begins at 0, or at another number: where all scores "
     "are "
-    "far below it, the sum is 0; begin with the row's first score",
+    "far below it, the sum is 0; which number is a score of this row for sure?",
     "softmax with the maximum of another row or of all: each row has its own",
-    "softmax with the row's mean subtracted: exp of what is far above it is infinite",
+    "softmax with the row's mean subtracted: exp of what is far above it is infinite; "
+    "which number leaves nothing above it?",
     "softmax with the minimum subtracted: the largest exponent is then not 0",
     "softmax with a sum that goes on from row to row: it begins at 0 in each",
     "softmax divided by a sum that isn't complete yet: a loop for the sum, then one to "
@@ -218,6 +219,28 @@ static const char with_other_ld[] =
     "a loop that takes one tensor's rows to be as far apart as another's: each has its "
     "own ld; write tensor_row(T, i)[j]";
 
+/* Only S.shape[0] rows were made, or these and only S.shape[1] columns of them. */
+static void mistake_of_shape(Tensor S, Tensor A, const double *once) {
+    const int cols = tensor_cols(S), counts[2] = {cols, S.shape[1]};
+    const char text[] =
+        "a loop over S.shape[0] rows, or S.shape[1] columns: tensor_rows "
+        "and tensor_cols count those of any shape";
+    double *some = all_nan(tensor_count(S)), *s = doubles_of(S);
+    for (int k = 0; k < S.shape[0] * cols; k++) {
+        some[k] = once[k];
+    }
+    mistake(text, some);
+    double *part = all_nan(tensor_count(S));
+    for (int i = 0; i < S.shape[0]; i++) {
+        double *row = softmax(1, counts[1], s + (long)i * cols);
+        for (int j = 0; j < counts[1] && j < cols; j++) {
+            part[i * cols + j] = row[j];
+        }
+    }
+    mistake(text, part);
+    (void)A;
+}
+
 static void softmax_case(Tensor S, bool in_place) {
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const double *s = doubles_of(S), *once = softmax(rows, cols, s);
@@ -230,7 +253,8 @@ static void softmax_case(Tensor S, bool in_place) {
     for (int slip = 0; slip < SLIPS; slip++) {
         mistake(slip_texts[slip], softmax_with((Slip)slip, rows, cols, s));
     }
-    mistake("softmax without the maximum subtracted: exp(1000) is infinite",
+    mistake("exp of the scores as they are: exp(1000) is infinite; what may be taken "
+            "from all scores of a row without changing its weights?",
             softmax_plain(rows, cols, s));
     mistake("softmax down the columns; each row must sum to 1",
             softmax_of_columns(rows, cols, s));
@@ -240,6 +264,9 @@ static void softmax_case(Tensor S, bool in_place) {
     mistake_if("a softmax that some rows went through twice",
                some_rows_twice(A, once, softmax(rows, cols, once)));
     mistake_by_data(A, once, s, true);
+    if (S.ndim == 3) {
+        mistake_of_shape(S, A, once);
+    }
     if (!in_place && A.ld > cols) {
         mistake(with_other_ld, written_with_ld(A, S.ld, once, all_nan(rows * cols)));
     }
@@ -251,10 +278,12 @@ static void softmax_case(Tensor S, bool in_place) {
 void softmax_grade(void) {
     case_is("(3, 5)");
     softmax_case(normal('S', SHAPE(3, 5)), false);
-    case_is("(4, 7), in place, in rows further apart than they are long");
-    softmax_case(wide(normal('S', SHAPE(4, 7))), true);
+    case_is("(4, 7), in place");
+    softmax_case(normal('S', SHAPE(4, 7)), true);
     case_is("(3, 6), S and A in rows of different distances");
     softmax_case(wide(normal('S', SHAPE(3, 6))), false);
+    case_is("(4, 7), in place, in rows further apart than they are long");
+    softmax_case(wide(normal('S', SHAPE(4, 7))), true);
     case_is("(2, 300)");
     softmax_case(normal('S', SHAPE(2, 300)), false);
     case_is("scores 1000, 1001");
@@ -265,6 +294,9 @@ void softmax_grade(void) {
         (double[]){0.5, 0.5});
     case_is("scores -800, 3, 2");
     softmax_case(values(SHAPE(1, 3), (double[]){-800, 3, 2}), false);
+    const double small[3] = {-1000, -1002, -999};
+    case_is("scores -1000, -1002, -999");
+    softmax_case(values(SHAPE(1, 3), small), false);
     double one_large[16] = {0};
     for (int i = 0; i < 4; i++) {
         one_large[i * 4 + i] = 1500;
@@ -277,9 +309,6 @@ void softmax_grade(void) {
     const double apart[6] = {2000, 2002, 1999, 100, 102, 99};
     case_is("rows 2000, 2002, 1999 and 100, 102, 99");
     softmax_case(values(SHAPE(2, 3), apart), false);
-    const double small[3] = {-1000, -1002, -999};
-    case_is("scores -1000, -1002, -999");
-    softmax_case(values(SHAPE(1, 3), small), false);
     case_is("scores -1e300, -1e300, -2e300");
     softmax_case(values(SHAPE(1, 3), (double[]){-1e300, -1e300, -2e300}), false);
     const double masked[3] = {-(double)INFINITY, 2, 1};
@@ -316,7 +345,7 @@ static const char *const formula_texts[FORMULAS] = {
     [PLAIN_SUM] = "the sum of dA where the sum of dA o A belongs",
     [NO_A] = "dA less the row sum, without the factor A before the bracket",
     [SIGN] = "A o (rowsum - dA): the sign is the other one's",
-    [ONE_TERM] = "A o dA - rowsum(dA o A): A multiplies both terms, A o (dA - ...)",
+    [ONE_TERM] = "A o dA - rowsum(dA o A): does A multiply one of the terms, or both?",
     [PLUS] = "A o (dA + rowsum(dA o A)): the row sum is subtracted",
     [MEAN] = "A o (dA - mean) with the row's mean of dA o A: its sum is wanted",
     [OF_A] = "A o (A - ...): dA is wanted in the bracket",
@@ -382,15 +411,52 @@ static double *sum_of_rows(int rows, int cols, const double *a, const double *da
     return dS;
 }
 
+/* The sums of the columns in place of the rows'. */
+static double *sum_of_columns(int rows, int cols, const double *a, const double *da) {
+    double *dS = doubles((long)rows * cols);
+    for (int k = 0; k < rows * cols; k++) {
+        double sum = 0;
+        for (int i = 0; i < rows; i++) {
+            sum += a[i * cols + k % cols] * da[i * cols + k % cols];
+        }
+        dS[k] = a[k] * (da[k] - sum);
+    }
+    return dS;
+}
+
+/* What a loop makes that leaves its products in dS, which is dA, and reads dA then. */
+static double *products_left(int rows, int cols, const double *a, const double *da) {
+    double *left = doubles((long)rows * cols);
+    for (int k = 0; k < rows * cols; k++) {
+        left[k] = a[k] * da[k];
+    }
+    double *dS = doubles((long)rows * cols);
+    for (int k = 0; k < rows * cols; k++) {
+        const int row = k / cols * cols;
+        double sum = 0;
+        for (int j = row; j < row + cols; j++) {
+            sum += left[j];
+        }
+        dS[k] = a[k] * (left[k] - sum);
+    }
+    return dS;
+}
+
+/* Where dS is: beside dA, in it, or beside it with all rows of distances of their own. */
+typedef enum { APART, IN_PLACE, IN_WIDE_ROWS } Where;
+
 /* a: A, or NULL: the softmax of normal numbers. */
 static void softmax_backward_case(Tensor S, const double *given, Tensor dA,
-                                  bool in_place) {
+                                  Where where) {
+    const bool in_place = where == IN_PLACE;
     const int rows = tensor_rows(S), cols = tensor_cols(S);
     const double *a = given ? given : softmax(rows, cols, doubles_of(S));
     const double *da = doubles_of(dA);
     const double *want = score_gradients(RIGHT, rows, cols, a, da);
-    Tensor dS = in_place ? writable(dA) : wide_by(unset(dA), 5);
-    softmax_backward(named("A", wide_by(values(S, a), 4)), dA, dS);
+    Tensor dS = in_place ? writable(dA) : unset(dA), A = values(S, a);
+    dS = where == IN_WIDE_ROWS ? wide_by(dS, 5) : dS;
+    A = where == IN_WIDE_ROWS || dA.ld > cols ? wide_by(A, 4) : A;
+    softmax_backward(named("A", A), dA, dS);
     expect("dS", dS, want, TOLERANCE);
     double *left = all_nan((long)rows * cols);
     for (int k = 0; k < rows * cols; k++) {
@@ -403,6 +469,12 @@ static void softmax_backward_case(Tensor S, const double *given, Tensor dA,
     }
     mistake("a row sum that goes on from row to row: it begins at 0 in each",
             sum_of_rows(rows, cols, a, da, true));
+    mistake("sums down the columns: which weights share one softmax?",
+            sum_of_columns(rows, cols, a, da));
+    if (in_place) {
+        mistake("products that were left in dS, where dA is read again: dS may be dA",
+                products_left(rows, cols, a, da));
+    }
     mistake("one sum for all rows: each row has its own",
             sum_of_rows(rows, cols, a, da, false));
     if (!in_place && dA.ld > cols) {
@@ -414,9 +486,10 @@ static void softmax_backward_case(Tensor S, const double *given, Tensor dA,
         mistake(formula_texts[formula],
                 score_gradients((Formula)formula, rows, cols, a, da));
     }
-    mistake("a sum of what is partly dS already: dS may be dA, so the whole sum of a "
-            "row comes first",
-            sum_anew(rows, cols, a, da));
+    mistake(
+        "a sum of what is partly dS already: dS may be dA; which elements of dA does "
+        "the sum still need?",
+        sum_anew(rows, cols, a, da));
     mistake_by_data(dS, want, da, true);
     double *some = doubles((long)rows * cols);
     for (int k = 0; k < rows * cols; k++) {
@@ -451,31 +524,35 @@ static void long_row(void) {
 }
 
 void softmax_backward_grade(void) {
+    case_is("(3, 5)");
+    softmax_backward_case(normal('S', SHAPE(3, 5)), NULL,
+                          named("dA", normal('D', SHAPE(3, 5))), APART);
     case_is("(3, 5), dS is dA");
     softmax_backward_case(normal('S', SHAPE(3, 5)), NULL,
-                          named("dA", normal('D', SHAPE(3, 5))), true);
+                          named("dA", normal('D', SHAPE(3, 5))), IN_PLACE);
     case_is("(2, 9), in rows further apart than they are long, dS is dA");
     softmax_backward_case(normal('S', SHAPE(2, 9)), NULL,
-                          wide(named("dA", normal('D', SHAPE(2, 9)))), true);
+                          wide(named("dA", normal('D', SHAPE(2, 9)))), IN_PLACE);
     case_is("(2, 3, 4): 6 rows of 4, dS is dA");
     softmax_backward_case(normal('T', SHAPE(2, 3, 4)), NULL,
-                          named("dA", normal('D', SHAPE(2, 3, 4))), true);
+                          named("dA", normal('D', SHAPE(2, 3, 4))), IN_PLACE);
     case_is("(2, 300), dS is dA");
     softmax_backward_case(normal('S', SHAPE(2, 300)), NULL,
-                          named("dA", normal('D', SHAPE(2, 300))), true);
-    case_is("(3, 5), dS is not dA");
+                          named("dA", normal('D', SHAPE(2, 300))), IN_PLACE);
+    case_is("(3, 5), all in rows of different distances");
     softmax_backward_case(normal('S', SHAPE(3, 5)), NULL,
-                          wide(named("dA", normal('D', SHAPE(3, 5)))), false);
+                          wide(named("dA", normal('D', SHAPE(3, 5)))), IN_WIDE_ROWS);
     const double zeros_too[6] = {0, 0.25, 0.75, 0.5, 0, 0.5};
     for (int in_place = 0; in_place < 2; in_place++) {
         case_is("weights 0, 1/4, 3/4 and 1/2, 0, 1/2, dS is %sdA",
                 in_place ? "" : "not ");
         softmax_backward_case(shape_of(2, (int[]){2, 3}), zeros_too,
-                              named("dA", normal('D', SHAPE(2, 3))), in_place);
+                              named("dA", normal('D', SHAPE(2, 3))),
+                              in_place ? IN_PLACE : APART);
     }
     const double half[2] = {0.5, 0.5}, opposite[2] = {1, -1};
     case_is("weights 1/2, 1/2, dA = (1, -1)");
     softmax_backward_case(shape_of(2, (int[]){1, 2}), half,
-                          named("dA", values(SHAPE(1, 2), opposite)), false);
+                          named("dA", values(SHAPE(1, 2), opposite)), APART);
     long_row();
 }

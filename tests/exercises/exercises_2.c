@@ -96,7 +96,8 @@ static const char *const scale_texts[] = {
     "a scale of 0: between two integers 1 / d_k is 0",
     "a product with sqrt(d_k): divide by it",
     "a product with d_k: divide by sqrt(d_k)",
-    "a scale of 1/2, which is right for d_k = 4 only: d_k is tensor_cols(Q)",
+    "a scale of 1/2, which is right for d_k = 4 only, or of a root that is cut to a "
+    "whole number: d_k is tensor_cols(Q), and its root is a real",
     "a scale made of Q.ld, the distance of rows: d_k is their length, tensor_cols(Q)",
     "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
     "a scale made of the number of queries or keys: d_k is tensor_cols(Q)",
@@ -204,9 +205,11 @@ static void forward_case(int n, int m, int d_k, int d_v, double larger) {
         late[i] /= sqrt(d_k);
     }
     mistake("weights scaled after the softmax: the scores are scaled before it", late);
-    mistake("a scale of 1/8: that is 1/sqrt(64), and d_k is tensor_cols(Q)",
+    mistake("a scale of 1/8, which is right for d_k = 64 only, or of a root that is "
+            "cut to a "
+            "whole number: d_k is tensor_cols(Q), and its root is a real",
             softmax(&c, scores(&c, 0.125)));
-    mistake("softmax over the query axis: rows must sum to 1, see section 2.5",
+    mistake("softmax over the query axis: rows must sum to 1",
             softmax_over_queries(&c, S));
     mistake("the scores, without a softmax", S);
     mistake_if("a softmax whose exp overflows: take the row's maximum out, as "
@@ -683,7 +686,7 @@ const Exercise exercises[] = {
     {"2.5", "Answers: break it, and see who notices",
      "Leave the scale out of forward and backward together, in your copy of "
      "attention.c. `make mine N=2` builds the program, and then its tests FAIL: that "
-     "is expected. Run work/chapter2/chapter2. Put the scale back, and explain.",
+     "is expected. Run work/chapter2/my_chapter2. Put the scale back, and explain.",
      "What does each check compare the result with?",
      "section 2.5 of the program's output; notes/02, 1 (the last of its list)",
      break_it},

@@ -22,9 +22,8 @@ static void predict(void) {
          "it?");
     ask('a',
         "qkv is (B, n, 3D) with B = 2, n = 3, D = 8, and h = 2 heads. How many "
-        "elements "
-        "after the first element of qkv is the first element of the key of head 2, "
-        "token 2 (the third), of image 1 (the second)?",
+        "elements after the first element of qkv is the first element of the key of "
+        "the second head, of the third token, of the second image?",
         132, 1e-9);
     mistake_number("the key of head 1", 128);
     mistake_number("the query of head 2: keys come after all queries", 124);
@@ -127,12 +126,13 @@ enum { Q, K, V };
 
 /* Where head i finds its Q, K and V in qkv, and where its result goes. */
 typedef struct {
-    int part[3];      /* the third of qkv that each is taken from */
-    bool alike[3];    /* every head takes the first one's */
-    bool heads_first; /* columns ordered by heads, then by q, k, v */
-    bool one_apart;   /* head i begins at column i */
-    bool first_image; /* of every image the first one's */
-    bool reversed;    /* concat: in reverse order */
+    int part[3];       /* the third of qkv that each is taken from */
+    bool alike[3];     /* every head takes the first one's */
+    bool heads_first;  /* columns ordered by heads, then by q, k, v */
+    bool one_apart;    /* head i begins at column i */
+    bool first_image;  /* of every image the first one's */
+    bool reversed;     /* concat: in reverse order */
+    bool to_one_apart; /* concat: head i's result goes to column i */
 } Places;
 static const Places right_places = {.part = {Q, K, V}};
 
@@ -169,6 +169,9 @@ static double *heads_by(const Bench *b, Places places, double *A) {
     const int n = b->n, D = b->D, h = b->heads, d_k = D / h;
     double *concat = doubles((long)b->B * n * D), *weights = doubles((long)n * n),
            *O = doubles((long)n * d_k), *of[3];
+    for (long i = 0; places.to_one_apart && i < (long)b->B * n * D; i++) {
+        concat[i] = (double)NAN; /* the last columns stay so */
+    }
     for (int image = 0; image < b->B; image++) {
         for (int i = 0; i < h; i++) {
             for (int which = Q; which <= V; which++) {
@@ -177,7 +180,9 @@ static double *heads_by(const Bench *b, Places places, double *A) {
             }
             naive_attention(n, n, d_k, d_k, of[Q], of[K], of[V], NULL,
                             A ? A + (image * h + i) * n * n : weights, O);
-            put_columns(b, O, concat, image, D, (places.reversed ? h - 1 - i : i) * d_k,
+            put_columns(b, O, concat, image, D,
+                        (places.reversed ? h - 1 - i : i) *
+                            (places.to_one_apart ? 1 : d_k),
                         d_k);
         }
     }
@@ -223,6 +228,11 @@ static void mistakes_of_heads(const Bench *b) {
     places = right_places;
     places.one_apart = true;
     mistake("heads that begin one column apart: they begin at i d_k",
+            heads_by(b, places, NULL));
+    places = right_places;
+    places.to_one_apart = true;
+    mistake("results that begin one column apart: head i's begins at column i d_v of "
+            "concat",
             heads_by(b, places, NULL));
     places = right_places;
     places.first_image = true;
@@ -426,6 +436,12 @@ static double *weight_gradient(const Bench *b, Slips slips) {
 
 static void mistakes_of_loop(const Bench *b, const double *dconcat) {
     const Slips right = {.to = {Q, K, V}, .dO = dconcat};
+    const int D = b->D, rows = b->B * b->n;
+    const double *dqkv = qkv_gradient(b, right);
+    mistake("a gradient written over: it is added (+=)",
+            add_product(doubles(3L * D * D), rows, 3 * D, D, dqkv, b->z_naive));
+    mistake("dqkv^T concat: W_qkv was applied to z",
+            add_product(ones(3L * D * D), rows, 3 * D, D, dqkv, b->concat));
     for (int order = 1; order < 6; order++) {
         static const int orders[6][3] = {{Q, K, V}, {Q, V, K}, {K, Q, V},
                                          {K, V, Q}, {V, Q, K}, {V, K, Q}};
@@ -510,16 +526,22 @@ static void expect_gradients(Bench *b, const double *dconcat, bool in_place) {
     expect("d->b_O", b->d.b_O, added(b, b->naive.b_O, D), GRADIENT_TOLERANCE);
     mistake_in_place(in_place);
     mistake_nothing_added(ones(D));
+    const double *one = ones(rows),
+                 *dqkv = qkv_gradient(b, (Slips){.to = {Q, K, V}, .dO = dconcat});
+    mistake("a gradient written over: it is added (+=)",
+            add_product(doubles(D), rows, 1, D, one, b->C));
     expect("d->W_qkv", b->d.W_qkv, added(b, b->naive.W_qkv, 3 * DD),
            GRADIENT_TOLERANCE);
     mistake_in_place(in_place);
     mistakes_of_loop(b, dconcat);
     mistake_unwritten();
     expect("d->b_qkv", b->d.b_qkv, added(b, b->naive.b_qkv, 3 * D), GRADIENT_TOLERANCE);
+    mistake("a gradient written over: it is added (+=)",
+            add_product(doubles(3L * D), rows, 1, 3 * D, one, dqkv));
+    mistake_nothing_added(ones(3L * D));
     expect("dz", b->dz, gradient(loss, b, b->z_naive, (long)rows * D),
            GRADIENT_TOLERANCE);
     mistake_in_place(in_place);
-    const double *dqkv = qkv_gradient(b, (Slips){.to = {Q, K, V}, .dO = dconcat});
     for (int which = Q; which <= V; which++) {
         double *share = doubles((long)rows * D);
         for (int i = 0; i < rows * D; i++) {

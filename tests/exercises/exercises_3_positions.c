@@ -1,6 +1,7 @@
 /* exercises_3_positions.c: chapter 3's exercises 3.4 and 3.5. See exercise.h. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "tests/exercises/exercise.h"
 #include "tests/exercises/exercises_3.h"
@@ -109,7 +110,8 @@ static void sinusoid_case(int n, int D) {
     mistake("PE.data[pos * D + j]: a view's rows lie further apart; write "
             "tensor_row(PE, pos)[j]",
             written_by_data(PE, want));
-    mistake_if("right to 5 digits: the angle was taken in float, and double is wanted",
+    mistake_if("nearly right: something was computed in float (a float, powf, sinf), "
+               "and double is wanted",
                tensor_max_abs_difference(PE, values(SHAPE(n, D), want)) < 1e-5);
     mistake_unwritten();
 }
@@ -129,6 +131,31 @@ static void many_positions(void) {
     sinusoid_positions(PE);
     expect("PE", PE, want, TOLERANCE);
     mistake("a position in 16 bits: a short ends at 32767", in_short);
+}
+
+/* The same as training has it: in float. There the largest angle has few digits left
+ * behind the point, unless it is a double. */
+static void in_float_case(void) {
+    FILE *program = in_float("positions_in_float");
+    case_is("30001 positions, D = 6, in float, as your program has it");
+    int pos;
+    double got;
+    while (program && fscanf(program, "%d", &pos) == 1) {
+        for (int column = 0; column < 6; column++) {
+            if (fscanf(program, "%lf", &got) != 1) {
+                got = (double)NAN;
+            }
+            char name[32];
+            snprintf(name, sizeof name, "PE[%d][%d]", pos, column);
+            expect_number(name, got + 2, position(RIGHT, pos, column, 6) + 2, 2e-7);
+            mistake_if("an angle that is a `real`, a float in your program: it keeps 7 "
+                       "digits of it, and the sine needs those behind the point",
+                       fabs(got - position(RIGHT, pos, column, 6)) < 1e-2);
+        }
+    }
+    if (program) {
+        (void)pclose(program);
+    }
 }
 
 /* angle_step is also sinusoid_shift's, which is the course's. */
@@ -152,6 +179,9 @@ void sinusoids(void) {
     shift_by_angle_step();
     hint("How large can a position be, and which type holds it?");
     many_positions();
+    hint("How many digits has a float, and how many of them does a large angle leave "
+         "behind the point?");
+    in_float_case();
 }
 
 /* ---- 3.5 ------------------------------------------------------------------------- */

@@ -350,6 +350,17 @@ static void expect_row_sum(const Norm *n, const char *name, Tensor got, bool bet
     mistake(beta ? "dbeta written over: it is added (+=)"
                  : "dgamma written over: it is added (+=)",
             row_sum(n, n->dy, mean, rstd, 0, beta, 0));
+    if (!beta) {
+        const double *none = doubles(n->rows);
+        double *one = doubles(n->rows);
+        for (int i = 0; i < n->rows; i++) {
+            one[i] = 1;
+        }
+        mistake("dgamma with x: gamma was multiplied by xhat",
+                row_sum(n, n->dy, none, one, 0, false, 1));
+        mistake("dgamma with x - mean: gamma was multiplied by xhat",
+                row_sum(n, n->dy, mean, one, 0, false, 1));
+    }
     mistake("dX in place of dY: dx may be dy, so read dy[j] before dx[j] is written",
             row_sum(n, dx, mean, rstd, 0, beta, 1));
 }
@@ -453,11 +464,13 @@ static void dropout_case(double rate, int image) {
     }
     double *want = doubles(NUMBERS), *unscaled = doubles(NUMBERS),
            *times = doubles(NUMBERS), *other = doubles(NUMBERS),
-           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS);
+           *stays = doubles(NUMBERS), *swapped = doubles(NUMBERS),
+           *late = doubles(NUMBERS);
     for (int i = 0; i < NUMBERS; i++) {
         const uint64_t index = first + (uint64_t)i;
         const bool keep = kept(&dropout, 4, index);
         want[i] = keep ? x[i] / (1 - rate) : 0;
+        late[i] = (uint64_t)i < -first % 4 ? 0 : want[i];
         unscaled[i] = keep ? x[i] : 0;
         times[i] = keep ? x[i] * (1 - rate) : 0;
         stays[i] = keep ? x[i] / (1 - rate) : x[i];
@@ -486,6 +499,8 @@ static void dropout_case(double rate, int image) {
     for (int c = 0; c < COUNTS; c++) {
         mistake(counts[c], counted[c]);
     }
+    mistake("no bits for a slice's first elements: it may begin within a block of four",
+            late);
     mistake("what stays, divided by rate: by 1 - rate it is", by_rate);
     mistake("dropout times 1 - rate: that is for evaluation, in older schemes", times);
     mistake("dropout that keeps what should go: an element stays with probability "

@@ -237,6 +237,15 @@ static void name_wrong_dropouts(const Bench *b) {
     swapped.naive.mlp.dropout = factors(&b->dropout, P_MLP, M);
     swapped.naive.dropout_mlp = factors(&b->dropout, P_IN, D);
     mistake("a block with p_in and p_mlp exchanged", whole(&swapped, BEFORE, BEFORE));
+    for (int wrong = 1; wrong < 9; wrong++) {
+        const int places[3] = {P_ATTN, P_IN, P_MLP};
+        Bench other = *b;
+        other.naive.dropout_attn = factors(&b->dropout, places[wrong % 3], D);
+        other.naive.dropout_mlp = factors(&b->dropout, places[2 - wrong / 3], D);
+        mistake("a block with a dropout at another one's place: p_attn is attention's, "
+                "p_in inside the MLP, p_mlp after it",
+                whole(&other, BEFORE, BEFORE));
+    }
     const int index = INDEX;
     Bench first = *b;
     INDEX = 0;
@@ -387,6 +396,7 @@ typedef enum {
     BOTH_OF_DY,
     MLP_DROPOUT_LAST,
     P_IN_OF_MLP,
+    NO_WAY_AROUND,
     NO_SLIP,
     SLIPS = NO_SLIP
 } Slip;
@@ -417,7 +427,8 @@ static const char *const slip_names[SLIPS] = {
     "what came back through the MLP, added to dz twice",
     "attention's half begun from dL/dy: it begins from dz as the MLP's half left it",
     "the MLP's dropout after mlp_backward: it came last in forward, so it comes first",
-    "a backward pass with p_mlp inside the MLP, or p_in after it"};
+    "a backward pass with p_mlp inside the MLP, or p_in after it",
+    "the branches' gradients alone: at each + the gradient goes on both ways"};
 
 /* From dz through the MLP's half, and back into dz. */
 static void slipped_mlp_half(Bench *b, Slip slip) {
@@ -443,7 +454,7 @@ static void slipped_mlp_half(Bench *b, Slip slip) {
                         : slip == NORM2_OF_Z ? b->z
                                              : z_prime,
                         slip == STATISTICS_OF_1 ? &a->norm1 : &a->norm2, dx, dx);
-    if (slip == NO_WAY_AROUND_MLP) {
+    if (slip == NO_WAY_AROUND_MLP || slip == NO_WAY_AROUND) {
         tensor_copy(b->dz, dx);
     } else if (slip != NO_MLP_SUM) {
         tensor_add(b->dz, dx);
@@ -468,7 +479,7 @@ static void slipped_attention_half(Bench *b, Slip slip) {
                                   &b->s.attn);
     layer_norm_backward(&block->norm1, &b->d.norm1, slip == NORM1_OF_X1 ? x1 : b->z,
                         &a->norm1, dx, dx);
-    if (slip == NO_WAY_AROUND_ATTENTION) {
+    if (slip == NO_WAY_AROUND_ATTENTION || slip == NO_WAY_AROUND) {
         tensor_copy(b->dz, dx);
     } else if (slip != NO_ATTENTION_SUM) {
         tensor_add(b->dz, dx);

@@ -60,8 +60,8 @@ static void predict(void) {
         "rows 1 to 49 of z_4. d: dE, for the same label. e: row 0 of z_4.",
         "c");
     ask_in_words(
-        'g', "The head reads row 0 of z_4 and nothing else. How do the patches come to "
-             "have a gradient, and why would they have none with L = 0?");
+        'g', "The head reads row 0 of z_4 and nothing else. In block 4, which tokens' "
+             "queries have a gradient, and which tokens' keys and values? In block 3?");
 }
 
 /* ---- 5.2 ------------------------------------------------------------------------- */
@@ -72,7 +72,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
     const double *x = doubles_of(images);
     const long count = (long)B * down * across * size;
     double *want = doubles(count), *by_columns = doubles(count),
-           *channels_last = doubles(count), *transposed = doubles(count);
+           *channels_last = doubles(count), *transposed = doubles(count),
+           *by_height = doubles(count);
     for (int b = 0; b < B; b++) {
         for (int p = 0; p < down * across; p++) {
             for (int c = 0; c < C; c++) {
@@ -83,6 +84,8 @@ static void patches_case(int B, int C, int H, int W, int P) {
                     const double pixel = x[plane + (r * P + y) * W + q * P + x_];
                     want[patch + c * P * P + i] = pixel;
                     channels_last[patch + i * C + c] = pixel;
+                    by_height[patch + c * P * P + i] =
+                        x[((long)(b * C + c) * H + r * P + y) * H + q * P + x_];
                     transposed[patch + c * P * P + x_ * P + y] = pixel;
                     by_columns[((long)b * down * across + q * down + r) * size +
                                c * P * P + i] = pixel;
@@ -91,12 +94,16 @@ static void patches_case(int B, int C, int H, int W, int P) {
         }
     }
     Tensor patches = unset(SHAPE(B, down * across, size));
-    case_is("%d images of %d x %d x %d, P = %d", B, H, W, C, P);
+    case_is("%d image%s of (%d, %d, %d), P = %d", B, B == 1 ? "" : "s", C, H, W, P);
     patches_from_images(images, P, patches);
     expect("patches", patches, want, 0);
     mistake("patches counted down the columns: they go row by row from the top left",
             by_columns);
     mistake("a patch in the order (P, P, C): here it is (C, P, P)", channels_last);
+    if (H < W) {
+        mistake("rows of pixels that begin H apart: a row of the image has W",
+                by_height);
+    }
     mistake("each patch transposed: its rows come one after the other", transposed);
     bool by_down =
         B > 1; /* the first image's patches: the last one's leave the memory */
@@ -190,11 +197,13 @@ static void embedding_forward(Embedding *e) {
     patch_embedding_forward(&e->layer, e->images, &e->a, z_0);
 
     static const int last[N + 1] = {1, 2, 3, 4, 0};
-    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D);
+    double *class_last = rows_from(bare, last), *early = doubles(B * (N + 1) * D),
+           *none = doubles(B * (N + 1) * D);
     for (int i = 0; i < B * (N + 1) * D; i++) {
         const int in = i % ((N + 1) * D);
         class_last[i] += pos[in];
         early[i] = bare[i] + (in >= D ? pos[in - D] : 0);
+        none[i] = bare[i] + (in >= D ? pos[in] : 0);
     }
     expect("z_0", z_0, want, TOLERANCE);
     mistake("z_0 without positions", bare);
@@ -202,6 +211,7 @@ static void embedding_forward(Embedding *e) {
     mistake("z_0 with the class token last: it comes first", class_last);
     mistake("positions added before the class token: they are N + 1, added to all",
             early);
+    mistake("a class token without its position: it has one, in row 0", none);
     mistake_unwritten();
 }
 
@@ -300,9 +310,7 @@ static void embedding_backward(Embedding *e) {
     patches_from_images(e->images, P, patches_of(e));
     const double *before = doubles_of(patches_of(e));
     case_is("backward; every gradient begins as ones");
-    hint(
-        "dE_pos += dz_0 of every image, dx_class += row 0 of every image; the patches' "
-        "rows go into dx.");
+    hint("Which rows of dz_0 did each of the three make, and in how many images?");
     patch_embedding_backward(&e->layer, &e->d, &e->a, dz);
     expect_patches(e, before);
     expect("dE_pos", e->d.pos_embed, added, TOLERANCE);
@@ -322,8 +330,7 @@ static void embedding_backward(Embedding *e) {
 static void embedding_without_class_token(void) {
     Embedding e = make_embedding(false);
     case_is("no class token, as for --pool mean: `first` is 0");
-    hint("A class token is copied, and its gradient added, where first > 0; patch p is "
-         "row first + p.");
+    hint("Draw z_0 without a class token: what moves, forward and backward?");
     Tensor z_0 = unset(SHAPE(B, N, D)), dz = named("dz_0", normal('d', z_0));
     patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
     expect("z_0", z_0, naive_z_0(&e, true, true), TOLERANCE);
@@ -361,9 +368,7 @@ static void embedding_with(Positions positions, const char *name) {
     double *x = doubles(B * N * D6), *want = doubles(B * (N + 1) * D6),
            *bare = doubles(B * (N + 1) * D6);
     case_is("positions of another kind: %s", name);
-    hint("add_positions(layer, a, z_0) adds each kind, add_positions_backward(d, a, "
-         "dz_0) "
-         "is its backward.");
+    hint("Four kinds of positions: which function in this file knows them all?");
     Tensor z_0 = unset(SHAPE(B, N + 1, D6));
     patch_embedding_forward(&e.layer, e.images, &e.a, z_0);
     naive_linear(B * N, P * P, D6, doubles_of(patches_of(&e)), doubles_of(e.layer.E),
@@ -473,6 +478,19 @@ static void make_model(Model *m, Pool pool) {
     case_is("%d images of %d x %d, P = %d, depth %d", B, SIDE, SIDE, P, L);
 }
 
+/* What is done wrongly on the way back. dz holds OLD before. */
+typedef enum {
+    BACK,
+    PAST_THE_NORM,
+    OLD_ROWS,
+    EVERY_ROW,
+    OWN_RESULT,
+    ALL_Z_0,
+    FIRST_TO_LAST,
+    NOT_DROPPED
+} Back;
+enum { OLD = 3 };
+
 /* logits (B, K) from token `row` of layer l; normed: through the last layer norm. */
 static double *logits_from(const Model *m, int l, int row, bool normed) {
     const int width = m->config.block.D;
@@ -547,14 +565,83 @@ static Tensor gradients_of(Model *m, const Dropout *dropout, VitActivations *a) 
     Tensor gradients = zeros(SHAPE((int)m->list.total));
     d.config = m->config;
     parameters_view(&m->list, vit_parameters, &d, gradients.data);
-    vit_backward(&m->vit, &d, a, dropout, normal('d', SHAPE(B, K)));
+    tensor_fill(gradients, 1);
+    tensor_fill(a->dz, OLD);
+    vit_backward(&m->vit, &d, a, dropout, named("dlogits", normal('d', SHAPE(B, K))));
     return gradients;
 }
 
-static double *gradients_by(Model *m, const Dropout *dropout, Way way) {
+/* The same by the course's own layers, with what is done wrongly on the way back. */
+static double *gradients_by(Model *m, const Dropout *dropout, Way way, Back back) {
+    const Vit *vit = &m->vit;
+    static Vit d;
     VitActivations a;
+    Tensor gradients = zeros(SHAPE((int)m->list.total));
+    d.config = m->config;
+    parameters_view(&m->list, vit_parameters, &d, gradients.data);
+    tensor_fill(gradients, 1);
     (void)forward_by(m, dropout, way, &a);
-    return doubles_of(gradients_of(m, dropout, &a));
+    linear_backward(a.y, vit->W_head, normal('d', SHAPE(B, K)), a.dy, d.W_head,
+                    d.b_head);
+    if (back != PAST_THE_NORM) {
+        layer_norm_backward(&vit->norm, &d.norm, a.cls, &a.norm, a.dy, a.dy);
+    }
+    tensor_fill(a.dz, back == OLD_ROWS ? OLD : 0);
+    for (int b = 0; b < B; b++) {
+        for (int row = 0; row < (back == EVERY_ROW ? N + 1 : 1); row++) {
+            tensor_copy(tensor_slice(tensor_slice(a.dz, b), row),
+                        tensor_slice(a.dy, b));
+        }
+    }
+    for (int i = 0; i < L; i++) {
+        const int l = back == FIRST_TO_LAST ? i : L - 1 - i;
+        Tensor z = back == OWN_RESULT          ? a.blocks[l].y
+                   : l == 0 || back == ALL_Z_0 ? a.z_0
+                                               : a.blocks[l - 1].y;
+        encoder_block_backward(&vit->blocks[l], &d.blocks[l], z, &a.blocks[l], dropout,
+                               a.dz, &a.scratch);
+    }
+    if (back != NOT_DROPPED) {
+        dropout_apply(dropout, AFTER_POSITIONS, a.dz);
+    }
+    patch_embedding_backward(&vit->embedding, &d.embedding, &a.embedding, a.dz);
+    return doubles_of(gradients);
+}
+
+/* Every parameter's gradient, from the head on: the first that is wrong tells where. */
+static void expect_gradients(Model *m, const Dropout *dropout, Tensor got) {
+    static const struct {
+        Way way;
+        Back back;
+        const char *text;
+    } wrong[] = {
+        {RIGHT, PAST_THE_NORM, "a gradient that went past the last norm"},
+        {RIGHT, OLD_ROWS,
+         "a dz whose other rows hold what an earlier step left: nobody read those "
+         "rows"},
+        {RIGHT, EVERY_ROW, "the class token's gradient in every row of dz"},
+        {RIGHT, OWN_RESULT,
+         "a block given the z that it made: backward wants the z "
+         "that it read"},
+        {RIGHT, ALL_Z_0, "every block given z_0: backward wants the z that it read"},
+        {RIGHT, FIRST_TO_LAST,
+         "a way back that begins with the first block: it begins with the last"},
+        {RIGHT, NOT_DROPPED, "dz_0 without the dropout that z_0 had"},
+    };
+    enum { WRONG = sizeof wrong / sizeof wrong[0] };
+    const double *want = gradients_by(m, dropout, RIGHT, BACK), *would[WRONG];
+    for (int k = 0; k < WRONG; k++) {
+        would[k] = gradients_by(m, dropout, wrong[k].way, wrong[k].back);
+    }
+    for (int i = m->list.count - 1; i >= 0; i--) {
+        const Parameter *p = &m->list.items[i];
+        static char name[200];
+        snprintf(name, sizeof name, "the gradient of %s", p->name);
+        expect(name, parameter_in(p, got.data), want + p->offset, TOLERANCE);
+        for (int k = 0; k < WRONG; k++) {
+            mistake(wrong[k].text, would[k] + p->offset);
+        }
+    }
 }
 
 static double model_loss(void *model) {
@@ -564,21 +651,23 @@ static double model_loss(void *model) {
     return dot(B * K, doubles_of(normal('d', SHAPE(B, K))), logits);
 }
 
-/* Of the first weights, which are the embedding's: all blocks and class_rows lie between
+/* Of the first weights, which are the embedding's: all blocks and class_rows are between
  * these and the loss. By differences, which don't use the student's code. */
 static void expect_first_gradients(Model *m, Tensor gradients) {
     enum { FIRST = 24 };
-    bool all_zero = true;
-    const double *want = gradient(model_loss, m, m->weights, FIRST);
+    bool lost = true;
+    double *want = gradient(model_loss, m, m->weights, FIRST);
     for (int i = 0; i < FIRST; i++) {
-        all_zero = all_zero && gradients.data[i] == 0;
+        want[i] += 1; /* every gradient begins as 1 */
+        lost = lost && gradients.data[i] == 1;
     }
-    expect("the gradients, of the first weights,", first_elements(gradients, FIRST),
-           want, 1e-7);
-    mistake_if(
-        "a copy of the class tokens' rows: backward writes dz through class_rows, "
-        "so that it must be a view",
-        all_zero);
+    if (lost) {
+        expect("the gradients, of the first weights,", first_elements(gradients, FIRST),
+               want, 1e-7);
+        mistake_if("a copy of the class tokens' rows: backward writes dz through "
+                   "class_rows, so that it must be a view",
+                   true);
+    }
 }
 
 /* What backward reads. */
@@ -589,8 +678,7 @@ static void kept(Model *m, const Dropout *none) {
         cls[i] = (double)tensor_row(tensor_slice(m->z[L], i / width), 0)[i % width];
     }
     case_is("what is kept for backward");
-    hint("cls is z_L^0 as it is, y its norm; block l keeps what it needs in "
-         "a->blocks[l].");
+    hint("What will backward ask for: what a layer read, or what it made of it?");
     expect("a->cls", tensor_first(m->a.cls, B), cls, TOLERANCE);
     mistake_if("a->cls that isn't z_L^0: the norm goes from cls to y", true);
     for (int l = 0; l < L; l++) {
@@ -607,10 +695,12 @@ static void kept(Model *m, const Dropout *none) {
             l == L - 1);
     }
     expect("a->z_0", tensor_first(m->a.z_0, B), doubles_of(m->z[0]), TOLERANCE);
+    case_is("backward; every gradient begins as ones, dz holds an earlier step's");
+    hint("Read your forward pass from its last line to its first: what did each line "
+         "read, and which rows did nobody read?");
     const Tensor gradients = gradients_of(m, none, &m->a);
     expect_first_gradients(m, gradients);
-    expect("the gradients, of all weights in a row,", gradients,
-           gradients_by(m, none, RIGHT), TOLERANCE);
+    expect_gradients(m, none, gradients);
 }
 
 /* The mean of the patches, in place of the class token. */
@@ -678,7 +768,7 @@ static void model(void) {
         true);
     kept(&m, &none);
     case_is("dropout with rate %.1f", some.rate);
-    hint("dropout_apply of z_0, at place AFTER_POSITIONS; the blocks have their own.");
+    hint("Blocks drop elements of their own. Whose dropout is left?");
     logits = vit_forward(&m.vit, m.images, &m.a, &some);
     expect("logits", logits, logits_by(&m, &some, RIGHT), TOLERANCE);
     mistake("z_0 without its dropout, at place AFTER_POSITIONS",
@@ -687,6 +777,8 @@ static void model(void) {
             logits_by(&m, &some, DROPOUT_OF_PLACE_1));
     mistake("blocks without their dropout: each is given `dropout`",
             logits_by(&m, &some, NO_DROPOUT_IN_BLOCKS));
+    case_is("backward, dropout with rate %.1f", some.rate);
+    expect_gradients(&m, &some, gradients_of(&m, &some, &m.a));
     mean_model(&none);
 }
 
@@ -701,17 +793,18 @@ const Exercise exercises[] = {
     {"5.3", "patch_embedding, forward and backward",
      "patch_embedding.c: [ViT eq.1], and the gradients of everything in it that is "
      "learned.",
-     "What is used by every image must be told by every image what it did.",
+     "Who uses each learned vector, and how does it hear from all of them?",
      "the lesson, \"A token that belongs to no patch\"; notes/05, 2", embedding},
-    {"5.4", "vit_forward",
-     "vit.c: the model from images to logits; pool_forward's class token; and "
-     "class_rows, a view of row 0 of every image.",
+    {"5.4", "the model, there and back",
+     "vit.c: vit_forward and vit_backward; the class token's part of pool_forward and "
+     "pool_backward; and class_rows, a view of row 0 of every image.",
      "Who reads what you made: the next layer, the backward pass, or both?",
      "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",
      "cross_entropy.c: the loss of each image, and its gradient where it is wanted. A "
      "logit may be minus infinity, where the class can't be.",
-     "Try logits of 900 and -900 by hand: what overflows, what becomes log 0?",
+     "Take logits (900, -900), label 1, eps 0.2 and scale 0.5 by hand: what are q, "
+     "log p, the loss, and the gradient?",
      "the lesson, \"How wrong is it?\"; notes/05, 4", loss_grade},
     {"5.6", "a step of the optimiser",
      "adamw.c: update and gradient_clip; schedule.c: cosine.",

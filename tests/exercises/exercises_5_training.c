@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chapters/05_vision_transformer/training/adamw.h"
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
@@ -188,9 +187,9 @@ void loss_grade(void) {
 typedef struct {
     int m_offset, v_offset; /* t + this in the correction of m, of v */
     bool no_m_correction, no_v_correction, epsilon_inside, epsilon_in_root;
-    bool uphill, no_root, no_mean, decay_grows, epsilon_8;
-    bool v_of_beta1, before_moments;
-    bool decay_whole, decay_in_gradient, decay_after, no_decay, decay_all;
+    bool uphill, no_root, root_first, no_mean, decay_grows, epsilon_8;
+    bool before_moments;
+    bool decay_whole, decay_after, no_decay, decay_all;
 } Wrong;
 
 /* Of a step: two parameters, of which the second is NO_DECAY. */
@@ -212,10 +211,9 @@ static double *adamw(const Step *s, Wrong wrong) {
     double *w = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         const double lambda = i < DECAYED || wrong.decay_all ? o->weight_decay : 0;
-        const double g = s->g[i] + (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
-        const double beta2 = wrong.v_of_beta1 ? o->beta1 : o->beta2;
+        const double g = s->g[i];
         double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
-               v = beta2 * s->v[i] + (1 - beta2) * g * g;
+               v = o->beta2 * s->v[i] + (1 - o->beta2) * g * g;
         m = wrong.before_moments ? s->m[i] : m;
         v = wrong.before_moments ? s->v[i] : v;
         const double mhat =
@@ -228,12 +226,13 @@ static double *adamw(const Step *s, Wrong wrong) {
                       sqrt(corrected(s, o->epsilon * o->epsilon, o->beta2, 0, false))
             : wrong.epsilon_in_root ? sqrt(vhat + o->epsilon)
             : wrong.no_root         ? vhat + o->epsilon
-            : wrong.epsilon_8       ? sqrt(vhat) + 1e-8
-                                    : sqrt(vhat) + o->epsilon;
-        const double decay = wrong.decay_in_gradient || wrong.no_decay ? 0
-                             : wrong.decay_whole                       ? lambda
-                             : wrong.decay_grows                       ? -s->lr * lambda
-                                                                       : s->lr * lambda;
+            : wrong.root_first ? corrected(s, sqrt(v), o->beta2, 0, false) + o->epsilon
+            : wrong.epsilon_8  ? sqrt(vhat) + 1e-8
+                               : sqrt(vhat) + o->epsilon;
+        const double decay = wrong.no_decay      ? 0
+                             : wrong.decay_whole ? lambda
+                             : wrong.decay_grows ? -s->lr * lambda
+                                                 : s->lr * lambda;
         const double up = wrong.no_mean ? corrected(s, g, o->beta1, 0, false) : mhat;
         const double step = (wrong.uphill ? -s->lr : s->lr) * up / below;
         w[i] = wrong.decay_after ? (1 - decay) * (s->w[i] - step)
@@ -252,11 +251,12 @@ static void adamw_mistakes(const Step *s) {
     mistake(
         "bias corrections that are the same in every step: b^t is b to the power of t",
         BY(.m_offset = first, .v_offset = first));
-    mistake("v averaged with beta1: v has beta2", BY(.v_of_beta1 = true));
     mistake("a step with m and v as they were before: first both, then w",
             BY(.before_moments = true));
     mistake("w moved uphill: the step is subtracted", BY(.uphill = true));
     mistake("mhat / vhat: vhat's root is wanted", BY(.no_root = true));
+    mistake("v's root divided by 1 - b2^t: vhat is v by that, and then comes the root",
+            BY(.root_first = true));
     mistake("g in place of mhat", BY(.no_mean = true));
     mistake("decay with the other sign: w shrinks", BY(.decay_grows = true));
     mistake("epsilon 1e-8: it is AdamW's own, adamw->epsilon", BY(.epsilon_8 = true));
@@ -270,14 +270,51 @@ static void adamw_mistakes(const Step *s) {
             BY(.epsilon_in_root = true));
     mistake("decay without the learning rate: w shrinks by lr lambda",
             BY(.decay_whole = true));
-    mistake("Adam with an L2 penalty: AdamW keeps the decay out of m and v",
-            BY(.decay_in_gradient = true));
     mistake("a step without weight decay", BY(.no_decay = true));
     mistake("decay of the weight after the step: it is of the weight before",
             BY(.decay_after = true));
     mistake("decay of a NO_DECAY parameter: `decay` is 0 for those",
             BY(.decay_all = true));
 #undef BY
+}
+
+/* by old + of x, where x is g, or g with an L2 penalty, to the power of 1 or 2 */
+static double *average(const Step *s, const double *old, double by, double of,
+                       int power, bool penalty) {
+    double *mean = doubles(COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const double lambda = penalty && i < DECAYED ? s->o.weight_decay : 0;
+        mean[i] = by * old[i] + of * pow(s->g[i] + lambda * s->w[i], power);
+    }
+    return mean;
+}
+
+/* What the next step finds; looked at before w, which is made of both. */
+static void expect_moments(const Step *s, Tensor m, Tensor v) {
+    static const char penalty[] =
+        "Adam with an L2 penalty: AdamW keeps the decay out of m and v";
+    const double b1 = s->o.beta1, b2 = s->o.beta2, t = (double)s->t;
+    const double c1 = 1 - pow(b1, t), c2 = 1 - pow(b2, t);
+    expect("m", m, average(s, s->m, b1, 1 - b1, 1, false), TOLERANCE);
+    mistake(penalty, average(s, s->m, b1, 1 - b1, 1, true));
+    mistake("mhat kept in m: the next step goes on with m itself",
+            average(s, s->m, b1 / c1, (1 - b1) / c1, 1, false));
+    mistake("m with all of g: an average's two weights sum to 1",
+            average(s, s->m, b1, 1, 1, false));
+    mistake("m with b1 and 1 - b1 exchanged: b1 is what stays",
+            average(s, s->m, 1 - b1, b1, 1, false));
+    expect("v", v, average(s, s->v, b2, 1 - b2, 2, false), TOLERANCE);
+    mistake("v averaged with beta1: v has beta2",
+            average(s, s->v, b1, 1 - b1, 2, false));
+    mistake("beta2 = 0.999, whatever AdamW's own is: it is adamw->beta2",
+            average(s, s->v, 0.999, 1 - 0.999, 2, false));
+    mistake("v of g itself: it is the average of g^2",
+            average(s, s->v, b2, 1 - b2, 1, false));
+    mistake("v with all of g^2: an average's two weights sum to 1",
+            average(s, s->v, b2, 1, 2, false));
+    mistake("vhat kept in v: the next step goes on with v itself",
+            average(s, s->v, b2 / c2, (1 - b2) / c2, 2, false));
+    mistake(penalty, average(s, s->v, b2, 1 - b2, 2, true));
 }
 
 static void adamw_case(long t) {
@@ -288,7 +325,6 @@ static void adamw_case(long t) {
     g.data[2] = g.data[7] = 0; /* m goes on there, and decay too */
     named("the gradients", g);
     Tensor m = writable(normal('m', w)), v = writable(normal('v', w));
-    double *want_m = doubles(COUNT), *want_v = doubles(COUNT), *mhat = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
         v.data[i] = v.data[i] * v.data[i];
     }
@@ -297,11 +333,6 @@ static void adamw_case(long t) {
         tensor_fill(v, 0);
     }
     s.w = doubles_of(w), s.g = doubles_of(g), s.m = doubles_of(m), s.v = doubles_of(v);
-    for (int i = 0; i < COUNT; i++) {
-        want_m[i] = s.o.beta1 * s.m[i] + (1 - s.o.beta1) * s.g[i];
-        want_v[i] = s.o.beta2 * s.v[i] + (1 - s.o.beta2) * s.g[i] * s.g[i];
-        mhat[i] = want_m[i] / (1 - pow(s.o.beta1, (double)t));
-    }
     const ParameterList list = {
         .items =
             (Parameter[2]){
@@ -311,8 +342,9 @@ static void adamw_case(long t) {
         .total = COUNT};
     case_is("AdamW, step %ld, lr %.2f, lambda %.1f, or 0 from w[%d] on", t, s.lr,
             s.o.weight_decay, DECAYED);
-    hint("m and v, then w from both, corrected by 1 - b^t; (1 - lr decay) w.");
+    hint("Take w = 1, m = v = 0, g = 2 by hand: which of m, v and w is wrong first?");
     adamw_step(&(AdamWStep){&s.o, s.lr, t, w.data, g.data, m.data, v.data}, &list);
+    expect_moments(&s, m, v);
     expect("w", w, adamw(&s, (Wrong){.m_offset = 0}), TOLERANCE);
     double *left = adamw(&s, (Wrong){.m_offset = 0});
     left[2] = s.w[2], left[7] = s.w[7];
@@ -326,39 +358,15 @@ static void adamw_case(long t) {
         infinite = infinite || !isfinite((double)w.data[i]);
     }
     mistake_if("a bias correction with t - 1: at t = 1 that is 1 - b^0 = 0", infinite);
-    expect("m", m, want_m, TOLERANCE);
-    mistake("mhat kept in m: the next step goes on with m itself", mhat);
-    expect("v", v, want_v, TOLERANCE);
-    double *of_vit = doubles(COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        of_vit[i] = 0.999 * s.v[i] + 0.001 * s.g[i] * s.g[i];
-    }
-    mistake("v with beta2 = 0.999, whatever AdamW's own is: it is adamw->beta2",
-            of_vit);
-}
-
-/* The program beside this one that takes a step in float; NULL: it can't be found. */
-static FILE *step_in_float(void) {
-    char self[1024], command[2048];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[length > 0 ? length : 0] = '\0';
-    char *flavour = strstr(self, "/double/"), *name = strrchr(self, '/');
-    if (!flavour) {
-        return NULL;
-    }
-    *name = *flavour = '\0';
-    snprintf(command, sizeof command, "'%s/float/%s/adamw_in_float'", self,
-             flavour + strlen("/double/"));
-    return popen(command, "r");
 }
 
 /* 1 - beta2 and 1 - beta2^t are wanted with double's digits, in float too. */
 static void float_case(void) {
     static const double g[4] = {1, -2, 0.5, 0.25};
-    static const char in_float[] =
+    static const char too_early[] =
         "1 - beta2, or 1 - beta2^t, computed in float, where it is wrong in its fifth "
         "digit: compute it in double, then convert";
-    FILE *program = step_in_float();
+    FILE *program = in_float("adamw_in_float");
     case_is("AdamW in float, step 1, beta2 0.999");
     for (int i = 0; program && i < 4; i++) {
         double v = 0, w = 0, sign = g[i] < 0 ? -1 : 1;
@@ -366,9 +374,9 @@ static void float_case(void) {
             expect_true(false, "adamw_step ended, in float, without a result.");
         }
         expect_number("v", v, 0.001 * g[i] * g[i], 5e-6);
-        mistake_if(in_float, true);
+        mistake_if(too_early, true);
         expect_number("w", w, -0.01 * sign, 5e-6);
-        mistake_if(in_float, true);
+        mistake_if(too_early, true);
     }
     if (program) {
         (void)pclose(program);
@@ -388,7 +396,7 @@ static void clip_case(double most) {
         always[i] = g0[i] * most / norm;
     }
     case_is("clipping at %.1f, the norm is %.3f", most, norm);
-    hint("One factor for all gradients, where the norm exceeds max_norm; 0: never.");
+    hint("Which vector has this norm, and what may clipping change of it?");
     expect_number("the norm before", gradient_clip(g.data, NUMBERS, most), norm, 1e-12);
     mistake_number("the square of the norm: its root is wanted", norm * norm);
     mistake_number("the norm after clipping: the one before is returned",
@@ -413,9 +421,12 @@ static void rate_case(long warmup, long t) {
                         : t >= 110 ? 0
                                    : flat;
     case_is("peak 0.3, warm-up %ld, 110 steps in all: step %ld", warmup, t);
-    hint("A line up, then half a cosine down; 0 from the last step on.");
+    hint("Which lines of the rule hold for this t, and which of them comes first?");
     const double got = schedule_rate(&s, t);
     expect_number("the rate", got, want, 1e-12);
+    mistake_if("0 in a warm-up that is longer than the run: which line of the rule "
+               "holds first?",
+               t >= 110 && t < warmup && got == 0);
     mistake_number("the cosine without warm-up", flat);
     mistake_number("1 + cos, not halved: it begins at twice the peak", 2 * flat);
     mistake_number("a cosine that counts from step 0: it begins after the warm-up",
@@ -469,4 +480,5 @@ void optimiser_grade(void) {
     }
     rate_case(110, 55);
     rate_case(110, 110);
+    rate_case(150, 110);
 }

@@ -39,14 +39,14 @@ static void predict(void) {
         "10000 elements, blocks of 256 threads, one thread per element: how many "
         "threads have no element?",
         240, 1e-9);
-    mistake_number("the number of blocks: how many threads do they have in all?", 40);
+    mistake_number("the number of blocks, not of threads: each block has 256", 40);
     mistake_number("the elements of the last block: it has 256 threads", 16);
     mistake_number("10000 / 256 rounded down: then 16 elements have no thread", 0);
     ask('b',
         "Lane l of a warp reads x[l + 1], and x begins at an address divisible by 128. "
         "How many sectors of 32 bytes?",
         5, 1e-9);
-    mistake_number("what x[l] takes: where do these 32 floats begin and end?", 4);
+    mistake_number("what x[l] takes: these 32 floats begin 4 bytes further on", 4);
     mistake_number("a sector for each lane: a sector holds 8 floats", 32);
     ask('c', "Lane l reads x[2 * l] of the same x. How many sectors?", 8, 1e-9);
     mistake_number("32 floats packed closely: these are spread over 64", 4);
@@ -59,12 +59,15 @@ static void predict(void) {
         2.5, 1e-9);
     mistake_number("what C = A B takes: here A is read along its rows", 16.5);
     mistake_number("A's load alone: B's is the same element for all lanes", 4);
-    mistake_number("coalesced loads of A and of B: do the lanes have several y?", 4.5);
+    mistake_number("coalesced loads of A and of B: all lanes of a warp have the same y",
+                   4.5);
     ask('e',
         "C = A B, all 1024 x 1024, tiles of 32 x 32 in shared memory: loads from "
         "global memory, in millions.",
         2.0 * 1024 * 1024 * 1024 / 32 / 1e6, 1e-2);
     mistake_number("the naive kernel's 2 m n k", 2.0 * 1024 * 1024 * 1024 / 1e6);
+    mistake_number("loads: the answer is in millions of loads",
+                   2.0 * 1024 * 1024 * 1024 / 32);
     mistake_number(
         "the size of A and B: each tile is loaded for every block that needs it",
         2.0 * 1024 * 1024 / 1e6);
@@ -72,8 +75,9 @@ static void predict(void) {
         "A tile is declared float t[32][34]. Lane l reads t[l][0]. How many passes "
         "does shared memory need?",
         2, 1e-9);
-    mistake_number("what rows of 33 need: which bank has word 34 l?", 1);
-    mistake_number("what rows of 32 need: which bank has word 34 l?", 32);
+    mistake_number("what rows of 33 need: word 34 l is in bank 34 l mod 32", 1);
+    mistake_number(
+        "what rows of 32 need, where all words are in bank 0: these rows have 34", 32);
     ask_in_words(
         'g', "By the counts, *shared* asks for 1/18 of the bytes of *coalesced*. On an "
              "H200 it is only 1.15 times as fast (C = A B). Why?");
@@ -116,15 +120,36 @@ static bool has_biases(Tensor Y, const double *x, const double *bias, bool relu)
     return true;
 }
 
+static void add_bias_mistakes(Tensor got, const double *x, const double *bias) {
+    const int cols = tensor_cols(got);
+    const long count = tensor_count(got);
+    double *alone = doubles(count), *twice = doubles(count);
+    for (long i = 0; i < count; i++) {
+        alone[i] = bias[i % cols];
+        twice[i] = x[i] + 2 * alone[i];
+    }
+    mistake("pre as it was: add_bias adds b to it, before f", x);
+    mistake("the bias alone, from add_bias: it is added to pre, not written over it",
+            alone);
+    mistake("a bias that is added twice: by add_bias, and by forward, whose b is NULL",
+            twice);
+    mistake_if("a mistake of add_bias, not of forward: element i of pre is in row i / "
+               "cols, rows lie ld apart, and each column has its own bias",
+               true);
+}
+
 static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
     const int count = rows * cols;
     begin_device();
     Tensor pre = writable(normal('p', SHAPE(rows, cols))), b = normal('b', SHAPE(cols));
     const double *x = doubles_of(pre), *bias = doubles_of(b);
     double *sum = doubles(count), *y = doubles(count), *no_bias = doubles(count),
-           *other = doubles(count);
+           *other = doubles(count), *after = doubles(count), *over = doubles(count);
     for (int i = 0; i < count; i++) {
-        sum[i] = x[i] + bias[i % cols];
+        const double b_j = bias[i % cols];
+        after[i] = (relu ? of_relu(x[i]) : naive_gelu(x[i])) + b_j;
+        over[i] = relu ? of_relu(b_j) : naive_gelu(b_j);
+        sum[i] = x[i] + b_j;
         y[i] = relu ? of_relu(sum[i]) : naive_gelu(sum[i]);
         other[i] = relu ? naive_gelu(sum[i]) : of_relu(sum[i]);
         no_bias[i] = relu ? of_relu(x[i]) : naive_gelu(x[i]);
@@ -134,15 +159,23 @@ static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
     Tensor P = on_device(pre, gap), Y = on_device(unset(pre), 2 * gap);
     case_is("%s, %d x %d, rows further apart than they are long%s",
             relu ? "ReLU" : "GELU", rows, cols,
-            version == GELU_SEPARATE ? "; b is NULL, pre has the bias already" : "");
+            version == GELU_SEPARATE
+                ? "; add_bias, then f: b is NULL, pre has the bias already"
+                : "");
     if (relu) {
         gpu_bias_relu_forward(NULL, P, on_device(b, 0), Y);
     } else {
         gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
     }
+    if (version == GELU_SEPARATE) {
+        expect("pre, after add_bias,", from_device(P), sum, TOLERANCE);
+        add_bias_mistakes(from_device(P), x, bias);
+    }
     const Tensor got = from_device(Y);
     expect("Y", got, y, TOLERANCE);
     mistake("f(pre), without the bias", no_bias);
+    mistake("f(pre) + b: the bias is added before f, f(pre + b)", after);
+    mistake("f(b): the bias is added to pre, not written over it", over);
     mistake_if("the bias of another column: b has one number for each column",
                has_biases(got, x, bias, relu));
     mistake("pre + b: f is applied to it, by apply<f>", sum);
@@ -153,7 +186,9 @@ static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
     if (version != GELU_SEPARATE) {
         expect_cost(elements(2.0 * count, 2.0 * count));
     } else { /* by two kernels */
-        expect_cost(elements(3.0 * count, 2.0 * count));
+        Cost most = elements(3.0 * count, 2.0 * count);
+        most.restore = "pre stored as it was: where b is NULL, its bias is in it";
+        expect_cost(most);
     }
 }
 
@@ -163,8 +198,11 @@ static void gelu_backward_case(bool relu, bool in_place) {
     begin_device();
     Tensor pre = normal('p', SHAPE(ROWS, COLS)), dY = normal('d', pre);
     const double *x = doubles_of(pre), *dy = doubles_of(dY);
-    double *want = doubles(COUNT), *turned = doubles(COUNT), *other = doubles(COUNT);
+    double *want = doubles(COUNT), *turned = doubles(COUNT), *other = doubles(COUNT),
+           *in_y = doubles(COUNT);
     for (int i = 0; i < COUNT; i++) {
+        in_y[i] = dy[i] * (relu ? relu_derivative(of_relu(x[i]))
+                                : naive_gelu_derivative(naive_gelu(x[i])));
         const double gelu_of = dy[i] * naive_gelu_derivative(x[i]),
                      relu_of = dy[i] * relu_derivative(x[i]);
         want[i] = relu ? relu_of : gelu_of;
@@ -182,7 +220,10 @@ static void gelu_backward_case(bool relu, bool in_place) {
     } else {
         gpu_gelu_backward(NULL, GELU_FUSED, P, D, out);
     }
-    expect("dpre", from_device(out), want, TOLERANCE);
+    const Tensor got = from_device(out);
+    expect("dpre", got, want, TOLERANCE);
+    mistake_added(got, COUNT);
+    mistake("f's derivative in Y: it is taken in pre", in_y);
     mistake("pre and dY changed for one another: through<f>(x, dy)", turned);
     mistake("dY as it came: f's derivative in pre is a factor, by through<f>", dy);
     mistake("one function for every f: through<f> knows which is wanted", other);
@@ -205,8 +246,9 @@ static void gelu(void) {
 /* What is done wrongly. */
 typedef struct {
     bool unscaled, no_rescale, inverse, from_zero; /* in the pass over the scores */
-    bool no_join, own_maximum, own_sum;            /* between the lanes */
-    bool unscaled_at_end, undivided;               /* in what is written */
+    bool new_term_shrunk, new_term_by_old;
+    bool no_join, own_maximum, own_sum;                  /* between the lanes */
+    bool unscaled_at_end, undivided, own_maximum_at_end; /* in what is written */
 } Online;
 
 typedef struct {
@@ -218,7 +260,9 @@ static Lane lane_of(int lane, int cols, const double *s, double scale, Online wr
     for (int j = lane; j < cols; j += 32) {
         const double x = scale * s[j], larger = fmax(a.max, x);
         const double by = exp(wrong.inverse ? larger - a.max : a.max - larger);
-        a.sum = a.sum * (wrong.no_rescale ? 1 : by) + exp(x - larger);
+        const double term = exp(x - (wrong.new_term_by_old ? a.max : larger));
+        a.sum = a.sum * (wrong.no_rescale ? 1 : by) +
+                term * (wrong.new_term_shrunk ? by : 1);
         a.max = larger;
     }
     return a;
@@ -246,7 +290,8 @@ static double *online(int rows, int cols, const double *S, double scale, Online 
         for (int j = 0; j < cols; j++) {
             const Lane *mine = &lanes[j % 32];
             A[i * cols + j] =
-                exp(at_end * s[j] - (wrong.own_maximum ? mine->max : all)) /
+                exp(at_end * s[j] -
+                    (wrong.own_maximum || wrong.own_maximum_at_end ? mine->max : all)) /
                 (wrong.undivided ? 1
                  : wrong.own_sum ? mine->sum
                                  : total);
@@ -278,14 +323,26 @@ static void softmax_case(int rows, int cols, float shift, bool in_place) {
     mistake("scores without the scale where A is written", BY(.unscaled_at_end = true));
     mistake("a sum that is not brought to the new maximum: sum exp(max - larger)",
             BY(.no_rescale = true));
-    mistake("a maximum that begins at 0: it begins at the lowest float, -FLT_MAX",
+    mistake("0 / 0, as exp of every score is 0: max begins above all of them (it "
+            "begins at the lowest float, -FLT_MAX), or exp is taken without max",
             BY(.from_zero = true));
+    mistake("a new term that is shrunk with the old ones: exp(x - larger) is relative "
+            "to the new maximum already",
+            BY(.new_term_shrunk = true));
+    mistake("a new term relative to the old maximum: it is exp(x - larger)",
+            BY(.new_term_by_old = true));
     mistake("a sum that grows by exp(larger - max): it shrinks, by exp(max - larger)",
             BY(.inverse = true));
     mistake("lanes' sums added without bringing them to one maximum",
             BY(.no_join = true));
-    mistake("each lane's own maximum: warp_max gives every lane the whole row's",
-            BY(.own_maximum = true));
+    mistake(
+        "each lane's own maximum, where the row's is wanted: before lanes' sums are "
+        "added, each is brought from its own maximum to the row's, by exp(max - "
+        "all)",
+        BY(.own_maximum = true));
+    mistake("each lane's own maximum where A is written: the sum is relative to the "
+            "row's",
+            BY(.own_maximum_at_end = true));
     mistake("each lane's own sum: warp_sum gives every lane the whole row's",
             BY(.own_sum = true));
     mistake("exp(x - maximum), not divided by the sum", BY(.undivided = true));
@@ -350,6 +407,9 @@ static double op_B(const Product *p, int l, int j) {
 typedef enum {
     RIGHT,
     FIRST_TILE,
+    LAST_TILE,
+    WHOLE_TILES,
+    STALE_TILE,
     TILE_OF_A_ACROSS,
     TILE_OF_B_ACROSS,
     FROM_ROW_0
@@ -357,9 +417,17 @@ typedef enum {
 
 static double tiled(const Product *p, int i, int j, Tiles wrong) {
     const int y = i % 32, x = j % 32, i0 = wrong == FROM_ROW_0 ? 0 : i - y, j0 = j - x;
+    const int end = wrong == FIRST_TILE    ? 32
+                    : wrong == WHOLE_TILES ? p->k / 32 * 32
+                                           : p->k;
     double sum = 0;
-    for (int l0 = 0; l0 < (wrong == FIRST_TILE ? 32 : p->k); l0 += 32) {
+    for (int l0 = 0; l0 < end; l0 += 32) {
+        sum = wrong == LAST_TILE ? 0 : sum;
         for (int l = 0; l < 32; l++) {
+            if (wrong == STALE_TILE && l0 > 0 && l0 + l >= p->k) {
+                sum += op_A(p, i0 + y, l0 - 32 + l) * op_B(p, l0 - 32 + l, j0 + x);
+                continue;
+            }
             const double a = wrong == TILE_OF_A_ACROSS ? op_A(p, i0 + l, l0 + y)
                                                        : op_A(p, i0 + y, l0 + l);
             const double b = wrong == TILE_OF_B_ACROSS ? op_B(p, l0 + x, j0 + l)
@@ -405,25 +473,29 @@ static void expect_tiles(int m, int n, int k) {
         .loads = across * m * k + down * n * k,
         .stores = (double)m * n,
         .barriers = 2 * tiles * across * down,
+        .lanes = 6, /* as many as fit into a tile's rest */
         .many = 64, /* without tiles: 32 */
         .reload = "a kernel that reads an element from global memory more than once a "
                   "block: keep it in shared memory",
         .apart =
             "a tile read across: threadIdx.x goes along the direction in which the "
-            "matrix lies in memory, which its layout says"});
+            "matrix lies in memory, which its layout says",
+        .written_apart = "C written down a column: it lies in rows, and lanes are "
+                         "neighbours in x, so that C[i0 + y][j0 + x] is the thread's"});
     const CudaOnCpuCounts c = counted();
     const CudaOnCpuAccesses *load = &c.shared_load, *store = &c.shared_store;
     const double products = across * down * tiles * 32 * 32 * 32,
                  shared = (double)load->accesses,
-                 passes = fmax((double)load->units / (double)load->requests,
-                               (double)store->units / (double)store->requests);
+                 read = (double)load->units / (double)load->requests,
+                 written = (double)store->units / (double)store->requests;
     expect_true(shared <= 2 * products,
                 "%.0f loads from shared memory; two for each of the %.0f products are "
                 "needed",
                 shared, products);
     mistake_if("work that is done twice: a thread makes one element of C", true);
-    expect_true(passes < 1.5, "%.1f passes a request of shared memory; 1 is needed",
-                passes);
+    expect_true(fmax(read, written) < 1.5,
+                "%.1f passes a request of %s shared memory; 1 is needed",
+                fmax(read, written), read > written ? "loads from" : "stores to");
     mistake_if("lanes that want different words of one bank: the words of x, x + "
                "1, ... are to be in different banks",
                true);
@@ -442,6 +514,14 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     expect("C", got, product(&p, RIGHT), TOLERANCE);
     mistake("the sum over the first 32 of the inner size: go through all tiles",
             product(&p, FIRST_TILE));
+    mistake("the sum over the last tile only: sum begins at 0 once",
+            product(&p, LAST_TILE));
+    mistake("the sum over whole tiles: what the last one has of the inner size is "
+            "missing",
+            product(&p, WHOLE_TILES));
+    mistake("a tile with elements of the one before: what is outside of op(A) and "
+            "op(B) is written as 0",
+            product(&p, STALE_TILE));
     mistake("A's tile read as A[i][l]: it is A[l][i], here A[l][y]",
             product(&p, TILE_OF_A_ACROSS));
     mistake("B's tile read as B[j][l]: it is B[l][j], here B[l][x]",
@@ -451,6 +531,7 @@ static void matmul_case(MatmulLayout layout, const char *name, int m, int n, int
     mistake(
         "x and y changed for one another: the thread's element is C[i0 + y][j0 + x]",
         blocks_transposed(&p));
+    mistake_if("an element of C that no thread writes", is_unset(got));
     mistake_if("a number that belongs to no row: outside op(A) and op(B) a tile has 0, "
                "and rows lie ld_A and ld_B apart",
                has_nan(got));
@@ -482,9 +563,21 @@ static void matmul_end_case(void) {
         bare);
 }
 
+/* Before any product the tiles have what another left there, which may be NaN. */
+static void leave_nan_in_tiles(MatmulLayout layout) {
+    enum { SIDE = 32 };
+    begin_device();
+    Tensor T = unset(SHAPE(SIDE, SIDE));
+    tensor_fill(T, -(float)NAN); /* not the NaN of what nobody wrote */
+    case_is("a product of 32 x 32 x 32");
+    gpu_matmul(NULL, MATMUL_SHARED, (MatmulForm){.layout = layout}, on_device(T, 0),
+               on_device(T, 0), on_device(unset(T), 0));
+}
+
 static void matmul(void) {
     matmul_case(MATMUL_NN, "C = A B", 40, 50, 70);
     matmul_case(MATMUL_NT, "C = A B^T", 33, 17, 65);
+    leave_nan_in_tiles(MATMUL_TN);
     matmul_case(MATMUL_TN, "C = A^T B", 20, 40, 31);
     matmul_case(MATMUL_TN, "C = A^T B", 34, 65, 96);
     matmul_end_case();
@@ -492,28 +585,37 @@ static void matmul(void) {
 
 /* ---- 6.5 ------------------------------------------------------------------------- */
 
-enum { KEYS = 4 }; /* that the kernel takes at once */
+enum { KEYS = 4, MOST_KEYS = 32 }; /* that the kernel takes at once, and may take */
 
 /* What is done wrongly. */
 typedef struct {
     bool O_kept, sum_kept; /* not brought to the new maximum */
-    bool no_sum, no_maximum, scaled_twice, V_of_first, K_for_V;
-    int beyond; /* keys up to a multiple of this are there, with zeros; 0: none */
+    bool O_twice, anew, first_tile, whole_fours;
+    bool no_sum, no_maximum, scaled_twice, V_of_first, V_of_four, K_of_four, K_for_V;
+    bool replaced; /* by these keys' own maximum, though it be smaller */
+    int at_once;   /* so many keys share one new maximum; 0: KEYS */
+    int beyond;    /* keys up to a multiple of this are there, with zeros; 0: none */
 } OnePass;
 
 /* One head's attention, four keys after the other. */
 static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
     const int ld = 3 * d;
-    double *O = doubles((long)n * d), s[KEYS];
+    double *O = doubles((long)n * d), s[MOST_KEYS];
+    const int step = wrong.at_once > 0 ? wrong.at_once : KEYS;
     for (int i = 0; i < n; i++) {
         const double *q = qkv + (long)i * ld;
         double max = (double)-INFINITY, sum = 0, *o = O + (long)i * d;
-        const int end =
-            wrong.beyond ? (n + wrong.beyond - 1) / wrong.beyond * wrong.beyond : n;
-        for (int j = 0; j < end; j += KEYS) {
-            double larger = max;
-            for (int k = 0; k < KEYS; k++) {
-                s[k] = j + k < n     ? dot(d, q, qkv + (long)(j + k) * ld + d) / sqrt(d)
+        const int end = wrong.beyond
+                            ? (n + wrong.beyond - 1) / wrong.beyond * wrong.beyond
+                        : wrong.first_tile && n > 32 ? 32
+                        : wrong.whole_fours          ? n / KEYS * KEYS
+                                                     : n;
+        for (int j = 0; j < end; j += step) {
+            max = wrong.anew && j % 32 == 0 ? (double)-INFINITY : max;
+            double larger = wrong.replaced ? (double)-INFINITY : max;
+            for (int k = 0; k < step; k++) {
+                const double *key = qkv + (long)(wrong.K_of_four ? j : j + k) * ld + d;
+                s[k] = j + k < n     ? dot(d, q, key) / sqrt(d)
                        : j + k < end ? 0
                                      : (double)-INFINITY;
                 larger = fmax(larger, s[k]);
@@ -521,14 +623,16 @@ static double *one_pass(int n, int d, const double *qkv, OnePass wrong) {
             const double shrink = exp(max - larger);
             sum *= wrong.sum_kept ? 1 : shrink;
             for (int c = 0; c < d; c++) {
-                o[c] *= wrong.O_kept ? 1 : shrink;
+                o[c] *= wrong.O_kept ? 1 : wrong.O_twice ? shrink * shrink : shrink;
             }
-            for (int k = 0; k < KEYS && j + k < end; k++) {
+            for (int k = 0; k < step && j + k < end; k++) {
                 if (j + k >= n) {
                     sum += exp(-larger);
                     continue;
                 }
-                const int key = wrong.V_of_first ? j / 32 * 32 + k : j + k;
+                const int key = wrong.V_of_first  ? j / 32 * 32 + k
+                                : wrong.V_of_four ? j
+                                                  : j + k;
                 const double *v = qkv + (long)key * ld + (wrong.K_for_V ? d : 2 * d);
                 const double p = exp((wrong.scaled_twice ? s[k] / sqrt(d) : s[k]) -
                                      (wrong.no_maximum ? 0 : larger));
@@ -578,9 +682,22 @@ static void expect_keys_once(int n, int d) {
                 "once, are needed",
                 loads, 2 * parts);
     mistake_if(
-        "a second pass over the keys: when a larger maximum comes, what was added "
-        "so far is shrunk",
+        "a second pass over the keys, or a score that is computed twice: a key's score "
+        "is wanted once, and kept while its value is added",
         true);
+    const double blocks = (n + 128 / share - 1) / (128 / share);
+    const double floats = blocks * d * (128.0 / share + 2 * n);
+    expect_true((double)c.global_load.bytes <= 4 * floats,
+                "%.0f bytes from global memory; %.0f, a block's queries and all keys "
+                "and values, are needed",
+                (double)c.global_load.bytes, 4 * floats);
+    mistake_if("a key or a value from global memory: K and V have the tile", true);
+    const double barriers = 2 * ((n + 31) / 32) * blocks;
+    expect_true((double)c.barriers <= barriers, "%.0f barriers; %.0f are enough",
+                (double)c.barriers, barriers);
+    mistake_if("a barrier too many: around this code stand two already, and nothing in "
+               "it is written for others",
+               true);
     expect_true((double)c.global_store.accesses <= (double)n * d + 2 * n,
                 "%.0f stores to global memory; O and lse are %d",
                 (double)c.global_store.accesses, n * d + 2 * n);
@@ -589,26 +706,62 @@ static void expect_keys_once(int n, int d) {
         true);
 }
 
-static void attention_case(int n, int d) {
+/* Is each row's max + log(sum) as wanted? */
+static bool same_sums(int n, const double *got, const double *want) {
+    for (int i = 0; i < 2 * n; i += 2) {
+        if (!(fabs(got[i] + got[i + 1] - want[i] - want[i + 1]) < 1e-3)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* against: by how much queries and keys are moved, in opposite directions: scores are
+ * near -against^2 sqrt(d) */
+static void attention_case(int n, int d, float against) {
     begin_device();
     Tensor qkv = normal('q', SHAPE(1, n, 3 * d));
     tensor_scale(qkv, 2);
+    for (int i = 0; i < n; i++) {
+        for (int c = 0; c < 2 * d; c++) {
+            tensor_row(qkv, i)[c] += c < d ? against : -against;
+        }
+    }
     const double *x = doubles_of(input('q', qkv));
     Tensor O = on_device(unset(SHAPE(1, n, d)), 0);
     GpuAttention pass = {ATTENTION_FUSED, .heads = 1, .qkv = on_device(qkv, 0), .O = O};
     gpu_attention_shapes(ATTENTION_FUSED, 1, 1, n, &pass.kept);
     pass.kept.lse = on_device(unset(pass.kept.lse), 0);
-    case_is("%d tokens, one head of %d", n, d);
+    case_is("%d tokens, one head of %d%s", n, d,
+            against > 0 ? ", scores far below 0" : "");
     gpu_attention_forward(NULL, &pass);
     const Tensor got = from_device(O);
 #define BY(...) one_pass(n, d, x, (OnePass){__VA_ARGS__})
-    expect("O", got, BY(.O_kept = false), 2e-5);
-    mistake(
-        "an output that is not brought to the new maximum: O shrinks as the sum does",
-        BY(.O_kept = true));
-    mistake("a sum that is not brought to the new maximum", BY(.sum_kept = true));
-    mistake("neither output nor sum brought to the new maximum",
-            BY(.O_kept = true, .sum_kept = true));
+    expect("O", got, BY(.O_kept = false), against > 0 ? 2e-4 : 2e-5);
+    for (int i = 0; i < 3 && no_name_yet(); i++) {
+        const int keys = (int[]){KEYS, 1, MOST_KEYS}[i];
+        mistake("an output that is not brought to the new maximum: O shrinks as the "
+                "sum does",
+                BY(.O_kept = true, .at_once = keys));
+        mistake("a sum that is not brought to the new maximum: it shrinks as O does",
+                BY(.sum_kept = true, .at_once = keys));
+        mistake("neither output nor sum brought to the new maximum: max - larger is "
+                "wanted while max is still the old one",
+                BY(.O_kept = true, .sum_kept = true, .at_once = keys));
+        mistake(
+            "these keys' own maximum, where that of all keys so far is wanted, and "
+            "nothing brought to it",
+            BY(.O_kept = true, .sum_kept = true, .replaced = true, .at_once = keys));
+    }
+    mistake("an output that is shrunk twice", BY(.O_twice = true));
+    mistake("a max, or a sum and an output, that begin anew in each tile: they go on "
+            "from tile to tile",
+            BY(.anew = true));
+    mistake("the first tile alone: this code runs once for each of them",
+            BY(.first_tile = true));
+    mistake("whole fours of keys: the last few are missing", BY(.whole_fours = true));
+    mistake("the first of four values in place of all four", BY(.V_of_four = true));
+    mistake("the first of four keys in place of all four", BY(.K_of_four = true));
     mistake("an output divided by 0: each p is added to sum", BY(.no_sum = true));
     mistake("exp(s[k]), without the maximum: exp(s[k] - max)", BY(.no_maximum = true));
     mistake("scores scaled twice: q was multiplied by f.scale, s[k] is ready",
@@ -622,46 +775,55 @@ static void attention_case(int n, int d) {
         BY(.beyond = KEYS));
     mistake("weight for all 32 keys of a tile: the last one has `count`",
             BY(.beyond = 32));
-    mistake_if("an exponent that is +infinity: shrink by exp(max - larger), then max = "
-               "larger, then exp(s[k] - max)",
-               has_nan(got));
+    mistake_if(
+        "0 / 0, or an exponent that is +infinity: max is the largest score of the "
+        "keys that there are, whatever its sign; shrink by exp(max - larger), "
+        "then max = larger, then exp(s[k] - max)",
+        has_nan(got));
 #undef BY
     const double *kept = log_sums(n, d, x);
-    expect("lse, a row's largest score and the log of its sum,",
-           from_device(pass.kept.lse), kept, 2e-5);
+    const Tensor lse = from_device(pass.kept.lse);
+    expect("lse, a row's largest score and the log of its sum,", lse, kept, 2e-5);
+    mistake_if("a max that isn't the largest score, though max + log sum is right: a "
+               "larger score is the new max, however little larger it is",
+               same_sums(n, doubles_of(lse), kept));
     expect_keys_once(n, d);
 }
 
 static void attention(void) {
-    attention_case(7, 8);
-    attention_case(50, 16);
-    attention_case(66, 24);
-    attention_case(33, 64);
+    attention_case(7, 8, 0);
+    attention_case(50, 16, 0);
+    attention_case(66, 24, 0);
+    attention_case(33, 64, 0);
+    attention_case(38, 16, 8);
 }
 
 const Exercise exercises[] = {
     {"6.a", "an index (square)",
-     "warm_up.cu: one thread per element: y[i] = x[i] squared.",
-     "Block 0 has threads 0 to 127, block 1 elements 128 to 255.",
+     "warm_up.cu: kernel and launch: y[i] = x[i] squared, one thread per element.",
+     "In the picture, how many elements does block 1 leave to block 0?",
      "the lesson; warm_up.h", warm_up_square_grade},
-    {"6.b", "a guard (add)", "warm_up.cu: z = x + y, where the last block isn't full.",
-     "A thread whose element doesn't exist does nothing.", "the lesson; warm_up.h",
-     warm_up_add_grade},
+    {"6.b", "a guard (add)", "warm_up.cu: kernel and launch: z = x + y, for any count.",
+     "Take 10 elements and blocks of 4: how many blocks, and what does each of their "
+     "threads do?",
+     "the lesson; warm_up.h", warm_up_add_grade},
     {"6.c", "a stride (add_scaled)",
      "warm_up.cu: y += a x, where elements are more than threads.",
-     "When a thread has done its element, which is its next?", "the lesson; warm_up.h",
-     warm_up_add_scaled_grade},
+     "In one turn of the loop, which elements does a warp load?",
+     "the lesson; warm_up.h", warm_up_add_scaled_grade},
     {"6.d", "rows and columns (scale_rows)",
-     "warm_up.cu: Y[i][j] = by[i] X[i][j], one thread per element.",
-     "Which of x and y should count the columns, for neighbours to have neighbours?",
+     "warm_up.cu: kernel and launch: Y[i][j] = by[i] X[i][j], one thread per element.",
+     "Which lanes are one warp, and what do they want to read?",
      "the lesson; warm_up.h", warm_up_scale_rows_grade},
     {"6.e", "a reversal (reverse)",
      "warm_up.cu: each block turns its run round, in place, through shared memory.",
-     "Whose element does a thread write, and is it there yet?", "the lesson; warm_up.h",
-     warm_up_reverse_grade},
+     "Which elements does this block have, and who still needs the one that a thread "
+     "overwrites?",
+     "the lesson; warm_up.h", warm_up_reverse_grade},
     {"6.f", "a block's sum (sum_runs)",
      "warm_up.cu: sums[b] is the sum of run b, by all threads of block b.",
-     "Half of the threads add the other half's; then half of these.",
+     "Play it with the picture's 8 elements: which threads work in each step, and "
+     "what must be finished before it?",
      "the lesson; warm_up.h", warm_up_sums_grade},
     {"6.1", "Answers: threads, sectors, tiles, banks",
      "Predict; then compare with ./chapter6 --counts where it can say so.",
@@ -684,8 +846,8 @@ const Exercise exercises[] = {
      "They need not be the same.",
      "the lesson, \"Used thirty-two times\"", matmul},
     {"6.5", "attention in one kernel (forward)",
-     "gpu_attention_fused.cu: what happens to a query while a tile of keys and values "
-     "streams past it.",
+     "gpu_attention_fused.cu: what a query keeps, what happens to it while a tile of "
+     "keys and values streams past, and what O and lse are at the end.",
      "Whatever was added under an old maximum was measured against that maximum. And "
      "all lanes of a warp must reach q.dot.",
      "the lesson, \"Scores that are never written\"", attention},

@@ -1,6 +1,7 @@
 /* exercises_6.h: the device of chapter 6's exercises (exercises_6_device.c). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
@@ -20,6 +21,11 @@ Tensor on_device(Tensor T, int gap);
  * that NaN. */
 Tensor from_device(Tensor D);
 
+/* is_unset: is some element of T what unset() made it? mistake_added: it is so though
+ * kernels made `stores` stores, as many as T has elements. */
+bool is_unset(Tensor T);
+void mistake_added(Tensor got, long stores);
+
 /* counted: what the kernels did since begin_device, or cuda_on_cpu_counts_clear. */
 CudaOnCpuCounts counted(void);
 
@@ -31,8 +37,10 @@ typedef struct {
     double lanes;         /* per load's request, at least */
     double barriers;      /* of all blocks, at most */
     const char *reload;   /* what too many loads are; NULL: see expect_cost */
+    const char *restore;  /* what too many stores are; NULL: see expect_cost */
     double many;          /* so many times too many: work of one, done by all; 0: 16 */
     const char *apart;    /* what too many sectors are */
+    const char *written_apart; /* of stores; NULL: apart */
 } Cost;
 void expect_cost(Cost most);
 

@@ -13,6 +13,7 @@ typedef struct {
     bool not_clipped, v_not_clipped, clipped_after, decay_all, no_decay, decay_by_rate;
     bool decay_in_gradient, m_not_corrected, v_not_corrected, epsilon_inside,
         epsilon_in_root;
+    bool clip_divided, no_epsilon, decay_of_step, uphill, old_m, v_of_beta1;
 } Wrong;
 
 typedef struct {
@@ -30,21 +31,27 @@ static double *adamw_by(const Step *s, Wrong wrong) {
     for (int i = 0; i < s->count; i++) {
         const double lambda = i < s->decayed || wrong.decay_all ? o->weight_decay : 0;
         const bool whole = wrong.not_clipped || wrong.clipped_after;
-        const double g = s->g[i] * (whole ? 1 : s->clip) +
+        const double clip = wrong.clip_divided ? 1 / s->clip : s->clip;
+        const double g = s->g[i] * (whole ? 1 : clip) +
                          (wrong.decay_in_gradient ? lambda * s->w[i] : 0);
         const double g_of_v = wrong.v_not_clipped ? s->g[i] : g;
         const double m = o->beta1 * s->m[i] + (1 - o->beta1) * g,
-                     v = o->beta2 * s->v[i] + (1 - o->beta2) * g_of_v * g_of_v;
-        const double mhat = wrong.m_not_corrected ? m : m / c1,
+                     of_v = wrong.v_of_beta1 ? o->beta1 : o->beta2,
+                     v = of_v * s->v[i] + (1 - of_v) * g_of_v * g_of_v;
+        const double mhat = wrong.old_m             ? s->m[i] / c1
+                            : wrong.m_not_corrected ? m
+                                                    : m / c1,
                      vhat = wrong.v_not_corrected ? v : v / c2, eps = o->epsilon;
         const double below = wrong.epsilon_inside    ? (sqrt(v) + eps) / sqrt(c2)
                              : wrong.epsilon_in_root ? sqrt(vhat + eps)
+                             : wrong.no_epsilon      ? sqrt(vhat)
                                                      : sqrt(vhat) + eps;
         const double decay = wrong.no_decay || wrong.decay_in_gradient ? 0
                              : wrong.decay_by_rate ? s->lr / c1 * lambda
                                                    : s->lr * lambda;
+        const double step = s->lr * (wrong.clipped_after ? s->clip : 1) * mhat / below;
         w[i] = (1 - decay) * s->w[i] -
-               s->lr * (wrong.clipped_after ? s->clip : 1) * mhat / below;
+               (wrong.decay_of_step ? 1 - decay : 1) * (wrong.uphill ? -step : step);
     }
     return w;
 }
@@ -71,6 +78,14 @@ static void adamw_mistakes(const Step *s) {
             BY(.epsilon_inside = true));
     mistake("epsilon inside the root: it is added to sqrt(vhat)",
             BY(.epsilon_in_root = true));
+    mistake("a gradient divided by clip_scale: it is a factor",
+            BY(.clip_divided = true));
+    mistake("sqrt(vhat) without epsilon", BY(.no_epsilon = true));
+    mistake("decay of the weight after the step: keep is a factor of weights[i] alone",
+            BY(.decay_of_step = true));
+    mistake("w moved uphill: the step is subtracted", BY(.uphill = true));
+    mistake("a step by m as it was: it is by the new one", BY(.old_m = true));
+    mistake("beta1 for v, too", BY(.v_of_beta1 = true));
 #undef BY
 }
 

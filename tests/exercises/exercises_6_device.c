@@ -1,6 +1,7 @@
 /* exercises_6_device.c: see exercises_6.h. */
 #include "tests/exercises/exercises_6.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,9 +23,10 @@ void *device_bytes(const void *host, size_t bytes) {
 
 enum { GUARD = 40 }; /* so many rows of NaN lie behind each tensor */
 
-/* Each tensor's NaN has other bits: one that was computed from another's is seen. */
+/* Each tensor's NaN has other bits: one that was computed from another's is seen. It
+ * is a signalling one: whatever is computed from it has other bits too. */
 static float next_nan(void) {
-    static uint32_t bits = 0x7fc00000u; /* a quiet NaN; the last 22 bits are free */
+    static uint32_t bits = 0x7f800000u; /* infinity; the last 22 bits are free */
     float x;
     bits++;
     memcpy(&x, &bits, sizeof x);
@@ -125,10 +127,28 @@ Tensor from_device(Tensor D) {
         "others behind it are",
         unwritten);
     mistake_if(
-        "a missing check: threads are more than elements, and those past the end "
-        "write nothing",
+        "a check that is missing, or lets too many through: threads are more than "
+        "elements, and those past the end write nothing",
         true);
     return T;
+}
+
+bool is_unset(Tensor T) {
+    const float unset_is = (float)NAN;
+    for (long i = 0; i < tensor_count(T); i++) {
+        const int cols = tensor_cols(T);
+        if (same_bits(tensor_row(T, (int)(i / cols))[i % cols], unset_is)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mistake_added(Tensor got, long stores) {
+    const CudaOnCpuCounts c = counted();
+    mistake_if("what was there before, and something added: nobody has written it yet, "
+               "so = is wanted, not +=",
+               is_unset(got) && (long)(c.global_store.accesses + c.atomics) >= stores);
 }
 
 void begin_device(void) {
@@ -180,23 +200,30 @@ void expect_cost(Cost most) {
     mistake_if("atomics: they are done one after the other, in another order each time",
                true);
     expect_true(lanes >= most.lanes, "a load's request is of %.1f lanes, of 32", lanes);
-    mistake_if("a lane that works alone, while the others of its warp wait", true);
+    mistake_if("work for a few lanes, while the others of their warp wait", true);
     expect_true(loads <= most.loads,
                 "%.0f loads from global memory; at most %.0f are needed", loads,
                 most.loads);
     mistake_if("the work of one thread, done by many: each is to do its own part",
                loads >= (most.many > 0 ? most.many : 16) * most.loads);
     if (most.reload) {
-        mistake_if(most.reload, true);
+        mistake_if(most.reload, loads >= 1.3 * most.loads);
     }
+    const double without = (double)c.threads - most.stores;
+    mistake_if("a load by threads that have no element: the check comes before it",
+               without > 0 && fmod(loads - most.loads, without) < 0.5);
     mistake_if("an element that is loaded more than once: keep it in a register", true);
     expect_true(stores <= most.stores,
                 "%.0f stores to global memory; at most %.0f are needed", stores,
                 most.stores);
+    if (most.restore) {
+        mistake_if(most.restore, true);
+    }
     mistake_if("an element that is stored more than once: keep it in a register until "
                "it is ready",
                true);
     expect_neighbours(&c.global_load, "loads", most);
+    most.apart = most.written_apart ? most.written_apart : most.apart;
     expect_neighbours(&c.global_store, "stores", most);
     expect_true(barriers <= most.barriers,
                 "%.0f barriers in %.0f blocks; %.0f are enough", barriers,

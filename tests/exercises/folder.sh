@@ -40,6 +40,7 @@ want_chapter() { # ASKED is one
 want_exercise() { # ASKED is one, 3.2 or 6.a, as far as one can see; or a question, 3.6e
     case $asked in
     [1-6].[1-6a-f] | [1-6].[1-6][a-z]) n=${asked%%.*} ;;
+    [1-6].[0-9a-z]) fail 2 "there is no exercise $asked: make $command $1=${asked%%.*}.1, say" ;;
     *) fail 2 "which exercise? make $command $1=3.2, say" ;;
     esac
 }
@@ -55,9 +56,23 @@ want_folder() { # one that is not there would be the course's own, solved
     done
 }
 
+# What the compiler said of the student's files, one file for each object; the newest first.
+said_files() {
+    ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null || :
+}
+# An error is of a compilation that make does again: what it was is gone, and make may stop
+# at another file before it comes to this one.
+forget_errors() {
+    # shellcheck disable=SC2046 # names of our own, without spaces
+    set -- $(said_files)
+    [ $# -eq 0 ] || grep -lE ':[0-9]+: (fatal )?error: ' "$@" | while read -r said; do
+        rm -f "$said"
+    done
+}
 # build [TARGET]: the grader; of what the compiler says, what helps. A line if it takes long.
 build() {
     mkdir -p "$(dirname "$grader")"
+    forget_errors
     log=$grader.log
     (
         sleep 1 >/dev/null 2>&1
@@ -75,8 +90,7 @@ build() {
 explain() {
     what=$1
     shift
-    # shellcheck disable=SC2045 # names of our own, without spaces
-    for said in $(ls -t "${BUILD:-build}"/*/"$folder"/*.said "${BUILD:-build}"/*/"$folder"/graded/*.said 2>/dev/null); do
+    for said in $(said_files); do
         [ "$what" = errors ] || case $said in "${grader%/*}"/*) ;; *) continue ;; esac
         [ ! -s "$said" ] || set -- "$said" "$@"
     done

@@ -51,30 +51,40 @@ void print_wrapped(const char *prefix, const char *first, const char *text) {
 
 /* ---- an exercise's process ------------------------------------------------------- */
 
-/* A message of bug(), a crash, or too much time: in which case, and where? */
+enum { SIGNALS = 6 };
+static const int ends_by[SIGNALS] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+
+/* A message of bug(), a crash, or too much time: in which case, and where? What lists
+ * the frames may itself crash, call abort() or never end, where memory was destroyed:
+ * no signal comes here twice, and a second is all that it gets. */
 static void say_where(int signal_number, siginfo_t *info, void *context) {
     char line[LINE + 32];
-    (void)context;
+    for (int i = 0; i < SIGNALS; i++) {
+        (void)signal(ends_by[i], SIG_DFL);
+    }
+    alarm(1);
+    crash_keep(signal_number, info, context);
     if (now.where[0]) {
         const int length =
             snprintf(line, sizeof line, "It stopped in: %s\n", now.where);
         (void)!write(STDOUT_FILENO, line, (size_t)length);
     }
-    now.told->stack_full = signal_number == SIGSEGV && crash_is_of_stack(info->si_addr);
+    sigset_t these;
+    sigemptyset(&these);
+    sigaddset(&these, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &these, NULL);
     crash_print_frames();
-    (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
 }
 
 /* In the exercise's process. What is used before it was set isn't 0: tensors are NaN,
  * malloc's memory is of bytes 0xfe here, local variables too (MINE_FLAGS). */
 static void prepare_child(void) {
-    const int ends_by[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
     struct sigaction action = {.sa_sigaction = say_where,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    sigemptyset(&action.sa_mask);
+    sigfillset(&action.sa_mask);
     crash_prepare();
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < SIGNALS; i++) {
         sigaction(ends_by[i], &action, NULL);
     }
 #ifdef M_PERTURB
@@ -96,7 +106,8 @@ static int run_child(const Exercise *e, char *text, size_t size) {
     if (child == 0) {
         prepare_child();
         now.current = e;
-        const int rounds = chapter_number < CHAPTERS ? ROUNDS : 1;
+        const bool asks = strncmp(e->title, "Answers", 7) == 0;
+        const int rounds = chapter_number < CHAPTERS && !asks ? ROUNDS : 1;
         for (int round = 0; round < rounds; round++) {
             inputs_begin(round);
             e->grade();
@@ -104,6 +115,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
             now.own_hint = NULL;
             now.where[0] = '\0';
         }
+        end_questions();
         fflush(stdout);
         now.told->passed = true;
         _exit(0);
@@ -173,11 +185,26 @@ static const char *why_aborted(const char *text) {
     return "It called abort().";
 }
 
-/* What may have been done by a program that a signal ended. */
-static void print_signal(int number, const Result *r) {
+static const char *why_crashed(int number) {
+    switch (number) {
+    case SIGSEGV:
+    case SIGBUS: return "An index out of range, or a NULL pointer?";
+    case SIGFPE: return "A division of integers by zero?";
+    case SIGILL:
+        return "Does a function end without its return, or an index go too far?";
+    case SIGKILL:
+        return "The system ended it: did it ask for more memory than there is?";
+    default: return "";
+    }
+}
+
+/* What may have been done by a program that a signal ended; the first signal counts. */
+static void print_signal(const Result *r) {
+    const int number =
+        r->told.signal_number ? r->told.signal_number : WTERMSIG(r->status);
     const char *text = r->text;
     char line[LINE];
-    if (number == SIGALRM) {
+    if (number == SIGALRM || (r->told.late && !r->told.signal_number)) {
         printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
                SECONDS);
     } else if (number == SIGABRT) {
@@ -186,13 +213,10 @@ static void print_signal(int number, const Result *r) {
             print_wrapped(EIGHT, "", why);
         }
     } else {
-        const bool address = number == SIGSEGV || number == SIGBUS;
         snprintf(line, sizeof line, "It crashed: %s. %s", strsignal(number),
-                 r->stack_full ? "The stack is full: does a function call "
-                                 "itself without end, or is an array too large?"
-                 : address     ? "An index out of range, or a NULL pointer?"
-                               : "A division by zero, a shift too wide (1 << "
-                                 "32), an index out of range?");
+                 r->told.stack_full ? "The stack is full: does a function call itself "
+                                      "without end, or is an array too large?"
+                                    : why_crashed(number));
         print_wrapped(EIGHT, "", line);
     }
 }
@@ -235,9 +259,9 @@ static void print_wrong(const Exercise *e, const Result *r) {
     }
     print_kernel_stopped(r->text);
     if (WIFSIGNALED(r->status)) {
-        print_signal(WTERMSIG(r->status), r);
+        print_signal(r);
     }
-    if (WIFEXITED(r->status) && !r->judged) {
+    if (WIFEXITED(r->status) && !r->told.judged) {
         printf(EIGHT "It ended the program (exit), where it was to return.\n");
     }
     if (!strstr(r->text, "\nThink: ") && !strstr(r->text, "\nWrite: ")) {
@@ -247,12 +271,25 @@ static void print_wrong(const Exercise *e, const Result *r) {
     printf(EIGHT "Stuck? make hint N=%s\n", e->id);
 }
 
+/* Nobody graded its answers in words: where is one to compare them with? */
+static void print_models(const Exercise *e, const Result *r) {
+    if (r->verdict == PASSED && r->told.in_words[0]) {
+        printf(EIGHT "Compare your sentence with the model answer:");
+        for (const char *letter = r->told.in_words; *letter; letter++) {
+            printf("%s make hint N=%s%c", letter > r->told.in_words ? "," : "", e->id,
+                   *letter);
+        }
+        printf("\n");
+    }
+}
+
 static void print_result(const Exercise *e, const Result *r) {
     print_line(e, r);
     if (r->verdict == UNWRITTEN) {
         printf(": %s", r->text);
     }
     printf("\n");
+    print_models(e, r);
     if (r->verdict == WRONG) {
         print_wrong(e, r);
     } else if (r->verdict == WAITS && !r->text[0]) {
@@ -269,16 +306,15 @@ static bool wrong(int i) {
     Result *r = &results[i];
     *r = (Result){.graded = true, .verdict = WRONG};
     r->status = run_child(e, r->text, sizeof r->text);
-    r->judged = now.told->judged;
-    r->stack_full = now.told->stack_full;
-    if (now.told->passed) {
+    r->told = *now.told;
+    if (r->told.passed) {
         r->verdict = PASSED;
     } else if (WIFEXITED(r->status) && WEXITSTATUS(r->status) == NOT_WRITTEN_STATUS &&
                find_not_written(e, r)) {
         return false;
-    } else if (now.told->needs) { /* what else it says is that one's fault */
+    } else if (r->told.needs) { /* what else it says is that one's fault */
         r->verdict = WAITS;
-        snprintf(r->needed, sizeof r->needed, "%s", now.told->needs);
+        snprintf(r->needed, sizeof r->needed, "%s", r->told.needs);
         r->text[0] = '\0';
         now.wrong_now[i] = true;
     } else {
@@ -291,10 +327,13 @@ static bool wrong(int i) {
 
 /* Where one alone is graded and is wrong, is it one before it that it needs? */
 static void grade_one(int i) {
-    if (wrong(i) && i > 0) {
+    bool any = false;
+    if (wrong(i)) {
         for (int before = 0; before < i; before++) {
-            (void)wrong(before);
+            any = wrong(before) || any;
         }
+    }
+    if (any) {
         (void)wrong(i);
     }
 }
@@ -328,7 +367,7 @@ static void print_bars(void) {
     print_bar(name, passed_now(), exercise_count);
     print_bar("the course", course, of);
     if (passed_now() == exercise_count) {
-        printf("\n  All passed. `make mine N=%d` builds ./%s/chapter%d of what you "
+        printf("\n  All passed. `make mine N=%d` builds ./%s/my_chapter%d of what you "
                "wrote.\n",
                chapter_number, now.work, chapter_number);
     }
@@ -371,6 +410,9 @@ static int grade(bool watch, int only) {
             if (i != first) {
                 print_line(&exercises[i], &results[i]);
                 printf("\n");
+                if (!progress_has_passed(exercises[i].id)) { /* once is enough */
+                    print_models(&exercises[i], &results[i]);
+                }
             }
         }
     }

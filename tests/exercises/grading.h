@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tests/exercises/exercise.h"
@@ -22,27 +24,30 @@ extern const int exercises_of[CHAPTERS + 1];
 /* What the asking functions do. */
 typedef enum { GRADE, TASKS, ANSWERS, MISTAKES } Mode;
 
+/* What an exercise's process tells its parent, in memory that both have: whatever the
+ * student's code prints, and with whatever status it ends, it says none of this. */
+typedef struct {
+    bool passed;       /* graded to the end, and nothing was wrong */
+    bool judged;       /* something was wrong, and was said */
+    bool late;         /* it was killed, after more than its time */
+    int signal_number; /* that met it first; 0: none */
+    uintptr_t at;      /* where: the instruction's address; 0: not known */
+    bool stack_full;   /* that ended it */
+    const char *needs; /* an exercise that was found wrong before, or NULL */
+    char in_words[8];  /* the letters of its questions in words, where all is right */
+} Told;
+
 /* How an exercise ended; what its process said, from which `text` is shown. */
 typedef enum { UNWRITTEN, WAITS, WRONG, PASSED } Verdict;
 typedef struct {
     bool graded;
     Verdict verdict;
     int status;         /* waitpid's */
-    bool judged;        /* see Told */
-    bool stack_full;    /* see Told */
+    Told told;          /* by its process */
     char needed[8];     /* the exercise that it waits for */
     const char *line;   /* where a signal met it: FILE:LINE, or NULL */
     char text[1 << 15]; /* of UNWRITTEN only where: FILE:LINE */
 } Result;
-
-/* What an exercise's process tells its parent, in memory that both have: whatever the
- * student's code prints, and with whatever status it ends, it says none of this. */
-typedef struct {
-    bool passed;       /* graded to the end, and nothing was wrong */
-    bool judged;       /* something was wrong, and was said */
-    bool stack_full;   /* that ended it */
-    const char *needs; /* an exercise that was found wrong before, or NULL */
-} Told;
 
 typedef struct {
     Mode mode;
@@ -60,7 +65,9 @@ typedef struct {
     Tensor got_tensor;
     const double *got_want;
     double got_tolerance;
-    char asked[8]; /* the last ask: "2.1a" */
+    char asked[8];      /* the last ask: "2.1a" */
+    bool wrong_answer;  /* is that one wrong? */
+    const char *unless; /* what is said of it, unless a mistake fits */
 } Grading;
 extern Grading now;
 
@@ -82,16 +89,24 @@ void inputs_begin(int round);
 const char *input_like(const double *x, long count, double error);
 
 /* stop_if_failed: if the last result was wrong, all was said about it: ends this
- * process. */
+ * process. After an answer it doesn't: the other questions' answers are looked at. */
 void stop_if_failed(void);
+
+/* crash_keep: what a signal's handler was told goes to Told. */
+void crash_keep(int signal_number, siginfo_t *info, void *context);
 
 /* print_wrapped: `first` and text, in lines of at most 84 columns that all begin with
  * `prefix`. */
 void print_wrapped(const char *prefix, const char *first, const char *text);
 
+/* end_questions: what the questions of an exercise come to; ends this process, unless
+ * all answers are right (answers.c). */
+void end_questions(void);
+
 /* progress_read: what WORK/progress has. progress_add: these results, one for each
  * exercise, are written there, and known. progress_passed: how many of a chapter's
- * exercises passed when they were last graded. */
+ * exercises passed when they were last graded. progress_has_passed: did this one? */
 void progress_read(void);
 void progress_add(const Result *results);
 int progress_passed(int chapter);
+bool progress_has_passed(const char *id);

@@ -14,14 +14,22 @@ if ! grep -qxF -e "@ $e" "$hints" || { [ "$asked" != "$e" ] && ! grep -qxF -e "=
 fi
 [ -d "$folder" ] || fail 1 "there is no $folder: make start N=$n"
 
-# written QUESTION: its answer in answers.txt has five words.
+# written QUESTION: its answer in answers.txt has five different words; numbers count for nothing.
 written() {
     awk -v id="$1" '
         { line = $0; sub(/\r$/, "", line); sub(/^ */, "", line) }
         index(line, id) == 1 && substr(line, length(id) + 1) ~ /^ *=/ {
             sub(/^[^=]*=/, "", line)
             sub(/#.*/, "", line)
-            if (split(line, words) >= 5) found = 1
+            n = split(tolower(line), words, "[^a-z\\047]+")
+            split("one two three four five six seven eight nine ten", numbers)
+            different = 0
+            for (i in numbers) seen[numbers[i]] = 1
+            for (i = 1; i <= n; i++) if (words[i] != "" && !(words[i] in seen)) {
+                seen[words[i]] = 1
+                different++
+            }
+            if (different >= 5) found = 1
         }
         END { exit !found }' "$folder/answers.txt" 2>/dev/null
 }
@@ -39,7 +47,7 @@ model_answer() { # of QUESTION
         echo
         paragraphs "= $1" | sed 's/^./    &/' | awk 'NF || n { n++; print }'
     else
-        echo "  $1 is yours to say first: one sentence of five words or more after \"$1 =\" in"
+        echo "  $1 is yours to say first: one sentence of five different words after \"$1 =\" in"
         echo "  $folder/answers.txt. Then this shows an answer to compare it with."
     fi
 }

@@ -6,5 +6,5 @@
 want_chapter
 want_folder
 build mine-built || end 1
-sh tests/exercises/mine_tests.sh "$n" "$folder/chapter$n" "$(dirname "$grader" |
+sh tests/exercises/mine_tests.sh "$n" "$folder/my_chapter$n" "$(dirname "$grader" |
     sed 's,/watched/,/float/,')/tests" || end $?

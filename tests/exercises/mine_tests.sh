@@ -18,6 +18,9 @@ case $1 in
     ;;
 esac
 echo "chapter $1 of what you wrote, to run: ./$2"
+case $1 in
+5 | 6) echo "what it trains it saves as ${2##*/}.safetensors: the course's own file stays as it is" ;;
+esac
 echo 'the tests of the course:'
 status=0
 for suite in $suites; do
@@ -32,8 +35,14 @@ for suite in $suites; do
         echo "        It ran for $limit seconds and was stopped: an endless loop?"
         ;;
     *)
-        printf '  FAIL  suite %s\n' "$suite"
-        grep -E ':[EF]:' "$program.out" | head -n 3 | sed 's/^/        /'
+        # What a test says that met an exercise which isn't written is no failure of it.
+        grep -aE ':[EF]:' "$program.out" | grep -av 'Early exit with return value 77$' >"$program.failed"
+        if [ ! -s "$program.failed" ] && grep -aq '^exercise .* is not written yet' "$program.out"; then
+            printf '  OPEN  suite %s\n' "$suite"
+        else
+            printf '  FAIL  suite %s\n' "$suite"
+        fi
+        head -n 3 "$program.failed" | sed 's/^/        /'
         ;;
     esac
     grep -aE '^bug: |^exercise .* is not written yet' "$program.out" | sort -u | head -n 3 |

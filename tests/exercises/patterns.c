@@ -45,8 +45,8 @@ static bool say_factor(const Wrong *w) {
         if (fabs(factor) < 1e-9) {
             printf("Perhaps %s.\n",
                    begin ? "nothing is added: the ones are as they were"
-                         : "a factor that is 0 (between integers 1 / 2 is 0), or a "
-                           "tensor_fill: all are 0");
+                         : "a factor that is 0 (between integers 1 / 2 is 0), or "
+                           "something is cleared too early: all are 0");
         } else if (fabs(factor + 1) < 1e-9) {
             printf("Perhaps a sign: %s is minus what it should be.\n", what);
         } else {
@@ -190,10 +190,11 @@ static bool say_some(const Wrong *w, const char *what, int lines, int size, int 
     }
     if (wrong == lines - 1 && first == 1 && lines > 2) {
         printf("Perhaps the first is taken for all, or a step is wrong: %s 0 is right, "
-               "the others aren't.\n",
-               what);
+               "the others aren't. (Or does a loop go past the end of a %s?)\n",
+               what, what);
     } else if (wrong == 1) {
-        printf("Perhaps a loop %s: only %s %d of %d is wrong.\n",
+        printf("Perhaps a loop %s: only %s %d of %d is wrong. (Or is an index, or a "
+               "step?)\n",
                last == lines - 1 ? "ends too early"
                : first == 0      ? "begins too late"
                                  : "leaves one out",
@@ -202,6 +203,8 @@ static bool say_some(const Wrong *w, const char *what, int lines, int size, int 
         printf("Perhaps an index or a loop: it is right up to %s %d, wrong from %s %d "
                "on.\n",
                what, first - 1, what, first);
+    } else if (10 * wrong > 9 * lines) {
+        return false; /* of 300, one that is right is so by chance */
     } else {
         printf("Perhaps a condition, or an index: %d of %d are wrong, the first is %s "
                "%d.\n",

@@ -60,7 +60,14 @@ function line(e,   tries) {
     else if (attempts[e] > 0)
         say = "tried, begun " begun[e] ", " tries (e in passed ? ", passed " passed[e] " but not now" : "")
     else say = "not begun"
-    printf "  %-4s %-44s %s\n", e, title[e], say
+    printf "  %-4s %-49s %s\n", e, cut(title[e], 49), say
+}
+# At most `most` characters of text, whole words.
+function cut(text, most) {
+    if (length(text) <= most) return text
+    text = substr(text, 1, most - 3)
+    sub(/[ ,;:(]+[^ ]*$/, "", text)
+    return text " .."
 }
 function rest(from,   text, i) {
     text = $from

@@ -111,6 +111,11 @@ int progress_passed(int chapter) {
     return lines ? passed : passed_before(chapter);
 }
 
+bool progress_has_passed(const char *id) {
+    const Known *last = known_of(id);
+    return last && last->verdict == PASSED;
+}
+
 static unsigned number_of(const char *text) { /* FNV-1a */
     unsigned number = 2166136261u;
     for (; *text; text++) {

@@ -3,6 +3,7 @@
 #     /* exercise 2.3 */        what is between these two lines becomes
 #     /* end of exercise 2.3 */ NOT_WRITTEN("2.3"), to be replaced
 #     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
+#     "name" /* not in your copy */   the name of such a helper: "(name)" in the copy
 #
 # Exit status 1, and a line, where marks don't fit together.
 /^ *\/\* exercise [1-6]\.[1-6a-f](, cut:)? \*\/$/ {
@@ -24,6 +25,11 @@
 }
 /\/\* (exercise|end of exercise) [0-9]/ { fail("a mark that isn't one") }
 inside == "" && included && /^#include "common\/error.h"$/ { next }
+match($0, /"[a-z]+" \/\* not in your copy/) {
+    name = substr($0, RSTART + 1)
+    sub(/".*/, "", name)
+    $0 = substr($0, 1, RSTART) "(" name ")" substr($0, RSTART + length(name) + 1)
+}
 inside == "" { print }
 inside == "" && /^#include "/ && !included {
     print "#include \"common/error.h\" /* NOT_WRITTEN, bug */"

@@ -29,9 +29,7 @@ stopped() {
 
 # What there is: each file with a checksum.
 state() {
-    # shellcheck disable=SC2046 # names without spaces
-    cksum $(find "$folder/." -name . -o -type d -prune -o \( -name '*.[ch]' -o -name '*.cu' -o \
-        -name answers.txt \) -print | sed 's,/\./,/,' | sort) </dev/null 2>/dev/null || :
+    cksum "$folder"/*.[ch] "$folder"/*.cu "$folder/answers.txt" 2>/dev/null || :
 }
 # quick_build: compiles what was saved since the last build, as make said that it would.
 # 1: it doesn't compile; 2: make must do it (the first time, another file, a header).
@@ -80,6 +78,8 @@ names= # of the files that the plan is for, and their state when all was built
 known=
 turns=0
 waiter=$(command -v inotifywait || :)
+nap=0.2 # where sleep knows fractions
+sleep "$nap" 2>/dev/null || nap=1
 while :; do
     is=$(state)
     if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then printf '\033[H\033[2J'; fi
@@ -99,7 +99,7 @@ while :; do
             *) waiter= ;;
             esac
         else
-            sleep 1
+            sleep "$nap"
         fi
     done
 done

@@ -4,8 +4,8 @@
  *     z_0 = [x_class; x_p^1 E; x_p^2 E; ...; x_p^N E] + E_pos     [ViT eq.1]
  *
  * The image is cut into N = HW / P^2 patches [ViT 3.1], row by row from the top
- * left. Each is projected to D elements. A learned class token is put in front, and
- * only then are the N + 1 position embeddings added. E_pos is one of four:
+ * left. Each is projected to D elements; a learned class token is put in front, and
+ * every token has a position. E_pos is one of four:
  *
  *     1d           a learned vector for each token, the paper's choice
  *     2d           a patch's column and its row have a learned vector each, of D/2
@@ -55,7 +55,7 @@ typedef struct {
 
 typedef struct {
     Tensor patches;  /* (B, N, C P P) the image, cut up */
-    Tensor embedded; /* (B, N, D)     x_p E; free after forward */
+    Tensor embedded; /* (B, N, D)     x_p E */
     Tensor E_pos;    /* (n, D)        2d: the table; in backward its gradient.
                                       sinusoidal: the table, written once */
 } PatchEmbeddingActivations;
@@ -83,7 +83,7 @@ void patch_embedding_forward(const PatchEmbedding *layer, Tensor images,
 
 /*
  * patch_embedding_backward: weights' gradients are added to d; the images get none.
- *   dz_0 (B, n, D)   in; a->embedded may be written over
+ *   dz_0 (B, n, D)   in; of a, what nobody reads any more may be written over
  */
 void patch_embedding_backward(const PatchEmbedding *layer, PatchEmbedding *d,
                               PatchEmbeddingActivations *a, Tensor dz_0);

@@ -209,11 +209,13 @@ static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) 
 static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
                           Tensor dy, Tensor dz) {
     if (vit->config.pool == POOL_CLASS) {
+        /* exercise 5.4 */
         /* y = LN(z_L^0): the head reads only the class token's row */
         Tensor cls = tensor_first(a->cls, dy.shape[0]);
         layer_norm_backward(&vit->norm, &d->norm, cls, &a->norm, dy, dy);
         tensor_fill(dz, 0);
         tensor_copy(class_rows(dz), dy);
+        /* end of exercise 5.4 */
     } else {
         /* y = mean over p of LN(z_L^p) */
         mean_of_tokens_backward(dy, dz);
@@ -253,6 +255,7 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     const VitConfig *c = &vit->config;
     const int B = dlogits.shape[0];
     expect_shape(dlogits, "One row of gradients for each image.", B, c->classes);
+    /* exercise 5.4 */
     Tensor z_0 = tensor_first(a->z_0, B),
            z_L = tensor_first(a->blocks[c->depth - 1].y, B);
     Tensor y = tensor_first(a->y, B), dy = tensor_first(a->dy, B);
@@ -271,4 +274,5 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     /* z_0 = [x_class; x_p E] + E_pos */
     dropout_apply(dropout, AFTER_POSITIONS, dz);
     patch_embedding_backward(&vit->embedding, &d->embedding, &a->embedding, dz);
+    /* end of exercise 5.4 */
 }

@@ -8,11 +8,9 @@
  *       or   mean over the patches p of LN(z_L^p)              --pool mean
  *     logits = y W_head^T + b_head
  *
- * DIFFERS: the head is one dense layer from the start. In pre-training the paper's has
- * a hidden layer too.
- * DIFFERS: pooling by the mean is the paper's appendix D.3 [ViT fig.9]. As
- * in the authors' program there is no class token then, and the norm comes before the
- * mean: each patch speaks with the same weight, however long its z_L^p has grown.
+ * DIFFERS: the head is one dense layer; in pre-training the paper's has a hidden one.
+ * DIFFERS: pooling by the mean is the paper's appendix D.3 [ViT fig.9]. As in the
+ * authors' program there is no class token then, and the norm comes before the mean.
  */
 #pragma once
 
@@ -87,10 +85,9 @@ long vit_parameter_formula(const VitConfig *config);
 double vit_forward_flops(const VitConfig *config);
 
 /*
- * Positions begin as N(0, 0.5^2).    DIFFERS: the reference implementation has
- * 0.02, for D = 768 and long training. A projected patch begins with a deviation
- * near 0.6 here; compared with that, 0.02 is nearly nothing, and the model spends its
- * first epochs learning where things are (notes/05_vision_transformer.md, 9).
+ * Positions begin as N(0, 0.5^2).    DIFFERS: the reference implementation has 0.02,
+ * nearly nothing beside a projected patch, whose deviation is near 0.6 here: the first
+ * epochs would go into learning where things are (notes/05_vision_transformer.md, 9).
  */
 #define VIT_POSITION_SIGMA 0.5
 

@@ -80,6 +80,7 @@ static bool describe_model(const char *name, const VitConfig *c, Error *error) {
     static Vit vit; /* some 30 kB of tensors without data */
     const long formula = vit_parameter_formula(c);
     const long head = (long)c->classes * c->block.D + c->classes;
+    const double flops = vit_forward_flops(c), unit = flops < 1e9 ? 1e6 : 1e9;
     const int i = index_of(name);
     ParameterList list;
     vit.config = *c;
@@ -92,8 +93,8 @@ static bool describe_model(const char *name, const VitConfig *c, Error *error) {
            c->depth, c->block.heads, c->block.M, c->classes);
     print_table(&list, c->depth);
     printf("\n  parameters           %14ld\n  without the head     %14ld\n"
-           "  forward, one image   %14.2f GFLOP (a multiply-add is two)\n\n",
-           list.total, list.total - head, vit_forward_flops(c) / 1e9);
+           "  forward, one image   %14.2f %cFLOP (a multiply-add is two)\n\n",
+           list.total, list.total - head, flops / unit, unit < 1e9 ? 'M' : 'G');
     report_check(list.total == formula, "counted %ld, by the formula %ld", list.total,
                  formula);
     if (i >= 0) {

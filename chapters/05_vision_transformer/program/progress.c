@@ -158,6 +158,7 @@ bool progress_begin(Progress *p, const Trainer *t, const char *csv_path, Error *
                     .csv_path = csv_path,
                     .terminal = isatty(STDOUT_FILENO) == 1,
                     .first_step = t->step,
+                    .last_step = trainer_total_steps(t),
                     .started_ms = stopwatch_ms()};
     if (progress_can_log(csv_path, t->step, &end, error)) {
         p->csv = open_for_lines(csv_path, O_CREAT, error);
@@ -215,8 +216,7 @@ static void show(const Progress *p, long step) {
 }
 
 static void show_running(const Progress *p, long step) {
-    const Trainer *t = p->trainer;
-    const double images = (double)(trainer_total_steps(t) - step) * t->settings.batch;
+    const double images = (double)(p->last_step - step) * p->trainer->settings.batch;
     const double speed = images_per_s(p, step);
     const long left_s = (long)((speed > 0 ? images / speed : 0) + 0.5);
     show(p, step);

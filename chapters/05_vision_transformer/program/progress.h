@@ -15,6 +15,7 @@ typedef struct {
     int csv_errno; /* why its first line failed that couldn't be written */
     const char *csv_path;
     long first_step;       /* where this process began: not 0 after --resume */
+    long last_step;        /* where it will end: the run's end, or --steps */
     double started_ms;     /* the clock when it began */
     double shown_ms;       /* when the line was last shown */
     double loss, accuracy; /* sums over the epoch so far, as this process saw it */

@@ -51,9 +51,9 @@ static void print_run(const Trainer *t, const Engine *engine) {
                options_word("positions", (int)c->positions),
                options_word("pool", (int)c->pool));
     }
-    printf("training: %d epochs of %ld steps of %d images, lr %g, seed %llu, ",
-           s->epochs, trainer_steps_per_epoch(t), s->batch, s->lr,
-           (unsigned long long)s->seed);
+    printf("training: %d epoch%s of %ld steps of %d images, lr %g, seed %llu, ",
+           s->epochs, s->epochs == 1 ? "" : "s", trainer_steps_per_epoch(t), s->batch,
+           s->lr, (unsigned long long)s->seed);
     engine->describe(t);
 }
 
@@ -146,6 +146,7 @@ static RunEnd train_steps(Run *r, Error *error) {
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
     const long max_steps = r->plan->options->max_steps;
     const long last = max_steps > 0 && max_steps < total ? max_steps : total;
+    r->progress.last_step = last;
     RunEnd end = RUN_DONE;
     while (end == RUN_DONE && t->step < last) {
         StepResult results[STEPS_AT_ONCE];
@@ -239,8 +240,10 @@ static void print_word(const char *before, const char *word) {
 
 /* The words to go on with: the files that this run was given or has made. */
 static void say_how_to_resume(const Options *o, const Trainer *t) {
+    const bool as_typed = o->command[0] != '/' && strchr(o->command, '/');
     char program[FILE_PATH_BYTES];
-    snprintf(program, sizeof program, "./%s", o->program);
+    snprintf(program, sizeof program, "%s%s", as_typed ? "" : "./",
+             as_typed ? o->command : o->program);
     printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n", t->step,
            trainer_total_steps(t), o->save);
     print_word("    ", program);

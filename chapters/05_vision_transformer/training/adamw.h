@@ -1,14 +1,7 @@
 /*
  * adamw.h: Adam with decoupled weight decay (Kingma and Ba, 2015; Loshchilov and
  * Hutter, 2019), and clipping by the global norm [ViT T.3]. With lambda = 0 it is the
- * Adam of [AIAYN 5.3].
- *
- *     m = b1 m + (1 - b1) g          v = b2 v + (1 - b2) g^2
- *     mhat = m / (1 - b1^t)          vhat = v / (1 - b2^t)
- *     w = w - lr (mhat / (sqrt(vhat) + eps) + lambda w)
- *
- * t counts from 1. lambda is 0 for parameters that are NO_DECAY.
- * Derivation of the bias correction: notes/05_vision_transformer.md.
+ * Adam of [AIAYN 5.3]. m and v begin as 0. Derivations: notes/05, 5 to 7.
  */
 #pragma once
 
@@ -20,7 +13,7 @@ extern "C" {
 
 typedef struct {
     double beta1, beta2, epsilon;
-    double weight_decay; /* lambda */
+    double weight_decay; /* lambda, of parameters that are DECAY */
 } AdamW;
 
 /* One step, t >= 1. */

@@ -10,9 +10,9 @@
  *   shared memory has 32 banks of 4 bytes. A request takes one pass if no two lanes
  *   want different words of one bank, else as many as the most wanted bank has words.
  *   Lanes of one pass may share words. A pass answers at most 128 bytes, so that 8
- *   bytes per lane are asked for by half warps, 16 by quarters: 4 passes at least. If in
- *   a load each lane wants the same as lane ^ 1, or each the same as lane ^ 2, a pass
- *   answers twice as many lanes: 2 passes.
+ *   bytes per lane are asked for by half warps, 16 by quarters: 4 passes at least. If
+ *   in a load each lane wants the same as lane ^ 1, or each the same as lane ^ 2, a
+ *   pass answers twice as many lanes: 2 passes.
  *
  * Caches are not modelled: a sector that is asked for twice counts twice. Lanes' k-th
  * executions of the same instruction between two barriers count as one request.

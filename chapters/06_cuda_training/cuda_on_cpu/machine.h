@@ -83,6 +83,8 @@ enum CudaOnCpuOrder { ORDER_FORWARD, ORDER_BACKWARD, ORDER_SHUFFLED, ORDERS };
 /* cuda_on_cpu_run_grid: the launch in cuda_on_cpu_now, once. */
 void cuda_on_cpu_run_grid(CudaOnCpuOrder order);
 
+/* cuda_on_cpu_forget_shared_memory (orders.cpp): no block may rely on it: NaN. */
+void cuda_on_cpu_forget_shared_memory(void);
 /* cuda_on_cpu_run_in_all_orders (orders.cpp): stops if memory ends up different. */
 void cuda_on_cpu_run_in_all_orders(void);
 

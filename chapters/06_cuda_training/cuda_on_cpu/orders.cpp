@@ -40,8 +40,7 @@ static void restore(const char *from) {
     }
 }
 
-/* No kernel may rely on what shared memory holds when a block begins: NaN. */
-static void forget_shared_memory(void) {
+void cuda_on_cpu_forget_shared_memory(void) {
     const CudaOnCpuBlock all[] = {cuda_on_cpu_now.shared, cuda_on_cpu_static_shared()};
     for (const CudaOnCpuBlock &b : all) {
         if (b.bytes) {
@@ -77,12 +76,12 @@ static void compare(const char *first, CudaOnCpuOrder order) {
 
 void cuda_on_cpu_run_in_all_orders(void) {
     char *const before = take_snapshot();
-    forget_shared_memory();
+    cuda_on_cpu_forget_shared_memory();
     cuda_on_cpu_run_grid(ORDER_FORWARD);
     char *const after = take_snapshot();
     for (int order = ORDER_BACKWARD; order < ORDERS; order++) {
         restore(before);
-        forget_shared_memory();
+        cuda_on_cpu_forget_shared_memory();
         cuda_on_cpu_run_grid((CudaOnCpuOrder)order);
         compare(after, (CudaOnCpuOrder)order);
     }

@@ -235,7 +235,7 @@ struct When {
     uint32_t instruction; /* from the program's start */
 };
 struct Shadow {
-    When write, read;
+    When write, read, other; /* other: who read before that, and must be waited for */
     int readers; /* in read.interval: 1; 2: several of one warp; 3: of several warps */
 };
 
@@ -308,7 +308,8 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
             read_now &&
             (s->readers == 3 || (s->readers == 2 && s->read.meeting == now.meeting));
         if (others || !is_over(s->read, now, shared)) {
-            stop_at_race("writes", now, "read", s->read, address);
+            const bool own = read_now && s->read.thread == now.thread;
+            stop_at_race("writes", now, "read", own ? s->other : s->read, address);
         }
         s->write = now;
         return;
@@ -322,6 +323,7 @@ static void look_at(Shadow *s, When now, bool writes, uintptr_t address, bool sh
     } else if (s->readers < 3 && s->read.thread != now.thread) {
         s->readers = 2;
     }
+    s->other = read_now && !is_over(s->read, now, shared) ? s->read : s->other;
     s->read = now;
 }
 
@@ -391,6 +393,9 @@ void cuda_on_cpu_watch_launch(void) {
 }
 
 void cuda_on_cpu_watch_block(int threads) {
+    if (is_watched) {
+        cuda_on_cpu_forget_shared_memory();
+    }
     interval++;
     first_of_block = interval;
     counts->blocks++;

@@ -1,9 +1,8 @@
 /*
  * gpu_adamw.cu: see gpu_adamw.h.
  *
- * Both go through the block of parameters once, with neighbouring threads on
- * neighbouring elements. The norm reads 4 bytes per element; AdamW reads 16 and writes
- * 12. Memory limits both: the time is bytes / bandwidth.
+ * The norm reads 4 bytes per element; AdamW reads 16 and writes 12. Memory limits both:
+ * the time is bytes / bandwidth.
  */
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 
@@ -53,8 +52,8 @@ void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
 /* The constants of a step, computed on the host in double. */
 struct Step {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float rate;      /* lr / (1 - beta1^t):             of mhat = m / (1 - beta1^t) */
-    float root_of_v; /* 1 / sqrt(1 - beta2^t): of sqrt(vhat) = sqrt(v / (1 - ...)) */
+    float rate;      /* lr / (1 - beta1^t) */
+    float root_of_v; /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
     double lr;
 };

@@ -6,11 +6,8 @@
  * memory, 32 at a time. SHARE threads hold one query, each a part of its d elements in
  * registers. They are lanes 32 / SHARE apart, so that neighbours want the same 16 bytes
  * of a key (shared memory answers a warp in two passes). Each computes its part of a
- * dot product, and a shuffle or two add the parts. At the end of the keys O / sum is
- * the result [ViT eq.7], and lse = max + log sum.
- *
- * Keys are taken four at a time: that makes four independent sums and one check of the
- * maximum.
+ * dot product, and a shuffle or two add the parts. The result is O [ViT eq.7]; lse is
+ * kept for the backward pass.
  *
  * Per head q, k, v are read and O is written, 16 n d bytes (each block reads k and v,
  * all but the first from the L2 cache). The scores' 16 n^2 bytes are saved.
@@ -25,15 +22,12 @@
  *
  * lse is stored as max and log sum: their sum would keep three digits of log sum for
  * scores near 10000. All three kernels scale q before it meets k: s is the same to the
- * last bit. Beyond the last key, or query, tiles hold zeros, whose score of 0 may be
- * far above lse: they get no p, as exp(s - lse) could be infinite, and inf * 0 is NaN.
+ * last bit.
  *
  * Two things limit it. A shared load of 16 bytes feeds 4 multiply-adds, so shared
  * memory feeds at most half of the arithmetic; and registers (66 to 155 per thread for
  * d = 64) leave few warps to hide the waiting. d is padded to 16, 32, 64 or 128.
  */
-#include <float.h>
-
 #include "chapters/06_cuda_training/kernels/gpu_attention.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
@@ -182,18 +176,19 @@ template <int PAD_D> static __global__ void forward(Fused f) {
     Part<PAD_D> q, o;
     q.load(f.qkv + qkv_at(f, h, 0, h.row), h.part, f);
     q.scale(f.scale);
+    /* exercise 6.5 */
     /* From -infinity, a first score of -infinity would make exp(-inf - -inf): NaN. */
     float max = -FLT_MAX, sum = 0;
+    /* end of exercise 6.5 */
     for (int j0 = 0; j0 < f.n; j0 += TILE) {
         fill_tile<PAD_D>(K, f.qkv + qkv_at(f, h, 1, j0), 3 * f.D, j0, f);
         fill_tile<PAD_D>(V, f.qkv + qkv_at(f, h, 2, j0), 3 * f.D, j0, f);
         __syncthreads();
-        /* Of all keys so far: max is the largest score s = q . k / sqrt(d) [ViT eq.6],
-         * sum is that of exp(s - max), and o that of exp(s - max) v. That must be true
-         * with the tile's `count` keys too: K[0] ... and V[0] ...; then come zeros.
-         * q.dot(K[j], h.part) is a score; all lanes of the warp must reach it. */
-        const int count = h.any ? min(TILE, f.n - j0) : 0;
+        /* The tile's keys are K[0] ..., their values V[0] ...; then come zeros. What is
+         * kept of the keys so far must be true of these too. A score s [ViT eq.6] is
+         * q.dot(K[j], h.part), as q is scaled. */
         /* exercise 6.5 */
+        const int count = h.any ? min(TILE, f.n - j0) : 0;
         enum { AT_ONCE = 4 }; /* keys at a time */
         for (int j = 0; j < count; j += AT_ONCE) {
             float s[AT_ONCE], larger = max;
@@ -220,13 +215,15 @@ template <int PAD_D> static __global__ void forward(Fused f) {
         __syncthreads();
     }
     if (h.mine) {
+        float *const lse = f.lse + 2 * query(f, h, h.row);
+        /* exercise 6.5 */
         o.scale(1.0f / sum);
-        o.store(f.O + O_at(f, h, h.row), h.part, f);
         if (h.part == 0) {
-            float *lse = f.lse + 2 * query(f, h, h.row);
             lse[0] = max;
             lse[1] = logf(sum);
         }
+        /* end of exercise 6.5 */
+        o.store(f.O + O_at(f, h, h.row), h.part, f);
     }
 }
 

@@ -3,22 +3,19 @@
  *
  *   separate, fused   One thread per element, in the order of memory: the 32 threads of
  *                     a warp read 128 consecutive bytes. Forward moves 12 bytes per
- *                     element (pre read and written, Y written), or 20 if a kernel of
- *                     its own adds the bias, since it reads and writes pre once more.
+ *                     element, or 20 if a kernel of its own adds the bias.
  *   vectorised        Four neighbours per thread: one load of 16 bytes, and one
  *                     division to find the row instead of four (in 32 bits: one in 64
  *                     costs about as much as GELU itself). Rows that don't allow that
  *                     are left to `fused`.
- *
- * Once the indices are cheap, memory limits them: GELU's erfc and exp are some 60
- * instructions per element, for 12 bytes.
  */
 #include "chapters/06_cuda_training/kernels/gpu_gelu.h"
 
 #include "chapters/04_encoder_block/mlp.h"
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
-const char *const gpu_gelu_names[GELU_VERSIONS] = {"separate", "fused", "vectorised"};
+const char *const gpu_gelu_names[GELU_VERSIONS] = {"separate", "fused",
+                                                   "vectorised" /* not in your copy */};
 
 /* Phi(x) = (1 + erf(x / sqrt(2))) / 2; erfc keeps its digits for negative x. */
 static DEVICE float normal_cdf(float x) {

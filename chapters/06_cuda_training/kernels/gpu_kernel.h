@@ -1,54 +1,10 @@
 /*
- * gpu_kernel.h: what every .cu file of this chapter begins with.
- *
- *   LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
- *       kernel<<<grid, block, shared_bytes, stream>>>(arguments...), then a check for
- *       errors. A template's name with a comma goes in parentheses.
- *   DYNAMIC_SHARED(type, name)
- *       extern __shared__ type name[]: the shared memory that the launch asked for.
- *   CUDA_MUST(call)
- *       calls a runtime function; if it fails: one line, and exit status 1.
- *   DEVICE
- *       before a function that kernels call; it becomes part of them.
- *   warp_sum, warp_max, block_sum
- *       the sum or maximum of all threads' values, the same in every thread.
- *
- * Kernels are passed Tensors by value: their data is on the device. tensor_matrix
- * makes shape[0] the rows and shape[1] the columns.
+ * gpu_kernel.h: what most kernels of this chapter share: a thread's place, four floats
+ * at once, and the sum or maximum of all threads' values, the same in every thread.
  */
 #pragma once
 
-#include <cuda_runtime.h>
-#include <stdint.h>
-
-#include "chapters/06_cuda_training/gpu.h"
-
-#ifdef CUDA_ON_CPU
-#define START(kernel, grid, block, shared_bytes, stream, ...)                          \
-    cuda_on_cpu_launch(#kernel, (grid), (block), (shared_bytes), (stream), kernel,     \
-                       __VA_ARGS__)
-#define DYNAMIC_SHARED(type, name) type *name = (type *)cuda_on_cpu_dynamic_shared()
-#else
-#define START(kernel, grid, block, shared_bytes, stream, ...)                          \
-    kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
-#define DYNAMIC_SHARED(type, name) extern __shared__ type name[]
-#endif
-#define LAUNCH(kernel, ...)                                                            \
-    do {                                                                               \
-        START(kernel, __VA_ARGS__);                                                    \
-        gpu_must(cudaGetLastError(), "launch of " #kernel, __FILE__, __LINE__);        \
-    } while (0)
-
-#define CUDA_MUST(call) gpu_must((call), #call, __FILE__, __LINE__)
-void gpu_must(cudaError_t error, const char *what, const char *file, int line);
-
-#define DEVICE __forceinline__ __device__
-#define FULL_WARP 0xffffffffu
-
-/* How many pieces of size `piece` cover `whole`. */
-static inline __host__ __device__ int pieces(long whole, int piece) {
-    return (int)((whole + piece - 1) / piece);
-}
+#include "chapters/06_cuda_training/kernels/gpu_launch.h"
 
 /* Can rows of `cols` floats, ld apart, be read and written four at a time? */
 static inline bool in_fours(const float *at, int cols, int ld) {
@@ -67,10 +23,6 @@ static DEVICE long my_element(void) {
 /* This thread's row, where LANES neighbouring threads share one: 1, or a warp. */
 template <int LANES> static DEVICE int my_row(void) {
     return (int)((blockIdx.x * blockDim.x + threadIdx.x) / LANES);
-}
-
-static DEVICE float *row_of(const Tensor &T, long i) {
-    return T.data + i * T.ld;
 }
 
 static DEVICE float4 operator+(float4 a, float4 b) {

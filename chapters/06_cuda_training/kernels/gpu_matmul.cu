@@ -5,12 +5,9 @@
  *   naive       One thread per element of C. Neighbours have neighbouring rows: their
  *               loads are ld apart, each in a line of its own. 2 m n k global loads.
  *   coalesced   Neighbours have neighbouring columns: a warp reads one element of A and
- *               (NN, TN) 32 consecutive elements of B. There are as many loads, but a
- *               warp's fall into one or two lines. In NT neighbours read rows of B, ld
- *               apart: only tiles cure that.
+ *               (NN, TN) 32 consecutive elements of B; in NT rows of B, ld apart.
  *   shared      A block makes 32 x 32 of C. It brings 32 x 32 of A and of B into shared
  *               memory, where each element is used 32 times: m n k / 16 global loads.
- *               Now 2 shared loads per multiply-add are the limit.
  *   registers   A block makes 64 x 64, a thread 4 x 4 of it: 8 shared loads feed 16
  *               multiply-adds. m n k / 32 global loads.
  *   vectorised  gpu_matmul_vectorised.cu: 128 x 128, a thread 8 x 8, 16 bytes per load,
@@ -25,7 +22,8 @@
 #include "chapters/06_cuda_training/kernels/gpu_matmul_parts.h"
 
 const char *const gpu_matmul_names[MATMUL_VERSIONS] = {
-    "naive", "coalesced", "shared", "registers", "vectorised", "cublas", "cublas_tf32"};
+    "naive",      "coalesced", "shared",     "registers" /* not in your copy */,
+    "vectorised", "cublas",    "cublas_tf32"};
 
 /* op(A)[i][l] and op(B)[l][j], i < m, l < k, j < n */
 template <MatmulLayout layout>

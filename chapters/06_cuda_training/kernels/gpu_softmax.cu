@@ -5,17 +5,12 @@
  *            column: 32 lines of 128 bytes for 128 bytes wanted. Three passes (maximum,
  *            sum, write): 16 bytes per element if nothing is found in cache, 8 flops.
  *   warp     One warp per row, its lanes on neighbouring elements: every line is used
- *            whole. The same three passes; the second and third find a short row in
- *            cache.
- *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018). 12 bytes per
- *            element instead of 16; two exp per element instead of one.
+ *            whole. The same three passes.
+ *   online   Maximum and sum in one pass (Milakov and Gimelshein, 2018): 12 bytes.
  *
- * All are limited by memory. Backward reads A and dA twice (the second time from cache)
- * and writes dS: 12 bytes per element.
+ * All are limited by memory.
  */
 #include "chapters/06_cuda_training/kernels/gpu_softmax.h"
-
-#include <float.h>
 
 #include "chapters/06_cuda_training/kernels/gpu_kernel.h"
 
@@ -32,9 +27,7 @@ static DEVICE float scaled(float scale, float s_j) {
     return __fmul_rn(scale, s_j);
 }
 
-/* One thread per row (LANES = 1), or one warp (32): a worked example of how a warp
- * shares a row. `online` has three things to decide that are decided here: when the sum
- * may be taken, relative to what, and where max begins. */
+/* One thread per row (LANES = 1), or one warp (32). */
 template <int LANES> static __global__ void forward(float scale, Tensor S, Tensor A) {
     const int i = my_row<LANES>(), lane = threadIdx.x % LANES, cols = S.shape[1];
     if (i >= S.shape[0]) {

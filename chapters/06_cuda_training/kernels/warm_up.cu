@@ -1,11 +1,10 @@
-/* warm_up.cu: see warm_up.h. Kernels of a few lines; the launches below are whole. */
+/* warm_up.cu: see warm_up.h. Kernels of a few lines, and their launches. */
 #include "chapters/06_cuda_training/kernels/warm_up.h"
 
-#include "chapters/06_cuda_training/kernels/gpu_kernel.h"
+#include "chapters/06_cuda_training/kernels/gpu_launch.h"
 
 enum { BLOCK = WARM_UP_BLOCK };
 
-/* One thread per element: no more threads, no fewer. */
 static __global__ void square(const float *x, float *y) {
     /* exercise 6.a */
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -13,7 +12,6 @@ static __global__ void square(const float *x, float *y) {
     /* end of exercise 6.a */
 }
 
-/* The last block has more threads than elements. */
 static __global__ void add(const float *x, const float *y, float *z, int count) {
     /* exercise 6.b */
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -23,7 +21,6 @@ static __global__ void add(const float *x, const float *y, float *z, int count) 
     /* end of exercise 6.b */
 }
 
-/* There are fewer threads than elements, and neighbours are to have neighbours. */
 static __global__ void add_scaled(float a, const float *x, float *y, int count) {
     /* exercise 6.c */
     const int threads = gridDim.x * blockDim.x;
@@ -33,7 +30,6 @@ static __global__ void add_scaled(float a, const float *x, float *y, int count) 
     /* end of exercise 6.c */
 }
 
-/* Blocks and threads have an x and a y. Threads of neighbouring x are one warp's. */
 static __global__ void scale_rows(const float *by, Tensor X, Tensor Y) {
     /* exercise 6.d */
     const int row = blockIdx.y * blockDim.y + threadIdx.y;
@@ -44,12 +40,11 @@ static __global__ void scale_rows(const float *by, Tensor X, Tensor Y) {
     /* end of exercise 6.d */
 }
 
-/* This block's run begins at x[first] and has `size` elements. */
 static __global__ void reverse(float *x, int count) {
     __shared__ float kept[BLOCK];
+    /* exercise 6.e */
     const int thread = threadIdx.x, first = blockIdx.x * BLOCK;
     const int size = min(BLOCK, count - first);
-    /* exercise 6.e */
     if (thread < size) {
         kept[thread] = x[first + thread];
     }
@@ -60,11 +55,10 @@ static __global__ void reverse(float *x, int count) {
     /* end of exercise 6.e */
 }
 
-/* All threads of a block add, as long as there is something to add for all of them. */
 static __global__ void sum_runs(const float *x, float *sums, int count) {
     __shared__ float parts[BLOCK];
-    const int thread = threadIdx.x, i = blockIdx.x * BLOCK + thread;
     /* exercise 6.f */
+    const int thread = threadIdx.x, i = blockIdx.x * BLOCK + thread;
     parts[thread] = i < count ? x[i] : 0.0f;
     __syncthreads();
     for (int half = BLOCK / 2; half > 0; half /= 2) {
@@ -82,11 +76,15 @@ static __global__ void sum_runs(const float *x, float *sums, int count) {
 /* ---- their launches -------------------------------------------------------------- */
 
 void warm_up_square(const float *x, float *y, int count) {
+    /* exercise 6.a */
     LAUNCH(square, count / BLOCK, BLOCK, 0, NULL, x, y);
+    /* end of exercise 6.a */
 }
 
 void warm_up_add(const float *x, const float *y, float *z, int count) {
+    /* exercise 6.b */
     LAUNCH(add, pieces(count, BLOCK), BLOCK, 0, NULL, x, y, z, count);
+    /* end of exercise 6.b */
 }
 
 void warm_up_add_scaled(float a, const float *x, float *y, int count) {
@@ -95,8 +93,10 @@ void warm_up_add_scaled(float a, const float *x, float *y, int count) {
 
 void warm_up_scale_rows(const float *by, Tensor X, Tensor Y) {
     expect_same_shape(Y, X);
+    /* exercise 6.d */
     LAUNCH(scale_rows, dim3(pieces(X.shape[1], 32), pieces(X.shape[0], 4)), dim3(32, 4),
            0, NULL, by, X, Y);
+    /* end of exercise 6.d */
 }
 
 void warm_up_reverse(float *x, int count) {

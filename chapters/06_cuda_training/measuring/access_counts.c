@@ -58,13 +58,17 @@ static void print_row(const char *name, const CudaOnCpuCounts *c) {
 /* Prints a line per version; returns how many. */
 static int count_versions(Ladder ladder, const LadderCase *on) {
     int version = 0;
-    for (; ladder_version(ladder, version); version++) {
+    for (const char *name; (name = ladder_version(ladder, version)); version++) {
         CudaOnCpuCounts counts;
+        if (name[0] == '(') {
+            printf("  %-12s not in your copy\n", name);
+            continue;
+        }
         cuda_on_cpu_counts_clear();
         ladder_run(NULL, ladder, version, on);
         gpu_wait(NULL);
         cuda_on_cpu_counts(&counts);
-        print_row(ladder_version(ladder, version), &counts);
+        print_row(name, &counts);
     }
     return version;
 }
