@@ -312,9 +312,12 @@ static void expect_weights(const Linear *l, int times) {
     mistake("db written over: it is added (+=)", db);
     mistake("the last row's share of db: it is the sum over all rows", last);
     mistake(nothing_added, all_of(1, out));
-    mistake("the sum of the first dY.shape[0] rows: tensor_rows counts those of any "
+    if (l->X.ndim > 2 && times == 1) {
+        mistake(
+            "the sum of the first dY.shape[0] rows: tensor_rows counts those of any "
             "shape",
             sum_of_products(1, l->X.shape[0], 1, out, one, dy));
+    }
     mistake("db without the last row: it is the sum over all rows",
             sum_of_products(1, rows - 1, 1, out, one, dy));
     if (times > 1) {

@@ -152,8 +152,7 @@ static double sigmoid(double x) {
 }
 
 static void predict(void) {
-    hint("Scores first, each divided by sqrt(d_k); then exp; then divide by their "
-         "sum.");
+    hint("What are the two scores, and what is d_k?");
     ask('a',
         "q = (1, 1, 1, 1), k_0 = (2, 0, 0, 0), k_1 = (0, 0, 0, 0): the weight A_00, "
         "to 3 digits.",
@@ -161,7 +160,7 @@ static void predict(void) {
     mistake_number("the weight without 1/sqrt(d_k); d_k is 4", sigmoid(2));
     mistake_number("the weight with 1/d_k in place of 1/sqrt(d_k)", sigmoid(0.5));
     mistake_number("the weight of the other key", sigmoid(-1));
-    hint("Each value times its key's weight, and the sum of both.");
+    hint("What does a weight multiply, and what is summed?");
     ask('b', "With the values v_0 = 10, v_1 = 20: the output, to 3 digits.",
         10 * sigmoid(1) + 20 * sigmoid(-1), 2e-3);
     mistake_number("the values with each other's weights",
@@ -636,14 +635,15 @@ static void break_it(void) {
 /* ---- 2.6 ------------------------------------------------------------------------- */
 
 static void measure(void) {
-    hint("A product (n, k) by (k, m) takes 2 n k m flops, and there are two.");
+    hint("How many multiply-adds make one element of a product, and how many "
+         "elements are there?");
     ask('a',
         "ViT-B/16: n = 197 tokens, d_k = d_v = 64. The flops of Q K^T and A V of one "
         "head, a multiply-add counting as two: exactly, or to 4 digits.",
         4.0 * 197 * 197 * 64, 1e-3);
     mistake_number("the count of multiply-adds: each is two flops",
                    2.0 * 197 * 197 * 64);
-    hint("A is (n, n); each of the others is (n, 64).");
+    hint("Which shape has A, and which the others?");
     ask('b',
         "From how many tokens n on does A of one head have more elements than Q, K, V "
         "and "
@@ -651,7 +651,8 @@ static void measure(void) {
         256, 1e-6);
     mistake_number("where A outgrows one of the four", 64);
     mistake_number("where it outgrows Q, K and V: O is an (n, d_v) as well", 192);
-    hint("A of one head is (n, n), and a float has 4 bytes.");
+    hint("How many elements has A of one head, how many heads are there, and what does "
+         "a float take?");
     ask('c',
         "The bytes of A in float for all 12 heads of 12 layers, one image: exactly, "
         "or to 4 digits.",

@@ -261,8 +261,8 @@ enum {
     SUM_OF_G_XHAT = 64,
     ADDED = 128,
     MEAN_WITHOUT_RSTD = 256,
-    SUMS_GO_ON = 512,
-    KEPT_OF_ROW_0 = 1024
+    SUMS_GO_ON = 1024,
+    KEPT_OF_ROW_0 = 2048
 };
 
 static double *norm_gradient(const Norm *n, const double *mean, const double *rstd,
@@ -309,8 +309,8 @@ static const struct {
     {NO_GAMMA, "the gradient without gamma: g = dY o gamma"},
     {NO_RSTD, "the gradient without the factor rstd before the bracket"},
     {XHAT_WITHOUT_RSTD, "x - mean in place of xhat: xhat = (x - mean) rstd"},
-    {MEAN_WITHOUT_RSTD, "x - mean in place of xhat in one of two places: xhat = (x - "
-                        "mean) rstd in both"},
+    {MEAN_WITHOUT_RSTD,
+     "x - mean in place of one of the two xhat: xhat = (x - mean) rstd"},
     {SUMS_GO_ON, "sums that go on from row to row: they begin at 0 in each"},
     {KEPT_OF_ROW_0, "row 0's mean and rstd for every row: row i's are kept at place i"},
     {SUM_OF_G | SUM_OF_G_XHAT, "sums in place of means: both are divided by D"},

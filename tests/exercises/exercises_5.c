@@ -272,14 +272,18 @@ static void expect_dense(const Embedding *e, const double *g, int shift) {
         mistake("dx from row 0 on: patch p's gradient is row p + 1 of dz_0",
                 gradient_of_E(e, g, 0));
     } else {
-        static const char text[] = "patch p's gradient taken from row p + 1, also "
-                                   "where there is no class token";
-        double *later = doubles((long)B * N * D);
-        for (int k = 0; k < B * N * D; k++) {
-            later[k] = g[k + (k / D % N < N - 1 ? D : 0)];
+        mistake_if(
+            "patch p's gradient taken from row p + 1, also where there is no class "
+            "token",
+            !isfinite((double)e->d.E.data[0]));
+        double *next = doubles(B * N * D); /* of the last patch its own */
+        for (int i = 0; i < B * N * D; i++) {
+            const int row = i / D;
+            next[i] = g[(row % N < N - 1 ? row + 1 : row) * D + i % D];
         }
-        mistake(text, gradient_of_E(e, later, 0));
-        mistake_if(text, !isfinite((double)e->d.E.data[0]));
+        mistake("patch p's gradient taken from row p + 1, also where there is no class "
+                "token",
+                gradient_of_E(e, next, 0));
     }
     mistake("dE cleared or written over: it is added to (+=)", cleared);
     expect("db_E", e->d.b_E, gradient_of_b(e, g, shift), TOLERANCE);

@@ -168,8 +168,9 @@ static void gelu_case(bool relu, GeluVersion version, int rows, int cols) {
         gpu_bias_gelu_forward(NULL, version, P, on_device(b, 0), Y);
     }
     if (version == GELU_SEPARATE) {
-        expect("pre, after add_bias,", from_device(P), sum, TOLERANCE);
-        add_bias_mistakes(from_device(P), x, bias);
+        const Tensor biased = from_device(P);
+        expect("pre, after add_bias,", biased, sum, TOLERANCE);
+        add_bias_mistakes(biased, x, bias);
     }
     const Tensor got = from_device(Y);
     expect("Y", got, y, TOLERANCE);
@@ -681,6 +682,9 @@ static void expect_keys_once(int n, int d) {
                 "%.0f loads from shared memory; %.0f, a key and a value for each query "
                 "once, are needed",
                 loads, 2 * parts);
+    const double of_all = parts / ((n + KEYS - 1) / KEYS * KEYS) * ((n + 31) / 32 * 32);
+    mistake_if("scores of keys that aren't there: the last tile has only `count`",
+               fabs(loads - 2 * of_all) < 0.5);
     mistake_if(
         "a second pass over the keys, or a score that is computed twice: a key's score "
         "is wanted once, and kept while its value is added",

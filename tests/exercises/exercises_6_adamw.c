@@ -13,6 +13,7 @@ typedef struct {
     bool not_clipped, v_not_clipped, clipped_after, decay_all, no_decay, decay_by_rate;
     bool decay_in_gradient, m_not_corrected, v_not_corrected, epsilon_inside,
         epsilon_in_root;
+    bool lr_twice, root_divides;
     bool clip_divided, no_epsilon, decay_of_step, uphill, old_m, v_of_beta1;
 } Wrong;
 
@@ -41,7 +42,10 @@ static double *adamw_by(const Step *s, Wrong wrong) {
         const double mhat = wrong.old_m             ? s->m[i] / c1
                             : wrong.m_not_corrected ? m
                                                     : m / c1,
-                     vhat = wrong.v_not_corrected ? v : v / c2, eps = o->epsilon;
+                     vhat = wrong.v_not_corrected ? v
+                            : wrong.root_divides  ? v * c2
+                                                  : v / c2,
+                     eps = o->epsilon;
         const double below = wrong.epsilon_inside    ? (sqrt(v) + eps) / sqrt(c2)
                              : wrong.epsilon_in_root ? sqrt(vhat + eps)
                              : wrong.no_epsilon      ? sqrt(vhat)
@@ -49,7 +53,8 @@ static double *adamw_by(const Step *s, Wrong wrong) {
         const double decay = wrong.no_decay || wrong.decay_in_gradient ? 0
                              : wrong.decay_by_rate ? s->lr / c1 * lambda
                                                    : s->lr * lambda;
-        const double step = s->lr * (wrong.clipped_after ? s->clip : 1) * mhat / below;
+        const double step = s->lr * (wrong.lr_twice ? s->lr : 1) *
+                            (wrong.clipped_after ? s->clip : 1) * mhat / below;
         w[i] = (1 - decay) * s->w[i] -
                (wrong.decay_of_step ? 1 - decay : 1) * (wrong.uphill ? -step : step);
     }
@@ -74,6 +79,12 @@ static void adamw_mistakes(const Step *s) {
     mistake("s.lr in place of s.rate, which has m's correction",
             BY(.m_not_corrected = true));
     mistake("sqrt(v) without s.root_of_v, its correction", BY(.v_not_corrected = true));
+    mistake("a step without the corrections of m and v, as after many steps: s.rate "
+            "has m's, s.root_of_v v's",
+            BY(.m_not_corrected = true, .v_not_corrected = true));
+    mistake("lr twice: s.rate has it", BY(.lr_twice = true));
+    mistake("a root that is divided by s.root_of_v: it is a factor",
+            BY(.root_divides = true));
     mistake("epsilon inside the correction: it is added to sqrt(vhat)",
             BY(.epsilon_inside = true));
     mistake("epsilon inside the root: it is added to sqrt(vhat)",

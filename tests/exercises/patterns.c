@@ -45,8 +45,8 @@ static bool say_factor(const Wrong *w) {
         if (fabs(factor) < 1e-9) {
             printf("Perhaps %s.\n",
                    begin ? "nothing is added: the ones are as they were"
-                         : "a factor that is 0 (between integers 1 / 2 is 0), or "
-                           "something is cleared too early: all are 0");
+                         : "a factor that is 0 (between integers 1 / 2 is 0), or a "
+                           "tensor_fill, or a clearing too early: all are 0");
         } else if (fabs(factor + 1) < 1e-9) {
             printf("Perhaps a sign: %s is minus what it should be.\n", what);
         } else {
@@ -190,7 +190,7 @@ static bool say_some(const Wrong *w, const char *what, int lines, int size, int 
     }
     if (wrong == lines - 1 && first == 1 && lines > 2) {
         printf("Perhaps the first is taken for all, or a step is wrong: %s 0 is right, "
-               "the others aren't. (Or does a loop go past the end of a %s?)\n",
+               "the others aren't. (Or does a loop go past the end of one %s?)\n",
                what, what);
     } else if (wrong == 1) {
         printf("Perhaps a loop %s: only %s %d of %d is wrong. (Or is an index, or a "
