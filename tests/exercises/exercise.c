@@ -268,7 +268,8 @@ void mistake_if(const char *text, bool fits) {
     }
     if (now.failed && fits && !now.named && now.round == 0) {
         say_unless_named("not it");
-        printf("This is %s.\n", text);
+        const bool asks = text[strlen(text) - 1] == '?';
+        printf("This is %s%s\n", text, asks ? "" : ".");
         now.named = true;
     }
 }

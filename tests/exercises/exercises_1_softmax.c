@@ -442,7 +442,7 @@ static double *products_left(int rows, int cols, const double *a, const double *
     return dS;
 }
 
-/* Where dS is: beside dA, in it, or beside it with all rows of distances of their own. */
+/* Where dS is: beside dA, in it, or beside it, all rows at distances of their own. */
 typedef enum { APART, IN_PLACE, IN_WIDE_ROWS } Where;
 
 /* a: A, or NULL: the softmax of normal numbers. */

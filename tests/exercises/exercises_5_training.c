@@ -293,14 +293,18 @@ static double *average(const Step *s, const double *old, double by, double of,
 static void expect_moments(const Step *s, Tensor m, Tensor v) {
     static const char penalty[] =
         "Adam with an L2 penalty: AdamW keeps the decay out of m and v";
+    static const char all_of_g[] = "m with all of g: an average without 1 - b1, or "
+                                   "mhat that is kept; which m does "
+                                   "the next step go on with?";
+    static const char all_of_square[] =
+        "v with all of g^2: an average without 1 - b2, or vhat that is kept; which v "
+        "does the next step go on with?";
     const double b1 = s->o.beta1, b2 = s->o.beta2, t = (double)s->t;
     const double c1 = 1 - pow(b1, t), c2 = 1 - pow(b2, t);
     expect("m", m, average(s, s->m, b1, 1 - b1, 1, false), TOLERANCE);
     mistake(penalty, average(s, s->m, b1, 1 - b1, 1, true));
-    mistake("mhat kept in m: the next step goes on with m itself",
-            average(s, s->m, b1 / c1, (1 - b1) / c1, 1, false));
-    mistake("m with all of g: an average's two weights sum to 1",
-            average(s, s->m, b1, 1, 1, false));
+    mistake(all_of_g, average(s, s->m, b1 / c1, (1 - b1) / c1, 1, false));
+    mistake(all_of_g, average(s, s->m, b1, 1, 1, false));
     mistake("m with b1 and 1 - b1 exchanged: b1 is what stays",
             average(s, s->m, 1 - b1, b1, 1, false));
     expect("v", v, average(s, s->v, b2, 1 - b2, 2, false), TOLERANCE);
@@ -310,10 +314,8 @@ static void expect_moments(const Step *s, Tensor m, Tensor v) {
             average(s, s->v, 0.999, 1 - 0.999, 2, false));
     mistake("v of g itself: it is the average of g^2",
             average(s, s->v, b2, 1 - b2, 1, false));
-    mistake("v with all of g^2: an average's two weights sum to 1",
-            average(s, s->v, b2, 1, 2, false));
-    mistake("vhat kept in v: the next step goes on with v itself",
-            average(s, s->v, b2 / c2, (1 - b2) / c2, 2, false));
+    mistake(all_of_square, average(s, s->v, b2, 1, 2, false));
+    mistake(all_of_square, average(s, s->v, b2 / c2, (1 - b2) / c2, 2, false));
     mistake(penalty, average(s, s->v, b2, 1 - b2, 2, true));
 }
 
