@@ -444,7 +444,8 @@ const Exercise exercises[] = {
      "Which part of the sum over i is the same for all j of a row?",
      "the lesson, \"Sending the blame back\"; notes/01, 4", softmax_backward_grade},
     {"1.4", "gelu_forward and gelu_backward",
-     "gelu.c: y = x Phi(x) for each element, and dX from X and dY.",
+     "gelu.c: y = x Phi(x) for each element, and dX from X and dY. What is nan stays "
+     "nan.",
      "In x Phi(x), x is there twice: what is the derivative of a product, and where is "
      "it taken?",
      "the lesson, \"A bend without a corner\"; notes/01, 5", gelu_grade},

@@ -690,8 +690,9 @@ static void kept(Model *m, const Dropout *none) {
         snprintf(name, sizeof name, "a->blocks[%d].y", l);
         expect(name, tensor_first(m->a.blocks[l].y, B), doubles_of(m->z[l + 1]),
                TOLERANCE);
-        mistake("another block's result: block l keeps its own in a->blocks[l]",
-                doubles_of(m->z[L]));
+        mistake(
+            "one block's activations for all: block l keeps its own in a->blocks[l]",
+            doubles_of(m->z[L]));
         mistake_if(
             "a write over what a block kept: the norm goes from cls to y, and z_L "
             "stays",
@@ -804,7 +805,8 @@ const Exercise exercises[] = {
      "Who reads what you made: the next layer, the backward pass, or both?",
      "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",
-     "cross_entropy.c: the loss of each image, and its gradient where it is wanted.",
+     "cross_entropy.c: the loss of each image, and its gradient where it is wanted. A "
+     "logit may be minus infinity, where the class can't be.",
      "Take logits (900, -900), label 1, eps 0.2 and scale 0.5 by hand: what are q, "
      "log p, the loss, and the gradient?",
      "the lesson, \"How wrong is it?\"; notes/05, 4", loss_grade},
