@@ -12,5 +12,5 @@ void softmax_backward_grade(void);
 void mistake_by_data(Tensor T, const double *right, const double *before,
                      bool rows_are_sums);
 
-/* What T's rows hold where row i was written at T.data + i * ld; else what was before. */
+/* What T's rows hold if row i was written at T.data + i * ld; else what was before. */
 double *written_with_ld(Tensor T, int ld, const double *right, const double *before);

@@ -655,8 +655,8 @@ static double model_loss(void *model) {
     return dot(B * K, doubles_of(normal('d', SHAPE(B, K))), logits);
 }
 
-/* Of the first weights, which are the embedding's: all blocks and class_rows are between
- * these and the loss. By differences, which don't use the student's code. */
+/* Of the first weights, which are the embedding's: all blocks and class_rows are
+ * between these and the loss. By differences, which don't use the student's code. */
 static void expect_first_gradients(Model *m, Tensor gradients) {
     enum { FIRST = 24 };
     bool lost = true;

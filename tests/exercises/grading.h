@@ -14,8 +14,8 @@
 
 enum { WRONG_STATUS = 1, SECONDS = 5, LINE = 512, EXERCISES_MOST = 12 };
 
-/* Each exercise of chapters 1 to 5 is graded twice in its process, with other numbers in
- * the same memory: what a static variable keeps of the first time is wrong then. */
+/* Each exercise of chapters 1 to 5 is graded twice in its process, with other numbers
+ * in the same memory: what a static variable keeps of the first time is wrong then. */
 enum { ROUNDS = 2 };
 
 /* How many exercises each chapter has; chapters begin at 1. */
