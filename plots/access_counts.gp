@@ -19,5 +19,5 @@ set tics out
 set grid ytics lc rgb "gray70"
 unset key
 plot ARG1 using 4:3:xtic(stringcolumn(1) . ": " . stringcolumn(2)) with boxes \
-         lc rgb "gray50", \
+         lc rgb "#56B4E9", \
      ARG1 using 4:3:(sprintf("%.3g", $3)) with labels offset 0,0.7

@@ -22,7 +22,7 @@ stats ARG1 using 1:2 nooutput
 n_last = STATS_max_x
 ms_last = STATS_max_y
 
-plot ARG1 using 1:3 with linespoints pt 4 lw 2 lc rgb "#000000" title "backward", \
-     ARG1 using 1:2 with linespoints pt 7 lw 2 lc rgb "#808080" title "forward", \
+plot ARG1 using 1:3 with linespoints pt 4 lw 2 lc rgb "#0072B2" title "backward", \
+     ARG1 using 1:2 with linespoints pt 7 lw 2 lc rgb "#D55E00" title "forward", \
      ms_last*(x/n_last)**2 with lines dt 2 lc rgb "#505050" \
          title "n^2: four times for twice the tokens"

@@ -9,8 +9,8 @@ picture = ARG2
 load "plots/terminal.gp"
 set multiplot layout 2,2 margins 0.11,0.97,0.09,0.91 spacing 0.12,0.16 \
     title "Without 1/sqrt(d_k) one key takes all, and the softmax passes no gradient"
-set style line 1 lc rgb "#000000" lw 2 pt 7 dt 1
-set style line 2 lc rgb "#707070" lw 2 pt 6 dt 2
+set style line 1 lc rgb "#0072B2" lw 2 pt 7 dt 1
+set style line 2 lc rgb "#D55E00" lw 2 pt 6 dt 2
 set tics out nomirror
 set grid lc rgb "#d0d0d0"
 set logscale x 2
@@ -45,7 +45,7 @@ set ylabel "weight"
 set style fill solid border lc rgb "#707070"
 set boxwidth 0.8
 set key top center
-plot ARG1 index 1 using 1:2 with boxes fc rgb "#c8c8c8" lc rgb "#707070" \
+plot ARG1 index 1 using 1:2 with boxes fc rgb "#56B4E9" lc rgb "#707070" \
          title "softmax(q.k)", \
      ARG1 index 1 using 1:3 with points pt 7 ps 0.7 lc rgb "#000000" \
          title "softmax(q.k / sqrt(d_k))"

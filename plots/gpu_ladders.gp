@@ -29,9 +29,9 @@ set key top left Left reverse samplen 2
 set boxwidth 0.26
 plot FMA_max/1e3 with lines dt 2 lw 2 lc rgb "#000000" \
          title sprintf("fp32 multiply-adds: %.0f", FMA_max/1e3), \
-     ARG1 index 0 using ($0-0.27):($2/1e3) with boxes lc rgb "#f0f0f0" title "Y = X W^T", \
-     ARG1 index 0 using 0:($3/1e3):xtic(1) with boxes lc rgb "#a8a8a8" title "dX = dY W", \
-     ARG1 index 0 using ($0+0.27):($4/1e3) with boxes lc rgb "#505050" title "dW = dY^T X", \
+     ARG1 index 0 using ($0-0.27):($2/1e3) with boxes lc rgb "#56B4E9" title "Y = X W^T", \
+     ARG1 index 0 using 0:($3/1e3):xtic(1) with boxes lc rgb "#E69F00" title "dX = dY W", \
+     ARG1 index 0 using ($0+0.27):($4/1e3) with boxes lc rgb "#009E73" title "dW = dY^T X", \
      ARG1 index 0 using 0:($3/1e3 > $4/1e3 ? $3/1e3 : $4/1e3):(sprintf($3 < 9500 ? "%.1f" : "%.0f", $3/1e3)) \
          with labels offset 0,0.6 notitle
 
@@ -47,7 +47,7 @@ set key top left
 plot COPY_max/1e3 with lines dt 2 lw 2 lc rgb "#000000" \
          title sprintf("a copy: %.2f TB/s", COPY_max/1e3), \
      ARG1 index 1 using 4:($3/1e3):xtic(spaces(stringcolumn(1) . ": " . stringcolumn(2))) with boxes \
-         lc rgb "#a8a8a8" notitle, \
+         lc rgb "#56B4E9" notitle, \
      ARG1 index 1 using 4:($3/1e3):(sprintf("%.1f", $3/1e3)) with labels offset 0,0.6 \
          font "sans,10" notitle
 unset multiplot

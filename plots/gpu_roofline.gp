@@ -23,5 +23,5 @@ set grid lc rgb "#d0d0d0"
 set key top left Left reverse
 plot roof(x) with lines lw 2 lc rgb "#000000" \
          title sprintf("the roof: %.0f GB/s from memory, %.0f GFLOP/s", COPY_max, FMA_max), \
-     ARG1 index 0 using 2:3 with points pt 7 ps 1.5 lc rgb "#000000" title "a rung", \
+     ARG1 index 0 using 2:3 with points pt 7 ps 1.5 lc rgb "#0072B2" title "a rung", \
      ARG1 index 0 using 2:3:1 with labels left offset 1.2,-0.3 notitle

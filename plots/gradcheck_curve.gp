@@ -28,8 +28,8 @@ set label "cube root of\ndouble's epsilon" at double_eps**(1.0/3)*0.75, 1.5e-12 
 set label "rounding:\nepsilon / eps" at 1.5e-11, 2e-8
 set label "truncation: eps^2" at 8e-4, 2e-9
 
-plot ARG1 using 1:2 with linespoints pt 7 ps 0.8 lw 2 lc rgb "#909090" title "in float", \
-     ARG1 using 1:3 with linespoints pt 4 ps 0.8 lw 2 lc rgb "#000000" title "in double", \
+plot ARG1 using 1:2 with linespoints pt 7 ps 0.8 lw 2 lc rgb "#D55E00" title "in float", \
+     ARG1 using 1:3 with linespoints pt 4 ps 0.8 lw 2 lc rgb "#0072B2" title "in double", \
      (x < 0.3 ? x**2/8 : NaN) with lines dt 2 lc rgb "#505050" title "eps^2 / 8", \
      (x > 5e-8 && x < 1e-3 ? 0.25*float_eps/x : NaN) with lines dt 3 lc rgb "#505050" \
          title "a quarter of machine epsilon / eps", \

@@ -12,8 +12,8 @@ set tics out nomirror
 set grid ytics lc rgb "gray70"
 set logscale y 2
 set key top center
-set style line 1 lc rgb "black"  lw 2 pt 7 dt 1
-set style line 2 lc rgb "gray40" lw 2 pt 6 dt 2
+set style line 1 lc rgb "#0072B2"  lw 2 pt 7 dt 1
+set style line 2 lc rgb "#D55E00" lw 2 pt 6 dt 2
 set yrange [0.125:2]
 set ylabel "|dL/dz_l|, for |dL/dy| = 1 (no unit)"
 plot ARG1 using 1:2 with linespoints ls 1 title "pre-norm", \

@@ -10,9 +10,9 @@ load "plots/terminal.gp"
 d = 256 # of section 2.7
 set multiplot layout 1,2 margins 0.1,0.98,0.13,0.89 spacing 0.12,0 \
     title "Attention's work grows with n^2: cheap while n < d = 256, dear beyond; one thread"
-set style line 1 lc rgb "#000000" lw 2 pt 7 dt 1
-set style line 2 lc rgb "#707070" lw 2 pt 4 dt 2
-set style line 3 lc rgb "#909090" lw 2 pt 8 dt 4
+set style line 1 lc rgb "#0072B2" lw 2 pt 7 dt 1
+set style line 2 lc rgb "#D55E00" lw 2 pt 4 dt 2
+set style line 3 lc rgb "#009E73" lw 2 pt 8 dt 4
 set xlabel "n (tokens)"
 set logscale xy
 set format y "%g"

@@ -16,14 +16,14 @@ set xlabel "step (thousands)"
 set ylabel "learning rate x 1000, [AIAYN eq.3]"
 set yrange [0:0.9]
 set key top right
-plot ARG1 index 0 using ($1/1e3):($2*1e3) with lines lw 2 lc rgb "#000000" \
+plot ARG1 index 0 using ($1/1e3):($2*1e3) with lines lw 2 lc rgb "#0072B2" \
          title "d_model 512, warm-up 4000", \
-     ARG1 index 0 using ($1/1e3):($3*1e3) with lines lw 2 dt 2 lc rgb "#505050" \
+     ARG1 index 0 using ($1/1e3):($3*1e3) with lines lw 2 dt 2 lc rgb "#D55E00" \
          title "512, 8000", \
-     ARG1 index 0 using ($1/1e3):($4*1e3) with lines lw 2 dt 3 lc rgb "#000000" \
+     ARG1 index 0 using ($1/1e3):($4*1e3) with lines lw 2 dt 3 lc rgb "#009E73" \
          title "256, 8000"
 set ylabel "learning rate x 1000, our run"
 set yrange [0:*]
 unset key
-plot ARG1 index 1 using ($1/1e3):($2*1e3) with lines lw 2 lc rgb "#000000"
+plot ARG1 index 1 using ($1/1e3):($2*1e3) with lines lw 2 lc rgb "#0072B2"
 unset multiplot

@@ -29,5 +29,5 @@ END
 set xtics ("none\n0.614" 1, "1-D\n0.642" 2, "2-D\n0.640" 3, "relative\n0.640" 4)
 set yrange [0.605:0.650]
 unset key
-plot $paper using 1:2 with points pt 5 ps 1.1 lc rgb "black"
+plot $paper using 1:2 with points pt 5 ps 1.1 lc rgb "#D55E00"
 unset multiplot

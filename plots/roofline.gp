@@ -48,9 +48,9 @@ plot lower(ALL_PEAK_max, ALL_NEAR_max*x) with lines lw 2 dt 2 lc rgb "#808080" \
      lower(ONE_PEAK_max, ONE_FAR_max*x) with lines lw 1 dt 3 lc rgb "#000000" \
          title sprintf("1 thread, from memory: %.0f GB/s", ONE_FAR_max), \
      ARG1 index 0 using 1:($3 == 1 ? $2 : NaN) with points pt 7 ps 1.4 \
-         lc rgb "#000000" title "a rung on 1 thread", \
+         lc rgb "#0072B2" title "a rung on 1 thread", \
      ARG1 index 0 using 1:($3 > 1 ? $2 : NaN) with points pt 4 ps 1.5 lw 2 \
-         lc rgb "#606060" title (last > 0 ? sprintf("on %d threads", threads) : ""), \
+         lc rgb "#D55E00" title (last > 0 ? sprintf("on %d threads", threads) : ""), \
      ARG1 index 0 using 1:(beside(1, strcol(4), $2)):4 with labels right \
          offset -0.9,-0.3 notitle, \
      ARG1 index 0 using 1:(beside(0, strcol(4), $2)):4 with labels left \

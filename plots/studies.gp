@@ -32,8 +32,8 @@ set bmargin 8
 if (panel_key) { set key bmargin center Left reverse horizontal } else { unset key }
 plot for [i = 1:words(variants)] results \
          using (of(i) ? i - 0.12 + 0.06 * ($3 - 2) : NaN):(of(i) ? $6 : NaN) \
-         with points pt 6 ps 1.2 lw 1.5 lc rgb "gray40" \
+         with points pt 6 ps 1.2 lw 1.5 lc rgb "#56B4E9" \
          title (i == 1 ? "a run (one seed)" : ""), \
      for [i = 1:words(variants)] '+' using (i + 0.15):(mean[i]):(deviation[i]) every ::0::0 \
-         with yerrorbars pt 5 ps 1.1 lw 2 lc rgb "black" \
+         with yerrorbars pt 5 ps 1.1 lw 2 lc rgb "#0072B2" \
          title (i == 1 ? "mean, standard deviation" : "")

@@ -1,5 +1,5 @@
 # terminal.gp: loaded by each script, with `width` and `height` in pixels, and `picture`,
-# the file to write: PNG or SVG, as its name ends. One font, no colour that grey can't tell from another.
+# the file to write: PNG or SVG, as its name ends. One font; Okabe and Ito's colours, which grey tells apart by dash or mark.
 if (strlen(picture) < 5) {
     print "usage: gnuplot -c plots/NAME.gp plots/NAME.dat OUT.png (or OUT.svg)"
     exit status 2

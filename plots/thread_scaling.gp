@@ -24,5 +24,5 @@ set grid lc rgb "#d0d0d0"
 set key top left Left reverse
 plot x <= most ? x * ONE_max : NaN with lines dt 2 lc rgb "#505050" \
          title "as many times as fast as there are threads", \
-     ARG1 using 1:2 with linespoints pt 7 ps 1.3 lw 2 lc rgb "#000000" title "measured", \
+     ARG1 using 1:2 with linespoints pt 7 ps 1.3 lw 2 lc rgb "#0072B2" title "measured", \
      ARG1 using 1:2:(sprintf("%.0f", $2)) with labels offset 3.2,-0.7 notitle
