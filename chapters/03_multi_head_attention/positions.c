@@ -57,9 +57,11 @@ void sinusoid_shift(Tensor PE, int k, Tensor shifted) {
 void positions_add(Tensor z, Tensor E_pos) {
     expect_shape(z, "z is (images, tokens, D), E_pos (tokens, D).", z.shape[0],
                  tensor_rows(E_pos), tensor_cols(E_pos));
+    /* exercise 3.5 */
     for (int b = 0; b < z.shape[0]; b++) {
         tensor_add(tensor_slice(z, b), E_pos); /* [ViT eq.1]   ... + E_pos */
     }
+    /* end of exercise 3.5 */
 }
 
 void positions_add_backward(Tensor dz, Tensor dE_pos) {

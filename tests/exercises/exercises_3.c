@@ -649,8 +649,9 @@ const Exercise exercises[] = {
      "positions.c: PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(...).",
      "Which hand is this column, and is it a sine or a cosine?",
      "the lesson, \"Waves, or the hands of a clock\" [AIAYN 3.5]", sinusoids},
-    {"3.5", "positions_add_backward",
-     "positions.c: forward adds the same E_pos to every image; what is its gradient?",
+    {"3.5", "positions_add, forward and backward",
+     "positions.c: z becomes z + E_pos, the same E_pos for every image. What is the "
+     "gradient of E_pos?",
      "How does L change if one element of E_pos grows a little?", "notes/03, 6",
      positions_grade},
     {"3.6", "Answers: waves, order, and one head", "Derive from [AIAYN 3.5].",

@@ -200,7 +200,31 @@ static double *summed(const double *g, double begin, const double w[B5]) {
     return sum;
 }
 
+/* z of B images, with E_pos added `times` to the first and `to_others` to the rest */
+static double *with_positions(const double *z, const double *E_pos, double times,
+                              double to_others) {
+    double *sum = doubles(B5 * COUNT5);
+    for (int i = 0; i < B5 * COUNT5; i++) {
+        sum[i] = z[i] + (i < COUNT5 ? times : to_others) * E_pos[i % COUNT5];
+    }
+    return sum;
+}
+
+static void positions_forward(void) {
+    Tensor z = writable(wide(normal('z', SHAPE(B5, N5, D5))));
+    Tensor E_pos = wide_by(normal('E', SHAPE(N5, D5)), 5);
+    const double *before = doubles_of(z), *E = doubles_of(E_pos);
+    case_is("%d images, %d tokens, D = %d", B5, N5, D5);
+    positions_add(z, E_pos);
+    expect("z", z, with_positions(before, E, 1, 1), TOLERANCE);
+    mistake("positions for the first image alone: every image gets them",
+            with_positions(before, E, 1, 0));
+    mistake("positions added to the first image, once for each: slice b is wanted",
+            with_positions(before, E, B5, 0));
+}
+
 void positions_grade(void) {
+    positions_forward();
     Tensor dz = wide(named("dz", normal('d', SHAPE(B5, N5, D5))));
     Tensor dE = wide_by(zeros(SHAPE(N5, D5)), 5);
     const double *g = doubles_of(dz), third = 1.0 / B5;

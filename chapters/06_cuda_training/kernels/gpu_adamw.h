@@ -33,6 +33,6 @@ typedef struct {
     int run_count;
 } GpuUpdate;
 
-/* gpu_adamw_step: step t of adamw.h, on gradients times result->clip_scale. */
+/* gpu_adamw_step: step t of adamw.h, on clipped gradients: see `result` above. */
 FOR_C void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
                           const GpuUpdate *update, const GpuStepResult *result);
