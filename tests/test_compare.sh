@@ -64,8 +64,8 @@ spoiled_by() { # spoiled_by CHAPTER MUTANT TENSOR EQUATION [WORDS]
     mkdir -p "$folder"
     copy=$folder/$(basename "$file")
     cp "$file" "$copy" && patch -s "$copy" "$patch" &&
-        "$make" --no-print-directory -s NVCC= FETCH=no WORK="$work" "N=$1" "$folder/chapter$1" \
-            >"$scratch/build" 2>&1 && "$folder/chapter$1" --dump "$scratch/wrong" >/dev/null
+        "$make" --no-print-directory -s NVCC= FETCH=no WORK="$work" "N=$1" "$folder/my_chapter$1" \
+            >"$scratch/build" 2>&1 && "$folder/my_chapter$1" --dump "$scratch/wrong" >/dev/null
     ok "chapter $1 with $2 is built" $?
     rm -f "$copy"
     compared 1 "$scratch/wrong" "$scratch/right$1" && says "differs: $3" && says "made by: $4" && says "${5:-}"
