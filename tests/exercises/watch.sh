@@ -52,7 +52,7 @@ make_build() {
     # shellcheck disable=SC2046 # names without spaces
     "$make" -n V=1 --no-print-directory N="$n" E= \
         $(printf '%s\n' "$names" | sed -n '/[.]c/s/^/-W/p') "$grader" >"$plan" 2>/dev/null || : >"$plan"
-    grep -F -e " -o $grader." "$plan" | grep -vF -e ' -c ' >"$plan.link" || : >"$plan"
+    grep -F -e " -o $grader." -e "_in_float." "$plan" | grep -vF -e ' -c ' >"$plan.link" || : >"$plan"
 }
 lost() { # is a file gone?
     for file in $(files); do
