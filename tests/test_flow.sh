@@ -159,7 +159,8 @@ for n in 1 2 3 4 5 6; do
 done
 # How they are shown, in a tree with hints of its own.
 tree=$scratch/tree
-mkdir -p "$tree/tests" "$tree/common" "$tree/work/chapter3"
+there=$tree/work # a student's folders
+mkdir -p "$tree/tests" "$tree/common" "$there/chapter3"
 cp -R tests/exercises "$tree/tests"
 cp -R common/scripts "$tree/common"
 printf '%s\n' '# a comment' '@ 3.2' 'Draw a row' 'of it.' '' 'The idea.' '' 'The recipe' '= a sum.' '' '= 3.6e' 'Because.' \
@@ -170,8 +171,8 @@ for shell in sh dash 'busybox sh'; do
         (cd "$tree" && $shell tests/exercises/hint.sh "$1" work/chapter3 make grade) >"$out" 2>&1
         status=$?
     }
-    rm -f "$tree/work/chapter3/hints"
-    printf '3.6a = 5\n3.6e = ?\n' >"$tree/work/chapter3/answers.txt"
+    rm -f "$there/chapter3/hints"
+    printf '3.6a = 5\n3.6e = ?\n' >"$there/chapter3/answers.txt"
     hint 3.2
     [ $status -eq 0 ] && has 'a nudge (1 of 3)' 'Draw a row of it.' 'One more: make hint N=3.2' && hasnt idea comment
     ok "$shell: the first hint" $?
@@ -187,7 +188,7 @@ for shell in sh dash 'busybox sh'; do
     hint 3.6e
     has '3.6e is yours to say first' && hasnt Because
     ok "$shell: no model answer before there is one of one's own" $?
-    printf '3.6a = 5\n3.6e = it is so in all cases # I think\r\n' >"$tree/work/chapter3/answers.txt"
+    printf '3.6a = 5\n3.6e = it is so in all cases # I think\r\n' >"$there/chapter3/answers.txt"
     hint 3.6
     has '3.6, a nudge (1 of 3) One.' '3.6e, one way to say it; compare it with yours: Because.' && hasnt 'Because. @' Three
     ok "$shell: a model answer after it, with the exercise's hints" $?
