@@ -67,10 +67,12 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     fuzz_write(answers_file, bytes, count);
     now.current = &exercise;
     now.failed = false;
+    now.got_number = 0.25; /* what stays, where there is no answer */
     if (setjmp(end) == 0) {
         ask('a', "How many?", 0.25, 1e-3);
         mistake_number("twice", 0.5);
-        fuzz_must(fabs(now.got_number - 0.25) <= 1e-3, "the right answer is near");
+        fuzz_must(now.failed || fabs(now.got_number - 0.25) <= 0.25e-3,
+                  "an answer that is taken is near");
         ask_which('b', "Which?", "ac");
     }
 }
