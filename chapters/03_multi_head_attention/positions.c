@@ -38,6 +38,7 @@ void sinusoid_positions(Tensor PE) {
 void sinusoid_shift(Tensor PE, int k, Tensor shifted) {
     expect_pairs(PE, __func__);
     expect_same_shape(shifted, PE);
+    /* exercise 3.4 */
     const int D = tensor_cols(PE);
     for (int i = 0; i < D / 2; i++) {
         const real s = (real)sin(k * angle_step(i, D));
@@ -52,6 +53,7 @@ void sinusoid_shift(Tensor PE, int k, Tensor shifted) {
             to[2 * i + 1] = cosine * c - sine * s;
         }
     }
+    /* end of exercise 3.4 */
 }
 
 void positions_add(Tensor z, Tensor E_pos) {

@@ -1,5 +1,6 @@
-/* encoder_block.c: [ViT eq.2], [ViT eq.3], [AIAYN 3.1]. See encoder_block.h. */
+/* encoder_block.c: [ViT eq.2], [ViT eq.3]. See encoder_block.h. */
 #include "chapters/04_encoder_block/encoder_block.h"
+#include "chapters/04_encoder_block/post_norm.h"
 
 #include <stdio.h>
 
@@ -47,6 +48,9 @@ void encoder_block_scratch(EncoderBlockScratch *s, Arena *arena, int B, int n,
 /* [AIAYN fig.1]   left: one of the encoder's N equal layers */
 Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
                              EncoderBlockActivations *a, const Dropout *dropout) {
+    if (block->norm == POST_NORM) {
+        return post_norm_forward(block, z, a, dropout);
+    }
     const int B = z.shape[0];
     Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
     Tensor x2 = tensor_first(a->x2, B), y = tensor_first(a->y, B);
@@ -54,31 +58,18 @@ Tensor encoder_block_forward(const EncoderBlock *block, Tensor z,
     const int p_in = dropout_place(block, INSIDE_MLP);
     const int p_mlp = dropout_place(block, AFTER_MLP);
 
-    if (block->norm == PRE_NORM) {
-        /* exercise 4.4 */
-        /* [ViT eq.2]   z' = MSA(LN(z)) + z */
-        layer_norm_forward(&block->norm1, z, &a->norm1, x1);
-        multi_head_attention_forward(&block->attn, x1, &a->attn, z_prime);
-        dropout_apply(dropout, p_attn, z_prime);
-        tensor_add(z_prime, z);
-        /* [ViT eq.3]   y = MLP(LN(z')) + z' */
-        layer_norm_forward(&block->norm2, z_prime, &a->norm2, x2);
-        mlp_forward(&block->mlp, x2, &a->mlp, dropout, p_in, y);
-        dropout_apply(dropout, p_mlp, y);
-        tensor_add(y, z_prime);
-        /* end of exercise 4.4 */
-    } else {
-        /* [AIAYN 3.1]   z' = LN(z + MSA(z)) */
-        multi_head_attention_forward(&block->attn, z, &a->attn, x1);
-        dropout_apply(dropout, p_attn, x1);
-        tensor_add(x1, z);
-        layer_norm_forward(&block->norm1, x1, &a->norm1, z_prime);
-        /* [AIAYN 3.1]   y = LN(z' + MLP(z')) */
-        mlp_forward(&block->mlp, z_prime, &a->mlp, dropout, p_in, x2);
-        dropout_apply(dropout, p_mlp, x2);
-        tensor_add(x2, z_prime);
-        layer_norm_forward(&block->norm2, x2, &a->norm2, y);
-    }
+    /* exercise 4.4 */
+    /* [ViT eq.2]   z' = MSA(LN(z)) + z */
+    layer_norm_forward(&block->norm1, z, &a->norm1, x1);
+    multi_head_attention_forward(&block->attn, x1, &a->attn, z_prime);
+    dropout_apply(dropout, p_attn, z_prime);
+    tensor_add(z_prime, z);
+    /* [ViT eq.3]   y = MLP(LN(z')) + z' */
+    layer_norm_forward(&block->norm2, z_prime, &a->norm2, x2);
+    mlp_forward(&block->mlp, x2, &a->mlp, dropout, p_in, y);
+    dropout_apply(dropout, p_mlp, y);
+    tensor_add(y, z_prime);
+    /* end of exercise 4.4 */
     return y;
 }
 
@@ -88,6 +79,10 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
                             const EncoderBlockActivations *a, const Dropout *dropout,
                             Tensor dz, EncoderBlockScratch *s) {
     expect_same_shape(dz, z);
+    if (block->norm == POST_NORM) {
+        post_norm_backward(block, d, z, a, dropout, dz, s);
+        return;
+    }
     const int B = z.shape[0];
     Tensor x1 = tensor_first(a->x1, B), z_prime = tensor_first(a->z_prime, B);
     Tensor x2 = tensor_first(a->x2, B), dx = tensor_first(s->dx, B);
@@ -95,36 +90,19 @@ void encoder_block_backward(const EncoderBlock *block, EncoderBlock *d, Tensor z
     const int p_in = dropout_place(block, INSIDE_MLP);
     const int p_mlp = dropout_place(block, AFTER_MLP);
 
-    if (block->norm == PRE_NORM) {
-        /* exercise 4.5 */
-        /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
-        tensor_copy(dx, dz);
-        dropout_apply(dropout, p_mlp, dx);
-        mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, s->dpre);
-        layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dx, dx);
-        tensor_add(dz, dx);
-        /* z' = MSA(LN(z)) + z: the same again */
-        tensor_copy(dx, dz);
-        dropout_apply(dropout, p_attn, dx);
-        multi_head_attention_backward(&block->attn, &d->attn, x1, &a->attn, dx, dx,
-                                      &s->attn);
-        layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
-        tensor_add(dz, dx);
-        /* end of exercise 4.5 */
-    } else {
-        /* y = LN(z' + MLP(z')) */
-        layer_norm_backward(&block->norm2, &d->norm2, x2, &a->norm2, dz, dz);
-        tensor_copy(dx, dz);
-        dropout_apply(dropout, p_mlp, dx);
-        mlp_backward(&block->mlp, &d->mlp, z_prime, &a->mlp, dropout, p_in, dx, dx,
-                     s->dpre);
-        tensor_add(dz, dx);
-        /* z' = LN(z + MSA(z)) */
-        layer_norm_backward(&block->norm1, &d->norm1, x1, &a->norm1, dz, dz);
-        tensor_copy(dx, dz);
-        dropout_apply(dropout, p_attn, dx);
-        multi_head_attention_backward(&block->attn, &d->attn, z, &a->attn, dx, dx,
-                                      &s->attn);
-        tensor_add(dz, dx);
-    }
+    /* exercise 4.5 */
+    /* y = MLP(LN(z')) + z': dz flows on unchanged, and through the MLP */
+    tensor_copy(dx, dz);
+    dropout_apply(dropout, p_mlp, dx);
+    mlp_backward(&block->mlp, &d->mlp, x2, &a->mlp, dropout, p_in, dx, dx, s->dpre);
+    layer_norm_backward(&block->norm2, &d->norm2, z_prime, &a->norm2, dx, dx);
+    tensor_add(dz, dx);
+    /* z' = MSA(LN(z)) + z: the same again */
+    tensor_copy(dx, dz);
+    dropout_apply(dropout, p_attn, dx);
+    multi_head_attention_backward(&block->attn, &d->attn, x1, &a->attn, dx, dx,
+                                  &s->attn);
+    layer_norm_backward(&block->norm1, &d->norm1, z, &a->norm1, dx, dx);
+    tensor_add(dz, dx);
+    /* end of exercise 4.5 */
 }

@@ -667,9 +667,9 @@ const Exercise exercises[] = {
      "Scores first; what does a softmax not see?", "the lesson, \"With a pencil\"",
      predict},
     {"2.2", "attention_forward",
-     "attention.c: A = softmax(Q K^T / sqrt(d_k) + mask), O = A V, in the memory that "
-     "the "
-     "caller gives. A mask is added by apply_mask, which you write next.",
+     "attention.c: [AIAYN eq.1], in the memory that the caller gives. A mask is added "
+     "by "
+     "apply_mask, which you write next.",
      "Which product, in which memory, and what is d_k?",
      "the lesson, \"What happens without the scale\"; notes/02, 1", forward},
     {"2.3", "apply_mask",

@@ -645,8 +645,10 @@ const Exercise exercises[] = {
      "multi_head_attention.c: from dY to dz and the gradients of the weights.",
      "Which line of forward made this tensor, and where is its result used?",
      "the lesson, \"The way back\"; notes/03, 3", backward},
-    {"3.4", "angle_step, sinusoid_positions",
-     "positions.c: PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(...).",
+    {"3.4", "angle_step, sinusoid_positions, sinusoid_shift",
+     "positions.c: PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(...); "
+     "and "
+     "the same rows, k positions further on.",
      "Which hand is this column, and is it a sine or a cosine?",
      "the lesson, \"Waves, or the hands of a clock\" [AIAYN 3.5]", sinusoids},
     {"3.5", "positions_add, forward and backward",

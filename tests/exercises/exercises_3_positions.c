@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/exercises/exercise.h"
 #include "tests/exercises/exercises_3.h"
@@ -138,19 +139,24 @@ static void many_positions(void) {
 static void in_float_case(void) {
     FILE *program = in_float("positions_in_float");
     case_is("30001 positions, D = 6, in float, as your program has it");
+    char tensor[8];
     int pos;
     double got;
-    while (program && fscanf(program, "%d", &pos) == 1) {
+    while (program && fscanf(program, "%7s %d", tensor, &pos) == 2) {
         for (int column = 0; column < 6; column++) {
             if (fscanf(program, "%lf", &got) != 1) {
                 got = (double)NAN;
             }
-            char name[32];
-            snprintf(name, sizeof name, "PE[%d][%d]", pos, column);
-            expect_number(name, got + 2, position(RIGHT, pos, column, 6) + 2, 2e-7);
+            const double want = position(RIGHT, pos, column, 6);
+            const bool shifted = strcmp(tensor, "shifted") == 0;
+            expect_true(fabs(got - want) <= 6e-7,
+                        shifted
+                            ? "PE[0][%d], shifted by %d, is %.7g, should be %.7g"
+                            : "column %d of PE's position %d is %.7g, should be %.7g",
+                        column, pos, got, want);
             mistake_if("an angle that is a `real`, a float in your program: it keeps 7 "
                        "digits of it, and the sine needs those behind the point",
-                       fabs(got - position(RIGHT, pos, column, 6)) < 1e-2);
+                       fabs(got - want) < 1e-2);
         }
     }
     if (program) {
@@ -158,25 +164,108 @@ static void in_float_case(void) {
     }
 }
 
-/* angle_step is also sinusoid_shift's, which is the course's. */
+/* What a shift by k makes of the pair (sine, cosine) of hand i, right or not. */
+typedef enum {
+    TURNED,
+    TURNED_BACK,
+    OVERWRITTEN,
+    SINE_SIGN,
+    BY_HAND_0,
+    BY_COLUMN,
+    BY_ONE,
+    BY_ROW_TOO,
+    NOT_AT_ALL,
+    TURNS_OF_SHIFT
+} Turn;
+static const char *const turn_texts[TURNS_OF_SHIFT] = {
+    [TURNED_BACK] = "a turn the other way: k positions back",
+    [OVERWRITTEN] =
+        "a cosine made of the new sine: keep the old one until both are made",
+    [SINE_SIGN] = "no rotation: one of the two sums has a minus, the cosine's",
+    [BY_HAND_0] = "hand 0's angle for every hand: each turns by its own",
+    [BY_COLUMN] = "an angle of the column: both numbers of pair i turn by "
+                  "angle_step(i, D)",
+    [BY_ONE] = "a shift by 1, not by k",
+    [BY_ROW_TOO] = "an angle that grows with the row: all rows turn equally far",
+    [NOT_AT_ALL] = "no turn: a shift by k, which may be negative",
+};
+
+static double turned(Turn turn, const double *row, int pos, int k, int column, int D) {
+    const int i = column / 2;
+    const double hand = turn == BY_HAND_0 ? 0 : turn == BY_COLUMN ? column : i;
+    const double by = turn == TURNED_BACK  ? -k
+                      : turn == BY_ONE     ? 1
+                      : turn == NOT_AT_ALL ? 0
+                      : turn == BY_ROW_TOO ? k + pos
+                                           : k;
+    const double s = sin(by * pow(10000, -2 * hand / D)),
+                 c = cos(by * pow(10000, -2 * hand / D));
+    const double sine = row[2 * i], cosine = row[2 * i + 1];
+    const double new_sine = sine * c + cosine * s;
+    return column % 2 == 0 ? new_sine
+                           : cosine * c + (turn == SINE_SIGN ? s : -s) *
+                                              (turn == OVERWRITTEN ? new_sine : sine);
+}
+
+static double *all_turned(Turn turn, const double *from, int k, int n, int D) {
+    double *rows = doubles((long)n * D);
+    for (int at = 0; at < n * D; at++) {
+        rows[at] = turned(turn, from + (long)(at / D) * D, at / D, k, at % D, D);
+    }
+    return rows;
+}
+
+static double *made_anew(int first, int n, int D) {
+    double *rows = doubles((long)n * D);
+    for (int at = 0; at < n * D; at++) {
+        rows[at] = position(RIGHT, first + at / D, at % D, D);
+    }
+    return rows;
+}
+
+/* Rows that are no positions: what is computed anew, from a row's number, is wrong. */
+static void shift_case(int n, int D, int k, bool in_place) {
+    Tensor PE = wide(normal('P', SHAPE(n, D)));
+    const double *from = doubles_of(PE);
+    Tensor shifted = in_place ? writable(PE) : wide_by(unset(SHAPE(n, D)), 5);
+    case_is("sinusoid_shift of %d rows that begin anywhere, D = %d, k = %d%s", n, D, k,
+            in_place ? ", shifted is PE" : "");
+    sinusoid_shift(PE, k, shifted);
+    expect("shifted", shifted, all_turned(TURNED, from, k, n, D), TOLERANCE);
+    for (int turn = TURNED + 1; turn < TURNS_OF_SHIFT; turn++) {
+        mistake(turn_texts[turn], all_turned((Turn)turn, from, k, n, D));
+    }
+    mistake(
+        "positions made anew: shifted is made of PE's rows, which may begin anywhere",
+        made_anew(k, n, D));
+    mistake_unwritten();
+}
+
+/* The same angle_step for both: were it another, sinusoid_positions might undo it. */
 static void shift_by_angle_step(void) {
     enum { ROWS = 4, D = 6, BY = 3 };
     Tensor PE = values(SHAPE(ROWS, D), positions_by(RIGHT, ROWS, D)),
            shifted = unset(PE);
     const double *later = positions_by(RIGHT, ROWS + BY, D);
-    case_is("sinusoid_shift by %d, which uses your angle_step", BY);
+    case_is("sinusoid_shift by %d of positions 0 to 3", BY);
     sinusoid_shift(PE, BY, shifted);
-    expect("PE, shifted,", shifted, later + BY * D, TOLERANCE);
-    mistake_if("an angle_step that isn't the angle from one position to the next, "
-               "10000^(-2i/D): PE undoes it, others don't",
-               true);
+    expect("shifted", shifted, later + BY * D, TOLERANCE);
+    for (int turn = TURNED + 1; turn < TURNS_OF_SHIFT; turn++) {
+        mistake(turn_texts[turn], all_turned((Turn)turn, doubles_of(PE), BY, ROWS, D));
+    }
+    mistake_unwritten();
 }
 
 void sinusoids(void) {
     sinusoid_case(5, 8);
     sinusoid_case(50, 6);
-    hint("angle_step is how far a hand turns from one position to the next.");
+    hint("What is sin(a + b)? Which numbers of a row does it need, and which angle?");
     shift_by_angle_step();
+    shift_case(4, 6, 3, false);
+    shift_case(3, 8, 5, true);
+    shift_case(1, 2, 1, false);
+    hint("k may be negative: a turn back.");
+    shift_case(5, 4, -2, true);
     hint("How large can a position be, and which type holds it?");
     many_positions();
     hint("How many digits has a float, and how many of them does a large angle leave "

@@ -105,8 +105,16 @@ static void add_scaled_case(int count) {
         once[i] = i < THREADS ? want[i] : before[i];
         unscaled[i] = before[i] + x_is[i];
     }
-    case_is("%d elements, %d blocks of %d threads", count, WARM_UP_BLOCKS, BLOCK);
+    case_is("%d elements, at most %d blocks of %d threads", count, WARM_UP_BLOCKS,
+            BLOCK);
     warm_up_add_scaled(a, dx.data, dy.data, count);
+    expect_true(counted().blocks <= WARM_UP_BLOCKS,
+                "%.0f blocks; at most %d are allowed", (double)counted().blocks,
+                WARM_UP_BLOCKS);
+    mistake_if(
+        "a thread for each element, or more than one launch: the same few threads "
+        "are to go on until all is done",
+        true);
     expect("y", from_device(dy), want, TOLERANCE);
     mistake("one element per thread: a thread goes on, by the number of all threads",
             once);

@@ -14,7 +14,7 @@ FOR_C void warm_up_square(const float *x, float *y, int count);
 /* b: z = x + y; count is any number. */
 FOR_C void warm_up_add(const float *x, const float *y, float *z, int count);
 
-/* c: y += a x, by WARM_UP_BLOCKS blocks, however large count is. */
+/* c: y += a x, by at most WARM_UP_BLOCKS blocks, however large count is. */
 FOR_C void warm_up_add_scaled(float a, const float *x, float *y, int count);
 
 /* d: Y_ij = by_i X_ij, where rows are X.ld and Y.ld apart. */
