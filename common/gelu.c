@@ -41,6 +41,7 @@ void gelu_backward(Tensor X, Tensor dY, Tensor dX) {
 
 void relu_forward(Tensor X, Tensor Y) {
     expect_same_shape(Y, X);
+    /* exercise 1.4 */
     const int rows = tensor_rows(X), cols = tensor_cols(X);
     for (int i = 0; i < rows; i++) {
         const real *x = tensor_row(X, i);
@@ -49,11 +50,13 @@ void relu_forward(Tensor X, Tensor Y) {
             y[j] = x[j] < 0 ? R(0) : x[j]; /* written so that a NaN passes */
         }
     }
+    /* end of exercise 1.4 */
 }
 
 void relu_backward(Tensor X, Tensor dY, Tensor dX) {
     expect_same_shape(dY, X);
     expect_same_shape(dX, X);
+    /* exercise 1.4 */
     const int rows = tensor_rows(X), cols = tensor_cols(X);
     for (int i = 0; i < rows; i++) {
         const real *x = tensor_row(X, i);
@@ -63,4 +66,5 @@ void relu_backward(Tensor X, Tensor dY, Tensor dX) {
             dx[j] = x[j] > 0 ? dy[j] : x[j] <= 0 ? R(0) : x[j]; /* NaN stays NaN */
         }
     }
+    /* end of exercise 1.4 */
 }

@@ -10,8 +10,9 @@
 
 #include "common/tensor.h"
 
-/* Element by element; Y may be X, and dX may be dY. X is always forward's input. */
-void gelu_forward(Tensor X, Tensor Y);              /* Y = GELU(X)                  */
-void gelu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dL/dX                   */
-void relu_forward(Tensor X, Tensor Y);              /* Y = max(0, X)  [AIAYN eq.2]  */
-void relu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dY where X > 0, else 0  */
+/* Element by element; Y may be X, and dX may be dY. At a corner, X = 0, the slope is 0.
+ * Where X is nan, so is the result. */
+void gelu_forward(Tensor X, Tensor Y);              /* Y = GELU(X)                 */
+void gelu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dL/dX                  */
+void relu_forward(Tensor X, Tensor Y);              /* Y = max(0, X)  [AIAYN eq.2] */
+void relu_backward(Tensor X, Tensor dY, Tensor dX); /* dX = dL/dX                  */

@@ -16,7 +16,7 @@ static real one_over_sqrt_d_k(Tensor Q) {
 }
 /* end of exercise 2.2 */
 
-/* S += mask; every row must keep at least one key. */
+/* See the lesson, "What must not be seen". */
 static void apply_mask(Tensor S, Tensor mask) {
     expect_shape(mask, "A mask has a row for each query, a column for each key.",
                  tensor_rows(S), tensor_cols(S));

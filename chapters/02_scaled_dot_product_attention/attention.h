@@ -14,11 +14,11 @@
 /*
  * attention_forward: scaled dot-product attention [AIAYN eq.1] [ViT eq.6, eq.7]
  *
- *     A = softmax(Q K^T / sqrt(d_k) + mask),   O = A V
+ *     A = softmax(Q K^T / sqrt(d_k)),   O = A V
  *
  *   Q (n, d_k)   K (m, d_k)   V (m, d_v)      in
- *   mask (n, m)                               in, or NULL: added to the scores;
- *                                             -INFINITY forbids key j to query i
+ *   mask (n, m)                               in, or NULL: what is added to the
+ *                                             scores; -INFINITY forbids a key
  *   A (n, m)                                  out, kept for the backward pass
  *   O (n, d_v)                                out, must not alias an input
  *

@@ -40,7 +40,7 @@ void sinusoid_shift(Tensor PE, int k, Tensor shifted);
 void positions_add(Tensor z, Tensor E_pos);
 
 /*
- * positions_add_backward: the gradient of learned positions; dz is the tokens' already
- *   dz (B, n, D)   in      dE_pos (n, D)   a weight's gradient
+ * positions_add_backward: the gradient of learned positions
+ *   dz (B, n, D)   in      dE_pos (n, D)   as for every parameter
  */
 void positions_add_backward(Tensor dz, Tensor dE_pos);

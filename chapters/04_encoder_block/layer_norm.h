@@ -3,10 +3,9 @@
  * and shifts them by learned gamma and beta (Ba, Kiros and Hinton, 2016).
  *
  *     LN(x) = gamma o xhat + beta,   xhat = (x - mean) rstd
- *     mean = sum_j x_j / D,   rstd = 1 / sqrt(sum_j (x_j - mean)^2 / D + eps)
  *
- * The variance is divided by D, not D - 1 (the biased one). eps = 1e-6, as in the
- * ViT's reference weights.
+ * Mean, variance (the biased one) and rstd = 1 / sqrt(variance + eps) are the row's own.
+ * eps = 1e-6, as in the ViT's reference weights.
  * Derivation of the backward pass: notes/04_encoder_block.md.
  */
 #pragma once

@@ -206,6 +206,81 @@ static void gelu_of_nan(void) {
                 (double)dX.data[0]);
 }
 
+/* ReLU, right or not: of x, or of x and dy. */
+enum { R_RIGHT, R_OTHER_SIDE, R_ABS, R_ALL, R_SLOPE, R_BY_DY, RELU_FORMULAS };
+static const char *const relu_texts[RELU_FORMULAS] = {
+    [R_OTHER_SIDE] = "what is below 0: ReLU lets pass what is above",
+    [R_ABS] = "|x|: what is below 0 becomes 0",
+    [R_ALL] = "dY everywhere: below 0, and at 0, the slope is 0",
+    [R_SLOPE] = "ReLU's slope, without dY: the chain rule multiplies",
+    [R_BY_DY] = "max(0, dY): whether dY passes depends on x",
+};
+static double relu_by(int formula, double x, double dy, bool backward) {
+    switch (formula) {
+    case R_OTHER_SIDE: return x < 0 ? (backward ? dy : x) : 0;
+    case R_ABS: return backward ? (x < 0 ? -dy : dy) : fabs(x);
+    case R_ALL: return dy;
+    case R_SLOPE: return x > 0 ? 1 : 0;
+    case R_BY_DY: return fmax(0, dy);
+    default: return x > 0 ? (backward ? dy : x) : 0;
+    }
+}
+
+/* dY NULL: forward, into T; otherwise backward. */
+static void relu_case(Tensor X, const Tensor *dY, Tensor T) {
+    const long count = tensor_count(X);
+    const double *x = doubles_of(X), *dy = dY ? doubles_of(*dY) : x;
+    double *by[RELU_FORMULAS];
+    for (int formula = 0; formula < RELU_FORMULAS; formula++) {
+        by[formula] = doubles(count);
+        for (long i = 0; i < count; i++) {
+            by[formula][i] = relu_by(formula, x[i], dy[i], dY != NULL);
+        }
+    }
+    if (dY) {
+        relu_backward(X, *dY, T);
+    } else {
+        relu_forward(X, T);
+    }
+    expect(dY ? "dX" : "Y", T, by[R_RIGHT], TOLERANCE);
+    for (int formula = R_RIGHT + 1; formula < (dY ? RELU_FORMULAS : R_ALL); formula++) {
+        mistake(relu_texts[formula], by[formula]);
+    }
+    mistake_by_data(T, by[R_RIGHT], all_nan(count), false);
+    mistake_unwritten();
+}
+
+static void relu_grade(void) {
+    Tensor x = values(SHAPE(2, 4), (double[]){-8, -3, -1, -0.1, 0, 0.5, 2, 9});
+    Tensor X = wide(normal('X', SHAPE(3, 7))), dX = unset(X);
+    Tensor dx = named("dY", normal('D', x)), dY = wide(named("dY", normal('E', X)));
+    hint("Which elements pass, and on what does that depend on the way back?");
+    case_is("ReLU of x = -8, -3, -1, -0.1, 0, 0.5, 2, 9");
+    relu_case(x, NULL, unset(x));
+    relu_case(x, &dx, unset(x));
+    case_is("ReLU of (3, 7), in rows of different distances");
+    relu_case(X, NULL, wide_by(unset(X), 5));
+    relu_case(X, &dY, wide_by(dX, 5));
+    case_is("ReLU of (3, 7), in place");
+    Tensor both = writable(wide(normal('B', X)));
+    relu_case(both, NULL, both);
+    both = writable(wide(normal('B', X)));
+    relu_case(X, &both, both);
+    hint("What is nan < 0, and what is nan > 0? Which branch does a nan take?");
+    case_is("x is not a number");
+    Tensor n = values(SHAPE(1, 2), (double[]){(double)NAN, 1}), y = zeros(n);
+    relu_forward(n, y);
+    expect_true(isnan((double)y.data[0]),
+                "relu_forward: Y[0][0] is %g, should be nan, "
+                "as x is",
+                (double)y.data[0]);
+    relu_backward(n, values(n, (double[]){1, 1}), y);
+    expect_true(isnan((double)y.data[0]),
+                "relu_backward: dX[0][0] is %g, should be "
+                "nan, as x is",
+                (double)y.data[0]);
+}
+
 static void gelu_grade(void) {
     const double some[8] = {-8, -3, -1, -0.1, 0, 0.5, 2, 9};
     const char first[] = "x = -8, -3, -1, -0.1, 0, 0.5, 2, 9";
@@ -243,6 +318,7 @@ static void gelu_grade(void) {
                        wide_by(unset(X), 5));
     hint("Where does a nan go that is compared with something?");
     gelu_of_nan();
+    relu_grade();
 }
 
 /* ---- 1.5 ------------------------------------------------------------------------- */
@@ -443,9 +519,8 @@ const Exercise exercises[] = {
      "built: the work per row grows like its length.",
      "Which part of the sum over i is the same for all j of a row?",
      "the lesson, \"Sending the blame back\"; notes/01, 4", softmax_backward_grade},
-    {"1.4", "gelu_forward and gelu_backward",
-     "gelu.c: y = x Phi(x) for each element, and dX from X and dY. What is nan stays "
-     "nan.",
+    {"1.4", "gelu_ and relu_, _forward and _backward",
+     "gelu.c: Y from X, and dX from X and dY. What is nan stays nan.",
      "In x Phi(x), x is there twice: what is the derivative of a product, and where is "
      "it taken?",
      "the lesson, \"A bend without a corner\"; notes/01, 5", gelu_grade},

@@ -175,6 +175,7 @@ typedef enum {
     BY_ONE,
     BY_ROW_TOO,
     NOT_AT_ALL,
+    INVERSE,
     TURNS_OF_SHIFT
 } Turn;
 static const char *const turn_texts[TURNS_OF_SHIFT] = {
@@ -188,6 +189,7 @@ static const char *const turn_texts[TURNS_OF_SHIFT] = {
     [BY_ONE] = "a shift by 1, not by k",
     [BY_ROW_TOO] = "an angle that grows with the row: all rows turn equally far",
     [NOT_AT_ALL] = "no turn: a shift by k, which may be negative",
+    [INVERSE] = "k times 10000^(2i/D): it is divided by that",
 };
 
 static double turned(Turn turn, const double *row, int pos, int k, int column, int D) {
@@ -198,8 +200,9 @@ static double turned(Turn turn, const double *row, int pos, int k, int column, i
                       : turn == NOT_AT_ALL ? 0
                       : turn == BY_ROW_TOO ? k + pos
                                            : k;
-    const double s = sin(by * pow(10000, -2 * hand / D)),
-                 c = cos(by * pow(10000, -2 * hand / D));
+    const double two_i = turn == INVERSE ? -2 * hand : 2 * hand;
+    const double s = sin(by * pow(10000, -two_i / D)),
+                 c = cos(by * pow(10000, -two_i / D));
     const double sine = row[2 * i], cosine = row[2 * i + 1];
     const double new_sine = sine * c + cosine * s;
     return column % 2 == 0 ? new_sine

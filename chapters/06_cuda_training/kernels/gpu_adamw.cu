@@ -52,8 +52,8 @@ void gpu_gradient_norm(GpuStream stream, const float *gradients, long count,
 /* The constants of a step, computed on the host in double. */
 struct Step {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float rate;      /* lr / (1 - beta1^t) */
-    float root_of_v; /* 1 / sqrt(1 - beta2^t) */
+    float rate;      /* lr, corrected for the beginning of m */
+    float root_of_v; /* the factor that corrects the root of v */
     float epsilon;
     double lr;
 };
@@ -94,6 +94,7 @@ static __global__ void adamw_kernel(Step s, GpuUpdate u, const GpuStepResult *re
 
 void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
                     const GpuUpdate *update, const GpuStepResult *result) {
+    /* exercise 6.6 */
     const double b1 = adamw->beta1, b2 = adamw->beta2;
     const double rate = lr / (1 - pow(b1, (double)t));
     const double root_of_v = 1 / sqrt(1 - pow(b2, (double)t));
@@ -107,4 +108,5 @@ void gpu_adamw_step(GpuStream stream, const AdamW *adamw, double lr, long t,
                        lr};
     LAUNCH(adamw_kernel, pieces(update->count, THREADS), THREADS, 0, stream, step,
            *update, result);
+    /* end of exercise 6.6 */
 }

@@ -18,8 +18,8 @@ typedef enum {
 extern const char *const gpu_gelu_names[GELU_VERSIONS];
 
 /*
- * gpu_bias_gelu_forward: pre += b (every row the same); Y = GELU(pre)
- *   pre (rows, M)   in and out, kept for backward      b (M)   in
+ * gpu_bias_gelu_forward: Y = GELU(pre + b), b for every row the same
+ *   pre (rows, M)   in and out; backward gets it, and no b      b (M)   in
  *   Y (rows, M)     out; may not alias
  * Rows may be further apart than M (ld). Relative error of GELU: a few 1e-7.
  */
