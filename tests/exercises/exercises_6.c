@@ -855,7 +855,7 @@ const Exercise exercises[] = {
      "Whatever was added under an old maximum was measured against that maximum. And "
      "all lanes of a warp must reach q.dot.",
      "the lesson, \"Scores that are never written\"", attention},
-    {"6.6", "AdamW's kernel (adamw_kernel)",
+    {"6.6", "AdamW's kernel (adamw_kernel, gpu_adamw_step)",
      "gpu_adamw.cu: one element per thread, the same step as adamw.c's.",
      "Compare with adamw.c line by line: what has the host computed already, and for "
      "what is it meant?",
