@@ -96,15 +96,14 @@ void pretrained_free(Pretrained *model) {
 
 /* ---- before the blocks --------------------------------------------------- */
 
-/* The first B images' z, of which a distilled model's embedding makes all but one
- * token: as many rows of it as that. */
+/* The memory of z, for B images of n tokens: fewer than z has. */
 static Tensor shorter(Tensor z, int B, int n) {
     return tensor3(z.data, B, n, tensor_cols(z));
 }
 
 /*
- * z_0 = [x_class; x_distil; x_p^1 E; ...; x_p^N E] + E_pos, with all n positions: chapter
- * 5's layer makes the tokens without positions, and the second token is put between them.
+ * z_0 = [x_class; x_distil; x_p^1 E; ...; x_p^N E] + E_pos, with all n positions.
+ * Chapter 5's layer makes the tokens without positions; the second token is put between.
  */
 static void embed_distilled(const Pretrained *model, Tensor images,
                             PretrainedActivations *a, Tensor z_0) {
