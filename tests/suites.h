@@ -59,5 +59,11 @@ Suite *settings_suite(void);
 Suite *options_suite(void);
 Suite *inspect_suite(void);
 
+/* chapter 7 */
+Suite *pretrained_suite(void);
+Suite *rollout_suite(void);
+Suite *recipe_suite(void);
+Suite *overlay_suite(void);
+
 /* vectors made by PyTorch */
 Suite *reference_suite(void);
