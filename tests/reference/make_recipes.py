@@ -44,7 +44,7 @@ def processor(cls, **settings):
 half = (0.5, 0.5, 0.5)
 hf_vit, vit_settings = processor(ViTImageProcessor, size={"height": SIDE, "width": SIDE})
 hf_deit, deit_settings = processor(
-    DeiTImageProcessor, size={"height": 27, "width": 27},
+    DeiTImageProcessor, size={"height": 28, "width": 28},  # an even border, as 256 - 224
     crop_size={"height": SIDE, "width": SIDE}, image_mean=IMAGENET_DEFAULT_MEAN,
     image_std=IMAGENET_DEFAULT_STD)  # as facebook's files have it
 recipes = {
