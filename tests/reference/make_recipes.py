@@ -20,7 +20,7 @@ from torchvision.transforms._presets import ImageClassification
 from transformers import DeiTImageProcessor, ViTImageProcessor
 
 SIDE = 24
-SIZES = [(61, 47), (33, 90), (19, 13)]  # width, height
+SIZES = [(61, 47), (43, 60), (19, 13)]  # width, height
 
 
 def picture(width, height):
