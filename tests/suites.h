@@ -46,6 +46,7 @@ Suite *encoder_block_suite(void);
 Suite *patch_embedding_suite(void);
 Suite *vit_suite(void);
 Suite *vit_weights_suite(void);
+Suite *weights_suite(void);
 Suite *vit_variants_suite(void);
 Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
