@@ -38,7 +38,8 @@ static Suite *(*const suites[])(void) = {
     json_suite,         output_suite,         regular_file_suite,
     extremes_suite,     second_program_suite, vit_weights_suite,
     pretrained_suite,   rollout_suite,        recipe_suite,
-    overlay_suite,      weights_suite,        pictures_suite,
+    overlay_suite,      seeing_suite,         weights_suite,
+    pictures_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */
