@@ -64,6 +64,7 @@ static const struct {
     {"--describe cat.jpg", "takes no pictures"},
     {"--", "which picture"},
     {"-x cat.jpg", "unknown option \"-x\""},
+    {"--recipe vitt cat.jpg", "no recipe \"vitt\""},
 };
 
 START_TEST(wrong_options_are_one_line) {
@@ -326,7 +327,6 @@ static const struct {
 } no_model[] = {
     {"--layer 3 x", "2 blocks|--layer can't be 3"},
     {"--layer 1 --head 4 x", "3 heads|--head can't be 4"},
-    {"--recipe nonsense x", "no recipe \"nonsense\""},
     {"--labels tests/main.c x", "tests/main.c|names for 5"},
 };
 
