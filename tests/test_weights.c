@@ -10,10 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "chapters/07_pretrained_weights/weights/export.h"
 #include "chapters/07_pretrained_weights/weights/load.h"
 #include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"
 #include "tests/scratch.h"
+#include "tests/small_run.h"
 #include "tests/suites.h"
 
 /* Of the logits: the issue is float's, whose roundings add up over two blocks. */
@@ -679,6 +682,125 @@ START_TEST(what_has_no_arrays_is_named) {
 }
 END_TEST
 
+/* ---- the other way --------------------------------------------------------------------- */
+
+static const char *exported(Pretrained *model, const char *name) {
+    const char *path = in_scratch("%s", name);
+    const SafetensorsText recipe = {"recipe", "augreg"};
+    Error error = {""};
+    ck_assert_msg(export_weights(path, model, &recipe, 1, &error), "%s", error.text);
+    return path;
+}
+
+/* Every dialect's models, but for halves widened, are timm's once they are exported, and
+ * load again without a flag. */
+START_TEST(what_is_exported_loads_again) {
+    Pretrained model = loaded(model_path(_i), models[_i].heads);
+    const char *path = exported(&model, "out.safetensors");
+    pretrained_free(&model);
+    Pretrained again = loaded(path, 0);
+    ck_assert_str_eq(pretrained_dialect(&again), "timm");
+    ck_assert_str_eq(arrays_text(again.file, "recipe"), "augreg");
+    assert_results(&again, models[_i].name);
+    pretrained_free(&again);
+}
+END_TEST
+
+/* Does `a` have an array of this name and shape for each of b's? */
+static void assert_has_all_of(const char *a, const char *b) {
+    Error error;
+    Arrays *has = arrays_open(a, &error), *wanted = arrays_open(b, &error);
+    ck_assert(has && wanted);
+    for (int i = 0; i < arrays_count(wanted); i++) {
+        const Array *want = arrays_get(wanted, i), *got = arrays_find(has, want->name);
+        ck_assert_msg(got != NULL, "%s has no %s", a, want->name);
+        ck_assert_int_eq(got->ndim, want->ndim);
+        ck_assert_int_eq(memcmp(got->shape, want->shape, sizeof got->shape), 0);
+    }
+    arrays_close(has);
+    arrays_close(wanted);
+}
+
+/* load_state_dict(strict=True) wants timm's names and shapes, all and no other: those
+ * that timm wrote itself (timm_loads.py asks timm). */
+START_TEST(what_is_exported_has_timms_names_and_no_other) {
+    static const struct {
+        int model;
+        const char *like;
+    } cases[] = {{0, "timm_class"},
+                 {5, "timm_class"},
+                 {10, "timm_class"},
+                 {13, "timm_class"},
+                 {8, "timm_distilled"}};
+    char like[128];
+    snprintf(like, sizeof like, REFERENCE "%s/model.safetensors", cases[_i].like);
+    Pretrained model = loaded(model_path(cases[_i].model), _i == 2 ? 3 : 0);
+    const char *path = exported(&model, "out.safetensors");
+    pretrained_free(&model);
+    if (_i == 4) { /* timm_distilled's file has a prefix */
+        Pretrained timms = loaded(like, 0);
+        snprintf(like, sizeof like, "%s", exported(&timms, "like.safetensors"));
+        pretrained_free(&timms);
+    }
+    assert_has_all_of(path, like);
+    assert_has_all_of(like, path);
+}
+END_TEST
+
+/* A checkpoint of chapter 5, in all its variants, computes here what it does there. */
+START_TEST(a_checkpoint_of_chapter_5_is_one_of_these_models) {
+    Dataset data = small_dataset(20, 10);
+    Settings s = small_settings();
+    s.model.pool = _i % 2 == 0 ? POOL_CLASS : POOL_MEAN;
+    s.model.positions = (Positions)(_i / 2 % 4);
+    s.model.block.activation = _i % 3 == 0 ? ACTIVATION_RELU : ACTIVATION_GELU;
+    s.model.block.norm = _i == 5 ? POST_NORM : PRE_NORM;
+    Trainer t = new_trainer(&s, &data);
+    train_to(&t, &data, 3);
+    Error error = {""};
+    const char *path = in_scratch("run.safetensors");
+    ck_assert_msg(checkpoint_save(path, &t, &data, &error), "%s", error.text);
+    Tensor images = random_tensor('i', SHAPE(2, 1, SMALL_SIDE, SMALL_SIDE));
+    VitActivations want;
+    ck_assert(vit_activations_make(&want, &s.model, 2, &error));
+    const Dropout none = {.rate = 0};
+    Vit vit = {.config = s.model};
+    parameters_view(&t.list, vit_parameters, &vit, t.weights);
+    Tensor logits = vit_forward(&vit, images, &want, &none);
+    Pretrained model = loaded(path, 0);
+    const char *weights = exported(&model, "weights.safetensors");
+    for (int again = 0; again < 2; again++) {
+        PretrainedActivations a;
+        ck_assert(pretrained_activations_make(&a, &model.config, 2, &error));
+        pretrained_forward(&model, images, &a);
+        assert_tensor_close(a.logits, logits, TOLERANCE, "[ViT eq.4]");
+        pretrained_activations_free(&a);
+        pretrained_free(&model);
+        model = loaded(weights, 0);
+    }
+    ck_assert(!arrays_find(model.file, "adamw.m.norm.bias"));
+    ck_assert_int_eq(arrays_count(model.file), t.list.count);
+    pretrained_free(&model);
+    vit_activations_free(&want);
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
+START_TEST(an_export_never_replaces_its_source) {
+    const char *path = edited("timm_class", (Edit){.key = NULL});
+    const Bytes before = read_bytes_of(path);
+    Pretrained model = loaded(path, 3);
+    Error error = {""};
+    ck_assert(!export_weights(path, &model, NULL, 0, &error));
+    assert_error_line(error, "edited.safetensors|the weights are read from it");
+    ck_assert(same_bytes(read_bytes_of(path), before));
+    ck_assert(!export_weights(in_scratch("none/x"), &model, NULL, 0, &error));
+    assert_error_line(error, "none/x|No such file");
+    pretrained_free(&model);
+}
+END_TEST
+
 Suite *weights_suite(void) {
     Suite *suite = suite_create("weights");
     TCase *same = add_case(suite, "the same results");
@@ -701,5 +823,10 @@ Suite *weights_suite(void) {
     tcase_add_test(npz, a_name_that_is_there_twice_is_refused);
     tcase_add_test(npz, an_npz_that_is_cut_is_refused);
     tcase_add_test(npz, heads_are_as_many_in_each_block);
+    TCase *out = add_scratch_case(suite, "the other way");
+    tcase_add_loop_test(out, what_is_exported_loads_again, 0, MODELS);
+    tcase_add_loop_test(out, what_is_exported_has_timms_names_and_no_other, 0, 5);
+    tcase_add_loop_test(out, a_checkpoint_of_chapter_5_is_one_of_these_models, 0, 8);
+    tcase_add_test(out, an_export_never_replaces_its_source);
     return suite;
 }
