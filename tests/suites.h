@@ -27,6 +27,7 @@ Suite *output_suite(void);
 Suite *regular_file_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
+Suite *pictures_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
@@ -59,6 +60,12 @@ Suite *extremes_suite(void);
 Suite *settings_suite(void);
 Suite *options_suite(void);
 Suite *inspect_suite(void);
+
+/* chapter 7 */
+Suite *pretrained_suite(void);
+Suite *rollout_suite(void);
+Suite *recipe_suite(void);
+Suite *overlay_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -686,9 +686,8 @@ END_TEST
 
 static const char *exported(Pretrained *model, const char *name) {
     const char *path = in_scratch("%s", name);
-    const SafetensorsText recipe = {"recipe", "augreg"};
     Error error = {""};
-    ck_assert_msg(export_weights(path, model, &recipe, 1, &error), "%s", error.text);
+    ck_assert_msg(pretrained_export(model, path, "augreg", &error), "%s", error.text);
     return path;
 }
 
@@ -779,6 +778,8 @@ START_TEST(a_checkpoint_of_chapter_5_is_one_of_these_models) {
         model = loaded(weights, 0);
     }
     ck_assert(!arrays_find(model.file, "adamw.m.norm.bias"));
+    ck_assert(arrays_text(model.file, "mean") && arrays_text(model.file, "deviation"));
+    ck_assert(!arrays_text(model.file, "recipe")); /* mean and deviation are it */
     ck_assert_int_eq(arrays_count(model.file), t.list.count);
     pretrained_free(&model);
     vit_activations_free(&want);
@@ -792,10 +793,10 @@ START_TEST(an_export_never_replaces_its_source) {
     const Bytes before = read_bytes_of(path);
     Pretrained model = loaded(path, 3);
     Error error = {""};
-    ck_assert(!export_weights(path, &model, NULL, 0, &error));
+    ck_assert(!pretrained_export(&model, path, NULL, &error));
     assert_error_line(error, "edited.safetensors|the weights are read from it");
     ck_assert(same_bytes(read_bytes_of(path), before));
-    ck_assert(!export_weights(in_scratch("none/x"), &model, NULL, 0, &error));
+    ck_assert(!pretrained_export(&model, in_scratch("none/x"), NULL, &error));
     assert_error_line(error, "none/x|No such file");
     pretrained_free(&model);
 }

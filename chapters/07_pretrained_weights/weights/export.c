@@ -8,7 +8,7 @@
 #include "chapters/07_pretrained_weights/weights/tensors.h"
 #include "common/files/safetensors_file.h"
 
-enum { OWN_TEXTS = 9, MAX_TEXTS = 32, TEXT = 32 };
+enum { OWN_TEXTS = 9, MAX_TEXTS = OWN_TEXTS + 3, TEXT = 32 };
 
 /* What said.c reads; returns how many. */
 static int own_texts(const PretrainedConfig *c, SafetensorsText *texts,
@@ -57,8 +57,25 @@ static bool write_tensors(const char *path, const ModelTensors *tensors,
     return ok;
 }
 
-bool export_weights(const char *path, Pretrained *model, const SafetensorsText *more,
-                    int more_count, Error *error) {
+/* What the pictures want; returns how many texts. */
+static int recipe_texts(const Pretrained *model, const char *recipe,
+                        SafetensorsText *texts) {
+    static const char *const keys[] = {"recipe", "mean", "deviation"};
+    int n = 0;
+    for (int i = 0; model->file && i < 3; i++) {
+        const char *text = arrays_text(model->file, keys[i]);
+        if (text) {
+            texts[n++] = (SafetensorsText){keys[i], text};
+        }
+    }
+    if (n == 0 && recipe) {
+        texts[n++] = (SafetensorsText){"recipe", recipe};
+    }
+    return n;
+}
+
+bool pretrained_export(Pretrained *model, const char *path, const char *recipe,
+                       Error *error) {
     char values[OWN_TEXTS][TEXT];
     SafetensorsText texts[MAX_TEXTS];
     ModelTensors tensors;
@@ -69,12 +86,7 @@ bool export_weights(const char *path, Pretrained *model, const SafetensorsText *
                          path);
     }
     int count = own_texts(&model->config, texts, values);
-    if (more_count > MAX_TEXTS - count) {
-        bug("export_weights: %d texts are too many", more_count);
-    }
-    for (int i = 0; i < more_count; i++) {
-        texts[count++] = more[i];
-    }
+    count += recipe_texts(model, recipe, texts + count);
     const bool ok = tensors_list(&tensors, model, error) &&
                     write_tensors(path, &tensors, texts, count, error);
     tensors_free(&tensors);

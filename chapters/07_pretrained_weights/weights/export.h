@@ -9,9 +9,10 @@
 #pragma once
 
 #include "chapters/07_pretrained_weights/model/pretrained.h"
-#include "common/files/safetensors.h"
 
-/* export_weights: `more` texts go along (the pictures' recipe, say). The file that the
- * model was read from is never written over. */
-bool export_weights(const char *path, Pretrained *model, const SafetensorsText *more,
-                    int more_count, Error *error);
+/* pretrained_export: `recipe` (NULL: none) is the name of what its pictures want; where
+ * the weights' own file says something about that (recipe; mean and deviation), this
+ * goes along in its place. The file that the model was read from is never written
+ * over. */
+bool pretrained_export(Pretrained *model, const char *path, const char *recipe,
+                       Error *error);
