@@ -96,7 +96,13 @@ static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
     Tensor Y = {.data = NULL};
     const int D = seeing->model.config.vit.block.D;
     if (o->export_to) {
-        if (!pretrained_export(&seeing->model, o->export_to, error)) {
+        Recipe named; /* one that a neighbour of the weights describes has no name */
+        const Recipe *r = &seeing->recipe;
+        Error ignored;
+        const bool has_name =
+            recipe_named(&named, r->name, r->height, r->width, &ignored);
+        if (!pretrained_export(&seeing->model, o->export_to, has_name ? r->name : NULL,
+                               error)) {
             return false;
         }
         printf("exported: %s\n", o->export_to);
