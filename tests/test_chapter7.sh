@@ -158,6 +158,11 @@ printf '{"size": ' >"$scratch/named/preprocessor_config.json"
 refuses 1 'preprocessor_config.json, beside' --weights named/model.safetensors cat.jpg
 chapter7 --weights named/model.safetensors --recipe vit cat.jpg
 check '--recipe needs no such file' exited 0
+chapter7 --weights "$weights/torchvision/model.safetensors" --heads 3 --recipe deit \
+    --export ours.safetensors
+check 'weights are exported' says '^exported: ours\.safetensors$'
+chapter7 --weights ours.safetensors --describe
+check 'and need no flag' says '^recipe: deit \(the file.s metadata\)'
 chapter7 --weights "$small" --time cat.jpg
 check 'a time is taken' says '^latency: [0-9.]+ ms, the median of [0-9]+ warm passes on 2 threads'
 
