@@ -305,7 +305,7 @@ END_TEST
 START_TEST(classes_are_printed_from_the_most_likely) {
     static Seeing s;
     open_small(&s, "x");
-    const double logits[] = {1, 3, 1, -INFINITY, 3};
+    const double logits[] = {1, 3, 1, (double)-INFINITY, 3};
     for (int k = 0; k < 5; k++) {
         s.activations.logits.data[k] = (real)logits[k];
     }
