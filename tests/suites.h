@@ -49,6 +49,7 @@ Suite *vit_weights_suite(void);
 Suite *vit_variants_suite(void);
 Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
+Suite *sgd_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
 Suite *augmentation_suite(void);

@@ -34,6 +34,11 @@ bool options_given(const Options *options, const char *name);
 bool options_only(const Options *options, const char *with, const char *const *used,
                   Error *error);
 
+/* options_fit_optimiser: false, and a line, if the command line has an option of the
+ * optimiser that the settings don't have. */
+bool options_fit_optimiser(const Options *options, const Settings *settings,
+                           Error *error);
+
 /* options_word: "post" for 1 of the setting "norm"; NULL where there are no words. */
 const char *options_word(const char *setting, int value);
 
