@@ -1,6 +1,6 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
-# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
+# pictures, check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
 # compiler's errors. CC, COMPILER (the word of CC that compiles) and CXX come from make.
 # shellcheck disable=SC2086 # CC and CXX may be several words
 set -u
@@ -118,6 +118,10 @@ cxx)
         say "CXX='$CXX' refuses these flags: $(complaint)"
     ;;
 libraries) library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz ;;
+pictures)
+    library "libjpeg (it reads photos)" libjpeg-dev jpeglib.h "$@" -ljpeg
+    library "libpng (it reads and writes pictures)" libpng-dev png.h "$@" -lpng
+    ;;
 check)
     case "$*" in
     *check*) ;;
