@@ -60,5 +60,8 @@ Suite *settings_suite(void);
 Suite *options_suite(void);
 Suite *inspect_suite(void);
 
+/* chapter 7 */
+Suite *interpolate_suite(void);
+
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

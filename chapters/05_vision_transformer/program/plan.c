@@ -201,7 +201,9 @@ int plan_make(Plan *p, const Options *o, Error *error) {
                          "or give --data DIR");
         return 1;
     }
-    if (!dataset_load(&p->dataset, p->directory, error) || !decide_settings(p, error)) {
+    const VitConfig *model = p->from ? &p->info.settings.model : &o->settings.model;
+    if (!dataset_load(&p->dataset, p->directory, error) ||
+        (o->fit && !o->fit(&p->dataset, model, error)) || !decide_settings(p, error)) {
         return 1;
     }
     if (!check_settings(p, error) || (o->resume && !check_steps(p, error))) {
