@@ -67,11 +67,11 @@ START_TEST(positions_equal_pytorchs_and_timms) {
     for (int k = 0; k < KINDS; k++) {
         Tensor want = wanted(&file, _i, kind_names[k], SHAPE(1, m, grids[_i].D));
         Tensor got = interpolated(from, grids[_i].old, grids[_i].new, all_kinds[k]);
-        assert_tensor_close(got, want, TOLERANCE, kind_names[k]);
+        assert_tensor_close(got, want, TOLERANCE, "[ViT 3.2] positions");
     }
     Tensor want = wanted(&file, _i, "timm", SHAPE(1, m, grids[_i].D)); /* in float */
     Tensor got = interpolated(from, grids[_i].old, grids[_i].new, INTERPOLATE_BICUBIC);
-    assert_tensor_close(got, want, 1e-5, "timm");
+    assert_tensor_close(got, want, 1e-5, "[ViT 3.2] timm's positions");
     safetensors_close(&file);
 }
 END_TEST

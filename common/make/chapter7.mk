@@ -7,6 +7,9 @@ need-pictures: | need-compiler
 	@sh common/scripts/need.sh pictures $(filter-out -MMD -MP,$(NEED_pictures))
 .PHONY: need-pictures
 
+command-fine-tuning = sh common/scripts/fine_tuning.sh notes/fine_tuning.csv ## on at 56 pixels, or from scratch? ten minutes
+fine-tuning: chapter7
+
 # with_pictures PROGRAM, FLAVOUR, SOURCES: these too, and the libraries.
 define with_pictures
 $(1): $(call objects,$(2),$(3) $(IMAGES)) | need-pictures

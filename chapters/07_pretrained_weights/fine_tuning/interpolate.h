@@ -2,7 +2,7 @@
  * interpolate.h: position embeddings for another resolution [ViT 3.2].
  *
  * A larger image with the same patches has more patches, and no position embedding for
- * most of them. But the learned vectors vary smoothly over the image (notes/07, 1): each
+ * most of them. But the learned vectors vary smoothly over the image: each
  * of the D elements is a small picture, with one pixel for each patch. So the embedding
  * is resized as a picture is, by its place in the image:
  *
