@@ -35,7 +35,10 @@ ALL_CFLAGS = $(OPTIMISE) $(TYPES) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) 
              -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) -I. -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 LINK_LIBS = $(LDLIBS) -lm
-LIBRARIES = -lz # of chapter 5 on: the data set's files are .gz
+# Of chapter 5 on: the data set's files are .gz, your own may be JPEG and PNG.
+IMAGES := $(wildcard common/images/*.c)
+IMAGE_LIBRARIES = -ljpeg -lpng
+LIBRARIES = $(IMAGE_LIBRARIES) -lz
 
 # A flavour is a number type, plain or with sanitizers, from one source: training runs in
 # float, gradients are checked in double. Objects go to build/COMPILER/FLAVOUR/.
@@ -50,10 +53,10 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
 layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
-# Pictures (common/images) are linked by programs, and chapter 6, a GPU's, by its own.
-layers_up_to = $(filter-out common/images/%,$(wildcard common/*.c common/*/*.c)) \
-    $(foreach n,$(filter-out $(if $(filter 6,$(1)),,6),$(wordlist 1,$(1),$(CHAPTERS))),$(call layers_of,$(n)))
-sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
+# Chapter 6 is for a GPU: chapter 7 goes on from chapter 5.
+up_to = $(filter-out $(if $(filter 7,$(1)),6),$(wordlist 1,$(1),$(CHAPTERS)))
+layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n)))
+sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1)) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
 
 # chapterN in float, and chapterN_double, the same sources in double, which checks the

@@ -37,7 +37,8 @@ static Suite *(*const suites[])(void) = {
     reference_suite,    workspace_suite,      number_suite,
     json_suite,         output_suite,         regular_file_suite,
     extremes_suite,     second_program_suite, vit_weights_suite,
-    sgd_suite,          interpolate_suite,
+    sgd_suite,          interpolate_suite,    pretrained_suite,
+    rollout_suite,      recipe_suite,         overlay_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

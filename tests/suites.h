@@ -62,6 +62,10 @@ Suite *inspect_suite(void);
 
 /* chapter 7 */
 Suite *interpolate_suite(void);
+Suite *pretrained_suite(void);
+Suite *rollout_suite(void);
+Suite *recipe_suite(void);
+Suite *overlay_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
-# pictures, check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
+# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
 # compiler's errors. CC, COMPILER (the word of CC that compiles) and CXX come from make.
 # shellcheck disable=SC2086 # CC and CXX may be several words
 set -u
@@ -117,10 +117,10 @@ cxx)
     echo 'int main() { return 0; }' | build c++ -c "$@" ||
         say "CXX='$CXX' refuses these flags: $(complaint)"
     ;;
-libraries) library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz ;;
-pictures)
-    library "libjpeg (it reads photos)" libjpeg-dev jpeglib.h "$@" -ljpeg
-    library "libpng (it reads and writes pictures)" libpng-dev png.h "$@" -lpng
+libraries)
+    library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz
+    library "libpng (it reads PNG)" libpng-dev png.h "$@" -lpng -lz
+    library "libjpeg (it reads JPEG)" libjpeg-dev jpeglib.h "$@" -ljpeg
     ;;
 check)
     case "$*" in

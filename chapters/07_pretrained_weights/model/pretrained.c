@@ -103,7 +103,7 @@ static Tensor shorter(Tensor z, int B, int n) {
 
 /*
  * z_0 = [x_class; x_distil; x_p^1 E; ...; x_p^N E] + E_pos, with all n positions.
- * Chapter 5's layer makes the tokens without positions; the second token is put between.
+ * Chapter 5's layer makes the tokens without positions; the second is put between.
  */
 static void embed_distilled(const Pretrained *model, Tensor images,
                             PretrainedActivations *a, Tensor z_0) {

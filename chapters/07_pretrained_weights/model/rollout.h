@@ -13,8 +13,8 @@
  *     A^_l = mean over heads of A_l + I, each row divided by its sum
  *     R    = A^_L ... A^_2 A^_1
  *
- * I is the residual connection: what a token keeps of itself. Chapter 5's inspect_rollout
- * makes row 0 alone; here every token has its row.
+ * I is the residual connection: what a token keeps of itself. Chapter 5 has row 0 alone
+ * (inspect_rollout); here every token has its row.
  *   A          in, `layers` tensors (h, n, n): of one image
  *   R (n, n)   out: its rows sum to 1
  *   A_hat, product (n, n)   scratch
@@ -27,15 +27,14 @@ typedef struct {
 void rollout(const Tensor *A, int layers, Rollout *to);
 
 /*
- * rollout_of_patches: the part of a row of weights (n) that belongs to patches, the last
- * N of its tokens; divided by its largest element, so that weights (N) are 0 to 1. Where
- * nothing looks at a patch they are 0.
- */
-void rollout_of_patches(const real *row, int n, Tensor weights);
-
-/*
- * rollout_rows: what is looked at by what the head reads: row (n) = the mean of the first
- * `tokens` rows of A or R (n, n) (class token, distillation token), or, without such
- * tokens, of all rows.
+ * rollout_rows: what the head's tokens look at: row (n) = the mean of the first `tokens`
+ * rows of A or R (n, n): class token, distillation token; or, where there are none, of
+ * all rows.
  */
 void rollout_rows(Tensor A, int tokens, real *row);
+
+/*
+ * rollout_of_patches: the patches' part of such a row, its last N elements, over the
+ * largest of them: weights (N), from 0 to 1. Where no patch is looked at they are 0.
+ */
+void rollout_of_patches(const real *row, int n, Tensor weights);
