@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
         return output_error("chapter7", 2, "%s", error.text);
     }
     if (options.help) {
-        printf("%s\n", seeing_help);
+        printf("%s", seeing_help);
         fine_tune_help();
         return output_end("chapter7", 0);
     }
