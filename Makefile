@@ -11,7 +11,7 @@
 #   make CFLAGS=-O1 ...        more flags, after the course's own; so CPPFLAGS, CXXFLAGS,
 #                              LDFLAGS and LDLIBS; EXTRA for C and C++
 
-CHAPTERS := 1 2 3 4 5 6
+CHAPTERS := 1 2 3 4 5 6 7
 ARCH := native
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -35,7 +35,10 @@ ALL_CFLAGS = $(OPTIMISE) $(TYPES) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) 
              -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) -I. -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 LINK_LIBS = $(LDLIBS) -lm
-LIBRARIES = -lz # of chapter 5 on: the data set's files are .gz
+# Of chapter 5 on: the data set's files are .gz, your own may be JPEG and PNG.
+IMAGES := $(wildcard common/images/*.c)
+IMAGE_LIBRARIES = -ljpeg -lpng
+LIBRARIES = $(IMAGE_LIBRARIES) -lz
 
 # A flavour is a number type, plain or with sanitizers, from one source: training runs in
 # float, gradients are checked in double. Objects go to build/COMPILER/FLAVOUR/.
@@ -50,8 +53,10 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
 layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
-layers_up_to = $(wildcard common/*.c common/*/*.c) $(foreach n,$(wordlist 1,$(1),$(CHAPTERS)),$(call layers_of,$(n)))
-sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
+# Chapter 6 is for a GPU: chapter 7 goes on from chapter 5.
+up_to = $(filter-out $(if $(filter 7,$(1)),6),$(wordlist 1,$(1),$(CHAPTERS)))
+layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n)))
+sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1)) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
 
 # chapterN in float, and chapterN_double, the same sources in double, which checks the
@@ -65,7 +70,7 @@ endef
 $(foreach n,$(CPU_CHAPTERS),$(eval $(call chapter_rules,$(n))))
 CPU_PROGRAMS := $(foreach n,$(CPU_CHAPTERS),chapter$(n) chapter$(n)_double)
 $(CPU_PROGRAMS:%=$(BUILD)/%):
-	$(call link,$(filter %.o,$^),$(if $(filter chapter5%,$(@F)),$(LIBRARIES)))
+	$(call link,$(filter %.o,$^),$(if $(filter chapter5% chapter7%,$(@F)),$(LIBRARIES)))
 $(CPU_PROGRAMS): %: $(BUILD)/% FORCE | found
 	$(put)
 chapter5: | data
@@ -89,7 +94,7 @@ command-report = sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OP
 command-studies = sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS))) \
     ## train the variants of notes/studies.md, half an hour; RUNS=norm: some
 command-format = sh common/scripts/lint.sh format ## clang-format every source (version 14)
-include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk)
+include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk chapter7.mk)
 
 plots report: all
 plots: need-gnuplot $(PICTURES)

@@ -90,7 +90,7 @@ START_TEST(a_variance_beyond_the_range_is_nan) {
     const int D = sizes[1 + _i];
     Tensor X = random_tensor('X', SHAPE(3, D)), Y = unset_tensor(X);
     Tensor one = zero_tensor(SHAPE(D));
-    const LayerNorm layer = {one, one};
+    const LayerNorm layer = {one, one, (real)LAYER_NORM_EPSILON};
     LayerNormActivations a = {zero_tensor(SHAPE(3)), zero_tensor(SHAPE(3))};
     tensor_fill(one, 1);
     for (int j = 0; j < D; j++) {

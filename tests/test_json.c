@@ -91,6 +91,31 @@ START_TEST(whole_numbers_are_integers_others_are_not) {
 }
 END_TEST
 
+START_TEST(numbers_and_flags_have_their_values) {
+    const char *numbers[] = {"7", "-0.5", "1e-12", "0.00392156862745098"};
+    const double values[] = {7, -0.5, 1e-12, 0.00392156862745098};
+    const char *others[] = {"true", "null", "\"1\"", "[1]"};
+    double number = 3;
+    for (int i = 0; i < 4; i++) {
+        JsonValue *v = value_of(numbers[i]), *other = value_of(others[i]);
+        ck_assert(json_number(v, &number));
+        ck_assert_double_eq(number, values[i]);
+        ck_assert(!json_number(other, &number));
+        ck_assert_double_eq(number, values[i]);
+        ck_assert(json_flag(v, true) && !json_flag(v, false));
+        ck_assert(json_flag(other, i == 0) == (i == 0));
+        free(v);
+        free(other);
+    }
+    JsonValue *yes = value_of("true"), *no = value_of("false");
+    ck_assert(json_flag(yes, false) && !json_flag(no, true));
+    ck_assert(json_flag(NULL, true) && !json_flag(NULL, false));
+    ck_assert(!json_number(NULL, &number));
+    free(yes);
+    free(no);
+}
+END_TEST
+
 static const struct {
     const char *json, *words;
 } bad[] = {
@@ -189,6 +214,7 @@ Suite *json_suite(void) {
     tcase_add_loop_test(good, strings_are_unescaped, 0,
                         (int)(sizeof strings / sizeof strings[0]));
     tcase_add_test(good, whole_numbers_are_integers_others_are_not);
+    tcase_add_test(good, numbers_and_flags_have_their_values);
     tcase_add_test(good, names_of_several_objects_may_be_the_same);
     TCase *refused = add_case(suite, "what is not");
     tcase_add_loop_test(refused, what_is_no_json_is_refused, 0,

@@ -18,6 +18,7 @@ typedef struct {
 static Norm make_norm(int rows, int D) {
     Norm norm = {.layer.gamma = random_tensor('g', SHAPE(D)),
                  .layer.beta = random_tensor('b', SHAPE(D)),
+                 .layer.epsilon = (real)LAYER_NORM_EPSILON,
                  .d.gamma = zero_tensor(SHAPE(D)),
                  .d.beta = zero_tensor(SHAPE(D)),
                  .a.mean = unset_tensor(SHAPE(rows)),
@@ -74,6 +75,7 @@ START_TEST(the_layout_has_timms_names_and_two_numbers_a_token) {
     ck_assert_str_eq(list.items[0].name, "norm.weight");
     ck_assert_str_eq(list.items[1].name, "norm.bias");
     ck_assert(list.items[0].decay == NO_DECAY && list.items[1].decay == NO_DECAY);
+    ck_assert(layer.epsilon == (real)LAYER_NORM_EPSILON);
     ck_assert_int_eq(block.used, 12);
     Arena plan = {0};
     LayerNormActivations a;
@@ -110,6 +112,16 @@ START_TEST(epsilon_is_one_millionth_inside_the_root) {
     Norm norm = make_plain_norm(tensor_of(SHAPE(1, 2), 1e-3, -1e-3));
     forward(&norm);
     assert_values(norm.Y, TOLERANCE, TAG, 0.7071067811865476, -0.7071067811865476);
+}
+END_TEST
+
+START_TEST(a_layer_may_have_another_epsilon) {
+    /* Variance 1, epsilon 3. */
+    Norm norm = make_plain_norm(tensor_of(SHAPE(1, 2), 1, -1));
+    norm.layer.epsilon = 3;
+    forward(&norm);
+    assert_values(norm.a.rstd, TOLERANCE, TAG, 0.5);
+    assert_values(norm.Y, TOLERANCE, TAG, 0.5, -0.5);
 }
 END_TEST
 
@@ -338,6 +350,7 @@ Suite *layer_norm_suite(void) {
     tcase_add_test(values, one_to_four_by_hand_with_the_variance_divided_by_D);
     tcase_add_test(values, gamma_stretches_and_beta_shifts);
     tcase_add_test(values, epsilon_is_one_millionth_inside_the_root);
+    tcase_add_test(values, a_layer_may_have_another_epsilon);
     tcase_add_test(values, a_row_of_equal_numbers_becomes_beta);
     TCase *reference = add_case(suite, "an independent reference");
     tcase_add_test(reference, forward_and_backward_agree_with_the_formula);

@@ -143,7 +143,8 @@ START_TEST(layer_norm_agrees_with_pytorch) {
     const char *of = layer_norm_cases[_i];
     Safetensors file = open_reference("layer_norm");
     LayerNorm layer = {.gamma = wanted_of(&file, of, "gamma", vector),
-                       .beta = wanted_of(&file, of, "beta", vector)};
+                       .beta = wanted_of(&file, of, "beta", vector),
+                       .epsilon = (real)LAYER_NORM_EPSILON};
     LayerNorm d = {.gamma = zero_tensor(vector), .beta = zero_tensor(vector)};
     LayerNormActivations a = {.mean = unset_tensor(SHAPE(ROWS)),
                               .rstd = unset_tensor(SHAPE(ROWS))};

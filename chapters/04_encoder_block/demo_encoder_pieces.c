@@ -17,8 +17,9 @@ typedef struct {
 } Row;
 
 static void pass(Row *row) {
-    LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D)};
-    LayerNorm d = {tensor1(row->dgamma, D), tensor1(row->dbeta, D)};
+    const real epsilon = (real)LAYER_NORM_EPSILON;
+    LayerNorm layer = {tensor1(row->gamma, D), tensor1(row->beta, D), epsilon};
+    LayerNorm d = {tensor1(row->dgamma, D), tensor1(row->dbeta, D), epsilon};
     LayerNormActivations a = {tensor1(&row->mean, 1), tensor1(&row->rstd, 1)};
     Tensor x = tensor2(row->x, 1, D), dy = tensor2(row->dy, 1, D);
     layer_norm_forward(&layer, x, &a, tensor2(row->y, 1, D));
@@ -108,7 +109,8 @@ enum { ROWS = 256, WIDE = 128 };
  * [0], and in one pass [1]; returns how many of these are negative. */
 static int variance_errors(double mean, double error[2]) {
     static real x[ROWS * WIDE], y[ROWS * WIDE], gamma[WIDE], means[ROWS], rstd[ROWS];
-    const LayerNorm layer = {tensor1(gamma, WIDE), tensor1(gamma, WIDE)};
+    const LayerNorm layer = {tensor1(gamma, WIDE), tensor1(gamma, WIDE),
+                             (real)LAYER_NORM_EPSILON};
     LayerNormActivations a = {tensor1(means, ROWS), tensor1(rstd, ROWS)};
     int negative = 0;
     for (int k = 0; k < ROWS * WIDE; k++) {

@@ -8,6 +8,7 @@ void layer_norm_parameters(LayerNorm *layer, ParameterBlock *block, int D,
                            const char *name) {
     layer->gamma = parameter1(block, NO_DECAY, D, "%sweight", name);
     layer->beta = parameter1(block, NO_DECAY, D, "%sbias", name);
+    layer->epsilon = R(LAYER_NORM_EPSILON);
 }
 
 void layer_norm_activations(LayerNormActivations *a, Arena *arena, int rows) {
@@ -34,7 +35,7 @@ static real mean_of(const real *x, int D) {
     return sum / (real)D;
 }
 
-static real rstd_of(const real *x, real mean, int D) {
+static real rstd_of(const real *x, real mean, real epsilon, int D) {
     real sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < D; j++) {
@@ -43,7 +44,7 @@ static real rstd_of(const real *x, real mean, int D) {
     if (isinf(sum)) {
         return (real)NAN; /* 1 / infinity would make a row of zeros, like a result */
     }
-    return R(1) / real_sqrt(sum / (real)D + R(LAYER_NORM_EPSILON));
+    return R(1) / real_sqrt(sum / (real)D + epsilon);
 }
 /* end of exercise 4.2 */
 
@@ -60,7 +61,7 @@ void layer_norm_forward(const LayerNorm *layer, Tensor X, LayerNormActivations *
         const real *x = tensor_row(X, i);
         real *y = tensor_row(Y, i);
         real mean = a->mean.data[i] = mean_of(x, D);
-        real rstd = a->rstd.data[i] = rstd_of(x, mean, D);
+        real rstd = a->rstd.data[i] = rstd_of(x, mean, layer->epsilon, D);
         for (int j = 0; j < D; j++) {
             y[j] = gamma[j] * ((x[j] - mean) * rstd) + beta[j];
         }

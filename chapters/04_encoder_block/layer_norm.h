@@ -4,8 +4,8 @@
  *
  *     LN(x) = gamma o xhat + beta,   xhat = (x - mean) rstd
  *
- * Mean, variance (the biased one) and rstd are the row's own.
- * eps = 1e-6, as in the ViT's reference weights.
+ * Mean, variance (the biased one) and rstd are the row's own. eps = 1e-6, as in the
+ * ViT's reference weights; other published weights have others (chapter 7).
  * Derivation of the backward pass: notes/04_encoder_block.md.
  */
 #pragma once
@@ -20,6 +20,7 @@
 typedef struct {
     Tensor gamma; /* (D), begins as ones  */
     Tensor beta;  /* (D), begins as zeros */
+    real epsilon; /* eps; not learned, begins as LAYER_NORM_EPSILON */
 } LayerNorm;
 
 /* What forward keeps for backward: two numbers per token. */

@@ -119,9 +119,12 @@ static bool read_number(Reader *r, JsonValue *value) {
     value->kind = JSON_INTEGER;
     value->integer = strtoll(r->at, &end, 10);
     bool ok = errno == 0;
+    value->is_number = true;
+    value->number = (double)value->integer;
     if (*end == '.' || *end == 'e' || *end == 'E') {
         value->kind = JSON_OTHER;
-        ok = isfinite(strtod(r->at, &end));
+        value->number = strtod(r->at, &end);
+        ok = isfinite(value->number);
     }
     r->at = end;
     return ok || wrong(r, "a number that is too large");
@@ -172,8 +175,10 @@ static bool read_value(Reader *r, const JsonValue *parent, const char *key, int 
         value->kind = JSON_STRING;
         return read_string(r, &value->text);
     }
-    return take(r, "true") || take(r, "false") || take(r, "null") ||
-           read_number(r, value);
+    const bool is_true = take(r, "true");
+    value->is_flag = is_true || take(r, "false");
+    value->number = is_true ? 1 : 0;
+    return value->is_flag || take(r, "null") || read_number(r, value);
 }
 
 static int by_parent_and_key(const void *a, const void *b) {
@@ -238,4 +243,16 @@ const JsonValue *json_get(const JsonValue *object, const char *key) {
 
 const char *json_text(const JsonValue *value) {
     return value && value->kind == JSON_STRING ? value->text : NULL;
+}
+
+bool json_number(const JsonValue *value, double *number) {
+    if (!value || !value->is_number) {
+        return false;
+    }
+    *number = value->number;
+    return true;
+}
+
+bool json_flag(const JsonValue *value, bool otherwise) {
+    return value && value->is_flag ? value->number != 0 : otherwise;
 }

@@ -1,5 +1,6 @@
 /*
- * json.h: a strict reader of JSON (RFC 8259), for the headers of safetensors files.
+ * json.h: a strict reader of JSON (RFC 8259), for the headers of safetensors files and
+ * the settings beside published weights.
  *
  * What the grammar doesn't have is refused: trailing text, a comma too many, a number
  * like 01 or .5. So are a name that an object has twice, integers beyond 64
@@ -12,7 +13,8 @@
 
 #include "common/error.h"
 
-/* JSON_OTHER: a number with a fraction or an exponent, true, false, null. */
+/* JSON_OTHER: a number with a fraction or an exponent, true, false, null: json_number
+ * and json_flag tell. */
 typedef enum {
     JSON_OBJECT,
     JSON_ARRAY,
@@ -25,6 +27,8 @@ typedef struct JsonValue {
     JsonKind kind;
     int count;                            /* an object's or array's members */
     int64_t integer;                      /* an integer's value */
+    double number;                        /* any number's; 1: true, 0: false */
+    bool is_number, is_flag;              /* is_flag: true or false */
     const char *text;                     /* a string, unescaped */
     const char *key;                      /* in an object: its name there */
     const struct JsonValue *parent;       /* whose member it is; NULL: the whole */
@@ -44,3 +48,8 @@ const JsonValue *json_get(const JsonValue *object, const char *key);
 
 /* json_text: what a string says; NULL for any other value, and for NULL. */
 const char *json_text(const JsonValue *value);
+
+/* json_number: false, and *number untouched, if it is none, or NULL. json_flag: true or
+ * false; `otherwise` for any other value, and for NULL. */
+bool json_number(const JsonValue *value, double *number);
+bool json_flag(const JsonValue *value, bool otherwise);

@@ -42,7 +42,7 @@ NEED_check = $(NEED_compiler) $(CHECK_FLAGS) $(LDLIBS)
 NEED_sanitizers = $(SANITIZE) $(LDFLAGS)
 NEED_nvcc = '$(NVCC)' $(if $(CUDA)$(filter command%,$(origin CUDA_ARCH)),$(ARCHES))
 $(filter-out need-compiler,$(NEEDS)): | need-compiler
-need-check need-sanitizers $(foreach f,float double,$(call objects,$(f),$(call layers_of,5))): | need-libraries
+need-check need-sanitizers $(foreach f,float double,$(call objects,$(f),$(call layers_of,5) $(call layers_of,7))): | need-libraries
 need-sanitizers $(foreach f,$(FLAVOURS),$(call objects,$(f),$(filter-out tests/naive_%.c,$(wildcard tests/*.c tests/cuda/*.c)))): | need-check
 $(NEEDS): need-%:
 	@sh common/scripts/need.sh $* $(filter-out -MMD -MP,$(NEED_$*))

@@ -117,7 +117,11 @@ cxx)
     echo 'int main() { return 0; }' | build c++ -c "$@" ||
         say "CXX='$CXX' refuses these flags: $(complaint)"
     ;;
-libraries) library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz ;;
+libraries)
+    library "zlib (it reads .gz files)" zlib1g-dev zlib.h "$@" -lz
+    library "libpng (it reads PNG)" libpng-dev png.h "$@" -lpng -lz
+    library "libjpeg (it reads JPEG)" libjpeg-dev jpeglib.h "$@" -ljpeg
+    ;;
 check)
     case "$*" in
     *check*) ;;

@@ -34,6 +34,8 @@ for group in "$@"; do
         want 'command -v as' binutils
         want "$(header stdio.h)" libc6-dev
         want "$(header zlib.h)" zlib1g-dev
+        want "$(header png.h)" libpng-dev
+        want "$(header jpeglib.h)" libjpeg-dev
         ;;
     test)
         tools pkg-config

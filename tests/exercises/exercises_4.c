@@ -87,7 +87,7 @@ typedef struct {
     Tensor shape;
     int rows, D;
     Tensor X, dY, gamma, beta;
-    double *x, *dy, *g;
+    double *x, *dy, *g, epsilon;
 } Norm;
 
 static Norm make_norm(Tensor shape) {
@@ -98,7 +98,8 @@ static Norm make_norm(Tensor shape) {
               .X = wide(normal('X', shape)),
               .dY = wide_by(named("dY", normal('Y', shape)), 4),
               .gamma = named("gamma", normal('g', SHAPE(D))),
-              .beta = named("beta", normal('b', SHAPE(D)))};
+              .beta = named("beta", normal('b', SHAPE(D))),
+              .epsilon = LAYER_NORM_EPSILON};
     for (int i = 0; i < n.rows; i++) {
         for (int j = 0; j < D; j++) {
             tensor_row(n.X, i)[j] = tensor_row(n.X, i)[j] * 3 + 10;
@@ -141,13 +142,13 @@ static double *norm_by(const Norm *n, Formula f, double *mean, double *rstd) {
     return y;
 }
 
-static Formula layer_norm_of(int D) {
-    return (Formula){.divisor = D, .inside = LAYER_NORM_EPSILON, .power = 1};
+static Formula layer_norm_of(const Norm *n) {
+    return (Formula){.divisor = n->D, .inside = n->epsilon, .power = 1};
 }
 
 /* gamma and beta by the row's number, or gamma after beta. */
 static void name_other_gammas(const Norm *n, double *m, double *r) {
-    Formula plain = layer_norm_of(n->D);
+    Formula plain = layer_norm_of(n);
     const double *beta = doubles_of(n->beta);
     plain.no_gamma = plain.no_beta = true;
     const double *xhat = norm_by(n, plain, m, r);
@@ -163,7 +164,7 @@ static void name_other_gammas(const Norm *n, double *m, double *r) {
 }
 
 static void name_norm_mistakes(const Norm *n, const double *want) {
-    const Formula right = layer_norm_of(n->D);
+    const Formula right = layer_norm_of(n);
     double *m = doubles(n->rows), *r = doubles(n->rows);
     Formula f = right;
     f.divisor = n->D - 1;
@@ -172,11 +173,14 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
     f = right, f.power = 2;
     mistake("division by the variance, not by its root", norm_by(n, f, m, r));
     f = right, f.inside = 1e-5;
-    mistake("epsilon 1e-5: ViT's is 1e-6 (LAYER_NORM_EPSILON)", norm_by(n, f, m, r));
+    mistake("epsilon 1e-5: ViT's is 1e-6 (layer->epsilon)", norm_by(n, f, m, r));
+    f = right, f.inside = LAYER_NORM_EPSILON;
+    mistake("the usual epsilon, 1e-6: this layer has another, layer->epsilon",
+            norm_by(n, f, m, r));
     f = right, f.inside = 0;
     mistake("layer norm without epsilon: a row of equal numbers becomes 0/0",
             norm_by(n, f, m, r));
-    f.outside = LAYER_NORM_EPSILON;
+    f.outside = n->epsilon;
     mistake("epsilon outside the root: it is added to the variance",
             norm_by(n, f, m, r));
     f = right, f.power = -1;
@@ -196,11 +200,11 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
 
 static void norm_forward_case(Norm n, bool in_place, double tolerance) {
     double *mean = doubles(n.rows), *rstd = doubles(n.rows), *std = doubles(n.rows);
-    const double *want = norm_by(&n, layer_norm_of(n.D), mean, rstd);
+    const double *want = norm_by(&n, layer_norm_of(&n), mean, rstd);
     for (int i = 0; i < n.rows; i++) {
         std[i] = 1 / rstd[i];
     }
-    LayerNorm layer = {n.gamma, n.beta};
+    LayerNorm layer = {n.gamma, n.beta, (real)n.epsilon};
     LayerNormActivations a = {unset(SHAPE(n.rows + 2)), unset(SHAPE(n.rows + 2))};
     Tensor Y = in_place ? writable(n.X) : wide_by(unset(n.shape), 5);
     layer_norm_forward(&layer, n.X, &a, Y);
@@ -246,6 +250,10 @@ static void norm_forward(void) {
     }
     far.x = doubles_of(input('X', far.X));
     norm_forward_case(far, false, 1e-6);
+    case_is("an epsilon of 0.001, as layer->epsilon says");
+    Norm other = make_norm(SHAPE(3, 6));
+    other.epsilon = 1e-3;
+    norm_forward_case(other, false, TOLERANCE);
 }
 
 /* ---- 4.3: layer norm, backward --------------------------------------------------- */
@@ -370,9 +378,10 @@ static void norm_backward_case(Tensor shape, bool in_place) {
     const int rows = n.rows, D = n.D;
     char text[TENSOR_SHAPE_TEXT];
     double *mean = doubles(rows), *rstd = doubles(rows);
-    norm_by(&n, layer_norm_of(D), mean, rstd);
+    norm_by(&n, layer_norm_of(&n), mean, rstd);
     const double *dx = norm_gradient(&n, mean, rstd, 0);
-    LayerNorm layer = {n.gamma, n.beta}, d = {zeros(SHAPE(D)), zeros(SHAPE(D))};
+    LayerNorm layer = {n.gamma, n.beta, (real)n.epsilon};
+    LayerNorm d = {zeros(SHAPE(D)), zeros(SHAPE(D)), (real)n.epsilon};
     LayerNormActivations a = {unset(SHAPE(rows + 2)), unset(SHAPE(rows + 2))};
     for (int i = 0; i < rows; i++) {
         a.mean.data[i] = (real)mean[i];

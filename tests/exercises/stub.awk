@@ -6,7 +6,7 @@
 #     "name" /* not in your copy */   the name of such a helper: "(name)" in the copy
 #
 # Exit status 1, and a line, where marks don't fit together.
-/^ *\/\* exercise [1-6]\.[1-6a-f](, cut:)? \*\/$/ {
+/^ *\/\* exercise [1-7]\.[1-6a-f](, cut:)? \*\/$/ {
     if (inside != "") fail("exercise within exercise " inside)
     inside = $3
     sub(/,$/, "", inside)
@@ -18,7 +18,7 @@
     }
     next
 }
-/^ *\/\* end of exercise [1-6]\.[1-6a-f] \*\/$/ {
+/^ *\/\* end of exercise [1-7]\.[1-6a-f] \*\/$/ {
     if (inside != $5) fail("the end of " $5 " within " (inside == "" ? "none" : inside))
     inside = ""
     next

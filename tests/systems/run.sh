@@ -207,7 +207,7 @@ arm64() {
     system arm64 trixie || { not_made arm64 "$place/logs/trixie"; return; }
     chroot "$root" dpkg --add-architecture arm64
     install make gcc-aarch64-linux-gnu g++-aarch64-linux-gnu pkg-config qemu-user \
-        libgomp1:arm64 zlib1g-dev:arm64 check:arm64 || {
+        libgomp1:arm64 zlib1g-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 check:arm64 || {
         not_made arm64 "$place/logs/packages"
         return
     }

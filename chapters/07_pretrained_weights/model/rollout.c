@@ -1,0 +1,71 @@
+/* rollout.c: see rollout.h. */
+#include "chapters/07_pretrained_weights/model/rollout.h"
+
+#include <string.h>
+
+#include "common/error.h"
+#include "common/matmul.h"
+
+/* A^ (n, n) = mean over heads of A (h, n, n), plus I, each row divided by its sum */
+static void with_residual(Tensor A, Tensor A_hat) {
+    /* exercise 7.4 */
+    const int h = A.shape[0], n = A.shape[1];
+    tensor_fill(A_hat, 0);
+    for (int i = 0; i < h; i++) {
+        tensor_add(A_hat, tensor_slice(A, i));
+    }
+    tensor_scale(A_hat, (real)1 / (real)h);
+    for (int i = 0; i < n; i++) {
+        real *row = tensor_row(A_hat, i), sum = 0;
+        row[i] += 1;
+        for (int j = 0; j < n; j++) {
+            sum += row[j];
+        }
+        for (int j = 0; j < n; j++) {
+            row[j] /= sum;
+        }
+    }
+    /* end of exercise 7.4 */
+}
+
+void rollout(const Tensor *A, int layers, Rollout *to) {
+    const int h = A[0].shape[0], n = tensor_cols(A[0]);
+    for (int l = 0; l < layers; l++) {
+        expect_shape(A[l], "All layers have as many heads and tokens.", h, n, n);
+    }
+    expect_shape(to->R, "R has a row and a column for each token.", n, n);
+    expect_same_shape(to->A_hat, to->R);
+    expect_same_shape(to->product, to->R);
+    /* exercise 7.4 */
+    with_residual(A[0], to->R);
+    for (int l = 1; l < layers; l++) {
+        /* [ViT fig.6]   R_l = A^_l R_{l-1} */
+        with_residual(A[l], to->A_hat);
+        matmul_nn(to->A_hat, to->R, to->product);
+        tensor_copy(to->R, to->product);
+    }
+    /* end of exercise 7.4 */
+}
+
+void rollout_rows(Tensor A, int tokens, real *row) {
+    const int n = tensor_cols(A), count = tokens > 0 ? tokens : tensor_rows(A);
+    Tensor sum = tensor1(row, n);
+    tensor_fill(sum, 0);
+    tensor_sum_rows_add(tensor2(A.data, count, n), sum);
+    tensor_scale(sum, (real)1 / (real)count);
+}
+
+void rollout_of_patches(const real *row, int n, Tensor weights) {
+    const int N = tensor_cols(weights);
+    if (N > n) {
+        bug("rollout_of_patches: %d patches of %d tokens", N, n);
+    }
+    real max = 0;
+    for (int p = 0; p < N; p++) {
+        const real w = row[n - N + p];
+        max = w > max ? w : max;
+    }
+    for (int p = 0; p < N; p++) {
+        weights.data[p] = max > 0 ? row[n - N + p] / max : 0;
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * rollout.h: where a model looked: from attention weights, which are of tokens of the
+ * layer before, to the patches of the picture.
+ */
+#pragma once
+
+#include "common/tensor.h"
+
+/*
+ * rollout: how much of each input token is in each token of the last layer [ViT fig.6]
+ * (Abnar and Zuidema, 2020)
+ *
+ *     A^_l = mean over heads of A_l + I, each row divided by its sum
+ *     R    = A^_L ... A^_2 A^_1
+ *
+ * I is the residual connection: what a token keeps of itself. Chapter 5 has row 0 alone
+ * (inspect_rollout); here every token has its row.
+ *   A          in, `layers` tensors (h, n, n): of one image
+ *   R (n, n)   out: its rows sum to 1
+ *   A_hat, product (n, n)   scratch
+ * Cost: 2 (layers - 1) n^3 flops.
+ */
+typedef struct {
+    Tensor R, A_hat, product; /* (n, n) each */
+} Rollout;
+
+void rollout(const Tensor *A, int layers, Rollout *to);
+
+/*
+ * rollout_rows: what the head's tokens look at: row (n) = the mean of the first `tokens`
+ * rows of A or R (n, n): class token, distillation token; or, where there are none, of
+ * all rows.
+ */
+void rollout_rows(Tensor A, int tokens, real *row);
+
+/*
+ * rollout_of_patches: the patches' part of such a row, its last N elements, over the
+ * largest of them: weights (N), from 0 to 1. Where no patch is looked at they are 0.
+ */
+void rollout_of_patches(const real *row, int n, Tensor weights);
