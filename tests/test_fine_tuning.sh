@@ -75,6 +75,20 @@ for kind in bilinear corners; do
     run $tune --interpolate $kind --save "$scratch/$kind.safetensors"
     check "interpolated: $kind" says "interpolated \($kind\)"
 done
+long="chapter7 $files --batch 64 --size 56 --steps 120 --fine-tune $old --freeze 1"
+run $long --save "$scratch/whole.safetensors"
+./$long --save "$scratch/cut.safetensors" >"$out" 2>"$err" &
+running=$!
+while kill -0 $running && ! grep -q '^epoch' "$out"; do :; done 2>"$err"
+kill -TERM $running # Ctrl-C isn't heard in the background
+wait $running
+status=$?
+running=
+check "a signal stops it" exited 143
+check "chapter 5 can go on" says '^ +./chapter5 --resume .*/cut.safetensors .*--size 56x56 --log'
+run $(sed -n 's|^ *./\(chapter5 --resume.*\)|\1|p' "$out")
+check "and goes on" exited 0
+check "to the same bytes" cmp "$scratch/whole.safetensors" "$scratch/cut.safetensors"
 run $tune --optimiser adamw --save "$scratch/adamw.safetensors"
 check "by AdamW if asked" exited 0
 run chapter7 $files --batch 64 --steps 2 --fine-tune "$old" --save "$scratch/same.safetensors"

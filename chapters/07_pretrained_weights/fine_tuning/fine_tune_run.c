@@ -124,6 +124,8 @@ static void set_defaults(Options *o) {
         o->height = model->height;
     }
     s->model = *model;
+    o->command = "./chapter5"; /* goes on with what is stopped, and its log */
+    o->own_log = "chapter5.csv";
 }
 
 /* ---- the run ---------------------------------------------------------------------- */
