@@ -27,6 +27,7 @@ Suite *output_suite(void);
 Suite *regular_file_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
+Suite *pictures_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);
@@ -46,6 +47,7 @@ Suite *encoder_block_suite(void);
 Suite *patch_embedding_suite(void);
 Suite *vit_suite(void);
 Suite *vit_weights_suite(void);
+Suite *weights_suite(void);
 Suite *vit_variants_suite(void);
 Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
@@ -66,6 +68,7 @@ Suite *pretrained_suite(void);
 Suite *rollout_suite(void);
 Suite *recipe_suite(void);
 Suite *overlay_suite(void);
+Suite *seeing_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -271,6 +271,57 @@ START_TEST(a_wrong_header_length_is_refused) {
 }
 END_TEST
 
+/* The largest, the least normal one, the least, -0 and a third, as far as they go. */
+START_TEST(halves_are_widened) {
+    static const struct {
+        const char *dtype;
+        double values[5];
+    } types[2] = {
+        {"F16", {65504, 6.103515625e-05, 5.9604644775390625e-08, -0.0, 0.333251953125}},
+        {"BF16",
+         {3.3895313892515355e+38, 1.1754943508222875e-38, 9.183549615799121e-41, -0.0,
+          0.333984375}}};
+    static const uint16_t bits[2][5] = {{0x7bff, 0x0400, 0x0001, 0x8000, 0x3555},
+                                        {0x7f7f, 0x0080, 0x0001, 0x8000, 0x3eab}};
+    char header[128];
+    snprintf(header, sizeof header, "{" ENTRY("a", "%s", "[5]", "0", "10") "}",
+             types[_i].dtype);
+    const char *path = write_header(header, 10);
+    for (int i = 0; i < 5; i++) {
+        change_byte(path, 2L * i - 10, (unsigned char)bits[_i][i]);
+        change_byte(path, 2L * i - 9, (unsigned char)(bits[_i][i] >> 8));
+    }
+    Safetensors file;
+    Error error = {""};
+    Tensor T = zero_tensor(SHAPE(5));
+    ck_assert_msg(safetensors_open(&file, path, &error), "%s", error.text);
+    ck_assert_msg(safetensors_read(&file, "a", T, &error), "%s", error.text);
+    for (int i = 0; i < 5; i++) {
+        ck_assert((double)T.data[i] == types[_i].values[i]);
+        ck_assert((signbit(T.data[i]) != 0) == (signbit(types[_i].values[i]) != 0));
+    }
+    safetensors_close(&file);
+    change_byte(path, -1, (unsigned char)(_i == 0 ? 0x35 ^ 0x7c : 0x3e ^ 0x7f));
+    change_byte(path, -2, (unsigned char)(_i == 0 ? 0x55 : 0xab ^ 0x80));
+    ck_assert(safetensors_open(&file, path, &error));
+    ck_assert(!safetensors_read(&file, "a", T, &error));
+    assert_error_line(error, "tensor a has infinity at [4]");
+    safetensors_close(&file);
+}
+END_TEST
+
+START_TEST(integers_are_listed_and_not_read) {
+    const char *path = write_header("{" ENTRY("a", "I64", "[1]", "0", "8") "}", 8);
+    Safetensors file;
+    Error error = {""};
+    ck_assert_msg(safetensors_open(&file, path, &error), "%s", error.text);
+    ck_assert_int_eq(file.count, 1);
+    ck_assert(!safetensors_read(&file, "a", zero_tensor(SHAPE(1)), &error));
+    assert_error_line(error, "tensor a is of type I64: only F32, F64, F16 and BF16");
+    safetensors_close(&file);
+}
+END_TEST
+
 /* Headers, each with how many bytes of data follow it. */
 #define GOOD ENTRY("a", "F32", "[2]", "0", "8")
 
@@ -292,9 +343,10 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "tensor a"},
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "tensor a"},
     {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor a"},
-    {"{" ENTRY("a", "F16", "[4]", "0", "8") "}", 8, "tensor a|of type F16: only F32"},
+    {"{" ENTRY("a", "F12", "[4]", "0", "8") "}", 8,
+     "tensor a|of type F12, which isn't"},
     {"{" ENTRY("a", "F16", "[2]", "0", "8") "}", 8, "tensor a"},
-    {"{" ENTRY("a", "I32", "[2]", "0", "8") "}", 8, "tensor a"},
+    {"{" ENTRY("a", "I32", "[4]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "f32", "[2]", "0", "8") "}", 8, "tensor a"},
     {"{" ENTRY("a", "F32", "[3]", "0", "8") "}", 8, "tensor a"}, /* too small */
     {"{" ENTRY("a", "F32", "[1]", "0", "8") "}", 8, "tensor a"}, /* too large */
@@ -478,6 +530,8 @@ Suite *safetensors_suite(void) {
     tcase_add_test(damaged, a_file_cut_anywhere_is_refused);
     tcase_add_test(damaged, a_file_with_a_byte_too_many_is_refused);
     tcase_add_test(damaged, a_wrong_header_length_is_refused);
+    tcase_add_loop_test(damaged, halves_are_widened, 0, 2);
+    tcase_add_test(damaged, integers_are_listed_and_not_read);
     tcase_add_loop_test(damaged, a_damaged_header_is_refused, 0,
                         (int)(sizeof bad_headers / sizeof bad_headers[0]));
     tcase_add_test(damaged, a_file_that_is_not_there_or_no_file_is_refused);

@@ -1,6 +1,7 @@
 /* safetensors.c: see safetensors.h. */
 #include "common/files/safetensors.h"
 
+#include "common/files/half.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -166,8 +167,29 @@ bool safetensors_encode(const SafetensorsContent *content, const char *name,
 
 /* ---- reading ---------------------------------------------------------------- */
 
+/* The format's types. Files of others' weights may have integers among them: these are
+ * listed, and can't be read. */
+static const struct {
+    const char *dtype;
+    int bytes;
+    bool is_read;
+} types[] = {{"F32", 4, true},   {"F64", 8, true},  {"F16", 2, true},
+             {"BF16", 2, true},  {"I64", 8, false}, {"U64", 8, false},
+             {"I32", 4, false},  {"U32", 4, false}, {"I16", 2, false},
+             {"U16", 2, false},  {"I8", 1, false},  {"U8", 1, false},
+             {"BOOL", 1, false}, {NULL, 0, false}};
+
+/* Its place there; unknown: of the last, which has 0 bytes. */
+static int type_of(const char *dtype) {
+    int i = 0;
+    while (types[i].dtype && strcmp(types[i].dtype, dtype) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static int dtype_bytes(const char *dtype) {
-    return strcmp(dtype, "F32") == 0 ? 4 : strcmp(dtype, "F64") == 0 ? 8 : 0;
+    return types[type_of(dtype)].bytes;
 }
 
 /* Is it a whole number from min to max? */
@@ -245,8 +267,7 @@ static bool read_tensors(Safetensors *file, Error *why) {
             continue;
         }
         if (dtype && !dtype_bytes(dtype)) {
-            return error_set(why,
-                             "tensor %.64s is of type %.16s: only F32 and F64 are read",
+            return error_set(why, "tensor %.64s is of type %.16s, which isn't known",
                              entry->key, dtype);
         }
         if (!read_tensor(entry, &file->tensors[file->count++])) {
@@ -363,15 +384,18 @@ SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name) {
     return NULL;
 }
 
-/* An F32 or F64 of a file, the lowest byte first. */
-static double number_of(const unsigned char *bytes, int width) {
+/* An element of a file, the lowest byte first; BF16 is the type of two bytes whose name
+ * begins with B. */
+static double number_of(const unsigned char *bytes, const char *dtype, int width) {
     const uint64_t wide = lowest_first_get(bytes, width);
-    const uint32_t narrow = (uint32_t)wide;
     double number;
-    float single;
-    memcpy(&number, &wide, sizeof number);
-    memcpy(&single, &narrow, sizeof single);
-    return width == 4 ? (double)single : number;
+    switch (width) {
+    case 2:
+        return (double)(dtype[0] == 'B' ? bfloat16_value((uint16_t)wide)
+                                        : float16_value((uint16_t)wide));
+    case 4: return (double)float_of_bits((uint32_t)wide);
+    default: memcpy(&number, &wide, sizeof number); return number;
+    }
 }
 
 /* The file's elements, in rows as T has them; NaN and infinity are damage. */
@@ -394,7 +418,7 @@ static bool read_numbers(const Safetensors *file, const SafetensorsTensor *tenso
                 at += (int64_t)there;
                 used = 0;
             }
-            const double number = number_of(bytes + used, width);
+            const double number = number_of(bytes + used, tensor->dtype, width);
             row[j] = (real)number;
             if (!isfinite(row[j])) { /* also: a double too large for a float */
                 return error_set(why, "tensor %s has %s at [%ld]", tensor->name,
@@ -417,6 +441,12 @@ bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
         return error_set(error, "%s: another shape: tensor %s is %s, want %s",
                          file->name, name, tensor_shape_text(tensor->shape, got),
                          tensor_shape_text(T, want));
+    }
+    if (!types[type_of(tensor->dtype)].is_read) {
+        return error_set(error,
+                         "%s: tensor %s is of type %s: only F32, F64, F16 and BF16 "
+                         "are read",
+                         file->name, name, tensor->dtype);
     }
     Error why;
     return read_numbers(file, tensor, T, &why) ||

@@ -107,6 +107,6 @@ const char *safetensors_key(const Safetensors *file, int i);
 SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
 
 /* safetensors_read: the tensor called `name` into T, whose shape must be the file's.
- * F32 and F64 are converted to real. A NaN or infinity is an error. */
+ * F32, F64, F16 and BF16 are converted to real. A NaN or infinity is an error. */
 bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
                       Error *error);

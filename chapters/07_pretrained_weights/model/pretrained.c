@@ -16,7 +16,7 @@
 /* ---- sizes ------------------------------------------------------------- */
 
 int pretrained_first_patch(const PretrainedConfig *c) {
-    return (c->class_token ? 1 : 0) + (c->reading == READ_CLASS_AND_DISTIL ? 1 : 0);
+    return (c->class_token ? 1 : 0) + (c->distil_token ? 1 : 0);
 }
 
 int pretrained_tokens(const PretrainedConfig *c) {
@@ -221,7 +221,7 @@ void pretrained_forward(const Pretrained *model, Tensor images,
                  c->width);
     Tensor z = tensor_first(a->z[0], B);
     /* [ViT eq.1]   z_0 = [x_class; x_p E] + E_pos */
-    if (model->config.reading == READ_CLASS_AND_DISTIL) {
+    if (model->config.distil_token) {
         embed_distilled(model, images, a, z);
     } else {
         patch_embedding_forward(&model->vit.embedding, images, &a->embedding, z);

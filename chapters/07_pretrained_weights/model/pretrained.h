@@ -23,8 +23,9 @@ typedef enum {
 typedef struct {
     VitConfig vit; /* pool: POOL_CLASS if there is a class token */
     Reading reading;
-    bool class_token; /* some models that read the mean have one all the same */
-    int pre_logits;   /* width of tanh(x W + b) before the head, or 0 */
+    bool class_token;  /* some models that read the mean have one all the same */
+    bool distil_token; /* DeiT's second token, even where no head reads it */
+    int pre_logits;    /* width of tanh(x W + b) before the head, or 0 */
     bool head, head_bias;
     double epsilon;     /* of every norm */
     bool heads_assumed; /* from a known width: to be printed */
@@ -37,8 +38,9 @@ typedef struct {
     Tensor W_dist, b_dist; /* (K, D), (K): the second head */
     Tensor W_pre, b_pre;   /* (pre_logits, D), (pre_logits) */
     LayerNorm fc_norm;
-    void *memory; /* owned: what wasn't mapped */
-    void *file;   /* owned: what is mapped (Arrays) */
+    const char *dialect; /* of its file: "timm", ... */
+    void *memory;        /* owned: what wasn't mapped */
+    void *file;          /* owned: what is mapped, and the file's texts (Arrays) */
 } Pretrained;
 
 /* pretrained_tokens: n: patches, and the tokens before them. */

@@ -77,6 +77,39 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
                      recipe_names());
 }
 
+static bool same_numbers(const double a[PICTURE_CHANNELS],
+                         const double b[PICTURE_CHANNELS]) {
+    for (int c = 0; c < PICTURE_CHANNELS; c++) {
+        if (fabs(a[c] - b[c]) > 1e-6) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_recipe(const Recipe *a, const Recipe *b) {
+    const bool crop =
+        a->crop == b->crop && (!a->crop || (a->crop_height == b->crop_height &&
+                                            a->crop_width == b->crop_width));
+    const bool resize = a->resize == b->resize && a->squash == b->squash &&
+                        a->height == b->height && a->width == b->width &&
+                        a->filter == b->filter;
+    return crop && resize && fabs(a->scale - b->scale) < 1e-9 &&
+           same_numbers(a->mean, b->mean) && same_numbers(a->deviation, b->deviation);
+}
+
+const char *recipe_name(const Recipe *r, int height, int width) {
+    for (int i = 0; i < RECIPES; i++) {
+        Recipe named;
+        Error error;
+        if (recipe_named(&named, table[i].name, height, width, &error) &&
+            same_recipe(r, &named)) {
+            return table[i].name;
+        }
+    }
+    return NULL;
+}
+
 /* "0.5", or "0.485 0.456 0.406" */
 static void three(const double v[PICTURE_CHANNELS], char text[40]) {
     if (v[0] == v[1] && v[1] == v[2]) {
@@ -325,7 +358,7 @@ static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool 
         }
     }
     *found = name || (m && d);
-    snprintf(r->why, sizeof r->why, "the file's metadata");
+    snprintf(r->why, sizeof r->why, RECIPE_IN_FILE);
     arrays_close(file);
     return ok;
 }

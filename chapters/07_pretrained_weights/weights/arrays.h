@@ -1,7 +1,8 @@
 /*
- * arrays.h: named arrays in a file, whichever format it has: safetensors (mapped into
- * memory where the system can) or NumPy's .npz (a zip archive of .npy files, stored
- * without compression). Elements are F32, F64, F16 or BF16, in C order.
+ * arrays.h: named arrays in a file, whichever format it has: safetensors, or NumPy's
+ * .npz (a zip archive of .npy files, stored without compression; npz.h). The file is
+ * mapped into memory. Elements are F32, F64, F16 or BF16, in C order; arrays of other
+ * types are listed, and can't be read.
  *
  * A pickled file (.pth, .bin, .pt) is a program for Python: it is refused, with the two
  * lines of Python that convert it.
@@ -15,14 +16,15 @@
 
 enum { ARRAY_NAME = 128, ARRAY_NDIM = 4 };
 
-typedef enum { ARRAY_F16, ARRAY_BF16, ARRAY_F32, ARRAY_F64 } ArrayType;
+typedef enum { ARRAY_F16, ARRAY_BF16, ARRAY_F32, ARRAY_F64, ARRAY_OTHER } ArrayType;
 
 typedef struct {
     char name[ARRAY_NAME]; /* as the file has it */
+    char kind[16];         /* its type, as the file calls it */
     ArrayType type;
     int ndim, shape[ARRAY_NDIM]; /* ndim 0: one element */
     long count;                  /* elements */
-    int64_t at;                  /* byte of the file where they begin */
+    int64_t at, bytes;           /* where they are in the file, and how many bytes */
 } Array;
 
 typedef struct Arrays Arrays;
@@ -30,6 +32,10 @@ typedef struct Arrays Arrays;
 /* arrays_open: reads and checks what is in the file, not the elements. NULL and an
  * error that begins with the path. */
 Arrays *arrays_open(const char *path, Error *error);
+
+/* arrays_from: the same of a file's bytes, which must live on; errors begin with
+ * `name`. */
+Arrays *arrays_from(const void *bytes, size_t count, const char *name, Error *error);
 void arrays_close(Arrays *file);
 
 int arrays_count(const Arrays *file);
@@ -42,9 +48,14 @@ const char *arrays_path(const Arrays *file);
  * infinity is an error that names the array. */
 bool arrays_read(const Arrays *file, const Array *array, real *elements, Error *error);
 
-/* arrays_view: its elements where they lie, mapped; NULL if they can't be used so
- * (another type or byte order, unaligned, not mapped). Not looked at for NaN. */
+/* arrays_view: its elements where the file has them, mapped; NULL if they can't be used
+ * so (another type or byte order, unaligned). Not looked at for NaN. */
 const real *arrays_view(const Arrays *file, const Array *array);
+
+/* arrays_check: false, and an error that names the array, if one of `count` elements
+ * that were read or viewed is NaN or infinity. */
+bool arrays_check(const Arrays *file, const Array *array, const real *elements,
+                  Error *error);
 
 /* arrays_release: the pages of this array won't be read again: the system may have
  * them. */

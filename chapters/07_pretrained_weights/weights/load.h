@@ -11,6 +11,10 @@
  * Each is one table, from their name to ours, with what has to be done to the array on
  * the way (dialects.h). What doesn't fit is one line that names the tensor and the
  * dialect.
+ *
+ * An array that needs no change, and is of our type, stays where it is, in the mapped
+ * file. Any other is read into memory of the model's own, one at a time, and its pages
+ * are given back.
  */
 #pragma once
 
@@ -18,8 +22,13 @@
 #include "chapters/07_pretrained_weights/weights/arrays.h"
 
 /* pretrained_load: `heads` 0: from the file, its neighbour config.json, or a known
- * width; an error asks for --heads where none of these says it. */
+ * width; an error asks for --heads where none of these says it. The model is
+ * pretrained_free's; it is {0} after an error. */
 bool pretrained_load(Pretrained *model, const char *path, int heads, Error *error);
 
-/* pretrained_dialect: "timm", "transformers", ...: what the last file was taken for. */
+/* pretrained_from: the same, from arrays that are open, which become the model's, or are
+ * closed. */
+bool pretrained_from(Pretrained *model, Arrays *file, int heads, Error *error);
+
+/* pretrained_dialect: "timm", "transformers", ...: what its file was taken for. */
 const char *pretrained_dialect(const Pretrained *model);

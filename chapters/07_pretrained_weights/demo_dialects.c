@@ -1,0 +1,221 @@
+/*
+ * demo_dialects.c: section 7.3: one model in four dialects. A small random model is
+ * written as timm, transformers, torchvision and the ViT's authors would have it, and
+ * read again: the logits must be the same.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chapters/07_pretrained_weights/chapter7_demos.h"
+#include "chapters/07_pretrained_weights/weights/dialects.h"
+#include "chapters/07_pretrained_weights/weights/load.h"
+#include "common/files/safetensors.h"
+#include "common/lesson/chapter.h"
+#include "common/lesson/report.h"
+#include "common/random.h"
+
+enum { D = 8, HEADS = 2, DEPTH = 2, CLASSES = 3, MAX_ENTRIES = 64 };
+
+static const VitConfig small = {
+    .height = 8,
+    .width = 8,
+    .channels = 3,
+    .patch = 4,
+    .depth = DEPTH,
+    .block = {.D = D, .heads = HEADS, .M = 16},
+    .classes = CLASSES,
+};
+
+/* The model, and what is written of it in one dialect. */
+typedef struct {
+    Vit vit;
+    ParameterList list;
+    real *weights;
+    SafetensorsEntry entries[MAX_ENTRIES];
+    int count;
+    real *copies; /* elements that had to change places */
+    long used;
+} Writing;
+
+static const Parameter *find(const Writing *w, const char *name) {
+    for (int i = 0; i < w->list.count; i++) {
+        if (strcmp(w->list.items[i].name, name) == 0) {
+            return &w->list.items[i];
+        }
+    }
+    return NULL;
+}
+
+/* The rows of W_qkv, or the elements of its bias, that are this part. */
+static Tensor part_of(Tensor T, Part part) {
+    if (part == WHOLE) {
+        return T;
+    }
+    const int which = part == QUERY ? 0 : part == KEY ? 1 : 2;
+    T.shape[0] /= 3;
+    T.data += which * tensor_count(T);
+    T.ld = tensor_cols(T);
+    return T;
+}
+
+/* E (D, C, P, P) as JAX has it, (P, P, C, D). */
+static void channels_last(Tensor E, Tensor to) {
+    const int C = E.shape[1], P = E.shape[2];
+    for (int d = 0; d < E.shape[0]; d++) {
+        for (int c = 0; c < C; c++) {
+            for (int i = 0; i < P * P; i++) {
+                to.data[((long)i * C + c) * E.shape[0] + d] =
+                    E.data[((long)d * C + c) * P * P + i];
+            }
+        }
+    }
+}
+
+/* Our tensor as theirs: the inverse of the row's change. */
+static Tensor as_theirs(Writing *w, Tensor T, Change change) {
+    const int d_h = D / HEADS;
+    real *copy = w->copies + w->used;
+    Tensor theirs = T;
+    switch (change) {
+    case AS_IS: return T;
+    case HEADS_BIAS: return tensor2(T.data, HEADS, d_h);
+    case HWIO_TO_OIHW:
+        theirs = tensor4(copy, T.shape[2], T.shape[3], T.shape[1], T.shape[0]);
+        channels_last(T, theirs);
+        break;
+    case TRANSPOSE:
+    case HEADS_IN:
+    case HEADS_OUT:
+        theirs = tensor2(copy, T.shape[1], T.shape[0]);
+        tensor_transpose(T, theirs);
+        break;
+    }
+    w->used += tensor_count(T);
+    return change == HEADS_IN    ? tensor3(copy, T.shape[1], HEADS, d_h)
+           : change == HEADS_OUT ? tensor3(copy, HEADS, d_h, T.shape[0])
+                                 : theirs;
+}
+
+/* Has an earlier row written this part of ours, under another version's name? */
+static bool repeats(const DialectRow *rows, const DialectRow *row) {
+    for (; rows < row; rows++) {
+        if (rows->ours && rows->part == row->part &&
+            strcmp(rows->ours, row->ours) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_rows(Writing *w, const DialectRow *rows, const char *theirs,
+                       const char *ours) {
+    for (const DialectRow *row = rows; row->theirs; row++) {
+        char name[96];
+        SafetensorsEntry *entry = &w->entries[w->count];
+        snprintf(name, sizeof name, "%s%s", ours, row->ours ? row->ours : "?");
+        const Parameter *p = find(w, name);
+        if (!p || repeats(rows, row)) {
+            continue;
+        }
+        snprintf(entry->name, sizeof entry->name, "%s%s", theirs, row->theirs);
+        const Tensor T = part_of(parameter_in(p, w->weights), row->part);
+        entry->T = as_theirs(w, T, row->change);
+        w->count++;
+    }
+}
+
+/* "encoder.layer.%d." with the block's number */
+static void numbered(const char *prefix, int block, char text[96]) {
+    const int before = (int)strcspn(prefix, "%");
+    const char *after = prefix + before + (prefix[before] ? 2 : 0);
+    snprintf(text, 96, "%.*s%d%s", before, prefix, block, after);
+}
+
+/* The model in this dialect, read again. The bytes have to live as long as it does. */
+static bool again(Writing *w, const Dialect *dialect, SafetensorsBuffer *bytes,
+                  Pretrained *model, Error *error) {
+    w->count = 0;
+    w->used = 0;
+    write_rows(w, dialect->model, "", "");
+    for (int l = 0; l < DEPTH; l++) {
+        char theirs[96], ours[96];
+        numbered(dialect->blocks[0], l, theirs);
+        numbered("blocks.%d.", l, ours);
+        write_rows(w, dialect->block, theirs, ours);
+    }
+    const SafetensorsContent content = {w->entries, w->count, NULL, 0};
+    if (!safetensors_encode(&content, "a small model", safetensors_into(bytes),
+                            error)) {
+        return false;
+    }
+    Arrays *file = arrays_from(bytes->bytes, bytes->count, "a small model", error);
+    return file && pretrained_from(model, file, HEADS, error);
+}
+
+/* Each dialect has its usual epsilon, which isn't the question here. */
+static void set_epsilon(Pretrained *model) {
+    const real epsilon = (real)LAYER_NORM_EPSILON;
+    model->vit.norm.epsilon = epsilon;
+    for (int l = 0; l < DEPTH; l++) {
+        model->vit.blocks[l].norm1.epsilon = epsilon;
+        model->vit.blocks[l].norm2.epsilon = epsilon;
+    }
+}
+
+static void logits_of(const Pretrained *model, real logits[CLASSES]) {
+    static real pixels[3 * 8 * 8];
+    PretrainedActivations a;
+    Error error;
+    Tensor image = tensor4(pixels, 1, 3, 8, 8);
+    random_fill_normal((Random){7, RANDOM_DEMO, 100}, image, 1);
+    chapter_needs(pretrained_activations_make(&a, &model->config, 1, &error), &error);
+    pretrained_forward(model, image, &a);
+    memcpy(logits, a.logits.data, CLASSES * sizeof(real));
+    pretrained_activations_free(&a);
+}
+
+static void make_model(Writing *w) {
+    Error error;
+    w->vit.config = small;
+    chapter_needs(parameters_list(&w->list, vit_parameters, &w->vit, &error), &error);
+    w->weights = allocate((size_t)w->list.total * sizeof(real), "a model", &error);
+    chapter_needs(w->weights != NULL, &error);
+    w->copies = allocate((size_t)w->list.total * sizeof(real), "a model", &error);
+    chapter_needs(w->copies != NULL, &error);
+    for (int i = 0; i < w->list.count; i++) {
+        const Random random = {7, RANDOM_DEMO, (uint32_t)i};
+        random_fill_normal(random, parameter_in(&w->list.items[i], w->weights), 0.5);
+    }
+}
+
+void dialects_demo(void) {
+    static Writing w;
+    static Pretrained model;
+    real first[CLASSES], logits[CLASSES];
+    report_section("7.3 Four names for one matrix");
+    make_model(&w);
+    for (int i = 0; dialects[i].name; i++) {
+        Error error = {""};
+        SafetensorsBuffer bytes = {0};
+        model = (Pretrained){0};
+        const bool ok = again(&w, &dialects[i], &bytes, &model, &error);
+        report_check(ok, "in the names of %s it is read%s%s", dialects[i].name,
+                     ok ? "" : ": ", ok ? "" : error.text);
+        if (ok) {
+            set_epsilon(&model);
+            logits_of(&model, i == 0 ? first : logits);
+        }
+        if (ok && i > 0) {
+            by_hand(
+                tensor1(logits, CLASSES),
+                (const double[]){(double)first[0], (double)first[1], (double)first[2]},
+                0, "its logits");
+        }
+        pretrained_free(&model);
+        free(bytes.bytes);
+    }
+    parameters_list_free(&w.list);
+    free(w.weights);
+    free(w.copies);
+}

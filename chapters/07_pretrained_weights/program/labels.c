@@ -1,0 +1,197 @@
+/* labels.c: see labels.h. */
+#include "chapters/07_pretrained_weights/program/labels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chapters/07_pretrained_weights/pictures/neighbour.h"
+#include "common/files/json.h"
+
+/* ---- names from a text ------------------------------------------------------ */
+
+/* Names go to the terminal: nothing that moves its cursor. */
+static void make_printable(char *name) {
+    for (; *name; name++) {
+        *name = (unsigned char)*name < ' ' || *name == 127 ? '?' : *name;
+    }
+}
+
+/* Room for `classes` pointers and, behind them, the text: the text is copied there. */
+static bool make_room(Labels *labels, int classes, const char *text, size_t bytes,
+                      char **copy, Error *error) {
+    const size_t pointers = (size_t)classes * sizeof(char *);
+    labels->memory = allocate(pointers + bytes + 1, "labels", error);
+    if (!labels->memory) {
+        return false;
+    }
+    labels->names = labels->memory;
+    *copy = (char *)labels->memory + pointers;
+    memcpy(*copy, text, bytes);
+    return true;
+}
+
+/* A name per line; empty lines at the end don't count. */
+static bool from_lines(Labels *labels, int classes, char *text, Error *error) {
+    int count = 0;
+    for (char *line = text, *next; *line; line = next) {
+        const size_t length = strcspn(line, "\r\n");
+        next = line + length;
+        next += *next == '\r';
+        next += *next == '\n';
+        line[length] = '\0';
+        if (*line == '\0' && *next == '\0') {
+            break;
+        }
+        if (count < classes) {
+            make_printable(line);
+            labels->names[count] = line;
+        }
+        count++;
+    }
+    return count == classes ||
+           error_set(error, "%d names for %d classes", count, classes);
+}
+
+/* The name of class k: a text, or the last text of ["n01440764", "tench"]. */
+static const char *name_in(const JsonValue *value) {
+    const JsonValue *last = value && value->kind == JSON_ARRAY ? value->first : NULL;
+    while (last && last->next) {
+        last = last->next;
+    }
+    return json_text(last ? last : value);
+}
+
+static bool from_object(Labels *labels, int classes, const JsonValue *top, char *to,
+                        Error *error) {
+    const JsonValue *map = json_get(top, "id2label") ? json_get(top, "id2label") : top;
+    if (map->count != classes) {
+        return error_set(error, "%d names for %d classes", map->count, classes);
+    }
+    const JsonValue *member = map->first;
+    for (int k = 0; k < classes; k++, member = member->next) {
+        char key[16];
+        snprintf(key, sizeof key, "%d", k);
+        const char *name =
+            name_in(map->kind == JSON_ARRAY || strcmp(member->key, key) == 0
+                        ? member
+                        : json_get(map, key));
+        if (!name) {
+            return error_set(error, "no name of class %d", k);
+        }
+        labels->names[k] = to;
+        to += sprintf(to, "%s", name) + 1; /* shorter than it was in quotes */
+        make_printable(labels->names[k]);
+    }
+    return true;
+}
+
+static bool from_text(Labels *labels, int classes, char *text, size_t bytes,
+                      Error *error) {
+    const char *first = text + strspn(text, " \t\r\n");
+    char *copy;
+    if (!make_room(labels, classes, text, bytes, &copy, error)) {
+        return false;
+    }
+    if (*first != '{' && *first != '[') {
+        return from_lines(labels, classes, copy, error);
+    }
+    JsonValue *top = json_read(text, bytes, error);
+    const bool ok = top && from_object(labels, classes, top, copy, error);
+    free(top);
+    return ok;
+}
+
+/* ---- which file --------------------------------------------------------------- */
+
+void labels_free(Labels *labels) {
+    free(labels->memory);
+    *labels = (Labels){0};
+}
+
+static void remember(Labels *labels, const char *path, int classes) {
+    const char *slash = strrchr(path, '/');
+    snprintf(labels->from, sizeof labels->from, "%s", slash ? slash + 1 : path);
+    labels->count = classes;
+}
+
+/* transformers calls classes that have no name LABEL_0, LABEL_1, ... */
+static bool says_nothing(const Labels *labels) {
+    return strcmp(labels->names[0], "LABEL_0") == 0;
+}
+
+/* config.json is there for other reasons, too. */
+static bool has_labels(const char *file, const char *text) {
+    return strcmp(file, "config.json") != 0 || strstr(text, "\"id2label\"");
+}
+
+static bool try_neighbour(Labels *labels, const char *weights, int classes,
+                          const char *file) {
+    char note[sizeof labels->note];
+    char *text;
+    size_t bytes;
+    Error why;
+    memcpy(note, labels->note, sizeof note);
+    if (!neighbour_read(weights, file, &text, &bytes, &why)) {
+        snprintf(labels->note, sizeof labels->note, "%s can't be read", file);
+        return false;
+    }
+    const bool wanted = text && has_labels(file, text);
+    const bool ok = wanted && from_text(labels, classes, text, bytes, &why);
+    free(text);
+    if (ok && !says_nothing(labels)) {
+        remember(labels, file, classes);
+        return true;
+    }
+    labels_free(labels);
+    memcpy(labels->note, note, sizeof note);
+    if (wanted && !ok) {
+        snprintf(labels->note, sizeof labels->note, "%s left out: %.60s", file,
+                 why.text);
+    }
+    return false;
+}
+
+static bool from_named(Labels *labels, int classes, const char *named, Error *error) {
+    char *text;
+    size_t bytes;
+    Error why;
+    if (!file_read_text(named, &text, &bytes, error)) {
+        return false;
+    }
+    const bool ok = from_text(labels, classes, text, bytes, &why);
+    free(text);
+    if (!ok) {
+        labels_free(labels);
+        return error_set(error, "%.300s: %.150s", named, why.text);
+    }
+    remember(labels, named, classes);
+    return true;
+}
+
+bool labels_for(Labels *labels, const char *weights, int classes, const char *named,
+                Error *error) {
+    static const char *const beside[] = {"config.json", "labels.txt", "classes.txt",
+                                         "imagenet_classes.txt"};
+    *labels = (Labels){0};
+    if (named) {
+        return from_named(labels, classes, named, error);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (try_neighbour(labels, weights, classes, beside[i])) {
+            return true;
+        }
+    }
+    if (classes == 1000) {
+        try_neighbour(labels, "data/", classes, "imagenet_classes.txt");
+    }
+    return true;
+}
+
+const char *labels_name(const Labels *labels, int k, char text[LABEL_TEXT]) {
+    if (k >= 0 && k < labels->count) {
+        return labels->names[k];
+    }
+    snprintf(text, LABEL_TEXT, "class %d", k);
+    return text;
+}

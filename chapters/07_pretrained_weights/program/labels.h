@@ -1,0 +1,32 @@
+/*
+ * labels.h: what a model's classes are called. Weights seldom say it; a file beside
+ * them often does.
+ */
+#pragma once
+
+#include "common/error.h"
+
+typedef struct {
+    char **names;  /* (count) */
+    int count;     /* 0: nobody knows them */
+    char from[64]; /* the file's name */
+    char note[96]; /* a file that was there and left out, and why; or "" */
+    void *memory;  /* owned: names, and what they point to */
+} Labels;
+
+/*
+ * labels_for: of `classes` classes. They come from `named` (--labels); else from a file
+ * in the folder of `weights`: config.json's id2label, or labels.txt, classes.txt,
+ * imagenet_classes.txt; else, of 1000 classes, from data/imagenet_classes.txt.
+ *
+ * A file is JSON ({"id2label": {"0": "tench"}}, {"0": ["n01440764", "tench"]},
+ * ["tench"]), or text with a name per line. False and an error: `named` can't be used.
+ * A neighbour that doesn't fit is left out; `note` says so.
+ */
+bool labels_for(Labels *labels, const char *weights, int classes, const char *named,
+                Error *error);
+void labels_free(Labels *labels);
+
+/* labels_name: of class k, or "class 281" in `text`. */
+enum { LABEL_TEXT = 32 };
+const char *labels_name(const Labels *labels, int k, char text[LABEL_TEXT]);

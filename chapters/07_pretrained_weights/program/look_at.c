@@ -1,0 +1,164 @@
+/* look_at.c: see look_at.h. */
+#include "chapters/07_pretrained_weights/program/look_at.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "chapters/07_pretrained_weights/pictures/overlay.h"
+#include "chapters/07_pretrained_weights/program/features.h"
+#include "chapters/07_pretrained_weights/program/seeing.h"
+#include "chapters/07_pretrained_weights/weights/export.h"
+#include "common/lesson/output.h"
+#include "common/lesson/stopwatch.h"
+
+/* Attention over what the model saw, as a PNG. */
+static bool draw(Seeing *seeing, const SeeingOptions *o, const char *picture,
+                 const Picture *seen, Error *error) {
+    char path[FILE_PATH_BYTES];
+    Picture drawn = {0};
+    if (!seeing_drawing(picture, o, path, error)) {
+        return false;
+    }
+    Tensor weights = seeing_attention(seeing, o->layer, o->head);
+    const bool ok = overlay_draw(seen, weights, &drawn, error) &&
+                    picture_write(&drawn, path, error);
+    picture_free(&drawn);
+    if (!ok) {
+        return false;
+    }
+    if (o->layer == 0) {
+        printf("  attention rollout: %s\n", path);
+    } else if (o->head == 0) {
+        printf("  attention of block %d: %s\n", o->layer, path);
+    } else {
+        printf("  attention of block %d, head %d: %s\n", o->layer, o->head, path);
+    }
+    return true;
+}
+
+static bool look_at_one(Seeing *seeing, const SeeingOptions *o, const char *picture,
+                        Error *error) {
+    Picture seen;
+    if (!seeing_look(seeing, picture, &seen, error)) {
+        return false;
+    }
+    printf("\n%s\n", picture);
+    if (seeing->model.config.head) {
+        seeing_print_classes(seeing, o->top);
+    }
+    const bool ok = draw(seeing, o, picture, &seen, error);
+    picture_free(&seen);
+    return ok;
+}
+
+static int threads(void) {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+/* All pictures; returns how many failed. A row of Y for each. */
+static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions *o,
+                       Tensor Y) {
+    int failed = 0;
+    Error error;
+    for (int i = 0; i < o->count; i++) {
+        if (!look_at_one(seeing, o, o->pictures[i], &error)) {
+            output_error(program, 1, "%s", error.text);
+            failed++;
+        } else if (Y.data) {
+            tensor_copy(tensor_slice(Y, i), tensor_slice(seeing->activations.y, 0));
+        }
+    }
+    if (o->time && failed < o->count) {
+        int times;
+        const double ms = seeing_time(seeing, &times);
+        printf(
+            "\nlatency: %.1f ms, the median of %d warm passes on %d thread%s; file to "
+            "tensor %.1f ms\n",
+            ms, times, threads(), threads() == 1 ? "" : "s", seeing->prepare_ms);
+    }
+    if (failed > 0 && o->count > 1) {
+        printf("\n%d of %d pictures were not looked at\n", failed, o->count);
+    }
+    return failed;
+}
+
+static bool export_to(Seeing *seeing, const char *path, Error *error) {
+    const VitConfig *c = &seeing->model.config.vit;
+    const char *recipe = recipe_name(&seeing->recipe, c->height, c->width);
+    if (!pretrained_export(&seeing->model, path, recipe, error)) {
+        return false;
+    }
+    const bool said = recipe || strcmp(seeing->recipe.why, RECIPE_IN_FILE) == 0;
+    printf("exported: %s%s\n", path,
+           said ? "" : ", without its recipe, which has no name: --recipe will help");
+    return true;
+}
+
+/* The pictures, and what is to be written of them; false: an error, or some failed. */
+static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
+                bool *failed, Error *error) {
+    Tensor Y = {.data = NULL};
+    const int D = seeing->model.config.vit.block.D;
+    if (o->export_to && !export_to(seeing, o->export_to, error)) {
+        return false;
+    }
+    if (o->features) {
+        const size_t bytes = (size_t)o->count * (size_t)D * sizeof(real);
+        Y = tensor2(allocate(bytes, "features", error), o->count, D);
+        if (!Y.data || !new_file_possible(o->features, error)) {
+            free(Y.data);
+            return false;
+        }
+    }
+    *failed = look_at_all(program, seeing, o, Y) > 0;
+    bool ok = true;
+    if (o->features && *failed) {
+        ok = error_set(error, "%.200s isn't written: it would lack rows", o->features);
+    } else if (o->features) {
+        ok = features_write(o->features, Y, error);
+    }
+    if (ok && o->features && !*failed) {
+        printf("\nfeatures: %s, %dx%d\n", o->features, o->count, D);
+    }
+    free(Y.data);
+    return ok;
+}
+
+static int no_weights(const char *program, const char *why) {
+    output_error(program, 1, "%s", why);
+    return output_error(program, 1,
+                        "for example model.safetensors of timm's vit_base_patch16_224, "
+                        "of google/vit-base-patch16-224 or facebook/deit-small-"
+                        "patch16-224, or B_16.npz of the authors");
+}
+
+int look_at(const char *program, const SeeingOptions *o) {
+    static Seeing seeing;
+    char path[FILE_PATH_BYTES];
+    Error error;
+    bool failed = false;
+    if (!o->weights && !weights_default(path, &error)) {
+        return path[0] ? output_error(program, 1, "%s", error.text)
+                       : no_weights(program, error.text);
+    }
+    const double start = stopwatch_ms();
+    bool ok = seeing_open(&seeing, o->weights ? o->weights : path, o, &error);
+    if (ok) {
+        seeing_print(&seeing);
+        printf("loaded in %.0f ms\n", stopwatch_ms() - start);
+        ok = run(program, &seeing, o, &failed, &error);
+    }
+    seeing_free(&seeing);
+    if (!ok) {
+        return output_error(program, 1, "%s", error.text);
+    }
+    return output_end(program, failed ? 1 : 0);
+}
