@@ -30,7 +30,11 @@ typedef struct {
 
 static void stop_reading(png_structp png, png_const_charp what) {
     PngState *s = png_get_error_ptr(png);
-    error_set(s->error, "%s: a truncated or damaged PNG: %s", s->file->name, what);
+    if (strstr(what, "memory")) { /* there is no number to tell */
+        error_set(s->error, "%s: no memory to decode it", s->file->name);
+    } else {
+        error_set(s->error, "%s: a truncated or damaged PNG: %s", s->file->name, what);
+    }
     longjmp(s->leave, 1);
 }
 
