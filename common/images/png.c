@@ -97,6 +97,7 @@ static bool read_all(PngState *s, Picture *picture, int *orientation) {
     }
     png_set_read_fn(s->png, s, read_bytes);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours come below */
+    png_set_chunk_malloc_max(s->png, s->file->count); /* no chunk is longer than that */
     ignore_chunks(s->png);
     png_read_info(s->png, s->info);
     const png_uint_32 width = png_get_image_width(s->png, s->info);
