@@ -479,7 +479,7 @@ END_TEST
 START_TEST(a_chunk_longer_than_its_file_asks_for_no_memory) {
     Bytes b = reference("turned_after.png");
     b.bytes[place_of(b, "eXIf", 4) - 4] = 0x6B; /* the highest byte of its length */
-    assert_refused(b, "damaged PNG: eXIf: |too large");
+    assert_refused(b, "truncated or damaged PNG");
 }
 END_TEST
 
