@@ -37,6 +37,7 @@ static Suite *(*const suites[])(void) = {
     reference_suite,    workspace_suite,      number_suite,
     json_suite,         output_suite,         regular_file_suite,
     extremes_suite,     second_program_suite, vit_weights_suite,
+    own_data_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

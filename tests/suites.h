@@ -51,6 +51,7 @@ Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
+Suite *own_data_suite(void);
 Suite *augmentation_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);
