@@ -27,8 +27,6 @@ void sinusoid_positions(Tensor PE);
 /*
  * sinusoid_shift: PE(pos + k) from PE(pos) alone, without knowing pos
  *
- *     each pair (sin, cos) is turned by the angle k / 10000^(2i/D)
- *
  *   PE (n, D)   in      shifted (n, D)   out; may be PE      k may be negative
  */
 void sinusoid_shift(Tensor PE, int k, Tensor shifted);
@@ -41,6 +39,6 @@ void positions_add(Tensor z, Tensor E_pos);
 
 /*
  * positions_add_backward: the gradient of learned positions
- *   dz (B, n, D)   in      dE_pos (n, D)   as for every parameter
+ *   dz (B, n, D)   in      dE_pos (n, D)   its gradient
  */
 void positions_add_backward(Tensor dz, Tensor dE_pos);

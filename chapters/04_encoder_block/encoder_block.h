@@ -34,8 +34,8 @@ typedef struct {
     Mlp mlp;
 } EncoderBlock;
 
-/* A model's dropouts, numbered: after its positions; in block 0 after W_O, inside the
- * MLP and after W_2; in block 1; ... */
+/* A model's dropouts, numbered: after its positions; in block 0 attention's, the
+ * one inside the MLP, and the MLP's; in block 1; ... */
 enum { AFTER_POSITIONS, AFTER_ATTENTION, INSIDE_MLP, AFTER_MLP };
 static inline int dropout_place(const EncoderBlock *block, int which) {
     return 3 * block->index + which;

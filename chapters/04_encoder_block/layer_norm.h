@@ -4,7 +4,7 @@
  *
  *     LN(x) = gamma o xhat + beta,   xhat = (x - mean) rstd
  *
- * Mean, variance (the biased one) and rstd = 1 / sqrt(variance + eps) are the row's own.
+ * Mean, variance (the biased one) and rstd are the row's own.
  * eps = 1e-6, as in the ViT's reference weights; other published weights have others
  * (chapter 7).
  * Derivation of the backward pass: notes/04_encoder_block.md.

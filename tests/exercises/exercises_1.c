@@ -519,7 +519,7 @@ const Exercise exercises[] = {
      "built: the work per row grows like its length.",
      "Which part of the sum over i is the same for all j of a row?",
      "the lesson, \"Sending the blame back\"; notes/01, 4", softmax_backward_grade},
-    {"1.4", "gelu_ and relu_, _forward and _backward",
+    {"1.4", "gelu_forward, gelu_backward, relu_backward",
      "gelu.c: Y from X, and dX from X and dY. What is nan stays nan.",
      "In x Phi(x), x is there twice: what is the derivative of a product, and where is "
      "it taken?",

@@ -834,8 +834,7 @@ const Exercise exercises[] = {
      "Draw the addresses of the first few lanes, and the lines between sectors.",
      "the lesson, \"How a GPU runs a kernel\"", predict},
     {"6.2", "The bias and GELU, forward and backward",
-     "gpu_gelu.cu: three kernels with one thread per element; rows are ld apart, and "
-     "backward needs what GELU was applied to.",
+     "gpu_gelu.cu: three kernels with one thread per element; rows are ld apart.",
      "Which row and column has element i, and where is it in each of the tensors?",
      "the lesson, \"One thread per element\"; gpu_gelu.h", gelu},
     {"6.3", "softmax in one pass (forward_online)",
