@@ -27,6 +27,7 @@ Suite *output_suite(void);
 Suite *regular_file_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
+Suite *pictures_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);

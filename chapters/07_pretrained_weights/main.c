@@ -2,7 +2,7 @@
  * chapter7: the papers' own weights, your own pictures.
  *
  * New since chapter 5: weights/ reads what others have trained, in four dialects;
- * pictures/ makes a tensor of a photo as they did; model/ is chapter 5's model with what
+ * pictures/ makes a tensor of a photo as they did; model/ is chapter 5's model and what
  * theirs have more, and where it looked; common/images/ decodes and resizes.
  */
 #include <stdio.h>
