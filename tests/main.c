@@ -16,10 +16,7 @@
 
 /* Fewer than this means that something was left out. With new tests, raise them. */
 #ifdef REAL_IS_DOUBLE
-,
-#endif
-
-    tensor_suite, error_suite, arena_suite, random_suite, real_math_suite, matmul_suite,
+tensor_suite, error_suite, arena_suite, random_suite, real_math_suite, matmul_suite,
     ladder_suite, softmax_suite, gelu_suite, linear_suite, parameters_suite,
     gradcheck_suite, report_suite, attention_suite, multi_head_attention_suite,
     positions_suite, layer_norm_suite, dropout_suite, mlp_suite, encoder_block_suite,
@@ -31,11 +28,9 @@
     vit_weights_suite, sgd_suite, interpolate_suite, pretrained_suite, rollout_suite,
     recipe_suite, overlay_suite, seeing_suite, weights_suite, pictures_suite,
     own_data_suite,
-}
-;
 
-/* Check picks tests by these; then one is enough, but none is a mistyped name. */
-static int tests_wanted(void) {
+    /* Check picks tests by these; then one is enough, but none is a mistyped name. */
+    static int tests_wanted(void) {
     const char *filters[] = {"CK_RUN_SUITE", "CK_RUN_CASE", "CK_INCLUDE_TAGS",
                              "CK_EXCLUDE_TAGS"};
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {

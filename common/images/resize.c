@@ -27,23 +27,16 @@ static double filter_at(ResizeFilter filter, double t) {
                  : a * (((t - 5) * t + 8) * t - 4);
 }
 
-/* An axis of `in` pixels, of which `out` are made, `scale` apart. */
+/* An axis of `in` pixels, of which [from, to) becomes `out` pixels: `scale` is how many
+ * input pixels an output pixel covers. Pixel j reaches from j to j + 1. */
 typedef struct {
     int in, out;
     double from, scale;
     ResizeFilter filter;
 } Axis;
 
-/*
- * Output pixel i, with antialiasing. Input pixel j reaches from j to j + 1; its middle
- * is j + 1/2. With s = (to - from) / out input pixels to an output pixel,
- *
- *     centre  c = from + (i + 1/2) s
- *     weight  w_j = f((j + 1/2 - c) / z) / sum of all,    z = max(s, 1)
- *
- * for all j of the picture whose middle is less than z * (the filter's radius) away.
- * w->weight has room for as many.
- */
+/* Output pixel i, with antialiasing (resize.h): no pixel is left out. Beyond the border
+ * there is nothing. w->weight has room for as many as the filter can reach. */
 static void weights_antialiased(const Axis *axis, int i, ResizeWeights *w) {
     /* exercise 7.3 */
     const double stretch = axis->scale > 1 ? axis->scale : 1;
@@ -89,8 +82,8 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
         bug("resize_axis: [%g, %g) of %d pixels to %d", from, to, in, out);
     }
     const Axis axis = {in, out, from, (to - from) / out, filter};
-    const double stretch = antialias && axis.scale > 1 ? axis.scale : 1;
-    const size_t most = 2 * (size_t)ceil(filter_radius(filter) * stretch) + 1;
+    const double widest = antialias ? axis.scale + 1 : 1; /* more than it stretches */
+    const size_t most = 2 * (size_t)ceil(filter_radius(filter) * widest) + 1;
     const size_t weights = (size_t)out * most, line = sizeof(double);
     const size_t head = ((size_t)out * sizeof(ResizeWeights) + line - 1) / line * line;
     ResizeWeights *axis_weights = malloc(head + weights * sizeof(double));

@@ -32,7 +32,7 @@ $(DROPOUT): $(call mine,$(COURSES)) $(BUILD)/$(MINE)/parts
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_double) $(call flags_of,$<) -Ddropout_apply=dropout_apply_graded $(compiled)
 IN_FLOAT := $(if $(filter 3 5,$(N)),$(BUILD)/float/$(MINE)/$(if $(filter 3,$(N)),positions,adamw)_in_float)
 $(IN_FLOAT): $(call objects,float,$(call mine,$(filter $(if $(filter 3,$(N)),%/positions.c %/tensor.c,%/adamw.c),$(call layers_up_to,$(N)))) common/error.c tests/exercises/$(notdir $(IN_FLOAT)).c)
-$(GRADE): $(IN_FLOAT) $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c) $(if $(filter 5 7,$(N)),$(IMAGES))) $(DROPOUT)
+$(GRADE): $(IN_FLOAT) $(call objects,double,$(call mine,$(filter-out $(COURSES),$(call layers_up_to,$(N)))) $(COURSES) $(GRADER) $(if $(filter 5,$(N)),tests/naive_vit.c) $(call mine,$(if $(filter 5 7,$(N)),$(IMAGES)))) $(DROPOUT)
 $(BUILD)/$(MINE)/my_chapter$(N): $(call objects,float,$(call mine,$(call sources_of,$(N))))
 $(BUILD)/$(MINE)/chapter$(N)_double: $(call objects,double,$(call mine,$(call sources_of,$(N))))
 $(MINE_TESTS): $(call objects,double,$(call mine,$(TEST_SOURCES))) | need-check

@@ -31,7 +31,7 @@
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 
-const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12};
+const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12, 5};
 
 /* ---- printing -------------------------------------------------------------------- */
 
@@ -107,7 +107,7 @@ static int run_child(const Exercise *e, char *text, size_t size) {
         prepare_child();
         now.current = e;
         const bool asks = strncmp(e->title, "Answers", 7) == 0;
-        const int rounds = chapter_number < CHAPTERS && !asks ? ROUNDS : 1;
+        const int rounds = chapter_number != 6 && !asks ? ROUNDS : 1;
         for (int round = 0; round < rounds; round++) {
             inputs_begin(round);
             e->grade();

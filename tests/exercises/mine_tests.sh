@@ -11,6 +11,7 @@ case $1 in
 2) suites="attention" ;;
 3) suites="multi_head_attention positions" ;;
 4) suites="layer_norm dropout mlp encoder_block" ;;
+7) suites="weights interpolate pictures rollout" ;;
 5) suites="patch_embedding vit vit_variants cross_entropy adamw schedule" ;;
 6)
     suites="gpu_warm_up gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw"

@@ -44,7 +44,7 @@ static Known *known_of(const char *id) {
 
 /* Is it "3.2", or "6.a"? */
 static bool is_id(const char *id) {
-    return strlen(id) == 3 && strchr("123456", id[0]) && id[1] == '.' &&
+    return strlen(id) == 3 && strchr("1234567", id[0]) && id[1] == '.' &&
            strchr("123456abcdef", id[2]);
 }
 

@@ -6,9 +6,9 @@
 #include "common/error.h"
 #include "common/matmul.h"
 
+/* exercise 7.4, cut: */
 /* A^ (n, n) = mean over heads of A (h, n, n), plus I, each row divided by its sum */
 static void with_residual(Tensor A, Tensor A_hat) {
-    /* exercise 7.4 */
     const int h = A.shape[0], n = A.shape[1];
     tensor_fill(A_hat, 0);
     for (int i = 0; i < h; i++) {
@@ -25,8 +25,8 @@ static void with_residual(Tensor A, Tensor A_hat) {
             row[j] /= sum;
         }
     }
-    /* end of exercise 7.4 */
 }
+/* end of exercise 7.4 */
 
 void rollout(const Tensor *A, int layers, Rollout *to) {
     const int h = A[0].shape[0], n = tensor_cols(A[0]);

@@ -15,9 +15,10 @@
  *
  * I is the residual connection: what a token keeps of itself. Chapter 5 has row 0 alone
  * (inspect_rollout); here every token has its row.
- *   A          in, `layers` tensors (h, n, n): of one image
+ *   A          in, `layers` tensors (h, n, n): of one image; the first block's is A[0]
  *   R (n, n)   out: its rows sum to 1
- *   A_hat, product (n, n)   scratch
+ *   A_hat, product (n, n)   room to work in
+ * R, A_hat and product are three tensors: no two of them share memory.
  * Cost: 2 (layers - 1) n^3 flops.
  */
 typedef struct {

@@ -77,7 +77,6 @@ static const DialectRow transformers_block[] = {
     {"layernorm_before.bias", "norm1.bias", WHOLE, AS_IS},
     {"layernorm_after.weight", "norm2.weight", WHOLE, AS_IS},
     {"layernorm_after.bias", "norm2.bias", WHOLE, AS_IS},
-    /* exercise 7.1, cut: */
     {"attention.attention.query.weight", "attn.qkv.weight", QUERY, AS_IS},
     {"attention.attention.query.bias", "attn.qkv.bias", QUERY, AS_IS},
     {"attention.attention.key.weight", "attn.qkv.weight", KEY, AS_IS},
@@ -86,7 +85,6 @@ static const DialectRow transformers_block[] = {
     {"attention.attention.value.bias", "attn.qkv.bias", VALUE, AS_IS},
     {"attention.output.dense.weight", "attn.proj.weight", WHOLE, AS_IS},
     {"attention.output.dense.bias", "attn.proj.bias", WHOLE, AS_IS},
-    /* end of exercise 7.1 */
     {"intermediate.dense.weight", "mlp.fc1.weight", WHOLE, AS_IS},
     {"intermediate.dense.bias", "mlp.fc1.bias", WHOLE, AS_IS},
     {"output.dense.weight", "mlp.fc2.weight", WHOLE, AS_IS},
@@ -163,7 +161,6 @@ static const DialectRow authors_model[] = {
 static const DialectRow authors_block[] = {
     {"LayerNorm_0/scale", "norm1.weight", WHOLE, AS_IS},
     {"LayerNorm_0/bias", "norm1.bias", WHOLE, AS_IS},
-    /* exercise 7.1, cut: */
     {MSA "1/query/kernel", "attn.qkv.weight", QUERY, HEADS_IN},
     {MSA "1/query/bias", "attn.qkv.bias", QUERY, HEADS_BIAS},
     {MSA "1/key/kernel", "attn.qkv.weight", KEY, HEADS_IN},
@@ -172,7 +169,6 @@ static const DialectRow authors_block[] = {
     {MSA "1/value/bias", "attn.qkv.bias", VALUE, HEADS_BIAS},
     {MSA "1/out/kernel", "attn.proj.weight", WHOLE, HEADS_OUT},
     {MSA "1/out/bias", "attn.proj.bias", WHOLE, AS_IS},
-    /* end of exercise 7.1 */
     {"LayerNorm_2/scale", "norm2.weight", WHOLE, AS_IS},
     {"LayerNorm_2/bias", "norm2.bias", WHOLE, AS_IS},
     {"MlpBlock_3/Dense_0/kernel", "mlp.fc1.weight", WHOLE, TRANSPOSE},

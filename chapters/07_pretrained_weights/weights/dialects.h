@@ -10,11 +10,11 @@
  */
 #pragma once
 
-/* A dense layer of queries, one of keys and one of values are rows 0 .. D-1, D .. 2D-1
- * and 2D .. 3D-1 of our one W_qkv (3D, D) [ViT eq.5]; so are their biases. */
+/* Three dense layers, of queries, of keys and of values, are three parts of our one W_qkv
+ * (3D, D) [ViT eq.5]; so are their biases. */
 typedef enum { WHOLE, QUERY, KEY, VALUE } Part;
 
-/* transform.h has each as a formula. */
+/* transform.h says what each array means. */
 typedef enum {
     AS_IS,       /* PyTorch's layers and ours keep a dense layer as (out, in)     */
     TRANSPOSE,   /* JAX keeps it as (in, out), as the papers write it             */

@@ -17,14 +17,10 @@ typedef struct {
 
 /* ---- which arrays a tensor is made of --------------------------------------------- */
 
-/* The queries', keys' or values' rows of T. */
-static Tensor part_of(Tensor T, Part part) {
-    if (part == WHOLE) {
-        return T;
-    }
-    const int third = T.shape[0] / 3;
-    real *data = T.data ? T.data + (part - QUERY) * (tensor_count(T) / 3) : NULL;
-    return T.ndim == 1 ? tensor1(data, third) : tensor2(data, third, T.shape[1]);
+/* What this part's shape is to be. */
+static Tensor shape_of_part(Tensor T, Part part) {
+    T.shape[0] /= part == WHOLE ? 1 : 3;
+    return T;
 }
 
 /* Its parts, in places; how many: 1, 3, or, if one is missing, 0. */
@@ -122,7 +118,7 @@ static bool check_shapes(const Load *load, const Pretrained *model,
         return may_be_missing(load, t) || is_missing(load, t);
     }
     for (int i = 0; i < count; i++) {
-        Tensor shape, want = part_of(*t->T, places[i]->row->part);
+        Tensor shape, want = shape_of_part(*t->T, places[i]->row->part);
         if (!transform_shape(places[i]->row->change, places[i]->array, &shape) ||
             !(tensor_same_shape(shape, want) ||
               lacks_class_position(model, t, &shape))) {
@@ -193,7 +189,7 @@ static bool load_tensor(const Load *load, const ModelTensor *t, real **memory) {
     t->T->data = *memory;
     *memory += tensor_count(*t->T);
     for (int i = 0; i < count; i++) {
-        if (!fill(load, places[i], part_of(*t->T, places[i]->row->part))) {
+        if (!fill(load, places[i], transform_part(*t->T, places[i]->row->part))) {
             return false;
         }
         arrays_release(load->names.file, places[i]->array);

@@ -11,14 +11,6 @@ static Tensor shape_of(const Array *a) {
     return shape;
 }
 
-/* As the matrix that is transposed: of HEADS_IN (D, h D_h), of HEADS_OUT (h D_h, D), of
- * HWIO (P P C, D). Both sizes fit an int: the array is in memory. */
-static Tensor as_matrix(Change change, const Array *a, real *elements) {
-    const long rows =
-        change == HEADS_OUT ? (long)a->shape[0] * a->shape[1] : a->shape[0];
-    return tensor2(elements, (int)rows, (int)(a->count / rows));
-}
-
 bool transform_shape(Change change, const Array *a, Tensor *shape) {
     static const int dimensions[] = {
         [AS_IS] = 0,     [TRANSPOSE] = 2,  [HEADS_IN] = 3,
@@ -31,13 +23,29 @@ bool transform_shape(Change change, const Array *a, Tensor *shape) {
     if (a->ndim != dimensions[change] || a->count > INT32_MAX) {
         return false;
     }
-    const Tensor matrix = as_matrix(change, a, NULL);
     switch (change) {
-    case HEADS_BIAS: *shape = tensor1(NULL, (int)a->count); break;
+    case HEADS_BIAS: *shape = tensor1(NULL, n[0] * n[1]); break;
+    case HEADS_IN: *shape = tensor2(NULL, n[1] * n[2], n[0]); break;
+    case HEADS_OUT: *shape = tensor2(NULL, n[2], n[0] * n[1]); break;
     case HWIO_TO_OIHW: *shape = tensor4(NULL, n[3], n[2], n[0], n[1]); break;
-    default: *shape = tensor2(NULL, matrix.shape[1], matrix.shape[0]); break;
+    default: *shape = tensor2(NULL, n[1], n[0]); break;
     }
     return true;
+}
+
+Tensor transform_part(Tensor T, Part part) {
+    if (part == WHOLE) {
+        return T;
+    }
+    /* exercise 7.1 */
+    const int third = T.shape[0] / 3, first = ((int)part - QUERY) * third;
+    if (T.ndim == 1) {
+        return tensor1(T.data + first, third);
+    }
+    Tensor rows = tensor2(tensor_row(T, first), third, T.shape[1]);
+    rows.ld = T.ld;
+    return rows;
+    /* end of exercise 7.1 */
 }
 
 /* T[o][i] = A[i][o], a square of both at a time, so that each line that comes into the
@@ -56,6 +64,17 @@ static void transpose(Tensor A, Tensor T) {
             }
         }
     }
+}
+
+/* HEADS_IN and HEADS_OUT: T (h D_h, D) or (D, h D_h). */
+static void join_heads(Change change, const Array *array, const real *a, Tensor T) {
+    /* exercise 7.1 */
+    /* Heads side by side are one dimension: in memory it is so already. */
+    const int *n = array->shape;
+    Tensor A = change == HEADS_IN ? tensor2((real *)a, n[0], n[1] * n[2])
+                                  : tensor2((real *)a, n[0] * n[1], n[2]);
+    transpose(A, T);
+    /* end of exercise 7.1 */
 }
 
 /* T[o][c][y][x] = a[y][x][c][o] */
@@ -79,9 +98,11 @@ void transform(Change change, const Array *array, const real *elements, Tensor T
         bug("transform: %s isn't of this change", array->name);
     }
     expect_same_shape(T, shape);
-    if (change == HWIO_TO_OIHW) {
-        patches_first(array, elements, T);
-    } else {
-        transpose(as_matrix(change, array, (real *)elements), T);
+    switch (change) {
+    case HWIO_TO_OIHW: patches_first(array, elements, T); break;
+    case TRANSPOSE:
+        transpose(tensor2((real *)elements, array->shape[0], array->shape[1]), T);
+        break;
+    default: join_heads(change, array, elements, T); break;
     }
 }

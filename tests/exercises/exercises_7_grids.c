@@ -1,0 +1,321 @@
+/* exercises_7_grids.c: chapter 7's exercises 7.2, a grid of positions, and 7.3, one axis
+ * of a resize. See exercise.h. */
+#include <math.h>
+
+#include "chapters/07_pretrained_weights/fine_tuning/interpolate.h"
+#include "common/images/resize.h"
+#include "tests/exercises/exercise.h"
+#include "tests/exercises/exercises_7.h"
+
+#define TOLERANCE 1e-11
+
+/* ---- 7.2 ------------------------------------------------------------------------- */
+
+/* W (out, in): how much old row j is in new row i. Both kinds are a hat, 1 - distance,
+ * around a place of the old axis; they differ in where that place is. */
+static double *hats(int in, int out, Interpolation kind) {
+    double *W = doubles((long)out * in);
+    for (int i = 0; i < out; i++) {
+        const double middle = (i + 0.5) * in / out - 0.5; /* the image's borders meet */
+        const double corner = out > 1 ? i * (in - 1.0) / (out - 1) : 0;
+        double at = kind == INTERPOLATE_CORNERS ? corner : middle;
+        at = fmin(fmax(at, 0), in - 1);
+        for (int j = 0; j < in; j++) {
+            W[i * in + j] = fmax(0, 1 - fabs(at - j));
+        }
+    }
+    return W;
+}
+
+/* The first old row that has a weight: where the two neighbours begin. */
+static int first_of(const double *W, int in) {
+    int j = 0;
+    while (j < in - 1 && W[j] == 0) {
+        j++;
+    }
+    return j < in - 1 || in == 1 ? j : in - 2;
+}
+
+/* What may be wrong. */
+typedef enum {
+    RIGHT,
+    FROM_ROW_0,
+    TO_ROW_0,
+    NEW_WIDTH,
+    BY_DOWN,
+    EXCHANGED,
+    WITHOUT_FIRST,
+    ADDED,
+    ROWS_ONLY,
+    ONE_TOKEN,
+    SLIPS
+} Slip;
+static const char *const slip_texts[SLIPS] = {
+    [FROM_ROW_0] =
+        "patches read from row 0 on: tokens without a place come before them",
+    [TO_ROW_0] =
+        "patches written from row 0 on: tokens without a place come before them",
+    [NEW_WIDTH] =
+        "old patches counted in rows as wide as the new ones: the old grid has "
+        "a width of its own",
+    [BY_DOWN] =
+        "a patch divided by the number of rows: a row ends after `across` patches",
+    [EXCHANGED] = "rows and columns exchanged: v is of rows, h of columns, and patches "
+                  "are in reading order",
+    [WITHOUT_FIRST] =
+        "weights that are counted from the old grid's first row or column: "
+        "they begin at `first`",
+    [ADDED] = "weights of rows and columns added: a patch's share is their product",
+    [ROWS_ONLY] =
+        "one axis alone: each new patch has neighbours in rows and in columns",
+    [ONE_TOKEN] = "one token before the patches: there may be none, or two",
+};
+
+typedef struct {
+    int t, D;
+    PatchGrid old, new;
+    const double *v, *h, *from; /* (new.down, old.down), (new.across, old.across) */
+} Grids;
+
+/* Element d of the new patch (y, x), with such a slip; NaN: it would be read outside. */
+static double patch_by(Slip slip, const Grids *g, int y, int x, int d) {
+    const int t = slip == FROM_ROW_0 ? 0 : g->t;
+    const int width = slip == NEW_WIDTH ? g->new.across : g->old.across;
+    const double *v = g->v + (long)y * g->old.down, *h = g->h + (long)x * g->old.across;
+    const int first_v = first_of(v, g->old.down), first_h = first_of(h, g->old.across);
+    double sum = 0;
+    for (int j = 0; j < g->old.down; j++) {
+        for (int i = 0; i < g->old.across; i++) {
+            const double w = slip == ADDED ? (v[j] > 0 && h[i] > 0) * (v[j] + h[i])
+                             : slip == ROWS_ONLY ? v[j] * (i == first_h)
+                                                 : v[j] * h[i];
+            const int row = slip == WITHOUT_FIRST ? j - first_v : j;
+            const int column = slip == WITHOUT_FIRST ? i - first_h : i;
+            const int at = t + row * width + column;
+            if (w != 0) {
+                sum += at < g->t + g->old.down * g->old.across
+                           ? w * g->from[(long)at * g->D + d]
+                           : (double)NAN;
+            }
+        }
+    }
+    return sum;
+}
+
+static double *grid_by(Slip slip, const Grids *g) {
+    const int N = g->new.down * g->new.across, D = g->D;
+    double *to = doubles((long)(g->t + N) * D);
+    for (long k = 0; k < (long)(g->t + N) * D; k++) {
+        to[k] = k < (long)g->t * D ? g->from[k] : (double)NAN;
+    }
+    for (int p = 0; p < N; p++) {
+        int y = p / g->new.across, x = p % g->new.across;
+        if (slip == BY_DOWN) {
+            y = p / g->new.down, x = p % g->new.down;
+        } else if (slip == EXCHANGED) {
+            y = p % g->new.across, x = p / g->new.across;
+        }
+        const bool inside = y < g->new.down &&x < g->new.across;
+        const int row = slip == TO_ROW_0 ? p : slip == ONE_TOKEN ? p + 1 : p + g->t;
+        for (int d = 0; row < g->t + N && d < D; d++) {
+            to[(long)row * D + d] = inside ? patch_by(slip, g, y, x, d) : (double)NAN;
+        }
+    }
+    return to;
+}
+
+static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) {
+    enum { D = 3 };
+    static const char *const kinds[] = {"bicubic", "bilinear", "corners"};
+    Error error;
+    Tensor from = normal('f', SHAPE(1, t + old.down * old.across, D));
+    from = wide_by(named("from", from), 5);
+    Tensor to = wide(unset(SHAPE(1, t + new.down *new.across, D)));
+    const Grids g = {.t = t,
+                     .D = D,
+                     .old = old,
+                     .new = new,
+                     .v = hats(old.down, new.down, kind),
+                     .h = hats(old.across, new.across, kind),
+                     .from = doubles_of(from)};
+    case_is("%dx%d patches to %dx%d, %s, %d token%s before them", old.down, old.across,
+            new.down, new.across, kinds[kind], t, t == 1 ? "" : "s");
+    if (!positions_interpolate(from, old, to, new, kind, &error)) {
+        expect_true(false, "no memory: %s", error.text);
+    }
+    expect("to", to, grid_by(RIGHT, &g), TOLERANCE);
+    for (int slip = RIGHT + 1; slip < SLIPS; slip++) {
+        mistake(slip_texts[slip], grid_by((Slip)slip, &g));
+    }
+    mistake_unwritten();
+}
+
+void interpolate_grade(void) {
+    const PatchGrid one = {1, 1}, row = {1, 4}, longer = {1, 7}, column = {3, 1},
+                    small = {3, 3}, large = {4, 4}, flat = {2, 3}, wider = {3, 5},
+                    tall = {5, 2};
+    grids_case(1, small, large, INTERPOLATE_CORNERS);
+    hint("How many patches has a row of each grid? Which of the two counts here?");
+    grids_case(1, flat, wider, INTERPOLATE_CORNERS);
+    grids_case(1, wider, flat, INTERPOLATE_BILINEAR);
+    grids_case(1, flat, tall, INTERPOLATE_BILINEAR);
+    hint("How many tokens come before the patches? Who tells you?");
+    grids_case(0, tall, wider, INTERPOLATE_CORNERS);
+    grids_case(2, flat, tall, INTERPOLATE_BILINEAR);
+    hint(
+        "How many old rows can a new one have neighbours in, where there is only one?");
+    grids_case(1, row, longer, INTERPOLATE_CORNERS);
+    grids_case(1, one, wider, INTERPOLATE_CORNERS);
+    grids_case(2, column, flat, INTERPOLATE_BILINEAR);
+    grids_case(1, small, small, INTERPOLATE_BILINEAR);
+}
+
+/* ---- 7.3 ------------------------------------------------------------------------- */
+
+typedef enum {
+    FILTERED,
+    NARROW,
+    SHARPENED,
+    NEAR_ONLY,
+    NO_HALF,
+    NO_HALVES,
+    LEFT_EDGE,
+    NO_CROP,
+    UNSCALED,
+    BY_STRETCH,
+    BORDER_AGAIN,
+    NO_NEGATIVE,
+    FILTERINGS
+} Filtering;
+static const char *const filtering_texts[FILTERINGS] = {
+    [NARROW] = "a filter that keeps its width when the picture shrinks: pixels between "
+               "two centres are skipped",
+    [SHARPENED] = "a filter that becomes narrower when the picture grows: it never is "
+                  "narrower than its own width",
+    [NEAR_ONLY] = "a wide filter of which only the middle is used: it reaches further, "
+                  "too",
+    [NO_HALF] =
+        "a centre at from + i s, where output pixel i begins: its middle is half "
+        "a pixel further",
+    [NO_HALVES] =
+        "pixels seen as points at their left edges: all of them, old and new, "
+        "have their middle half a pixel further",
+    [LEFT_EDGE] = "a distance to the left edge of an input pixel: its middle counts",
+    [NO_CROP] =
+        "output pixels counted from the picture's beginning: they begin at `from`",
+    [UNSCALED] = "weights that don't sum to 1",
+    [BY_STRETCH] =
+        "weights over the stretch: at the border, where some are cut off, they "
+        "don't sum to 1",
+    [BORDER_AGAIN] = "the border's pixel counted for those beyond it: there is nothing",
+    [NO_NEGATIVE] = "a filter without what is below 0: bicubic has it",
+};
+
+typedef struct {
+    int in, out;
+    double from, to;
+    ResizeFilter filter;
+} AxisCase;
+
+/* The filters, as pieces. */
+static double filter_of(ResizeFilter filter, double t) {
+    t = fabs(t);
+    if (filter == RESIZE_BILINEAR) {
+        return fmax(0, 1 - t);
+    }
+    return t < 1   ? 1 - 2.5 * t * t + 1.5 * t * t * t
+           : t < 2 ? 2 - 4 * t + 2.5 * t * t - 0.5 * t * t * t
+                   : 0;
+}
+
+/* W (out, in) by such a filter. */
+static double *filtered(Filtering by, const AxisCase *c) {
+    const double s = (c->to - c->from) / c->out;
+    const double z = by == NARROW ? 1 : by == SHARPENED ? s : fmax(s, 1);
+    const double half_in = by == LEFT_EDGE || by == NO_HALVES ? 0 : 0.5;
+    const double half_out = by == NO_HALF || by == NO_HALVES ? 0 : 0.5;
+    const double radius = c->filter == RESIZE_BICUBIC ? 2 : 1;
+    double *W = doubles((long)c->out * c->in);
+    for (int i = 0; i < c->out; i++) {
+        const double centre = (by == NO_CROP ? 0 : c->from) + (i + half_out) * s;
+        double *row = W + (long)i * c->in, sum = 0;
+        for (int j = -4 * c->in; j < 5 * c->in; j++) {
+            const double t = j + half_in - centre;
+            double w = filter_of(c->filter, t / z);
+            w = by == NEAR_ONLY && fabs(t) >= radius ? 0 : w;
+            w = by == NO_NEGATIVE ? fmax(0, w) : w;
+            if (by == BORDER_AGAIN) {
+                row[j < 0 ? 0 : j >= c->in ? c->in - 1 : j] += w;
+                sum += w;
+            } else if (j >= 0 && j < c->in) {
+                row[j] = w;
+                sum += w;
+            }
+        }
+        for (int j = 0; j < c->in && by != UNSCALED; j++) {
+            row[j] /= by == BY_STRETCH ? z : sum;
+        }
+    }
+    return W;
+}
+
+/* One output pixel's weights, into its row. */
+static void expect_window(const AxisCase *c, int i, const ResizeWeights *w, real *row) {
+    const double s = (c->to - c->from) / c->out;
+    const double radius = c->filter == RESIZE_BICUBIC ? 2 : 1;
+    const int room = 2 * (int)ceil(radius * (s + 1)) + 1;
+    expect_true(w->first >= 0 && w->count >= 1 && w->count <= c->in &&
+                    w->first <= c->in - w->count,
+                "output pixel %d is made of %d input pixels from %d on, of %d", i,
+                w->count, w->first, c->in);
+    mistake_if("pixels beyond the border: there are none; first and count end there",
+               true);
+    expect_true(w->count <= room, "output pixel %d is made of %d input pixels", i,
+                w->count);
+    mistake_if("more pixels than the filter reaches: there is no room for so many "
+               "weights",
+               true);
+    for (int k = 0; k < w->count; k++) {
+        row[w->first + k] = (real)w->weight[k];
+    }
+}
+
+static void axis_case(const AxisCase *c) {
+    case_is("%d pixels, of which [%g, %g) become %d, %s", c->in, c->from, c->to, c->out,
+            c->filter == RESIZE_BICUBIC ? "bicubic" : "bilinear");
+    const ResizeWeights *w =
+        resize_axis(c->in, c->from, c->to, c->out, c->filter, true);
+    Tensor W = zeros(SHAPE(c->out, c->in));
+    for (int i = 0; i < c->out; i++) {
+        expect_window(c, i, &w[i], tensor_row(W, i));
+    }
+    expect("W (output pixel, input pixel)", W, filtered(FILTERED, c), TOLERANCE);
+    for (int by = FILTERED + 1; by < FILTERINGS; by++) {
+        mistake(filtering_texts[by], filtered((Filtering)by, c));
+    }
+}
+
+void axis_grade(void) {
+    static const AxisCase cases[] = {
+        {4, 2, 0, 4, RESIZE_BILINEAR},      {23, 5, 0, 23, RESIZE_BILINEAR},
+        {31, 9, 0, 31, RESIZE_BICUBIC},     {3, 8, 0, 3, RESIZE_BILINEAR},
+        {5, 12, 0, 5, RESIZE_BICUBIC},      {5, 5, 0, 5, RESIZE_BICUBIC},
+        {9, 1, 0, 9, RESIZE_BILINEAR},      {1, 3, 0, 1, RESIZE_BICUBIC},
+        {2, 1, 0, 2, RESIZE_BICUBIC},       {12, 4, 1.5, 9.25, RESIZE_BILINEAR},
+        {12, 9, 2.25, 6.5, RESIZE_BICUBIC},
+    };
+    hint(
+        "Where is the middle of output pixel 0, measured in input pixels? How far from "
+        "there do input pixels still count?");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (i == 3) {
+            hint("Here the picture grows: an output pixel covers less than one input "
+                 "pixel.");
+        } else if (i == 6) {
+            hint("What is left of the filter where the picture ends?");
+        } else if (i == 9) {
+            hint("Only [from, to) is kept; but a pixel outside of it can be near.");
+        }
+        axis_case(&cases[i]);
+    }
+}
