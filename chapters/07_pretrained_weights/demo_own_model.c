@@ -15,17 +15,19 @@ static const char weights[] = "chapter5.safetensors", file[] = "chapter7.png";
 static bool write_picture(const char *folder, Error *error) {
     Dataset data = {0};
     Picture p;
-    if (!dataset_load(&data, folder, error)) {
+    if (!dataset_load(&data, folder, NULL, NULL, error)) {
         return false;
     }
     const int width = data.test.width, height = data.test.height;
+    const long plane = (long)width * height, grey = data.test.channels == 1;
     const unsigned char *pixels = dataset_pixels(&data.test, 0);
     bool ok = picture_make(&p, width, height, error);
-    for (long i = 0; ok && i < (long)width * height; i++) {
+    for (long i = 0; ok && i < plane; i++) {
         for (int c = 0; c < PICTURE_CHANNELS; c++) {
-            p.pixels[i * PICTURE_CHANNELS + c] = pixels[i];
+            p.pixels[i * PICTURE_CHANNELS + c] = pixels[(grey ? 0 : c * plane) + i];
         }
     }
+    dataset_give_back(&data.test, pixels);
     ok = ok && picture_write(&p, file, error);
     picture_free(&p);
     dataset_free(&data);
