@@ -51,6 +51,7 @@ Suite *weights_suite(void);
 Suite *vit_variants_suite(void);
 Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
+Suite *sgd_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
 Suite *augmentation_suite(void);
@@ -62,10 +63,12 @@ Suite *options_suite(void);
 Suite *inspect_suite(void);
 
 /* chapter 7 */
+Suite *interpolate_suite(void);
 Suite *pretrained_suite(void);
 Suite *rollout_suite(void);
 Suite *recipe_suite(void);
 Suite *overlay_suite(void);
+Suite *seeing_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

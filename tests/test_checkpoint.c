@@ -214,6 +214,42 @@ START_TEST(other_models_resume_too) {
     s.schedule = SCHEDULE_NOAM;
     s.lr = 0.05;
     check_resuming(s, 7);
+    s = small_settings();
+    s.optimiser = OPTIMISER_SGD;
+    s.momentum = 0.8;
+    s.freeze = 1;
+    s.total_steps = 13;
+    check_resuming(s, 7);
+}
+END_TEST
+
+/* A file of before there was a choice is of a run by AdamW, with nothing frozen. */
+START_TEST(an_older_file_says_nothing_of_fine_tuning) {
+    Dataset data = small_dataset(20, 10);
+    Settings s = small_settings();
+    s.optimiser = OPTIMISER_SGD;
+    s.momentum = 0.5;
+    s.freeze = 1;
+    s.total_steps = 13;
+    Trainer t = new_trainer(&s, &data);
+    const char *path = saved(&t, &data, "run");
+    const char *const names[][2] = {{"optimiser", "optimizer"},
+                                    {"momentum", "momentom"},
+                                    {"freeze", "frieze"},
+                                    {"total_steps", "total-steps"}};
+    CheckpointInfo info;
+    Error error = {""};
+    ck_assert(checkpoint_info(path, &info, &error));
+    ck_assert(info.settings.optimiser == OPTIMISER_SGD && info.settings.freeze == 1 &&
+              info.settings.momentum == 0.5 && info.settings.total_steps == 13);
+    for (int i = 0; i < 4; i++) {
+        replace_in(path, names[i][0], names[i][1]);
+    }
+    ck_assert_msg(checkpoint_info(path, &info, &error), "%s", error.text);
+    ck_assert(info.settings.optimiser == OPTIMISER_ADAMW && info.settings.freeze == 0 &&
+              info.settings.momentum == 0.9 && info.settings.total_steps == 0);
+    trainer_free(&t);
+    dataset_free(&data);
 }
 END_TEST
 
@@ -435,6 +471,7 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(resuming, a_resumed_run_goes_on_bit_for_bit);
     tcase_add_test(resuming, a_run_can_be_cut_at_any_step);
     tcase_add_test(resuming, other_models_resume_too);
+    tcase_add_test(resuming, an_older_file_says_nothing_of_fine_tuning);
     TCase *damage = add_scratch_case(suite, "damage");
     tcase_add_loop_test(damage, damaged_metadata_give_a_line, 0,
                         (int)(sizeof damages / sizeof damages[0]));

@@ -107,6 +107,10 @@ static const struct {
     {"--warmup", "40", "warmup", "40"},
     {"--weight-decay", "0.5", "weight_decay", "0.5"},
     {"--beta2", "0.5", "beta2", "0.5"},
+    {"--optimiser", "sgd", "optimiser", "1"},
+    {"--optimiser", "adamw", "optimiser", "0"},
+    {"--momentum", "0.5", "momentum", "0.5"},
+    {"--freeze", "2", "freeze", "2"},
     {"--clip", "0", "clip", "0"},
     {"--smoothing", "0.25", "label_smoothing", "0.25"},
     {"--dropout", "0.125", "dropout", "0.125"},
@@ -341,6 +345,27 @@ START_TEST(an_option_given_twice_is_remembered) {
 }
 END_TEST
 
+/* An option of the other optimiser; whichever the settings have, of whatever origin. */
+START_TEST(an_option_of_the_other_optimiser_is_refused) {
+    const char *of_adamw[] = {"--weight-decay 0", "--beta2 0.5"};
+    Settings s = settings_default();
+    Options o = parsed("--momentum 0.5");
+    Error error = {""};
+    ck_assert(!options_fit_optimiser(&o, &s, &error));
+    assert_error_line(error, "--optimiser adamw has no use for --momentum");
+    for (int i = 0; i < 2; i++) {
+        o = parsed(of_adamw[i]);
+        s.optimiser = OPTIMISER_ADAMW;
+        ck_assert(options_fit_optimiser(&o, &s, &error));
+        s.optimiser = OPTIMISER_SGD;
+        ck_assert(!options_fit_optimiser(&o, &s, &error));
+        assert_error_line(error, "--optimiser sgd has no use for");
+    }
+    o = parsed("--momentum 0.5 --lr 1 --clip 0");
+    ck_assert(options_fit_optimiser(&o, &s, &error));
+}
+END_TEST
+
 START_TEST(all_labels_smoothed_away_are_refused) {
     assert_refused("--smoothing 1", "--smoothing can't be 1");
     assert_refused("--smoothing 1.0", "--smoothing can't be 1");
@@ -389,6 +414,19 @@ START_TEST(a_run_that_goes_on_has_the_checkpoints_settings) {
         ck_assert_msg(strcmp(is, want) == 0, "%s is %s, not %s", settings_name(i), is,
                       want);
     }
+}
+END_TEST
+
+START_TEST(epochs_that_are_said_anew_replace_a_number_of_steps) {
+    Settings saved = saved_settings(), merged;
+    saved.total_steps = 70;
+    Error error = {""};
+    Options o = parsed("--resume x --lr 0.5");
+    ck_assert(options_merge(&o, &saved, &merged, &error));
+    ck_assert_int_eq(merged.total_steps, 70);
+    o = parsed("--resume x --epochs 3");
+    ck_assert(options_merge(&o, &saved, &merged, &error));
+    ck_assert_int_eq(merged.total_steps, 0);
 }
 END_TEST
 
@@ -460,12 +498,14 @@ Suite *options_suite(void) {
     tcase_add_test(bad, testing_and_resuming_exclude_each_other);
     tcase_add_test(bad, two_tasks_at_once_are_refused);
     tcase_add_test(bad, an_option_that_would_be_ignored_is_refused);
+    tcase_add_test(bad, an_option_of_the_other_optimiser_is_refused);
     tcase_add_test(bad, all_labels_smoothed_away_are_refused);
     tcase_add_test(good, an_option_given_twice_is_remembered);
     tcase_add_test(good, a_program_of_any_name_names_its_files);
     TCase *merging = add_case(suite, "going on");
     tcase_add_test(merging, a_run_that_goes_on_has_the_checkpoints_settings);
     tcase_add_test(merging, what_the_command_line_says_anew_is_taken);
+    tcase_add_test(merging, epochs_that_are_said_anew_replace_a_number_of_steps);
     tcase_add_test(merging, another_model_is_refused_and_the_same_is_not);
     return suite;
 }

@@ -47,7 +47,7 @@ no_code() { edit 's/\[ViT 3\.1\]/3.1/' $(grep -rlF '[ViT 3.1]' common chapters |
 # shellcheck disable=SC2046
 no_note() { edit 's/\[ViT T\.8\]/Table 8/' $(grep -rlF '[ViT T.8]' . | grep 'md$'); }
 no_home() { edit 's/\[AIAYN eq.3\]/eq. 3/' chapters/05_*/training/schedule.c; }
-no_reason() { edit 's/^\(ViT T.4 .*\) |[^|]*$/\1/' notes/equations.txt; }
+no_reason() { edit 's/^\(ViT T.5 .*\) |[^|]*$/\1/' notes/equations.txt; }
 no_list() { : >notes/equations.txt; }
 planted "an unknown tag is found" 'UNKNOWN  \[ViT eq.9\] at common/softmax.c:' unknown_tag
 planted "a tag without a test is found" 'MISSING  \[AIAYN fn.4\] has no test' no_test
@@ -55,7 +55,7 @@ planted "a tag without code is found" 'MISSING  \[ViT 3.1\] has no code' no_code
 planted "a tag without an explanation is found" 'MISSING  \[ViT T.8\] has no expl' no_note
 planted "a file that lost its tag is found" 'MISSING  \[AIAYN eq.3\] is not cited in' no_home
 planted "a tag that isn't built for no reason is found" \
-    'MISSING  \[ViT T.4\] is not built' no_reason
+    'MISSING  \[ViT T.5\] is not built' no_reason
 planted "an empty list is no pass" 'has no tags' no_list
 
 # ---- links --------------------------------------------------------------------------------

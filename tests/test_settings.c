@@ -57,7 +57,9 @@ static const char *const others[][2] = {
     {"clip", "2.5"},      {"label_smoothing", "0.2"},
     {"dropout", "0.1"},   {"shift", "3"},
     {"flip", "1"},        {"seed", "18446744073709551615"},
-    {"threads", "5"},
+    {"threads", "5"},     {"total_steps", "500"},
+    {"optimiser", "1"},   {"momentum", "0.5"},
+    {"freeze", "2"},
 };
 
 START_TEST(every_setting_can_be_set_and_changes_no_other) {
@@ -145,6 +147,10 @@ static const struct {
     {"label_smoothing", "0", "1", "-0.1", "1.01"},
     {"weight_decay", "0", "1000000", "-0.1", "1000001"},
     {"clip", "0", "1e12", "-1", "1.1e12"},
+    {"total_steps", "0", "2000000000", "-1", "2000000001"},
+    {"optimiser", "0", "1", "-1", "2"},
+    {"momentum", "0", "0.999999999", "-0.1", "1"},
+    {"freeze", "0", "64", "-1", "65"},
     {"seed", "0", "18446744073709551615", "-1", "18446744073709551616"},
 };
 
@@ -204,6 +210,12 @@ START_TEST(impossible_settings_give_a_line_that_names_them) {
     s.model.patch = 5;
     ck_assert(!settings_check(&s, &error));
     assert_error_line(error, "patch of 5|28x28");
+    s = settings_default();
+    s.freeze = s.model.depth;
+    ck_assert(settings_check(&s, &error));
+    s.freeze++;
+    ck_assert(!settings_check(&s, &error));
+    assert_error_line(error, "5 blocks can't be frozen|has 4");
 }
 END_TEST
 

@@ -366,7 +366,15 @@ static void describe(const Trainer *t) {
            gpu_attention_names[choices.attention]);
 }
 
+bool gpu_trainer_can(const Settings *s, Error *error) {
+    return (s->optimiser == OPTIMISER_ADAMW && s->freeze == 0) ||
+           error_set(error,
+                     "%s: chapter 6 has no kernel for it: chapters 5 and 7 train so",
+                     s->optimiser == OPTIMISER_SGD ? "--optimiser sgd" : "--freeze");
+}
+
 const Engine gpu_engine = {
+    .can_train = gpu_trainer_can,
     .make = trainer_make_gpu,
     .free = trainer_free_gpu,
     .steps = train_steps,

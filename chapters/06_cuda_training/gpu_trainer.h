@@ -22,6 +22,9 @@
 /* gpu_trainer_choose: the versions of the runs that begin from now on. */
 void gpu_trainer_choose(GpuChoices choices);
 
+/* gpu_trainer_can: false, and a line, if it can't train as these settings say. */
+bool gpu_trainer_can(const Settings *settings, Error *error);
+
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */
 extern const Engine gpu_engine;
 

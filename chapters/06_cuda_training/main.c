@@ -176,7 +176,8 @@ int main(int argc, char **argv) {
     if (!device_options_take(&own, argc, argv, &error) ||
         !options_parse(&options, own.argc, own.argv, &error) ||
         !device_options_agree(&own, &options, &error) ||
-        !gpu_vit_can(&options.settings.model, &error)) {
+        !gpu_vit_can(&options.settings.model, &error) ||
+        !gpu_trainer_can(&options.settings, &error)) {
         return complain(&error, 2);
     }
     options.twice = own.twice ? own.twice : options.twice;

@@ -1,3 +1,6 @@
 # Pictures: IMAGES are linked into programs from chapter 5 on, tests and fuzz; their
 # libraries, IMAGE_LIBRARIES, are looked for before they are compiled.
 $(foreach f,$(FLAVOURS) fuzzer,$(call objects,$(f),$(IMAGES))): | need-libraries
+
+command-fine-tuning = sh common/scripts/fine_tuning.sh notes/fine_tuning.csv ## low resolution first, or not? ten minutes
+fine-tuning: chapter7

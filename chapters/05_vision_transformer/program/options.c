@@ -42,6 +42,11 @@ static const struct {
     {"--warmup", SETTING, 0, "warmup", "N",
      "steps (default: a tenth of all, at most 1000)"},
     {"--weight-decay", SETTING, 0, "weight_decay", "X", "AdamW's lambda"},
+    {"--optimiser", SETTING, 0, "optimiser", "adamw|sgd",
+     "sgd: chapter 7, fine-tuning"},
+    {"--momentum", SETTING, 0, "momentum", "X", "of sgd"},
+    {"--freeze", SETTING, 0, "freeze", "N",
+     "the embedding and N blocks keep their weights, 0: none does"},
     {"--beta2", SETTING, 0, "beta2", "X", "AdamW's second moment's memory"},
     {"--clip", SETTING, 0, "clip", "X", "global norm of the gradient, 0: none"},
     {"--smoothing", SETTING, 0, "label_smoothing", "X", "label smoothing, 0 to 1"},
@@ -79,6 +84,7 @@ static const struct {
     {"pool", {"class", "mean"}},
     {"schedule", {"cosine", "noam"}},
     {"flip", {"no", "yes"}},
+    {"optimiser", {"adamw", "sgd"}},
 };
 
 static const char run_help[] =
@@ -268,6 +274,20 @@ bool options_only(const Options *o, const char *with, const char *const *used,
            error_set(error, "%s has no use for %s: leave it out", with, wrong);
 }
 
+bool options_fit_optimiser(const Options *o, const Settings *s, Error *error) {
+    static const char *const of[][3] = {{"--weight-decay", "--beta2", NULL},
+                                        {"--momentum", NULL}};
+    const int other = s->optimiser == OPTIMISER_SGD ? 0 : 1;
+    for (int i = 0; of[other][i]; i++) {
+        if (options_given(o, of[other][i])) {
+            return error_set(error, "--optimiser %s has no use for %s: leave it out",
+                             options_word("optimiser", (int)s->optimiser),
+                             of[other][i]);
+        }
+    }
+    return true;
+}
+
 /* Each option that was given is one that the task uses. */
 static bool all_used(const Options *o, Error *error) {
     static const char *const nothing[] = {NULL};
@@ -360,6 +380,9 @@ bool options_merge(const Options *o, const Settings *saved, Settings *merged,
             settings_get(&o->settings, setting, text);
             settings_set(merged, setting, text);
         }
+    }
+    if (options_given(o, "--epochs")) {
+        merged->total_steps = 0;
     }
     return true;
 }

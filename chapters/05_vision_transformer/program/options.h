@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/settings.h"
 
 typedef struct {
@@ -17,6 +18,8 @@ typedef struct {
     bool help, gradcheck, brief, in_double;
     long max_steps;    /* --steps: stop after this many, -1: don't */
     const char *twice; /* an option that was given more than once, or NULL */
+    /* Chapter 7: brings images to the model's size; NULL: they must have it. */
+    bool (*fit)(Dataset *dataset, const VitConfig *model, Error *error);
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 } Options;
 
@@ -33,6 +36,11 @@ bool options_given(const Options *options, const char *name);
  * "--eval", has no use for it. */
 bool options_only(const Options *options, const char *with, const char *const *used,
                   Error *error);
+
+/* options_fit_optimiser: false, and a line, if the command line has an option of the
+ * optimiser that the settings don't have. */
+bool options_fit_optimiser(const Options *options, const Settings *settings,
+                           Error *error);
 
 /* options_word: "post" for 1 of the setting "norm"; NULL where there are no words. */
 const char *options_word(const char *setting, int value);

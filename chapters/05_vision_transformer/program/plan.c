@@ -109,7 +109,8 @@ static bool check_settings(const Plan *p, Error *error) {
                          "at most %d",
                          s->shift, train->height, train->width, side - 1);
     }
-    return settings_check(s, error);
+    return (p->options->eval || options_fit_optimiser(p->options, s, error)) &&
+           settings_check(s, error);
 }
 
 /* ---- going on ---------------------------------------------------------------- */
@@ -119,8 +120,15 @@ static bool check_steps(Plan *p, Error *error) {
     const Options *o = p->options;
     const int batch = p->settings.batch, epochs = p->settings.epochs;
     const int batch_before = p->info.settings.batch;
-    const long total = (long)(p->dataset.train.count / batch) * epochs;
+    const long all_epochs = (long)(p->dataset.train.count / batch) * epochs;
+    const long total =
+        p->settings.total_steps > 0 ? p->settings.total_steps : all_epochs;
     const long done = p->info.step;
+    if (p->settings.optimiser != p->info.settings.optimiser) {
+        return error_set(error,
+                         "%s has the moments of another --optimiser: leave it out",
+                         o->resume);
+    }
     if (batch != batch_before) {
         return error_set(error,
                          "%s counts steps of %d images: with --batch %d they would be "
@@ -193,7 +201,9 @@ int plan_make(Plan *p, const Options *o, Error *error) {
                          "or give --data DIR");
         return 1;
     }
-    if (!dataset_load(&p->dataset, p->directory, error) || !decide_settings(p, error)) {
+    const VitConfig *model = p->from ? &p->info.settings.model : &o->settings.model;
+    if (!dataset_load(&p->dataset, p->directory, error) ||
+        (o->fit && !o->fit(&p->dataset, model, error)) || !decide_settings(p, error)) {
         return 1;
     }
     if (!check_settings(p, error) || (o->resume && !check_steps(p, error))) {

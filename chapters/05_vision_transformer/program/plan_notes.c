@@ -63,7 +63,8 @@ static void note_rate(const Trainer *t) {
     const long total = trainer_total_steps(t), warmup = trainer_warmup(t);
     const long peak = warmup > 0 ? warmup : 1;
     const bool endless = s->warmup >= total, noam = s->schedule == SCHEDULE_NOAM;
-    const double forgotten = s->lr * s->adamw.weight_decay;
+    const bool adamw = s->optimiser == OPTIMISER_ADAMW;
+    const double forgotten = adamw ? s->lr * s->adamw.weight_decay : 0;
     note_if(endless,
             "the warm-up of %ld steps doesn't end in a run of %ld: the rate goes up to "
             "%.3g only",
@@ -74,7 +75,7 @@ static void note_rate(const Trainer *t) {
             trainer_rate(t, peak), peak);
     note_if(!noam && s->lr < 1e-9,
             "a rate of %.3g is too small to change a weight in float", s->lr);
-    note_if(s->clip > 0 && s->clip < 1e-5,
+    note_if(adamw && s->clip > 0 && s->clip < 1e-5,
             "--clip %.3g makes gradients as small as AdamW's epsilon, and steps with "
             "them",
             s->clip);

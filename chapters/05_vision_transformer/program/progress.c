@@ -211,7 +211,7 @@ static void show(const Progress *p, long step) {
     const double n = p->summed > 0 ? (double)p->summed : 1;
     printf(p->terminal ? "\r\033[K" : "");
     printf("epoch %2ld/%d  step %5ld/%ld  loss %.4f  accuracy %.4f  %5.0f images/s",
-           (step - 1) / trainer_steps_per_epoch(t) + 1, t->settings.epochs, step,
+           (step - 1) / trainer_steps_per_epoch(t) + 1, trainer_epochs(t), step,
            trainer_total_steps(t), p->loss / n, p->accuracy / n, images_per_s(p, step));
 }
 

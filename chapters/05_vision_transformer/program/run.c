@@ -51,9 +51,21 @@ static void print_run(const Trainer *t, const Engine *engine) {
                options_word("positions", (int)c->positions),
                options_word("pool", (int)c->pool));
     }
-    printf("training: %d epoch%s of %ld steps of %d images, lr %g, seed %llu, ",
-           s->epochs, s->epochs == 1 ? "" : "s", trainer_steps_per_epoch(t), s->batch,
-           s->lr, (unsigned long long)s->seed);
+    if (s->optimiser == OPTIMISER_SGD) {
+        printf("       SGD with momentum %g\n", s->momentum);
+    }
+    if (s->freeze > 0) {
+        printf("       frozen: the embedding and %d of %d blocks, %ld parameters\n",
+               s->freeze, c->depth, t->trained.items[0].offset);
+    }
+    if (s->total_steps > 0) {
+        printf("training: %ld steps", s->total_steps);
+    } else {
+        printf("training: %d epoch%s of %ld steps", s->epochs,
+               s->epochs == 1 ? "" : "s", trainer_steps_per_epoch(t));
+    }
+    printf(" of %d images, lr %g, seed %llu, ", s->batch, s->lr,
+           (unsigned long long)s->seed);
     engine->describe(t);
 }
 
@@ -297,11 +309,15 @@ int run(const Options *o, const Engine *engine, int (*lesson)(const Options *)) 
     static Trainer trainer;
     Plan plan;
     Run r = {engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
+    bool can = true;
     Error error;
     stop_watch();
     int status = plan_make(&plan, o, &error);
-    if (status == 0 &&
-        !engine->make(&trainer, &plan.settings, plan.dataset.train.count, &error)) {
+    if (status == 0 && !o->eval && engine->can_train) {
+        can = engine->can_train(&plan.settings, &error);
+    }
+    if (status == 0 && (!can || !engine->make(&trainer, &plan.settings,
+                                              plan.dataset.train.count, &error))) {
         status = 1;
     }
     if (status != 0) {

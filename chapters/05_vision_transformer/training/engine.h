@@ -10,6 +10,9 @@
 #include "chapters/05_vision_transformer/training/trainer.h"
 
 typedef struct {
+    /* Can it train as these settings say? NULL: it can. */
+    bool (*can_train)(const Settings *settings, Error *error);
+
     /* A trainer with all its memory; weights initialised. */
     bool (*make)(Trainer *trainer, const Settings *settings, int images, Error *error);
     void (*free)(Trainer *trainer);

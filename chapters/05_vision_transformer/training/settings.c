@@ -25,6 +25,7 @@ Settings settings_default(void) {
         .lr = 3e-3,
         .warmup = -1,
         .adamw = {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.05},
+        .momentum = 0.9,
         .clip = 1.0,
         .label_smoothing = 0.1,
         .flip = -1,
@@ -74,6 +75,10 @@ static const struct {
     {"flip", INT, AT(flip), -1, 1},
     {"seed", U64, AT(seed), 0, 18446744073709551615.0},
     {"threads", INT, AT(threads), 1, MAX_THREADS},
+    {"total_steps", LONG, AT(total_steps), 0, 2e9},
+    {"optimiser", INT, AT(optimiser), 0, 1},
+    {"momentum", DOUBLE, AT(momentum), 0, 0.999999999},
+    {"freeze", INT, AT(freeze), 0, VIT_MAX_DEPTH},
 };
 
 int settings_count(void) {
@@ -94,8 +99,14 @@ int settings_index(const char *name) {
 }
 
 bool settings_newer(int i) {
-    return strcmp(table[i].name, "positions") == 0 ||
-           strcmp(table[i].name, "pool") == 0;
+    static const char *const newer[] = {"positions", "pool",     "total_steps",
+                                        "optimiser", "momentum", "freeze"};
+    for (size_t k = 0; k < sizeof newer / sizeof newer[0]; k++) {
+        if (strcmp(table[i].name, newer[k]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *settings_range(int i) {
@@ -152,6 +163,10 @@ bool settings_check(const Settings *settings, Error *error) {
             return error_set(error, "%s can't be %s: want %s", table[i].name, text,
                              settings_range(i));
         }
+    }
+    if (settings->freeze > settings->model.depth) {
+        return error_set(error, "%d blocks can't be frozen: the model has %d",
+                         settings->freeze, settings->model.depth);
     }
     return vit_config_check(&settings->model, error);
 }

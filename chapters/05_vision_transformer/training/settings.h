@@ -12,13 +12,20 @@
 
 enum { MAX_THREADS = 1024 };
 
+/* sgd.h is chapter 7's: fine-tuning. */
+typedef enum { OPTIMISER_ADAMW, OPTIMISER_SGD } Optimiser;
+
 typedef struct {
     VitConfig model;
     int epochs, batch; /* batch: images per step */
     double lr;         /* the schedule's peak */
     ScheduleKind schedule;
-    long warmup; /* steps; -1: a tenth of all, at most 1000 */
+    long warmup;      /* steps; -1: a tenth of all, at most 1000 */
+    long total_steps; /* of the run; 0: as many as the epochs have */
+    Optimiser optimiser;
     AdamW adamw;
+    double momentum;        /* SGD's */
+    int freeze;             /* N > 0: the embedding and N blocks keep their weights */
     double clip;            /* global norm of the gradient, 0: none */
     double label_smoothing; /* eps of [AIAYN 5.4] */
     double dropout;

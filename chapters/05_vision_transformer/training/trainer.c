@@ -7,6 +7,8 @@
 
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
 #include "common/random.h"
+#include "chapters/05_vision_transformer/training/freeze.h"
+#include "chapters/05_vision_transformer/training/sgd.h"
 #include "common/lesson/threads.h"
 
 /* ---- making and freeing ------------------------------------------------- */
@@ -61,6 +63,7 @@ static bool make(Trainer *t, const Settings *settings, int images, int workers,
         trainer_free(t);
         return false;
     }
+    t->trained = not_frozen(&t->list, settings->freeze);
     parameters_view(&t->list, vit_parameters, &t->vit, t->weights);
     vit_initialise(&t->list, t->weights, settings->seed);
     return true;
@@ -107,7 +110,13 @@ long trainer_steps_per_epoch(const Trainer *t) {
 }
 
 long trainer_total_steps(const Trainer *t) {
-    return trainer_steps_per_epoch(t) * t->settings.epochs;
+    const long total = t->settings.total_steps;
+    return total > 0 ? total : trainer_steps_per_epoch(t) * t->settings.epochs;
+}
+
+int trainer_epochs(const Trainer *t) {
+    const long steps = trainer_steps_per_epoch(t);
+    return (int)((trainer_total_steps(t) + steps - 1) / steps);
 }
 
 long trainer_warmup(const Trainer *t) {
@@ -216,6 +225,24 @@ static void sum_gradients(Trainer *t) {
     }
 }
 
+/* Clipping and the optimiser, of what isn't frozen; returns the norm before. */
+static double update_weights(Trainer *t, double lr) {
+    const Settings *s = &t->settings;
+    real *gradients = t->workers[0].gradients;
+    const long frozen = t->trained.items[0].offset;
+    const double norm =
+        gradient_clip(gradients + frozen, t->list.total - frozen, s->clip);
+    if (s->optimiser == OPTIMISER_SGD) {
+        const SgdStep step = {s->momentum, lr, t->weights, gradients, t->m};
+        sgd_step(&step, &t->trained);
+    } else {
+        const AdamWStep step = {&s->adamw, lr,   t->step, t->weights,
+                                gradients, t->m, t->v};
+        adamw_step(&step, &t->trained);
+    }
+    return norm;
+}
+
 StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     const Settings *s = &t->settings;
     const Batch batch = {
@@ -239,11 +266,7 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
     }
     result.step = ++t->step;
     result.lr = trainer_rate(t, t->step);
-    result.gradient_norm =
-        gradient_clip(t->workers[0].gradients, t->list.total, s->clip);
-    const AdamWStep step = {
-        &s->adamw, result.lr, t->step, t->weights, t->workers[0].gradients, t->m, t->v};
-    adamw_step(&step, &t->list);
+    result.gradient_norm = update_weights(t, result.lr);
     threads_limit(threads_before);
     return result;
 }

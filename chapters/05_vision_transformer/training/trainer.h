@@ -28,6 +28,7 @@ typedef struct {
     void *engine_data; /* chapter 6: what it has on the GPU; else NULL */
     Vit vit;
     ParameterList list;
+    ParameterList trained; /* the end of it that isn't frozen (freeze.h) */
     real *weights, *m, *v; /* blocks of list.total elements; owned */
     int worker_count;      /* settings.threads, or fewer where an engine needs none */
     Worker *workers;
@@ -43,7 +44,7 @@ typedef struct {
     long step;            /* which one this was: 1, 2, ... */
     double loss;          /* mean over the batch, smoothing included */
     double accuracy;      /* share of the batch's images that were right */
-    double gradient_norm; /* before clipping */
+    double gradient_norm; /* of what is trained, before clipping */
     double lr;
 } StepResult;
 
@@ -68,6 +69,7 @@ void trainer_free(Trainer *trainer);
 
 long trainer_steps_per_epoch(const Trainer *trainer);
 long trainer_total_steps(const Trainer *trainer);
+int trainer_epochs(const Trainer *trainer); /* the last may be cut short */
 
 /* trainer_batch: which images step trainer->step takes; trainer_warmup: the steps of
  * the warm-up; trainer_rate: the learning rate of step 1, 2, ...;
