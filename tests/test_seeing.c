@@ -6,6 +6,7 @@
 
 #include "chapters/07_pretrained_weights/program/features.h"
 #include "chapters/07_pretrained_weights/program/seeing.h"
+#include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -208,6 +209,32 @@ START_TEST(labels_from_beside_the_weights) {
 }
 END_TEST
 
+START_TEST(labels_and_recipe_from_the_weights_metadata) {
+    const char *weights = in_scratch("model.safetensors");
+    real zero[] = {0};
+    const SafetensorsEntry entry = {"x", tensor1(zero, 1)};
+    const SafetensorsText texts[] = {{"class_names", "tench\ngoldfish"},
+                                     {"mean", "0.5 0.25 0.125"},
+                                     {"deviation", "0.5"}};
+    Labels labels;
+    Error error = {""};
+    char text[LABEL_TEXT];
+    Recipe r;
+    Pretrained model = {.dialect = "timm"};
+    model.config.vit = (VitConfig){.height = 12, .width = 12, .patch = 4};
+    ck_assert(safetensors_write(weights, &entry, 1, texts, 3, &error));
+    ck_assert(labels_for(&labels, weights, 2, NULL, &error));
+    ck_assert_str_eq(labels_name(&labels, 1, text), "goldfish");
+    labels_free(&labels);
+    ck_assert(labels_for(&labels, weights, 3, NULL, &error));
+    ck_assert_int_eq(labels.count, 0);
+    ck_assert_msg(recipe_for(&r, &model, weights, NULL, &error), "%s", error.text);
+    ck_assert(r.squash && !r.crop && r.height == 12);
+    ck_assert(r.mean[0] == 0.5 && r.mean[1] == 0.25 && r.mean[2] == 0.125);
+    ck_assert(r.deviation[0] == 0.5 && r.deviation[2] == 0.5);
+}
+END_TEST
+
 /* ---- features ------------------------------------------------------------ */
 
 START_TEST(features_are_numpys) {
@@ -357,6 +384,7 @@ Suite *seeing_suite(void) {
     tcase_add_loop_test(labels, labels_that_do_not_fit_are_one_line, 0,
                         sizeof bad_labels / sizeof bad_labels[0]);
     tcase_add_test(labels, labels_from_beside_the_weights);
+    tcase_add_test(labels, labels_and_recipe_from_the_weights_metadata);
     TCase *features = add_scratch_case(suite, "features");
     tcase_add_test(features, features_are_numpys);
     tcase_add_test(features, features_whole_or_not_at_all);

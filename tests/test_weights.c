@@ -325,6 +325,7 @@ START_TEST(heads_are_never_guessed) {
     model = loaded(edited("timm_class", (Edit){.key = "heads", .text = "6"}), 0);
     ck_assert_int_eq(model.config.vit.block.heads, 6);
     pretrained_free(&model);
+    assert_refused(in_scratch("edited.safetensors"), 4, "is of 6 heads, not of 4");
     assert_refused(edited("timm_class", (Edit){.key = "heads", .text = "six"}), 0,
                    "its text \"heads\" is \"six\"");
     assert_refused(REFERENCE "authors/model.npz", 4,

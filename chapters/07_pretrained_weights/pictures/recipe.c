@@ -34,7 +34,7 @@ static const struct {
     {"torchvision", 0.875, false, RESIZE_BILINEAR, IMAGENET_MEAN, IMAGENET_DEVIATION},
     {"hf-vit", 1, true, RESIZE_BILINEAR, HALF, HALF},
     {"hf-deit", 0.875, true, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"square", 1, true, RESIZE_BILINEAR, {0, 0, 0}, {1, 1, 1}},
+    {"square", 1, true, RESIZE_BICUBIC, {0, 0, 0}, {1, 1, 1}},
 };
 enum { RECIPES = sizeof table / sizeof table[0] };
 
@@ -336,28 +336,46 @@ static bool from_neighbours(Recipe *r, const char *path, bool *found, Error *err
     return true;
 }
 
-/* From the metadata of the weights' file. */
+/* "0.5" for all channels, or "0.5 0.4 0.3". */
+static bool numbers_in(const char *text, double v[PICTURE_CHANNELS]) {
+    int count = 0;
+    while (text && *text && count < PICTURE_CHANNELS) {
+        char one[32];
+        const size_t length = strcspn(text, " ");
+        snprintf(one, sizeof one, "%.*s", (int)(length < 32 ? length : 31), text);
+        if (!number_read(one, &v[count++])) {
+            return false;
+        }
+        text += length + (text[length] == ' ');
+    }
+    if (count == 1) {
+        v[1] = v[2] = v[0];
+    }
+    return text && *text == '\0' && (count == 1 || count == PICTURE_CHANNELS);
+}
+
+/* From the metadata of the weights' file. What chapter 5 has trained is squashed, as
+ * its own pictures were. */
 static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool *found,
                           Error *error) {
     Arrays *file = arrays_open(path, error);
     if (!file) {
         return false;
     }
-    double mean, deviation;
+    double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
     const char *name = arrays_text(file, "recipe");
-    const char *m = arrays_text(file, "mean"), *d = arrays_text(file, "deviation");
     bool ok = true;
     if (name) {
+        *found = true;
         ok = recipe_named(r, name, c->height, c->width, error);
-    } else if (m && d && number_read(m, &mean) && number_read(d, &deviation) &&
-               deviation > 0) {
+    } else if (numbers_in(arrays_text(file, "mean"), mean) &&
+               numbers_in(arrays_text(file, "deviation"), deviation) &&
+               deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0) {
+        *found = true;
         ok = recipe_named(r, "square", c->height, c->width, error);
-        for (int i = 0; i < PICTURE_CHANNELS; i++) {
-            r->mean[i] = mean;
-            r->deviation[i] = deviation;
-        }
+        memcpy(r->mean, mean, sizeof mean);
+        memcpy(r->deviation, deviation, sizeof deviation);
     }
-    *found = name || (m && d);
     snprintf(r->why, sizeof r->why, RECIPE_IN_FILE);
     arrays_close(file);
     return ok;

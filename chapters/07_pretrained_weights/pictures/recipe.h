@@ -14,7 +14,7 @@
  *     hf-vit       squashed, bilinear           -           0.5, 0.5
  *     hf-deit      squashed to side / 0.875,    the side    ImageNet's
  *                  bicubic
- *     square       squashed, bilinear           -           0, 1
+ *     square       squashed, bicubic            -           0, 1
  *
  * Where it isn't squashed, the picture keeps its proportions, and its shorter side is
  * brought to that size. timm's crop ratio 0.9 means floor(224 / 0.9) = 248 pixels, of
