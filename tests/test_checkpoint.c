@@ -359,7 +359,7 @@ static const struct {
     {"\"norm\":\"0\"", "\"norm\":\"2\"", "norm is \"2\""},
     {"\"classes\":\"10\"", "\"classes\":\"00\"", "classes is \"00\""},
     {"\"channels\":\"1\"", "\"channels\":\"2\"", "2 channels"},
-    {"\"channels\":\"1\"", "\"channels\":\"3\"", "mean is \"0.4"},
+    {"\"channels\":\"1\"", "\"channels\":\"3\"", "damaged: "},
     {"\"batch\":\"4\"", "\"batch\":\"0\"", "batch is \"0\""},
     {"__metadata__", "__metadota__", "__metadota__"},
 };
