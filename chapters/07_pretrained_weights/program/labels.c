@@ -107,7 +107,10 @@ static bool from_text(Labels *labels, int classes, char *text, size_t bytes,
 
 void labels_free(Labels *labels) {
     free(labels->memory);
-    *labels = (Labels){0};
+    labels->memory = NULL;
+    labels->names = NULL;
+    labels->count = 0;
+    labels->from[0] = labels->note[0] = '\0';
 }
 
 static void remember(Labels *labels, const char *path, int classes) {
