@@ -86,6 +86,10 @@ for program in chapter5 chapter7; do
         exit 1
     }
 done
+[ -f "$DATA/train-images-idx3-ubyte.gz" ] || [ -f "$DATA/train-images-idx3-ubyte" ] || {
+    echo "fine_tuning: there is no $DATA: make data" >&2
+    exit 1
+}
 [ "$steps_on" -ge 2 ] || {
     echo "fine_tuning: EPOCHS=$EPOCHS cost more than SCRATCH=$SCRATCH" >&2
     exit 2
