@@ -148,10 +148,12 @@ void rollout_grade(void) {
     hint("With two layers: which tokens does the second layer look at, and which did "
          "the "
          "first one look at for these?");
-    rollout_case(2, 3, 4, false);
-    rollout_case(3, 2, 5, true);
+    rollout_case(3, 3, 4, false);
+    rollout_case(2, 2, 5, true);
     hint("What is R when there is one layer?");
     rollout_case(1, 2, 3, false);
     rollout_case(5, 1, 2, true);
     rollout_case(4, 2, 1, false);
+    hint("Which of its factors may a product be written over?");
+    rollout_case(2, 1, 61, false);
 }
