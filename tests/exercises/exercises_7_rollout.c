@@ -154,6 +154,4 @@ void rollout_grade(void) {
     rollout_case(1, 2, 3, false);
     rollout_case(5, 1, 2, true);
     rollout_case(4, 2, 1, false);
-    hint("Which of its factors may a product be written over?");
-    rollout_case(2, 1, 61, false);
 }
