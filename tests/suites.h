@@ -68,6 +68,7 @@ Suite *pretrained_suite(void);
 Suite *rollout_suite(void);
 Suite *recipe_suite(void);
 Suite *overlay_suite(void);
+Suite *seeing_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

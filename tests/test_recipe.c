@@ -148,6 +148,22 @@ START_TEST(the_usual_sizes) {
 }
 END_TEST
 
+START_TEST(a_recipe_is_known_by_what_it_makes) {
+    Recipe r = named("torchvision", 224, 224);
+    r.name[0] = '\0';
+    ck_assert_str_eq(recipe_name(&r, 224, 224), "torchvision");
+    r.filter = RESIZE_BICUBIC;
+    ck_assert_ptr_null(recipe_name(&r, 224, 224));
+    r = named("deit", 224, 224);
+    ck_assert_str_eq(recipe_name(&r, 224, 224), "deit");
+    ck_assert_ptr_null(recipe_name(&r, 384, 384));
+    r.mean[1] += 0.01;
+    ck_assert_ptr_null(recipe_name(&r, 224, 224));
+    r = named("hf-vit", 28, 28);
+    ck_assert_str_eq(recipe_name(&r, 28, 28), "hf-vit");
+}
+END_TEST
+
 START_TEST(an_unknown_name_is_an_error_with_the_known_ones) {
     Recipe r;
     Error error;
@@ -266,6 +282,7 @@ Suite *recipe_suite(void) {
     tcase_add_test(tensors, grey_is_the_luminance);
     TCase *sizes = add_case(suite, "sizes");
     tcase_add_test(sizes, the_usual_sizes);
+    tcase_add_test(sizes, a_recipe_is_known_by_what_it_makes);
     tcase_add_test(sizes, an_unknown_name_is_an_error_with_the_known_ones);
     tcase_add_test(sizes, a_picture_that_would_be_too_long_is_refused);
     TCase *settings = add_case(suite, "settings");

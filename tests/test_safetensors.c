@@ -298,7 +298,7 @@ START_TEST(halves_are_widened) {
     ck_assert_msg(safetensors_read(&file, "a", T, &error), "%s", error.text);
     for (int i = 0; i < 5; i++) {
         ck_assert((double)T.data[i] == types[_i].values[i]);
-        ck_assert(signbit(T.data[i]) == signbit(types[_i].values[i]));
+        ck_assert((signbit(T.data[i]) != 0) == (signbit(types[_i].values[i]) != 0));
     }
     safetensors_close(&file);
     change_byte(path, -1, (unsigned char)(_i == 0 ? 0x35 ^ 0x7c : 0x3e ^ 0x7f));

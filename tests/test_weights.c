@@ -10,10 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
+#include "chapters/07_pretrained_weights/weights/export.h"
 #include "chapters/07_pretrained_weights/weights/load.h"
 #include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"
 #include "tests/scratch.h"
+#include "tests/small_run.h"
 #include "tests/suites.h"
 
 /* Of the logits: the issue is float's, whose roundings add up over two blocks. */
@@ -118,9 +121,713 @@ START_TEST(each_dialect_computes_what_its_library_does) {
 }
 END_TEST
 
+/* ---- files made here ---------------------------------------------------------- */
+
+/* What a test changes in a file: an array that is left out, renamed or given another
+ * shape; one that is added; another type's name; a text. */
+typedef struct {
+    const char *without; /* arrays whose names have this in them are left out */
+    const char *rename, *to;
+    const char *reshape; /* this one gets shape (1, its count) */
+    const char *added;   /* one element more, of this name */
+    const char *nan;     /* this one's last element is NaN */
+    const char *key, *text;
+} Edit;
+
+static unsigned char *new_bytes(size_t count) {
+    return zero_bytes(count).bytes;
+}
+
+static void put_header(unsigned char *file, size_t length) {
+    for (int i = 0; i < 8; i++) {
+        file[i] = (unsigned char)(length >> (8 * i));
+    }
+}
+
+/* The file of this model with the edit, in the scratch folder; all arrays as F32. */
+static const char *edited(const char *model, Edit edit) {
+    char from[128];
+    snprintf(from, sizeof from, REFERENCE "%s/model.safetensors", model);
+    Error error;
+    Arrays *arrays = arrays_open(from, &error);
+    ck_assert_msg(arrays != NULL, "%s", error.text);
+    char *header = (char *)new_bytes(100000);
+    unsigned char *data = new_bytes(1000000);
+    size_t at = 0, length = 0;
+    length += (size_t)sprintf(header, "{\"__metadata__\":{\"%s\":\"%s\"}",
+                              edit.key ? edit.key : "none", edit.text ? edit.text : "");
+    for (int i = 0; i <= arrays_count(arrays); i++) {
+        const bool last = i == arrays_count(arrays);
+        const Array one = {.ndim = 1, .shape = {1}, .count = 1};
+        const Array *a = last ? &one : arrays_get(arrays, i);
+        const char *name = last ? edit.added : a->name;
+        if (!name || (edit.without && strstr(name, edit.without))) {
+            continue;
+        }
+        real *elements = test_reals(a->count);
+        ck_assert(last || arrays_read(arrays, a, elements, &error));
+        for (long k = 0; k < a->count; k++) {
+            float value = (float)elements[k];
+            if (edit.nan && strcmp(edit.nan, name) == 0 && k == a->count - 1) {
+                value = NAN;
+            }
+            memcpy(data + at + 4 * (size_t)k, &value, 4);
+        }
+        const bool renamed = edit.rename && strcmp(edit.rename, name) == 0;
+        length +=
+            (size_t)sprintf(header + length, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[",
+                            renamed ? edit.to : name);
+        if (edit.reshape && strcmp(edit.reshape, name) == 0) {
+            length += (size_t)sprintf(header + length, "1,%ld", a->count);
+        } else {
+            for (int d = 0; d < a->ndim; d++) {
+                length += (size_t)sprintf(header + length, "%s%d", d > 0 ? "," : "",
+                                          a->shape[d]);
+            }
+        }
+        length += (size_t)sprintf(header + length, "],\"data_offsets\":[%zu,%zu]}", at,
+                                  at + 4 * (size_t)a->count);
+        at += 4 * (size_t)a->count;
+    }
+    length += (size_t)sprintf(header + length, "}");
+    while (length % 8 != 0) {
+        header[length++] = ' ';
+    }
+    unsigned char *file = new_bytes(8 + length + at);
+    put_header(file, length);
+    memcpy(file + 8, header, length);
+    memcpy(file + 8 + length, data, at);
+    const char *path = in_scratch("edited.safetensors");
+    write_bytes(path, file, 8 + length + at);
+    arrays_close(arrays);
+    return path;
+}
+
+static void assert_refused(const char *path, int heads, const char *words) {
+    Pretrained model;
+    Error error = {""};
+    const bool ok = pretrained_load(&model, path, heads, &error);
+    if (ok) {
+        pretrained_free(&model);
+    }
+    ck_assert_msg(!ok, "it was loaded; it should say %s", words);
+    assert_error_line(error, words);
+    ck_assert_msg(strstr(error.text, path) || strstr(error.text, "config.json"),
+                  "the line names no file: %s", error.text);
+    ck_assert(!model.memory && !model.file);
+}
+
+/* ---- what doesn't fit -------------------------------------------------------------- */
+
+static const struct {
+    const char *model;
+    Edit edit;
+    const char *words;
+} misfits[] = {
+    {"timm_class",
+     {.without = "blocks.1.mlp.fc2.bias"},
+     "blocks.1.mlp.fc2.bias is missing|names of timm"},
+    {"timm_class", {.without = "blocks.0."}, "no mlp.fc1.weight"},
+    {"timm_class", {.without = "blocks."}, "no blocks|timm"},
+    {"timm_class", {.without = "norm."}, "norm.weight is missing"},
+    {"timm_class",
+     {.without = "blocks.1.attn.qkv.bias"},
+     "blocks.1.attn.qkv.bias is missing"},
+    {"timm_class", {.without = "patch_embed"}, "no ViT of a known dialect|cls_token"},
+    {"timm_class", {.without = "pos_embed"}, "no pos_embed|timm"},
+    {"timm_class",
+     {.added = "something.else"},
+     "something.else has no place in a ViT (names of timm)"},
+    {"timm_class",
+     {.added = "blocks.9.norm1.bias"},
+     "blocks.2.norm1.weight is missing"},
+    {"timm_class", {.added = "blocks.99.norm1.bias"}, "blocks.99|more than 64 blocks"},
+    {"timm_class",
+     {.added = "blocks.01.norm1.bias"},
+     "blocks.01.norm1.bias has no place"},
+    {"timm_class",
+     {.added = "module.cls_token"},
+     "cls_token and module.cls_token are the same tensor"},
+    {"timm_class", {.added = "reg_token"}, "reg_token|register tokens"},
+    {"timm_class", {.added = "blocks.1.ls1.gamma"}, "blocks.1.ls1.gamma|LayerScale"},
+    {"timm_class", {.added = "norm_pre.weight"}, "norm_pre.weight|CLIP"},
+    {"timm_class", {.added = "attn_pool.latent"}, "attn_pool.latent|MAP"},
+    {"timm_class", {.added = "blocks.0.attn.q_norm.weight"}, "q_norm|queries and keys"},
+    {"timm_class",
+     {.added = "fc_norm.bias"},
+     "fc_norm.bias has no place in this model"},
+    {"timm_class", {.added = "pos_embed_x"}, "pos_embed_x has no place in this model"},
+    {"timm_class", {.without = "head.weight"}, "no head.weight"},
+    {"timm_class", {.reshape = "norm.bias"}, "norm.bias is (1,12)|which is (12) here"},
+    {"timm_class",
+     {.reshape = "blocks.1.attn.qkv.weight"},
+     "blocks.1.attn.qkv.weight is (1,432)|(36,12)"},
+    {"timm_class", {.reshape = "pos_embed"}, "pos_embed|2 dimensions"},
+    {"timm_class",
+     {.nan = "blocks.1.norm2.bias"},
+     "blocks.1.norm2.bias has NaN at [11]"},
+    {"timm_class", {.nan = "head.bias"}, "head.bias has NaN at [4]"},
+    {"transformers_vit", {.nan = "classifier.bias"}, "classifier.bias has NaN at [4]"},
+    {"transformers_vit",
+     {.nan = "vit.encoder.layer.0.attention.attention.key.weight"},
+     "attention.key.weight has NaN at [143]"},
+    {"transformers_vit",
+     {.without = "1.attention.attention.key.weight"},
+     "blocks.1.attn.qkv.weight is missing: there is no "
+     "...attention.attention.key.weight (names of transformers)"},
+    {"transformers_vit",
+     {.without = "1.attention.attention.key.bias"},
+     "blocks.1.attn.qkv.bias is missing|attention.key.bias"},
+    {"transformers_vit",
+     {.reshape = "vit.encoder.layer.1.attention.attention.value.weight"},
+     "value.weight is (1,144)|a third of blocks.1.attn.qkv.weight, which is (12,12)"},
+    {"transformers_vit",
+     {.added = "vit.layers.0.attention.q_proj.bias"},
+     "query.bias and vit.layers.0.attention.q_proj.bias are the same tensor"},
+    {"torchvision",
+     {.added = "encoder.layers.encoder_layer_0.mlp.linear_1.bias"},
+     "mlp.0.bias and encoder.layers.encoder_layer_0.mlp.linear_1.bias are the same"},
+    {"torchvision",
+     {.rename = "conv_proj.weight", .to = "conv_stem.weight"},
+     "no ViT of a known dialect"},
+};
+
+START_TEST(a_tensor_that_does_not_fit_is_named) {
+    assert_refused(edited(misfits[_i].model, misfits[_i].edit), 3, misfits[_i].words);
+}
+END_TEST
+
+START_TEST(what_is_of_no_use_is_left_out) {
+    static const struct {
+        const char *model, *added;
+    } cases[] = {{"timm_class", "adamw.m.norm.bias"},
+                 {"timm_class", "module.adamw.v.cls_token"},
+                 {"transformers_vit", "vit.embeddings.position_ids"},
+                 {"transformers_vit", "vit.embeddings.mask_token"},
+                 {"transformers_vit", "vit.pooler.dense.weight"}};
+    Pretrained model =
+        loaded(edited(cases[_i].model, (Edit){.added = cases[_i].added}), 3);
+    pretrained_free(&model);
+}
+END_TEST
+
+/* ---- heads, sizes, epsilon ------------------------------------------------------------ */
+
+START_TEST(heads_are_never_guessed) {
+    const char *path = edited("timm_class", (Edit){.key = NULL});
+    assert_refused(path, 0, "how many heads a model of width 12 has: give --heads");
+    assert_refused(path, 5, "5 heads don't divide the width of 12");
+    Pretrained model = loaded(path, 4);
+    ck_assert_int_eq(model.config.vit.block.heads, 4);
+    ck_assert(!model.config.heads_assumed);
+    ck_assert(model.config.epsilon == 1e-6);
+    pretrained_free(&model);
+    model = loaded(edited("timm_class", (Edit){.key = "heads", .text = "6"}), 0);
+    ck_assert_int_eq(model.config.vit.block.heads, 6);
+    pretrained_free(&model);
+    assert_refused(edited("timm_class", (Edit){.key = "heads", .text = "six"}), 0,
+                   "its text \"heads\" is \"six\"");
+    assert_refused(REFERENCE "authors/model.npz", 4,
+                   "kernels are of 3 heads, not of 4");
+}
+END_TEST
+
+START_TEST(without_a_config_json_epsilon_is_the_dialects) {
+    Pretrained model = loaded(edited("transformers_vit", (Edit){.key = NULL}), 3);
+    ck_assert(model.config.epsilon == 1e-12);
+    ck_assert((double)model.vit.blocks[1].norm2.epsilon == (double)(real)1e-12);
+    pretrained_free(&model);
+    model = loaded(edited("torchvision", (Edit){.key = NULL}), 3);
+    ck_assert(model.config.epsilon == 1e-6);
+    pretrained_free(&model);
+    model = loaded(REFERENCE "transformers_vit/model.safetensors", 0);
+    ck_assert(model.config.epsilon == 1e-3);
+    pretrained_free(&model);
+}
+END_TEST
+
+static const struct {
+    const char *config;
+    const char *words; /* NULL: it is right */
+} configs[] = {
+    {"{\"num_attention_heads\":3}", NULL},
+    {"{\"num_attention_heads\":3,\"image_size\":12,\"hidden_act\":\"gelu\"}", NULL},
+    {"{\"num_attention_heads\":3,\"image_size\":[4,36],\"layer_norm_eps\":0}", NULL},
+    {"{\"num_attention_heads\":3,\"num_channels\":null}", NULL},
+    {"{}", "give --heads"},
+    {"", "config.json"},
+    {"{\"num_attention_heads\":3", "config.json"},
+    {"[3]", "config.json: it is no JSON object"},
+    {"{\"num_attention_heads\":0}", "num_attention_heads is no whole number"},
+    {"{\"num_attention_heads\":\"3\"}", "num_attention_heads is no whole number"},
+    {"{\"num_attention_heads\":5}", "5 heads don't divide the width of 12"},
+    {"{\"num_attention_heads\":3,\"hidden_size\":768}",
+     "of another model: its width is 768, the file's 12"},
+    {"{\"num_attention_heads\":3,\"num_hidden_layers\":12}", "its depth is 12"},
+    {"{\"num_attention_heads\":3,\"intermediate_size\":48}", "its MLP is 48"},
+    {"{\"num_attention_heads\":3,\"patch_size\":16}", "its patch is 16"},
+    {"{\"num_attention_heads\":3,\"num_channels\":1}", "its channels is 1"},
+    {"{\"num_attention_heads\":3,\"image_size\":16}",
+     "of another model: 16x16 pixels are 16 patches, the file has 10 positions"},
+    {"{\"num_attention_heads\":3,\"image_size\":[12]}", "image_size is no size"},
+    {"{\"num_attention_heads\":3,\"image_size\":13}",
+     "patches of 4 don't divide 13x13"},
+    {"{\"num_attention_heads\":3,\"layer_norm_eps\":-1}", "layer_norm_eps is -1"},
+    {"{\"num_attention_heads\":3,\"hidden_act\":\"quick_gelu\"}",
+     "hidden_act is \"quick_gelu\": only gelu and relu"},
+    {"{\"architecture\":\"vit_base_patch32_clip_quickgelu_224\"}", "QuickGELU"},
+};
+
+START_TEST(config_json_is_read_with_care) {
+    const char *path = edited("timm_class", (Edit){.key = NULL});
+    write_text(in_scratch("config.json"), configs[_i].config);
+    if (configs[_i].words) {
+        assert_refused(path, 0, configs[_i].words);
+        return;
+    }
+    Pretrained model = loaded(path, 0);
+    ck_assert_int_eq(model.config.vit.block.heads, 3);
+    pretrained_free(&model);
+}
+END_TEST
+
+START_TEST(positions_that_are_no_square_want_a_config_json) {
+    const char *path = edited("timm_mean", (Edit){.key = NULL});
+    assert_refused(path, 3, "8 positions are no square grid|config.json|image_size");
+}
+END_TEST
+
+/* ---- .npz ------------------------------------------------------------------------------ */
+
+/* A member of an archive, and what is wrong with it. */
+typedef struct {
+    const char *name, *header; /* of a .npy file; NULL: no header at all */
+    size_t data;               /* bytes of elements: 1.0F over and over */
+    int method, flags;         /* of the zip's entry */
+    long more;                 /* bytes more than there are, its size says */
+    int version;               /* of the .npy; 0: 1 */
+    bool zip64;                /* sizes and place in the extra field */
+} Member;
+
+static size_t put_number(unsigned char *to, unsigned long long number, int width) {
+    for (int i = 0; i < width; i++) {
+        to[i] = (unsigned char)(number >> (8 * i));
+    }
+    return (size_t)width;
+}
+
+static size_t put_npy(unsigned char *to, const Member *m) {
+    size_t at = 0;
+    const int version = m->version ? m->version : 1;
+    if (m->header) {
+        const size_t length = strlen(m->header);
+        memcpy(to, "\x93NUMPY", 6);
+        to[6] = (unsigned char)version;
+        at = 8 + put_number(to + 8, length, version == 1 ? 2 : 4);
+        memcpy(to + at, m->header, length);
+        at += length;
+    }
+    for (size_t i = 0; i < m->data; i++) {
+        to[at++] = (unsigned char)(0x3f800000U >> (8 * (i % 4)));
+    }
+    return at;
+}
+
+static size_t put_local(unsigned char *to, const Member *m) {
+    const size_t name = strlen(m->name);
+    memset(to, 0, 30);
+    put_number(to, 0x04034b50, 4);
+    put_number(to + 26, name, 2);
+    memcpy(to + 30, m->name, name);
+    return 30 + name;
+}
+
+static size_t put_central(unsigned char *to, const Member *m, size_t size,
+                          size_t begin) {
+    const size_t name = strlen(m->name);
+    memset(to, 0, 46);
+    put_number(to, 0x02014b50, 4);
+    put_number(to + 8, (unsigned)m->flags, 2);
+    put_number(to + 10, (unsigned)m->method, 2);
+    put_number(to + 20, m->zip64 ? 0xffffffff : size, 4);
+    put_number(to + 24, m->zip64 ? 0xffffffff : size, 4);
+    put_number(to + 28, name, 2);
+    put_number(to + 30, m->zip64 ? 28 : 0, 2);
+    put_number(to + 42, m->zip64 ? 0xffffffff : begin, 4);
+    memcpy(to + 46, m->name, name);
+    if (!m->zip64) {
+        return 46 + name;
+    }
+    unsigned char *extra = to + 46 + name;
+    put_number(extra, 1, 2);
+    put_number(extra + 2, 24, 2);
+    put_number(extra + 4, size, 8);
+    put_number(extra + 12, size, 8);
+    put_number(extra + 20, begin, 8);
+    return 46 + name + 28;
+}
+
+static size_t put_end(unsigned char *to, size_t entries, size_t directory, size_t begin,
+                      bool zip64) {
+    size_t at = 0;
+    if (zip64) {
+        memset(to, 0, 76);
+        put_number(to, 0x06064b50, 4);
+        put_number(to + 24, entries, 8);
+        put_number(to + 32, entries, 8);
+        put_number(to + 40, directory, 8);
+        put_number(to + 48, begin, 8);
+        put_number(to + 56, 0x07064b50, 4);
+        put_number(to + 64, begin + directory, 8);
+        at = 76;
+    }
+    memset(to + at, 0, 22);
+    put_number(to + at, 0x06054b50, 4);
+    put_number(to + at + 10, entries, 2);
+    put_number(to + at + 12, zip64 ? 0xffffffff : directory, 4);
+    put_number(to + at + 16, zip64 ? 0xffffffff : begin, 4);
+    return at + 22;
+}
+
+static const char *write_zip(const Member *members, int count) {
+    unsigned char *zip = new_bytes(100000), *directory = new_bytes(10000);
+    size_t at = 0, entries = 0;
+    for (int i = 0; i < count; i++) {
+        const size_t begin = at;
+        at += put_local(zip + at, &members[i]);
+        const size_t size = put_npy(zip + at, &members[i]);
+        at += size;
+        entries += put_central(directory + entries, &members[i],
+                               size + (size_t)members[i].more, begin);
+    }
+    memcpy(zip + at, directory, entries);
+    at += entries +
+          put_end(zip + at + entries, (size_t)count, entries, at, members[0].zip64);
+    const char *path = in_scratch("x.npz");
+    write_bytes(path, zip, at);
+    return path;
+}
+
+#define NPY(descr, order, shape)                                                       \
+    "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }"
+
+START_TEST(an_npz_is_listed) {
+    const Member members[] = {
+        {.name = "a/b.npy",
+         .header = NPY("<f4", "False", "(2, 3)"),
+         .data = 24,
+         .zip64 = _i % 2},
+        {.name = "f.npy",
+         .header = NPY("<f4", "True", "(3,)") "    \n",
+         .data = 12,
+         .zip64 = _i % 2},
+        {.name = "s.npy",
+         .header = "{\"shape\": (), \"fortran_order\": False, \"descr\": \"<f4\"}",
+         .data = 4,
+         .version = 2 + _i / 2,
+         .zip64 = _i % 2},
+        {.name = "h.npy",
+         .header = NPY("|V2", "False", "(1, 1, 1, 2)"),
+         .data = 4,
+         .zip64 = _i % 2},
+        {.name = "i.npy",
+         .header = NPY("<i8", "False", "(1,)"),
+         .data = 8,
+         .zip64 = _i % 2}};
+    Error error = {""};
+    Arrays *file = arrays_open(write_zip(members, 5), &error);
+    ck_assert_msg(file != NULL, "%s", error.text);
+    ck_assert_int_eq(arrays_count(file), 5);
+    const Array *b = arrays_find(file, "a/b"), *s = arrays_find(file, "s");
+    const Array *h = arrays_find(file, "h");
+    ck_assert(b && b->type == ARRAY_F32 && b->ndim == 2 && b->count == 6);
+    ck_assert(b->shape[0] == 2 && b->shape[1] == 3);
+    ck_assert(s && s->ndim == 0 && s->count == 1 && arrays_find(file, "f")->count == 3);
+    ck_assert(h && h->type == ARRAY_BF16 && h->ndim == 4 && h->count == 2);
+    real elements[6];
+    ck_assert(arrays_read(file, b, elements, &error));
+    ck_assert(elements[0] == 1 && elements[5] == 1);
+    ck_assert(arrays_read(file, h, elements, &error));
+    ck_assert(elements[0] == 0 && elements[1] == 1); /* halves of 1.0F's bytes */
+    ck_assert(!arrays_read(file, arrays_find(file, "i"), elements, &error));
+    assert_error_line(error, "i is of type <i8");
+    arrays_close(file);
+}
+END_TEST
+
+static const struct {
+    Member member;
+    const char *words;
+} bad_members[] = {
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 8, .method = 8},
+     "array a is compressed|numpy.savez("},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 8, .flags = 1},
+     "array a|encrypted"},
+    {{.name = "a.npy", .header = NPY("<f4", "True", "(2, 1)"), .data = 8},
+     "array a is in Fortran's order"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 8, .more = 100},
+     "array a: damaged"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 8, .more = -1},
+     "array a: damaged|bytes"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 7},
+     "array a: damaged|bytes"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 12},
+     "array a: damaged|bytes"},
+    {{.name = "a.npy", .header = NULL, .data = 80}, "array a: damaged: no header"},
+    {{.name = "a.npy", .header = NULL, .data = 0}, "array a: damaged: no header"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)"), .data = 8, .version = 4},
+     "no header"},
+    {{.name = "a.txt", .header = NPY("<f4", "False", "(2,)"), .data = 8},
+     "member a.txt is no .npy"},
+    {{.name = "npy", .header = NPY("<f4", "False", "(2,)"), .data = 8},
+     "member npy is no .npy"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(0, 2)"), .data = 0},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(-2,)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(1, 1, 1, 1, 2)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(99999999999, 2)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy",
+      .header = NPY("<f4", "False", "(65536, 65536, 65536, 65536)"),
+      .data = 0},
+     "bytes"},
+    {{.name = "a.npy", .header = NPY("<f4", "No", "(2,)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = "{'descr': '<f4', 'fortran_order': False}", .data = 8},
+     "header isn't"},
+    {{.name = "a.npy",
+      .header = "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}",
+      .data = 8},
+     "header"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,), 'shape': (2,)"), .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(2,)") "x", .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy",
+      .header = "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,)}",
+      .data = 8},
+     "header isn't understood"},
+    {{.name = "a.npy", .header = "", .data = 8}, "header isn't understood"},
+    {{.name = "archive/data.pkl", .header = "x", .data = 8}, "pickled|torch.load"},
+};
+
+START_TEST(an_npz_that_is_wrong_is_refused) {
+    assert_refused(write_zip(&bad_members[_i].member, 1), 3, bad_members[_i].words);
+}
+END_TEST
+
+START_TEST(a_name_that_is_there_twice_is_refused) {
+    const Member members[2] = {
+        {.name = "a.npy", .header = NPY("<f4", "False", "(1,)"), .data = 4},
+        {.name = "a.npy", .header = NPY("<f4", "False", "(1,)"), .data = 4}};
+    assert_refused(write_zip(members, 2), 3, "array a is there twice");
+}
+END_TEST
+
+START_TEST(an_npz_that_is_cut_is_refused) {
+    const Bytes whole = read_bytes_of(REFERENCE "authors/model.npz");
+    const char *path = in_scratch("cut.npz");
+    for (size_t count = whole.count - 1; count > 4; count -= count > 4000 ? 1999 : 1) {
+        write_bytes(path, whole.bytes, count);
+        assert_refused(path, 0, ".npz");
+        count = count > 4000 || count < 8 ? count : count - 7;
+    }
+}
+END_TEST
+
+START_TEST(heads_are_as_many_in_each_block) {
+    const Bytes whole = read_bytes_of(REFERENCE "authors/model.npz");
+    const char *path = in_scratch("x.npz"), *shape = "'shape': (3, 4)";
+    /* the second query's bias: of 4 heads of 3 */
+    int which = 0;
+    for (size_t i = 0; i + 15 < whole.count && which < 4; i++) {
+        if (memcmp(whole.bytes + i, shape, 15) == 0 && ++which == 4) {
+            memcpy(whole.bytes + i, "'shape': (4, 3)", 15);
+        }
+    }
+    ck_assert_int_eq(which, 4);
+    write_bytes(path, whole.bytes, whole.count);
+    assert_refused(path, 0, "encoderblock_1|bias is of 4 heads, the first block of 3");
+}
+END_TEST
+
+/* ---- files that are no weights ------------------------------------------------------- */
+
+START_TEST(a_pickle_is_refused_with_what_converts_it) {
+    const char *path = in_scratch("x.pth");
+    write_bytes(path, "\x80\x02}q\0.", 6);
+    assert_refused(path, 0, "pickled|torch.load|save_file|weights_only=True");
+    write_bytes(path, "\x80\x04\x95\x0a\0\0\0\0\0\0\0.", 12);
+    assert_refused(path, 0, "pickled|torch.load");
+}
+END_TEST
+
+START_TEST(what_has_no_arrays_is_named) {
+    const char *path = in_scratch("x");
+    write_text(path, "");
+    assert_refused(path, 0, "neither a safetensors file nor a .npz: it is empty");
+    write_text(path, "\x89HDF\r\n\x1a\n and more");
+    assert_refused(path, 0, "neither a safetensors file nor a .npz");
+    write_text(path, "version https://git-lfs.example/spec/v1\n");
+    assert_refused(path, 0, "git lfs pull");
+    write_bytes(path, "\2\0\0\0\0\0\0\0{}", 10);
+    assert_refused(path, 0, "a file without arrays");
+    assert_refused(in_scratch("none"), 0, "No such file");
+    ck_assert_int_eq(mkdir(in_scratch("folder"), 0777), 0);
+    assert_refused(in_scratch("folder"), 0, "it is a folder");
+}
+END_TEST
+
+/* ---- the other way --------------------------------------------------------------------- */
+
+static const char *exported(Pretrained *model, const char *name) {
+    const char *path = in_scratch("%s", name);
+    Error error = {""};
+    ck_assert_msg(pretrained_export(model, path, "augreg", &error), "%s", error.text);
+    return path;
+}
+
+/* Every dialect's models, but for halves widened, are timm's once they are exported, and
+ * load again without a flag. */
+START_TEST(what_is_exported_loads_again) {
+    Pretrained model = loaded(model_path(_i), models[_i].heads);
+    const char *path = exported(&model, "out.safetensors");
+    pretrained_free(&model);
+    Pretrained again = loaded(path, 0);
+    ck_assert_str_eq(pretrained_dialect(&again), "timm");
+    ck_assert_str_eq(arrays_text(again.file, "recipe"), "augreg");
+    assert_results(&again, models[_i].name);
+    pretrained_free(&again);
+}
+END_TEST
+
+/* Does `a` have an array of this name and shape for each of b's? */
+static void assert_has_all_of(const char *a, const char *b) {
+    Error error;
+    Arrays *has = arrays_open(a, &error), *wanted = arrays_open(b, &error);
+    ck_assert(has && wanted);
+    for (int i = 0; i < arrays_count(wanted); i++) {
+        const Array *want = arrays_get(wanted, i), *got = arrays_find(has, want->name);
+        ck_assert_msg(got != NULL, "%s has no %s", a, want->name);
+        ck_assert_int_eq(got->ndim, want->ndim);
+        ck_assert_int_eq(memcmp(got->shape, want->shape, sizeof got->shape), 0);
+    }
+    arrays_close(has);
+    arrays_close(wanted);
+}
+
+/* load_state_dict(strict=True) wants timm's names and shapes, all and no other: those
+ * that timm wrote itself (timm_loads.py asks timm). */
+START_TEST(what_is_exported_has_timms_names_and_no_other) {
+    static const struct {
+        int model;
+        const char *like;
+    } cases[] = {{0, "timm_class"},
+                 {5, "timm_class"},
+                 {10, "timm_class"},
+                 {13, "timm_class"},
+                 {8, "timm_distilled"}};
+    char like[128];
+    snprintf(like, sizeof like, REFERENCE "%s/model.safetensors", cases[_i].like);
+    Pretrained model = loaded(model_path(cases[_i].model), _i == 2 ? 3 : 0);
+    const char *path = exported(&model, "out.safetensors");
+    pretrained_free(&model);
+    if (_i == 4) { /* timm_distilled's file has a prefix */
+        Pretrained timms = loaded(like, 0);
+        snprintf(like, sizeof like, "%s", exported(&timms, "like.safetensors"));
+        pretrained_free(&timms);
+    }
+    assert_has_all_of(path, like);
+    assert_has_all_of(like, path);
+}
+END_TEST
+
+/* A checkpoint of chapter 5, in all its variants, computes here what it does there. */
+START_TEST(a_checkpoint_of_chapter_5_is_one_of_these_models) {
+    Dataset data = small_dataset(20, 10);
+    Settings s = small_settings();
+    s.model.pool = _i % 2 == 0 ? POOL_CLASS : POOL_MEAN;
+    s.model.positions = (Positions)(_i / 2 % 4);
+    s.model.block.activation = _i % 3 == 0 ? ACTIVATION_RELU : ACTIVATION_GELU;
+    s.model.block.norm = _i == 5 ? POST_NORM : PRE_NORM;
+    Trainer t = new_trainer(&s, &data);
+    train_to(&t, &data, 3);
+    Error error = {""};
+    const char *path = in_scratch("run.safetensors");
+    ck_assert_msg(checkpoint_save(path, &t, &data, &error), "%s", error.text);
+    Tensor images = random_tensor('i', SHAPE(2, 1, SMALL_SIDE, SMALL_SIDE));
+    VitActivations want;
+    ck_assert(vit_activations_make(&want, &s.model, 2, &error));
+    const Dropout none = {.rate = 0};
+    Vit vit = {.config = s.model};
+    parameters_view(&t.list, vit_parameters, &vit, t.weights);
+    Tensor logits = vit_forward(&vit, images, &want, &none);
+    Pretrained model = loaded(path, 0);
+    const char *weights = exported(&model, "weights.safetensors");
+    for (int again = 0; again < 2; again++) {
+        PretrainedActivations a;
+        ck_assert(pretrained_activations_make(&a, &model.config, 2, &error));
+        pretrained_forward(&model, images, &a);
+        assert_tensor_close(a.logits, logits, TOLERANCE, "[ViT eq.4]");
+        pretrained_activations_free(&a);
+        pretrained_free(&model);
+        model = loaded(weights, 0);
+    }
+    ck_assert(!arrays_find(model.file, "adamw.m.norm.bias"));
+    ck_assert(arrays_text(model.file, "mean") && arrays_text(model.file, "deviation"));
+    ck_assert(!arrays_text(model.file, "recipe")); /* mean and deviation are it */
+    ck_assert_int_eq(arrays_count(model.file), t.list.count);
+    pretrained_free(&model);
+    vit_activations_free(&want);
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
+START_TEST(an_export_never_replaces_its_source) {
+    const char *path = edited("timm_class", (Edit){.key = NULL});
+    const Bytes before = read_bytes_of(path);
+    Pretrained model = loaded(path, 3);
+    Error error = {""};
+    ck_assert(!pretrained_export(&model, path, NULL, &error));
+    assert_error_line(error, "edited.safetensors|the weights are read from it");
+    ck_assert(same_bytes(read_bytes_of(path), before));
+    ck_assert(!pretrained_export(&model, in_scratch("none/x"), NULL, &error));
+    assert_error_line(error, "none/x|No such file");
+    pretrained_free(&model);
+}
+END_TEST
+
 Suite *weights_suite(void) {
     Suite *suite = suite_create("weights");
     TCase *same = add_case(suite, "the same results");
     tcase_add_loop_test(same, each_dialect_computes_what_its_library_does, 0, MODELS);
+    TCase *wrong = add_scratch_case(suite, "what doesn't fit");
+    tcase_add_loop_test(wrong, a_tensor_that_does_not_fit_is_named, 0,
+                        sizeof misfits / sizeof misfits[0]);
+    tcase_add_loop_test(wrong, what_is_of_no_use_is_left_out, 0, 5);
+    tcase_add_loop_test(wrong, config_json_is_read_with_care, 0,
+                        sizeof configs / sizeof configs[0]);
+    tcase_add_test(wrong, heads_are_never_guessed);
+    tcase_add_test(wrong, without_a_config_json_epsilon_is_the_dialects);
+    tcase_add_test(wrong, positions_that_are_no_square_want_a_config_json);
+    tcase_add_test(wrong, a_pickle_is_refused_with_what_converts_it);
+    tcase_add_test(wrong, what_has_no_arrays_is_named);
+    TCase *npz = add_scratch_case(suite, ".npz");
+    tcase_add_loop_test(npz, an_npz_is_listed, 0, 4);
+    tcase_add_loop_test(npz, an_npz_that_is_wrong_is_refused, 0,
+                        sizeof bad_members / sizeof bad_members[0]);
+    tcase_add_test(npz, a_name_that_is_there_twice_is_refused);
+    tcase_add_test(npz, an_npz_that_is_cut_is_refused);
+    tcase_add_test(npz, heads_are_as_many_in_each_block);
+    TCase *out = add_scratch_case(suite, "the other way");
+    tcase_add_loop_test(out, what_is_exported_loads_again, 0, MODELS);
+    tcase_add_loop_test(out, what_is_exported_has_timms_names_and_no_other, 0, 5);
+    tcase_add_loop_test(out, a_checkpoint_of_chapter_5_is_one_of_these_models, 0, 8);
+    tcase_add_test(out, an_export_never_replaces_its_source);
     return suite;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "chapters/07_pretrained_weights/chapter7_demos.h"
+#include "chapters/07_pretrained_weights/fine_tuning/fine_tune_run.h"
 #include "chapters/07_pretrained_weights/program/look_at.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
@@ -38,11 +39,15 @@ int main(int argc, char **argv) {
     if (argc <= 1) {
         return lesson();
     }
+    if (fine_tune_asked(argc, argv)) {
+        return fine_tune_run(argc, argv);
+    }
     if (!seeing_options(&options, argc, argv, &error)) {
         return output_error("chapter7", 2, "%s", error.text);
     }
     if (options.help) {
         printf("%s", seeing_help);
+        fine_tune_help();
         return output_end("chapter7", 0);
     }
     return look_at("chapter7", &options);

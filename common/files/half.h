@@ -20,15 +20,14 @@ static inline float bfloat16_value(uint16_t bits) {
     return float_of_bits((uint32_t)bits << 16);
 }
 
+/* The exponent moves to a float's place, where it is 127 - 15 = 112 too small: 2^112
+ * times the number, exactly, of what is below the least normal one (2^-14), too. What
+ * would be 2^16 or more is infinity, or NaN. */
 static inline float float16_value(uint16_t bits) {
     const uint32_t sign = (uint32_t)(bits & 0x8000) << 16;
-    const uint32_t exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    if (exponent == 31) { /* infinity, or NaN */
-        return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    }
-    if (exponent == 0) { /* zero, and what is below the least normal number, 2^-14 */
-        const float size = (float)fraction * (1.0F / 16777216.0F); /* 2^-24 */
-        return sign ? -size : size;
-    }
-    return float_of_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+    const float size = float_of_bits((uint32_t)(bits & 0x7fff) << 13) * 0x1p112F;
+    const uint32_t beyond = size >= 65536 ? 0x7f800000 : 0;
+    uint32_t widened;
+    memcpy(&widened, &size, sizeof widened);
+    return float_of_bits(sign | widened | beyond);
 }

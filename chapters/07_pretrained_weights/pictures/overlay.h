@@ -23,8 +23,8 @@ double grid_at(Tensor weights, double x, double y);
 
 /*
  * overlay_draw: the photo in grey, so that all colour is the weights', half and half
- * with viridis of the weights (down, across), which are from 0 to 1. A photo whose sides
- * are less than OVERLAY_SIDE pixels is enlarged a whole number of times. `drawn` is to
+ * with viridis of the weights (down, across), which are from 0 to 1. A photo with less
+ * than OVERLAY_SIDE pixels to a side is enlarged a whole number of times. `drawn` is to
  * be freed.
  */
 enum { OVERLAY_SIDE = 224 };

@@ -34,7 +34,7 @@ static const struct {
     {"torchvision", 0.875, false, RESIZE_BILINEAR, IMAGENET_MEAN, IMAGENET_DEVIATION},
     {"hf-vit", 1, true, RESIZE_BILINEAR, HALF, HALF},
     {"hf-deit", 0.875, true, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"square", 1, true, RESIZE_BILINEAR, {0, 0, 0}, {1, 1, 1}},
+    {"square", 1, true, RESIZE_BICUBIC, {0, 0, 0}, {1, 1, 1}},
 };
 enum { RECIPES = sizeof table / sizeof table[0] };
 
@@ -75,6 +75,39 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
     }
     return error_set(error, "there is no recipe \"%.40s\": it is one of %s", name,
                      recipe_names());
+}
+
+static bool same_numbers(const double a[PICTURE_CHANNELS],
+                         const double b[PICTURE_CHANNELS]) {
+    for (int c = 0; c < PICTURE_CHANNELS; c++) {
+        if (fabs(a[c] - b[c]) > 1e-6) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_recipe(const Recipe *a, const Recipe *b) {
+    const bool crop =
+        a->crop == b->crop && (!a->crop || (a->crop_height == b->crop_height &&
+                                            a->crop_width == b->crop_width));
+    const bool resize = a->resize == b->resize && a->squash == b->squash &&
+                        a->height == b->height && a->width == b->width &&
+                        a->filter == b->filter;
+    return crop && resize && fabs(a->scale - b->scale) < 1e-9 &&
+           same_numbers(a->mean, b->mean) && same_numbers(a->deviation, b->deviation);
+}
+
+const char *recipe_name(const Recipe *r, int height, int width) {
+    for (int i = 0; i < RECIPES; i++) {
+        Recipe named;
+        Error error;
+        if (recipe_named(&named, table[i].name, height, width, &error) &&
+            same_recipe(r, &named)) {
+            return table[i].name;
+        }
+    }
+    return NULL;
 }
 
 /* "0.5", or "0.485 0.456 0.406" */
@@ -303,29 +336,47 @@ static bool from_neighbours(Recipe *r, const char *path, bool *found, Error *err
     return true;
 }
 
-/* From the metadata of the weights' file. */
+/* "0.5" for all channels, or "0.5 0.4 0.3". */
+static bool numbers_in(const char *text, double v[PICTURE_CHANNELS]) {
+    int count = 0;
+    while (text && *text && count < PICTURE_CHANNELS) {
+        char one[32];
+        const size_t length = strcspn(text, " ");
+        snprintf(one, sizeof one, "%.*s", (int)(length < 32 ? length : 31), text);
+        if (!number_read(one, &v[count++])) {
+            return false;
+        }
+        text += length + (text[length] == ' ');
+    }
+    if (count == 1) {
+        v[1] = v[2] = v[0];
+    }
+    return text && *text == '\0' && (count == 1 || count == PICTURE_CHANNELS);
+}
+
+/* From the metadata of the weights' file. What chapter 5 has trained is squashed, as
+ * its own pictures were. */
 static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool *found,
                           Error *error) {
     Arrays *file = arrays_open(path, error);
     if (!file) {
         return false;
     }
-    double mean, deviation;
+    double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
     const char *name = arrays_text(file, "recipe");
-    const char *m = arrays_text(file, "mean"), *d = arrays_text(file, "deviation");
     bool ok = true;
     if (name) {
+        *found = true;
         ok = recipe_named(r, name, c->height, c->width, error);
-    } else if (m && d && number_read(m, &mean) && number_read(d, &deviation) &&
-               deviation > 0) {
+    } else if (numbers_in(arrays_text(file, "mean"), mean) &&
+               numbers_in(arrays_text(file, "deviation"), deviation) &&
+               deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0) {
+        *found = true;
         ok = recipe_named(r, "square", c->height, c->width, error);
-        for (int i = 0; i < PICTURE_CHANNELS; i++) {
-            r->mean[i] = mean;
-            r->deviation[i] = deviation;
-        }
+        memcpy(r->mean, mean, sizeof mean);
+        memcpy(r->deviation, deviation, sizeof deviation);
     }
-    *found = name || (m && d);
-    snprintf(r->why, sizeof r->why, "the file's metadata");
+    snprintf(r->why, sizeof r->why, RECIPE_IN_FILE);
     arrays_close(file);
     return ok;
 }

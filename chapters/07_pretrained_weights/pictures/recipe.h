@@ -14,7 +14,7 @@
  *     hf-vit       squashed, bilinear           -           0.5, 0.5
  *     hf-deit      squashed to side / 0.875,    the side    ImageNet's
  *                  bicubic
- *     square       squashed, bilinear           -           0, 1
+ *     square       squashed, bicubic            -           0, 1
  *
  * Where it isn't squashed, the picture keeps its proportions, and its shorter side is
  * brought to that size. timm's crop ratio 0.9 means floor(224 / 0.9) = 248 pixels, of
@@ -38,11 +38,17 @@ typedef struct {
     double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
 } Recipe;
 
+#define RECIPE_IN_FILE "the file's metadata" /* a recipe's `why` */
+
 /* recipe_named: one of the table above, for images of this size; NULL's error lists the
  * names. recipe_names: "vit, augreg, ...". */
 bool recipe_named(Recipe *recipe, const char *name, int height, int width,
                   Error *error);
 const char *recipe_names(void);
+
+/* recipe_name: the name, in the table, of a recipe that makes the same of a picture, as
+ * long as it is one for images of this size; NULL: none does. */
+const char *recipe_name(const Recipe *recipe, int height, int width);
 
 /*
  * recipe_for: which one these weights want: `named` (--recipe) if it isn't NULL; else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chapters/07_pretrained_weights/pictures/neighbour.h"
+#include "chapters/07_pretrained_weights/weights/arrays.h"
 #include "common/files/json.h"
 
 /* ---- names from a text ------------------------------------------------------ */
@@ -152,6 +153,26 @@ static bool try_neighbour(Labels *labels, const char *weights, int classes,
     return false;
 }
 
+/* The lines of "class_names", which chapter 5's checkpoints have. */
+static bool from_metadata(Labels *labels, const char *weights, int classes) {
+    Error ignored;
+    char *copy;
+    Arrays *file = arrays_open(weights, &ignored);
+    const char *text = file ? arrays_text(file, "class_names") : NULL;
+    const bool ok = text &&
+                    make_room(labels, classes, text, strlen(text), &copy, &ignored) &&
+                    from_lines(labels, classes, copy, &ignored);
+    if (file) {
+        arrays_close(file);
+    }
+    if (ok) {
+        remember(labels, "the file's metadata", classes);
+    } else {
+        labels_free(labels);
+    }
+    return ok;
+}
+
 static bool from_named(Labels *labels, int classes, const char *named, Error *error) {
     char *text;
     size_t bytes;
@@ -176,6 +197,9 @@ bool labels_for(Labels *labels, const char *weights, int classes, const char *na
     *labels = (Labels){0};
     if (named) {
         return from_named(labels, classes, named, error);
+    }
+    if (from_metadata(labels, weights, classes)) {
+        return true;
     }
     for (int i = 0; i < 4; i++) {
         if (try_neighbour(labels, weights, classes, beside[i])) {

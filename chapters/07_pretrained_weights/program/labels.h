@@ -15,9 +15,9 @@ typedef struct {
 } Labels;
 
 /*
- * labels_for: of `classes` classes. They come from `named` (--labels); else from a file
- * in the folder of `weights`: config.json's id2label, or labels.txt, classes.txt,
- * imagenet_classes.txt; else, of 1000 classes, from data/imagenet_classes.txt.
+ * labels_for: of `classes` classes. They come from `named` (--labels); else from the
+ * metadata of `weights` (class_names, a line each); else from a file in its folder:
+ * config.json's id2label, or labels.txt, classes.txt, imagenet_classes.txt; else, of 1000 classes, from data/imagenet_classes.txt.
  *
  * A file is JSON ({"id2label": {"0": "tench"}}, {"0": ["n01440764", "tench"]},
  * ["tench"]), or text with a name per line. False and an error: `named` can't be used.

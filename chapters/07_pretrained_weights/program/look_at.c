@@ -90,16 +90,25 @@ static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions 
     return failed;
 }
 
+static bool export_to(Seeing *seeing, const char *path, Error *error) {
+    const VitConfig *c = &seeing->model.config.vit;
+    const char *recipe = recipe_name(&seeing->recipe, c->height, c->width);
+    if (!pretrained_export(&seeing->model, path, recipe, error)) {
+        return false;
+    }
+    const bool said = recipe || strcmp(seeing->recipe.why, RECIPE_IN_FILE) == 0;
+    printf("exported: %s%s\n", path,
+           said ? "" : ", without its recipe, which has no name: --recipe will help");
+    return true;
+}
+
 /* The pictures, and what is to be written of them; false: an error, or some failed. */
 static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
                 bool *failed, Error *error) {
     Tensor Y = {.data = NULL};
     const int D = seeing->model.config.vit.block.D;
-    if (o->export_to) {
-        if (!pretrained_export(&seeing->model, o->export_to, error)) {
-            return false;
-        }
-        printf("exported: %s\n", o->export_to);
+    if (o->export_to && !export_to(seeing, o->export_to, error)) {
+        return false;
     }
     if (o->features) {
         const size_t bytes = (size_t)o->count * (size_t)D * sizeof(real);

@@ -140,7 +140,7 @@ bool seeing_look(Seeing *s, const char *path, Picture *seen, Error *error) {
 void seeing_print_classes(const Seeing *s, int top) {
     const int K = s->model.config.vit.classes;
     const real *logits = s->activations.logits.data;
-    double max = (double)logits[0], sum = 0, below = INFINITY;
+    double max = (double)logits[0], sum = 0, below = (double)INFINITY;
     int below_class = -1;
     for (int k = 0; k < K; k++) {
         max = fmax(max, (double)logits[k]);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "chapters/07_pretrained_weights/pictures/recipe.h"
 #include "common/files/number.h"
 
 const char seeing_help[] =
@@ -89,6 +90,10 @@ static bool agree(const SeeingOptions *o, Error *error) {
     const bool of_pictures = o->features || o->out || o->time || o->layer > 0;
     if (o->help) {
         return true;
+    }
+    Recipe recipe; /* of any size: is there one of this name? */
+    if (o->recipe && !recipe_named(&recipe, o->recipe, 224, 224, error)) {
+        return false;
     }
     if (o->head > 0 && o->layer == 0) {
         return error_set(error, "--head is of a block: --layer says which");

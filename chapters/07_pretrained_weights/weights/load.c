@@ -96,6 +96,19 @@ static bool wrong_shape(const Load *load, const ModelTensor *t, const Place *pla
         tensors_name(t, name), tensor_shape_text(want, wanted));
 }
 
+/* In JAX's kernels the heads are a dimension: as many in every block. */
+static bool check_heads(const Load *load, const Place *place, int heads) {
+    const Change change = place->row->change;
+    const int *shape = place->array->shape;
+    const bool in_front = change == HEADS_OUT || change == HEADS_BIAS;
+    if ((!in_front && change != HEADS_IN) || shape[in_front ? 0 : 1] == heads) {
+        return true;
+    }
+    return error_set(load->error, "%s: %s is of %d heads, the first block of %d",
+                     arrays_path(load->names.file), place->array->name,
+                     shape[in_front ? 0 : 1], heads);
+}
+
 /* All shapes are as the config says; before anything is read. */
 static bool check_shapes(const Load *load, const Pretrained *model,
                          const ModelTensor *t) {
@@ -110,6 +123,9 @@ static bool check_shapes(const Load *load, const Pretrained *model,
             !(tensor_same_shape(shape, want) ||
               lacks_class_position(model, t, &shape))) {
             return wrong_shape(load, t, places[i], want);
+        }
+        if (!check_heads(load, places[i], model->config.vit.block.heads)) {
+            return false;
         }
     }
     return true;
@@ -229,7 +245,7 @@ static bool load_named(Pretrained *model, Load *load, int heads, Error *error) {
     Said said;
     return said_read(&said, load->names.file, error) &&
            geometry_find(&model->config, &load->names, &said, heads, error) &&
-           tensors_list(&load->tensors, model, error) && load_tensors(load, model);
+           tensors_shape(&load->tensors, model, error) && load_tensors(load, model);
 }
 
 bool pretrained_from(Pretrained *model, Arrays *file, int heads, Error *error) {

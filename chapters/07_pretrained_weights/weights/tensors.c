@@ -10,7 +10,9 @@ enum { OF_MODEL = 24, OF_BLOCK = 12 };
 
 static void add(ModelTensors *list, const char *name, int block, Tensor *T,
                 Tensor shape) {
-    *T = shape;
+    if (list->shapes) {
+        *T = shape;
+    }
     list->items[list->count++] = (ModelTensor){name, block, T};
 }
 
@@ -44,7 +46,6 @@ static void add_embedding(ModelTensors *list, Pretrained *model) {
     const PretrainedConfig *c = &model->config;
     PatchEmbedding *e = &model->vit.embedding;
     const int D = c->vit.block.D, P = c->vit.patch;
-    *e = (PatchEmbedding){.positions = c->vit.positions};
     if (c->class_token) {
         add(list, "cls_token", NO_BLOCK, &e->cls_token, tensor3(NULL, 1, 1, D));
     }
@@ -59,7 +60,6 @@ static void add_embedding(ModelTensors *list, Pretrained *model) {
 
 static void add_norm(ModelTensors *list, const char *const names[2], int block,
                      LayerNorm *norm, const PretrainedConfig *c) {
-    norm->epsilon = (real)c->epsilon;
     add(list, names[0], block, &norm->gamma, SHAPE1(c->vit.block.D));
     add(list, names[1], block, &norm->beta, SHAPE1(c->vit.block.D));
 }
@@ -69,9 +69,6 @@ static void add_block(ModelTensors *list, Pretrained *model, int l) {
     static const char *const norm2[2] = {"norm2.weight", "norm2.bias"};
     const BlockConfig *c = &model->config.vit.block;
     EncoderBlock *b = &model->vit.blocks[l];
-    *b = (EncoderBlock){.norm = c->norm, .index = l};
-    b->attn.heads = c->heads;
-    b->mlp.activation = c->activation;
     add_norm(list, norm1, l, &b->norm1, &model->config);
     add(list, "attn.qkv.weight", l, &b->attn.W_qkv, SHAPE2(3 * c->D, c->D));
     add(list, "attn.qkv.bias", l, &b->attn.b_qkv, SHAPE1(3 * c->D));
@@ -115,21 +112,47 @@ static void add_head(ModelTensors *list, Pretrained *model) {
     }
 }
 
-bool tensors_list(ModelTensors *list, Pretrained *model, Error *error) {
+/* What layers know besides their tensors. */
+static void set_up(Pretrained *model) {
+    const PretrainedConfig *c = &model->config;
+    const real epsilon = (real)c->epsilon;
+    model->vit.config = c->vit;
+    model->vit.embedding.positions = c->vit.positions;
+    model->vit.norm.epsilon = model->fc_norm.epsilon = epsilon;
+    for (int l = 0; l < c->vit.depth; l++) {
+        EncoderBlock *b = &model->vit.blocks[l];
+        b->norm = c->vit.block.norm;
+        b->index = l;
+        b->norm1.epsilon = b->norm2.epsilon = epsilon;
+        b->attn.heads = c->vit.block.heads;
+        b->mlp.activation = c->vit.block.activation;
+    }
+}
+
+static bool walk(ModelTensors *list, Pretrained *model, Error *error) {
     const int depth = model->config.vit.depth;
-    *list = (ModelTensors){0};
     list->items = allocate((size_t)(OF_MODEL + depth * OF_BLOCK) * sizeof(ModelTensor),
                            "a list of tensors", error);
     if (!list->items) {
         return false;
     }
-    model->vit.config = model->config.vit;
     add_embedding(list, model);
     for (int l = 0; l < depth; l++) {
         add_block(list, model, l);
     }
     add_head(list, model);
     return true;
+}
+
+bool tensors_list(ModelTensors *list, Pretrained *model, Error *error) {
+    *list = (ModelTensors){.shapes = false};
+    return walk(list, model, error);
+}
+
+bool tensors_shape(ModelTensors *list, Pretrained *model, Error *error) {
+    *list = (ModelTensors){.shapes = true};
+    set_up(model);
+    return walk(list, model, error);
 }
 
 void tensors_free(ModelTensors *list) {

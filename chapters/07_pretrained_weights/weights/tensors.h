@@ -15,12 +15,16 @@ typedef struct {
 typedef struct {
     ModelTensor *items; /* owned */
     int count;
+    bool shapes; /* being set */
 } ModelTensors;
 
-/* tensors_list: for a model whose config is set: gives every tensor that such a model
- * has its shape, without data, all others no dimensions, and lists them in timm's order.
- * What else a layer needs to know (heads, epsilon, activation) is set, too. */
+/* tensors_list: all that a model of this config has, in timm's order. */
 bool tensors_list(ModelTensors *list, Pretrained *model, Error *error);
+
+/* tensors_shape: the same, of a model whose config is set and nothing else: gives each
+ * its shape, without data, and sets what else a layer needs to know (heads, epsilon,
+ * activation). */
+bool tensors_shape(ModelTensors *list, Pretrained *model, Error *error);
 void tensors_free(ModelTensors *list);
 
 /* tensors_name: "blocks.3.attn.qkv.weight" into text, which it returns. */

@@ -1,0 +1,122 @@
+#!/bin/sh
+# test_fine_tuning.sh: a checkpoint trained on, at another resolution, by chapter 7; SGD and
+# frozen blocks on the command line of chapters 5 and 6. Run from the repository's root; the
+# bundled sample is enough.
+# shellcheck disable=SC2086 # lists of options are to be split
+set -u
+OMP_NUM_THREADS=2
+export OMP_NUM_THREADS
+# shellcheck source=tests/words.sh
+. tests/words.sh
+model="--dim 16 --depth 2 --heads 2 --mlp 32 --patch 7"
+small="$model --epochs 1"
+files="--data data/sample --log $scratch/log.csv"
+old=$scratch/old.safetensors
+new=$scratch/new.safetensors
+
+# ---- words for tests ---------------------------------------------------------
+
+run() { # run PROGRAM OPTIONS...
+    program=$1
+    shift
+    "./$program" "$@" >"$out" 2>"$err"
+    status=$?
+}
+exited() {
+    [ "$status" -eq "$1" ] || { echo "      exit status $status, want $1"; return 1; }
+}
+says() {
+    grep -Eq -e "$1" "$out" || { echo "      nothing says $1"; return 1; }
+}
+refused() { # refused STATUS PATTERN PROGRAM OPTIONS...: in one line, and nothing is made
+    want=$1
+    pattern=$2
+    shift 2
+    before=$(ls "$scratch")
+    run "$@" --save "$scratch/no.safetensors"
+    check "refused ($pattern): $*" one_line
+}
+one_line() {
+    exited "$want" && [ "$(grep -c '' "$err")" -eq 1 ] &&
+        grep -Eq -e "^$program: .*($pattern)" "$err" && [ "$(ls "$scratch")" = "$before" ]
+}
+accuracy() {
+    awk '/^test accuracy: / { print $3 }' "$out"
+}
+equal() {
+    [ "$1" = "$2" ] && [ -n "$1" ] || { echo "      $1 and $2"; return 1; }
+}
+
+# ---- a checkpoint trained on ---------------------------------------------------
+
+group "fine-tuning at another resolution"
+run chapter5 $files $small --save "$old"
+check "a model for 28x28" exited 0
+sum=$(cksum <"$old")
+tune="chapter7 $files --batch 64 --size 56 --steps 6 --threads 2 --fine-tune $old"
+run $tune --freeze 1 --save "$new"
+check "it goes on at 56x56" exited 0
+check "it says where it begins" says "^begins with: $old, after 31 steps on images of 28x28"
+check "positions are interpolated" says '^positions: those of 4x4 patches, .*\(bicubic\)'
+check "images are enlarged" says '^images: 28x28, resized to 56x56'
+check "there are four times the patches" says '^model: patch 7, 65 tokens'
+check "by SGD" says '^ *SGD with momentum 0\.9'
+check "a block is frozen" says '^ *frozen: the embedding and 1 of 2 blocks'
+check "so many steps" says '^training: 6 steps of 64 images, lr 0\.03'
+check "the checkpoint is as it was" equal "$(cksum <"$old")" "$sum"
+reached=$(accuracy)
+run chapter7 --data data/sample --eval "$new"
+check "its evaluation" exited 0
+check "gives the run's accuracy" equal "$(accuracy)" "$reached"
+run chapter7 $files --resume "$new"
+check "all its steps are done" says 'step 6 of 6 behind it: nothing is left to train'
+check "its resumption has images of its size" equal "$(accuracy)" "$reached"
+run $tune --freeze 1 --save "$scratch/again.safetensors"
+check "the same words make the same bytes" cmp "$new" "$scratch/again.safetensors"
+for kind in bilinear corners; do
+    run $tune --interpolate $kind --save "$scratch/$kind.safetensors"
+    check "interpolated: $kind" says "interpolated \($kind\)"
+done
+run $tune --optimiser adamw --save "$scratch/adamw.safetensors"
+check "by AdamW if asked" exited 0
+run chapter7 $files $model --size 35x42 --steps 3 --save "$scratch/scratch.safetensors"
+check "from scratch, at a size of one's own" says '^data: .* images of 35x42$'
+check "of 30 patches" says '^model: patch 7, 31 tokens'
+
+group "what can't be"
+refused 1 'model for images of 56x56' chapter5 $files --resume "$new"
+refused 1 'there: No such file' chapter7 $files --fine-tune "$scratch/there"
+refused 1 'no checkpoint|header' chapter7 $files --fine-tune data/sample/classes.txt
+refused 2 '--fine-tune needs a value' chapter7 --fine-tune
+refused 2 '--size needs a value' chapter7 --size --epochs 3
+refused 2 "doesn't divide the image of 50x50" chapter7 $files --fine-tune "$old" --size 50
+refused 2 'want pixels, 56 or 56x28' chapter7 --size 56x
+refused 2 'want pixels, 56 or 56x28' chapter7 --size 0
+refused 2 'want pixels, 56 or 56x28' chapter7 --size 5000
+refused 2 'corners, not "cubic"' chapter7 --fine-tune "$old" --interpolate cubic
+refused 2 'has no use for --depth' chapter7 $files --fine-tune "$old" --depth 2
+refused 2 'no use for --weight-decay' chapter7 $files --fine-tune "$old" --weight-decay 0
+refused 2 '3 blocks can.t be frozen: the model has 2' \
+    chapter7 $files --fine-tune "$old" --freeze 3 --batch 64
+refused 2 'one or the other' chapter7 --fine-tune "$old" --steps 3 --epochs 3
+refused 2 'another task: one or the other' chapter7 --fine-tune "$old" --resume "$new"
+refused 2 'leave it out' chapter7 --size 56 --resume "$new"
+run $tune --save "$old"
+check "its own beginning isn't written over" equal "$status $(cksum <"$old")" "2 $sum"
+
+# ---- SGD elsewhere ---------------------------------------------------------------
+
+group "SGD in chapters 5 and 6"
+run chapter5 $files $small --optimiser sgd --lr 0.03 --momentum 0.8 --save "$new"
+check "chapter 5 trains by SGD" exited 0
+check "with this momentum" says '^ *SGD with momentum 0\.8'
+refused 2 'moments of another --optimiser' \
+    chapter5 $files --resume "$new" --optimiser adamw --epochs 2
+refused 2 '--optimiser adamw has no use for --momentum' chapter5 $files --momentum 0.5
+refused 2 '--optimiser sgd has no use for --beta2' \
+    chapter5 $files --optimiser sgd --beta2 0.9
+refused 2 '--optimiser sgd: chapter 6 has no kernel' chapter6 --emulate --optimiser sgd
+refused 2 '--freeze: chapter 6 has no kernel' chapter6 --emulate --freeze 1
+refused 1 '--optimiser sgd: chapter 6 has no kernel' \
+    chapter6 --emulate $files --resume "$new" --epochs 2
+verdict
