@@ -59,7 +59,7 @@ enum {
     INTERLACED = 15,
 };
 
-/* ---- pictures ---------------------------------------------------------------- */
+/* ---- pictures ----------------------------------------------------------- */
 
 static Picture picture_of(const char *path) {
     Picture picture;
@@ -157,7 +157,7 @@ static size_t place_of(Bytes b, const char *what, size_t count) {
     return 0;
 }
 
-/* ---- what is read ---------------------------------------------------------------- */
+/* ---- what is read ------------------------------------------------------- */
 
 /* Versions of libjpeg differ by a level or two. */
 START_TEST(a_jpeg_has_the_pixels_that_pil_reads) {
@@ -223,7 +223,7 @@ START_TEST(bytes_too_many_are_no_damage) {
 }
 END_TEST
 
-/* ---- EXIF -------------------------------------------------------------------------- */
+/* ---- EXIF --------------------------------------------------------------- */
 
 typedef struct {
     const char *bytes;
@@ -277,7 +277,7 @@ START_TEST(exif_that_makes_no_sense_turns_nothing) {
 }
 END_TEST
 
-/* ---- what is refused ----------------------------------------------------------------- */
+/* ---- what is refused ---------------------------------------------------- */
 
 static const struct {
     const char *begin;
@@ -476,7 +476,7 @@ START_TEST(too_many_pixels_are_refused_before_memory_is_asked_for) {
 }
 END_TEST
 
-/* ---- what is written ------------------------------------------------------------------ */
+/* ---- what is written ---------------------------------------------------- */
 
 START_TEST(what_is_written_is_read_back) {
     Picture made = pixels_of(FOLDER "colour_444.npy");
@@ -516,7 +516,7 @@ START_TEST(a_full_disk_leaves_what_was_there) {
 }
 END_TEST
 
-/* ---- resizing --------------------------------------------------------------------------- */
+/* ---- resizing ----------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -644,7 +644,7 @@ START_TEST(the_same_size_is_the_same_picture) {
 }
 END_TEST
 
-/* ---- cropping ------------------------------------------------------------------------------ */
+/* ---- cropping ----------------------------------------------------------- */
 
 /* int(round((in - out) / 2)) of Python; below 0: missing pixels before the first. */
 static const struct {

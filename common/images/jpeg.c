@@ -29,7 +29,7 @@ typedef struct {
     jmp_buf leave;
 } JpegReader;
 
-/* ---- called back -------------------------------------------------------------- */
+/* ---- called back -------------------------------------------------------- */
 
 static void stop(j_common_ptr info) {
     JpegReader *r = info->client_data;
@@ -70,7 +70,7 @@ static void count_scans(j_common_ptr info) {
     }
 }
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /* After the header: what isn't read, before memory is asked for. */
 static bool can_be_read(const JpegReader *r) {

@@ -23,7 +23,7 @@ void picture_free(Picture *picture) {
     *picture = (Picture){0};
 }
 
-/* ---- formats ---------------------------------------------------------------- */
+/* ---- formats ------------------------------------------------------------ */
 
 typedef struct {
     const char *format;
@@ -107,7 +107,7 @@ bool picture_decode(Picture *picture, const void *bytes, size_t count, const cha
     return refuse(&file, error);
 }
 
-/* ---- files ------------------------------------------------------------------ */
+/* ---- files -------------------------------------------------------------- */
 
 /* The size of a file that is open for reading, which is then at its beginning. */
 static bool size_of(FILE *file, const char *path, size_t *size, Error *error) {

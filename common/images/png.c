@@ -26,7 +26,7 @@ typedef struct {
     jmp_buf leave;
 } PngState;
 
-/* ---- called back -------------------------------------------------------------- */
+/* ---- called back -------------------------------------------------------- */
 
 static void stop_reading(png_structp png, png_const_charp what) {
     PngState *s = png_get_error_ptr(png);
@@ -54,7 +54,7 @@ static void read_bytes(png_structp png, png_bytep to, size_t count) {
     s->at += count;
 }
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /* Chunks that don't matter here aren't read, so that nothing in them can. */
 static void ignore_chunks(png_structp png) {
@@ -137,7 +137,7 @@ bool png_decode(Picture *picture, const PictureFile *file, Error *error) {
     return exif_turn(picture, orientation, error);
 }
 
-/* ---- writing ---------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static bool write_all(PngState *s, const Picture *picture, FILE *to) {
     const size_t row_bytes = (size_t)picture->width * PICTURE_CHANNELS;
