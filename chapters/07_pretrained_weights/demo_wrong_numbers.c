@@ -62,8 +62,10 @@ static double with(const Wrong *wrong, const Dataset *right, int images) {
     Pretrained model;
     Error error;
     chapter_needs(pretrained_load(&model, weights, wrong->heads, &error), &error);
-    data.mean = wrong->deviation > 0 ? wrong->mean : data.mean;
-    data.deviation = wrong->deviation > 0 ? wrong->deviation : data.deviation;
+    for (int c = 0; c < data.test.channels && wrong->deviation > 0; c++) {
+        data.mean[c] = wrong->mean;
+        data.deviation[c] = wrong->deviation;
+    }
     if (wrong->epsilon > 0) {
         set_epsilon(&model, wrong->epsilon);
     }
@@ -82,6 +84,7 @@ static bool fits(const Dataset *data, Error *error) {
     const ImageSet *test = &data->test;
     const bool ok = c->channels == test->channels && c->height == test->height &&
                     c->width == test->width && model.config.head &&
+                    c->classes == data.classes &&
                     c->block.D % (2 * c->block.heads) == 0 && c->block.heads % 2 == 0;
     pretrained_free(&model);
     return ok || error_set(error, "%s isn't a model of these images", weights);
@@ -118,7 +121,7 @@ void wrong_numbers_demo(void) {
         return; /* 7.6 has said so */
     }
     report_section("7.7 The same answer, only worse");
-    chapter_needs(dataset_load(&data, folder, &error), &error);
+    chapter_needs(dataset_load(&data, folder, NULL, NULL, &error), &error);
     if (!fits(&data, &error)) {
         printf("%s\n", error.text);
     } else {
