@@ -84,7 +84,7 @@ static bool fits(const Dataset *data, Error *error) {
     const ImageSet *test = &data->test;
     const bool ok = c->channels == test->channels && c->height == test->height &&
                     c->width == test->width && model.config.head &&
-                    c->classes == data.classes &&
+                    c->classes == data->classes &&
                     c->block.D % (2 * c->block.heads) == 0 && c->block.heads % 2 == 0;
     pretrained_free(&model);
     return ok || error_set(error, "%s isn't a model of these images", weights);
