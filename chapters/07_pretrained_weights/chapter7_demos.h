@@ -10,3 +10,6 @@ void epsilon_demo(void);  /* 7.5 */
 /* own_model_demo: chapter5.safetensors, where chapter 5 has left it, looks at a picture
  * of the data set. */
 void own_model_demo(void); /* 7.6 */
+
+/* wrong_numbers_demo: what it would see if epsilon, mean or heads were others. */
+void wrong_numbers_demo(void); /* 7.7 */

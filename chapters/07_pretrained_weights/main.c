@@ -26,6 +26,7 @@ static int lesson(void) {
     rollout_demo();
     epsilon_demo();
     own_model_demo();
+    wrong_numbers_demo();
     return report_verdict("chapter7", 0);
 }
 

@@ -148,8 +148,8 @@ void rollout_grade(void) {
     hint("With two layers: which tokens does the second layer look at, and which did "
          "the "
          "first one look at for these?");
-    rollout_case(2, 3, 4, false);
-    rollout_case(3, 2, 5, true);
+    rollout_case(3, 3, 4, false);
+    rollout_case(2, 2, 5, true);
     hint("What is R when there is one layer?");
     rollout_case(1, 2, 3, false);
     rollout_case(5, 1, 2, true);
