@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 unexport DEPENDENCIES_OUTPUT SUNPRO_DEPENDENCIES # gcc would write headers there, not to .d
 
 $(if $(wildcard common/make/*.mk),,$(error run make in the folder of its Makefile: make -C FOLDER))
-include common/make/compiler.mk # CC, CXX, MACHINE, OPENMP, BUILD = build/COMPILER
+include common/make/compiler.mk common/make/pictures.mk # CC, CXX, OPENMP, BUILD; IMAGES
 
 # ---- flags ------------------------------------------------------------------
 # -ffp-contract=fast lets a*b + c be one instruction (rounded once); that is all the
@@ -35,10 +35,7 @@ ALL_CFLAGS = $(OPTIMISE) $(TYPES) -g $(WARNINGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) 
              -std=c11 -D_XOPEN_SOURCE=700 $(OPENMP) -I. -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 LINK_LIBS = $(LDLIBS) -lm
-# Of chapter 5 on: the data set's files are .gz, your own may be JPEG and PNG.
-IMAGES := $(wildcard common/images/*.c)
-IMAGE_LIBRARIES = -ljpeg -lpng
-LIBRARIES = $(IMAGE_LIBRARIES) -lz -lpthread
+LIBRARIES = $(IMAGE_LIBRARIES) -lz -lpthread # of chapter 5 on: pictures, files in .gz
 
 # A flavour is a number type, plain or with sanitizers, from one source: training runs in
 # float, gradients are checked in double. Objects go to build/COMPILER/FLAVOUR/.
@@ -53,8 +50,6 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
 layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
-# Chapter 6 is for a GPU: chapter 7 goes on from chapter 5.
-up_to = $(filter-out $(if $(filter 7,$(1)),6),$(wordlist 1,$(1),$(CHAPTERS)))
 layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n))) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
 sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
