@@ -1,6 +1,7 @@
 # The whole model in one drawing, and the chapter that builds each part of it.
 load "plots/figures/style.gp"
-eval canvas(16.6, 7.8)
+eval canvas(16.6, 8.75)
+set yrange [-0.95:7.8]
 chapter(n) = "{/=12 chapter " . n . "}"
 
 # The image and its patches.
@@ -57,4 +58,5 @@ eval text(15.5, 4.15, small("T-shirt: 86%"))
 
 eval box(0.3, 1.35, 16.0, 0.75, purple, bold("1") . small("   tensors, matrix products, softmax, GELU, and the proof of every gradient"))
 eval box(0.3, 0.4, 16.0, 0.75, grey, bold("6") . small("   the same training in CUDA, kernel by kernel, on a GPU or on an emulator of one"))
+eval box(0.3, -0.55, 16.0, 0.75, blue, bold("7") . small("   weights that others have trained, and pictures of yours: what it sees, and where it looked"))
 eval finish
