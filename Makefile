@@ -38,7 +38,7 @@ LINK_LIBS = $(LDLIBS) -lm
 # Of chapter 5 on: the data set's files are .gz, your own may be JPEG and PNG.
 IMAGES := $(wildcard common/images/*.c)
 IMAGE_LIBRARIES = -ljpeg -lpng
-LIBRARIES = $(IMAGE_LIBRARIES) -lz
+LIBRARIES = $(IMAGE_LIBRARIES) -lz -lpthread
 
 # A flavour is a number type, plain or with sanitizers, from one source: training runs in
 # float, gradients are checked in double. Objects go to build/COMPILER/FLAVOUR/.
@@ -55,8 +55,8 @@ program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of
 layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
 # Chapter 6 is for a GPU: chapter 7 goes on from chapter 5.
 up_to = $(filter-out $(if $(filter 7,$(1)),6),$(wordlist 1,$(1),$(CHAPTERS)))
-layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n)))
-sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1)) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
+layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n))) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
+sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
 
 # chapterN in float, and chapterN_double, the same sources in double, which checks the

@@ -24,7 +24,8 @@ typedef enum {
     RANDOM_SHUFFLE,        /* the order of the images in an epoch */
     RANDOM_AUGMENT,        /* shifts and flips */
     RANDOM_DROPOUT,        /* dropout masks */
-    RANDOM_DEMO            /* the chapters' examples and the tests */
+    RANDOM_DEMO,           /* the chapters' examples and the tests */
+    RANDOM_SPLIT           /* which images are held out for testing */
 } RandomUse;
 
 typedef struct {

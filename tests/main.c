@@ -40,6 +40,7 @@ static Suite *(*const suites[])(void) = {
     sgd_suite,          interpolate_suite,    pretrained_suite,
     rollout_suite,      recipe_suite,         overlay_suite,
     seeing_suite,       weights_suite,        pictures_suite,
+    own_data_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

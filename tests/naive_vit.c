@@ -162,8 +162,8 @@ void naive_vit(const VitConfig *c, const ParameterList *list, double *weights, i
     free(z);
 }
 
-double naive_cross_entropy(int B, int K, const double *logits,
-                           const unsigned char *labels, double eps) {
+double naive_cross_entropy(int B, int K, const double *logits, const int *labels,
+                           double eps) {
     double loss = 0;
     for (int b = 0; b < B; b++) {
         double sum = 0;

@@ -25,5 +25,5 @@ void naive_vit(const VitConfig *config, const ParameterList *list, double *weigh
                int B, const double *images, double *logits);
 
 /* naive_cross_entropy: the images' mean loss with smoothing eps [AIAYN 5.4]. */
-double naive_cross_entropy(int B, int K, const double *logits,
-                           const unsigned char *labels, double eps);
+double naive_cross_entropy(int B, int K, const double *logits, const int *labels,
+                           double eps);

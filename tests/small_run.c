@@ -13,11 +13,11 @@ static ImageSet small_set(int count, uint32_t sequence) {
     ImageSet set = {
         .count = count, .channels = 1, .height = SMALL_SIDE, .width = SMALL_SIDE};
     set.pixels = malloc((size_t)(count * pixels));
-    set.labels = malloc((size_t)count);
+    set.labels = malloc((size_t)count * sizeof(int));
     ck_assert(set.pixels && set.labels);
     for (int i = 0; i < count; i++) {
-        const int label = i % DATASET_CLASSES;
-        set.labels[i] = (unsigned char)label;
+        const int label = i % SMALL_CLASSES;
+        set.labels[i] = label;
         for (int p = 0; p < pixels; p++) {
             const int y = p / SMALL_SIDE, x = p % SMALL_SIDE;
             const int pattern = (x * (label + 1) + y * label) % 7 * 20;
@@ -30,12 +30,14 @@ static ImageSet small_set(int count, uint32_t sequence) {
 }
 
 Dataset small_dataset(int train, int test) {
-    Dataset d = {.mean = 0.4, .deviation = 0.25, .has_class_names = true};
+    static const char *const names[SMALL_CLASSES] = {
+        "class 0", "class 1", "class 2", "class 3", "class 4",
+        "class 5", "class 6", "class 7", "class 8", "class 9"};
+    Dataset d = {.mean = {0.4}, .deviation = {0.25}};
+    Error error;
+    ck_assert(dataset_name(&d, SMALL_CLASSES, names, &error));
     d.train = small_set(train, 100);
     d.test = small_set(test, 101);
-    for (int k = 0; k < DATASET_CLASSES; k++) {
-        snprintf(d.class_name[k], sizeof d.class_name[k], "class %d", k);
-    }
     return d;
 }
 
@@ -47,7 +49,7 @@ Settings small_settings(void) {
                           .patch = 4,
                           .depth = 2,
                           .block = {.D = 8, .heads = 2, .M = 12},
-                          .classes = 10};
+                          .classes = SMALL_CLASSES};
     s.epochs = 4;
     s.batch = 4;
     s.warmup = 3;

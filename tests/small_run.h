@@ -7,7 +7,7 @@
 #include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/trainer.h"
 
-enum { SMALL_SIDE = 8 };
+enum { SMALL_SIDE = 8, SMALL_CLASSES = 10 };
 
 /* small_dataset: SMALL_SIDE x SMALL_SIDE pixels of a pattern for each label, with
  * noise; label i % 10. It has class names. Ended by dataset_free. */

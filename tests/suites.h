@@ -54,6 +54,7 @@ Suite *adamw_suite(void);
 Suite *sgd_suite(void);
 Suite *schedule_suite(void);
 Suite *dataset_suite(void);
+Suite *own_data_suite(void);
 Suite *augmentation_suite(void);
 Suite *checkpoint_suite(void);
 Suite *trainer_suite(void);

@@ -10,18 +10,19 @@ enum { HEIGHT = 4, WIDTH = 6, PIXELS = HEIGHT * WIDTH };
 
 /* One image of HEIGHT x WIDTH whose pixel p is 10 + 10 p; nothing is normalised:
  * dataset_image gives pixel / 255. */
-static Dataset one_image(unsigned char *pixels, unsigned char *label) {
+static Dataset one_image(unsigned char *pixels, int *label) {
     for (int p = 0; p < PIXELS; p++) {
         pixels[p] = (unsigned char)(10 + 10 * p);
     }
     *label = 0;
-    return (Dataset){
-        .train = {1, 1, HEIGHT, WIDTH, pixels, label}, .mean = 0, .deviation = 1};
+    return (Dataset){.train = {1, 1, HEIGHT, WIDTH, pixels, label, NULL},
+                     .deviation = {1}};
 }
 
 /* What image `index` of many would be made of pixels of image 0. */
 static Tensor augmented(Augmentation a, int index) {
-    static unsigned char pixels[PIXELS * 1000], labels[1000];
+    static unsigned char pixels[PIXELS * 1000];
+    static int labels[1000];
     Dataset d = one_image(pixels, labels);
     for (int i = 1; i < 1000; i++) {
         memcpy(pixels + i * PIXELS, pixels, PIXELS);
@@ -56,10 +57,11 @@ static bool is_moved(Tensor image, int down, int right, bool flip) {
 }
 
 START_TEST(without_augmentation_pixels_are_only_normalised) {
-    unsigned char pixels[PIXELS], label;
+    unsigned char pixels[PIXELS];
+    int label;
     Dataset d = one_image(pixels, &label);
-    d.mean = 0.25;
-    d.deviation = 0.5;
+    d.mean[0] = 0.25;
+    d.deviation[0] = 0.5;
     const Augmentation none = {.seed = 9, .epoch = 3};
     Tensor out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
     dataset_image(&d, &d.train, 0, &none, out);
@@ -72,11 +74,13 @@ END_TEST
 
 START_TEST(every_channel_of_an_image_is_moved_alike) {
     enum { C = 3 };
-    unsigned char pixels[2 * C * PIXELS], labels[2] = {0, 0};
+    unsigned char pixels[2 * C * PIXELS];
+    int labels[2] = {0, 0};
     for (int p = 0; p < 2 * C * PIXELS; p++) {
         pixels[p] = (unsigned char)(1 + p); /* all different */
     }
-    Dataset d = {.train = {2, C, HEIGHT, WIDTH, pixels, labels}, .deviation = 1};
+    Dataset d = {.train = {2, C, HEIGHT, WIDTH, pixels, labels, NULL},
+                 .deviation = {1, 1, 1}};
     const Augmentation some = {.shift = 1, .flip = true, .seed = 3};
     Tensor grey_out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
     Tensor out = unset_tensor(SHAPE(C, HEIGHT, WIDTH));
@@ -84,7 +88,8 @@ START_TEST(every_channel_of_an_image_is_moved_alike) {
     for (int c = 0; c < C; c++) { /* the same two images, of channel c alone */
         unsigned char plane[2 * PIXELS];
         memcpy(plane + PIXELS, pixels + (C + c) * PIXELS, PIXELS);
-        Dataset one = {.train = {2, 1, HEIGHT, WIDTH, plane, labels}, .deviation = 1};
+        Dataset one = {.train = {2, 1, HEIGHT, WIDTH, plane, labels, NULL},
+                       .deviation = {1}};
         dataset_image(&one, &one.train, 1, &some, grey_out);
         ck_assert_mem_eq(tensor_slice(out, c).data, grey_out.data,
                          PIXELS * sizeof(real));
@@ -93,7 +98,8 @@ START_TEST(every_channel_of_an_image_is_moved_alike) {
 END_TEST
 
 START_TEST(an_image_of_another_shape_stops_the_program) {
-    unsigned char pixels[PIXELS], label;
+    unsigned char pixels[PIXELS];
+    int label;
     Dataset d = one_image(pixels, &label);
     const Augmentation none = {0};
     Tensor out = zero_tensor(SHAPE(1, WIDTH, HEIGHT));
@@ -125,10 +131,11 @@ START_TEST(a_shift_moves_whole_images_everywhere_within_reach) {
 END_TEST
 
 START_TEST(what_a_shift_brings_in_is_black_and_not_grey) {
-    unsigned char pixels[PIXELS], label;
+    unsigned char pixels[PIXELS];
+    int label;
     Dataset d = one_image(pixels, &label);
-    d.mean = 0.5; /* then 0 would be a middle grey, black is -1 */
-    d.deviation = 0.5;
+    d.mean[0] = 0.5; /* then 0 would be a middle grey, black is -1 */
+    d.deviation[0] = 0.5;
     const Augmentation far = {.shift = 1000, .seed = 2};
     Tensor out = unset_tensor(SHAPE(1, HEIGHT, WIDTH));
     dataset_image(&d, &d.train, 0, &far, out); /* all of it comes from outside */

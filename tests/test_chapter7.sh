@@ -134,6 +134,7 @@ check 'the other was looked at' says 'cat\.attention\.png$'
 group 'about the model'
 chapter7 --weights "$small" --describe
 check 'it is described' says '9 patches of 4x4, 2 blocks; D 12, 3 heads, MLP 20'
+check 'with what a picture costs' says '^a picture: 0\.00 GFLOP, 0\.[0-9] MB of activations$'
 check 'with the recipe, and who says so' says '^recipe: timm \(config\.json\): shorter side to 13'
 chapter7 --weights "$weights/transformers_vit/model.safetensors" --describe
 check 'epsilon comes from config.json' says 'epsilon 0\.001'

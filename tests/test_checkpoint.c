@@ -116,7 +116,7 @@ START_TEST(a_checkpoint_says_everything_that_decides_a_run) {
     s.seed = 18446744073709551615u;
     s.adamw.beta2 = 0.1 + 0.2;
     s.model.block.norm = POST_NORM;
-    data.mean = 1.0 / 3;
+    data.mean[0] = 1.0 / 3;
     Trainer t = new_trainer(&s, &data);
     train_to(&t, &data, 2);
     CheckpointInfo info;
@@ -124,7 +124,8 @@ START_TEST(a_checkpoint_says_everything_that_decides_a_run) {
     ck_assert(checkpoint_info(saved(&t, &data, "run"), &info, &error));
     ck_assert_int_eq(info.step, 2);
     ck_assert_int_eq(info.train_images, 20);
-    ck_assert(info.mean == data.mean && info.deviation == data.deviation);
+    ck_assert(info.mean[0] == data.mean[0] && info.deviation[0] == data.deviation[0]);
+    ck_assert(info.split < 0); /* it isn't there */
     for (int i = 0; i < settings_count(); i++) {
         char is[SETTINGS_TEXT], want[SETTINGS_TEXT];
         settings_get(&info.settings, i, is);
@@ -132,6 +133,72 @@ START_TEST(a_checkpoint_says_everything_that_decides_a_run) {
         ck_assert_msg(strcmp(is, want) == 0, "%s is %s, not %s", settings_name(i), is,
                       want);
     }
+    trainer_free(&t);
+    dataset_free(&data);
+}
+END_TEST
+
+/* What a colour run adds: a mean for each channel, and here a split. */
+START_TEST(a_colour_run_has_a_mean_for_each_channel) {
+    const double mean[] = {0.5, 0.25, 1.0 / 3}, deviation[] = {0.1, 0.2, 0.3};
+    unsigned char pixels[4 * 3 * SMALL_SIDE * SMALL_SIDE] = {0};
+    int labels[4] = {0};
+    Dataset data = {.train = {4, 3, SMALL_SIDE, SMALL_SIDE, pixels, labels, NULL},
+                    .split = 0.2,
+                    .classes = SMALL_CLASSES};
+    memcpy(data.mean, mean, sizeof mean);
+    memcpy(data.deviation, deviation, sizeof deviation);
+    Settings s = small_settings();
+    s.model.channels = 3;
+    Trainer t = new_trainer(&s, &data);
+    CheckpointInfo info;
+    Error error = {""};
+    const char *path = saved(&t, &data, "made");
+    ck_assert_msg(checkpoint_info(path, &info, &error), "%s", error.text);
+    ck_assert_mem_eq(info.mean, mean, sizeof mean);
+    ck_assert_mem_eq(info.deviation, deviation, sizeof deviation);
+    ck_assert(info.split == 0.2);
+    replace_in(path, "0.5 0.25 ", "0.5 0.255"); /* one number fewer, and a longer one */
+    ck_assert(!checkpoint_info(path, &info, &error));
+    assert_error_line(error, "damaged: mean is \"0.5 0.255");
+    trainer_free(&t);
+}
+END_TEST
+
+static Dataset names_in(const char *path, bool good, Error *error) {
+    Dataset names = {.classes = 0};
+    CheckpointInfo info;
+    ck_assert_msg(checkpoint_info(path, &info, error), "%s", error->text);
+    ck_assert_int_eq(checkpoint_names(path, &info, &names, error), good);
+    return names;
+}
+
+START_TEST(a_checkpoint_has_the_names_of_the_classes) {
+    static const char *const own[SMALL_CLASSES] = {
+        "cat", "a \\ dog", "\xC3\xA9l\xC3\xA9phant", "d", "e", "f", "g", "h", "i", "7"};
+    Dataset data = small_dataset(20, 10);
+    const Settings s = small_settings();
+    Trainer t = new_trainer(&s, &data);
+    Error error = {""};
+    ck_assert(dataset_name(&data, SMALL_CLASSES, own, &error));
+    const char *path = saved(&t, &data, "made");
+    Dataset names = names_in(path, true, &error);
+    ck_assert_int_eq(names.classes, SMALL_CLASSES);
+    ck_assert(names.has_class_names);
+    for (int k = 0; k < SMALL_CLASSES; k++) {
+        ck_assert_str_eq(names.class_name[k], own[k]);
+    }
+    dataset_free(&names);
+    replace_in(path, "cat\\u000A", "cat\\u0009");
+    names_in(path, false, &error);
+    assert_error_line(error, "made: damaged: class_names is");
+    ck_assert(dataset_name(&data, SMALL_CLASSES, NULL, &error)); /* they have none */
+    names = names_in(saved(&t, &data, "made"), true, &error);
+    ck_assert(!names.has_class_names);
+    ck_assert_str_eq(names.class_name[9], "9");
+    ck_assert_ptr_null(
+        strstr((const char *)read_bytes_of(path).bytes + 8, "class_names"));
+    dataset_free(&names);
     trainer_free(&t);
     dataset_free(&data);
 }
@@ -290,8 +357,9 @@ static const struct {
     {"\"patch\":\"4\"", "\"patch\":\"3\"", "patch of 3"},
     {"\"seed\":\"5\"", "\"seed\":\"-\"", "seed is \"-\""},
     {"\"norm\":\"0\"", "\"norm\":\"2\"", "norm is \"2\""},
-    {"\"classes\":\"10\"", "\"classes\":\"12\"", "12 classes"},
-    {"\"channels\":\"1\"", "\"channels\":\"3\"", "3 channels"},
+    {"\"classes\":\"10\"", "\"classes\":\"00\"", "classes is \"00\""},
+    {"\"channels\":\"1\"", "\"channels\":\"2\"", "2 channels"},
+    {"\"channels\":\"1\"", "\"channels\":\"3\"", "damaged: "},
     {"\"batch\":\"4\"", "\"batch\":\"0\"", "batch is \"0\""},
     {"__metadata__", "__metadota__", "__metadota__"},
 };
@@ -330,11 +398,11 @@ START_TEST(what_can_not_be_read_again_is_not_saved) {
     t.step = LONG_MAX;
     assert_not_saved(path, &t, &data, "made|not saved|step is \"");
     t.step = 3;
-    data.deviation = 0;
+    data.deviation[0] = 0;
     assert_not_saved(path, &t, &data, "made|not saved|deviation is \"0\"");
-    data.deviation = (double)NAN;
+    data.deviation[0] = (double)NAN;
     assert_not_saved(path, &t, &data, "made|not saved|deviation is \"nan\"");
-    data.deviation = 0.25;
+    data.deviation[0] = 0.25;
     t.settings.lr = (double)INFINITY;
     assert_not_saved(path, &t, &data, "made|not saved|lr is \"inf\"");
     t.settings.lr = s.lr;
@@ -465,6 +533,8 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(saving, a_checkpoint_says_everything_that_decides_a_run);
     tcase_add_test(saving,
                    a_checkpoint_knows_its_data_and_its_last_loss_an_older_one_does_not);
+    tcase_add_test(saving, a_colour_run_has_a_mean_for_each_channel);
+    tcase_add_test(saving, a_checkpoint_has_the_names_of_the_classes);
     tcase_add_test(saving, the_same_run_saves_the_same_bytes);
     tcase_add_test(saving, tensors_have_timms_names_and_moments_their_prefix);
     TCase *resuming = add_scratch_case(suite, "resuming");

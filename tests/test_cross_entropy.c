@@ -14,7 +14,7 @@ static Tensor eighths(void) {
 }
 
 START_TEST(a_label_that_is_no_class_stops_the_program) {
-    const unsigned char labels[] = {1, 4};
+    const int labels[] = {1, 4};
     Tensor logits = zero_tensor(SHAPE(2, 4));
     assert_stops("label 4 of image 1 is none of 4 classes",
                  cross_entropy(logits, labels, 0, 1, not_wanted));
@@ -24,7 +24,7 @@ END_TEST
 /* ---- by hand ------------------------------------------------------------- */
 
 START_TEST(the_loss_is_minus_the_log_of_the_right_class) {
-    const unsigned char label[] = {1};
+    const int label[] = {1};
     Tensor d = unset_tensor(SHAPE(1, 4));
     assert_number_close(cross_entropy(eighths(), label, 0, 1, d), log(4), 1e-6, "loss");
     assert_values(d, 1e-6, "p - q", 0.125, -0.75, 0.5, 0.125);
@@ -32,7 +32,7 @@ START_TEST(the_loss_is_minus_the_log_of_the_right_class) {
 END_TEST
 
 START_TEST(smoothing_gives_every_class_eps_over_K) {
-    const unsigned char label[] = {2};
+    const int label[] = {2};
     Tensor d = unset_tensor(SHAPE(1, 4));
     /* q = 0.05, 0.05, 0.85, 0.05 */
     const double want = 0.05 * (log(8) + log(4) + log(8)) + 0.85 * log(2);
@@ -43,7 +43,7 @@ START_TEST(smoothing_gives_every_class_eps_over_K) {
 END_TEST
 
 START_TEST(losses_are_summed_over_images_and_only_the_gradient_is_scaled) {
-    const unsigned char labels[] = {0, 2};
+    const int labels[] = {0, 2};
     Tensor logits = tensor_of(SHAPE(2, 4), 0, 0, 0, 0, 0, log(2), log(4), 0);
     Tensor d = unset_tensor(SHAPE(2, 4));
     const double loss = cross_entropy(logits, labels, 0, 0.5, d);
@@ -54,7 +54,7 @@ START_TEST(losses_are_summed_over_images_and_only_the_gradient_is_scaled) {
 END_TEST
 
 START_TEST(without_a_gradient_the_loss_is_the_same) {
-    const unsigned char label[] = {3};
+    const int label[] = {3};
     Tensor d = unset_tensor(SHAPE(1, 4));
     ck_assert_double_eq(cross_entropy(eighths(), label, 0.1, 1, not_wanted),
                         cross_entropy(eighths(), label, 0.1, 1, d));
@@ -62,7 +62,7 @@ START_TEST(without_a_gradient_the_loss_is_the_same) {
 END_TEST
 
 START_TEST(the_gradient_may_be_written_over_the_logits) {
-    const unsigned char labels[] = {2, 0, 1};
+    const int labels[] = {2, 0, 1};
     Tensor logits = random_tensor('z', SHAPE(3, 5)), d = unset_tensor(SHAPE(3, 5));
     const double loss = cross_entropy(logits, labels, 0.1, 0.3, d);
     ck_assert_double_eq(cross_entropy(logits, labels, 0.1, 0.3, logits), loss);
@@ -81,7 +81,7 @@ END_TEST
 /* ---- properties ---------------------------------------------------------- */
 
 START_TEST(large_logits_stay_finite) {
-    const unsigned char labels[] = {0, 1};
+    const int labels[] = {0, 1};
     Tensor logits = tensor_of(SHAPE(2, 3), 1e4, -1e4, 0, 1e4, -1e4, 0);
     Tensor d = unset_tensor(SHAPE(2, 3));
     assert_number_close(cross_entropy(logits, labels, 0, 1, d), 2e4, 1e-6, "loss");
@@ -92,7 +92,7 @@ START_TEST(large_logits_stay_finite) {
 END_TEST
 
 START_TEST(a_constant_added_to_all_logits_changes_nothing) {
-    const unsigned char labels[] = {2, 0};
+    const int labels[] = {2, 0};
     Tensor logits = random_tensor('z', SHAPE(2, 4)), d = unset_tensor(SHAPE(2, 4));
     const double loss = cross_entropy(logits, labels, 0.1, 1, d);
     Tensor moved = copy_of(logits), d_moved = unset_tensor(SHAPE(2, 4));
@@ -106,7 +106,7 @@ START_TEST(a_constant_added_to_all_logits_changes_nothing) {
 END_TEST
 
 START_TEST(each_row_of_the_gradient_sums_to_0) {
-    const unsigned char labels[] = {0, 9, 4, 4, 7};
+    const int labels[] = {0, 9, 4, 4, 7};
     Tensor d = unset_tensor(SHAPE(5, 10));
     cross_entropy(random_tensor('z', SHAPE(5, 10)), labels, 0.1, 1, d);
     for (int i = 0; i < 5; i++) {
@@ -120,7 +120,7 @@ START_TEST(each_row_of_the_gradient_sums_to_0) {
 END_TEST
 
 START_TEST(a_logit_that_is_not_a_number_is_not_hidden) {
-    const unsigned char labels[] = {0};
+    const int labels[] = {0};
     Tensor logits = tensor_of(SHAPE(1, 3), 0, (double)NAN, 1);
     ck_assert(isnan(cross_entropy(logits, labels, 0.1, 1, not_wanted)));
 }
@@ -132,7 +132,7 @@ typedef struct {
     double *logits, eps;
 } Trial;
 
-static const unsigned char trial_labels[] = {2, 0, 4};
+static const int trial_labels[] = {2, 0, 4};
 
 static double naive_loss(void *context) {
     const Trial *t = context;

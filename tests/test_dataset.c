@@ -67,6 +67,18 @@ static void write_labels(const char *name, Packing packing, int count) {
     write_packed(name, packing, b);
 }
 
+/* Labels of 4 bytes: the last is `label`. */
+static void write_wide_labels(const char *name, int count, int32_t label) {
+    const uint32_t shape[1] = {(uint32_t)count};
+    Bytes b = idx_bytes(1, shape, 4 * (size_t)count);
+    b.bytes[2] = 0x0C;
+    for (int i = 0; i < 4; i++) {
+        b.bytes[8 + 4 * (count - 1) + i] =
+            (unsigned char)((uint32_t)label >> (24 - 8 * i));
+    }
+    write_bytes(in_scratch("%s", name), b.bytes, b.count);
+}
+
 static void write_dataset(Packing packing) {
     write_images(TRAIN_IMAGES, packing, TRAIN, HEIGHT, WIDTH);
     write_labels(TRAIN_LABELS, packing, TRAIN);
@@ -77,7 +89,8 @@ static void write_dataset(Packing packing) {
 static Dataset loaded(const char *directory) {
     Dataset dataset;
     Error error = {""};
-    ck_assert_msg(dataset_load(&dataset, directory, &error), "%s", error.text);
+    ck_assert_msg(dataset_load(&dataset, directory, NULL, NULL, &error), "%s",
+                  error.text);
     return dataset;
 }
 
@@ -124,8 +137,8 @@ START_TEST(mean_and_deviation_are_those_of_the_training_pixels) {
         squares += x * x;
     }
     const double mean = sum / (TRAIN * PIXELS);
-    assert_number_close(d.mean, mean, 1e-12, "mean");
-    assert_number_close(d.deviation, sqrt(squares / (TRAIN * PIXELS) - mean * mean),
+    assert_number_close(d.mean[0], mean, 1e-12, "mean");
+    assert_number_close(d.deviation[0], sqrt(squares / (TRAIN * PIXELS) - mean * mean),
                         1e-10, "deviation");
     dataset_free(&d);
 }
@@ -137,7 +150,7 @@ START_TEST(images_of_one_grey_have_a_deviation_that_can_divide) {
     memset(b.bytes + 16, 7, b.count - 16);
     write_bytes(in_scratch(TRAIN_IMAGES), b.bytes, b.count);
     Dataset d = loaded(in_scratch("."));
-    ck_assert_double_gt(d.deviation, 0);
+    ck_assert_double_gt(d.deviation[0], 0);
     dataset_free(&d);
 }
 END_TEST
@@ -149,12 +162,19 @@ START_TEST(classes_are_digits_until_a_file_names_them) {
     ck_assert_str_eq(d.class_name[0], "0");
     ck_assert_str_eq(d.class_name[9], "9");
     dataset_free(&d);
-    write_text(in_scratch("classes.txt"), "cat\nblack dog\r\nowl\n");
+    write_text(in_scratch("classes.txt"),
+               "cat\nblack dog\r\nowl\nd\ne\nf\ng\nh\ni\nj\nk\n\n");
     d = loaded(in_scratch("."));
     ck_assert(d.has_class_names);
+    ck_assert_int_eq(d.classes, 11); /* no image is of the last */
     ck_assert_str_eq(d.class_name[0], "cat");
     ck_assert_str_eq(d.class_name[1], "black dog");
-    ck_assert_str_eq(d.class_name[3], "3");
+    ck_assert_str_eq(d.class_name[10], "k");
+    dataset_free(&d);
+    write_text(in_scratch("classes.txt"), "9\n8\n7\n6\n5\n4\n3\n2\n1\n0");
+    d = loaded(in_scratch("."));
+    ck_assert_str_eq(d.class_name[0], "9");
+    ck_assert(!d.has_class_names); /* digits: no image is mirrored */
     dataset_free(&d);
 }
 END_TEST
@@ -164,23 +184,29 @@ START_TEST(a_file_of_names_that_can_not_be_read_is_an_error) {
     Error error = {""};
     write_dataset(PLAIN);
     write_text(in_scratch("classes.txt"), "");
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
     assert_error_line(error, "classes.txt: |no name");
-    write_text(in_scratch("classes.txt"), "cat\na name that is longer than 31 bytes\n");
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
-    assert_error_line(error, "classes.txt: |31 bytes");
+    char line[200];
+    memset(line, 'n', sizeof line);
+    line[128] = '\0';
+    write_text(in_scratch("classes.txt"), line);
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
+    assert_error_line(error, "classes.txt: |127 bytes");
     write_text(in_scratch("classes.txt"), "cat\n\033[31mred\n");
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
     assert_error_line(error, "classes.txt: |control character");
-    write_text(in_scratch("classes.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
-    assert_error_line(error, "classes.txt: |more than 10");
+    write_text(in_scratch("classes.txt"), "cat\nna\xEFve\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
+    assert_error_line(error, "classes.txt: |UTF-8");
+    write_text(in_scratch("classes.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\n");
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
+    assert_error_line(error, "classes.txt: |names 9 classes|label 9");
     write_text(in_scratch("classes.txt"), "cat\n\nowl\n");
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
     assert_error_line(error, "classes.txt: |a name is empty");
     remove(in_scratch("classes.txt"));
     mkdir(in_scratch("classes.txt"), 0777);
-    ck_assert(!dataset_load(&d, in_scratch("."), &error));
+    ck_assert(!dataset_load(&d, in_scratch("."), NULL, NULL, &error));
     assert_error_line(error, "classes.txt: ");
 }
 END_TEST
@@ -188,7 +214,11 @@ END_TEST
 START_TEST(the_checksum_is_of_the_training_labels_and_pixels) {
     write_dataset(PLAIN);
     Dataset d = loaded(in_scratch("."));
-    uint32_t want = (uint32_t)crc32(0, d.train.labels, (uInt)d.train.count);
+    uint32_t want = 0;
+    for (int i = 0; i < d.train.count; i++) {
+        const unsigned char label = (unsigned char)d.train.labels[i];
+        want = (uint32_t)crc32(want, &label, 1);
+    }
     want =
         (uint32_t)crc32(want, d.train.pixels,
                         (uInt)((long)d.train.count * d.train.height * d.train.width));
@@ -201,15 +231,17 @@ START_TEST(the_checksum_is_of_the_training_labels_and_pixels) {
 }
 END_TEST
 
+enum { SAMPLE_CLASSES = 10 };
+
 static void assert_balanced(const ImageSet *set, int each) {
-    int of_class[DATASET_CLASSES] = {0};
-    ck_assert_int_eq(set->count, each * DATASET_CLASSES);
+    int of_class[SAMPLE_CLASSES] = {0};
+    ck_assert_int_eq(set->count, each * SAMPLE_CLASSES);
     ck_assert_int_eq(set->height, 28);
     ck_assert_int_eq(set->width, 28);
     for (int i = 0; i < set->count; i++) {
         of_class[set->labels[i]]++;
     }
-    for (int k = 0; k < DATASET_CLASSES; k++) {
+    for (int k = 0; k < SAMPLE_CLASSES; k++) {
         ck_assert_int_eq(of_class[k], each);
     }
 }
@@ -223,9 +255,104 @@ START_TEST(the_bundled_sample_loads) {
     ck_assert(d.has_class_names);
     ck_assert_str_eq(d.class_name[0], "T-shirt/top");
     ck_assert_str_eq(d.class_name[9], "Ankle boot");
-    assert_number_close(d.mean, 0.286, 0.02, "Fashion-MNIST's mean");
-    assert_number_close(d.deviation, 0.353, 0.02, "Fashion-MNIST's deviation");
+    assert_number_close(d.mean[0], 0.286, 0.02, "Fashion-MNIST's mean");
+    assert_number_close(d.deviation[0], 0.353, 0.02, "Fashion-MNIST's deviation");
     dataset_free(&d);
+}
+END_TEST
+
+/* ---- classes and channels ------------------------------------------------ */
+
+START_TEST(there_are_as_many_classes_as_the_largest_label_says) {
+    write_dataset(PLAIN);
+    Dataset d = loaded(in_scratch("."));
+    ck_assert_int_eq(d.classes, 10);
+    dataset_free(&d);
+    remove(in_scratch(TEST_LABELS));
+    write_wide_labels("t10k-labels-idx1-int", TEST, 999);
+    d = loaded(in_scratch("."));
+    ck_assert_int_eq(d.classes, 1000);
+    ck_assert_str_eq(d.class_name[999], "999");
+    ck_assert_int_eq(d.test.labels[TEST - 1], 999);
+    const uint32_t one_byte_each = d.checksum;
+    dataset_free(&d);
+    write_wide_labels(TRAIN_LABELS, TRAIN, 0);
+    write_wide_labels("t10k-labels-idx1-int", TEST, 0);
+    d = loaded(in_scratch("."));
+    ck_assert_int_eq(d.classes, 2); /* one class would be no question */
+    ck_assert_uint_ne(d.checksum, one_byte_each);
+    dataset_free(&d);
+}
+END_TEST
+
+/* Labels of 2 bytes: 258 is 0x0102. */
+START_TEST(labels_may_have_two_bytes) {
+    write_dataset(PLAIN);
+    remove(in_scratch(TRAIN_LABELS));
+    const uint32_t shape[1] = {TRAIN};
+    Bytes b = idx_bytes(1, shape, 2 * TRAIN);
+    b.bytes[2] = 0x0B;
+    b.bytes[8 + 2 * 5] = 1;
+    b.bytes[8 + 2 * 5 + 1] = 2;
+    write_packed("train-labels-idx1-short", GZIP, b);
+    Dataset d = loaded(in_scratch("."));
+    ck_assert_int_eq(d.classes, 259);
+    ck_assert_int_eq(d.train.labels[5], 258);
+    ck_assert_int_eq(d.train.labels[4], 0);
+    dataset_free(&d);
+}
+END_TEST
+
+/* Pixel (c, y, x) of image i is 60 c + i + 2 y + x, wherever the channels are. */
+static void write_colour(const char *name, int count, bool channels_last) {
+    enum { C = 3 };
+    const uint32_t last[4] = {(uint32_t)count, HEIGHT, WIDTH, C};
+    const uint32_t first[4] = {(uint32_t)count, C, HEIGHT, WIDTH};
+    Bytes b = idx_bytes(4, channels_last ? last : first, (size_t)(count * PIXELS * C));
+    for (int i = 0; i < count * PIXELS; i++) {
+        for (int c = 0; c < C; c++) {
+            const int image = i / PIXELS, p = i % PIXELS;
+            const int at = channels_last ? i * C + c : (image * C + c) * PIXELS + p;
+            b.bytes[20 + at] =
+                (unsigned char)(60 * c + image + 2 * (p / WIDTH) + p % WIDTH);
+        }
+    }
+    write_packed(name, PLAIN, b);
+}
+
+START_TEST(images_in_colour_have_their_channels_last_or_first) {
+    write_dataset(PLAIN);
+    remove(in_scratch(TRAIN_IMAGES));
+    write_colour("train-images-idx4-ubyte", TRAIN, _i == 0);
+    write_colour(TEST_IMAGES, TEST, _i == 0);
+    Dataset d = loaded(in_scratch("."));
+    ck_assert_int_eq(d.train.channels, 3);
+    ck_assert_int_eq(d.train.height, HEIGHT);
+    ck_assert_int_eq(d.train.width, WIDTH);
+    for (int i = 0; i < TRAIN * PIXELS * 3; i++) {
+        const int p = i % PIXELS, c = i / PIXELS % 3, image = i / PIXELS / 3;
+        ck_assert_int_eq(d.train.pixels[i],
+                         60 * c + image + 2 * (p / WIDTH) + p % WIDTH);
+    }
+    assert_number_close(d.mean[1] - d.mean[0], 60 / 255.0, 1e-12, "a channel's mean");
+    assert_number_close(d.mean[2] - d.mean[1], 60 / 255.0, 1e-12, "a channel's mean");
+    assert_number_close(d.deviation[2], d.deviation[0], 1e-12, "deviation");
+    dataset_free(&d);
+}
+END_TEST
+
+START_TEST(a_grey_is_weighed_as_the_eye_does) {
+    unsigned char pixels[2 * 3 * 2] = {0, 0, 0, 0, 0, 0, 255, 10, 0, 20, 0, 30},
+                                 grey[2];
+    int labels[2] = {0, 1};
+    const ImageSet set = {2, 3, 1, 2, pixels, labels, NULL};
+    dataset_grey(&set, 1, grey);
+    ck_assert_int_eq(grey[0], 76); /* 0.299 * 255 */
+    ck_assert_int_eq(grey[1], 18); /* 0.299 * 10 + 0.587 * 20 + 0.114 * 30 */
+    const ImageSet of_grey = {2, 1, 1, 2, pixels + 6, labels, NULL};
+    dataset_grey(&of_grey, 0, grey);
+    ck_assert_int_eq(grey[0], 255);
+    ck_assert_int_eq(grey[1], 10);
 }
 END_TEST
 
@@ -279,15 +406,33 @@ static void images_as_labels(void) {
 static void text_file(void) {
     write_text(in_scratch(TRAIN_IMAGES), "<html>\n");
 }
-static void a_label_of_10(void) {
+static void a_label_without_a_name(void) {
+    write_text(in_scratch("classes.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
     Bytes labels = read_bytes_of(in_scratch(TRAIN_LABELS));
     labels.bytes[8 + 17] = 10;
     write_bytes(in_scratch(TRAIN_LABELS), labels.bytes, labels.count);
 }
-static void a_test_label_of_255(void) {
-    Bytes labels = read_bytes_of(in_scratch(TEST_LABELS));
-    labels.bytes[8 + TEST - 1] = 255;
-    write_bytes(in_scratch(TEST_LABELS), labels.bytes, labels.count);
+static void a_label_of_65536(void) {
+    write_wide_labels(TRAIN_LABELS, TRAIN, 65536);
+}
+static void a_label_below_0(void) {
+    write_wide_labels(TEST_LABELS, TEST, -1);
+}
+static void images_of_ints(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 2, 8 ^ 0x0C);
+}
+static void five_dimensions(void) {
+    change_byte(in_scratch(TRAIN_IMAGES), 3, 3 ^ 5);
+}
+static void two_channels(void) {
+    const uint32_t shape[4] = {TRAIN, HEIGHT, WIDTH, 2};
+    Bytes b = idx_bytes(4, shape, TRAIN * PIXELS * 2);
+    write_bytes(in_scratch(TRAIN_IMAGES), b.bytes, b.count);
+}
+static void grey_to_train_and_colour_to_test(void) {
+    const uint32_t shape[4] = {TEST, HEIGHT, WIDTH, 3};
+    Bytes b = idx_bytes(4, shape, TEST * PIXELS * 3);
+    write_bytes(in_scratch(TEST_IMAGES), b.bytes, b.count);
 }
 static void fewer_labels(void) {
     write_labels(TRAIN_LABELS, PLAIN, TRAIN - 1);
@@ -412,8 +557,14 @@ static const struct {
     {labels_as_images, TRAIN_IMAGES "|wrong magic number|0x00000801"},
     {images_as_labels, TEST_LABELS "|wrong magic number|0x00000803|0x00000801"},
     {text_file, TRAIN_IMAGES "|wrong magic number"},
-    {a_label_of_10, TRAIN_LABELS "|label 17 is 10|out of range 0 to 9"},
-    {a_test_label_of_255, TEST_LABELS "|label 11 is 255|out of range"},
+    {a_label_without_a_name,
+     "classes.txt: |names 10 classes|a training image|label 10"},
+    {a_label_of_65536, TRAIN_LABELS "|label 29 is 65536|out of range 0 to 65535"},
+    {a_label_below_0, TEST_LABELS "|label 11 is -1|out of range"},
+    {images_of_ints, TRAIN_IMAGES "|wrong magic number|0x00000c03"},
+    {five_dimensions, TRAIN_IMAGES "|wrong magic number|0x00000805|0x00000804"},
+    {two_channels, TRAIN_IMAGES "|4x6x2|channels"},
+    {grey_to_train_and_colour_to_test, "1 channels, test images 3"},
     {fewer_labels, "train|30 images|29 labels"},
     {more_labels, "t10k|12 images|13 labels"},
     {no_images, TRAIN_IMAGES "|dimension 0 is 0"},
@@ -448,7 +599,7 @@ START_TEST(bad_input_gives_one_line_that_names_the_file) {
     Error error = {""};
     write_dataset(PLAIN);
     bad_inputs[_i].damage();
-    ck_assert_msg(!dataset_load(&dataset, in_scratch("."), &error),
+    ck_assert_msg(!dataset_load(&dataset, in_scratch("."), NULL, NULL, &error),
                   "it was accepted; want a line with %s", bad_inputs[_i].words);
     assert_error_line(error, bad_inputs[_i].words);
     ck_assert_ptr_null(dataset.train.pixels); /* nothing is left to be freed */
@@ -459,10 +610,10 @@ END_TEST
 START_TEST(a_missing_directory_gives_one_line_that_names_it) {
     Dataset dataset;
     Error error = {""};
-    ck_assert(!dataset_load(&dataset, in_scratch("not-there"), &error));
+    ck_assert(!dataset_load(&dataset, in_scratch("not-there"), NULL, NULL, &error));
     assert_error_line(error, "not-there|no such directory");
     write_text(in_scratch("a-file"), "");
-    ck_assert(!dataset_load(&dataset, in_scratch("a-file"), &error));
+    ck_assert(!dataset_load(&dataset, in_scratch("a-file"), NULL, NULL, &error));
     assert_error_line(error, "a-file|no such directory");
 }
 END_TEST
@@ -478,6 +629,12 @@ Suite *dataset_suite(void) {
     tcase_add_test(loading, a_file_of_names_that_can_not_be_read_is_an_error);
     tcase_add_test(loading, the_checksum_is_of_the_training_labels_and_pixels);
     tcase_add_test(loading, the_bundled_sample_loads);
+    TCase *kinds = add_scratch_case(suite, "classes and channels");
+    tcase_add_test(kinds, there_are_as_many_classes_as_the_largest_label_says);
+    tcase_add_test(kinds, labels_may_have_two_bytes);
+    tcase_add_loop_test(kinds, images_in_colour_have_their_channels_last_or_first, 0,
+                        2);
+    tcase_add_test(kinds, a_grey_is_weighed_as_the_eye_does);
     TCase *bad = add_scratch_case(suite, "bad input");
     tcase_add_loop_test(bad, bad_input_gives_one_line_that_names_the_file, 0,
                         BAD_INPUTS);

@@ -131,7 +131,7 @@ END_TEST
 
 /* q log p of a class that nobody asks for is 0, also where p is. */
 START_TEST(an_impossible_class_costs_nothing_without_smoothing) {
-    const unsigned char label[] = {0}, impossible[] = {2};
+    const int label[] = {0}, impossible[] = {2};
     Tensor logits = tensor_of(SHAPE(1, 3), 1, 1, -HUGE_VAL), d = unset_tensor(logits);
     assert_number_close(cross_entropy(logits, label, 0, 1, d), log(2), 1e-6, "loss");
     assert_values(d, 1e-6, "p - q", -0.5, 0.5, 0);
@@ -144,14 +144,6 @@ END_TEST
 
 /* ---- evaluation --------------------------------------------------------------- */
 
-static long decided(const Evaluation *e) {
-    long sum = 0;
-    for (int k = 0; k < DATASET_CLASSES * DATASET_CLASSES; k++) {
-        sum += e->confusion[k / DATASET_CLASSES][k % DATASET_CLASSES];
-    }
-    return sum;
-}
-
 /* Weights that are finite, of a model whose logits are not. */
 START_TEST(images_without_finite_logits_are_counted_apart) {
     static const double sizes_of_head[] = {1, LARGEST};
@@ -160,15 +152,18 @@ START_TEST(images_without_finite_logits_are_counted_apart) {
             Dataset data = small_dataset(20, 17);
             Settings s = small_settings();
             Evaluation e;
+            int predictions[17];
             Error error = {""};
             s.threads = threads;
             Trainer t = new_trainer(&s, &data);
             tensor_fill(t.vit.W_head, (real)sizes_of_head[k]);
             tensor_row(t.vit.W_head, 3)[0] *= (real)-0.5;
-            trainer_evaluate(&t, &data, &data.test, &e);
+            trainer_evaluate(&t, &data, &data.test, predictions, &e);
             ck_assert_int_eq(e.count, 17);
             ck_assert_int_eq(e.undecided, k * 17);
-            ck_assert_int_eq(decided(&e), 17 - k * 17);
+            for (int i = 0; i < 17; i++) {
+                ck_assert_int_eq(predictions[i] < 0, k == 1);
+            }
             ck_assert_int_eq(evaluation_check(&e, &error), k == 0);
             if (k > 0) {
                 ck_assert_int_eq(e.correct, 0);
@@ -191,11 +186,8 @@ START_TEST(an_evaluation_adds_up_what_it_is_given) {
     ck_assert_int_eq(e.count, 3);
     ck_assert_int_eq(e.correct, 1);
     ck_assert_int_eq(e.undecided, 1);
-    ck_assert_int_eq(decided(&e), 2);
     ck_assert(!evaluation_check(&e, &error));
     assert_error_line(error, "1 of 3 test images have no finite logits|--lr");
-    assert_stops("label 10|10 classes", evaluation_add(&e, 10, 3));
-    assert_stops("prediction 12|10 classes", evaluation_add(&e, 3, 12));
     e.undecided = 0;
     e.loss = HUGE_VAL;
     ck_assert(!evaluation_check(&e, &error));

@@ -1,12 +1,10 @@
-/* test_interpolate.c: position embeddings on another grid (interpolate.h), images in
- * another size (enlarge.h), and the weights a fine-tuning begins with (fine_tune.h). */
+/* test_interpolate.c: position embeddings on another grid (interpolate.h), and the
+ * weights that a fine-tuning begins with (fine_tune.h). */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/check_helpers.h"
-#include "chapters/07_pretrained_weights/fine_tuning/enlarge.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
 #include "common/files/safetensors_file.h"
 #include "tests/scratch.h"
@@ -161,80 +159,6 @@ START_TEST(grids_that_do_not_fit_stop_the_program) {
 }
 END_TEST
 
-/* ---- images ------------------------------------------------------------------------ */
-
-START_TEST(images_of_the_size_wanted_are_left_alone) {
-    Dataset data = small_dataset(5, 3);
-    const unsigned char *pixels = data.train.pixels;
-    Error error;
-    ck_assert(dataset_resize(&data, SMALL_SIDE, SMALL_SIDE, RESIZE_BICUBIC, &error));
-    ck_assert_ptr_eq(data.train.pixels, pixels);
-    dataset_free(&data);
-}
-END_TEST
-
-/* Each image by itself, both sets; labels and the pixels' mean as before. */
-START_TEST(every_image_is_resized) {
-    Dataset data = small_dataset(5, 3), old = small_dataset(5, 3);
-    Error error;
-    memset(data.train.pixels + 2 * SMALL_SIDE * SMALL_SIDE, 200,
-           SMALL_SIDE * SMALL_SIDE);
-    memset(data.test.pixels, 255, SMALL_SIDE * SMALL_SIDE);
-    ck_assert(dataset_resize(&data, 12, 20, RESIZE_BICUBIC, &error));
-    ck_assert_int_eq(data.train.height, 12);
-    ck_assert_int_eq(data.train.width, 20);
-    ck_assert_int_eq(data.test.width, 20);
-    ck_assert_int_eq(data.test.count, 3);
-    ck_assert(data.mean == old.mean && data.deviation == old.deviation);
-    for (int i = 0; i < 240; i++) {
-        ck_assert_int_eq(dataset_pixels(&data.train, 2)[i], 200);
-        ck_assert_int_eq(dataset_pixels(&data.test, 0)[i], 255);
-    }
-    ck_assert_int_ne(dataset_pixels(&data.train, 1)[239],
-                     dataset_pixels(&data.train, 3)[0]);
-    ck_assert_mem_eq(data.train.labels, old.train.labels, 5 * sizeof *old.train.labels);
-    dataset_free(&data);
-    dataset_free(&old);
-}
-END_TEST
-
-/* Two pixels become four: as for the ramp above; and what overshoots is cut off. */
-START_TEST(pixels_are_interpolated_and_stay_in_their_range) {
-    unsigned char *pixels = malloc(4), *others = malloc(4);
-    memcpy(pixels, (unsigned char[]){0, 100, 0, 100}, 4);
-    memcpy(others, (unsigned char[]){0, 255, 0, 255}, 4);
-    Dataset data = {.train = {.count = 1, .channels = 1, .height = 2, .width = 2},
-                    .test = {.count = 1, .channels = 1, .height = 2, .width = 2}};
-    Error error;
-    data.train.pixels = pixels;
-    data.test.pixels = others;
-    ck_assert(dataset_resize(&data, 2, 4, RESIZE_BILINEAR, &error));
-    const unsigned char want[] = {0, 25, 75, 100, 0, 25, 75, 100};
-    ck_assert_mem_eq(data.train.pixels, want, 8);
-    ck_assert(dataset_resize(&data, 2, 9, RESIZE_BICUBIC, &error));
-    for (int row = 0; row < 2; row++) {
-        ck_assert_int_eq(data.test.pixels[9 * row], 0);
-        ck_assert_int_eq(data.test.pixels[9 * row + 8], 255);
-    }
-    free(data.train.pixels);
-    free(data.test.pixels);
-}
-END_TEST
-
-#ifndef WITH_ADDRESS_SANITIZER /* which ends a program that asks for so much */
-START_TEST(images_that_no_memory_holds_give_a_line) {
-    Dataset data = small_dataset(20, 3);
-    Error error = {""};
-    data.train.count = 2000000000; /* only asked for */
-    ck_assert(!dataset_resize(&data, 4096, 4096, RESIZE_BICUBIC, &error));
-    assert_error_line(error, "no memory|2000000000 images of 4096x4096");
-    ck_assert_int_eq(data.train.height, SMALL_SIDE);
-    data.train.count = 20;
-    dataset_free(&data);
-}
-END_TEST
-#endif
-
 /* ---- what a fine-tuning begins with -------------------------------------------------- */
 
 /* The small model, with weights that aren't what a new one has. */
@@ -345,13 +269,6 @@ Suite *interpolate_suite(void) {
     tcase_add_test(properties, down_and_across_are_not_mixed_up);
     tcase_add_test(properties, there_and_back_is_nearly_where_it_was);
     tcase_add_test(properties, grids_that_do_not_fit_stop_the_program);
-    TCase *images = add_case(suite, "images");
-    tcase_add_test(images, images_of_the_size_wanted_are_left_alone);
-    tcase_add_test(images, every_image_is_resized);
-    tcase_add_test(images, pixels_are_interpolated_and_stay_in_their_range);
-#ifndef WITH_ADDRESS_SANITIZER
-    tcase_add_test(images, images_that_no_memory_holds_give_a_line);
-#endif
     TCase *beginning = add_case(suite, "what a fine-tuning begins with");
     tcase_add_test(beginning, everything_but_positions_and_head_is_the_old_models);
     tcase_add_test(beginning, weights_of_another_shape_give_a_line);

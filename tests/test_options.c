@@ -72,7 +72,8 @@ START_TEST(no_options_mean_the_default_run) {
     ck_assert_int_ge(o.settings.threads, 1);
     ck_assert_str_eq(o.save, "chapter5.safetensors");
     ck_assert_str_eq(o.log, "chapter5.csv");
-    ck_assert(!o.data && !o.resume && !o.eval && !o.describe && !o.look);
+    ck_assert(!o.data && !o.resume && !o.eval && !o.describe && !o.look && !o.image);
+    ck_assert(o.width == 0 && o.height == 0 && o.split == 0 && o.memory_mb == 0);
     ck_assert(!o.gradcheck && !o.help);
     ck_assert_int_eq(o.max_steps, -1);
 }
@@ -157,6 +158,11 @@ START_TEST(paths_and_flags_are_taken) {
     o = parsed("--look e");
     ck_assert_str_eq(o.look, "e");
     ck_assert_str_eq(o.eval, "e");
+    o = parsed("--image i");
+    ck_assert_str_eq(o.image, "i");
+    ck_assert_str_eq(o.save, "chapter5.safetensors"); /* whose model looks at it */
+    o = parsed("--eval e --image i");
+    ck_assert(strcmp(o.image, "i") == 0 && strcmp(o.eval, "e") == 0);
     o = parsed("--describe B/16");
     ck_assert_str_eq(o.describe, "B/16");
     ck_assert(parsed("--gradcheck").gradcheck);
@@ -165,6 +171,40 @@ START_TEST(paths_and_flags_are_taken) {
     assert_refused("--brief", "--brief is for --gradcheck");
     ck_assert(parsed("--help").help);
     ck_assert(parsed("-h").help);
+}
+END_TEST
+
+START_TEST(the_size_of_images_is_a_side_or_width_and_height) {
+    Options o = parsed("--size 224");
+    ck_assert(o.width == 224 && o.height == 224);
+    o = parsed("--size 320x240");
+    ck_assert(o.width == 320 && o.height == 240);
+    o = parsed("--size 1x4096 --split 0.25 --memory 512.5");
+    ck_assert(o.width == 1 && o.height == 4096);
+    ck_assert(o.split == 0.25 && o.memory_mb == 512.5);
+    static const char *const bad[] = {"0",
+                                      "x",
+                                      "224x",
+                                      "x224",
+                                      "4097",
+                                      "-3",
+                                      "2x-3",
+                                      "2x3x4",
+                                      "2 x 3",
+                                      "1.5x2",
+                                      "0x7",
+                                      "big",
+                                      "123456789012345x2"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "--size %s", bad[i]);
+        assert_refused(words, i == 8 ? "unknown option" : "--size|320x240");
+    }
+    assert_refused("--split 0", "--split|share");
+    assert_refused("--split 1", "--split|share");
+    assert_refused("--split nan", "--split");
+    assert_refused("--memory 0", "--memory|megabytes");
+    assert_refused("--memory inf", "--memory");
 }
 END_TEST
 
@@ -197,7 +237,8 @@ START_TEST(help_names_every_option) {
     const char *text = capture_end();
     const char *others[] = {"--data", "--save",  "--resume",   "--eval",
                             "--log",  "--steps", "--describe", "--gradcheck",
-                            "--help", "--look",  "--dump",     "--double"};
+                            "--help", "--look",  "--dump",     "--double",
+                            "--size", "--split", "--memory",   "--image"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         ck_assert_msg(strstr(text, setting_options[i].option) != NULL, "no %s",
                       setting_options[i].option);
@@ -221,8 +262,9 @@ START_TEST(an_unknown_option_is_named) {
 END_TEST
 
 START_TEST(an_option_without_its_value_is_named) {
-    const char *others[] = {"--data",     "--save",  "--resume", "--eval", "--log",
-                            "--describe", "--steps", "--look",   "--dump"};
+    const char *others[] = {"--data",     "--save",   "--resume", "--eval", "--log",
+                            "--describe", "--steps",  "--look",   "--dump", "--size",
+                            "--split",    "--memory", "--image"};
     for (int i = 0; i < SETTING_OPTIONS; i++) {
         assert_refused(setting_options[i].option, setting_options[i].option);
         assert_refused(setting_options[i].option, "needs a value");
@@ -297,12 +339,14 @@ START_TEST(testing_and_resuming_exclude_each_other) {
 END_TEST
 
 START_TEST(two_tasks_at_once_are_refused) {
-    const char *tasks[] = {"--resume a", "--eval a",        "--look a",
-                           "--dump a",   "--describe this", "--gradcheck"};
+    const char *tasks[] = {"--resume a",      "--eval a",    "--look a", "--dump a",
+                           "--describe this", "--gradcheck", "--image a"};
     enum { TASKS = sizeof tasks / sizeof tasks[0] };
     for (int i = 0; i < TASKS * TASKS; i++) {
         char words[64];
-        if (i / TASKS != i % TASKS) {
+        const int eval_and_image = 1 * TASKS + TASKS - 1;
+        const int image_and_eval = (TASKS - 1) * TASKS + 1;
+        if (i / TASKS != i % TASKS && i != eval_and_image && i != image_and_eval) {
             snprintf(words, sizeof words, "%s %s", tasks[i / TASKS], tasks[i % TASKS]);
             assert_refused(words, "one or the other");
         }
@@ -327,6 +371,9 @@ START_TEST(an_option_that_would_be_ignored_is_refused) {
     }
     parsed("--eval a --data d --threads 2 --batch 8 --dim 96");
     parsed("--look a --data d --threads 2 --patch 2");
+    parsed("--eval a --data d --size 32 --split 0.1 --memory 9");
+    assert_refused("--image a --data d", "--image has no use for --data");
+    assert_refused("--eval a --image b --batch 3", "--image has no use for --batch");
     parsed("--describe this --dim 32 --heads 4 --pool mean");
     parsed("--gradcheck --positions none --pool mean");
     parsed("--help --eval a --resume b"); /* it only helps */
@@ -483,6 +530,7 @@ Suite *options_suite(void) {
     tcase_add_loop_test(good, an_option_sets_its_setting_and_says_that_it_was_given, 0,
                         SETTING_OPTIONS);
     tcase_add_test(good, paths_and_flags_are_taken);
+    tcase_add_test(good, the_size_of_images_is_a_side_or_width_and_height);
     tcase_add_test(good, many_options_work_together_and_the_last_wins);
     tcase_add_test(good, a_resumed_run_is_saved_where_it_was);
     tcase_add_test(good, double_is_for_a_dump);

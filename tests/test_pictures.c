@@ -59,7 +59,7 @@ enum {
     INTERLACED = 15,
 };
 
-/* ---- pictures ---------------------------------------------------------------- */
+/* ---- pictures ----------------------------------------------------------- */
 
 static Picture picture_of(const char *path) {
     Picture picture;
@@ -157,7 +157,7 @@ static size_t place_of(Bytes b, const char *what, size_t count) {
     return 0;
 }
 
-/* ---- what is read ---------------------------------------------------------------- */
+/* ---- what is read ------------------------------------------------------- */
 
 /* Versions of libjpeg differ by a level or two. */
 START_TEST(a_jpeg_has_the_pixels_that_pil_reads) {
@@ -192,24 +192,38 @@ START_TEST(the_first_bytes_tell_the_format) {
 }
 END_TEST
 
-/* Cameras write bytes that mean nothing before the end, and another picture after it. */
-START_TEST(bytes_too_many_are_no_damage) {
-    const Bytes good = reference("colour_420.jpg");
-    Bytes more = zero_bytes(good.count + 5 + good.count);
-    Picture got, want = pixels_of(FOLDER "colour_420.npy");
+/* `count` zeros at `at`. */
+static Bytes with_zeros(Bytes b, size_t at, size_t count) {
+    Bytes longer = zero_bytes(b.count + count);
+    memcpy(longer.bytes, b.bytes, at);
+    memcpy(longer.bytes + at + count, b.bytes + at, b.count - at);
+    return longer;
+}
+
+static void assert_decodes(Bytes b, const char *pixels) {
+    Picture got, want = pixels_of(pixels);
     Error error = {""};
-    memcpy(more.bytes, good.bytes, good.count - 2);
-    memcpy(more.bytes + good.count + 3, "\xFF\xD9", 2); /* the end */
-    memcpy(more.bytes + good.count + 5, good.bytes, good.count);
-    ck_assert_msg(picture_decode(&got, more.bytes, more.count, "cat", &error), "%s",
+    ck_assert_msg(picture_decode(&got, b.bytes, b.count, "cat", &error), "%s",
                   error.text);
-    assert_no_message(picture_difference(&got, &want, 2, "with bytes too many"));
+    assert_no_message(picture_difference(&got, &want, 2, "cat"));
     picture_free(&got);
     picture_free(&want);
 }
+
+/* Cameras write bytes that mean nothing between the headers and before the end, and
+ * whole pictures after it. */
+START_TEST(bytes_too_many_are_no_damage) {
+    const Bytes good = reference("colour_420.jpg");
+    const size_t frame = place_of(good, "\xFF\xC0", 2);
+    assert_decodes(with_zeros(good, frame, 50), FOLDER "colour_420.npy");
+    assert_decodes(with_zeros(good, good.count - 2, 50), FOLDER "colour_420.npy");
+    Bytes twice = with_zeros(good, good.count, good.count);
+    memcpy(twice.bytes + good.count, good.bytes, good.count);
+    assert_decodes(twice, FOLDER "colour_420.npy");
+}
 END_TEST
 
-/* ---- EXIF -------------------------------------------------------------------------- */
+/* ---- EXIF --------------------------------------------------------------- */
 
 typedef struct {
     const char *bytes;
@@ -246,19 +260,24 @@ START_TEST(exif_says_the_orientation_or_nothing) {
 }
 END_TEST
 
-START_TEST(exif_that_makes_no_sense_turns_nothing) {
-    Bytes b = reference("orientation_6.jpg");
-    Picture got, want = pixels_of(FOLDER "orientation_1.npy");
-    Error error = {""};
-    b.bytes[place_of(b, "\x01\x12", 2)] = 7; /* another entry than the orientation */
-    ck_assert(picture_decode(&got, b.bytes, b.count, "cat", &error));
-    assert_no_message(picture_difference(&got, &want, 2, "not turned"));
-    picture_free(&got);
-    picture_free(&want);
+/* The number is its bytes 18 and 19: without them, what follows isn't looked at. */
+START_TEST(exif_ends_where_it_ends) {
+    for (size_t count = 0; count <= exif_cases[0].count; count++) {
+        ck_assert_int_eq(
+            exif_orientation((const unsigned char *)exif_cases[0].bytes, count),
+            count < 20 ? 1 : 6);
+    }
 }
 END_TEST
 
-/* ---- what is refused ----------------------------------------------------------------- */
+START_TEST(exif_that_makes_no_sense_turns_nothing) {
+    Bytes b = reference("orientation_6.jpg");
+    b.bytes[place_of(b, "\x01\x12", 2)] = 7; /* another entry than the orientation */
+    assert_decodes(b, FOLDER "orientation_1.npy");
+}
+END_TEST
+
+/* ---- what is refused ---------------------------------------------------- */
 
 static const struct {
     const char *begin;
@@ -352,6 +371,51 @@ START_TEST(a_truncated_png_is_refused) {
 }
 END_TEST
 
+/* libjpeg would go on, with grey in place of what is lost. */
+START_TEST(a_jpeg_with_lost_data_is_refused) {
+    Bytes b = reference("colour_420.jpg");
+    const size_t scan = place_of(b, "\xFF\xDA", 2);
+    memcpy(b.bytes + scan + 60, "\xFF\0\xFF\0\xFF\0\xFF\0",
+           8); /* no code is all ones */
+    assert_refused(b, "damaged JPEG|bad Huffman code");
+    memcpy(b.bytes + scan + 60, "\xFF\xD9", 2);
+    assert_refused(b, "damaged JPEG|premature end");
+    b = reference("restarts.jpg");
+    assert_refused(with_zeros(b, place_of(b, "\xFF\xD1", 2), 50),
+                   "damaged JPEG|50 extraneous bytes");
+}
+END_TEST
+
+/* A progressive picture, of its first scan alone: that, `count` times. */
+static Bytes many_scans(size_t count) {
+    Bytes b = reference("grey_progressive.jpg");
+    const size_t begin = place_of(b, "\xFF\xDA", 2);
+    size_t end = begin + 2;
+    while (b.bytes[end] != 0xFF || b.bytes[end + 1] == 0) {
+        end++;
+    }
+    b.bytes[begin + 9] = 0; /* it is exact, so that it may be there again */
+    const size_t scan = end - begin;
+    Bytes many = zero_bytes(begin + count * scan + 2);
+    memcpy(many.bytes, b.bytes, begin);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(many.bytes + begin + i * scan, b.bytes + begin, scan);
+    }
+    memcpy(many.bytes + begin + count * scan, "\xFF\xD9", 2);
+    return many;
+}
+
+START_TEST(a_jpeg_of_scans_without_end_is_refused) {
+    const Bytes most = many_scans(100);
+    Picture picture;
+    Error error = {""};
+    ck_assert_msg(picture_decode(&picture, most.bytes, most.count, "cat", &error), "%s",
+                  error.text);
+    picture_free(&picture);
+    assert_refused(many_scans(101), "a JPEG of more than 100 scans");
+}
+END_TEST
+
 /* A byte that was changed: there are pixels, or one line. */
 static void change_each(const char *name) {
     Bytes b = reference(name);
@@ -412,7 +476,14 @@ START_TEST(too_many_pixels_are_refused_before_memory_is_asked_for) {
 }
 END_TEST
 
-/* ---- what is written ------------------------------------------------------------------ */
+START_TEST(a_chunk_longer_than_its_file_is_refused) {
+    Bytes b = reference("turned_after.png");
+    b.bytes[place_of(b, "eXIf", 4) - 4] = 0x6B; /* the highest byte of its length */
+    assert_refused(b, "truncated or damaged PNG");
+}
+END_TEST
+
+/* ---- what is written ---------------------------------------------------- */
 
 START_TEST(what_is_written_is_read_back) {
     Picture made = pixels_of(FOLDER "colour_444.npy");
@@ -452,7 +523,7 @@ START_TEST(a_full_disk_leaves_what_was_there) {
 }
 END_TEST
 
-/* ---- resizing --------------------------------------------------------------------------- */
+/* ---- resizing ----------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -460,7 +531,8 @@ static const struct {
 } sizes[] = {
     {"wide", 64, 47},  {"wide", 24, 24},  {"wide", 101, 40}, {"wide", 57, 75},
     {"wide", 131, 97}, {"wide", 160, 21}, {"wide", 21, 130}, {"wide", 1, 1},
-    {"tall", 24, 73},  {"tall", 24, 24},  {"tall", 49, 149}, {"tall", 37, 9},
+    {"tall", 24, 73},  {"tall", 24, 87},  {"tall", 24, 24},  {"tall", 49, 149},
+    {"tall", 37, 9},
 };
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
@@ -579,7 +651,7 @@ START_TEST(the_same_size_is_the_same_picture) {
 }
 END_TEST
 
-/* ---- cropping ------------------------------------------------------------------------------ */
+/* ---- cropping ----------------------------------------------------------- */
 
 /* int(round((in - out) / 2)) of Python; below 0: missing pixels before the first. */
 static const struct {
@@ -632,6 +704,7 @@ Suite *pictures_suite(void) {
     tcase_add_test(reading, bytes_too_many_are_no_damage);
     tcase_add_loop_test(reading, exif_says_the_orientation_or_nothing, 0,
                         COUNT(exif_cases));
+    tcase_add_test(reading, exif_ends_where_it_ends);
     tcase_add_test(reading, exif_that_makes_no_sense_turns_nothing);
     TCase *refusing = add_scratch_case(suite, "refusing");
     tcase_add_loop_test(refusing, other_formats_are_refused_by_name, 0,
@@ -640,9 +713,12 @@ Suite *pictures_suite(void) {
     tcase_add_test(refusing, cmyk_and_arithmetic_coding_are_refused);
     tcase_add_loop_test(refusing, a_truncated_jpeg_is_refused, 0, JPEGS);
     tcase_add_loop_test(refusing, a_truncated_png_is_refused, 0, PNGS);
+    tcase_add_test(refusing, a_jpeg_with_lost_data_is_refused);
+    tcase_add_test(refusing, a_jpeg_of_scans_without_end_is_refused);
     tcase_add_test(refusing, a_changed_byte_is_no_crash);
     tcase_add_test(refusing, a_png_with_other_data_is_refused);
     tcase_add_test(refusing, too_many_pixels_are_refused_before_memory_is_asked_for);
+    tcase_add_test(refusing, a_chunk_longer_than_its_file_is_refused);
     TCase *writing = add_scratch_case(suite, "writing");
     tcase_add_test(writing, what_is_written_is_read_back);
     tcase_add_test(writing, a_full_disk_leaves_what_was_there);

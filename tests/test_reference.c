@@ -323,7 +323,7 @@ typedef struct {
     Blocks blocks;
     VitActivations activations;
     Tensor images, logits, dlogits;
-    unsigned char labels[IMAGES];
+    int labels[IMAGES];
 } Model;
 
 /* Weights from vit.safetensors, images and labels from vit_results.safetensors. */
@@ -342,7 +342,7 @@ static void model_make(Model *m, Safetensors *results) {
     m->dlogits = unset_tensor(SHAPE(IMAGES, CLASSES));
     Tensor labels = wanted(results, "labels", SHAPE(IMAGES));
     for (int i = 0; i < IMAGES; i++) {
-        m->labels[i] = (unsigned char)labels.data[i];
+        m->labels[i] = (int)labels.data[i];
     }
 }
 

@@ -232,7 +232,7 @@ END_TEST
 /* ---- forward ------------------------------------------------------------- */
 
 START_TEST(the_first_loss_is_log_K) {
-    const unsigned char labels[] = {2, 0};
+    const int labels[] = {2, 0};
     const Tensor not_wanted = {.data = NULL};
     Model *m = model_of(small_config(), 2);
     vit_initialise(&m->list, m->weights.data, 1);
@@ -293,7 +293,7 @@ END_TEST
 
 /* Gradients of a forward and backward pass over B images. */
 static Tensor gradients_of(Model *m, int B) {
-    const unsigned char labels[] = {2, 0, 1, 1, 2};
+    const int labels[] = {2, 0, 1, 1, 2};
     const VitConfig c = m->vit.config;
     Tensor logits = vit_forward(&m->vit, images_for(c, B), &m->a, &m->dropout);
     cross_entropy(logits, labels, 0.1, 1.0 / B, logits);
@@ -374,7 +374,7 @@ END_TEST
 /* ---- gradients ----------------------------------------------------------- */
 
 enum { IMAGES = 2 };
-static const unsigned char gradient_labels[IMAGES] = {2, 0};
+static const int gradient_labels[IMAGES] = {2, 0};
 
 typedef struct {
     VitConfig config;

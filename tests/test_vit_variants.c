@@ -84,7 +84,7 @@ static Tensor logits_of(Model *m) {
     return vit_forward(&m->vit, m->images, &m->a, &m->dropout);
 }
 
-static const unsigned char labels[IMAGES] = {2, 0};
+static const int labels[IMAGES] = {2, 0};
 
 static Tensor gradients_of(Model *m) {
     Tensor logits = logits_of(m);

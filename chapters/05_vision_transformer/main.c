@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "chapters/05_vision_transformer/program/classify.h"
 #include "chapters/05_vision_transformer/program/describe.h"
 #include "common/lesson/second_program.h"
 #include "chapters/05_vision_transformer/looking_inside/dump_vit.h"
@@ -72,6 +73,9 @@ int main(int argc, char **argv) {
     if (options.help) {
         options_help("chapter5");
         return output_end("chapter5", 0);
+    }
+    if (options.image) {
+        return classify_run(&options);
     }
     if (options.describe) {
         return describe_run("chapter5", options.describe, &options.settings);

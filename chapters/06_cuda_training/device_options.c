@@ -117,11 +117,17 @@ bool device_options_agree(const DeviceOptions *own, const Options *o, Error *err
     const struct {
         const char *name;
         bool given;
-    } tasks[] = {{"--check", own->check},         {"--counts", own->counts},
-                 {"--times", own->times},         {"--bench", own->bench != NULL},
-                 {"--resume", o->resume != NULL}, {"--eval", o->eval && !o->look},
-                 {"--look", o->look != NULL},     {"--dump", o->dump != NULL},
-                 {"--gradcheck", o->gradcheck},   {"--describe", o->describe != NULL}};
+    } tasks[] = {{"--check", own->check},
+                 {"--counts", own->counts},
+                 {"--times", own->times},
+                 {"--bench", own->bench != NULL},
+                 {"--resume", o->resume != NULL},
+                 {"--image", o->image != NULL},
+                 {"--eval", o->eval && !o->look && !o->image},
+                 {"--look", o->look != NULL},
+                 {"--dump", o->dump != NULL},
+                 {"--gradcheck", o->gradcheck},
+                 {"--describe", o->describe != NULL}};
     const bool chosen = own->matmul || own->attention;
     const char *task = NULL;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {

@@ -13,9 +13,9 @@ enum { BUFFERS = 2, MAX_STEPS = 64 };
 /* Memory for a batch: while one is trained on, the other is filled. */
 typedef struct {
     float *host_images; /* pinned (B, C, H, W) */
-    unsigned char *host_labels;
+    int *host_labels;
     float *images; /* the same on the device */
-    unsigned char *labels;
+    int *labels;
     GpuEvent uploaded; /* in `copies`: the device has it */
     GpuEvent consumed; /* in `compute`: nobody needs it any more */
 } BatchBuffer;
@@ -50,7 +50,8 @@ static size_t image_elements(const VitConfig *c) {
 double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
     const double blocks = 4.0 * sizeof(float) * (double)parameters;
     const double batch =
-        (double)BUFFERS * B * (double)(image_elements(&s->model) * sizeof(float) + 1);
+        (double)BUFFERS * B *
+        (double)(image_elements(&s->model) * sizeof(float) + sizeof(int));
     return (double)gpu_matmul_workspace_bytes() + blocks + batch +
            gpu_vit_activations_bytes(&s->model, choices.attention, B) +
            (double)B * (2 * sizeof(float) + sizeof(int));
@@ -86,9 +87,9 @@ static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
     b->uploaded = gpu_event_make();
     b->consumed = gpu_event_make();
     b->host_images = gpu_allocate_pinned(bytes, "a batch", error);
-    b->host_labels = gpu_allocate_pinned(B, "labels", error);
+    b->host_labels = gpu_allocate_pinned(B * sizeof(int), "labels", error);
     b->images = gpu_allocate(bytes, "a batch", error);
-    b->labels = gpu_allocate(B, "labels", error);
+    b->labels = gpu_allocate(B * sizeof(int), "labels", error);
     return b->host_images && b->host_labels && b->images && b->labels;
 }
 
@@ -245,7 +246,7 @@ static Tensor send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
     gpu_stream_wait(r->copies, b->consumed); /* and nobody reads the device's copy */
     gpu_upload(r->copies, b->images, b->host_images,
                (size_t)tensor_count(images) * sizeof(float));
-    gpu_upload(r->copies, b->labels, b->host_labels, (size_t)count);
+    gpu_upload(r->copies, b->labels, b->host_labels, (size_t)count * sizeof(int));
     gpu_event_record(b->uploaded, r->copies);
     gpu_stream_wait(r->model.stream, b->uploaded);
     images.data = b->images;
@@ -321,7 +322,7 @@ static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
 /* ---- evaluation ------------------------------------------------------------------ */
 
 static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
-                     Evaluation *result) {
+                     int *predictions, Evaluation *result) {
     GpuRun *r = t->engine_data;
     const Dropout off = {0};
     const Tensor not_wanted = {.data = NULL};
@@ -343,6 +344,9 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         gpu_wait(stream);
         for (int i = 0; i < count; i++) {
             evaluation_add(result, set->labels[at + i], r->host_predictions[i]);
+            if (predictions) {
+                predictions[at + i] = r->host_predictions[i];
+            }
         }
         result->loss += (double)r->host_results[0].loss;
     }

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "chapters/05_vision_transformer/program/classify.h"
 #include "chapters/05_vision_transformer/program/describe.h"
 #include "chapters/06_cuda_training/cuda_on_cpu/counts.h"
 #include "chapters/06_cuda_training/device_options.h"
@@ -185,6 +186,9 @@ int main(int argc, char **argv) {
         options_help("chapter6");
         device_options_help();
         return output_end("chapter6", 0);
+    }
+    if (options.image) {
+        return classify_run(&options);
     }
     if (options.describe) {
         return describe_run("chapter6", options.describe, &options.settings);

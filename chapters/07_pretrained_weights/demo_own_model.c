@@ -15,7 +15,7 @@ static const char weights[] = "chapter5.safetensors", file[] = "chapter7.png";
 static bool write_picture(const char *folder, Error *error) {
     Dataset data = {0};
     Picture p;
-    if (!dataset_load(&data, folder, error)) {
+    if (!dataset_load(&data, folder, NULL, NULL, error)) {
         return false;
     }
     const int width = data.test.width, height = data.test.height;

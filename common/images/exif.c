@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* ---- the orientation -------------------------------------------------------- */
+/* ---- the orientation ---------------------------------------------------- */
 
 typedef struct {
     const unsigned char *bytes;
@@ -49,7 +49,7 @@ int exif_orientation(const unsigned char *bytes, size_t count) {
     return 1;
 }
 
-/* ---- turning ---------------------------------------------------------------- */
+/* ---- turning ------------------------------------------------------------ */
 
 bool exif_turn(Picture *picture, int orientation, Error *error) {
     /* Where the first row is (top or bottom) and the first column (left or right):

@@ -23,7 +23,7 @@ void picture_free(Picture *picture) {
     *picture = (Picture){0};
 }
 
-/* ---- formats ---------------------------------------------------------------- */
+/* ---- formats ------------------------------------------------------------ */
 
 typedef struct {
     const char *format;
@@ -81,10 +81,10 @@ bool picture_fits(double width, double height, double most_per_byte,
     if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE ||
         width * height > (double)PICTURE_MAX_PIXELS) {
         return error_set(error,
-                         "%s: %.0f x %.0f pixels; at most %d x %d, and %ld "
-                         "million in all, are read",
-                         file->name, width, height, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE,
-                         PICTURE_MAX_PIXELS / 1000000);
+                         "%s: %.0f x %.0f pixels; at most %ld million, and %d on a "
+                         "side, are read",
+                         file->name, width, height, PICTURE_MAX_PIXELS / 1000000,
+                         PICTURE_MAX_SIDE);
     }
     if (width * height > most_per_byte * (double)file->count) {
         return error_set(error,
@@ -107,7 +107,7 @@ bool picture_decode(Picture *picture, const void *bytes, size_t count, const cha
     return refuse(&file, error);
 }
 
-/* ---- files ------------------------------------------------------------------ */
+/* ---- files -------------------------------------------------------------- */
 
 /* The size of a file that is open for reading, which is then at its beginning. */
 static bool size_of(FILE *file, const char *path, size_t *size, Error *error) {

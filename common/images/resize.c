@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the weights of an axis --------------------------------------------------- */
+/* ---- the weights of an axis --------------------------------------------- */
 
 /* How far from its centre the filter reaches, in pixels. */
 static double filter_radius(ResizeFilter filter) {
@@ -42,6 +42,7 @@ typedef struct {
  *     weight  w_j = f((j + 1/2 - c) / z) / sum of all,    z = max(s, 1)
  *
  * for all j of the picture whose middle is less than z * (the filter's radius) away.
+ * w->weight has room for as many.
  */
 static void weights_antialiased(const Axis *axis, int i, ResizeWeights *w) {
     /* exercise 7.3 */
@@ -63,19 +64,22 @@ static void weights_antialiased(const Axis *axis, int i, ResizeWeights *w) {
     /* end of exercise 7.3 */
 }
 
+static int clamp(int x, int min, int max) {
+    return x < min ? min : x > max ? max : x;
+}
+
 /* Output pixel i, without: the two or four pixels around its centre, or the border's in
  * place of one beyond it. Their weights sum to 1 as they are. */
 static void weights_of_points(const Axis *axis, int i, ResizeWeights *w) {
-    const int reach = (int)filter_radius(axis->filter);
+    const int last = axis->in - 1, radius = (int)filter_radius(axis->filter);
     const double centre = axis->from + (i + 0.5) * axis->scale;
-    const int begin = (int)floor(centre - 0.5) - reach + 1, last = axis->in - 1;
-    const int end = begin + 2 * reach;
-    w->first = begin < 0 ? 0 : begin > last ? last : begin;
-    w->count = (end - 1 < 0 ? 0 : end - 1 > last ? last : end - 1) - w->first + 1;
+    const int begin = (int)floor(centre - 0.5) - radius + 1, end = begin + 2 * radius;
+    w->first = clamp(begin, 0, last);
+    w->count = clamp(end - 1, 0, last) - w->first + 1;
     memset(w->weight, 0, (size_t)w->count * sizeof *w->weight);
     for (int j = begin; j < end; j++) {
-        const int inside = j < 0 ? 0 : j > last ? last : j;
-        w->weight[inside - w->first] += filter_at(axis->filter, j + 0.5 - centre);
+        const double weight = filter_at(axis->filter, j + 0.5 - centre);
+        w->weight[clamp(j, 0, last) - w->first] += weight;
     }
 }
 
@@ -87,12 +91,13 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
     const Axis axis = {in, out, from, (to - from) / out, filter};
     const double stretch = antialias && axis.scale > 1 ? axis.scale : 1;
     const size_t most = 2 * (size_t)ceil(filter_radius(filter) * stretch) + 1;
-    const size_t row = sizeof(ResizeWeights) + most * sizeof(double);
-    ResizeWeights *axis_weights = malloc((size_t)out * row);
+    const size_t weights = (size_t)out * most, line = sizeof(double);
+    const size_t head = ((size_t)out * sizeof(ResizeWeights) + line - 1) / line * line;
+    ResizeWeights *axis_weights = malloc(head + weights * sizeof(double));
     if (!axis_weights) {
         return NULL;
     }
-    double *weight = (double *)(axis_weights + out);
+    double *weight = (double *)((char *)axis_weights + head);
     for (int i = 0; i < out; i++) {
         axis_weights[i].weight = weight + (size_t)i * most;
         if (antialias) {
@@ -104,7 +109,7 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
     return axis_weights;
 }
 
-/* ---- resizing ------------------------------------------------------------------- */
+/* ---- resizing ----------------------------------------------------------- */
 
 /* A weight becomes a whole number of 2^-22: so a sum of pixels fits into 32 bits. */
 enum { FRACTION_BITS = 22, HALF = 1 << (FRACTION_BITS - 1) };
@@ -130,7 +135,8 @@ static bool fixed_axis_make(FixedAxis *axis, int in, int out, ResizeFilter filte
     axis->weight = allocate(count * sizeof *axis->weight, "a picture's resize", error);
     if (!axis->weight || !axis->pixels) {
         fixed_axis_free(axis);
-        return error_set(error, "no memory to resize a picture to %d pixels", out);
+        error_set(error, "no memory to resize a picture to %d pixels", out);
+        return false;
     }
     for (int i = 0; i < out; i++) {
         for (int k = 0; k < axis->pixels[i].count; k++) {
@@ -238,7 +244,7 @@ bool resize_picture(const Picture *picture, int width, int height, ResizeFilter 
     return ok;
 }
 
-/* ---- cropping ------------------------------------------------------------------- */
+/* ---- cropping ----------------------------------------------------------- */
 
 /* Where the middle `out` of `in` pixels begin: (in - out) / 2, a half rounded to the
  * even number, as Python rounds. Below 0 where there are too few: half of the missing

@@ -10,8 +10,8 @@
 
 #include "common/images/picture.h"
 
-/* How much an input pixel at distance t from the centre weighs. Bilinear: 1 - |t|, up to
- * 1 pixel away. Bicubic: a cubic with a = -1/2, up to 2 pixels away, below 0 beyond 1. */
+/* What an input pixel weighs at distance t from the centre. Bilinear: 1 - |t|, up to 1
+ * pixel away. Bicubic: a cubic with a = -1/2, up to 2 away, below 0 beyond 1. */
 typedef enum { RESIZE_BILINEAR, RESIZE_BICUBIC } ResizeFilter;
 
 /* One output pixel is the sum of `count` input pixels from `first` on, each times its

@@ -3,4 +3,4 @@
 $(foreach f,$(FLAVOURS) fuzzer,$(call objects,$(f),$(IMAGES))): | need-libraries
 
 command-fine-tuning = sh common/scripts/fine_tuning.sh notes/fine_tuning.csv ## low resolution first, or not? ten minutes
-fine-tuning: chapter7
+fine-tuning: chapter5 chapter7

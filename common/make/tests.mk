@@ -1,6 +1,6 @@
 # Tests, and the programs that belong to them: `make test` is what a student waits for,
 # `make test-all` has every flavour and every script.
-TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,7) $(IMAGES)
+TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,7)
 CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
 define test_rules
 $(BUILD)/$(1)/tests/run: $(call objects,$(1),$(TEST_SOURCES))
@@ -20,13 +20,13 @@ $(BENCH_RUN): $(call objects,float,$(wildcard tests/bench/*.c) $(call layers_up_
 $(BENCH_RUN:run=machine.o): FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) $(OPENMP)"'
 $(PICTURES): $(call objects,float,tests/pictures/main.c)
 $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
-	$(call link,$^,-lz -ldl)
+	$(call link,$^,$(LIBRARIES) -ldl)
 
 # ---- make test, make test-all -----------------------------------------------
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 QUICK_SCRIPTS := scripts quiet files chapter7
-SLOW_SCRIPTS := build command_line fine_tuning compare numbers environment pages figures report exercises flow bench containers typed
+SLOW_SCRIPTS := build pictures_in command_line fine_tuning compare numbers environment pages figures report exercises flow bench containers typed
 CUDA_RUNS := $(addprefix run-cuda-,float asan-float $(if $(filter gcc,$(WATCHED_KIND)),watched))
 # ONLY: a script, a suite of chapter 6, or one of the others'.
 ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if \
@@ -88,7 +88,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_FLAVOUR := asan-float
 FUZZ_DIR := $(BUILD)/$(FUZZ_FLAVOUR)/tests/fuzz
 FUZZ_DRIVER := $(FUZZ_DIR)/fuzz.o $(if $(filter asan%,$(FUZZ_FLAVOUR)),$(FUZZ_DIR)/standalone.o)
-FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c) $(call layers_up_to,7) $(IMAGES)
+FUZZ_SOURCES := $(wildcard tests/bench/*.c) $(addprefix $(call dir_of,6)/,device_options.c measuring/made_up_run.c) $(call layers_up_to,7)
 fuzz-programs: $(FUZZ:%=$(FUZZ_DIR)/fuzz_%)
 $(FUZZ_DIR)/readers.a: $(call objects,$(FUZZ_FLAVOUR),$(FUZZ_SOURCES))
 	$(Q)ar rcs $@.$$$$ $^ && mv -f $@.$$$$ $@

@@ -2,15 +2,15 @@
 # fine_tuning.sh RESULTS: the study of notes/07_fine_tuning.md. Two ways to a model for
 # images of 56x56, Fashion-MNIST's enlarged, with the same number of multiply-adds:
 #
-#     on       EPOCHS epochs at 28x28 by AdamW, then STEPS steps of 512 images at 56x56 by
-#              SGD [ViT T.4]
-#     scratch  at 56x56 from the first step, by AdamW
+#     on       EPOCHS epochs at 28x28 by AdamW, then steps of 512 images at 56x56 by SGD
+#              [ViT T.4], as many as cost the same together
+#     scratch  SCRATCH epochs at 56x56, by AdamW
 #
 # Each with the seeds SEEDS, as many at once as there are cores, each on one thread: some
 # ten minutes on two. Writes a line per model to RESULTS, which is made anew:
 # way,seed,steps at 28,steps at 56,GFLOP forward,accuracy,seconds. "at 28" is the model
 # that `on` begins with, tested at 28x28. Then prints the table. LR: of SGD.
-# Run in the repository's root, where chapter7 is built.
+# Run in the repository's root, where chapters 5 and 7 are built.
 set -u
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/portable.sh"
@@ -18,7 +18,7 @@ SEEDS=${SEEDS:-1 2 3}
 DATA=${DATA:-data/fashion-mnist}
 CORES=${CORES:-$(cores)}
 EPOCHS=${EPOCHS:-3}
-STEPS=${STEPS:-75}
+SCRATCH=${SCRATCH:-1}
 LR=${LR:-0.03}
 batch=64 # of training from scratch, at 28x28 too; --fine-tune has 512
 small=15.8
@@ -26,18 +26,20 @@ large=91.8 # MFLOP an image, forward, as ./chapter7 prints them
 
 # ---- one run --------------------------------------------------------------------------
 
-train() { # train OUTPUT WORDS: its $accuracy and $seconds; an image has to cost $cost MFLOP
+train() { # train OUTPUT COST PROGRAM WORDS: $accuracy, $seconds; COST: MFLOP of an image
     output=$1
-    shift
+    cost=$2
+    program=$3
+    shift 3
     begun=$(date +%s)
-    ./chapter7 --data "$DATA" --threads 1 --seed "$seed" "$@" --save "$output.safetensors" \
+    "./$program" "$@" --data "$DATA" --threads 1 --seed "$seed" --save "$output.safetensors" \
         --log "$output.csv" >"$output.txt" 2>&1 || {
         echo "fine_tuning: $way, seed $seed: $(tail -n 1 "$output.txt")" >&2
         return 1
     }
     seconds=$(($(date +%s) - begun))
     accuracy=$(awk '/^test accuracy: / { print $3 }' "$output.txt")
-    grep -q "${cost:?} MFLOP an image" "$output.txt" || {
+    grep -q "$cost MFLOP an image" "$output.txt" || {
         echo "fine_tuning: an image should cost $cost MFLOP: $(grep '^model' "$output.txt")" >&2
         return 1
     }
@@ -51,25 +53,23 @@ result() { # result WAY STEPS_28 STEPS_56 IMAGES_28 IMAGES_56
 one_run() { # one_run WAY SEED: $own is the beginning of its files' names
     way=$1 seed=$2
     if [ "$way" = on ]; then
-        cost=$small
-        train "$own.28" --size 28 --epochs "$EPOCHS" --batch "$batch" || return 1
+        train "$own.28" $small chapter5 --epochs "$EPOCHS" --batch $batch || return 1
         result 'at 28' "$steps_28" 0 $((steps_28 * batch)) 0
-        cost=$large
-        train "$own" --fine-tune "$own.28.safetensors" --size 56 --steps "$STEPS" --lr "$LR" ||
-            return 1
-        result on "$steps_28" "$STEPS" $((steps_28 * batch)) $((STEPS * 512))
+        train "$own" $large chapter7 --fine-tune "$own.28.safetensors" --size 56 \
+            --steps "$steps_on" --lr "$LR" || return 1
+        result on "$steps_28" "$steps_on" $((steps_28 * batch)) $((steps_on * 512))
     else
-        cost=$large
-        train "$own" --size 56 --steps "$steps_56" --batch "$batch" || return 1
+        train "$own" $large chapter5 --size 56 --epochs "$SCRATCH" --batch $batch || return 1
         result scratch 0 "$steps_56" 0 $((steps_56 * batch))
     fi
     rm -f "$own".*
 }
 
-# Of the same cost: steps_56 batch large = steps_28 batch small + STEPS 512 large.
-steps_28=$((60000 / batch)) # an epoch's: what doesn't fill a batch waits
-steps_28=$((steps_28 * EPOCHS))
-steps_56=$(awk "BEGIN { printf \"%.0f\", $steps_28 * $small / $large + $STEPS * 512 / $batch }")
+# Of the same cost: steps_28 batch small + steps_on 512 large = steps_56 batch large.
+epoch=$((60000 / batch)) # steps: what doesn't fill a batch waits
+steps_28=$((epoch * EPOCHS))
+steps_56=$((epoch * SCRATCH))
+steps_on=$(awk "BEGIN { printf \"%.0f\", ($steps_56 - $steps_28 * $small / $large) * $batch / 512 }")
 if [ "${1:-}" = --one ]; then
     results=$2
     own=$3/$4-$5
@@ -80,10 +80,19 @@ fi
 # ---- all of them, and the table ---------------------------------------------------------
 
 results=${1:?usage: fine_tuning.sh RESULTS}
-[ -x ./chapter7 ] || { echo "fine_tuning: there is no ./chapter7: make chapter7" >&2; exit 1; }
+for program in chapter5 chapter7; do
+    [ -x ./$program ] || {
+        echo "fine_tuning: there is no ./$program: make $program" >&2
+        exit 1
+    }
+done
+[ "$steps_on" -ge 2 ] || {
+    echo "fine_tuning: EPOCHS=$EPOCHS cost more than SCRATCH=$SCRATCH" >&2
+    exit 2
+}
 scratch=$(new_scratch) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-export SEEDS DATA CORES EPOCHS STEPS LR
+export SEEDS DATA CORES EPOCHS SCRATCH LR
 echo "way,seed,steps at 28,steps at 56,GFLOP forward,accuracy,seconds" >"$results" || exit 1
 for seed in $SEEDS; do
     echo on "$seed"

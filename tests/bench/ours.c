@@ -99,7 +99,7 @@ static bool make_images(Job *job, int count, Error *error) {
                       .height = c->height,
                       .width = c->width,
                       .pixels = allocate((size_t)bytes, "images", error),
-                      .labels = allocate((size_t)count, "labels", error)};
+                      .labels = allocate((size_t)count * sizeof(int), "labels", error)};
     if (!set->pixels || !set->labels) {
         return false;
     }
@@ -107,10 +107,12 @@ static bool make_images(Job *job, int count, Error *error) {
         set->pixels[i] = (unsigned char)(made_up("images", i) >> 24);
     }
     for (int i = 0; i < count; i++) {
-        set->labels[i] = (unsigned char)(made_up("labels", i) % DATASET_CLASSES);
+        set->labels[i] = (int)(made_up("labels", i) % 10);
     }
-    job->dataset.mean = 0.5;
-    job->dataset.deviation = sqrt(1.0 / 12); /* of uniform numbers in 0..1 */
+    for (int i = 0; i < DATASET_MAX_CHANNELS; i++) {
+        job->dataset.mean[i] = 0.5;
+        job->dataset.deviation[i] = sqrt(1.0 / 12); /* of uniform numbers in 0..1 */
+    }
     return true;
 }
 
@@ -130,7 +132,7 @@ static double train_step(Job *job) {
 
 static double infer_batch(Job *job) {
     Evaluation result;
-    trainer_evaluate(&job->trainer, &job->dataset, &job->dataset.train, &result);
+    trainer_evaluate(&job->trainer, &job->dataset, &job->dataset.train, NULL, &result);
     return result.loss;
 }
 

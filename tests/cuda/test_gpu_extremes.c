@@ -148,12 +148,12 @@ START_TEST(the_loss_and_its_gradient) {
          k++) { /* one is the largest, even where 1 counts for nothing */
         tensor_row(logits, ENDS_OF_FLOAT)[k] = -3e38f;
     }
-    unsigned char labels[KINDS];
+    int labels[KINDS];
     double *d = test_doubles(tensor_count(logits)), losses[KINDS];
     const double *z = doubles_of(logits), smoothing = _i % 2 ? (double)0.1f : 0;
     int undecided = 0, classes[KINDS];
     for (int b = 0; b < KINDS; b++) {
-        labels[b] = (unsigned char)(b == EVERY_OTHER_NONE ? (K > 1) : K - 1);
+        labels[b] = b == EVERY_OTHER_NONE ? (K > 1) : K - 1;
         losses[b] = naive_loss(&(NaiveLoss){K, labels[b], smoothing, 0.5}, z + b * K,
                                d + b * K);
         undecided += naive_argmax(K, z + b * K) < 0;
@@ -189,16 +189,21 @@ START_TEST(the_loss_and_its_gradient) {
 }
 END_TEST
 
-/* Class 12 of 10, 255 of 37: nothing outside the row is read, and it can't be
+/* Class 10 of 10, -1 of 37: nothing outside the row is read, and it can't be
  * missed. */
 START_TEST(a_label_that_is_no_class_makes_the_loss_nan) {
     static const int K[] = {1, 10, 37};
-    static const unsigned char labels[][3] = {{0, 1, 0}, {9, 10, 0}, {36, 255, 1}};
+    static const int labels[][3] = {{0, 1, 0}, {9, 10, 0}, {36, -1, 1}};
     Tensor logits = random_tensor('l', SHAPE(3, K[_i])), dlogits = device_unset(logits);
     Tensor losses = device_unset(SHAPE(3)), right = device_unset(SHAPE(3));
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
-    const GpuLoss loss = {
-        device_bytes(3, labels[_i]), 0.1f, 1, losses, right, NULL, result};
+    const GpuLoss loss = {device_bytes(sizeof labels[_i], labels[_i]),
+                          0.1f,
+                          1,
+                          losses,
+                          right,
+                          NULL,
+                          result};
     gpu_cross_entropy(NULL, &loss, on_device(logits), dlogits);
     bytes_from_device(&got, result, sizeof got);
     losses = from_device(losses);

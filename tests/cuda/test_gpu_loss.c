@@ -14,7 +14,7 @@ enum { SIZES = sizeof sizes / sizeof sizes[0], MAX_IMAGES = 300 };
 typedef struct {
     int B, K;
     Tensor logits;
-    unsigned char labels[MAX_IMAGES];
+    int labels[MAX_IMAGES];
 } Images;
 
 static Images make_images(const int *size) {
@@ -22,8 +22,8 @@ static Images make_images(const int *size) {
     x.logits = random_tensor('l', SHAPE(x.B, x.K));
     tensor_scale(x.logits, 20); /* nothing may overflow */
     for (int b = 0; b < x.B; b++) {
-        x.labels[b] = (unsigned char)(b * 7 % (x.K < 256 ? x.K : 256));
-        if (b % 3 == 0) { /* a third of them is right */
+        x.labels[b] = b * 367 % x.K; /* also beyond a byte's 255 */
+        if (b % 3 == 0) {            /* a third of them is right */
             tensor_row(x.logits, b)[x.labels[b]] = 100;
         }
     }
@@ -45,7 +45,7 @@ START_TEST(losses_and_gradients_are_the_cpus) {
     GpuStepResult *result = device_bytes(sizeof *result, NULL), got;
     int *predictions = device_bytes(MAX_IMAGES * sizeof(int), NULL),
         classes[MAX_IMAGES];
-    const unsigned char *labels = device_bytes(sizeof x.labels, x.labels);
+    const int *labels = device_bytes(sizeof x.labels, x.labels);
     GpuLoss loss = {labels, (float)smoothing, (float)scale, losses,
                     right,  predictions,      result};
     gpu_cross_entropy(NULL, &loss, on, dlogits);
@@ -96,10 +96,10 @@ START_TEST(the_first_of_equal_logits_is_the_prediction) {
     }
     Tensor losses = device_unset(SHAPE(1)), right = device_unset(SHAPE(1));
     GpuStepResult *result = device_bytes(sizeof *result, NULL);
-    const unsigned char label = 3;
+    const int label = 3;
     int *prediction = device_bytes(sizeof(int), NULL), got;
     const GpuLoss loss = {
-        device_bytes(1, &label), 0, 1, losses, right, prediction, result};
+        device_bytes(sizeof label, &label), 0, 1, losses, right, prediction, result};
     gpu_cross_entropy(NULL, &loss, on_device(logits), (Tensor){0});
     bytes_from_device(&got, prediction, sizeof got);
     ck_assert_int_eq(got, first[_i]);

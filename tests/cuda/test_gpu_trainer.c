@@ -62,9 +62,15 @@ static void compare_losses(const Settings *s) {
     }
     gpu_engine.download(&gpu);
     Evaluation want, got;
-    trainer_evaluate(&cpu, &data, &data.test, &want);
-    gpu_engine.evaluate(&gpu, &data, &data.test, &got);
+    int predictions[20];
+    long right = 0;
+    trainer_evaluate(&cpu, &data, &data.test, NULL, &want);
+    gpu_engine.evaluate(&gpu, &data, &data.test, predictions, &got);
     ck_assert_int_eq(got.count, 20);
+    for (int i = 0; i < 20; i++) {
+        right += predictions[i] == data.test.labels[i];
+    }
+    ck_assert_int_eq(got.correct, right);
     assert_number_close(got.loss / want.loss, 1, 1e-3, "test loss");
     trainer_free(&cpu);
     gpu_engine.free(&gpu);

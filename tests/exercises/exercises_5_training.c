@@ -29,8 +29,7 @@ static double log_sum_exp(const double *z, int count) {
 }
 
 /* The sum of -sum_k q_k log p_k, with q_label and the others' q_k as told. */
-static double loss_with(Tensor logits, const unsigned char *labels, double label,
-                        double other) {
+static double loss_with(Tensor logits, const int *labels, double label, double other) {
     const int classes = tensor_cols(logits);
     const double *z = doubles_of(logits);
     double total = 0;
@@ -44,7 +43,7 @@ static double loss_with(Tensor logits, const unsigned char *labels, double label
 }
 
 /* scale (p - q), with q_label and the others' q_k as told. */
-static double *dlogits_with(Tensor logits, const unsigned char *labels, double scale,
+static double *dlogits_with(Tensor logits, const int *labels, double scale,
                             double label, double other) {
     const int rows = tensor_rows(logits), classes = tensor_cols(logits);
     double *d = doubles((long)rows * classes);
@@ -55,14 +54,15 @@ static double *dlogits_with(Tensor logits, const unsigned char *labels, double s
     return d;
 }
 
-static const unsigned char *same_labels(const unsigned char *labels) {
-    static unsigned char same[8];
-    memset(same, labels[0], sizeof same);
+static const int *same_labels(const int *labels) {
+    static int same[8];
+    for (int i = 0; i < 8; i++) {
+        same[i] = labels[0];
+    }
     return same;
 }
 
-static double last_loss(Tensor logits, const unsigned char *labels, double label,
-                        double other) {
+static double last_loss(Tensor logits, const int *labels, double label, double other) {
     const int last = tensor_rows(logits) - 1;
     Tensor row = values(SHAPE(1, tensor_cols(logits)),
                         doubles_of(logits) + (long)last * tensor_cols(logits));
@@ -89,7 +89,7 @@ static double *written_by_data(Tensor T, const double *want) {
 }
 
 /* by_infinite: what it means here that the loss isn't finite. */
-static void loss_case(Tensor logits, const unsigned char *labels, double eps,
+static void loss_case(Tensor logits, const int *labels, double eps,
                       const char *by_infinite) {
     const int rows = tensor_rows(logits), classes = tensor_cols(logits);
     const double scale = 0.25, share = eps / classes, right = 1 - eps + share;
@@ -151,7 +151,7 @@ static void loss_case(Tensor logits, const unsigned char *labels, double eps,
 }
 
 void loss_grade(void) {
-    const unsigned char labels[3] = {2, 0, 3};
+    const int labels[3] = {2, 0, 3};
     static const char log_of_0[] =
         "the logarithm of a p that is 0: log p_k = logit_k - log_sum_exp";
     static const char overflow[] =

@@ -17,7 +17,8 @@ enum { SIDE = 2, ROUND_TRIPS = 8 };
 static const char *copy;
 static Trainer trainer, second;
 static Dataset dataset;
-static unsigned char pixels[3 * SIDE * SIDE], labels[3];
+static unsigned char pixels[3 * SIDE * SIDE];
+static int labels[3];
 
 static Settings tiny(void) {
     Settings s = settings_default();
@@ -27,7 +28,7 @@ static Settings tiny(void) {
                           .patch = SIDE,
                           .depth = 1,
                           .block = {.D = 1, .heads = 1, .M = 1},
-                          .classes = DATASET_CLASSES};
+                          .classes = 10};
     s.batch = 1;
     return s;
 }
@@ -35,8 +36,9 @@ static Settings tiny(void) {
 void fuzz_setup(void) {
     const Settings settings = tiny();
     Error error;
-    const ImageSet set = {3, 1, SIDE, SIDE, pixels, labels};
-    dataset = (Dataset){.train = set, .test = set, .mean = 0.5, .deviation = 0.25};
+    const ImageSet set = {3, 1, SIDE, SIDE, pixels, labels, NULL};
+    dataset = (Dataset){
+        .train = set, .test = set, .classes = 10, .mean = {0.5}, .deviation = {0.25}};
     copy = fuzz_path("copy");
     if (!trainer_make(&trainer, &settings, set.count, &error) ||
         !trainer_make(&second, &settings, set.count, &error)) {
@@ -48,18 +50,36 @@ static void check_info(const CheckpointInfo *info) {
     Error error;
     Settings s = info->settings;
     fuzz_must(settings_check(&s, &error), "settings that were read are possible");
-    fuzz_must(info->step >= 0 && info->train_images >= 1 && isfinite(info->mean) &&
-                  isfinite(info->deviation) && info->deviation > 0,
+    fuzz_must(info->step >= 0 && info->train_images >= 1,
               "what else was read is possible");
+    for (int c = 0; c < s.model.channels; c++) {
+        fuzz_must(isfinite(info->mean[c]) && isfinite(info->deviation[c]) &&
+                      info->deviation[c] > 0,
+                  "pixels can be normalised");
+    }
 }
 
 static bool same_model(const Settings *s) {
     const VitConfig *a = &s->model, *b = &trainer.settings.model;
     return a->height == b->height && a->width == b->width && a->patch == b->patch &&
+           a->channels == b->channels && a->classes == b->classes &&
            a->depth == b->depth && a->block.D == b->block.D &&
            a->block.heads == b->block.heads && a->block.M == b->block.M &&
            a->positions == b->positions && a->pool == b->pool &&
            a->block.norm == b->block.norm;
+}
+
+/* The classes' names of both files, or none of both. */
+static void check_names(const CheckpointInfo *info) {
+    Dataset names = {.classes = 0};
+    Error error = {""};
+    fuzz_must(checkpoint_names(copy, info, &names, &error), "names are read back");
+    fuzz_must(names.classes == dataset.classes, "of as many classes");
+    for (int k = 0; k < names.classes; k++) {
+        fuzz_must(strcmp(names.class_name[k], dataset.class_name[k]) == 0,
+                  "names come back");
+    }
+    dataset_free(&names);
 }
 
 /* Saved, and read back, to the bit. */
@@ -68,8 +88,8 @@ static void save_and_load(const CheckpointInfo *info) {
     Error error = {""};
     const size_t bytes = (size_t)trainer.list.total * sizeof(real);
     trainer.settings = info->settings;
-    dataset.mean = info->mean;
-    dataset.deviation = info->deviation;
+    memcpy(dataset.mean, info->mean, sizeof info->mean);
+    memcpy(dataset.deviation, info->deviation, sizeof info->deviation);
     if (!checkpoint_save(copy, &trainer, &dataset, &error)) {
         fuzz_must_tell(false, &error);
         return; /* it may refuse what it would not read */
@@ -78,8 +98,9 @@ static void save_and_load(const CheckpointInfo *info) {
     fuzz_must(checkpoint_load(copy, &second, &error), "what is saved loads");
     fuzz_must(second.step == trainer.step && back.step == trainer.step,
               "the step comes back");
-    fuzz_must(back.mean == info->mean && back.deviation == info->deviation,
+    fuzz_must(back.mean[0] == info->mean[0] && back.deviation[0] == info->deviation[0],
               "mean and deviation come back to the bit");
+    check_names(&back);
     for (int i = 0; i < settings_count(); i++) {
         char a[SETTINGS_TEXT], b[SETTINGS_TEXT];
         settings_get(&info->settings, i, a);
@@ -102,6 +123,10 @@ static void read_checkpoint(const Safetensors *file) {
     }
     check_info(&info);
     if (!same_model(&info.settings)) {
+        return;
+    }
+    if (!checkpoint_read_names(file, &info, &dataset, &error)) {
+        fuzz_must_tell(false, &error);
         return;
     }
     const bool ok = checkpoint_read(file, &trainer, &error);
@@ -133,6 +158,11 @@ void fuzz_seeds(void) {
     static unsigned char bytes[1 << 16];
     Error error;
     for (int i = 0; i < 2; i++) {
+        static const char *const names[] = {"a", "b", "c", "d", "e",
+                                            "f", "g", "h", "i", "\xC3\xA9"};
+        if (!dataset_name(&dataset, 10, i == 0 ? NULL : names, &error)) {
+            bug("fuzz: %s", error.text);
+        }
         trainer.step = i;
         trainer.settings.schedule = i == 0 ? SCHEDULE_COSINE : SCHEDULE_NOAM;
         if (!checkpoint_save(copy, &trainer, &dataset, &error)) {

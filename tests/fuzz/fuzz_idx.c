@@ -43,7 +43,7 @@ static void make(Small *file, int ndim) {
 }
 
 void fuzz_setup(void) {
-    static const char text[] = "zero\none\ntwo\n";
+    static const char text[] = "zero\none\ntwo\nthree\nfour\n";
     for (int i = 0; i < FILES; i++) {
         if (i < CLASSES) {
             make(&whole[i], i % 2 == 0 ? 3 : 1);
@@ -88,30 +88,37 @@ static size_t pack(unsigned char *to, const unsigned char *bytes, size_t count) 
 /* ---- what must hold -------------------------------------------------------------- */
 
 static void check_set(const ImageSet *set, const Dataset *d) {
-    const size_t pixels = (size_t)set->count * (size_t)set->height * (size_t)set->width;
+    const int C = set->channels;
+    const size_t pixels =
+        (size_t)set->count * (size_t)C * (size_t)set->height * (size_t)set->width;
     unsigned sum = 0;
-    fuzz_must(set->count >= 1 && set->channels == 1 && set->height >= 1 &&
+    fuzz_must(set->count >= 1 && (C == 1 || C == 3) && set->height >= 1 &&
                   set->width >= 1,
               "a set that was read has images");
-    fuzz_must(set->height == d->train.height && set->width == d->train.width,
+    fuzz_must(C == d->train.channels && set->height == d->train.height &&
+                  set->width == d->train.width,
               "both sets' images are of one size");
     for (size_t i = 0; i < pixels; i++) {
         sum += set->pixels[i]; /* the sanitizer looks */
     }
     for (int i = 0; i < set->count; i++) {
-        fuzz_must(set->labels[i] < DATASET_CLASSES, "labels are 0 to 9");
+        fuzz_must(set->labels[i] >= 0 && set->labels[i] < d->classes,
+                  "labels are classes");
     }
     fuzz_must(sum <= 255 * pixels, "pixels are bytes");
 }
 
 static void check_dataset(const Dataset *d) {
+    fuzz_must(d->classes >= 1 && d->classes <= DATASET_MAX_CLASSES, "K is possible");
     check_set(&d->train, d);
     check_set(&d->test, d);
-    fuzz_must(d->mean >= 0 && d->mean <= 1, "the mean is from 0 to 1");
-    fuzz_must(d->deviation > 0 && d->deviation <= 1, "the deviation is above 0");
-    for (int k = 0; k < DATASET_CLASSES; k++) {
-        fuzz_must(memchr(d->class_name[k], '\0', sizeof d->class_name[k]) != NULL,
-                  "a class's name ends");
+    for (int c = 0; c < d->train.channels; c++) {
+        fuzz_must(d->mean[c] >= 0 && d->mean[c] <= 1, "the mean is from 0 to 1");
+        fuzz_must(d->deviation[c] > 0 && d->deviation[c] <= 1,
+                  "the deviation is above 0");
+    }
+    for (int k = 0; k < d->classes; k++) {
+        fuzz_must(dataset_name_fault(d->class_name[k]) == NULL, "names are names");
     }
 }
 
@@ -132,7 +139,7 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     }
     Dataset dataset;
     Error error = {""};
-    const bool ok = dataset_load(&dataset, folder, &error);
+    const bool ok = dataset_load(&dataset, folder, NULL, NULL, &error);
     fuzz_must_tell(ok, &error);
     if (ok) {
         check_dataset(&dataset);
@@ -152,6 +159,23 @@ void fuzz_seeds(void) {
         }
         seed[0] = (unsigned char)i;
         fuzz_seed(seed, 1 + pack(seed + 1, whole[i].bytes, whole[i].count));
+    }
+    /* In colour, channels last and first; labels of two and of four bytes. */
+    static const unsigned char colours[][5] = {{0, COUNT, 1, 2, 3},
+                                               {2, COUNT, 3, 1, 2}};
+    for (int i = 0; i < 2; i++) {
+        memset(seed, 7, sizeof seed);
+        seed[0] = colours[i][0];
+        memcpy(seed + 1, (unsigned char[]){0, 0, 8, 4}, 4);
+        for (int d = 0; d < 4; d++) {
+            memcpy(seed + 5 + 4 * d, (unsigned char[]){0, 0, 0, colours[i][1 + d]}, 4);
+        }
+        fuzz_seed(seed, 1 + 4 + 16 + COUNT * 6);
+        memset(seed, 0, sizeof seed);
+        seed[0] = 1;
+        memcpy(seed + 1, (unsigned char[]){0, 0, i ? 0x0C : 0x0B, 1, 0, 0, 0, COUNT},
+               8);
+        fuzz_seed(seed, 1 + 8 + COUNT * (i ? 4 : 2));
     }
     fuzz_seed_file(1, "data/sample/train-labels-idx1-ubyte.gz");
     fuzz_seed_file(3, "data/sample/t10k-labels-idx1-ubyte.gz");

@@ -128,7 +128,7 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     }
 }
 
-/* ---- seeds --------------------------------------------------------------------- */
+/* ---- seeds -------------------------------------------------------------- */
 
 static void seed(const char *name) {
     static unsigned char bytes[1 << 16];

@@ -180,7 +180,7 @@ def make_resized():
     pictures = {"wide": photo(101, 75), "tall": photo(37, 113)}
     sizes = {"wide": [(64, 47), (24, 24), (101, 40), (57, 75), (131, 97), (160, 21),
                       (21, 130), (1, 1)],
-             "tall": [(24, 73), (24, 24), (49, 149), (37, 9)]}
+             "tall": [(24, 73), (24, 24), (24, 87), (49, 149), (37, 9)]}
     filters = {"bilinear": Image.Resampling.BILINEAR,
                "bicubic": Image.Resampling.BICUBIC}
     for name, pixels in pictures.items():

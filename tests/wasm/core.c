@@ -13,7 +13,8 @@
 
 enum { IMAGES = 20, SIDE = 8, STEPS = 60 };
 
-static unsigned char pixels[IMAGES * SIDE * SIDE], labels[IMAGES];
+static unsigned char pixels[IMAGES * SIDE * SIDE];
+static int labels[IMAGES];
 
 static void must(bool held, const char *what) {
     printf("%s  %s\n", held ? "PASS" : "FAIL", what);
@@ -32,15 +33,19 @@ static void no_error(bool ok, const Error *error) {
 /* A bright row says which class it is. */
 static Dataset make_images(void) {
     for (int i = 0; i < IMAGES; i++) {
-        labels[i] = (unsigned char)(i % SIDE);
+        labels[i] = i % SIDE;
         for (int p = 0; p < SIDE * SIDE; p++) {
             const int noise = (i * 37 + p * 11) % 60;
             pixels[i * SIDE * SIDE + p] =
                 (unsigned char)(noise + (p / SIDE == i % SIDE ? 190 : 0));
         }
     }
-    const ImageSet set = {IMAGES, 1, SIDE, SIDE, pixels, labels};
-    return (Dataset){.train = set, .test = set, .mean = 0.25, .deviation = 0.25};
+    const ImageSet set = {IMAGES, 1, SIDE, SIDE, pixels, labels, NULL};
+    return (Dataset){.train = set,
+                     .test = set,
+                     .classes = SIDE,
+                     .mean = {0.25},
+                     .deviation = {0.25}};
 }
 
 static Settings small_model(void) {
@@ -51,7 +56,7 @@ static Settings small_model(void) {
                           .patch = 4,
                           .depth = 2,
                           .block = {.D = 16, .heads = 2, .M = 32},
-                          .classes = DATASET_CLASSES};
+                          .classes = SIDE};
     s.batch = 10;
     s.epochs = STEPS * s.batch / IMAGES;
     s.lr = 0.01;
@@ -125,7 +130,7 @@ int main(void) {
     const StepResult last = train(&t, &data, STEPS / 2 - 1);
     train(&back, &data, STEPS / 2 - 1);
     must(same_weights(&t, &back), "what was resumed goes on to the same bits");
-    trainer_evaluate(&t, &data, &data.test, &evaluation);
+    trainer_evaluate(&t, &data, &data.test, NULL, &evaluation);
     printf("      loss %.2f, then %.2f; %ld of %ld images right\n", first.loss,
            last.loss, evaluation.correct, evaluation.count);
     must(last.loss < first.loss / 4 && evaluation.correct == IMAGES,

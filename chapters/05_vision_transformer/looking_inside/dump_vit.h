@@ -26,7 +26,7 @@ typedef struct {
     Tensor images;             /* (B, C, H, W) */
     Tensor patches, embedded;  /* (B, N, C P P), (B, N, D): backward reuses a's */
     Tensor loss, dlogits;      /* (1), (B, K) */
-    unsigned char labels[DUMP_VIT_IMAGES];
+    int labels[DUMP_VIT_IMAGES];
     double smoothing;
 } DumpVit;
 

@@ -1,17 +1,19 @@
 /*
  * gallery.h: how well a trained model does, shown in the terminal: the accuracy of
  * each class, and a few test images with what the model says they are and where
- * its class token looks.
+ * its class token looks. Predictions are trainer_evaluate's, of the test set.
  */
 #pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
-/* gallery_classes: a line for each class: accuracy, and what it is taken for. */
-void gallery_classes(const Dataset *dataset, const Evaluation *evaluation);
+/* gallery_classes: a line for each class: accuracy, and what it is taken for. Of many
+ * classes only the worst and the best. False: no memory. */
+bool gallery_classes(const Dataset *dataset, const int *predictions, Error *error);
 
-/* gallery_count: how many images of class k were evaluated. */
-long gallery_count(const Evaluation *evaluation, int k);
+/* gallery_row: row k of the confusion matrix: row[j] of the images of class k are
+ * predicted as class j. Returns how many images of class k have a prediction. */
+long gallery_row(const Dataset *dataset, const int *predictions, int k, long *row);
 
 /*
  * gallery_images: the first test image of some classes, its prediction, and the

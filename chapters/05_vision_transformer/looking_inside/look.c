@@ -10,16 +10,19 @@
 #include "chapters/05_vision_transformer/looking_inside/inspect.h"
 #include "common/lesson/plot_file.h"
 
-enum { DISTANCE_IMAGES = 256 }; /* or as many as there are */
+/* Or as many as there are. */
+enum { DISTANCE_IMAGES = 256, ROLLOUT_CLASSES = 10, CONFUSION_CLASSES = 100 };
 
 /* The model, and what it is looked at with. */
 typedef struct {
     Trainer *trainer;
     const Dataset *dataset;
-    const Evaluation *evaluation;
+    const int *predictions; /* of the test set */
     VitConfig c;
-    int columns;     /* patches in a row of the image */
-    double *numbers; /* a figure's own: numbers_of */
+    int columns;         /* patches in a row of the image */
+    double *numbers;     /* a figure's own: numbers_of */
+    long *row;           /* (K) */
+    unsigned char *grey; /* (H, W), an image in grey */
 } Model;
 
 /* ---- the run ------------------------------------------------------------------ */
@@ -47,12 +50,12 @@ static void write_rates(FILE *file, const Model *m) {
 }
 
 static void write_confusion(FILE *file, const Model *m) {
-    for (int i = 0; i < DATASET_CLASSES; i++) {
-        const long *row = m->evaluation->confusion[i];
-        const long count = gallery_count(m->evaluation, i);
-        for (int j = 0; j < DATASET_CLASSES; j++) {
-            fprintf(file, "%d %d %ld %.5f \"%s\"\n", i, j, row[j],
-                    count > 0 ? (double)row[j] / (double)count : 0.0,
+    const int K = m->dataset->classes;
+    for (int i = 0; i < K; i++) {
+        const long count = gallery_row(m->dataset, m->predictions, i, m->row);
+        for (int j = 0; j < K; j++) {
+            fprintf(file, "%d %d %ld %.5f \"%s\"\n", i, j, m->row[j],
+                    count > 0 ? (double)m->row[j] / (double)count : 0.0,
                     m->dataset->class_name[i]);
         }
     }
@@ -146,19 +149,19 @@ static void write_distances(FILE *file, const Model *m) {
 static void write_rollout_of(FILE *file, const Model *m, int index, int prediction,
                              const double *patches) {
     const ImageSet *set = &m->dataset->test;
-    const unsigned char *pixels = dataset_pixels(set, index);
     const int label = set->labels[index], P = m->c.patch;
     double max = 0;
     for (int j = 0; j < vit_patches(&m->c); j++) {
         max = patches[j] > max ? patches[j] : max;
     }
+    dataset_grey(set, index, m->grey);
     fprintf(file, "\"%s\" \"%s\"\n", m->dataset->class_name[label],
             prediction == label ? "" : dataset_class(m->dataset, prediction));
     for (int y = 0; y < set->height; y++) {
         for (int x = 0; x < set->width; x++) {
             const double weight = patches[y / P * m->columns + x / P];
-            fprintf(file, "%d %d %.3f %.4f\n", x, y, pixels[y * set->width + x] / 255.0,
-                    max > 0 ? weight / max : 0);
+            fprintf(file, "%d %d %.3f %.4f\n", x, y,
+                    m->grey[y * set->width + x] / 255.0, max > 0 ? weight / max : 0);
         }
     }
     fprintf(file, "\n\n");
@@ -166,7 +169,7 @@ static void write_rollout_of(FILE *file, const Model *m, int index, int predicti
 
 static void write_rollout(FILE *file, const Model *m) {
     double *row = m->numbers, *scratch = row + vit_tokens(&m->c);
-    for (int k = 0; k < DATASET_CLASSES; k++) {
+    for (int k = 0; k < m->dataset->classes && k < ROLLOUT_CLASSES; k++) {
         const int index = gallery_first_of(&m->dataset->test, k);
         Tensor A[VIT_MAX_DEPTH];
         if (index < 0) {
@@ -197,12 +200,12 @@ static int first_right(const Model *m) {
 
 static void write_pixels(FILE *file, const Model *m, int index) {
     const ImageSet *set = &m->dataset->test;
-    const unsigned char *pixels = dataset_pixels(set, index);
+    dataset_grey(set, index, m->grey);
     fprintf(file, "\"%s\" %d %d %d\n", m->dataset->class_name[set->labels[index]],
             index, m->c.depth, m->c.block.heads);
     for (int at = 0; at < set->height * set->width; at++) {
         fprintf(file, "%d %d %.4f\n", at % set->width, at / set->width,
-                pixels[at] / 255.0);
+                m->grey[at] / 255.0);
     }
     fprintf(file, "\n\n");
 }
@@ -266,7 +269,7 @@ static void write_weights(FILE *file, const Model *m) {
 
 /* ---- all of them ---------------------------------------------------------------- */
 
-typedef enum { ANY, CLASS_TOKEN, LEARNED_POSITIONS } Need;
+typedef enum { ANY, FEW_CLASSES, CLASS_TOKEN, LEARNED_POSITIONS } Need;
 
 static const struct {
     const char *name, *columns;
@@ -280,7 +283,7 @@ static const struct {
      write_rates, ANY, false},
     {"confusion_matrix",
      "label, prediction, images, share of the label's images; and the label's name",
-     write_confusion, ANY, false},
+     write_confusion, FEW_CLASSES, false},
     {"patch_filters",
      "component, its share of the variance; x, y, its value (of channel 0, 1, ... in "
      "turn)",
@@ -311,22 +314,18 @@ static long numbers_of(const VitConfig *c) {
     return (2 * n + 1) * n + N * N + 2 * (N + 1) + (long)c->depth * c->block.heads;
 }
 
-bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
-          Error *error) {
-    const VitConfig *c = &t->settings.model;
-    const bool class_token = c->pool == POOL_CLASS;
-    const bool places = class_token && c->positions == POSITIONS_1D;
+/* All of them. */
+static void write_figures(const Model *m) {
+    const bool class_token = m->c.pool == POOL_CLASS;
+    const bool places = class_token && m->c.positions == POSITIONS_1D;
     const char *const lacks[] = {
+        [FEW_CLASSES] = m->c.classes <= CONFUSION_CLASSES
+                            ? NULL
+                            : "more than 100 classes are too many to draw.",
         [CLASS_TOKEN] = class_token ? NULL : "this model has no class token.",
         [LEARNED_POSITIONS] =
             places ? NULL
                    : "it needs a class token and a learned vector for each place."};
-    double *numbers =
-        allocate((size_t)numbers_of(c) * sizeof(double), "the figures' numbers", error);
-    const Model m = {t, dataset, evaluation, *c, c->width / c->patch, numbers};
-    if (!numbers) {
-        return false;
-    }
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         const char *why = lacks[figures[i].need];
         if (why) {
@@ -335,10 +334,28 @@ bool look(Trainer *t, const Dataset *dataset, const Evaluation *evaluation,
         }
         FILE *file = plot_file_open(figures[i].name, figures[i].columns);
         if (file || figures[i].prints) {
-            figures[i].write(file, &m);
+            figures[i].write(file, m);
         }
         plot_file_close(file, figures[i].name);
     }
-    free(numbers);
-    return true;
+}
+
+bool look(Trainer *t, const Dataset *dataset, const int *predictions, Error *error) {
+    const VitConfig *c = &t->settings.model;
+    const size_t pixels = (size_t)c->height * (size_t)c->width;
+    Model m = {t, dataset, predictions, *c, c->width / c->patch, NULL, NULL, NULL};
+    m.numbers =
+        allocate((size_t)numbers_of(c) * sizeof(double), "the figures' numbers", error);
+    m.row = m.numbers
+                ? allocate((size_t)c->classes * sizeof(long), "a row of classes", error)
+                : NULL;
+    m.grey = m.row ? allocate(pixels, "an image", error) : NULL;
+    const bool ok = m.grey != NULL;
+    if (ok) {
+        write_figures(&m);
+    }
+    free(m.grey);
+    free(m.row);
+    free(m.numbers);
+    return ok;
 }

@@ -22,13 +22,13 @@ static double log_sum_exp(const real *logit, int K) {
 }
 /* end of exercise 5.5 */
 
-double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
-                     double scale, Tensor dlogits) {
+double cross_entropy(Tensor logits, const int *labels, double smoothing, double scale,
+                     Tensor dlogits) {
     const int K = tensor_cols(logits);
     double total = 0;
     for (int i = 0; i < tensor_rows(logits); i++) {
         const real *logit = tensor_row(logits, i);
-        if (labels[i] >= K) {
+        if (labels[i] < 0 || labels[i] >= K) {
             bug("cross_entropy: label %d of image %d is none of %d classes", labels[i],
                 i, K);
         }

@@ -20,8 +20,8 @@
  *   smoothing        eps, 0 for none
  *   dlogits (B, K)   out; may be logits; data NULL: not wanted
  */
-double cross_entropy(Tensor logits, const unsigned char *labels, double smoothing,
-                     double scale, Tensor dlogits);
+double cross_entropy(Tensor logits, const int *labels, double smoothing, double scale,
+                     Tensor dlogits);
 
 /* argmax_row: the most likely class of row i, the first of equals; -1 where there is
  * no softmax to compare: the row has a NaN, or infinity as its largest element. */

@@ -16,7 +16,7 @@
 
 /* A SETTING is one of settings.c, where it has this name; --help shows the
  * rest of the row. The others are kept in Options, and run_help describes them. */
-typedef enum { SETTING, PATH, STEPS, FLAG } Kind;
+typedef enum { SETTING, PATH, STEPS, SIZE, SHARE, MEGABYTES, FLAG } Kind;
 static const struct {
     const char *name;
     Kind kind;
@@ -56,12 +56,16 @@ static const struct {
      "augmentation: mirror images (default:\n"
      "                         if the data has a classes.txt)"},
     {"--data", PATH, AT(data)},
+    {"--size", SIZE, AT(width)},
+    {"--split", SHARE, AT(split)},
+    {"--memory", MEGABYTES, AT(memory_mb)},
     {"--save", PATH, AT(save)},
     {"--log", PATH, AT(log)},
     {"--steps", STEPS, AT(max_steps)},
     {"--resume", PATH, AT(resume)},
     {"--eval", PATH, AT(eval)},
     {"--look", PATH, AT(look)},
+    {"--image", PATH, AT(image)},
     {"--dump", PATH, AT(dump)},
     {"--describe", PATH, AT(describe)},
     {"--double", FLAG, AT(in_double)},
@@ -90,13 +94,26 @@ static const struct {
 static const char run_help[] =
     "%s: train a Vision Transformer from scratch\n\n"
     "usage: ./%s [options]\n\nThe data and the run\n"
-    "  --data DIR             IDX files, gzip or not (default: data/fashion-mnist, if\n"
+    "  --data DIR             IDX files, gzip or not; CIFAR-10 or -100; or a folder "
+    "of\n"
+    "                         pictures for each class (default: data/fashion-mnist, "
+    "if\n"
     "                         it is there; else the sample in data/sample)\n"
+    "  --size WxH             images become so many pixels wide and high; --size S: "
+    "both\n"
+    "  --split X              pictures without a test/ folder: the share of each "
+    "class\n"
+    "                         that is held out for testing [0.2]\n"
+    "  --memory MB            pictures that need more are read again in each epoch\n"
+    "                         (default: half of the machine's)\n"
     "  --save FILE            checkpoint, after each epoch (default: the file that is\n"
     "                         resumed, or %s.safetensors)\n"
     "  --resume FILE          go on from a checkpoint, with its settings\n"
     "  --eval FILE            only test a checkpoint\n"
     "  --look FILE            test a checkpoint, and write its figures: plots/*.dat\n"
+    "  --image FILE           what a checkpoint sees in a picture, JPEG or PNG "
+    "(--eval's,\n"
+    "                         or %s.safetensors)\n"
     "  --log FILE.csv         a line a step (default: %s.csv)\n"
     "  --steps N              stop after N steps (to try things out)\n"
     "  --describe NAME        the parameters of Ti/16, S/16, B/16, B/32, L/16, L/32,\n"
@@ -148,7 +165,7 @@ const char *options_shown(const Settings *settings, int i, char text[SETTINGS_TE
 
 void options_help(const char *program) {
     const Settings standard = settings_default();
-    printf(run_help, program, program, program, program);
+    printf(run_help, program, program, program, program, program);
     for (int i = 0; table[i].kind == SETTING; i++) {
         char left[40], text[SETTINGS_TEXT];
         snprintf(left, sizeof left, "%s %s", table[i].name, table[i].argument);
@@ -196,6 +213,25 @@ static bool set_setting(Options *o, int option, const char *value, Error *error)
            error_set(error, "--smoothing can't be 1: no label would count");
 }
 
+/* "224" or "320x240": width and height. */
+static bool read_size(const char *text, int *width, int *height, Error *error) {
+    enum { MAX_SIDE = 4096 };
+    char first[12];
+    long w = 0, h = 0;
+    const size_t length = strcspn(text, "x");
+    const char *second = text[length] ? text + length + 1 : text;
+    const bool ok = length < sizeof first &&
+                    snprintf(first, sizeof first, "%.*s", (int)length, text) > 0 &&
+                    number_read_whole(first, 1, MAX_SIDE, &w) &&
+                    number_read_whole(second, 1, MAX_SIDE, &h);
+    *width = (int)w;
+    *height = (int)h;
+    return ok || error_set(error,
+                           "--size can't be \"%.60s\": want pixels, from 1 to %d: 224, "
+                           "or width x height, as 320x240",
+                           text, MAX_SIDE);
+}
+
 /* One option; *used is how many words of the command line it took. */
 static bool parse_one(Options *o, const char *word, const char *value, int *used,
                       Error *error) {
@@ -222,6 +258,13 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
     case SETTING: return set_setting(o, i, value, error);
     case PATH: *(const char **)at = value; break;
     case FLAG: *(bool *)at = true; break;
+    case SIZE: return read_size(value, &o->width, &o->height, error);
+    case SHARE:
+        return (number_read(value, at) && o->split > 0 && o->split < 1) ||
+               error_set(error, "--split can't be \"%.60s\": want a share of 1", value);
+    case MEGABYTES:
+        return (number_read(value, at) && o->memory_mb > 0 && o->memory_mb <= 1e9) ||
+               error_set(error, "--memory can't be \"%.60s\": want megabytes", value);
     case STEPS:
         return number_read_whole(value, 1, LONG_MAX, at) ||
                error_set(error, "--steps can't be \"%.60s\": want 1 or more", value);
@@ -237,8 +280,8 @@ static bool parse_one(Options *o, const char *word, const char *value, int *used
 static const char *const model[] = {OF_THE_MODEL, NULL};
 
 /* Those that say what the program is to do. */
-static const char *const tasks[] = {"--eval",     "--resume",    "--look", "--dump",
-                                    "--describe", "--gradcheck", NULL};
+static const char *const tasks[] = {"--eval", "--resume",   "--look",      "--image",
+                                    "--dump", "--describe", "--gradcheck", NULL};
 
 static bool is_one_of(const char *word, const char *const *words) {
     while (*words && strcmp(word, *words) != 0) {
@@ -254,6 +297,9 @@ static bool one_task(const Options *o, Error *error) {
         return error_set(error, "--look, and --eval or --resume: one or the other");
     }
     for (int i = 0; tasks[i]; i++) {
+        if (o->image && o->eval && strcmp(tasks[i], "--eval") == 0) {
+            continue; /* whose checkpoint looks at the image */
+        }
         if (first && options_given(o, tasks[i])) {
             return error_set(error, "%s and %s: one or the other", first, tasks[i]);
         }
@@ -292,12 +338,13 @@ bool options_fit_optimiser(const Options *o, const Settings *s, Error *error) {
 static bool all_used(const Options *o, Error *error) {
     static const char *const nothing[] = {NULL};
     static const char *const kind[] = {"--positions", "--pool", NULL};
-    static const char *const test[] = {OF_THE_MODEL, "--data", "--threads", "--batch",
-                                       NULL};
+    static const char *const test[] = {OF_THE_MODEL, "--data",    "--size",  "--split",
+                                       "--memory",   "--threads", "--batch", NULL};
     if (o->describe && strcmp(o->describe, "this") == 0) {
         return options_only(o, "--describe this", model, error);
     }
-    return (!o->eval || options_only(o, "--eval", test, error)) &&
+    return (!o->image || options_only(o, "--image", nothing, error)) &&
+           (!o->eval || options_only(o, "--eval", test, error)) &&
            (!o->look || options_only(o, "--look", test, error)) &&
            (!o->dump || options_only(o, "--dump", nothing, error)) &&
            (!o->gradcheck || options_only(o, "--gradcheck", kind, error)) &&
@@ -320,7 +367,8 @@ static bool agree(const Options *o, Error *error) {
     if (!one_task(o, error) || !all_used(o, error)) {
         return false;
     }
-    return block->D % block->heads == 0 || o->eval || o->look || o->resume ||
+    return block->D % block->heads == 0 || o->eval || o->look || o->image ||
+           o->resume ||
            error_set(error, "%d heads don't divide the width of %d (--heads, --dim)",
                      block->heads, block->D);
 }

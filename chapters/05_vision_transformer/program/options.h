@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/settings.h"
 
 typedef struct {
@@ -12,14 +11,14 @@ typedef struct {
     Settings settings;
     bool given[64]; /* see options_given */
     /* As they were given, or NULL; eval is --look's file too. */
-    const char *data, *resume, *eval, *look, *dump, *describe;
+    const char *data, *resume, *eval, *look, *image, *dump, *describe;
     /* --save, --resume's file or "chapter5.safetensors"; --log or own_log. */
     const char *save, *log, *own_log; /* "chapter5.csv" */
     bool help, gradcheck, brief, in_double;
-    long max_steps;    /* --steps: stop after this many, -1: don't */
-    const char *twice; /* an option that was given more than once, or NULL */
-    /* Chapter 7: brings images to the model's size; NULL: they must have it. */
-    bool (*fit)(Dataset *dataset, const VitConfig *model, Error *error);
+    long max_steps;          /* --steps: stop after this many, -1: don't */
+    int width, height;       /* --size; 0: as the data's images are */
+    double split, memory_mb; /* --split, --memory; 0: the default */
+    const char *twice;       /* an option that was given more than once, or NULL */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 } Options;
 

@@ -2,6 +2,7 @@
 #include "chapters/05_vision_transformer/program/plan.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "chapters/05_vision_transformer/program/file_lock.h"
 
@@ -31,20 +32,83 @@ static bool check_names(const Plan *p, Error *error) {
     return true;
 }
 
-/* What --resume's or --eval's file needs of the data. */
-static bool check_data(const Plan *p, Error *error) {
+/* What the data are to become: what the options say, or, for what a checkpoint was
+ * trained on, what they were then. */
+static DataWish wish_of(const Plan *p) {
+    const Options *o = p->options;
+    const VitConfig *model = &p->info.settings.model;
+    DataWish wish = {.width = o->width,
+                     .height = o->height,
+                     .split = o->split,
+                     .seed = o->settings.seed,
+                     .memory_mb = o->memory_mb};
+    if (!p->from) {
+        return wish;
+    }
+    if (o->width == 0) { /* only pictures have no size of their own */
+        wish.width = model->width;
+        wish.height = model->height;
+        wish.only_pictures = true;
+    }
+    wish.channels = model->channels;
+    wish.seed = p->info.settings.seed;
+    if (p->info.split > 0 && o->split == 0) {
+        wish.split = p->info.split;
+    }
+    return wish;
+}
+
+/* The images that the model is for. */
+static bool check_images(const Plan *p, Error *error) {
     const VitConfig *model = &p->settings.model;
+    const ImageSet *train = &p->dataset.train;
+    if (model->height != train->height || model->width != train->width) {
+        return error_set(
+            error, "%s is of a model for images of %dx%d, the data's are %dx%d",
+            p->from, model->height, model->width, train->height, train->width);
+    }
+    return model->channels == train->channels ||
+           error_set(error, "%s is of a model for images in %s, the data's are in %s",
+                     p->from, model->channels == 1 ? "grey" : "colour",
+                     train->channels == 1 ? "grey" : "colour");
+}
+
+/* The classes that the model knows. Data whose classes have no names may have fewer. */
+static bool check_classes(Plan *p, Error *error) {
+    const int classes = p->settings.model.classes;
+    Dataset *d = &p->dataset, saved = {.classes = 0};
+    if (d->classes > classes || (d->classes < classes && d->has_class_names)) {
+        return error_set(error,
+                         "%s is of a model for %d classes, the data in %s have %d",
+                         p->from, classes, p->directory, d->classes);
+    }
+    bool ok = (d->classes == classes || dataset_name(d, classes, NULL, error)) &&
+              checkpoint_names(p->from, &p->info, &saved, error);
+    const bool both = ok && d->has_class_names && saved.has_class_names;
+    for (int k = 0; both && ok && k < classes; k++) {
+        const char *was = saved.class_name[k], *is = d->class_name[k];
+        ok = strcmp(was, is) == 0 ||
+             error_set(error, "%s is of a model whose class %d is %s; in %s it is %s",
+                       p->from, k, was, p->directory, is);
+    }
+    dataset_free(&saved);
+    return ok;
+}
+
+/* What --resume's or --eval's file needs of the data. */
+static bool check_data(Plan *p, Error *error) {
     const CheckpointInfo *info = &p->info;
     const Dataset *d = &p->dataset;
     const char *resume = p->options->resume;
     const double near = 1e-9; /* compilers round the mean in more ways than one */
-    const bool same_pixels = fabs(info->mean - d->mean) < near &&
-                             fabs(info->deviation - d->deviation) < near;
+    bool same_pixels = true;
+    for (int c = 0; c < d->train.channels; c++) {
+        same_pixels = same_pixels && fabs(info->mean[c] - d->mean[c]) < near &&
+                      fabs(info->deviation[c] - d->deviation[c]) < near;
+    }
     const bool same_sum = info->checksum == (double)d->checksum;
-    if (model->height != d->train.height || model->width != d->train.width) {
-        return error_set(
-            error, "%s is of a model for images of %dx%d, the data's are %dx%d",
-            p->from, model->height, model->width, d->train.height, d->train.width);
+    if (!check_images(p, error) || !check_classes(p, error)) {
+        return false;
     }
     if (resume && info->train_images != d->train.count) {
         return error_set(
@@ -55,7 +119,8 @@ static bool check_data(const Plan *p, Error *error) {
         return error_set(error,
                          "%s: damaged: mean %g and deviation %g aren't those of its "
                          "images, %g and %g",
-                         p->from, info->mean, info->deviation, d->mean, d->deviation);
+                         p->from, info->mean[0], info->deviation[0], d->mean[0],
+                         d->deviation[0]);
     }
     /* A file that has no checksum yet has the pixels' mean. */
     if (resume && !(info->checksum >= 0 ? same_sum : same_pixels)) {
@@ -77,6 +142,8 @@ static bool decide_settings(Plan *p, Error *error) {
     if (!p->from) {
         s->model.height = p->dataset.train.height;
         s->model.width = p->dataset.train.width;
+        s->model.channels = p->dataset.train.channels;
+        s->model.classes = p->dataset.classes;
         if (s->flip < 0) { /* kept: a run that goes on may lack classes.txt */
             s->flip = p->dataset.has_class_names ? 1 : 0;
         }
@@ -86,8 +153,8 @@ static bool decide_settings(Plan *p, Error *error) {
         return false;
     }
     /* The model has seen pixels normalised in this way. */
-    p->dataset.mean = p->info.mean;
-    p->dataset.deviation = p->info.deviation;
+    memcpy(p->dataset.mean, p->info.mean, sizeof p->info.mean);
+    memcpy(p->dataset.deviation, p->info.deviation, sizeof p->info.deviation);
     if (o->eval && s->batch > p->dataset.train.count) {
         s->batch = p->dataset.train.count; /* nothing is trained */
     }
@@ -96,14 +163,24 @@ static bool decide_settings(Plan *p, Error *error) {
 
 /* What is impossible with this data: a patch that doesn't divide the image, ... */
 static bool check_settings(const Plan *p, Error *error) {
+    const Options *o = p->options;
     const Settings *s = &p->settings;
+    if (o->split > 0 && p->dataset.split == 0) {
+        return error_set(error, "%s has a test set: leave --split out", p->directory);
+    }
+    if (o->memory_mb > 0 && !p->notes.pictures) {
+        return error_set(error,
+                         "%s has no pictures, and is read into memory: leave --memory "
+                         "out",
+                         p->directory);
+    }
     const ImageSet *train = &p->dataset.train;
     const int side = train->height < train->width ? train->height : train->width;
     if (s->batch > train->count) {
         return error_set(error, "a batch of %d images is more than the %d there are",
                          s->batch, train->count);
     }
-    if (!p->options->eval && s->shift >= side) {
+    if (!o->eval && s->shift >= side) {
         return error_set(error,
                          "--shift %d can move all of an image of %dx%d out of sight: "
                          "at most %d",
@@ -201,9 +278,9 @@ int plan_make(Plan *p, const Options *o, Error *error) {
                          "or give --data DIR");
         return 1;
     }
-    const VitConfig *model = p->from ? &p->info.settings.model : &o->settings.model;
-    if (!dataset_load(&p->dataset, p->directory, error) ||
-        (o->fit && !o->fit(&p->dataset, model, error)) || !decide_settings(p, error)) {
+    const DataWish wish = wish_of(p);
+    if (!dataset_load(&p->dataset, p->directory, &wish, &p->notes, error) ||
+        !decide_settings(p, error)) {
         return 1;
     }
     if (!check_settings(p, error) || (o->resume && !check_steps(p, error))) {

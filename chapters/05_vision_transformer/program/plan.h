@@ -13,6 +13,7 @@ typedef struct {
     const Options *options;
     const char *directory; /* where the data are; NULL: nowhere */
     Dataset dataset;
+    DataNotes notes;     /* about the data */
     const char *from;    /* --resume's or --eval's file, or NULL */
     CheckpointInfo info; /* what it says */
     Settings settings;

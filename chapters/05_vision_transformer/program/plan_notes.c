@@ -87,9 +87,12 @@ static void note_rate(const Trainer *t) {
 /* Images from which nothing can be learned, or little. */
 static void note_images(const Dataset *d) {
     const ImageSet *train = &d->train;
-    const size_t pixels = (size_t)train->height * (size_t)train->width;
-    const bool blank = d->deviation == 1; /* so says dataset_load if nothing varies */
-    bool one_label = true, one_image = true;
+    const size_t pixels =
+        (size_t)train->channels * (size_t)train->height * (size_t)train->width;
+    bool blank = true, one_label = true, one_image = train->pixels != NULL;
+    for (int c = 0; c < train->channels; c++) {
+        blank = blank && d->deviation[c] == 1; /* so says dataset_load: none varies */
+    }
     for (int i = 1; i < train->count && (one_label || one_image); i++) {
         one_label = one_label && train->labels[i] == train->labels[0];
         one_image = one_image && memcmp(train->pixels + (size_t)i * pixels,
@@ -100,6 +103,15 @@ static void note_images(const Dataset *d) {
     note_if(blank, "all pixels of the training images are the same: they show nothing");
     note_if(one_image && !blank,
             "all training images are the same: there is nothing to learn from them");
+}
+
+/* What was left out of a folder of pictures. */
+static void note_skipped(const DataNotes *notes) {
+    for (long i = 0; i < notes->skipped && i < DATA_NAMED; i++) {
+        note_if(true, "skipped, for it is no JPEG or PNG picture: %s", notes->named[i]);
+    }
+    note_if(notes->skipped > DATA_NAMED,
+            "skipped as no pictures: %ld files, with these", notes->skipped);
 }
 
 static void note_settings(const Plan *p, const Trainer *t) {
@@ -134,6 +146,7 @@ void plan_notes(const Plan *p, const Trainer *t) {
     const Options *o = p->options;
     const double checksum = p->info.checksum;
     note_if(o->twice, "%s is given more than once: the last counts", o->twice);
+    note_skipped(&p->notes);
     note_if(p->info.unknown[0],
             "%s has \"%s\", which this program doesn't know and leaves out", p->from,
             p->info.unknown);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chapters/05_vision_transformer/training/checkpoint_file.h"
@@ -14,6 +15,8 @@
 #include "chapters/05_vision_transformer/program/progress.h"
 #include "common/lesson/report.h"
 #include "chapters/05_vision_transformer/program/stop.h"
+#include "chapters/05_vision_transformer/own_data/stream.h"
+#include "common/lesson/stopwatch.h"
 
 typedef struct {
     const Engine *engine;
@@ -25,10 +28,32 @@ typedef struct {
 
 /* ---- getting ready ----------------------------------------------------------- */
 
+/* How pictures are had: from memory or from their files; and what tests. */
+static void print_pictures(const Plan *p) {
+    const DataNotes *n = &p->notes;
+    if (p->dataset.split > 0) {
+        printf("      no test set: %g of each class are held out (--split, --seed)\n",
+               p->dataset.split);
+    }
+    if (n->streamed) {
+        printf("      %.3g MB of pixels, of at most %.3g MB (--memory): decoded again "
+               "when they are needed\n",
+               n->mb, n->memory_mb);
+    }
+}
+
 static void print_data(const Plan *p) {
     const Dataset *d = &p->dataset;
-    printf("data: %s: %d training and %d test images of %dx%d\n", p->directory,
-           d->train.count, d->test.count, d->train.height, d->train.width);
+    const ImageSet *train = &d->train;
+    printf("data: %s: %d training and %d test images of %dx%d", p->directory,
+           train->count, d->test.count, train->height, train->width);
+    printf("%s%s", train->height == train->width ? "" : " (height x width)",
+           train->channels > 1 ? " in colour" : "");
+    if (d->classes != 10) {
+        printf(", %d classes", d->classes);
+    }
+    printf("\n");
+    print_pictures(p);
     if (dataset_is_sample(p->directory)) {
         printf(
             "      THIS IS THE SMALL SAMPLE: enough to see that everything works, not "
@@ -116,7 +141,11 @@ static RunEnd save(Run *r, Error *error) {
 /* What is saved must be worth testing. */
 static bool test(const Run *r, const ImageSet *set, Evaluation *e, Error *error) {
     Error why;
-    r->engine->evaluate(r->trainer, r->dataset, set, e);
+    r->engine->evaluate(r->trainer, r->dataset, set, NULL, e);
+    dataset_expect(&r->dataset->test, NULL, r->dataset->test.count);
+    if (!stream_check(r->dataset->test.source, error)) {
+        return false;
+    }
     return evaluation_check(e, &why) ||
            error_set(error,
                      "after step %ld: %.300s; nothing was saved since the last epoch",
@@ -153,6 +182,17 @@ static RunEnd log_steps(Run *r, const StepResult *results, int count, Error *err
 /* An engine is asked for at most so many steps at once; then Ctrl-C is looked at. */
 enum { STEPS_AT_ONCE = 16 };
 
+/* The images of the rest of this epoch, so that they can be there in time. */
+static void expect_epoch(const Run *r) {
+    Trainer *t = r->trainer;
+    const long per_epoch = trainer_steps_per_epoch(t);
+    if (t->step < trainer_total_steps(t)) {
+        const long left = per_epoch - t->step % per_epoch;
+        const int *next = trainer_batch(t);
+        dataset_expect(&r->dataset->train, next, (int)left * t->settings.batch);
+    }
+}
+
 static RunEnd train_steps(Run *r, Error *error) {
     Trainer *t = r->trainer;
     const long total = trainer_total_steps(t), per_epoch = trainer_steps_per_epoch(t);
@@ -160,6 +200,7 @@ static RunEnd train_steps(Run *r, Error *error) {
     const long last = max_steps > 0 && max_steps < total ? max_steps : total;
     r->progress.last_step = last;
     RunEnd end = RUN_DONE;
+    expect_epoch(r);
     while (end == RUN_DONE && t->step < last) {
         StepResult results[STEPS_AT_ONCE];
         const long epoch_end = (t->step / per_epoch + 1) * per_epoch;
@@ -168,7 +209,11 @@ static RunEnd train_steps(Run *r, Error *error) {
         const int count = r->engine->steps(t, r->dataset, at_once, results);
         t->last_loss = results[count - 1].loss;
         end = log_steps(r, results, count, error);
+        if (end == RUN_DONE && !stream_check(r->dataset->train.source, error)) {
+            end = RUN_FAILED;
+        }
         if (end == RUN_DONE && t->step % per_epoch == 0) {
+            expect_epoch(r);
             end = end_epoch(r, error);
         }
         if (end == RUN_DONE && stop_asked()) {
@@ -198,6 +243,17 @@ static RunEnd end_run(Run *r, RunEnd end, Error *error) {
     return end;
 }
 
+/* The share of its time that a thread waited for pictures, on average. */
+static void print_waited(const Run *r, double seconds) {
+    const Dataset *d = r->dataset;
+    const double waited =
+        stream_waited(d->train.source) + stream_waited(d->test.source);
+    if (d->train.source && seconds > 0) {
+        printf("pictures: training waited for them %.1f%% of its time\n",
+               100 * waited / (seconds * r->trainer->settings.threads));
+    }
+}
+
 static RunEnd train(Run *r, Error *error) {
     const Options *o = r->plan->options;
     printf("log: %s   checkpoint, after each epoch and on Ctrl-C: %s\n\n", o->log,
@@ -205,7 +261,10 @@ static RunEnd train(Run *r, Error *error) {
     stop_later(true);
     RunEnd end = RUN_FAILED;
     if (progress_begin(&r->progress, r->trainer, o->log, error)) {
-        end = end_run(r, train_steps(r, error), error);
+        const double begin = stopwatch_ms();
+        end = train_steps(r, error);
+        print_waited(r, (stopwatch_ms() - begin) / 1e3);
+        end = end_run(r, end, error);
     }
     stop_later(false);
     return end == RUN_DONE && stop_asked() ? RUN_STOPPED : end;
@@ -213,28 +272,43 @@ static RunEnd train(Run *r, Error *error) {
 
 /* ---- the last lines ----------------------------------------------------------- */
 
-/* Classes, images (or --look's files), and `test accuracy: 0.NNNN`. */
-static bool report(const Run *r, Error *error) {
-    const Options *o = r->plan->options;
-    Evaluation e;
-    Error why;
-    r->engine->evaluate(r->trainer, r->dataset, &r->dataset->test, &e);
-    if (!evaluation_check(&e, &why)) {
-        return error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save,
-                         why.text);
+/* Classes, and images or --look's files. */
+static bool show(const Run *r, const int *predictions, Error *error) {
+    const char *looked = r->plan->options->look;
+    if (!gallery_classes(r->dataset, predictions, error)) {
+        return false;
     }
-    gallery_classes(r->dataset, &e);
     if (r->engine->download) {
         r->engine->download(r->trainer);
     }
-    printf(o->look ? "\n" : "");
-    const bool shown = o->look ? look(r->trainer, r->dataset, &e, error)
-                               : gallery_images(r->trainer, r->dataset, error);
-    if (shown) {
+    printf(looked ? "\n" : "");
+    return looked ? look(r->trainer, r->dataset, predictions, error)
+                  : gallery_images(r->trainer, r->dataset, error);
+}
+
+/* All of that, and `test accuracy: 0.NNNN`. */
+static bool report(const Run *r, Error *error) {
+    const Options *o = r->plan->options;
+    const ImageSet *set = &r->dataset->test;
+    Evaluation e;
+    Error why;
+    int *predictions =
+        allocate((size_t)set->count * sizeof *predictions, "predictions", error);
+    if (!predictions) {
+        return false;
+    }
+    r->engine->evaluate(r->trainer, r->dataset, set, predictions, &e);
+    bool ok = stream_check(set->source, error);
+    if (ok && !evaluation_check(&e, &why)) {
+        ok = error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save, why.text);
+    }
+    ok = ok && show(r, predictions, error);
+    free(predictions);
+    if (ok) {
         printf("\n%ld of %ld test images right, mean loss %.4f\ntest accuracy: %.4f\n",
                e.correct, e.count, e.loss, (double)e.correct / (double)e.count);
     }
-    return shown;
+    return ok;
 }
 
 /* A word as a shell takes it: a path may have blanks or a quote. */
@@ -262,6 +336,12 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
     print_word(" --resume ", o->save);
     if (o->data) {
         print_word(" --data ", o->data);
+    }
+    if (o->width > 0) {
+        printf(" --size %dx%d", o->width, o->height);
+    }
+    if (o->memory_mb > 0) {
+        printf(" --memory %g", o->memory_mb);
     }
     if (strcmp(o->log, o->own_log) != 0) {
         print_word(" --log ", o->log);

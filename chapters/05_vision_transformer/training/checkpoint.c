@@ -23,43 +23,85 @@ static SafetensorsEntry entry_of(const Trainer *t, int i) {
 }
 
 /* The numbers that aren't settings, and their ranges. */
-enum { STEP, TRAIN_IMAGES, MEAN, DEVIATION, CHECKSUM, LAST_LOSS, NUMBERS };
+enum { STEP, TRAIN_IMAGES, MEAN, DEVIATION, CHECKSUM, LAST_LOSS, SPLIT, NUMBERS };
 static const struct {
     const char *key;
     double min, max;
-    bool whole, newer; /* newer: files of earlier versions lack it; then it is -1 */
+    bool whole, newer; /* newer: a file may lack it; then it is -1 */
+    bool per_channel;  /* one for each channel of the images, blanks between them */
 } numbers[NUMBERS] = {
-    [STEP] = {"step", 0, sizeof(long) == 4 ? 2e9 : 1e15, true, false},
-    [TRAIN_IMAGES] = {"train_images", 1, 1e9, true, false},
-    [MEAN] = {"mean", 0, 1, false, false},
-    [DEVIATION] = {"deviation", 1e-9, 1, false, false},
-    [CHECKSUM] = {"data_crc32", 0, UINT32_MAX, true, true},
-    [LAST_LOSS] = {"last_loss", 0, DBL_MAX, false, true},
+    [STEP] = {"step", 0, sizeof(long) == 4 ? 2e9 : 1e15, true, false, false},
+    [TRAIN_IMAGES] = {"train_images", 1, 1e9, true, false, false},
+    [MEAN] = {"mean", 0, 1, false, false, true},
+    [DEVIATION] = {"deviation", 1e-9, 1, false, false, true},
+    [CHECKSUM] = {"data_crc32", 0, UINT32_MAX, true, true, false},
+    [LAST_LOSS] = {"last_loss", 0, DBL_MAX, false, true, false},
+    [SPLIT] = {"split", 0, 1, false, true, false},
 };
+
+static const char names_key[] = "class_names"; /* line by line; "classes" is their K */
+
+static int how_many(int n, const VitConfig *model) {
+    return numbers[n].per_channel ? model->channels : 1;
+}
 
 /* ---- saving -------------------------------------------------------------- */
 
-enum { MAX_TEXTS = 64 };
+enum { MAX_TEXTS = 64, TEXT_BYTES = SETTINGS_TEXT * DATASET_MAX_CHANNELS };
 
-/* The settings, the numbers and the format, as texts; returns how many. */
-static int make_texts(const Trainer *t, const Dataset *dataset, SafetensorsText *texts,
-                      char (*values)[SETTINGS_TEXT]) {
-    const double value[NUMBERS] = {(double)t->step,   dataset->train.count,
-                                   dataset->mean,     dataset->deviation,
-                                   dataset->checksum, t->last_loss};
+static void print_numbers(char text[TEXT_BYTES], const double *value, int count) {
+    int used = 0;
+    for (int c = 0; c < count; c++) {
+        used += snprintf(text + used, (size_t)(TEXT_BYTES - used), "%s%.17g",
+                         c == 0 ? "" : " ", value[c]);
+    }
+}
+
+/* The settings, the numbers, the format and the names, as texts; returns how many. */
+static int make_texts(const Trainer *t, const Dataset *dataset, const char *names,
+                      SafetensorsText *texts, char (*values)[TEXT_BYTES]) {
+    const double step = (double)t->step, images = dataset->train.count,
+                 checksum = dataset->checksum;
+    const double *const value[NUMBERS] = {
+        &step,     &images,       dataset->mean,  dataset->deviation,
+        &checksum, &t->last_loss, &dataset->split};
     int n = 0;
     for (; n < settings_count(); n++) {
         settings_get(&t->settings, n, values[n]);
         texts[n] = (SafetensorsText){settings_name(n), values[n]};
     }
-    for (int k = 0; k < NUMBERS; k++, n++) {
+    for (int k = 0; k < NUMBERS - (dataset->split == 0); k++, n++) {
         if (k == CHECKSUM) { /* in the middle, as in the files of earlier versions */
             texts[n++] = (SafetensorsText){"format", CHECKPOINT_FORMAT};
         }
-        snprintf(values[n], SETTINGS_TEXT, "%.17g", value[k]);
+        print_numbers(values[n], value[k], how_many(k, &t->settings.model));
         texts[n] = (SafetensorsText){numbers[k].key, values[n]};
     }
+    if (names) {
+        texts[n++] = (SafetensorsText){names_key, names};
+    }
     return n;
+}
+
+/* Names that say more than the classes' numbers. */
+static bool is_named(const Dataset *dataset) {
+    bool named = false;
+    for (int k = 0; dataset->class_name && k < dataset->classes; k++) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", k);
+        named = named || strcmp(dataset->class_name[k], number) != 0;
+    }
+    return named;
+}
+
+/* The classes' names as lines; NULL if there is no memory. */
+static char *join_names(const Dataset *dataset, Error *error) {
+    const size_t bytes = (size_t)dataset->classes * DATASET_NAME_BYTES + 1;
+    char *names = allocate(bytes, "the classes' names", error), *end = names;
+    for (int k = 0; names && k < dataset->classes; k++) {
+        end += sprintf(end, "%s%s", k == 0 ? "" : "\n", dataset->class_name[k]);
+    }
+    return names;
 }
 
 /* The tensors, each of which must be finite: a run that diverges leaves infinities in
@@ -83,19 +125,24 @@ static bool make_entries(const char *name, const Trainer *t, SafetensorsEntry *e
 bool checkpoint_encode(const Trainer *t, const Dataset *dataset, const char *name,
                        SafetensorsSink sink, Error *error) {
     const int count = 3 * t->list.count;
-    char values[MAX_TEXTS][SETTINGS_TEXT];
+    char values[MAX_TEXTS][TEXT_BYTES], *names = NULL;
     SafetensorsText texts[MAX_TEXTS];
-    if (settings_count() + NUMBERS + 1 > MAX_TEXTS) {
+    if (settings_count() + NUMBERS + 2 > MAX_TEXTS) {
         bug("checkpoint_encode: more than %d texts", MAX_TEXTS);
     }
     SafetensorsEntry *entries =
         allocate((size_t)count * sizeof *entries, "a checkpoint's list", error);
     bool ok = entries && make_entries(name, t, entries, error);
+    if (ok && is_named(dataset)) {
+        names = join_names(dataset, error);
+        ok = names != NULL;
+    }
     if (ok) {
-        const int text_count = make_texts(t, dataset, texts, values);
+        const int text_count = make_texts(t, dataset, names, texts, values);
         const SafetensorsContent content = {entries, count, texts, text_count};
         ok = safetensors_encode(&content, name, sink, error);
     }
+    free(names);
     free(entries);
     return ok;
 }
@@ -112,16 +159,34 @@ static bool is_damaged(const Safetensors *file, const char *key, Error *error) {
                      safetensors_metadata(file, key));
 }
 
-static bool read_number(const Safetensors *file, int n, double *value, Error *error) {
+/* The next of a text's numbers, up to a blank or the end; NULL: it is damaged. */
+static const char *next_number(const char *text, int n, double *value) {
+    char one[SETTINGS_TEXT];
+    const size_t length = strcspn(text, " ");
+    if (length >= sizeof one) {
+        return NULL;
+    }
+    memcpy(one, text, length);
+    one[length] = '\0';
+    const bool good = number_read(one, value) && *value >= numbers[n].min &&
+                      *value <= numbers[n].max &&
+                      !(numbers[n].whole && *value != floor(*value));
+    return good ? text + length : NULL;
+}
+
+/* value (count): how_many of it. */
+static bool read_numbers(const Safetensors *file, int n, int count, double *value,
+                         Error *error) {
     const char *key = numbers[n].key, *text = safetensors_metadata(file, key);
-    *value = -1;
+    value[0] = -1;
     if (!text) {
         return numbers[n].newer || is_lacking(file, key, error);
     }
-    return (number_read(text, value) && *value >= numbers[n].min &&
-            *value <= numbers[n].max &&
-            !(numbers[n].whole && *value != floor(*value))) ||
-           is_damaged(file, key, error);
+    for (int c = 0; text && c < count; c++) {
+        text += c > 0 && *text == ' ';
+        text = next_number(text, n, &value[c]);
+    }
+    return (text && *text == '\0') || is_damaged(file, key, error);
 }
 
 static bool read_settings(const Safetensors *file, Settings *settings, Error *error) {
@@ -144,12 +209,10 @@ static bool read_settings(const Safetensors *file, Settings *settings, Error *er
             return is_damaged(file, settings_name(i), error);
         }
     }
-    if (settings->model.classes != DATASET_CLASSES || settings->model.channels != 1) {
-        return error_set(error,
-                         "%s: a model of %d classes and %d channels; the data here has "
-                         "%d and 1",
-                         file->name, settings->model.classes, settings->model.channels,
-                         DATASET_CLASSES);
+    const int channels = settings->model.channels;
+    if (channels != 1 && channels != DATASET_MAX_CHANNELS) {
+        return error_set(error, "%s: a model of %d channels; images have 1 or %d",
+                         file->name, channels, DATASET_MAX_CHANNELS);
     }
     Error why;
     if (!settings_check(settings, &why)) {
@@ -172,7 +235,7 @@ static bool check_size(const Safetensors *file, const VitConfig *model, Error *e
 }
 
 static bool is_known(const char *key) {
-    bool known = strcmp(key, "format") == 0;
+    bool known = strcmp(key, "format") == 0 || strcmp(key, names_key) == 0;
     for (int i = 0; i < settings_count(); i++) {
         known = known || strcmp(key, settings_name(i)) == 0;
     }
@@ -197,24 +260,64 @@ static void find_unknown(const Safetensors *file, char unknown[40]) {
 }
 
 bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *error) {
-    double value[NUMBERS];
+    double value[NUMBERS][DATASET_MAX_CHANNELS] = {{0}};
     if (!read_settings(file, &info->settings, error) ||
         !check_size(file, &info->settings.model, error)) {
         return false;
     }
     for (int k = 0; k < NUMBERS; k++) {
-        if (!read_number(file, k, &value[k], error)) {
+        const int count = how_many(k, &info->settings.model);
+        if (!read_numbers(file, k, count, value[k], error)) {
             return false;
         }
     }
     find_unknown(file, info->unknown);
-    info->step = (long)value[STEP];
-    info->train_images = (long)value[TRAIN_IMAGES];
-    info->mean = value[MEAN];
-    info->deviation = value[DEVIATION];
-    info->checksum = value[CHECKSUM];
-    info->last_loss = value[LAST_LOSS];
+    info->step = (long)value[STEP][0];
+    info->train_images = (long)value[TRAIN_IMAGES][0];
+    memcpy(info->mean, value[MEAN], sizeof info->mean);
+    memcpy(info->deviation, value[DEVIATION], sizeof info->deviation);
+    info->checksum = value[CHECKSUM][0];
+    info->last_loss = value[LAST_LOSS][0];
+    info->split = value[SPLIT][0];
     return true;
+}
+
+/* Cuts the lines of `text` apart: name (count); false if there are more, or fewer, or
+ * one is no name. */
+static bool split_names(char *text, int count, const char **name) {
+    for (int k = 0; k < count; k++) {
+        const size_t length = strcspn(text, "\n");
+        const bool last = text[length] == '\0';
+        name[k] = text;
+        text[length] = '\0';
+        if (last != (k == count - 1) || dataset_name_fault(name[k])) {
+            return false;
+        }
+        text += length + 1;
+    }
+    return true;
+}
+
+bool checkpoint_read_names(const Safetensors *file, const CheckpointInfo *info,
+                           Dataset *dataset, Error *error) {
+    const int count = info->settings.model.classes;
+    const char *text = safetensors_metadata(file, names_key);
+    if (!text) {
+        return dataset_name(dataset, count, NULL, error);
+    }
+    char *copy = allocate(strlen(text) + 1, "the classes' names", error);
+    const char **name =
+        copy ? allocate((size_t)count * sizeof *name, "the classes' names", error)
+             : NULL;
+    bool ok = name != NULL;
+    if (ok) {
+        ok = split_names(strcpy(copy, text), count, name)
+                 ? dataset_name(dataset, count, name, error)
+                 : is_damaged(file, names_key, error);
+    }
+    free(name);
+    free(copy);
+    return ok;
 }
 
 /* A mean of squares below 0 would be a NaN some steps later. */
@@ -232,7 +335,7 @@ static bool check_squares(const char *file, const SafetensorsEntry *v, Error *er
 bool checkpoint_read(const Safetensors *file, Trainer *t, Error *error) {
     const int wanted = 3 * t->list.count;
     double step;
-    bool ok = read_number(file, STEP, &step, error);
+    bool ok = read_numbers(file, STEP, 1, &step, error);
     for (int i = 0; ok && i < wanted; i++) {
         const SafetensorsEntry entry = entry_of(t, i);
         ok = safetensors_read(file, entry.name, entry.T, error) &&

@@ -20,8 +20,9 @@ typedef struct {
     Settings settings;
     long step;
     long train_images; /* how many the run was trained on */
-    double mean, deviation;
+    double mean[DATASET_MAX_CHANNELS], deviation[DATASET_MAX_CHANNELS];
     double checksum;  /* Dataset's; -1: the file is older than that */
+    double split;     /* Dataset's; -1: its data had a test set */
     double last_loss; /* of step `step`; -1: the same */
     char unknown[40]; /* a text of a later version, which is left out here; or "" */
 } CheckpointInfo;
@@ -33,6 +34,11 @@ bool checkpoint_encode(const Trainer *trainer, const Dataset *dataset, const cha
 
 /* checkpoint_read_info: the settings and the rest; false if they are damaged. */
 bool checkpoint_read_info(const Safetensors *file, CheckpointInfo *info, Error *error);
+
+/* checkpoint_read_names: the classes and their names into a data set that has no images
+ * (dataset_name); numbers if the file has no names. */
+bool checkpoint_read_names(const Safetensors *file, const CheckpointInfo *info,
+                           Dataset *dataset, Error *error);
 
 /*
  * checkpoint_read: weights, moments and step into a trainer that was made with the

@@ -49,3 +49,14 @@ bool checkpoint_load(const char *path, Trainer *t, Error *error) {
     safetensors_close(&file);
     return ok;
 }
+
+bool checkpoint_names(const char *path, const CheckpointInfo *info, Dataset *dataset,
+                      Error *error) {
+    Safetensors file;
+    if (!safetensors_open(&file, path, error)) {
+        return false;
+    }
+    const bool ok = checkpoint_read_names(&file, info, dataset, error);
+    safetensors_close(&file);
+    return ok;
+}

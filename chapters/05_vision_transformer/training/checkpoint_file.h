@@ -18,3 +18,7 @@ bool checkpoint_save(const char *path, const Trainer *trainer, const Dataset *da
 /* checkpoint_info, checkpoint_load: checkpoint_read_info, checkpoint_read of a file. */
 bool checkpoint_info(const char *path, CheckpointInfo *info, Error *error);
 bool checkpoint_load(const char *path, Trainer *trainer, Error *error);
+
+/* checkpoint_names: checkpoint_read_names of a file. */
+bool checkpoint_names(const char *path, const CheckpointInfo *info, Dataset *dataset,
+                      Error *error);

@@ -22,7 +22,7 @@ typedef struct {
     int (*steps)(Trainer *trainer, const Dataset *dataset, int max_steps,
                  StepResult *results);
     void (*evaluate)(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
-                     Evaluation *result);
+                     int *predictions, Evaluation *result);
 
     /* The host's weights and moments have changed (a checkpoint was loaded), or are
      * about to be read (saved, looked at). NULL: there is no other copy. */

@@ -58,7 +58,7 @@ static const struct {
     {"activation", INT, AT(model.block.activation), 0, 1},
     {"positions", INT, AT(model.positions), 0, 3},
     {"pool", INT, AT(model.pool), 0, 1},
-    {"classes", INT, AT(model.classes), 1, 1000000},
+    {"classes", INT, AT(model.classes), 1, 65536},
     {"epochs", INT, AT(epochs), 1, 1000000},
     {"batch", INT, AT(batch), 1, 1000000},
     {"lr", DOUBLE, AT(lr), 0, 1e6},

@@ -165,7 +165,7 @@ typedef struct {
 /* A slice of a batch, on its way through the model. */
 typedef struct {
     int count;
-    unsigned char labels[SLICE_IMAGES];
+    int labels[SLICE_IMAGES];
     Dropout dropout;
     Tensor logits;
 } Slice;
@@ -274,17 +274,9 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
 /* ---- evaluation ---------------------------------------------------------- */
 
 void evaluation_add(Evaluation *e, int label, int prediction) {
-    if (label >= DATASET_CLASSES || prediction >= DATASET_CLASSES) {
-        bug("evaluation_add: label %d, prediction %d: the data have %d classes", label,
-            prediction, DATASET_CLASSES);
-    }
     e->count++;
     e->correct += prediction == label;
-    if (prediction < 0) {
-        e->undecided++;
-    } else {
-        e->confusion[label][prediction]++;
-    }
+    e->undecided += prediction < 0;
 }
 
 bool evaluation_check(const Evaluation *e, Error *error) {
@@ -303,12 +295,17 @@ bool evaluation_check(const Evaluation *e, Error *error) {
     return true;
 }
 
-static void evaluate_share(Trainer *t, int w, const Batch *batch, Evaluation *result) {
+static void evaluate_share(Trainer *t, int w, const Batch *batch, int *predictions,
+                           Evaluation *result) {
     const int from = share_begin(t, batch, w), to = share_begin(t, batch, w + 1);
     for (int at = from; at < to; at += t->slice) {
         const Slice slice = forward_slice(t, &t->workers[w], batch, at, to);
         for (int i = 0; i < slice.count; i++) {
-            evaluation_add(result, slice.labels[i], argmax_row(slice.logits, i));
+            const int prediction = argmax_row(slice.logits, i);
+            evaluation_add(result, slice.labels[i], prediction);
+            if (predictions) {
+                predictions[at + i] = prediction;
+            }
         }
         const Tensor not_wanted = {.data = NULL};
         result->loss += cross_entropy(slice.logits, slice.labels, 0, 1, not_wanted);
@@ -320,22 +317,17 @@ static void add_evaluation(Evaluation *sum, const Evaluation *part) {
     sum->correct += part->correct;
     sum->undecided += part->undecided;
     sum->loss += part->loss;
-    for (int i = 0; i < DATASET_CLASSES; i++) {
-        for (int j = 0; j < DATASET_CLASSES; j++) {
-            sum->confusion[i][j] += part->confusion[i][j];
-        }
-    }
 }
 
 void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
-                      Evaluation *result) {
+                      int *predictions, Evaluation *result) {
     const Batch batch = {.dataset = dataset, .set = set, .count = set->count};
     const int threads = t->settings.threads;
     *result = (Evaluation){0};
 #pragma omp parallel for schedule(static, 1) num_threads(threads) ordered
     for (int w = 0; w < threads; w++) {
         Evaluation share = {0};
-        evaluate_share(t, w, &batch, &share);
+        evaluate_share(t, w, &batch, predictions, &share);
 #pragma omp ordered
         add_evaluation(result, &share);
     }

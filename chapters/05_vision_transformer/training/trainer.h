@@ -52,7 +52,6 @@ typedef struct {
     long count, correct;
     long undecided; /* images whose logits name no class (argmax_row) */
     double loss;    /* mean, without smoothing */
-    long confusion[DATASET_CLASSES][DATASET_CLASSES]; /* [label][prediction] */
 } Evaluation;
 
 /*
@@ -85,9 +84,10 @@ double trainer_bytes(const Trainer *trainer);
 /* trainer_step: one step of the optimiser on the next batch. */
 StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
 
-/* trainer_evaluate: the whole set, without augmentation and dropout. */
+/* trainer_evaluate: the whole set, without augmentation and dropout.
+ *   predictions (set->count)   out: each image's class; NULL: not wanted */
 void trainer_evaluate(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
-                      Evaluation *result);
+                      int *predictions, Evaluation *result);
 
 /* evaluation_add: one more image; its prediction is argmax_row's, -1 for none. */
 void evaluation_add(Evaluation *evaluation, int label, int prediction);

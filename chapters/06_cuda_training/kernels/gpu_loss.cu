@@ -33,6 +33,7 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     }
     const float *row = row_of(logits, b), smoothing = o.smoothing;
     const int label = o.labels[b];
+    const bool is_class = label >= 0 && label < K;
     float max = -INFINITY;
     int at = K;
     for (int k = lane; k < K; k += 32) {
@@ -49,10 +50,10 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
         logits_sum += row[k] - max;
     }
     /* A label that is no class makes every result NaN, so that it can't be missed. */
-    sum = label < K ? warp_sum(sum) : NAN;
+    sum = is_class ? warp_sum(sum) : NAN;
     logits_sum = warp_sum(logits_sum);
     /* log softmax_k = logit_k - max - log sum; q sums to 1   [AIAYN 5.4] */
-    const float log_sum = logf(sum), of_label = label < K ? row[label] - max : NAN;
+    const float log_sum = logf(sum), of_label = is_class ? row[label] - max : NAN;
     __syncwarp(); /* dlogits may be logits: all have read before one writes */
     const float rest = smoothing / (float)K;
     /* With a NaN among the logits, or infinity as the largest, sum is NaN. */
@@ -67,7 +68,7 @@ static __global__ void cross_entropy(GpuLoss o, Tensor logits, float *dlogits) {
     if (lane == 0) {
         const float of_all = rest > 0 ? rest * logits_sum : 0.0f; /* not 0 * inf */
         o.losses.data[b] = log_sum - (1.0f - smoothing) * of_label - of_all;
-        o.right.data[b] = at == label ? 1.0f : 0.0f;
+        o.right.data[b] = is_class && at == label ? 1.0f : 0.0f;
         if (o.predictions) {
             o.predictions[b] = at;
         }

@@ -21,10 +21,10 @@ typedef struct {
  *   dlogits (B, K)  out, may be logits; or data NULL: not wanted
  */
 typedef struct {
-    const unsigned char *labels; /* (B)  in; one that is no class makes its image's loss
-                                    and dlogits NaN */
-    float smoothing, scale;      /* eps, and a factor of dlogits */
-    Tensor losses, right;        /* (B)  out: each image's loss, and 1 or 0 */
+    const int *labels;      /* (B)  in; one that is no class makes its image's loss
+                                and dlogits NaN */
+    float smoothing, scale; /* eps, and a factor of dlogits */
+    Tensor losses, right;   /* (B)  out: each image's loss, and 1 or 0 */
     int *predictions;      /* (B)  out, or NULL: the largest logit's class, the first of
                               equals, as argmax_row; -1 where there is no softmax */
     GpuStepResult *result; /* loss and correct: the sums over the images, in order */

@@ -37,11 +37,13 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
     const int count = batch > MAX_IMAGES ? batch : MAX_IMAGES / batch * batch;
     const size_t pixels =
         (size_t)model->channels * (size_t)model->height * (size_t)model->width;
-    *d = (Dataset){.mean = 0.5, .deviation = 0.25};
-    d->train =
-        (ImageSet){count, model->channels, model->height, model->width, NULL, NULL};
+    *d = (Dataset){.mean = {0.5, 0.5, 0.5}, .deviation = {0.25, 0.25, 0.25}};
+    d->train = (ImageSet){.count = count,
+                          .channels = model->channels,
+                          .height = model->height,
+                          .width = model->width};
     d->train.pixels = allocate((size_t)count * pixels, "made-up images", error);
-    d->train.labels = allocate((size_t)count, "labels", error);
+    d->train.labels = allocate((size_t)count * sizeof(int), "labels", error);
     if (!d->train.pixels || !d->train.labels) {
         dataset_free(d);
         return false;
@@ -55,7 +57,7 @@ static bool make_up(Dataset *d, const VitConfig *model, int batch, Error *error)
         d->train.pixels[i] = block[i % sizeof block];
     }
     for (int i = 0; i < count; i++) {
-        d->train.labels[i] = (unsigned char)(i * 7 % DATASET_CLASSES);
+        d->train.labels[i] = i * 7 % (model->classes < 10 ? model->classes : 10);
     }
     return true;
 }

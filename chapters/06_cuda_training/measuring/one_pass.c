@@ -20,7 +20,7 @@ typedef struct {
     long parameters;
     Tensor images;
     float *losses;
-    unsigned char *labels;
+    int *labels;
     GpuStepResult *result;
 } OnePass;
 
@@ -39,7 +39,7 @@ static bool one_pass_make(OnePass *p, const ParameterList *list,
     }
     p->images = tensor4(NULL, B, config->channels, config->height, config->width);
     p->images.data = gpu_allocate(bytes_of(p->images), "images", error);
-    p->labels = gpu_allocate(images, "labels", error);
+    p->labels = gpu_allocate(images * sizeof(int), "labels", error);
     p->losses = gpu_allocate(2 * images * sizeof(float), "losses", error);
     p->result = gpu_allocate(sizeof *p->result, "a loss", error);
     return p->images.data && p->labels && p->losses && p->result;
@@ -55,12 +55,12 @@ static void one_pass_free(OnePass *p) {
 
 /* Forward with the host's weights, images and labels; logits on the device. */
 static Tensor one_pass_forward(OnePass *p, const float *weights, const float *images,
-                               const unsigned char *labels, const Dropout *dropout) {
+                               const int *labels, const Dropout *dropout) {
     const GpuStream stream = p->model.stream;
     const size_t bytes = (size_t)p->parameters * sizeof(float);
     gpu_upload(stream, p->model.weights, weights, bytes);
     gpu_upload(stream, p->images.data, images, bytes_of(p->images));
-    gpu_upload(stream, p->labels, labels, (size_t)p->B);
+    gpu_upload(stream, p->labels, labels, (size_t)p->B * sizeof(int));
     gpu_zero(stream, p->model.gradients, bytes);
     return gpu_vit_forward(&p->model, p->images, dropout);
 }
@@ -162,7 +162,7 @@ typedef struct {
     Vit vit, d;
     VitActivations activations;
     OnePass device;
-    unsigned char labels[IMAGES];
+    int labels[IMAGES];
 } Pair;
 
 static bool make(Pair *p, Error *error) {
@@ -204,7 +204,7 @@ static void fill(Pair *p) {
     }
     random_fill_normal(other, p->images, 1);
     for (int i = 0; i < IMAGES; i++) {
-        p->labels[i] = (unsigned char)(i * 3 % p->config.classes);
+        p->labels[i] = i * 3 % p->config.classes;
     }
 }
 

@@ -7,64 +7,40 @@
 
 #include "chapters/05_vision_transformer/program/run.h"
 #include "chapters/05_vision_transformer/training/checkpoint_file.h"
-#include "chapters/07_pretrained_weights/fine_tuning/enlarge.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
-#include "common/files/number.h"
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
-static const char program[] = "chapter7";
 static const char *const kinds[] = {"bicubic", "bilinear", "corners", NULL};
 
-/* What this task's words say, and the size that the images had before. */
+/* What this task's own words say. */
 static struct {
-    const char *checkpoint; /* --fine-tune's file, or NULL */
-    int height, width;      /* --size; 0: as the images are */
+    const char *checkpoint;
     Interpolation kind;
     CheckpointInfo info; /* the checkpoint's */
-    int image_height, image_width;
 } own;
 
 /* ---- the words ---------------------------------------------------------------- */
 
 void fine_tune_help(void) {
-    printf("\nFine-tuning\n"
-           "  --fine-tune FILE       train on, from a checkpoint: SGD, new head\n"
-           "  --size N, --size HxW   with images of this size; without --fine-tune:\n"
-           "                         train from scratch\n"
-           "  --steps N              so many steps: the schedule ends there\n"
-           "  --interpolate KIND     of positions: bicubic, bilinear or corners\n"
-           "                         [bicubic]\n");
+    printf(
+        "\nFine-tuning\n"
+        "  --fine-tune FILE       train on, from a checkpoint: SGD, a new head, "
+        "images\n"
+        "                         of --size WxH (default: as its model has them)\n"
+        "  --steps N              so many steps: the schedule ends there\n"
+        "  --interpolate KIND     of its positions: bicubic, bilinear, or corners, as\n"
+        "                         the paper's authors [bicubic]\n");
 }
 
 bool fine_tune_asked(int argc, char **argv) {
-    static const char *const words[] = {"--fine-tune", "--size", "--resume", "--eval"};
     for (int i = 1; i < argc; i++) {
-        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
-            if (strcmp(argv[i], words[k]) == 0) {
-                return true;
-            }
+        if (strcmp(argv[i], "--fine-tune") == 0) {
+            return true;
         }
     }
     return false;
-}
-
-/* "56", or "56x28". */
-static bool read_size(const char *text, Error *error) {
-    char height[12];
-    const char *x = strchr(text, 'x');
-    const size_t length = x ? (size_t)(x - text) : strlen(text);
-    long H = 0, W = 0;
-    snprintf(height, sizeof height, "%.*s", (int)(length < 11 ? length : 11), text);
-    if (!number_read_whole(height, 1, 4096, &H) ||
-        !number_read_whole(x ? x + 1 : height, 1, 4096, &W)) {
-        return error_set(error, "--size can't be \"%.60s\": want pixels, 56 or 56x28",
-                         text);
-    }
-    own.height = (int)H;
-    own.width = (int)W;
-    return true;
 }
 
 static bool read_kind(const char *text, Error *error) {
@@ -78,22 +54,21 @@ static bool read_kind(const char *text, Error *error) {
         error, "--interpolate is bicubic, bilinear or corners, not \"%.60s\"", text);
 }
 
-/* Takes this task's words out of the command line: the rest goes to `rest`. */
+/* Takes this task's words out of the command line; the others go to `rest`. */
 static bool take_words(int argc, char **argv, int *count, char **rest, Error *error) {
     *count = 0;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
         const bool file = i > 0 && strcmp(word, "--fine-tune") == 0;
-        const bool size = i > 0 && strcmp(word, "--size") == 0;
         const bool kind = i > 0 && strcmp(word, "--interpolate") == 0;
-        if (!file && !size && !kind) {
+        if (!file && !kind) {
             rest[(*count)++] = argv[i];
             continue;
         }
         if (*value == '\0' || strncmp(value, "--", 2) == 0) {
             return error_set(error, "%s needs a value", word);
         }
-        if ((size && !read_size(value, error)) || (kind && !read_kind(value, error))) {
+        if (kind && !read_kind(value, error)) {
             return false;
         }
         own.checkpoint = file ? value : own.checkpoint;
@@ -102,43 +77,32 @@ static bool take_words(int argc, char **argv, int *count, char **rest, Error *er
     return true;
 }
 
-/* ---- agreeing ------------------------------------------------------------------- */
-
-/* What --fine-tune makes of chapter 5's words: the model is the checkpoint's. */
-static bool check_fine_tune(const Options *o, Error *error) {
+/* The model is the checkpoint's; what it learns, and how, is to be said. */
+static bool agree(const Options *o, Error *error) {
     static const char *const used[] = {
-        "--data",   "--save",     "--log",     "--epochs",    "--steps",
-        "--batch",  "--lr",       "--seed",    "--threads",   "--schedule",
-        "--warmup", "--clip",     "--dropout", "--smoothing", "--weight-decay",
-        "--beta2",  "--momentum", "--freeze",  "--optimiser", "--shift",
-        "--flip",   NULL};
-    if (o->resume || o->eval || o->dump || o->describe || o->gradcheck) {
+        "--data",         "--size",      "--split",    "--memory", "--save",
+        "--log",          "--epochs",    "--steps",    "--batch",  "--lr",
+        "--seed",         "--threads",   "--schedule", "--warmup", "--clip",
+        "--dropout",      "--smoothing", "--momentum", "--freeze", "--optimiser",
+        "--weight-decay", "--beta2",     "--shift",    "--flip",   NULL};
+    if (o->resume || o->eval || o->image || o->dump || o->describe || o->gradcheck) {
         return error_set(error, "--fine-tune, and another task: one or the other");
+    }
+    if (options_given(o, "--steps") && options_given(o, "--epochs")) {
+        return error_set(error, "--steps and --epochs: one or the other");
     }
     return options_only(o, "--fine-tune", used, error) &&
            (!regular_file_same(o->save, own.checkpoint) ||
-            error_set(error,
-                      "--save %.200s is what --fine-tune begins with: give "
-                      "another name",
-                      o->save));
-}
-
-static bool agree(const Options *o, Error *error) {
-    const bool trains = !o->resume && !o->eval;
-    if (own.checkpoint && !check_fine_tune(o, error)) {
-        return false;
-    }
-    if (own.height > 0 && !trains) {
-        return error_set(error, "--size: images are in the size of the checkpoint's "
-                                "model: leave it out");
-    }
-    return !trains || !options_given(o, "--steps") || !options_given(o, "--epochs") ||
-           error_set(error, "--steps and --epochs: one or the other");
+            error_set(
+                error,
+                "--save %.200s is what --fine-tune begins with: give another name",
+                o->save));
 }
 
 /* [ViT T.4]   what isn't said: SGD with momentum, batches of 512 */
 static void set_defaults(Options *o) {
     Settings *s = &o->settings;
+    const VitConfig *model = &own.info.settings.model;
     if (!options_given(o, "--optimiser")) {
         s->optimiser = OPTIMISER_SGD;
     }
@@ -151,18 +115,20 @@ static void set_defaults(Options *o) {
     if (!options_given(o, "--smoothing")) {
         s->label_smoothing = 0;
     }
-    s->model = own.info.settings.model;
+    if (o->max_steps > 0) {
+        s->total_steps = o->max_steps;
+        o->max_steps = -1;
+    }
+    if (o->width == 0) {
+        o->width = model->width;
+        o->height = model->height;
+    }
+    s->model = *model;
+    o->command = "./chapter5"; /* goes on with what is stopped, and its log */
+    o->own_log = "chapter5.csv";
 }
 
 /* ---- the run ---------------------------------------------------------------------- */
-
-/* Images in the size of the model; where it has none, as they are. */
-static bool fit(Dataset *dataset, const VitConfig *model, Error *error) {
-    own.image_height = dataset->train.height;
-    own.image_width = dataset->train.width;
-    return model->height == 0 ||
-           dataset_resize(dataset, model->height, model->width, RESIZE_BICUBIC, error);
-}
 
 /* A trainer that begins with the checkpoint's weights. */
 static bool make(Trainer *t, const Settings *settings, int images, Error *error) {
@@ -182,29 +148,20 @@ static bool make(Trainer *t, const Settings *settings, int images, Error *error)
     return ok;
 }
 
-static void print_begin(const Settings *s) {
+static int lesson(const Options *o) {
     const VitConfig *c = &own.info.settings.model;
+    const int down = c->height / c->patch, across = c->width / c->patch;
+    const Positions positions = c->positions;
+    const bool moved = o->height != c->height || o->width != c->width;
+    report_title("Chapter 7: fine-tuning");
     printf("begins with: %s, after %ld steps on images of %dx%d; a new head\n",
            own.checkpoint, own.info.step, c->height, c->width);
-    if (s->model.positions == POSITIONS_1D || s->model.positions == POSITIONS_2D) {
-        printf("positions: those of %dx%d patches, interpolated (%s)\n",
-               c->height / c->patch, c->width / c->patch, kinds[own.kind]);
-    } else if (s->model.positions == POSITIONS_SINUSOIDAL) {
+    if (moved && (positions == POSITIONS_1D || positions == POSITIONS_2D)) {
+        printf("positions: those of %dx%d patches, interpolated (%s) to %dx%d\n", down,
+               across, kinds[own.kind], o->height / c->patch, o->width / c->patch);
+    } else if (moved && positions == POSITIONS_SINUSOIDAL) {
         printf("note: sinusoidal positions count tokens: on another grid of patches "
                "they mean other places\n");
-    }
-}
-
-static int lesson(const Options *o) {
-    report_title("Chapter 7: training on");
-    if (own.checkpoint) {
-        print_begin(&o->settings);
-    }
-    const VitConfig *c = &o->settings.model;
-    const bool known = c->height > 0 && !o->eval && !o->resume;
-    if (known && (own.image_height != c->height || own.image_width != c->width)) {
-        printf("images: %dx%d, resized to %dx%d (bicubic)\n", own.image_height,
-               own.image_width, c->height, c->width);
     }
     return 0;
 }
@@ -213,22 +170,11 @@ static int lesson(const Options *o) {
 static int begin(Options *o) {
     Engine engine = engine_cpu;
     Error error;
-    if (own.checkpoint) {
-        if (!checkpoint_info(own.checkpoint, &own.info, &error)) {
-            return output_error(o->program, 1, "%s", error.text);
-        }
-        set_defaults(o);
-        engine.make = make;
+    if (!checkpoint_info(own.checkpoint, &own.info, &error)) {
+        return output_error(o->program, 1, "%s", error.text);
     }
-    if (!o->resume && !o->eval) {
-        o->settings.model.height = own.height;
-        o->settings.model.width = own.width;
-        if (o->max_steps > 0) {
-            o->settings.total_steps = o->max_steps;
-            o->max_steps = -1;
-        }
-    }
-    o->fit = fit;
+    set_defaults(o);
+    engine.make = make;
     return run(o, &engine, lesson);
 }
 
@@ -238,11 +184,11 @@ int fine_tune_run(int argc, char **argv) {
     int count, status;
     char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", &error);
     if (!rest) {
-        return output_error(program, 1, "%s", error.text);
+        return output_error("chapter7", 1, "%s", error.text);
     }
     if (!take_words(argc, argv, &count, rest, &error) ||
         !options_parse(&options, count, rest, &error) || !agree(&options, &error)) {
-        status = output_error(program, 2, "%s", error.text);
+        status = output_error("chapter7", 2, "%s", error.text);
     } else {
         status = begin(&options);
     }

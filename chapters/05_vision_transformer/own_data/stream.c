@@ -1,0 +1,264 @@
+/*
+ * stream.c: see stream.h.
+ *
+ * The expected images have positions 0, 1, ... of an order. Position p is decoded into
+ * slot p % ring, once the image that was there before has been given back. Threads take
+ * positions one after the other. All of this is behind one lock; decoding is not.
+ */
+#include "chapters/05_vision_transformer/own_data/stream.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chapters/05_vision_transformer/own_data/convert.h"
+#include "common/lesson/stopwatch.h"
+
+typedef enum { FREE, DECODING, READY } SlotState;
+
+typedef struct {
+    ImageSource source; /* first: a Stream is an ImageSource */
+    StreamPlan plan;
+    size_t bytes; /* of an image */
+    pthread_t *thread;
+    int started; /* threads */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, ready; /* for the threads; for who asks */
+    int *order, *place; /* the image at a position; an image's position, or -1 */
+    int expected, next; /* positions; the next that no thread has taken */
+    int decoding;       /* how many threads are */
+    bool ending;
+    SlotState *state;     /* (ring) */
+    unsigned char *slots; /* (ring, bytes) */
+    double waited_ms;
+    bool failed;
+    Error error; /* the first */
+} Stream;
+
+/* ---- decoding -------------------------------------------------------------------- */
+
+/* Without the lock. An image that can't be had is black, and noted. */
+static void decode(Stream *s, int index, unsigned char *pixels) {
+    const StreamPlan *p = &s->plan;
+    Error error;
+    if (convert_file(p->path[index], p->channels, p->height, p->width, pixels,
+                     &error)) {
+        return;
+    }
+    memset(pixels, 0, s->bytes);
+    pthread_mutex_lock(&s->lock);
+    if (!s->failed) {
+        s->failed = true;
+        s->error = error;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The next position, if its slot is free; else -1. Images that were asked for before
+ * their turn are passed over. */
+static int take_position(Stream *s) {
+    while (s->next < s->expected && s->place[s->order[s->next]] != s->next) {
+        s->next++;
+    }
+    const bool room = s->next < s->expected && s->state[s->next % s->plan.ring] == FREE;
+    return room ? s->next++ : -1;
+}
+
+static void *work(void *stream) {
+    Stream *s = stream;
+    pthread_mutex_lock(&s->lock);
+    while (!s->ending) {
+        const int position = take_position(s);
+        if (position < 0) {
+            pthread_cond_wait(&s->work, &s->lock);
+            continue;
+        }
+        const int slot = position % s->plan.ring, index = s->order[position];
+        s->state[slot] = DECODING;
+        s->decoding++;
+        pthread_mutex_unlock(&s->lock);
+        decode(s, index, s->slots + (size_t)slot * s->bytes);
+        pthread_mutex_lock(&s->lock);
+        s->state[slot] = READY;
+        s->decoding--;
+        pthread_cond_broadcast(&s->ready);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* ---- asking ---------------------------------------------------------------------- */
+
+/* Decoded by the caller, into memory of its own. */
+static const unsigned char *decode_now(Stream *s, int index) {
+    unsigned char *pixels = malloc(s->bytes);
+    if (!pixels) {
+        bug("image_stream: no memory for one image of %zu bytes", s->bytes);
+    }
+    decode(s, index, pixels);
+    return pixels;
+}
+
+static const unsigned char *get(ImageSource *source, int index) {
+    Stream *s = (Stream *)source;
+    const double begin = stopwatch_ms();
+    pthread_mutex_lock(&s->lock);
+    const int position = s->place[index];
+    const bool taken = position >= 0 && position < s->next;
+    const int slot = taken ? position % s->plan.ring : 0;
+    const bool there = taken && s->state[slot] == READY;
+    s->place[index] = -1; /* each expected image is asked for once */
+    while (taken && s->state[slot] != READY) {
+        pthread_cond_wait(&s->ready, &s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+    const unsigned char *pixels =
+        taken ? s->slots + (size_t)slot * s->bytes : decode_now(s, index);
+    if (!there) {
+        pthread_mutex_lock(&s->lock);
+        s->waited_ms += stopwatch_ms() - begin;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return pixels;
+}
+
+static void give_back(ImageSource *source, const unsigned char *pixels) {
+    Stream *s = (Stream *)source;
+    const uintptr_t at = (uintptr_t)pixels, slots = (uintptr_t)s->slots;
+    if (at < slots || at >= slots + (size_t)s->plan.ring * s->bytes) {
+        free((void *)pixels); /* decode_now's */
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->state[(at - slots) / s->bytes] = FREE;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Nobody has an image at this time. What was decoded for the last order is dropped. */
+static void expect(ImageSource *source, const int *indices, int count) {
+    Stream *s = (Stream *)source;
+    pthread_mutex_lock(&s->lock);
+    s->expected = s->next; /* no more of the last order */
+    while (s->decoding > 0) {
+        pthread_cond_wait(&s->ready, &s->lock);
+    }
+    for (int i = 0; i < s->plan.ring; i++) {
+        s->state[i] = FREE;
+    }
+    for (int i = 0; i < s->plan.count; i++) {
+        s->place[i] = -1;
+    }
+    for (int p = 0; p < count; p++) {
+        s->order[p] = indices ? indices[p] : p;
+        s->place[s->order[p]] = p;
+    }
+    s->expected = count;
+    s->next = 0;
+    pthread_cond_broadcast(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool stream_check(ImageSource *source, Error *error) {
+    Stream *s = (Stream *)source;
+    if (!s) {
+        return true;
+    }
+    pthread_mutex_lock(&s->lock);
+    const bool failed = s->failed;
+    if (failed) {
+        *error = s->error;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return !failed;
+}
+
+double stream_waited(ImageSource *source) {
+    Stream *s = (Stream *)source;
+    if (!s) {
+        return 0;
+    }
+    pthread_mutex_lock(&s->lock);
+    const double seconds = s->waited_ms / 1e3;
+    pthread_mutex_unlock(&s->lock);
+    return seconds;
+}
+
+/* ---- making and freeing ------------------------------------------------------------ */
+
+static void stream_free(ImageSource *source) {
+    Stream *s = (Stream *)source;
+    pthread_mutex_lock(&s->lock);
+    s->ending = true;
+    pthread_cond_broadcast(&s->work);
+    pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < s->started; i++) {
+        pthread_join(s->thread[i], NULL);
+    }
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->ready);
+    pthread_mutex_destroy(&s->lock);
+    for (int i = 0; i < s->plan.count; i++) {
+        free(s->plan.path[i]);
+    }
+    free(s->plan.path);
+    free(s->thread);
+    free(s->order);
+    free(s->place);
+    free(s->state);
+    free(s->slots);
+    free(s);
+}
+
+/* Signals are the main thread's: these have them blocked. */
+static bool start_threads(Stream *s) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool ok = true;
+    for (int i = 0; ok && i < s->plan.threads; i++) {
+        ok = pthread_create(&s->thread[i], NULL, work, s) == 0;
+        s->started += ok;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return s->started > 0; /* some are enough */
+}
+
+static bool make_memory(Stream *s, Error *error) {
+    const size_t count = (size_t)s->plan.count, ring = (size_t)s->plan.ring;
+    s->thread = allocate((size_t)s->plan.threads * sizeof *s->thread, "threads", error);
+    s->order = allocate(count * sizeof(int), "an order of images", error);
+    s->place = allocate(count * sizeof(int), "an order of images", error);
+    s->state = allocate(ring * sizeof *s->state, "images", error);
+    s->slots = allocate(ring * s->bytes, "images that are decoded ahead", error);
+    return s->thread && s->order && s->place && s->state && s->slots;
+}
+
+ImageSource *stream_make(const StreamPlan *plan, Error *error) {
+    Stream *s = allocate(sizeof *s, "a stream of images", error);
+    if (!s) {
+        for (int i = 0; i < plan->count; i++) {
+            free(plan->path[i]);
+        }
+        free(plan->path);
+        return NULL;
+    }
+    s->source = (ImageSource){get, give_back, expect, stream_free};
+    s->plan = *plan;
+    s->bytes = (size_t)plan->channels * (size_t)plan->height * (size_t)plan->width;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->ready, NULL);
+    bool ok = make_memory(s, error);
+    if (ok && !start_threads(s)) {
+        ok = error_set(error, "no thread can be started to read pictures");
+    }
+    if (!ok) {
+        stream_free(&s->source);
+        return NULL;
+    }
+    expect(&s->source, NULL, plan->count);
+    return &s->source;
+}
