@@ -115,7 +115,7 @@ START_TEST(the_mean_of_normed_patches_leaves_the_class_token_out) {
     double mean[B * D];
     layer_norm_forward(&model.vit.norm, z, &rows, normed);
     mean_over(normed, 1, mean);
-    assert_close_to_naive(a.y, mean, TOLERANCE, "[ViT D.3]");
+    assert_close_to_naive(a.y, mean, TOLERANCE, "[ViT fig.9]");
     pretrained_activations_free(&a);
     vit_activations_free(&v);
 }

@@ -15,7 +15,7 @@
 typedef enum {
     READ_CLASS,            /* y = LN(z_L)^0                          [ViT eq.4] */
     READ_CLASS_AND_DISTIL, /* the mean of two heads' logits (DeiT, distilled)   */
-    READ_MEAN_OF_NORMED,   /* the mean over patches of LN(z_L)       [ViT D.3]  */
+    READ_MEAN_OF_NORMED,   /* the mean over patches of LN(z_L)       [ViT fig.9]  */
     READ_NORM_OF_MEAN      /* LN of the mean over patches (timm's fc_norm)      */
 } Reading;
 
