@@ -134,6 +134,7 @@ check 'the other was looked at' says 'cat\.attention\.png$'
 group 'about the model'
 chapter7 --weights "$small" --describe
 check 'it is described' says '9 patches of 4x4, 2 blocks; D 12, 3 heads, MLP 20'
+check 'with what a picture costs' says '^a picture: 0\.00 GFLOP, 0\.[0-9] MB of activations$'
 check 'with the recipe, and who says so' says '^recipe: timm \(config\.json\): shorter side to 13'
 chapter7 --weights "$weights/transformers_vit/model.safetensors" --describe
 check 'epsilon comes from config.json' says 'epsilon 0\.001'
@@ -191,5 +192,35 @@ refuses 1 'data/weights has 2 files' cat.jpg
 chapter7 --help
 check 'help exits with 0' exited 0
 check 'and says how' says '^usage: ./chapter7'
+
+group "timm loads what is exported"
+# export_of NAME OPTIONS...: one model of tests/reference/weights, under timm's names.
+export_of() {
+    name=$1
+    shift
+    chapter7 --weights "$(echo "$weights/$name"/model.*)" "$@" --export "$name.safetensors"
+    check "$name is exported" exited 0
+}
+for name in timm_class timm_mean_beside_class transformers_vit transformers_deit big_vision_class; do
+    export_of "$name"
+done
+export_of torchvision --heads 3
+(cd "$scratch" && "$root/chapter5" --data "$root/data/sample" --dim 16 --heads 2 \
+    --epochs 1 --save run.safetensors) >"$out" 2>"$err"
+check 'chapter 5 trains a model' [ $? -eq 0 ]
+chapter7 --weights run.safetensors --export weights.safetensors
+check 'its weights alone are a third of the checkpoint' [ \
+    $(($(wc -c <"$scratch/weights.safetensors") * 2)) -lt "$(wc -c <"$scratch/run.safetensors")" ]
+if ! "${PYTHON:-python3}" -c 'import timm, safetensors' 2>"$scratch/none"; then
+    echo "NOT RUN: timm isn't there, in ${PYTHON:-python3}"
+else
+    set -- "$scratch/run.safetensors" "$scratch/weights.safetensors"
+    for name in timm_class timm_mean_beside_class transformers_vit transformers_deit big_vision_class \
+        torchvision; do
+        set -- "$@" "$scratch/$name.safetensors=$weights/$name/results.safetensors"
+    done
+    "${PYTHON:-python3}" tests/reference/timm_loads.py "$@" >"$out" 2>"$err"
+    check 'with strict=True, and computes the same' [ "$(grep -c '^timm' "$out")" -eq 8 ]
+fi
 
 verdict

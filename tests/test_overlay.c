@@ -80,13 +80,14 @@ static Picture grey_picture(int width, int height, int level) {
 
 START_TEST(a_large_photo_keeps_its_size_and_is_half_of_each_colour) {
     Picture photo = grey_picture(240, 224, 100), drawn;
-    Tensor w = tensor_of(SHAPE(1, 2), 0, 1);
+    Tensor w = tensor_of(SHAPE(1, 2), 0, 1); /* left and right */
     Error error;
     ck_assert(overlay_draw(&photo, w, &drawn, &error));
     ck_assert_int_eq(drawn.width, 240);
     ck_assert_int_eq(drawn.height, 224);
     assert_colour(drawn.pixels, 84, 51, 92); /* (100 + 68) / 2, ... */
     assert_colour(drawn.pixels + 3L * (240 * 224 - 1), 177, 166, 69);
+    assert_colour(drawn.pixels + 3L * 239, 177, 166, 69); /* the first row's end */
     picture_free(&photo);
     picture_free(&drawn);
 }

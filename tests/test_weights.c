@@ -144,63 +144,84 @@ static void put_header(unsigned char *file, size_t length) {
     }
 }
 
-/* The file of this model with the edit, in the scratch folder; all arrays as F32. */
-static const char *edited(const char *model, Edit edit) {
-    char from[128];
-    snprintf(from, sizeof from, REFERENCE "%s/model.safetensors", model);
+/* A file that is being made: header and elements, apart. */
+typedef struct {
+    char *header;
+    unsigned char *data;
+    size_t length, bytes;
+} Made;
+
+static bool is(const char *wanted, const char *name) {
+    return wanted && strcmp(wanted, name) == 0;
+}
+
+/* One entry of the header; the array's elements will follow those before it. */
+static void put_entry(Made *made, const Edit *edit, const Array *a, const char *name) {
+    char *at = made->header + made->length;
+    at += sprintf(at, ",\"%s\":{\"dtype\":\"F%d\",\"shape\":[",
+                  is(edit->rename, name) ? edit->to : name, 8 * (int)sizeof(real));
+    if (is(edit->reshape, name)) {
+        at += sprintf(at, "1,%ld", a->count);
+    } else {
+        for (int d = 0; d < a->ndim; d++) {
+            at += sprintf(at, "%s%d", d > 0 ? "," : "", a->shape[d]);
+        }
+    }
+    at += sprintf(at, "],\"data_offsets\":[%zu,%zu]}", made->bytes,
+                  made->bytes + sizeof(real) * (size_t)a->count);
+    made->length = (size_t)(at - made->header);
+}
+
+static void put_elements(Made *made, const Edit *edit, const Arrays *from,
+                         const Array *a, const char *name) {
     Error error;
-    Arrays *arrays = arrays_open(from, &error);
-    ck_assert_msg(arrays != NULL, "%s", error.text);
-    char *header = (char *)new_bytes(100000);
-    unsigned char *data = new_bytes(1000000);
-    size_t at = 0, length = 0;
-    length += (size_t)sprintf(header, "{\"__metadata__\":{\"%s\":\"%s\"}",
-                              edit.key ? edit.key : "none", edit.text ? edit.text : "");
-    for (int i = 0; i <= arrays_count(arrays); i++) {
-        const bool last = i == arrays_count(arrays);
-        const Array one = {.ndim = 1, .shape = {1}, .count = 1};
-        const Array *a = last ? &one : arrays_get(arrays, i);
-        const char *name = last ? edit.added : a->name;
-        if (!name || (edit.without && strstr(name, edit.without))) {
-            continue;
-        }
-        real *elements = test_reals(a->count);
-        ck_assert(last || arrays_read(arrays, a, elements, &error));
-        for (long k = 0; k < a->count; k++) {
-            float value = (float)elements[k];
-            if (edit.nan && strcmp(edit.nan, name) == 0 && k == a->count - 1) {
-                value = NAN;
-            }
-            memcpy(data + at + 4 * (size_t)k, &value, 4);
-        }
-        const bool renamed = edit.rename && strcmp(edit.rename, name) == 0;
-        length +=
-            (size_t)sprintf(header + length, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[",
-                            renamed ? edit.to : name);
-        if (edit.reshape && strcmp(edit.reshape, name) == 0) {
-            length += (size_t)sprintf(header + length, "1,%ld", a->count);
-        } else {
-            for (int d = 0; d < a->ndim; d++) {
-                length += (size_t)sprintf(header + length, "%s%d", d > 0 ? "," : "",
-                                          a->shape[d]);
-            }
-        }
-        length += (size_t)sprintf(header + length, "],\"data_offsets\":[%zu,%zu]}", at,
-                                  at + 4 * (size_t)a->count);
-        at += 4 * (size_t)a->count;
+    real *elements = test_reals(a->count);
+    ck_assert(name == edit->added || arrays_read(from, a, elements, &error));
+    if (is(edit->nan, name)) {
+        elements[a->count - 1] = (real)NAN;
     }
-    length += (size_t)sprintf(header + length, "}");
-    while (length % 8 != 0) {
-        header[length++] = ' ';
+    memcpy(made->data + made->bytes, elements, sizeof(real) * (size_t)a->count);
+    made->bytes += sizeof(real) * (size_t)a->count;
+}
+
+static const char *write_made(Made *made) {
+    made->header[made->length++] = '}';
+    while (made->length % 8 != 0) {
+        made->header[made->length++] = ' ';
     }
-    unsigned char *file = new_bytes(8 + length + at);
-    put_header(file, length);
-    memcpy(file + 8, header, length);
-    memcpy(file + 8 + length, data, at);
+    unsigned char *file = new_bytes(8 + made->length + made->bytes);
+    put_header(file, made->length);
+    memcpy(file + 8, made->header, made->length);
+    memcpy(file + 8 + made->length, made->data, made->bytes);
     const char *path = in_scratch("edited.safetensors");
-    write_bytes(path, file, 8 + length + at);
-    arrays_close(arrays);
+    write_bytes(path, file, 8 + made->length + made->bytes);
     return path;
+}
+
+/* The file of this model with the edit, in the scratch folder; arrays of our own type,
+ * so that most stay in the mapped file. */
+static const char *edited(const char *model, Edit edit) {
+    static const Array one = {.ndim = 1, .shape = {1}, .count = 1};
+    char path[128];
+    snprintf(path, sizeof path, REFERENCE "%s/model.safetensors", model);
+    Error error;
+    Arrays *from = arrays_open(path, &error);
+    ck_assert_msg(from != NULL, "%s", error.text);
+    Made made = {(char *)new_bytes(100000), new_bytes(1000000), 0, 0};
+    made.length =
+        (size_t)sprintf(made.header, "{\"__metadata__\":{\"%s\":\"%s\"}",
+                        edit.key ? edit.key : "none", edit.text ? edit.text : "");
+    for (int i = 0; i <= arrays_count(from); i++) {
+        const bool last = i == arrays_count(from);
+        const Array *a = last ? &one : arrays_get(from, i);
+        const char *name = last ? edit.added : a->name;
+        if (name && !(edit.without && strstr(name, edit.without))) {
+            put_entry(&made, &edit, a, name);
+            put_elements(&made, &edit, from, a, name);
+        }
+    }
+    arrays_close(from);
+    return write_made(&made);
 }
 
 static void assert_refused(const char *path, int heads, const char *words) {
@@ -325,6 +346,7 @@ START_TEST(heads_are_never_guessed) {
     model = loaded(edited("timm_class", (Edit){.key = "heads", .text = "6"}), 0);
     ck_assert_int_eq(model.config.vit.block.heads, 6);
     pretrained_free(&model);
+    assert_refused(in_scratch("edited.safetensors"), 4, "is of 6 heads, not of 4");
     assert_refused(edited("timm_class", (Edit){.key = "heads", .text = "six"}), 0,
                    "its text \"heads\" is \"six\"");
     assert_refused(REFERENCE "authors/model.npz", 4,

@@ -76,7 +76,7 @@ static void channels_last(Tensor E, Tensor to) {
 static Tensor as_theirs(Writing *w, Tensor T, Change change) {
     const int d_h = D / HEADS;
     real *copy = w->copies + w->used;
-    Tensor theirs = T;
+    Tensor theirs;
     switch (change) {
     case AS_IS: return T;
     case HEADS_BIAS: return tensor2(T.data, HEADS, d_h);
@@ -113,10 +113,13 @@ static void write_rows(Writing *w, const DialectRow *rows, const char *theirs,
     for (const DialectRow *row = rows; row->theirs; row++) {
         char name[96];
         SafetensorsEntry *entry = &w->entries[w->count];
-        snprintf(name, sizeof name, "%s%s", ours, row->ours ? row->ours : "?");
-        const Parameter *p = find(w, name);
-        if (!p || repeats(rows, row)) {
+        if (!row->ours || repeats(rows, row)) {
             continue;
+        }
+        snprintf(name, sizeof name, "%s%s", ours, row->ours);
+        const Parameter *p = find(w, name);
+        if (!p) {
+            continue; /* an optional one, which this model hasn't */
         }
         snprintf(entry->name, sizeof entry->name, "%s%s", theirs, row->theirs);
         const Tensor T = part_of(parameter_in(p, w->weights), row->part);

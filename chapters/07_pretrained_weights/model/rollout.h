@@ -28,9 +28,9 @@ typedef struct {
 void rollout(const Tensor *A, int layers, Rollout *to);
 
 /*
- * rollout_rows: what the head's tokens look at: row (n) = the mean of the first `tokens`
- * rows of A or R (n, n): class token, distillation token; or, where there are none, of
- * all rows.
+ * rollout_rows: what the head's tokens look at: row (n) = the mean of the first
+ * `tokens` rows of A or R (n, n), those of the class token and the distillation token;
+ * or, where there are none, of all rows.
  */
 void rollout_rows(Tensor A, int tokens, real *row);
 

@@ -87,33 +87,42 @@ static bool from_object(Labels *labels, int classes, const JsonValue *top, char 
     return true;
 }
 
-static bool from_text(Labels *labels, int classes, char *text, size_t bytes,
+void labels_free(Labels *labels) {
+    free(labels->memory);
+    labels->memory = NULL;
+    labels->names = NULL;
+    labels->count = 0;
+    labels->from[0] = labels->note[0] = '\0';
+}
+
+static bool from_json(Labels *labels, int classes, char *text, size_t bytes, char *copy,
                       Error *error) {
-    const char *first = text + strspn(text, " \t\r\n");
-    char *copy;
-    if (!make_room(labels, classes, text, bytes, &copy, error)) {
-        return false;
-    }
-    if (*first != '{' && *first != '[') {
-        return from_lines(labels, classes, copy, error);
-    }
     JsonValue *top = json_read(text, bytes, error);
     const bool ok = top && from_object(labels, classes, top, copy, error);
     free(top);
     return ok;
 }
 
-/* ---- which file --------------------------------------------------------------- */
-
-void labels_free(Labels *labels) {
-    free(labels->memory);
-    *labels = (Labels){0};
+bool labels_from_text(Labels *labels, int classes, char *text, size_t bytes,
+                      Error *error) {
+    const char first = text[strspn(text, " \t\r\n")];
+    char *copy;
+    *labels = (Labels){.count = classes};
+    const bool ok = make_room(labels, classes, text, bytes, &copy, error) &&
+                    (first == '{' || first == '['
+                         ? from_json(labels, classes, text, bytes, copy, error)
+                         : from_lines(labels, classes, copy, error));
+    if (!ok) {
+        labels_free(labels);
+    }
+    return ok;
 }
 
-static void remember(Labels *labels, const char *path, int classes) {
+/* ---- which file --------------------------------------------------------------- */
+
+static void remember(Labels *labels, const char *path) {
     const char *slash = strrchr(path, '/');
     snprintf(labels->from, sizeof labels->from, "%s", slash ? slash + 1 : path);
-    labels->count = classes;
 }
 
 /* transformers calls classes that have no name LABEL_0, LABEL_1, ... */
@@ -138,10 +147,10 @@ static bool try_neighbour(Labels *labels, const char *weights, int classes,
         return false;
     }
     const bool wanted = text && has_labels(file, text);
-    const bool ok = wanted && from_text(labels, classes, text, bytes, &why);
+    const bool ok = wanted && labels_from_text(labels, classes, text, bytes, &why);
     free(text);
     if (ok && !says_nothing(labels)) {
-        remember(labels, file, classes);
+        remember(labels, file);
         return true;
     }
     labels_free(labels);
@@ -156,19 +165,20 @@ static bool try_neighbour(Labels *labels, const char *weights, int classes,
 /* The lines of "class_names", which chapter 5's checkpoints have. */
 static bool from_metadata(Labels *labels, const char *weights, int classes) {
     Error ignored;
-    char *copy;
     Arrays *file = arrays_open(weights, &ignored);
     const char *text = file ? arrays_text(file, "class_names") : NULL;
-    const bool ok = text &&
-                    make_room(labels, classes, text, strlen(text), &copy, &ignored) &&
-                    from_lines(labels, classes, copy, &ignored);
+    char *copy = text ? allocate(strlen(text) + 1, "labels", &ignored) : NULL;
+    bool ok = false;
+    if (copy) {
+        memcpy(copy, text, strlen(text));
+        ok = labels_from_text(labels, classes, copy, strlen(text), &ignored);
+    }
+    free(copy);
     if (file) {
         arrays_close(file);
     }
     if (ok) {
-        remember(labels, "the file's metadata", classes);
-    } else {
-        labels_free(labels);
+        remember(labels, "the file's metadata");
     }
     return ok;
 }
@@ -180,13 +190,12 @@ static bool from_named(Labels *labels, int classes, const char *named, Error *er
     if (!file_read_text(named, &text, &bytes, error)) {
         return false;
     }
-    const bool ok = from_text(labels, classes, text, bytes, &why);
+    const bool ok = labels_from_text(labels, classes, text, bytes, &why);
     free(text);
     if (!ok) {
-        labels_free(labels);
         return error_set(error, "%.300s: %.150s", named, why.text);
     }
-    remember(labels, named, classes);
+    remember(labels, named);
     return true;
 }
 

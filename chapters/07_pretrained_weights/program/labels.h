@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "common/error.h"
 
 typedef struct {
@@ -17,7 +19,8 @@ typedef struct {
 /*
  * labels_for: of `classes` classes. They come from `named` (--labels); else from the
  * metadata of `weights` (class_names, a line each); else from a file in its folder:
- * config.json's id2label, or labels.txt, classes.txt, imagenet_classes.txt; else, of 1000 classes, from data/imagenet_classes.txt.
+ * config.json's id2label, or labels.txt, classes.txt, imagenet_classes.txt; else, of
+ * 1000 classes, from data/imagenet_classes.txt.
  *
  * A file is JSON ({"id2label": {"0": "tench"}}, {"0": ["n01440764", "tench"]},
  * ["tench"]), or text with a name per line. False and an error: `named` can't be used.
@@ -26,6 +29,11 @@ typedef struct {
 bool labels_for(Labels *labels, const char *weights, int classes, const char *named,
                 Error *error);
 void labels_free(Labels *labels);
+
+/* labels_from_text: from such a file's text, which has a 0 after its `bytes` bytes, and
+ * is written over. */
+bool labels_from_text(Labels *labels, int classes, char *text, size_t bytes,
+                      Error *error);
 
 /* labels_name: of class k, or "class 281" in `text`. */
 enum { LABEL_TEXT = 32 };

@@ -102,6 +102,13 @@ static bool export_to(Seeing *seeing, const char *path, Error *error) {
     return true;
 }
 
+/* What a picture costs. */
+static void print_costs(const Seeing *seeing) {
+    const double bytes = (double)seeing->activations.arena.capacity * sizeof(real);
+    printf("a picture: %.2f GFLOP, %.1f MB of activations\n",
+           1e-9 * vit_forward_flops(&seeing->model.config.vit), 1e-6 * bytes);
+}
+
 /* The pictures, and what is to be written of them; false: an error, or some failed. */
 static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
                 bool *failed, Error *error) {
@@ -154,6 +161,9 @@ int look_at(const char *program, const SeeingOptions *o) {
     if (ok) {
         seeing_print(&seeing);
         printf("loaded in %.0f ms\n", stopwatch_ms() - start);
+        if (o->describe) {
+            print_costs(&seeing);
+        }
         ok = run(program, &seeing, o, &failed, &error);
     }
     seeing_free(&seeing);

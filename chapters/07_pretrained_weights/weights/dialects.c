@@ -153,7 +153,10 @@ static const DialectRow authors_model[] = {
     {"pre_logits/bias", "pre_logits.fc.bias", WHOLE, AS_IS},
     {"head/kernel", "head.weight", WHOLE, TRANSPOSE},
     {"head/bias", "head.bias", WHOLE, AS_IS},
-    {"opt/*", NULL, WHOLE, AS_IS}, /* the optimiser's */
+    /* the optimiser's */
+    {"opt/*", NULL, WHOLE, AS_IS},
+    {"optimizer/*", NULL, WHOLE, AS_IS},
+    {"step", NULL, WHOLE, AS_IS},
     END};
 
 #define MSA "MultiHeadDotProductAttention_"
@@ -196,35 +199,36 @@ static const DialectRow authors_block[] = {
 
 #define WRAPPERS "module.", "model.", "_orig_mod."
 
-const Dialect dialects[] = {{.name = "timm",
-                             .sign = "patch_embed.proj.weight",
-                             .prefixes = {WRAPPERS},
-                             .blocks = {"blocks.%d."},
-                             .model = timm_model,
-                             .block = timm_block,
-                             .epsilon = 1e-6},
-                            {.name = "transformers",
-                             .sign = "embeddings.patch_embeddings.projection.weight",
-                             .prefixes = {WRAPPERS, "vit.", "deit."},
-                             .blocks = {"encoder.layer.%d.", "layers.%d."},
-                             .model = transformers_model,
-                             .block = transformers_block,
-                             .epsilon = 1e-12},
-                            {.name = "torchvision",
-                             .sign = "conv_proj.weight",
-                             .prefixes = {WRAPPERS},
-                             .blocks = {"encoder.layers.encoder_layer_%d."},
-                             .model = torchvision_model,
-                             .block = torchvision_block,
-                             .epsilon = 1e-6},
-                            {.name = "the authors' JAX",
-                             .sign = "embedding/kernel",
-                             .prefixes = {"params/", "opt/target/"},
-                             .blocks = {"Transformer/encoderblock_%d/"},
-                             .model = authors_model,
-                             .block = authors_block,
-                             .epsilon = 1e-6},
-                            {.name = NULL}};
+const Dialect dialects[] = {
+    {.name = "timm",
+     .sign = "patch_embed.proj.weight",
+     .prefixes = {WRAPPERS},
+     .blocks = {"blocks.%d."},
+     .model = timm_model,
+     .block = timm_block,
+     .epsilon = 1e-6},
+    {.name = "transformers",
+     .sign = "embeddings.patch_embeddings.projection.weight",
+     .prefixes = {WRAPPERS, "vit.", "deit."},
+     .blocks = {"encoder.layer.%d.", "layers.%d."},
+     .model = transformers_model,
+     .block = transformers_block,
+     .epsilon = 1e-12},
+    {.name = "torchvision",
+     .sign = "conv_proj.weight",
+     .prefixes = {WRAPPERS},
+     .blocks = {"encoder.layers.encoder_layer_%d."},
+     .model = torchvision_model,
+     .block = torchvision_block,
+     .epsilon = 1e-6},
+    {.name = "the authors' JAX",
+     .sign = "embedding/kernel",
+     .prefixes = {"params/", "target/", "opt/target/", "optimizer/target/"},
+     .blocks = {"Transformer/encoderblock_%d/"},
+     .model = authors_model,
+     .block = authors_block,
+     .epsilon = 1e-6},
+    {.name = NULL}};
 
 /* ---- models that aren't ours ------------------------------------------------------ */
 

@@ -190,11 +190,13 @@ static int heads_of_width(int D) {
 static bool find_heads(const Search *s, int given) {
     BlockConfig *block = &s->config->vit.block;
     const int in_shape = heads_of_kernel(s);
-    if (given != 0 && in_shape != 0 && given != in_shape) {
-        return error_set(s->error, "%s: its kernels are of %d heads, not of %d",
-                         path_of(s), in_shape, given);
+    const int known = in_shape != 0 ? in_shape : s->said->heads;
+    if (given != 0 && known != 0 && given != known) {
+        return error_set(s->error, "%s: %s of %d heads, not of %d", path_of(s),
+                         in_shape != 0 ? "its kernels are" : "what is said of it is",
+                         known, given);
     }
-    block->heads = given != 0 ? given : in_shape != 0 ? in_shape : s->said->heads;
+    block->heads = given != 0 ? given : known;
     if (block->heads == 0) {
         block->heads = heads_of_width(block->D);
         s->config->heads_assumed = true;
