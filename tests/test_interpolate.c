@@ -27,7 +27,7 @@ static Tensor interpolated(Tensor from, PatchGrid old, PatchGrid new,
     return to;
 }
 
-/* ---- against PyTorch and timm -------------------------------------------------- */
+/* ---- against PyTorch and timm ---------------------------------------------- */
 
 /* As tests/reference/make_fine_tuning.py has them. */
 static const struct {
@@ -74,7 +74,7 @@ START_TEST(positions_equal_pytorchs_and_timms) {
 }
 END_TEST
 
-/* ---- what must be so -------------------------------------------------------------- */
+/* ---- what must be so ------------------------------------------------------- */
 
 START_TEST(a_constant_stays_constant) {
     for (int k = 0; k < KINDS; k++) {
@@ -114,8 +114,8 @@ START_TEST(tokens_before_the_patches_are_copied) {
 }
 END_TEST
 
-/* A ramp over x stays one inside the image; its ends tell what meets: the corners of the
- * image, or the centres of the patches in its corners. */
+/* A ramp over x stays one inside the image; its ends tell what meets: the corners of
+ * the image, or the centres of the patches in its corners. */
 START_TEST(a_ramp_tells_one_convention_from_another) {
     Tensor from = tensor_of(SHAPE(1, 4, 1), 0, 1, 2, 3);
     const PatchGrid old = {1, 4}, new = {1, 8};
@@ -159,7 +159,7 @@ START_TEST(grids_that_do_not_fit_stop_the_program) {
 }
 END_TEST
 
-/* ---- what a fine-tuning begins with -------------------------------------------------- */
+/* ---- what a fine-tuning begins with ---------------------------------------- */
 
 /* The small model, with weights that aren't what a new one has. */
 static Trainer old_trainer(Settings s, const Dataset *data) {

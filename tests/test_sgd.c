@@ -1,5 +1,7 @@
-/* test_sgd.c: what fine-tuning adds to a training step: SGD with momentum (sgd.h), frozen
- * blocks (freeze.h), and a number of steps instead of epochs (trainer.h). */
+/*
+ * test_sgd.c: what fine-tuning adds to a training step: SGD with momentum (sgd.h),
+ * frozen blocks (freeze.h), and a number of steps instead of epochs (trainer.h).
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

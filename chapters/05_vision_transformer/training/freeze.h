@@ -7,9 +7,9 @@
 #include "common/parameters.h"
 
 /*
- * not_frozen: what is trained if the embedding (patches, class token, positions) and the
- * first `freeze` blocks keep their weights; all if freeze is 0. A Vit's list begins with
- * them, in this order, so the rest is the end of the list, and of each block of memory:
- * from items[0].offset to total. It has no memory of its own.
+ * not_frozen: what is trained if the embedding (patches, class token, positions) and
+ * the first `freeze` blocks keep their weights; all if freeze is 0. A Vit's list begins
+ * with them, in this order, so the rest is the end of the list, and of each block of
+ * memory: from items[0].offset to total. It has no memory of its own.
  */
 ParameterList not_frozen(const ParameterList *list, int freeze);

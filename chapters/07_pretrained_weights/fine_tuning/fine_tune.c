@@ -17,8 +17,8 @@ static const Parameter *find(const ParameterList *list, const char *name) {
     return NULL;
 }
 
-/* Position embeddings, if this is the name of some, from one grid to the other: a vector
- * for each patch, or (2d) for each column and each row. */
+/* The name of position embeddings, and the grids they are moved between: a vector for
+ * each patch, or (2d) for each column and each row. */
 typedef struct {
     const char *name;
     PatchGrid from, to;

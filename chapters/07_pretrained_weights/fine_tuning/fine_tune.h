@@ -14,9 +14,10 @@
 #include "chapters/07_pretrained_weights/fine_tuning/interpolate.h"
 
 /*
- * fine_tune_begin: the weights of `to`, a trainer that has just been made, from those of
- * `from`, as above. False and an error if there is no memory, or if a tensor that should
- * be the checkpoint's has another shape here: images with other channels, for one.
+ * fine_tune_begin: the weights of `to`, a trainer that has just been made, from those
+ * of `from`, as above. False and an error if there is no memory, or if a tensor that
+ * should be the checkpoint's has another shape here: images with other channels, for
+ * one.
  */
 bool fine_tune_begin(Trainer *to, const Trainer *from, Interpolation kind,
                      Error *error);

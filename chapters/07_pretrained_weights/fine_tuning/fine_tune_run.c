@@ -21,7 +21,7 @@ static struct {
     CheckpointInfo info; /* the checkpoint's */
 } own;
 
-/* ---- the words ---------------------------------------------------------------- */
+/* ---- the words ------------------------------------------------------------- */
 
 void fine_tune_help(void) {
     printf(
@@ -128,7 +128,7 @@ static void set_defaults(Options *o) {
     o->own_log = "chapter5.csv";
 }
 
-/* ---- the run ---------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------- */
 
 /* A trainer that begins with the checkpoint's weights. */
 static bool make(Trainer *t, const Settings *settings, int images, Error *error) {
