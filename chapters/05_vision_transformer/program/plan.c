@@ -73,23 +73,36 @@ static bool check_images(const Plan *p, Error *error) {
                      train->channels == 1 ? "grey" : "colour");
 }
 
-/* The classes that the model knows. Data whose classes have no names may have fewer. */
+/* The data's classes, and what they were called when the model was trained. */
+static bool check_class_names(const Plan *p, const Dataset *saved, Error *error) {
+    const Dataset *d = &p->dataset;
+    for (int k = 0; k < d->classes; k++) {
+        const char *was = saved->class_name[k], *is = d->class_name[k];
+        if (strcmp(was, is) != 0) {
+            return error_set(error,
+                             "%s is of a model whose class %d is %s; in %s it is %s",
+                             p->from, k, was, p->directory, is);
+        }
+    }
+    return true;
+}
+
+/* The classes that the model knows. Data that don't name them may have fewer, and get
+ * the names that the checkpoint has. */
 static bool check_classes(Plan *p, Error *error) {
     const int classes = p->settings.model.classes;
     Dataset *d = &p->dataset, saved = {.classes = 0};
-    if (d->classes > classes || (d->classes < classes && d->has_class_names)) {
+    const bool named = dataset_is_named(d);
+    if (d->classes > classes || (d->classes < classes && named)) {
         return error_set(error,
                          "%s is of a model for %d classes, the data in %s have %d",
                          p->from, classes, p->directory, d->classes);
     }
-    bool ok = (d->classes == classes || dataset_name(d, classes, NULL, error)) &&
-              checkpoint_names(p->from, &p->info, &saved, error);
-    const bool both = ok && d->has_class_names && saved.has_class_names;
-    for (int k = 0; both && ok && k < classes; k++) {
-        const char *was = saved.class_name[k], *is = d->class_name[k];
-        ok = strcmp(was, is) == 0 ||
-             error_set(error, "%s is of a model whose class %d is %s; in %s it is %s",
-                       p->from, k, was, p->directory, is);
+    bool ok = checkpoint_names(p->from, &p->info, &saved, error);
+    if (ok && !named) {
+        ok = dataset_name(d, classes, (const char *const *)saved.class_name, error);
+    } else if (ok && dataset_is_named(&saved)) {
+        ok = check_class_names(p, &saved, error);
     }
     dataset_free(&saved);
     return ok;

@@ -83,17 +83,6 @@ static int make_texts(const Trainer *t, const Dataset *dataset, const char *name
     return n;
 }
 
-/* Names that say more than the classes' numbers. */
-static bool is_named(const Dataset *dataset) {
-    bool named = false;
-    for (int k = 0; dataset->class_name && k < dataset->classes; k++) {
-        char number[12];
-        snprintf(number, sizeof number, "%d", k);
-        named = named || strcmp(dataset->class_name[k], number) != 0;
-    }
-    return named;
-}
-
 /* The classes' names as lines; NULL if there is no memory. */
 static char *join_names(const Dataset *dataset, Error *error) {
     const size_t bytes = (size_t)dataset->classes * DATASET_NAME_BYTES + 1;
@@ -133,7 +122,7 @@ bool checkpoint_encode(const Trainer *t, const Dataset *dataset, const char *nam
     SafetensorsEntry *entries =
         allocate((size_t)count * sizeof *entries, "a checkpoint's list", error);
     bool ok = entries && make_entries(name, t, entries, error);
-    if (ok && is_named(dataset)) {
+    if (ok && dataset_is_named(dataset)) {
         names = join_names(dataset, error);
         ok = names != NULL;
     }

@@ -23,6 +23,16 @@ void dataset_free(Dataset *dataset) {
     dataset->class_name = NULL;
 }
 
+bool dataset_is_named(const Dataset *dataset) {
+    bool named = false;
+    for (int k = 0; dataset->class_name && k < dataset->classes; k++) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", k);
+        named = named || strcmp(dataset->class_name[k], number) != 0;
+    }
+    return named;
+}
+
 /* Characters of 1 to 4 bytes: the first says how many follow it. */
 static bool is_utf8(const char *text) {
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {

@@ -50,6 +50,9 @@ void dataset_free(Dataset *dataset);
 bool dataset_name(Dataset *dataset, int classes, const char *const *names,
                   Error *error);
 
+/* dataset_is_named: do the names say more than the classes' numbers? */
+bool dataset_is_named(const Dataset *dataset);
+
 /* dataset_name_fault: why this can't be a class's name ("is empty"); NULL if it can. */
 const char *dataset_name_fault(const char *name);
 
