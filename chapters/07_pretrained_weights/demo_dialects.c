@@ -1,5 +1,5 @@
 /*
- * demo_dialects.c: section 7.3: one model in four dialects. A small random model is
+ * demo_dialects.c: section 7.2: one model in four dialects. A small random model is
  * written as timm, transformers, torchvision and the ViT's authors would have it, and
  * read again: the logits must be the same.
  */
@@ -196,7 +196,7 @@ void dialects_demo(void) {
     static Writing w;
     static Pretrained model;
     real first[CLASSES], logits[CLASSES];
-    report_section("7.3 Four names for one matrix");
+    report_section("7.2 Four names for one matrix");
     make_model(&w);
     for (int i = 0; dialects[i].name; i++) {
         Error error = {""};

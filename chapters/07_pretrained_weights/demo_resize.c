@@ -1,4 +1,4 @@
-/* demo_resize.c: sections 7.1 and 7.2: a photo becomes pixels, becomes a tensor. */
+/* demo_resize.c: sections 7.1, 7.3 and 7.4: a photo becomes pixels, becomes a tensor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,15 +79,16 @@ static void range_of(const Picture *from, int side, bool antialias, int *min,
     picture_free(&to);
 }
 
-static void what_skipping_costs(void) {
+void stripes_demo(void) {
     enum { LARGE = 640, SMALL = 224 };
     Picture p;
     int min, max, min_skipping, max_skipping;
+    report_section("7.1 Nothing fails, it is only worse");
     stripes(&p, LARGE);
     range_of(&p, SMALL, true, &min, &max);
     range_of(&p, SMALL, false, &min_skipping, &max_skipping);
     printf(
-        "\nStripes of one pixel, black and white, from %d pixels to %d. From afar\n"
+        "Stripes of one pixel, black and white, from %d pixels to %d. From afar\n"
         "they are grey. With antialiasing: %d to %d. Without it the filter stays two\n"
         "pixels wide and skips others: %d to %d, stripes that aren't there.\n",
         LARGE, SMALL, min, max, min_skipping, max_skipping);
@@ -98,7 +99,7 @@ static void what_skipping_costs(void) {
 }
 
 void resize_demo(void) {
-    report_section("7.1 A resize that skips no pixel");
+    report_section("7.3 A resize that skips no pixel");
     halving_by_hand();
     for (int f = 0; f < 2; f++) {
         const ResizeFilter filter = f == 0 ? RESIZE_BILINEAR : RESIZE_BICUBIC;
@@ -108,13 +109,12 @@ void resize_demo(void) {
                      "%s weights sum to 1, 640 to 248 and 100 to 248 pixels",
                      f == 0 ? "bilinear" : "bicubic");
     }
-    what_skipping_costs();
 }
 
 void recipe_demo(void) {
     static const char *const names[] = {"vit",         "384",    "deit",
                                         "torchvision", "hf-vit", "hf-deit"};
-    report_section("7.2 Recipes");
+    report_section("7.4 Recipes");
     printf("For a model of 224x224 pixels, and what a grey of 128 becomes:\n");
     for (int i = 0; i < 6; i++) {
         Recipe r;

@@ -20,9 +20,10 @@ static int lesson(void) {
     report_equation("[ViT 3.1]",
                     "logits = head(y), in pre-training head(tanh(y W + b))");
     report_equation("[ViT fig.6]", "R = A^_L ... A^_2 A^_1");
+    stripes_demo();
+    dialects_demo();
     resize_demo();
     recipe_demo();
-    dialects_demo();
     rollout_demo();
     epsilon_demo();
     own_model_demo();

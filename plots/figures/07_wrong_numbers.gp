@@ -1,4 +1,4 @@
-# What ./chapter7 measures in its section 7.7: one model, read with numbers of others.
+# What ./chapter7 measures in its section 7.8: one model, read with numbers of others.
 load "plots/figures/style.gp"
 eval canvas(15, 6.2)
 array what[8]
