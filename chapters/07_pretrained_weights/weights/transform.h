@@ -1,5 +1,5 @@
 /*
- * transform.h: the changes of dialects.h, as formulas. `a` is the file's array, `t` ours:
+ * transform.h: the changes of dialects.h, as formulas. `a` is the file's, `t` ours:
  *
  *     AS_IS          t = a
  *     TRANSPOSE      t[o][i] = a[i][o]                    (in, out)    -> (out, in)
