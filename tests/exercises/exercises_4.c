@@ -174,9 +174,6 @@ static void name_norm_mistakes(const Norm *n, const double *want) {
     mistake("division by the variance, not by its root", norm_by(n, f, m, r));
     f = right, f.inside = 1e-5;
     mistake("epsilon 1e-5: ViT's is 1e-6 (layer->epsilon)", norm_by(n, f, m, r));
-    f = right, f.inside = LAYER_NORM_EPSILON;
-    mistake("the usual epsilon, 1e-6: this layer has another, layer->epsilon",
-            norm_by(n, f, m, r));
     f = right, f.inside = 0;
     mistake("layer norm without epsilon: a row of equal numbers becomes 0/0",
             norm_by(n, f, m, r));
@@ -250,10 +247,6 @@ static void norm_forward(void) {
     }
     far.x = doubles_of(input('X', far.X));
     norm_forward_case(far, false, 1e-6);
-    case_is("an epsilon of 0.001, as layer->epsilon says");
-    Norm other = make_norm(SHAPE(3, 6));
-    other.epsilon = 1e-3;
-    norm_forward_case(other, false, TOLERANCE);
 }
 
 /* ---- 4.3: layer norm, backward --------------------------------------------------- */
