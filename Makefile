@@ -68,7 +68,7 @@ endef
 $(foreach n,$(CPU_CHAPTERS),$(eval $(call chapter_rules,$(n))))
 CPU_PROGRAMS := $(foreach n,$(CPU_CHAPTERS),chapter$(n) chapter$(n)_double)
 $(CPU_PROGRAMS:%=$(BUILD)/%):
-	$(call link,$(filter %.o,$^),$(if $(filter chapter5%,$(@F)),$(LIBRARIES)))
+	$(call link,$(filter %.o,$^),$(if $(filter chapter5% chapter7%,$(@F)),$(LIBRARIES)))
 $(CPU_PROGRAMS): %: $(BUILD)/% FORCE | found
 	$(put)
 chapter5: | data

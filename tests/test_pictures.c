@@ -476,6 +476,13 @@ START_TEST(too_many_pixels_are_refused_before_memory_is_asked_for) {
 }
 END_TEST
 
+START_TEST(a_chunk_longer_than_its_file_is_refused) {
+    Bytes b = reference("turned_after.png");
+    b.bytes[place_of(b, "eXIf", 4) - 4] = 0x6B; /* the highest byte of its length */
+    assert_refused(b, "truncated or damaged PNG");
+}
+END_TEST
+
 /* ---- what is written ---------------------------------------------------- */
 
 START_TEST(what_is_written_is_read_back) {
@@ -711,6 +718,7 @@ Suite *pictures_suite(void) {
     tcase_add_test(refusing, a_changed_byte_is_no_crash);
     tcase_add_test(refusing, a_png_with_other_data_is_refused);
     tcase_add_test(refusing, too_many_pixels_are_refused_before_memory_is_asked_for);
+    tcase_add_test(refusing, a_chunk_longer_than_its_file_is_refused);
     TCase *writing = add_scratch_case(suite, "writing");
     tcase_add_test(writing, what_is_written_is_read_back);
     tcase_add_test(writing, a_full_disk_leaves_what_was_there);

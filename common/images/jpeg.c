@@ -15,8 +15,8 @@ enum {
     EXIF_MARKER = JPEG_APP0 + 1,
     LONGEST_MARKER = 0xFFFF,
     MAX_SCANS = 100, /* of a progressive JPEG; usual are 10, each costs a whole pass */
-    /* A block of 8 x 8 pixels takes a bit at least, and an odd file stores every second
-     * row or column: 8 bits, of 64 pixels each, twice. */
+    /* A block of 8 x 8 pixels takes a bit or more. (Twice as many pixels, for files that
+     * store every second row of one colour and every second column of another.) */
     MOST_PIXELS_PER_BYTE = 8 * 64 * 2,
 };
 
@@ -35,7 +35,11 @@ static void stop(j_common_ptr info) {
     JpegReader *r = info->client_data;
     char text[JMSG_LENGTH_MAX];
     info->err->format_message(info, text);
-    error_set(r->error, "%s: a truncated or damaged JPEG: %s", r->file->name, text);
+    if (info->err->msg_code == JERR_OUT_OF_MEMORY) {
+        error_set(r->error, "%s: no memory to decode it", r->file->name);
+    } else {
+        error_set(r->error, "%s: a truncated or damaged JPEG: %s", r->file->name, text);
+    }
     longjmp(r->leave, 1);
 }
 

@@ -81,10 +81,10 @@ bool picture_fits(double width, double height, double most_per_byte,
     if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE ||
         width * height > (double)PICTURE_MAX_PIXELS) {
         return error_set(error,
-                         "%s: %.0f x %.0f pixels; at most %d x %d, and %ld "
-                         "million in all, are read",
-                         file->name, width, height, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE,
-                         PICTURE_MAX_PIXELS / 1000000);
+                         "%s: %.0f x %.0f pixels; at most %ld million, and %d on a "
+                         "side, are read",
+                         file->name, width, height, PICTURE_MAX_PIXELS / 1000000,
+                         PICTURE_MAX_SIDE);
     }
     if (width * height > most_per_byte * (double)file->count) {
         return error_set(error,

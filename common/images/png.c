@@ -30,7 +30,11 @@ typedef struct {
 
 static void stop_reading(png_structp png, png_const_charp what) {
     PngState *s = png_get_error_ptr(png);
-    error_set(s->error, "%s: a truncated or damaged PNG: %s", s->file->name, what);
+    if (strstr(what, "memory")) { /* there is no number to tell */
+        error_set(s->error, "%s: no memory to decode it", s->file->name);
+    } else {
+        error_set(s->error, "%s: a truncated or damaged PNG: %s", s->file->name, what);
+    }
     longjmp(s->leave, 1);
 }
 
@@ -56,25 +60,23 @@ static void read_bytes(png_structp png, png_bytep to, size_t count) {
 
 /* ---- reading ------------------------------------------------------------ */
 
-/* Chunks that don't matter here aren't read, so that nothing in them can. */
-static void ignore_chunks(png_structp png) {
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-#ifdef PNG_eXIf_SUPPORTED
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT,
+/* Chunks that don't matter here aren't read, so that nothing in them can. EXIF is kept
+ * as it is, if it is no longer than the file. */
+static void choose_chunks(const PngState *s) {
+    png_set_keep_unknown_chunks(s->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(s->png, PNG_HANDLE_CHUNK_ALWAYS,
                                 (png_const_bytep) "eXIf", 1);
-#endif
+    png_set_chunk_malloc_max(s->png, s->file->count);
 }
 
-static int orientation_of(png_structp png, png_infop info) {
-#ifdef PNG_eXIf_SUPPORTED
-    png_uint_32 count = 0;
-    png_bytep exif = NULL;
-    if (png_get_eXIf_1(png, info, &count, &exif) != 0 && exif) {
-        return exif_orientation(exif, count);
+static int orientation_of(const PngState *s) {
+    png_unknown_chunkp chunks = NULL;
+    const int count = png_get_unknown_chunks(s->png, s->info, &chunks);
+    for (int i = 0; i < count; i++) {
+        if (memcmp(chunks[i].name, "eXIf", 4) == 0) {
+            return exif_orientation(chunks[i].data, chunks[i].size);
+        }
     }
-#else
-    (void)png, (void)info;
-#endif
     return 1;
 }
 
@@ -93,7 +95,7 @@ static bool read_all(PngState *s, Picture *picture, int *orientation) {
     }
     png_set_read_fn(s->png, s, read_bytes);
     png_set_user_limits(s->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours come below */
-    ignore_chunks(s->png);
+    choose_chunks(s);
     png_read_info(s->png, s->info);
     const png_uint_32 width = png_get_image_width(s->png, s->info);
     const png_uint_32 height = png_get_image_height(s->png, s->info);
@@ -117,7 +119,7 @@ static bool read_all(PngState *s, Picture *picture, int *orientation) {
         }
     }
     png_read_end(s->png, s->info);
-    *orientation = orientation_of(s->png, s->info);
+    *orientation = orientation_of(s);
     return true;
 }
 
