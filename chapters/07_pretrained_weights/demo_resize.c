@@ -1,4 +1,4 @@
-/* demo_resize.c: sections 7.1, 7.3 and 7.4: a photo becomes pixels, becomes a tensor. */
+/* demo_resize.c: sections 7.1, 7.3 and 7.4: a photo becomes pixels, and a tensor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

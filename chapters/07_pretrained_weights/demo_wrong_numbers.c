@@ -1,5 +1,5 @@
-/* demo_wrong_numbers.c: section 7.8: chapter 5's own model, read with numbers that aren't
- * its own. Nothing fails; how many test images are still right? */
+/* demo_wrong_numbers.c: section 7.8: chapter 5's own model, read with numbers that
+ * aren't its own. Nothing fails; how many test images are still right? */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,8 +22,16 @@ static void set_epsilon(Pretrained *model, double epsilon) {
     }
 }
 
-/* The share of the first images that the model has right; `data` says how its pixels are
- * normalised. */
+/* --heads would be refused: the checkpoint says how many there are. */
+static void set_heads(Pretrained *model, int heads) {
+    model->config.vit.block.heads = model->vit.config.block.heads = heads;
+    for (int l = 0; l < model->vit.config.depth; l++) {
+        model->vit.blocks[l].attn.heads = heads;
+    }
+}
+
+/* The share of the first images that the model has right; `data` says how its pixels
+ * are normalised. */
 static double share_right(const Pretrained *model, const Dataset *data, int images) {
     const VitConfig *c = &model->config.vit;
     const Augmentation none = {.shift = 0};
@@ -61,7 +69,10 @@ static double with(const Wrong *wrong, const Dataset *right, int images) {
     Dataset data = *right;
     Pretrained model;
     Error error;
-    chapter_needs(pretrained_load(&model, weights, wrong->heads, &error), &error);
+    chapter_needs(pretrained_load(&model, weights, 0, &error), &error);
+    if (wrong->heads > 0) {
+        set_heads(&model, wrong->heads);
+    }
     for (int c = 0; c < data.test.channels && wrong->deviation > 0; c++) {
         data.mean[c] = wrong->mean;
         data.deviation[c] = wrong->deviation;

@@ -1,4 +1,4 @@
-/* exercises_7.c: other people's weights, graded; and chapter 7's list. See exercise.h. */
+/* exercises_7.c: other people's weights, graded; chapter 7's list. See exercise.h. */
 #include "tests/exercises/exercises_7.h"
 
 #include <math.h>

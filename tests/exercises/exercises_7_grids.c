@@ -1,5 +1,5 @@
-/* exercises_7_grids.c: chapter 7's exercises 7.2, a grid of positions, and 7.3, one axis
- * of a resize. See exercise.h. */
+/* exercises_7_grids.c: chapter 7's exercises 7.2, a grid of positions, and 7.3, one
+ * axis of a resize. See exercise.h. */
 #include <math.h>
 
 #include "chapters/07_pretrained_weights/fine_tuning/interpolate.h"

@@ -42,8 +42,8 @@ static ResizeWeights *axis_weights(int in, int out, Interpolation kind) {
 
 /* ---- the grid ------------------------------------------------------------- */
 
-/* from (t + N, D) over the old grid, to (t + N', D) over the new one; v has the weights of
- * each new row of patches over the old rows, h those of each new column. */
+/* from (t + N, D) over the old grid, to (t + N', D) over the new one; v has the weights
+ * of each new row of patches over the old rows, h those of each new column. */
 static void interpolate(Tensor from, PatchGrid old, Tensor to, PatchGrid new,
                         const ResizeWeights *v, const ResizeWeights *h) {
     /* exercise 7.2 */

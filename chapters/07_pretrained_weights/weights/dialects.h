@@ -10,8 +10,8 @@
  */
 #pragma once
 
-/* Three dense layers, of queries, of keys and of values, are three parts of our one W_qkv
- * (3D, D) [ViT eq.5]; so are their biases. */
+/* Three dense layers, of queries, of keys and of values, are three parts of our one
+ * W_qkv (3D, D) [ViT eq.5]; so are their biases. */
 typedef enum { WHOLE, QUERY, KEY, VALUE } Part;
 
 /* transform.h says what each array means. */
