@@ -13,7 +13,8 @@ static Rollout rollout_for(int n) {
 
 START_TEST(one_layer_by_hand) {
     /* Row 0 of two heads, (0.2, 0.8) and (0.6, 0.4): mean (0.4, 0.6), with I
-     * (1.4, 0.6), halved (0.7, 0.3). Row 1, (1, 0) and (0.5, 0.5): (0.75, 1.25), (0.375, 0.625). */
+     * (1.4, 0.6), halved (0.7, 0.3). Row 1, (1, 0) and (0.5, 0.5): (0.75, 1.25),
+     * (0.375, 0.625). */
     Tensor A = tensor_of(SHAPE(2, 2, 2), 0.2, 0.8, 1, 0, 0.6, 0.4, 0.5, 0.5);
     Rollout r = rollout_for(2);
     rollout(&A, 1, &r);

@@ -90,7 +90,8 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
     if (!axis_weights) {
         return NULL;
     }
-    double *weight = (double *)((char *)axis_weights + head);
+    void *begin = (char *)axis_weights + head;
+    double *weight = begin;
     for (int i = 0; i < out; i++) {
         axis_weights[i].weight = weight + (size_t)i * most;
         if (antialias) {

@@ -1,7 +1,7 @@
 /*
  * positions_in_float.c: some rows of the student's sinusoid_positions and
  * sinusoid_shift in float, as training has them; the grader, in double, runs this and
- * reads what it prints. In double it can't be seen whether an angle was kept in a `real`.
+ * reads what it prints. In double nobody sees whether an angle was kept in a `real`.
  */
 #include <stdio.h>
 

@@ -24,7 +24,7 @@ static int last = -1; /* which file was the input before */
 /* A file that is not the input: one image of class 3, or no names. */
 static void write_whole(int i) {
     memset(record, 3, RECORD);
-    if (i < NAMES) {
+    if (i != NAMES) {
         fuzz_write(paths[i], record, RECORD);
     } else {
         remove(paths[i]);

@@ -115,10 +115,18 @@ static long count_records(FILE *file, const char *path, const Cifar *kind,
 static bool grow(ImageSet *set, long more, Error *error) {
     const size_t count = (size_t)set->count + (size_t)more;
     unsigned char *pixels = realloc(set->pixels, count * PIXELS);
-    set->pixels = pixels ? pixels : set->pixels;
-    int *labels = pixels ? realloc(set->labels, count * sizeof *labels) : NULL;
-    set->labels = labels ? labels : set->labels;
-    return labels || error_set(error, "no memory for %zu images", count);
+    if (!pixels) {
+        error_set(error, "no memory for %zu images", count);
+        return false;
+    }
+    set->pixels = pixels;
+    int *labels = realloc(set->labels, count * sizeof *labels);
+    if (!labels) {
+        error_set(error, "no memory for %zu images", count);
+        return false;
+    }
+    set->labels = labels;
+    return true;
 }
 
 static bool read_record(FILE *file, const char *path, const Cifar *kind, ImageSet *set,

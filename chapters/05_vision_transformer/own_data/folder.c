@@ -45,7 +45,8 @@ static bool add(List *list, const char *text, Error *error) {
     if (!copy) {
         return error_set(error, "no memory for a list of %d files", list->count);
     }
-    list->text[list->count++] = memcpy(copy, text, bytes);
+    memcpy(copy, text, bytes);
+    list->text[list->count++] = copy;
     return true;
 }
 
@@ -112,11 +113,10 @@ static void skip(DataNotes *notes, const char *path) {
     if (notes->skipped < DATA_NAMED) {
         char *named = notes->named[notes->skipped];
         const size_t room = sizeof notes->named[0], length = strlen(path);
-        memcpy(named, "...", 3);
         if (length < room) {
             memcpy(named, path, length + 1);
         } else { /* its end says more */
-            memcpy(named + 3, path + length - (room - 4), room - 3);
+            snprintf(named, room, "...%s", path + length - (room - 4));
         }
     }
     notes->skipped++;
@@ -385,7 +385,7 @@ static void look_at(Reading *r, const unsigned char *pixels) {
 static bool read_some(Reading *r, int from, int to, const DataWish *wish,
                       Error *error) {
     Error errors[AT_ONCE];
-    bool good[AT_ONCE];
+    bool good[AT_ONCE] = {false};
     const size_t bytes = image_bytes(r->set);
     unsigned char *const begin = r->pixels + (r->keep ? (size_t)from * bytes : 0);
 #pragma omp parallel for schedule(dynamic, 1)
@@ -470,7 +470,7 @@ static bool decide_size(const Folder *f, Dataset *dataset, Error *error) {
     ImageSet set = {.channels = wish->channels > 0 ? wish->channels : CHANNELS,
                     .height = wish->height,
                     .width = wish->width};
-    if (wish->width == 0) {
+    if (wish->width == 0 && f->train.path.count > 0) {
         Picture first;
         if (!picture_read(&first, f->train.path.text[0], error)) {
             return false;

@@ -40,7 +40,7 @@ bool dataset_load(Dataset *dataset, const char *directory, const DataWish *wish,
                   DataNotes *notes, Error *error) {
     static const DataWish as_they_are = {0};
     struct stat found;
-    DataNotes unwanted;
+    DataNotes unwanted = {.pictures = false};
     *dataset = (Dataset){.classes = 0};
     wish = wish ? wish : &as_they_are;
     notes = notes ? notes : &unwanted;
