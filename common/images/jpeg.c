@@ -15,8 +15,8 @@ enum {
     EXIF_MARKER = JPEG_APP0 + 1,
     LONGEST_MARKER = 0xFFFF,
     MAX_SCANS = 100, /* of a progressive JPEG; 10 are usual, and each is a pass */
-    /* A block of 8 x 8 pixels takes a bit or more. (Twice as many pixels, for files that
-     * store every second row of one colour and every second column of another.) */
+    /* A block of 8 x 8 pixels takes a bit or more. (Twice as many pixels, for files
+     * that store every second row of one colour, every second column of another.) */
     MOST_PIXELS_PER_BYTE = 8 * 64 * 2,
 };
 

@@ -167,11 +167,12 @@ static bool from_metadata(Labels *labels, const char *weights, int classes) {
     Error ignored;
     Arrays *file = arrays_open(weights, &ignored);
     const char *text = file ? arrays_text(file, "class_names") : NULL;
-    char *copy = text ? allocate(strlen(text) + 1, "labels", &ignored) : NULL;
+    const size_t bytes = text ? strlen(text) + 1 : 0;
+    char *copy = text ? allocate(bytes, "labels", &ignored) : NULL;
     bool ok = false;
     if (copy) {
-        memcpy(copy, text, strlen(text));
-        ok = labels_from_text(labels, classes, copy, strlen(text), &ignored);
+        memcpy(copy, text, bytes);
+        ok = labels_from_text(labels, classes, copy, bytes - 1, &ignored);
     }
     free(copy);
     if (file) {

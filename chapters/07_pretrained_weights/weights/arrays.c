@@ -324,12 +324,11 @@ bool arrays_check(const Arrays *file, const Array *array, const real *elements,
 }
 
 void arrays_release(const Arrays *file, const Array *array) {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t bytes = (uintptr_t)file->bytes,
-                    begin = bytes + (uintptr_t)array->at;
+    const int64_t page = sysconf(_SC_PAGESIZE);
     /* All pages that it is on: a neighbour's would be read from the file again. */
-    const uintptr_t first = begin / page * page;
+    const int64_t first = array->at / page * page;
     if (file->mapped) {
-        madvise((void *)first, begin + (uintptr_t)array->bytes - first, MADV_DONTNEED);
+        madvise((char *)file->bytes + first, (size_t)(array->at + array->bytes - first),
+                MADV_DONTNEED);
     }
 }

@@ -28,6 +28,7 @@ static bool is_missing(const Search *s, const char *ours) {
 static bool shape_of(const Search *s, const char *ours, int block, int ndim,
                      Tensor *shape) {
     const Place *place = names_find(s->names, ours, block, WHOLE);
+    *shape = (Tensor){.ndim = 0};
     if (!place) {
         return is_missing(s, ours);
     }
