@@ -48,6 +48,7 @@ typedef enum {
     ADDED,
     ROWS_ONLY,
     ONE_TOKEN,
+    READ_FLAT,
     SLIPS
 } Slip;
 static const char *const slip_texts[SLIPS] = {
@@ -69,16 +70,37 @@ static const char *const slip_texts[SLIPS] = {
     [ROWS_ONLY] =
         "one axis alone: each new patch has neighbours in rows and in columns",
     [ONE_TOKEN] = "one token before the patches: there may be none, or two",
+    [READ_FLAT] = "from.data[row * D + d]: from may be a view, whose rows are ld apart",
 };
 
 typedef struct {
     int t, D;
     PatchGrid old, new;
-    const double *v, *h, *from; /* (new.down, old.down), (new.across, old.across) */
+    const double *v, *h;       /* (new.down, old.down), (new.across, old.across) */
+    const double *from, *flat; /* flat: from's memory, gaps too */
 } Grids;
 
-/* Element d of the new patch (y, x), with such a slip; NaN: it would be read from
- * outside. */
+/* T's memory as it would be if its rows had no gaps. */
+static double *flat_of(Tensor T) {
+    double *flat = doubles(tensor_count(T));
+    for (long k = 0; k < tensor_count(T); k++) {
+        flat[k] = (double)T.data[k];
+    }
+    return flat;
+}
+
+/* What is in T's rows if T.data[row * D + d] was written. */
+static double *by_data(Tensor T, const double *want) {
+    const int D = tensor_cols(T);
+    double *rows = doubles(tensor_count(T));
+    for (long k = 0; k < tensor_count(T); k++) {
+        const long at = k / D * T.ld + k % D;
+        rows[k] = at < tensor_count(T) ? want[at] : (double)NAN;
+    }
+    return rows;
+}
+
+/* Element d of the new patch (y, x), with such a slip; NaN: it would be read outside. */
 static double patch_by(Slip slip, const Grids *g, int y, int x, int d) {
     const int t = slip == FROM_ROW_0 ? 0 : slip == ONE_TOKEN ? 1 : g->t;
     const int width = slip == NEW_WIDTH ? g->new.across : g->old.across;
@@ -95,9 +117,10 @@ static double patch_by(Slip slip, const Grids *g, int y, int x, int d) {
             const int row = slip == WITHOUT_FIRST ? j - first_v : j;
             const int column = slip == WITHOUT_FIRST ? i - first_h : i;
             const int at = t + row * width + column;
-            if (w != 0) {
+            if (w != 0 || (slip == READ_FLAT && near)) {
                 sum += at < g->t + g->old.down * g->old.across
-                           ? w * g->from[(long)at * g->D + d]
+                           ? w * (slip == READ_FLAT ? g->flat
+                                                    : g->from)[(long)at * g->D + d]
                            : (double)NAN;
             }
         }
@@ -140,7 +163,8 @@ static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) 
                      .new = new,
                      .v = hats(old.down, new.down, kind),
                      .h = hats(old.across, new.across, kind),
-                     .from = doubles_of(from)};
+                     .from = doubles_of(from),
+                     .flat = flat_of(from)};
     case_is("%dx%d patches to %dx%d, %s, %d token%s before them", old.down, old.across,
             new.down, new.across, kinds[kind], t, t == 1 ? "" : "s");
     if (!positions_interpolate(from, old, to, new, kind, &error)) {
@@ -150,6 +174,8 @@ static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) 
     for (int slip = RIGHT + 1; slip < SLIPS; slip++) {
         mistake(slip_texts[slip], grid_by((Slip)slip, &g));
     }
+    mistake("to.data[row * D + d]: `to` may be a view, whose rows are ld apart",
+            by_data(to, grid_by(RIGHT, &g)));
     mistake_unwritten();
 }
 

@@ -12,7 +12,8 @@ enum { MOST_LAYERS = 5 };
 
 typedef struct {
     int layers, h, n;
-    const double *A[MOST_LAYERS]; /* (h, n, n) */
+    const double *A[MOST_LAYERS];    /* (h, n, n) */
+    const double *flat[MOST_LAYERS]; /* its memory, gaps too */
 } Attention;
 
 typedef enum {
@@ -29,6 +30,7 @@ typedef enum {
     WITHOUT_FIRST,
     ONES_ADDED,
     BY_COLUMNS,
+    FLAT,
     WAYS
 } Way;
 static const char *const way_texts[WAYS] = {
@@ -46,18 +48,20 @@ static const char *const way_texts[WAYS] = {
     [WITHOUT_FIRST] = "all layers but the first, which is A[0]",
     [ONES_ADDED] = "1 added to every element: I has it on the diagonal only",
     [BY_COLUMNS] = "columns that are divided by their sum: rows are",
+    [FLAT] = "A[l].data[(g * n + i) * n + j]: A may be a view, whose rows are ld apart",
 };
 
 /* A^ of layer l, by such a way. */
 static double *hat(Way way, const Attention *a, int l) {
     const int n = a->n, heads = way == FIRST_HEAD ? 1 : a->h;
     double *A = doubles((long)n * n);
+    const double *of = way == FLAT ? a->flat[l] : a->A[l];
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             const long at = way == TRANSPOSED ? (long)j * n + i : (long)i * n + j;
             for (int g = 0; g < heads; g++) {
                 A[i * n + j] +=
-                    a->A[l][(long)g * n * n + at] / (way == SUM_OF_HEADS ? 1 : heads);
+                    of[(long)g * n * n + at] / (way == SUM_OF_HEADS ? 1 : heads);
             }
             A[i * n + j] += way == ONES_ADDED              ? 1
                             : i == j && way != NO_RESIDUAL ? 1
@@ -130,6 +134,11 @@ static void rollout_case(int layers, int h, int n, bool in_wide) {
         A[l] = attention(l, h, n);
         A[l] = in_wide ? wide(A[l]) : A[l];
         a.A[l] = doubles_of(A[l]);
+        double *flat = doubles((long)h * n * n);
+        for (long k = 0; k < (long)h * n * n; k++) {
+            flat[k] = (double)A[l].data[k];
+        }
+        a.flat[l] = flat;
     }
     if (in_wide) {
         r = (Rollout){wide_by(r.R, 3), wide_by(r.A_hat, 5), wide(r.product)};
