@@ -28,7 +28,7 @@
 
 #define REFERENCE "tests/reference/weights/"
 
-/* ---- the same logits ------------------------------------------------------- */
+/* ---- the same logits -------------------------------------------------- */
 
 static const struct {
     const char *name, *ending, *dialect;
@@ -121,7 +121,7 @@ START_TEST(each_dialect_computes_what_its_library_does) {
 }
 END_TEST
 
-/* ---- files made here ---------------------------------------------------------- */
+/* ---- files made here -------------------------------------------------- */
 
 /* What a test changes in a file: an array that is left out, renamed or given another
  * shape; one that is added; another type's name; a text. */
@@ -238,7 +238,7 @@ static void assert_refused(const char *path, int heads, const char *words) {
     ck_assert(!model.memory && !model.file);
 }
 
-/* ---- what doesn't fit -------------------------------------------------------------- */
+/* ---- what doesn't fit ------------------------------------------------- */
 
 static const struct {
     const char *model;
@@ -332,7 +332,7 @@ START_TEST(what_is_of_no_use_is_left_out) {
 }
 END_TEST
 
-/* ---- heads, sizes, epsilon ------------------------------------------------------------ */
+/* ---- heads, sizes, epsilon -------------------------------------------- */
 
 START_TEST(heads_are_never_guessed) {
     const char *path = edited("timm_class", (Edit){.key = NULL});
@@ -419,7 +419,7 @@ START_TEST(positions_that_are_no_square_want_a_config_json) {
 }
 END_TEST
 
-/* ---- .npz ------------------------------------------------------------------------------ */
+/* ---- .npz ------------------------------------------------------------- */
 
 /* A member of an archive, and what is wrong with it. */
 typedef struct {
@@ -677,7 +677,7 @@ START_TEST(heads_are_as_many_in_each_block) {
 }
 END_TEST
 
-/* ---- files that are no weights ------------------------------------------------------- */
+/* ---- files that are no weights ---------------------------------------- */
 
 START_TEST(a_pickle_is_refused_with_what_converts_it) {
     const char *path = in_scratch("x.pth");
@@ -704,7 +704,7 @@ START_TEST(what_has_no_arrays_is_named) {
 }
 END_TEST
 
-/* ---- the other way --------------------------------------------------------------------- */
+/* ---- the other way ---------------------------------------------------- */
 
 static const char *exported(Pretrained *model, const char *name) {
     const char *path = in_scratch("%s", name);
@@ -713,8 +713,8 @@ static const char *exported(Pretrained *model, const char *name) {
     return path;
 }
 
-/* Every dialect's models, but for halves widened, are timm's once they are exported, and
- * load again without a flag. */
+/* Every dialect's models, but for halves widened, are timm's once they are exported,
+ * and load again without a flag. */
 START_TEST(what_is_exported_loads_again) {
     Pretrained model = loaded(model_path(_i), models[_i].heads);
     const char *path = exported(&model, "out.safetensors");

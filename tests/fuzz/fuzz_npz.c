@@ -82,7 +82,7 @@ static size_t put(unsigned char *to, unsigned long long number, int width) {
 /* An archive of one member, with the records of large ones or without. */
 static void seed(const char *name, const char *header, int version, bool large) {
     static const float elements[4] = {1, -2, 0.5F, 3e38F};
-    unsigned char zip[1024] = {0}, *at = zip;
+    unsigned char zip[1024] = {0}, *at;
     const size_t length = strlen(header), prefix = version == 1 ? 10 : 12;
     const size_t size = prefix + length + sizeof elements, begin = 30 + strlen(name);
     put(zip, 0x04034b50, 4);

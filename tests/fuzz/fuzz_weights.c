@@ -18,7 +18,7 @@ enum { CONFIG = 16, ROUND_TRIPS = 16, SEED_BYTES = 1 << 14 };
 
 static const char *copy;
 
-/* ---- tiny files --------------------------------------------------------------------- */
+/* ---- tiny files ------------------------------------------------------- */
 
 typedef struct {
     const char *name, *shape;
@@ -137,7 +137,7 @@ static size_t make_file(const Tiny *arrays, const char *texts, const char *added
     return 8 + (size_t)length + (size_t)at;
 }
 
-/* ---- a model -------------------------------------------------------------------------- */
+/* ---- a model ---------------------------------------------------------- */
 
 static bool is_small(const PretrainedConfig *c) {
     return c->vit.block.D <= 16 && c->vit.block.M <= 64 && c->vit.classes <= 64 &&
@@ -201,7 +201,7 @@ static void load(const unsigned char *bytes, size_t count, int heads) {
     pretrained_free(&model);
 }
 
-/* ---- a config.json ------------------------------------------------------------------- */
+/* ---- a config.json ---------------------------------------------------- */
 
 static Names names;
 
@@ -251,7 +251,7 @@ void fuzz_input(const unsigned char *bytes, size_t count) {
     }
 }
 
-/* ---- seeds ----------------------------------------------------------------------- */
+/* ---- seeds ------------------------------------------------------------ */
 
 static void seed(const Tiny *arrays, int heads, const char *texts, const char *added) {
     unsigned char file[1 + SEED_BYTES] = {(unsigned char)heads};

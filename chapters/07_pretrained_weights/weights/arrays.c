@@ -203,7 +203,7 @@ void arrays_close(Arrays *file) {
     free(file);
 }
 
-/* ---- asking --------------------------------------------------------------- */
+/* ---- asking ----------------------------------------------------------- */
 
 int arrays_count(const Arrays *file) {
     return file->count;
@@ -230,9 +230,9 @@ const char *arrays_path(const Arrays *file) {
     return file->path;
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------- */
 
-/* `width` bytes, the lowest first, as a file has them. Compilers make one load of it. */
+/* `width` bytes, the lowest first, as a file has them: compilers make it one load. */
 static uint64_t bits_at(const unsigned char *bytes, int width) {
     uint64_t bits = 0;
     for (int i = width - 1; i >= 0; i--) {
@@ -306,7 +306,7 @@ const real *arrays_view(const Arrays *file, const Array *array) {
 
 bool arrays_check(const Arrays *file, const Array *array, const real *elements,
                   Error *error) {
-    /* 0 x is 0, but for infinity and NaN; a sum of zeros needs no branch per element. */
+    /* 0 x is 0, but for infinity and NaN; their sum needs no branch per element. */
     real zero = 0;
 #pragma omp simd reduction(+ : zero)
     for (long i = 0; i < array->count; i++) {

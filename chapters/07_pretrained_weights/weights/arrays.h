@@ -44,8 +44,8 @@ const Array *arrays_find(const Arrays *file, const char *name); /* NULL: none */
 const char *arrays_text(const Arrays *file, const char *key);   /* metadata, or NULL */
 const char *arrays_path(const Arrays *file);
 
-/* arrays_read: its elements, widened or rounded to real, into (count) elements. A NaN or
- * infinity is an error that names the array. */
+/* arrays_read: its elements, widened or rounded to real, into (count) elements. A NaN
+ * or infinity is an error that names the array. */
 bool arrays_read(const Arrays *file, const Array *array, real *elements, Error *error);
 
 /* arrays_view: its elements where the file has them, mapped; NULL if they can't be used

@@ -7,7 +7,7 @@
 #define END                                                                            \
     { NULL, NULL, WHOLE, AS_IS }
 
-/* ---- timm's, and ours ------------------------------------------------------ */
+/* ---- timm's, and ours ------------------------------------------------- */
 
 static const DialectRow timm_model[] = {
     {"cls_token", "cls_token", WHOLE, AS_IS},
@@ -47,7 +47,7 @@ static const DialectRow timm_block[] = {
     {"mlp.fc2.bias", "mlp.fc2.bias", WHOLE, AS_IS},
     END};
 
-/* ---- Hugging Face's transformers --------------------------------------------- */
+/* ---- Hugging Face's transformers -------------------------------------- */
 
 static const DialectRow transformers_model[] = {
     {"embeddings.cls_token", "cls_token", WHOLE, AS_IS},
@@ -104,7 +104,7 @@ static const DialectRow transformers_block[] = {
     {"mlp.fc2.bias", "mlp.fc2.bias", WHOLE, AS_IS},
     END};
 
-/* ---- torchvision's ------------------------------------------------------------- */
+/* ---- torchvision's ---------------------------------------------------- */
 
 static const DialectRow torchvision_model[] = {
     {"class_token", "cls_token", WHOLE, AS_IS},
@@ -139,7 +139,7 @@ static const DialectRow torchvision_block[] = {
     {"mlp.linear_2.bias", "mlp.fc2.bias", WHOLE, AS_IS},
     END};
 
-/* ---- the authors' own, in JAX ---------------------------------------------------- */
+/* ---- the authors' own, in JAX ----------------------------------------- */
 
 static const DialectRow authors_model[] = {
     {"cls", "cls_token", WHOLE, AS_IS},
@@ -195,7 +195,7 @@ static const DialectRow authors_block[] = {
     {"MlpBlock_0/Dense_1/bias", "mlp.fc2.bias", WHOLE, AS_IS},
     END};
 
-/* ---- all ------------------------------------------------------------------------ */
+/* ---- all -------------------------------------------------------------- */
 
 #define WRAPPERS "module.", "model.", "_orig_mod."
 
@@ -230,7 +230,7 @@ const Dialect dialects[] = {
      .epsilon = 1e-6},
     {.name = NULL}};
 
-/* ---- models that aren't ours ------------------------------------------------------ */
+/* ---- models that aren't ours ------------------------------------------ */
 
 const Foreign *foreign_find(const char *name) {
     static const Foreign known[] = {

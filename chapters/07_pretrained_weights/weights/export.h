@@ -1,6 +1,7 @@
 /*
- * export.h: a model's weights alone, under timm's names, for other programs and for this
- * one: timm's model of the same sizes loads them with load_state_dict(strict=True).
+ * export.h: a model's weights alone, under timm's names, for other programs and for
+ * this one: timm's model of the same sizes loads them with
+ * load_state_dict(strict=True).
  *
  * What no shape tells goes along as texts: heads, the image's size, the norms' epsilon
  * ("layer_norm_eps"), activation, positions, pooling. So the file loads here without a

@@ -37,7 +37,7 @@ static bool shape_of(const Search *s, const char *ours, int block, int ndim,
                      place->array->name, s->names->dialect->name, place->array->ndim);
 }
 
-/* ---- widths ------------------------------------------------------------------- */
+/* ---- widths ----------------------------------------------------------- */
 
 static bool find_widths(const Search *s) {
     VitConfig *c = &s->config->vit;
@@ -63,7 +63,7 @@ static bool find_widths(const Search *s) {
     return true;
 }
 
-/* ---- tokens and head ------------------------------------------------------------ */
+/* ---- tokens and head -------------------------------------------------- */
 
 static void find_reading(const Search *s) {
     PretrainedConfig *c = s->config;
@@ -103,7 +103,7 @@ static bool find_head(const Search *s) {
            is_missing(s, "head.weight");
 }
 
-/* ---- the grid ------------------------------------------------------------------- */
+/* ---- the grid --------------------------------------------------------- */
 
 /* The root of a square; 0 of any other number. */
 static int root_of(int square) {
@@ -165,7 +165,7 @@ static bool find_image(const Search *s) {
            find_grid(s, E_pos.shape[1]);
 }
 
-/* ---- heads --------------------------------------------------------------------- */
+/* ---- heads ------------------------------------------------------------ */
 
 /* The .npz's query kernel is (D, h, D_h); 0: another dialect. */
 static int heads_of_kernel(const Search *s) {
@@ -213,7 +213,7 @@ static bool find_heads(const Search *s, int given) {
                      block->heads, block->D);
 }
 
-/* ---- all ------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------------- */
 
 /* A config.json of another model would have other heads, too. */
 static bool check_said(const Search *s) {

@@ -4,8 +4,8 @@
  *     D, C, P      the patches' projection is (D, C, P, P)
  *     L            the largest block's number, and one
  *     M            a block's first dense layer is (M, D)
- *     N            positions, less those of the tokens before the patches: a square grid,
- *                  where nothing says another
+ *     N            positions, less those of the tokens before the patches: a square
+ *                  grid, where nothing says another
  *     K            the head is (K, D)
  *     h            in no shape but the .npz's kernels (D, h, D_h)
  *

@@ -15,7 +15,7 @@ typedef struct {
     Error *error;
 } Load;
 
-/* ---- which arrays a tensor is made of --------------------------------------------- */
+/* ---- which arrays a tensor is made of --------------------------------- */
 
 /* What this part's shape is to be. */
 static Tensor shape_of_part(Tensor T, Part part) {
@@ -81,7 +81,7 @@ static bool lacks_class_position(const Pretrained *model, const ModelTensor *t,
            shape->shape[1] == vit_patches(&model->config.vit);
 }
 
-/* ---- shapes -------------------------------------------------------------------------- */
+/* ---- shapes ----------------------------------------------------------- */
 
 static bool wrong_shape(const Load *load, const ModelTensor *t, const Place *place,
                         Tensor want) {
@@ -150,7 +150,7 @@ static bool check_spare(const Load *load) {
     return true;
 }
 
-/* ---- elements ------------------------------------------------------------------------ */
+/* ---- elements --------------------------------------------------------- */
 
 /* Where the file has it, if it can be used there. */
 static const real *view_of(const Load *load, const ModelTensor *t) {
@@ -239,7 +239,7 @@ static bool load_tensors(Load *load, Pretrained *model) {
     return ok;
 }
 
-/* ---- all ------------------------------------------------------------------------------- */
+/* ---- all -------------------------------------------------------------- */
 
 static bool load_named(Pretrained *model, Load *load, int heads, Error *error) {
     Said said;

@@ -3,10 +3,10 @@
  *
  *     timm          blocks.0.attn.qkv.weight           ours, too
  *     transformers  vit.encoder.layer.0.attention.attention.query.weight
- *                   (of late: layers.0.attention.q_proj.weight; vit., deit., or nothing)
+ *                   (of late: layers.0.attention.q_proj.weight; vit., deit. or none)
  *     torchvision   encoder.layers.encoder_layer_0.self_attention.in_proj_weight
- *     the authors'  Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/kernel
- *                   (.npz; with params/, opt/target/; big_vision's numbering)
+ *     the authors'  Transformer/encoderblock_0/MultiHeadDotProductAttention_1/query/
+ *                   kernel (.npz; with params/, opt/target/; big_vision's numbering)
  *
  * Each is one table, from their name to ours, with what has to be done to the array on
  * the way (dialects.h). What doesn't fit is one line that names the tensor and the
@@ -26,8 +26,8 @@
  * pretrained_free's; it is {0} after an error. */
 bool pretrained_load(Pretrained *model, const char *path, int heads, Error *error);
 
-/* pretrained_from: the same, from arrays that are open, which become the model's, or are
- * closed. */
+/* pretrained_from: the same, from arrays that are open, which become the model's, or
+ * are closed. */
 bool pretrained_from(Pretrained *model, Arrays *file, int heads, Error *error);
 
 /* pretrained_dialect: "timm", "transformers", ...: what its file was taken for. */

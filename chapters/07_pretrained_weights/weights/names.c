@@ -8,7 +8,7 @@
 #include "chapters/05_vision_transformer/model/vit.h"
 #include "chapters/07_pretrained_weights/weights/transform.h"
 
-/* ---- one name ------------------------------------------------------------- */
+/* ---- one name --------------------------------------------------------- */
 
 static bool begins_with(const char *text, const char *word) {
     return strncmp(text, word, strlen(word)) == 0;
@@ -70,7 +70,7 @@ static const DialectRow *find_row(const Dialect *dialect, const char *name,
     return row_of(dialect->model, name);
 }
 
-/* ---- all of a file's --------------------------------------------------------- */
+/* ---- all of a file's -------------------------------------------------- */
 
 /* The dialect whose sign is among the names; NULL if none is. */
 static const Dialect *dialect_of(const Arrays *file) {

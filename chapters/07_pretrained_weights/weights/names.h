@@ -28,9 +28,10 @@ typedef struct {
 bool names_recognise(Names *names, const Arrays *file, Error *error);
 void names_free(Names *names);
 
-/* names_find: the array of this name of ours ("attn.qkv.weight" of a block), or NULL. */
+/* names_find: the array of this name of ours ("attn.qkv.weight" of a block), or
+ * NULL. */
 const Place *names_find(const Names *names, const char *ours, int block, Part part);
 
-/* names_shape: the same, as the shape of our tensor, or of the part of it; {0}: there is
- * none, or it hasn't as many dimensions as its change wants. */
+/* names_shape: the same, as the shape of our tensor, or of the part of it; {0}: there
+ * is none, or it hasn't as many dimensions as its change wants. */
 Tensor names_shape(const Names *names, const char *ours, int block, Part part);

@@ -220,7 +220,7 @@ static bool read_npy(Span npy, Array *array, Error *why) {
                      array->name);
 }
 
-/* ---- the archive ---------------------------------------------------------- */
+/* ---- the archive ------------------------------------------------------ */
 
 enum {
     LOCAL = 0x04034b50, /* "PK\3\4", a local header's first bytes; and so on */

@@ -9,9 +9,9 @@
 #include "common/files/number.h"
 #include "common/files/regular_file.h"
 
-/* ---- the file's texts ---------------------------------------------------------- */
+/* ---- the file's texts ------------------------------------------------- */
 
-/* A whole number under this key, from min to max; it stays as it is if there is none. */
+/* A whole number under this key, from min to max; untouched if there is none. */
 static bool text_number(const Arrays *file, const char *key, long min, long max,
                         int *number, Error *error) {
     const char *text = arrays_text(file, key);
@@ -61,7 +61,7 @@ static bool said_by_texts(Said *said, const Arrays *file, Error *error) {
     return true;
 }
 
-/* ---- config.json ------------------------------------------------------------------ */
+/* ---- config.json ------------------------------------------------------ */
 
 /* Which config.json, and the first thing that is wrong with it. */
 typedef struct {
@@ -143,8 +143,9 @@ static void take_pooling(const JsonValue *object, Said *said) {
     said->mean = said->mean || (pool && strcmp(pool, "avg") == 0);
 }
 
-/* timm's: {"architecture": "vit_small_...", "num_features": 384, "global_pool": "token",
- * "pretrained_cfg": {"input_size": [3, 224, 224], ...}, "model_args": {...}} */
+/* timm's: {"architecture": "vit_small_...", "num_features": 384,
+ * "global_pool": "token", "pretrained_cfg": {"input_size": [3, 224, 224], ...},
+ * "model_args": {...}} */
 static void take_timms(Config *c, const JsonValue *config, Said *said) {
     const JsonValue *arguments = json_get(config, "model_args");
     const char *architecture = json_text(json_get(config, "architecture"));

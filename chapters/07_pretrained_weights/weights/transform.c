@@ -81,11 +81,12 @@ static void join_heads(Change change, const Array *array, const real *a, Tensor 
 static void patches_first(const Array *array, const real *a, Tensor T) {
     const int P = array->shape[0], Q = array->shape[1], C = array->shape[2],
               D = array->shape[3];
+    real *t = T.data;
     for (int y = 0; y < P; y++) {
         for (int x = 0; x < Q; x++) {
             for (int c = 0; c < C; c++) {
                 for (int o = 0; o < D; o++) {
-                    T.data[(((long)o * C + c) * P + y) * Q + x] = *a++;
+                    t[(((long)o * C + c) * P + y) * Q + x] = *a++;
                 }
             }
         }
