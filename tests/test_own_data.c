@@ -401,7 +401,7 @@ START_TEST(a_folder_without_data_says_what_it_looked_for) {
 }
 END_TEST
 
-/* ---- streaming ---------------------------------------------------------------------- */
+/* ---- streaming ------------------------------------------------------------------- */
 
 static const DataWish in_little_memory = {.width = 8, .height = 8, .memory_mb = 1e-6};
 static const DataWish in_memory = {.width = 8, .height = 8};

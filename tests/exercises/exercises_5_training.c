@@ -171,13 +171,13 @@ void loss_grade(void) {
         one_high[i * 3 + i] = 1500;
     }
     loss_case(
-        values(SHAPE(3, 3), one_high), (const unsigned char[]){0, 1, 2}, 0,
+        values(SHAPE(3, 3), one_high), (const int[]){0, 1, 2}, 0,
         "a largest logit that isn't sought among all: it may be the first, the last "
         "or one between");
     const double large[4] = {900, -900, 0, 899};
     loss_case(values(SHAPE(1, 4), large), labels + 2, 0.1, log_of_0);
     const double none[3] = {1, -(double)INFINITY, 2};
-    loss_case(values(SHAPE(1, 3), none), (const unsigned char[]){2}, 0,
+    loss_case(values(SHAPE(1, 3), none), (const int[]){2}, 0,
               "0 times infinity: where q is 0 a class adds nothing, whatever its p");
 }
 

@@ -16,7 +16,7 @@
 
 /* look: makes all; false if there is no memory. A missing plots/ is reported, and
  * is no error (plot_file.h). What a model doesn't have (a class token, a learned vector
- * for each position) has no picture: a line says that too. `predictions` are of the test
- * set (trainer_evaluate). */
+ * for each position) has no picture: a line says that too. `predictions`: of the
+ * test set (trainer_evaluate). */
 bool look(Trainer *trainer, const Dataset *dataset, const int *predictions,
           Error *error);

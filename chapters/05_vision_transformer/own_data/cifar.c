@@ -2,7 +2,8 @@
  * cifar.c: CIFAR-10 and CIFAR-100 in their binary format. See readers.h.
  *
  * A file is records without a header: the label, one byte (CIFAR-100: the coarse one,
- * then the fine one, which counts here); then 32x32 red pixels, 32x32 green, 32x32 blue.
+ * then the fine one, which counts here); then 32x32 red pixels, as many green ones, as
+ * many blue ones.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static const Cifar kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* ---- where the files are ---------------------------------------------------------- */
+/* ---- where the files are --------------------------------------------------------- */
 
 static bool is_file_in(const char *directory, const char *name) {
     char path[FILE_PATH_BYTES];
@@ -89,7 +90,7 @@ bool cifar_has_name(const char *directory, const char *path) {
     return same;
 }
 
-/* ---- a file ------------------------------------------------------------------------ */
+/* ---- a file ---------------------------------------------------------------------- */
 
 /* How many records it has, which its size says; -1 and an error if that is no number
  * of records. */

@@ -266,7 +266,7 @@ static bool split(Folder *f, const Files *all, Error *error) {
                             f->directory));
 }
 
-/* ---- the folder -------------------------------------------------------------------- */
+/* ---- the folder ------------------------------------------------------------------ */
 
 /* Where the training set is, and the test set; test "": nowhere. */
 static bool find_sets(const Folder *f, char train[FILE_PATH_BYTES],
@@ -319,7 +319,7 @@ static bool list_files(Folder *f, Error *error) {
     return ok;
 }
 
-/* ---- reading all once ----------------------------------------------------------------- */
+/* ---- reading all once ------------------------------------------------------------ */
 
 enum { AT_ONCE = 64 };
 
@@ -430,7 +430,7 @@ static void keep_one_channel(ImageSet *set) {
     set->channels = 1;
 }
 
-/* ---- streaming ------------------------------------------------------------------------- */
+/* ---- streaming ------------------------------------------------------------------- */
 
 static double memory_mb(const DataWish *wish) {
     const double pages = (double)sysconf(_SC_PHYS_PAGES);
@@ -462,7 +462,7 @@ static bool stream_set(ImageSet *set, Files *files, double mb, Error *error) {
     return set->source != NULL;
 }
 
-/* ---- the whole --------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------- */
 
 /* The size of all images: as it is wished for, or the first picture's. */
 static bool decide_size(const Folder *f, Dataset *dataset, Error *error) {

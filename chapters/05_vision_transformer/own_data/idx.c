@@ -1,8 +1,8 @@
 /*
  * idx.c: images and labels in MNIST's format. See readers.h and dataset_file.h.
  *
- * An IDX file, its numbers big-endian: the bytes 0, 0, the elements' type, the number of
- * dimensions; each dimension in 4 bytes; then the data.
+ * An IDX file, its numbers big-endian: the bytes 0, 0, the elements' type, the number
+ * of dimensions; each dimension in 4 bytes; then the data.
  */
 #include <errno.h>
 #include <inttypes.h>

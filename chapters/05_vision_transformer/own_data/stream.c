@@ -186,7 +186,7 @@ double stream_waited(ImageSource *source) {
     return seconds;
 }
 
-/* ---- making and freeing ------------------------------------------------------------ */
+/* ---- making and freeing ---------------------------------------------------------- */
 
 static void stream_free(ImageSource *source) {
     Stream *s = (Stream *)source;
