@@ -100,7 +100,8 @@ static double *by_data(Tensor T, const double *want) {
     return rows;
 }
 
-/* Element d of the new patch (y, x), with such a slip; NaN: it would be read outside. */
+/* Element d of the new patch (y, x), with such a slip; NaN: it would be read from
+ * outside. */
 static double patch_by(Slip slip, const Grids *g, int y, int x, int d) {
     const int t = slip == FROM_ROW_0 ? 0 : slip == ONE_TOKEN ? 1 : g->t;
     const int width = slip == NEW_WIDTH ? g->new.across : g->old.across;
