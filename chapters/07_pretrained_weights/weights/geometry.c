@@ -28,14 +28,17 @@ static bool is_missing(const Search *s, const char *ours) {
 static bool shape_of(const Search *s, const char *ours, int block, int ndim,
                      Tensor *shape) {
     const Place *place = names_find(s->names, ours, block, WHOLE);
-    *shape = (Tensor){.ndim = 0};
     if (!place) {
-        return is_missing(s, ours);
+        is_missing(s, ours);
+        return false;
     }
     *shape = names_shape(s->names, ours, block, WHOLE);
-    return shape->ndim == ndim ||
-           error_set(s->error, "%s: %s (names of %s) has %d dimensions", path_of(s),
-                     place->array->name, s->names->dialect->name, place->array->ndim);
+    if (shape->ndim != ndim) {
+        error_set(s->error, "%s: %s (names of %s) has %d dimensions", path_of(s),
+                  place->array->name, s->names->dialect->name, place->array->ndim);
+        return false;
+    }
+    return true;
 }
 
 /* ---- widths ----------------------------------------------------------- */
