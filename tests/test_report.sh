@@ -17,7 +17,7 @@ page() { # the page, its status
 }
 
 good='PASS  dQ   20 elements, worst relative error 3.6e-11'
-for n in 1 2 3 4 5 6; do
+for n in 1 2 3 4 5 6 7; do
     stand_in "chapter$n" 0 "Chapter $n: a title" "$good" 'PASS  dK   7 elements, worst relative error 2e-10'
 done
 page
@@ -26,6 +26,8 @@ grep -q 'Every check holds' build/report.md
 ok "says that every check holds" $?
 grep -q '^| 2: a title | 2 | 0 | 0 | ' build/report.md
 ok "counts a chapter's checks" $?
+grep -q '^| 7: a title | 2 | 0 | 0 | ' build/report.md && grep -q '^### Chapter 7$' build/report.md
+ok "has every chapter" $?
 grep -q '^| 3 | 2 | 27 | 2e-10 |' build/report.md
 ok "adds up elements, and takes the worst gradient" $?
 grep -q 'No trained model' build/report.md && grep -q 'None yet' build/report.md

@@ -37,7 +37,7 @@ title_of() { # of chapter N
 # A chapter has failed if it says FAIL, or ends with another status than 0, or checks
 # nothing at all.
 failed=
-for n in 1 2 3 4 5 6; do
+for n in 1 2 3 4 5 6 7; do
     case $n in 5) option=--gradcheck ;; 6) option=--check ;; *) option= ;; esac
     run "chapter$n" "./chapter$n" ${option:+"$option"}
     [ "$status" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$passed" -gt 0 ] || failed="$failed $n"
@@ -128,7 +128,7 @@ if ! {
     pictures
     printf '\n## Every check, to lay beside another report\n\n'
     echo "Times are left out; errors near rounding differ from machine to machine."
-    for n in 1 2 3 4 5 6; do
+    for n in 1 2 3 4 5 6 7; do
         printf '\n### Chapter %s\n\n```\n' "$n"
         grep -E '^(PASS|FAIL)' "$scratch/chapter$n" | grep -vE ' [0-9.]+ (ns|us|ms|s)\b'
         echo '```'
