@@ -19,7 +19,7 @@ static void two_layers_by_hand(void) {
                  tensor2(product, SMALL, SMALL)};
     report_equation("[ViT fig.6]",
                     "A^_l = (mean over heads of A_l + I) / its row sums");
-    report_equation("", "R = A^_L ... A^_2 A^_1");
+    report_equation("", "R = the product of all A^_l, in their order");
     printf("\nTwo tokens, two layers of one head. In layer 1 both look at token 0, in\n"
            "layer 2 both look at token 1. Half of what each token has is its own:\n");
     rollout(A, 2, &r);

@@ -19,7 +19,7 @@ static int lesson(void) {
     report_equation("[ViT eq.4]", "y = LN(z_L^0)");
     report_equation("[ViT 3.1]",
                     "logits = head(y), in pre-training head(tanh(y W + b))");
-    report_equation("[ViT fig.6]", "R = A^_L ... A^_2 A^_1");
+    report_equation("[ViT fig.6]", "R = the product of all A^_l, in their order");
     stripes_demo();
     dialects_demo();
     resize_demo();

@@ -3,8 +3,8 @@
  * that a model sees the pixels it was trained with.
  *
  * One axis after the other. An output pixel is a weighted mean of the input pixels
- * around its centre. When the picture shrinks, the filter becomes wider by the same
- * factor (antialiasing), so that no input pixel is left out.
+ * around its centre. With antialiasing the filter is widened, so that no input pixel is
+ * left out.
  */
 #pragma once
 

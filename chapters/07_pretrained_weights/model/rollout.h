@@ -11,7 +11,7 @@
  * (Abnar and Zuidema, 2020)
  *
  *     A^_l = mean over heads of A_l + I, each row divided by its sum
- *     R    = A^_L ... A^_2 A^_1
+ *     R    = the product of all A^_l, in their order
  *
  * I is the residual connection: what a token keeps of itself. Chapter 5 has row 0 alone
  * (inspect_rollout); here every token has its row.
@@ -19,7 +19,7 @@
  *   R (n, n)   out: its rows sum to 1
  *   A_hat, product (n, n)   room to work in
  * R, A_hat and product are three tensors: no two of them share memory.
- * Cost: 2 (layers - 1) n^3 flops.
+ * Cost: O(layers n^3).
  */
 typedef struct {
     Tensor R, A_hat, product; /* (n, n) each */

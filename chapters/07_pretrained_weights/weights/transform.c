@@ -66,7 +66,7 @@ static void transpose(Tensor A, Tensor T) {
     }
 }
 
-/* HEADS_IN and HEADS_OUT: T (h D_h, D) or (D, h D_h). */
+/* HEADS_IN and HEADS_OUT. */
 static void join_heads(Change change, const Array *array, const real *a, Tensor T) {
     /* exercise 7.1 */
     /* Heads side by side are one dimension: in memory it is so already. */
