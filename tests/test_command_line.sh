@@ -329,10 +329,13 @@ printf x >>"$d/t10k-$images"
 refuses_data "t10k-$images: too long"
 poke "$d/train-$labels" 3 '\003'
 refuses_data "train-$labels: wrong magic number 0x00000803"
+ten_classes() { echo 'a b c d e f g h i j' | tr ' ' '\n' >"$d/classes.txt"; }
+ten_classes
 poke "$d/train-$labels" 20 '\012'
-refuses_data "train-$labels: label 12 is 10"
+refuses_data 'classes.txt: it names 10 classes, but a training image has label 10'
+ten_classes
 poke "$d/t10k-$labels" 47 '\377'
-refuses_data "t10k-$labels: label 39 is 255"
+refuses_data 'classes.txt: it names 10 classes, but a test image has label 255'
 cut_labels train 95 >"$d/train-$labels"
 refuses_data 'train.* 96 images but 95 labels'
 cut_labels t10k 41 >"$d/t10k-$labels"

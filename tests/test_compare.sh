@@ -129,10 +129,10 @@ compared 1 "$scratch/tiny" "$scratch/none" && says 'mine 9.18'
 ok "a denormal isn't 0" $?
 compared 1 "$scratch/none" "$scratch/tiny" && says 'off by 1.00e+00'
 ok "on either side" $?
-type=BF16
-safetensors "$scratch/b" y 2 4 "$one"
+type=I32
+safetensors "$scratch/b" y 1 4 "$one"
 type=F32
-compared 2 "$scratch/a" "$scratch/b" && says 'tensor y is of type BF16: only F32'
+compared 2 "$scratch/a" "$scratch/b" && says 'tensor y is of type I32: only F32'
 ok "another type is named" $?
 safetensors "$scratch/b" y 1,2 8 "$one\1\0\0\100"
 compared 0 "$scratch/a" "$scratch/b"
