@@ -10,25 +10,8 @@ OMP_NUM_THREADS=2
 OMP_WAIT_POLICY=passive
 export OMP_NUM_THREADS OMP_WAIT_POLICY
 
-run() { # run PROGRAM OPTIONS...: what it says and exits with
-    program=$1
-    shift
-    (cd "$scratch" && exec "$root/$program" "$@") >"$out" 2>"$err"
-    status=$?
-}
-says() { grep -Eq -e "$1" "$out"; }
-exits() { [ "$status" -eq "$1" ]; }
-one_line() { # one_line STATUS PATTERN: on stderr, by the program's name; nothing on stdout
-    exits "$1" && [ ! -s "$out" ] && [ "$(grep -c '' "$err")" -eq 1 ] &&
-        grep -Eq -e "^$program: .*$2" "$err"
-}
-refuses() { # refuses STATUS PATTERN PROGRAM OPTIONS...
-    wanted=$1
-    pattern=$2
-    shift 2
-    run "$@"
-    check "refused: $*" one_line "$wanted" "$pattern"
-}
+# shellcheck source=tests/programs.sh
+. tests/programs.sh
 same() { cmp -s "$scratch/$1" "$scratch/$2"; }
 
 # Eight pictures each of two classes, of two sizes, JPEG and PNG.

@@ -144,7 +144,7 @@ static int no_weights(const char *program, const char *why) {
     return output_error(program, 1,
                         "for example model.safetensors of timm's vit_base_patch16_224, "
                         "of google/vit-base-patch16-224 or facebook/deit-small-"
-                        "patch16-224, or B_16.npz of the authors");
+                        "patch16-224, or ViT-B_16.npz of the authors");
 }
 
 int look_at(const char *program, const SeeingOptions *o) {
