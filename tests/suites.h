@@ -48,6 +48,7 @@ Suite *patch_embedding_suite(void);
 Suite *vit_suite(void);
 Suite *vit_weights_suite(void);
 Suite *weights_suite(void);
+Suite *npz_suite(void);
 Suite *vit_variants_suite(void);
 Suite *cross_entropy_suite(void);
 Suite *adamw_suite(void);
