@@ -1,6 +1,6 @@
 /*
- * test_npz.c: the .npz files of chapter 7's arrays.h, made here byte by byte: what is read,
- * and all that can be wrong with one.
+ * test_npz.c: the .npz files of chapter 7's arrays.h, made here byte by byte:
+ * what is read, and all that can be wrong with one.
  */
 #include <math.h>
 #include <stdio.h>
