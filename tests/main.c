@@ -75,6 +75,7 @@ static Suite *(*const suites[])(void) = {
     recipe_suite,
     rollout_suite,
     seeing_suite,
+    score_suite,
     sgd_suite,
     weights_suite,
     npz_suite,

@@ -71,6 +71,7 @@ Suite *rollout_suite(void);
 Suite *recipe_suite(void);
 Suite *overlay_suite(void);
 Suite *seeing_suite(void);
+Suite *score_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -167,6 +167,30 @@ check 'and need no flag' says '^recipe: deit \(the file.s metadata\)'
 chapter7 --weights "$small" --time cat.jpg
 check 'a time is taken' says '^latency: [0-9.]+ ms, the median of [0-9]+ warm passes on 2 threads'
 
+group 'a score'
+mkdir -p "$scratch/photos/tench" "$scratch/photos/1" "$scratch/photos/3"
+cp "$pictures/colour_420.jpg" "$scratch/photos/tench"
+cp "$pictures/colour_8.png" "$pictures/rgb.jpg" "$scratch/photos/1"
+cp "$pictures/progressive.jpg" "$scratch/photos/3"
+chapter7 --weights "$small" --labels named/labels.txt --score photos
+check 'of four pictures' exited 0
+check 'in folders called by labels and by numbers' says '^score: of 4 pictures in 3 classes$'
+check 'two are right' says '^  top-1 +50\.00 %  \+- 25\.00  \(2 of 4\)$'
+check 'and all among five of five' says '^  top-5 +100\.00 %'
+check 'where no terminal is, nothing is written over' [ "$(grep -c "$(printf '\r')" "$out")" -eq 0 ]
+chapter7 --weights "$small" --labels named/labels.txt --score photos --top 2
+check '--top says how many count' says '^  top-2 +75\.00 %  .*\(3 of 4\)$'
+cp "$pictures/cmyk.jpg" "$scratch/photos/3"
+echo 'no picture' >"$scratch/photos/3/notes.txt"
+chapter7 --weights "$small" --labels named/labels.txt --score photos
+check 'what can.t be read is an error' exited 1
+check 'but the others count' says '^score: of 4 pictures'
+check 'how many were skipped is said' says '^2 files were skipped$'
+check 'each is named' [ "$(grep -cE '^chapter7: skipped: photos/3/(cmyk.jpg|notes.txt): ' "$err")" -eq 2 ]
+refuses 1 'photos/tench: no class of the model' --weights "$small" --score photos
+refuses 1 'photos/1: --score wants a folder with one folder per class' --weights "$small" --score photos/1
+refuses 2 'takes no pictures' --weights "$small" --score photos cat.jpg
+
 group 'what is wrong'
 refuses 1 'nothing says how many heads' --weights "$weights/torchvision/model.safetensors" cat.jpg
 refuses 1 'no/such' --weights no/such.safetensors cat.jpg

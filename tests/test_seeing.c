@@ -47,6 +47,7 @@ START_TEST(options_and_pictures_in_any_order) {
     ck_assert(o.heads == 3 && o.top == 7 && o.layer == 2 && o.head == 1 && o.time);
     ck_assert(parse(&o, "cat.jpg", &error) && o.top == 5 && o.heads == 0 && !o.time);
     ck_assert(parse(&o, "--describe", &error) && parse(&o, "--export f", &error));
+    ck_assert(parse(&o, "--score d --top 3", &error) && strcmp(o.score, "d") == 0);
     ck_assert(parse(&o, "--help", &error) && o.help);
 }
 END_TEST
@@ -64,6 +65,10 @@ static const struct {
     {"--time --describe", "which picture"},
     {"--describe cat.jpg", "takes no pictures"},
     {"--", "which picture"},
+    {"--score", "--score needs a value"},
+    {"--score d cat.jpg", "--score is about a folder: it takes no pictures"},
+    {"--score d --time", "--score is about a folder"},
+    {"--score d --describe", "--score is about a folder"},
     {"-x cat.jpg", "unknown option \"-x\""},
     {"--recipe vitt cat.jpg", "no recipe \"vitt\""},
 };

@@ -1,5 +1,5 @@
 /*
- * demo_dialects.c: section 7.2: one model in four dialects. A small random model is
+ * demo_dialects.c: one model in four dialects. A small random model is
  * written as timm, transformers, torchvision and the ViT's authors would have it, and
  * read again: the logits must be the same.
  */
@@ -13,9 +13,10 @@
 #include "common/files/safetensors.h"
 #include "common/lesson/chapter.h"
 #include "common/lesson/report.h"
+#include "common/linear.h"
 #include "common/random.h"
 
-enum { D = 8, HEADS = 2, DEPTH = 2, CLASSES = 3, MAX_ENTRIES = 64 };
+enum { D = 8, HEADS = 2, DEPTH = 2, CLASSES = 3, WIDEST = 3 * D, MAX_ENTRIES = 64 };
 
 static const VitConfig small = {
     .height = 8,
@@ -47,16 +48,18 @@ static const Parameter *find(const Writing *w, const char *name) {
     return NULL;
 }
 
-/* The rows of W_qkv, or the elements of its bias, that are this part. */
-static Tensor part_of(Tensor T, Part part) {
-    if (part == WHOLE) {
-        return T;
+/* What a dense layer W (out, in) makes of each unit vector: (in, out). Its row i is what
+ * input i does, which is how the authors' kernels are defined. Until the next call. */
+static Tensor of_unit_vectors(Tensor W) {
+    static real units[WIDEST * WIDEST], made[WIDEST * WIDEST], no_bias[WIDEST];
+    const int out = W.shape[0], in = W.shape[1];
+    Tensor X = tensor2(units, in, in), Y = tensor2(made, in, out);
+    tensor_fill(X, 0);
+    for (int i = 0; i < in; i++) {
+        tensor_row(X, i)[i] = 1;
     }
-    const int which = part == QUERY ? 0 : part == KEY ? 1 : 2;
-    T.shape[0] /= 3;
-    T.data += which * tensor_count(T);
-    T.ld = tensor_cols(T);
-    return T;
+    linear_forward(X, W, tensor1(no_bias, out), Y);
+    return Y;
 }
 
 /* E (D, C, P, P) as JAX has it, (P, P, C, D). */
@@ -72,29 +75,52 @@ static void channels_last(Tensor E, Tensor to) {
     }
 }
 
-/* Our tensor as theirs: the inverse of the row's change. */
-static Tensor as_theirs(Writing *w, Tensor T, Change change) {
-    const int d_h = D / HEADS;
-    real *copy = w->copies + w->used;
-    Tensor theirs;
-    switch (change) {
-    case AS_IS: return T;
-    case HEADS_BIAS: return tensor2(T.data, HEADS, d_h);
-    case HWIO_TO_OIHW:
-        theirs = tensor4(copy, T.shape[2], T.shape[3], T.shape[1], T.shape[0]);
-        channels_last(T, theirs);
-        break;
-    case TRANSPOSE:
-    case HEADS_IN:
-    case HEADS_OUT:
-        theirs = tensor2(copy, T.shape[1], T.shape[0]);
-        tensor_transpose(T, theirs);
-        break;
-    }
+static Tensor copied(Writing *w, Tensor T) {
+    Tensor copy = tensor2(w->copies + w->used, tensor_rows(T), tensor_cols(T));
+    tensor_copy(copy, T);
     w->used += tensor_count(T);
-    return change == HEADS_IN    ? tensor3(copy, T.shape[1], HEADS, d_h)
-           : change == HEADS_OUT ? tensor3(copy, HEADS, d_h, T.shape[0])
-                                 : theirs;
+    return copy;
+}
+
+/* A dense layer's matrix as theirs, by what the layer makes of unit vectors. */
+static Tensor dense_as_theirs(Writing *w, Tensor W, const DialectRow *row) {
+    Tensor Y = of_unit_vectors(W);
+    if (row->part != WHOLE) { /* queries, keys, values, as in chapter 3 */
+        Y = tensor_columns(Y, row->part == QUERY ? 0 : row->part == KEY ? D : 2 * D, D);
+    }
+    if (row->change == AS_IS) { /* (out, in), as PyTorch has it */
+        Tensor W_part = tensor2(w->copies + w->used, tensor_cols(Y), tensor_rows(Y));
+        tensor_transpose(Y, W_part);
+        w->used += tensor_count(Y);
+        return W_part;
+    }
+    const Tensor kernel = copied(w, Y);
+    switch (row->change) {
+    case HEADS_IN: return tensor3(kernel.data, D, HEADS, D / HEADS);
+    case HEADS_OUT: return tensor3(kernel.data, HEADS, D / HEADS, D);
+    default: return kernel;
+    }
+}
+
+/* Our tensor as theirs. */
+static Tensor as_theirs(Writing *w, Tensor T, const DialectRow *row) {
+    if (row->change == HWIO_TO_OIHW) {
+        Tensor E = tensor4(w->copies + w->used, T.shape[2], T.shape[3], T.shape[1],
+                           T.shape[0]);
+        channels_last(T, E);
+        w->used += tensor_count(T);
+        return E;
+    }
+    if (T.ndim == 1 && row->part != WHOLE) { /* the biases of three layers */
+        const int third = row->part == QUERY ? 0 : row->part == KEY ? 1 : 2;
+        T = tensor1(tensor_row(tensor2(T.data, 3, D), third), D);
+    }
+    if (row->change == HEADS_BIAS) {
+        return tensor2(T.data, HEADS, D / HEADS);
+    }
+    return row->change == AS_IS && (row->part == WHOLE || T.ndim == 1)
+               ? T
+               : dense_as_theirs(w, T, row);
 }
 
 /* Has an earlier row written this part of ours, under another version's name? */
@@ -122,8 +148,7 @@ static void write_rows(Writing *w, const DialectRow *rows, const char *theirs,
             continue; /* an optional one, which this model hasn't */
         }
         snprintf(entry->name, sizeof entry->name, "%s%s", theirs, row->theirs);
-        const Tensor T = part_of(parameter_in(p, w->weights), row->part);
-        entry->T = as_theirs(w, T, row->change);
+        entry->T = as_theirs(w, parameter_in(p, w->weights), row);
         w->count++;
     }
 }
@@ -196,7 +221,7 @@ void dialects_demo(void) {
     static Writing w;
     static Pretrained model;
     real first[CLASSES], logits[CLASSES];
-    report_section("7.2 Four names for one matrix");
+    report_section("Three matrices are one");
     make_model(&w);
     for (int i = 0; dialects[i].name; i++) {
         Error error = {""};

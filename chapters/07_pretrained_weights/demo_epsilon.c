@@ -1,4 +1,4 @@
-/* demo_epsilon.c: section 7.6: what a wrong epsilon does, and where. */
+/* demo_epsilon.c: what a wrong epsilon does, and where. */
 #include <math.h>
 #include <stdio.h>
 
@@ -19,7 +19,7 @@ static double normed(double size, double epsilon) {
 void epsilon_demo(void) {
     static const double epsilons[] = {1e-12, 1e-6, 1e-5};
     static const double sizes[] = {1, 1e-2, 1e-3};
-    report_section("7.6 Whose epsilon?");
+    report_section("The same answer, only worse");
     report_equation("", "xhat = (x - mean) / sqrt(variance + eps)");
     printf("\nThe row (s, -s) has variance s^2. Normed, its first element is\n"
            "    s        eps = 1e-12   1e-6 (ViT)   1e-5 (PyTorch)\n");

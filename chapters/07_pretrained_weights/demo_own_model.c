@@ -1,4 +1,4 @@
-/* demo_own_model.c: section 7.7: chapter 5's own model looks at a picture. */
+/* demo_own_model.c: chapter 5's own model looks at a picture. */
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -38,7 +38,7 @@ void own_model_demo(void) {
     struct stat status;
     const char *folder = dataset_find();
     Error error;
-    report_section("7.7 What does your own model see?");
+    report_section("What does your own model see?");
     if (stat(weights, &status) != 0 || !folder) {
         printf("%s isn't here: train a model with ./chapter5, and this\n"
                "section shows where it looks. Weights of others, and photos of yours:\n"

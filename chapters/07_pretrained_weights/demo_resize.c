@@ -1,4 +1,4 @@
-/* demo_resize.c: sections 7.1, 7.3 and 7.4: a photo becomes pixels, and a tensor. */
+/* demo_resize.c: a photo becomes pixels, and a tensor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ void stripes_demo(void) {
     enum { LARGE = 640, SMALL = 224 };
     Picture p;
     int min, max, min_skipping, max_skipping;
-    report_section("7.1 Nothing fails, it is only worse");
+    report_section("Nothing fails, it is only worse");
     stripes(&p, LARGE);
     range_of(&p, SMALL, true, &min, &max);
     range_of(&p, SMALL, false, &min_skipping, &max_skipping);
@@ -99,7 +99,7 @@ void stripes_demo(void) {
 }
 
 void resize_demo(void) {
-    report_section("7.3 A resize that skips no pixel");
+    report_section("A resize that skips no pixel");
     halving_by_hand();
     for (int f = 0; f < 2; f++) {
         const ResizeFilter filter = f == 0 ? RESIZE_BILINEAR : RESIZE_BICUBIC;
@@ -114,7 +114,7 @@ void resize_demo(void) {
 void recipe_demo(void) {
     static const char *const names[] = {"vit",         "384",    "deit",
                                         "torchvision", "hf-vit", "hf-deit"};
-    report_section("7.4 Recipes");
+    report_section("Recipes");
     printf("For a model of 224x224 pixels, and what a grey of 128 becomes:\n");
     for (int i = 0; i < 6; i++) {
         Recipe r;

@@ -1,4 +1,4 @@
-/* demo_rollout.c: section 7.5: where did it look? */
+/* demo_rollout.c: where did it look? */
 #include <math.h>
 #include <stdio.h>
 
@@ -31,7 +31,7 @@ void rollout_demo(void) {
     static real A_data[LAYERS][HEADS * TOKENS * TOKENS];
     static real memory[3][TOKENS * TOKENS];
     Tensor A[LAYERS];
-    report_section("7.5 Attention rollout");
+    report_section("Where did it look?");
     two_layers_by_hand();
     for (int l = 0; l < LAYERS; l++) {
         const Random random = {7, RANDOM_DEMO, (uint32_t)l};

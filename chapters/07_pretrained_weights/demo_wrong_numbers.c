@@ -1,4 +1,4 @@
-/* demo_wrong_numbers.c: section 7.8: chapter 5's own model, read with numbers that
+/* demo_wrong_numbers.c: chapter 5's own model, read with numbers that
  * aren't its own. Nothing fails; how many test images are still right? */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,9 +129,9 @@ void wrong_numbers_demo(void) {
     Error error;
     const char *folder = dataset_find();
     if (stat(weights, &status) != 0 || !folder) {
-        return; /* 7.7 has said so */
+        return; /* own_model_demo has said so */
     }
-    report_section("7.8 The same answer, only worse");
+    report_section("What is each wrong number worth?");
     chapter_needs(dataset_load(&data, folder, NULL, NULL, &error), &error);
     if (!fits(&data, &error)) {
         printf("%s\n", error.text);

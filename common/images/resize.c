@@ -35,8 +35,17 @@ typedef struct {
     ResizeFilter filter;
 } Axis;
 
+/* With antialiasing: for how many weights an output pixel needs room; all of them have
+ * as much. */
+static int room_antialiased(const Axis *axis) {
+    /* exercise 7.3 */
+    const double stretch = axis->scale > 1 ? axis->scale : 1;
+    return (int)ceil(2 * filter_radius(axis->filter) * stretch) + 1;
+    /* end of exercise 7.3 */
+}
+
 /* Output pixel i, with antialiasing (resize.h): no pixel is left out. Beyond the border
- * there is nothing. w->weight has room for as many as the filter can reach. */
+ * there is nothing. */
 static void weights_antialiased(const Axis *axis, int i, ResizeWeights *w) {
     /* exercise 7.3 */
     const double stretch = axis->scale > 1 ? axis->scale : 1;
@@ -82,9 +91,9 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
         bug("resize_axis: [%g, %g) of %d pixels to %d", from, to, in, out);
     }
     const Axis axis = {in, out, from, (to - from) / out, filter};
-    const double widest = antialias ? axis.scale + 1 : 1; /* more than it stretches */
-    const size_t most = 2 * (size_t)ceil(filter_radius(filter) * widest) + 1;
-    const size_t weights = (size_t)out * most, line = sizeof(double);
+    const int most =
+        antialias ? room_antialiased(&axis) : 2 * (int)filter_radius(filter);
+    const size_t weights = (size_t)out * (size_t)most, line = sizeof(double);
     const size_t head = ((size_t)out * sizeof(ResizeWeights) + line - 1) / line * line;
     ResizeWeights *axis_weights = malloc(head + weights * sizeof(double));
     if (!axis_weights) {
@@ -93,11 +102,15 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
     void *begin = (char *)axis_weights + head;
     double *weight = begin;
     for (int i = 0; i < out; i++) {
-        axis_weights[i].weight = weight + (size_t)i * most;
+        axis_weights[i].weight = weight + (size_t)i * (size_t)most;
         if (antialias) {
             weights_antialiased(&axis, i, &axis_weights[i]);
         } else {
             weights_of_points(&axis, i, &axis_weights[i]);
+        }
+        if (axis_weights[i].count > most) {
+            bug("resize_axis: output pixel %d has %d weights, and room for %d", i,
+                axis_weights[i].count, most);
         }
     }
     return axis_weights;

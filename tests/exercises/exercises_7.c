@@ -66,6 +66,30 @@ static void parts_case(int h, int d_h, int D, int gap) {
     }
 }
 
+/* The shape of ours that their array becomes. */
+static void joined_shape_case(bool in, int n0, int n1, int n2) {
+    const Array array = {.name = "kernel",
+                         .ndim = 3,
+                         .shape = {n0, n1, n2},
+                         .count = (long)n0 * n1 * n2};
+    const int heads = in ? n1 * n2 : n0 * n1, D = in ? n0 : n2; /* h D_h, and D */
+    const int out_dim = in ? heads : D, in_dim = in ? D : heads;
+    Tensor T;
+    char shape[TENSOR_SHAPE_TEXT];
+    case_is("%s: their array is %dx%dx%d", in ? "HEADS_IN" : "HEADS_OUT", n0, n1, n2);
+    transform_shape(in ? HEADS_IN : HEADS_OUT, &array, &T);
+    const bool matrix = T.ndim == 2;
+    const int rows = matrix ? T.shape[0] : 0, columns = matrix ? T.shape[1] : 0;
+    expect_true(rows == out_dim && columns == in_dim, "transform_shape says %s",
+                tensor_shape_text(T, shape));
+    mistake_if("a tensor of three dimensions: ours is a matrix", T.ndim == 3);
+    mistake_if("(in, out), as theirs: a dense layer of ours is (out, in)",
+               rows == in_dim && columns == out_dim);
+    mistake_if("the wrong two of three dimensions as one: heads and their elements "
+               "become one, D stays",
+               matrix && rows != D && columns != D && rows * columns == n0 * n1 * n2);
+}
+
 /* An element of theirs that is taken, and where it is put. in: of (D, h, D_h). */
 typedef enum { RIGHT, COPIED, INTERLEAVED, APART, LAST_FIRST, FIRST_HEAD, WAYS } Way;
 static const char *const way_texts[WAYS] = {
@@ -172,6 +196,12 @@ static void weights_grade(void) {
     parts_case(2, 3, 6, 5);
     parts_case(3, 2, 5, 2);
     parts_case(1, 1, 1, 3);
+    hint("How many elements go into their layer, and how many come out of it? Which of "
+         "the two are rows of ours?");
+    joined_shape_case(true, 5, 3, 2);
+    joined_shape_case(true, 7, 1, 3);
+    joined_shape_case(false, 3, 2, 5);
+    joined_shape_case(false, 4, 2, 3);
     hint("Write down the sum that their layer computes for one element of the result, "
          "and below it the sum that yours computes: which element meets which?");
     joined_case(true, 6, 2, 3, 0);
@@ -244,22 +274,22 @@ static void predict(void) {
 }
 
 const Exercise exercises[] = {
-    {"7.1", "transform_part; transform, of heads",
+    {"7.1", "transform_part; transform_shape and transform, of heads",
      "transform.c: the attention weights of the authors' .npz become W_qkv and W_O.",
      "Which sum does their layer compute, and which one yours?",
      "the lesson, \"Three matrices are one\"; transform.h", weights_grade},
-    {"7.2", "positions_interpolate",
+    {"7.2", "positions_interpolate, corners_weights",
      "interpolate.c: position embeddings for images of another size [ViT 3.2].",
      "Which old patches, and which rows of `from`, are near the first wrong element's "
      "patch?",
      "the lesson, \"More patches than positions\"; interpolate.h", interpolate_grade},
-    {"7.3", "weights_antialiased",
+    {"7.3", "weights_antialiased, and room for them",
      "resize.c: how much each input pixel weighs in one output pixel.",
      "Draw the input pixels of the first wrong output pixel, and the filter over them.",
      "the lesson, \"A resize that skips no pixel\"; resize.h", axis_grade},
-    {"7.4", "rollout",
+    {"7.4", "rollout, rollout_rows, rollout_of_patches",
      "rollout.c: of attention weights, how much of each input token is in the last "
-     "layer's tokens.",
+     "layer's tokens; and which patches the head's result comes from.",
      "Which tokens are rows and which are columns, in each factor of the product?",
      "the lesson, \"Where did it look?\" [ViT fig.6]", rollout_grade},
     {"7.5", "Answers: what a wrong number costs", "Predict before you measure.",

@@ -153,6 +153,120 @@ static void rollout_case(int layers, int h, int n, bool in_wide) {
     mistake_unwritten();
 }
 
+/* ---- what the head reads ----------------------------------------------------------- */
+
+typedef enum {
+    MEAN,
+    OF_COLUMNS,
+    SUMMED,
+    ONE_ROW,
+    ALL_ROWS,
+    LAST_ROWS,
+    BY_DATA,
+    READINGS
+} Reading;
+static const char *const reading_texts[READINGS] = {
+    [OF_COLUMNS] = "columns: row i is what token i is made of, and the head reads "
+                   "tokens",
+    [SUMMED] = "a sum: of two tokens or more it is the mean",
+    [ONE_ROW] = "the first row alone: the head may read two tokens, or all patches",
+    [ALL_ROWS] =
+        "the mean of all rows: where tokens are in front, the head reads these",
+    [LAST_ROWS] = "the last rows: the tokens that the head reads come first",
+    [BY_DATA] = "A.data[i * n + j]: A may be a view, whose rows are ld apart",
+};
+
+static double *read_by(Reading by, int n, int tokens, const double *A) {
+    const bool all = tokens == 0 || by == ALL_ROWS;
+    const int count = by == ONE_ROW ? 1 : all ? n : tokens;
+    const int first = by == LAST_ROWS && !all ? n - tokens : 0;
+    double *row = doubles(n);
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < n; j++) {
+            row[j] += by == OF_COLUMNS ? A[j * n + first + i] : A[(first + i) * n + j];
+        }
+    }
+    for (int j = 0; j < n && by != SUMMED; j++) {
+        row[j] /= count;
+    }
+    return row;
+}
+
+static void rows_case(int n, int tokens, bool in_wide) {
+    Tensor A = attention(0, 1, n);
+    A = named("A", values(SHAPE(n, n), doubles_of(A)));
+    A = in_wide ? wide(A) : A;
+    const double *rows = doubles_of(A);
+    double *flat = doubles((long)n * n);
+    for (long k = 0; k < (long)n * n; k++) {
+        flat[k] = (double)A.data[k];
+    }
+    Tensor row = unset(SHAPE(n));
+    case_is("rollout_rows, %d token%s in front, of %d", tokens, tokens == 1 ? "" : "s",
+            n);
+    rollout_rows(A, tokens, row.data);
+    expect("row", row, read_by(MEAN, n, tokens, rows), TOLERANCE);
+    for (int by = MEAN + 1; by < READINGS; by++) {
+        mistake(reading_texts[by],
+                read_by((Reading)by, n, tokens, by == BY_DATA ? flat : rows));
+    }
+    mistake_unwritten();
+}
+
+typedef enum {
+    BRIGHTEST,
+    SKIPS_ONE,
+    FROM_THE_FIRST,
+    OF_ALL,
+    BY_SUM,
+    UNSCALED,
+    SHARES
+} Share;
+static const char *const share_texts[SHARES] = {
+    [SKIPS_ONE] =
+        "all behind the first token: two may be in front, or none. The patches "
+        "come last",
+    [FROM_THE_FIRST] = "the first N elements: the patches come last",
+    [OF_ALL] = "patches over the row's largest element: that may be the class token's; "
+               "the brightest patch is 1",
+    [BY_SUM] = "patches over their sum: the brightest is 1",
+    [UNSCALED] = "the patches as they are: the brightest is 1",
+};
+
+static double *share_by(Share by, const double *row, int n, int N) {
+    const int first = by == SKIPS_ONE ? 1 : by == FROM_THE_FIRST ? 0 : n - N;
+    double *weights = doubles(N), max = 0, sum = 0;
+    for (int j = by == OF_ALL ? 0 : first; j < (by == OF_ALL ? n : first + N); j++) {
+        const double x = j < n ? row[j] : (double)NAN;
+        max = fmax(max, x);
+        sum += x;
+    }
+    for (int p = 0; p < N; p++) {
+        const double x = first + p < n ? row[first + p] : (double)NAN;
+        const double over = by == BY_SUM ? sum : by == UNSCALED ? 1 : max;
+        weights[p] = over > 0 ? x / over : 0;
+    }
+    return weights;
+}
+
+static void patches_case(int n, int N, const double *given) {
+    Tensor row = named("row", values(SHAPE(n), given));
+    Tensor weights = unset(SHAPE(N));
+    case_is("rollout_of_patches, %d of %d tokens", N, n);
+    rollout_of_patches(row.data, n, weights);
+    expect("weights", weights, share_by(BRIGHTEST, given, n, N), TOLERANCE);
+    for (int by = BRIGHTEST + 1; by < SHARES; by++) {
+        mistake(share_texts[by], share_by((Share)by, given, n, N));
+    }
+    bool none = true;
+    for (int p = 0; p < N; p++) {
+        none = none && given[n - N + p] == 0;
+    }
+    mistake_if("0 divided by 0: where no patch is looked at, all are 0",
+               none && isnan((double)weights.data[0]));
+    mistake_unwritten();
+}
+
 void rollout_grade(void) {
     hint("With two layers: which tokens does the second layer look at, and which did "
          "the "
@@ -163,4 +277,13 @@ void rollout_grade(void) {
     rollout_case(1, 2, 3, false);
     rollout_case(5, 1, 2, true);
     rollout_case(4, 2, 1, false);
+    hint("Which tokens does the head read? Are they rows or columns of R?");
+    rows_case(5, 1, false);
+    rows_case(5, 2, true);
+    rows_case(4, 0, true);
+    hint("Which elements of the row are patches, with one, two or no tokens in front?");
+    patches_case(5, 4, (const double[]){0.5, 0.125, 0.25, 0.0625, 0.03125});
+    patches_case(5, 3, (const double[]){0.25, 0.375, 0.125, 0.1875, 0.0625});
+    patches_case(3, 3, (const double[]){0.25, 0.625, 0.125});
+    patches_case(3, 2, (const double[]){1, 0, 0});
 }

@@ -9,27 +9,33 @@
 
 /* ---- one axis ------------------------------------------------------------- */
 
-/* The weights of `out` points from the first of `in` to the last, both included: each
- * is between two neighbours. */
+/* INTERPOLATE_CORNERS: new point i of `out`, between old points of `in`. There is room
+ * for two weights. */
+static void corners_weights(int in, int out, int i, ResizeWeights *w) {
+    /* exercise 7.2 */
+    const double at = out > 1 ? i * (in - 1.0) / (out - 1) : 0;
+    const int last = in > 1 ? in - 2 : 0; /* the last that has a right neighbour */
+    const int left = (int)floor(at);
+    w->first = left < last ? left : last;
+    w->count = in > 1 ? 2 : 1;
+    w->weight[0] = 1 - (at - w->first);
+    w->weight[1] = at - w->first;
+    /* end of exercise 7.2 */
+}
+
 static ResizeWeights *corners_axis(int in, int out) {
     const size_t count = (size_t)out;
     ResizeWeights *axis = malloc(count * (sizeof *axis + 2 * sizeof(double)));
-    if (!axis) {
-        return NULL;
-    }
-    double *weight = (double *)(axis + out);
-    const double step = out > 1 ? (double)(in - 1) / (double)(out - 1) : 0;
-    for (int i = 0; i < out; i++) {
-        const double at = i * step;
-        int left = (int)floor(at);
-        left = left < in - 1 ? left : in > 1 ? in - 2 : 0;
-        weight[2 * i] = 1 - (at - left);
-        weight[2 * i + 1] = at - left;
-        axis[i] = (ResizeWeights){left, in > 1 ? 2 : 1, &weight[2 * i]};
+    double *weight = axis ? (double *)(axis + out) : NULL;
+    for (int i = 0; axis && i < out; i++) {
+        axis[i].weight = &weight[2 * i];
+        corners_weights(in, out, i, &axis[i]);
     }
     return axis;
 }
 
+/* The weights of `in` old rows or columns in each of `out` new ones, to be freed; NULL:
+ * there is no memory. */
 static ResizeWeights *axis_weights(int in, int out, Interpolation kind) {
     switch (kind) {
     case INTERPOLATE_BICUBIC: return resize_axis(in, 0, in, out, RESIZE_BICUBIC, true);
@@ -42,50 +48,61 @@ static ResizeWeights *axis_weights(int in, int out, Interpolation kind) {
 
 /* ---- the grid ------------------------------------------------------------- */
 
-/* from (t + N, D) over the old grid, to (t + N', D) over the new one; v has the weights
- * of each new row of patches over the old rows, h those of each new column. */
-static void interpolate(Tensor from, PatchGrid old, Tensor to, PatchGrid new,
-                        const ResizeWeights *v, const ResizeWeights *h) {
-    /* exercise 7.2 */
-    const int before = tensor_rows(from) - old.down * old.across; /* t */
-    for (int i = 0; i < before; i++) {
-        memcpy(tensor_row(to, i), tensor_row(from, i),
-               (size_t)tensor_cols(from) * sizeof(real));
-    }
-    for (int patch = 0; patch < new.down *new.across; patch++) {
-        /* [ViT 3.2]   to[y, x] = sum over j, i of v_y[j] h_x[i] from[j, i] */
-        const ResizeWeights v_y = v[patch / new.across], h_x = h[patch % new.across];
-        for (int d = 0; d < tensor_cols(from); d++) {
-            double sum = 0;
-            for (int j = 0; j < v_y.count; j++) {
-                for (int i = 0; i < h_x.count; i++) {
-                    const int at = (v_y.first + j) * old.across + h_x.first + i;
-                    sum += v_y.weight[j] * h_x.weight[i] *
-                           (double)tensor_row(from, before + at)[d];
-                }
-            }
-            tensor_row(to, before + patch)[d] = (real)sum;
+/* exercise 7.2, cut: */
+/* Element d of the new patch whose row has the weights r_y, and whose column c_x;
+ * `before` tokens come before the old patches, `across` of which are a row. */
+static real new_element(Tensor from, int before, int across, const ResizeWeights *r_y,
+                        const ResizeWeights *c_x, int d) {
+    double sum = 0;
+    for (int j = 0; j < r_y->count; j++) {
+        for (int i = 0; i < c_x->count; i++) {
+            const int old = (r_y->first + j) * across + c_x->first + i;
+            sum += r_y->weight[j] * c_x->weight[i] *
+                   (double)tensor_row(from, before + old)[d];
         }
     }
+    return (real)sum;
+}
+/* end of exercise 7.2 */
+
+/* As positions_interpolate says; all shapes are checked. */
+static bool interpolate(Tensor from, PatchGrid old, Tensor to, PatchGrid new,
+                        Interpolation kind) {
+    /* exercise 7.2 */
+    ResizeWeights *r = axis_weights(old.down, new.down, kind);
+    ResizeWeights *c = axis_weights(old.across, new.across, kind);
+    const bool ok = r && c;
+    const int before = tensor_rows(from) - old.down * old.across;
+    for (int t = 0; t < before; t++) {
+        memcpy(tensor_row(to, t), tensor_row(from, t),
+               (size_t)tensor_cols(from) * sizeof(real));
+    }
+    for (int patch = 0; ok && patch < new.down *new.across; patch++) {
+        const int y = patch / new.across, x = patch % new.across;
+        for (int d = 0; d < tensor_cols(from); d++) {
+            /* [ViT 3.2]   to[y, x] = sum over j, i of r_y[j] c_x[i] from[j, i] */
+            tensor_row(to, before + patch)[d] =
+                new_element(from, before, old.across, &r[y], &c[x], d);
+        }
+    }
+    free(r);
+    free(c);
+    return ok;
     /* end of exercise 7.2 */
+}
+
+static int patches(PatchGrid grid) {
+    return grid.down * grid.across;
 }
 
 bool positions_interpolate(Tensor from, PatchGrid old, Tensor to, PatchGrid new,
                            Interpolation kind, Error *error) {
-    const int before = tensor_rows(from) - old.down * old.across;
-    if (before < 0) {
+    if (tensor_rows(from) < patches(old)) {
         bug("positions_interpolate: from has %d rows, fewer than its grid of %dx%d",
             tensor_rows(from), old.down, old.across);
     }
     expect_shape(to, "It has the old tokens before the patches, and the new grid.", 1,
-                 before + new.down *new.across, tensor_cols(from));
-    ResizeWeights *v = axis_weights(old.down, new.down, kind);
-    ResizeWeights *h = axis_weights(old.across, new.across, kind);
-    if (v && h) {
-        interpolate(from, old, to, new, v, h);
-    }
-    const bool ok = v && h;
-    free(v);
-    free(h);
-    return ok || error_set(error, "no memory for the positions' weights");
+                 tensor_rows(from) + patches(new) - patches(old), tensor_cols(from));
+    return interpolate(from, old, to, new, kind) ||
+           error_set(error, "no memory for the positions' weights");
 }

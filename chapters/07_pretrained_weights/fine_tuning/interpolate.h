@@ -6,14 +6,16 @@
  * of the D elements is a small picture, with one pixel for each patch. So the embedding
  * is resized as a picture is, by its place in the image:
  *
- *     to[y, x] = sum over j, i of  v_y[j] h_x[i] from[j, i]
+ *     to[y, x] = sum over j, i of  r_y[j] c_x[i] from[j, i]
  *
- * where v_y are the weights of the new row y over the old rows, h_x those of column x.
+ * where r_y are the weights of the old rows in the new row y, and c_x those of the old
+ * columns in the new column x.
  *
  *     bicubic    antialiased, a = -1/2: timm's resample_abs_pos_embed
- *     bilinear   the corners of the image meet: torch's align_corners=False
+ *     bilinear   the borders of the image meet: torch's align_corners=False
  *     corners    bilinear; the centres of the corner patches meet: what the authors'
- *                program does (scipy's zoom of order 1), torch's align_corners=True
+ *                program does (scipy's zoom of order 1), torch's align_corners=True.
+ *                A single new row is the first old one, and so is a single column.
  */
 #pragma once
 

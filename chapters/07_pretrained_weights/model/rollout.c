@@ -48,11 +48,15 @@ void rollout(const Tensor *A, int layers, Rollout *to) {
 }
 
 void rollout_rows(Tensor A, int tokens, real *row) {
-    const int n = tensor_cols(A), count = tokens > 0 ? tokens : tensor_rows(A);
-    Tensor sum = tensor1(row, n);
-    tensor_fill(sum, 0);
-    tensor_sum_rows_add(tensor2(A.data, count, n), sum);
-    tensor_scale(sum, (real)1 / (real)count);
+    /* exercise 7.4 */
+    const int n = tensor_cols(A), count = tokens > 0 ? tokens : n;
+    Tensor mean = tensor1(row, n);
+    tensor_fill(mean, 0);
+    for (int i = 0; i < count; i++) {
+        tensor_add(mean, tensor1(tensor_row(A, i), n));
+    }
+    tensor_scale(mean, (real)1 / (real)count);
+    /* end of exercise 7.4 */
 }
 
 void rollout_of_patches(const real *row, int n, Tensor weights) {
@@ -60,12 +64,14 @@ void rollout_of_patches(const real *row, int n, Tensor weights) {
     if (N > n) {
         bug("rollout_of_patches: %d patches of %d tokens", N, n);
     }
+    /* exercise 7.4 */
+    const real *patches = row + (n - N);
     real max = 0;
     for (int p = 0; p < N; p++) {
-        const real w = row[n - N + p];
-        max = w > max ? w : max;
+        max = patches[p] > max ? patches[p] : max;
     }
     for (int p = 0; p < N; p++) {
-        weights.data[p] = max > 0 ? row[n - N + p] / max : 0;
+        weights.data[p] = max > 0 ? patches[p] / max : 0;
     }
+    /* end of exercise 7.4 */
 }

@@ -28,14 +28,15 @@ typedef struct {
 void rollout(const Tensor *A, int layers, Rollout *to);
 
 /*
- * rollout_rows: what the head's tokens look at: row (n) = the mean of the first
- * `tokens` rows of A or R (n, n), those of the class token and the distillation token;
- * or, where there are none, of all rows.
+ * rollout_rows: how much of each token is in what the model's head reads: row (n), from
+ * A or R (n, n). The head reads the `tokens` tokens in front of the patches (the class
+ * token, and DeiT's distillation token); where there are none, all patches. What it
+ * reads counts equally.
  */
 void rollout_rows(Tensor A, int tokens, real *row);
 
 /*
- * rollout_of_patches: the patches' part of such a row, its last N elements, over the
- * largest of them: weights (N), from 0 to 1. Where no patch is looked at they are 0.
+ * rollout_of_patches: the patches' part of such a row (n), to be drawn: weights (N),
+ * the brightest patch is 1. Where no patch is looked at all are 0.
  */
 void rollout_of_patches(const real *row, int n, Tensor weights);

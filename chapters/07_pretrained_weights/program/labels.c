@@ -8,6 +8,7 @@
 #include "chapters/07_pretrained_weights/pictures/neighbour.h"
 #include "chapters/07_pretrained_weights/weights/arrays.h"
 #include "common/files/json.h"
+#include "common/files/number.h"
 
 /* ---- names from a text ------------------------------------------------------ */
 
@@ -18,15 +19,16 @@ static void make_printable(char *name) {
     }
 }
 
-/* Room for `classes` pointers and, behind them, the text: the text is copied there. */
+/* Room for names and ids of `classes` and, behind them, the text, which is copied. */
 static bool make_room(Labels *labels, int classes, const char *text, size_t bytes,
                       char **copy, Error *error) {
-    const size_t pointers = (size_t)classes * sizeof(char *);
+    const size_t pointers = 2 * (size_t)classes * sizeof(char *);
     labels->memory = allocate(pointers + bytes + 1, "labels", error);
     if (!labels->memory) {
         return false;
     }
     labels->names = labels->memory;
+    labels->ids = NULL;
     *copy = (char *)labels->memory + pointers;
     memcpy(*copy, text, bytes);
     return true;
@@ -63,6 +65,20 @@ static const char *name_in(const JsonValue *value) {
     return json_text(last ? last : value);
 }
 
+/* The id of class k: the first of two texts or more. */
+static const char *id_in(const JsonValue *value) {
+    const bool has_both =
+        value && value->kind == JSON_ARRAY && value->first && value->first->next;
+    return has_both ? json_text(value->first) : NULL;
+}
+
+static char *copy_to(char **to, const char *text) {
+    char *copy = *to;
+    *to += sprintf(copy, "%s", text) + 1; /* shorter than it was in quotes */
+    make_printable(copy);
+    return copy;
+}
+
 static bool from_object(Labels *labels, int classes, const JsonValue *top, char *to,
                         Error *error) {
     const JsonValue *map = json_get(top, "id2label") ? json_get(top, "id2label") : top;
@@ -70,19 +86,24 @@ static bool from_object(Labels *labels, int classes, const JsonValue *top, char 
         return error_set(error, "%d names for %d classes", map->count, classes);
     }
     const JsonValue *member = map->first;
+    labels->ids = labels->names + classes;
     for (int k = 0; k < classes; k++, member = member->next) {
         char key[16];
         snprintf(key, sizeof key, "%d", k);
-        const char *name =
-            name_in(map->kind == JSON_ARRAY || strcmp(member->key, key) == 0
-                        ? member
-                        : json_get(map, key));
+        const JsonValue *value =
+            map->kind == JSON_ARRAY || strcmp(member->key, key) == 0
+                ? member
+                : json_get(map, key);
+        const char *name = name_in(value), *id = id_in(value);
         if (!name) {
             return error_set(error, "no name of class %d", k);
         }
-        labels->names[k] = to;
-        to += sprintf(to, "%s", name) + 1; /* shorter than it was in quotes */
-        make_printable(labels->names[k]);
+        labels->names[k] = copy_to(&to, name);
+        if (id && labels->ids) {
+            labels->ids[k] = copy_to(&to, id);
+        } else {
+            labels->ids = NULL; /* of all classes, or of none */
+        }
     }
     return true;
 }
@@ -90,7 +111,7 @@ static bool from_object(Labels *labels, int classes, const JsonValue *top, char 
 void labels_free(Labels *labels) {
     free(labels->memory);
     labels->memory = NULL;
-    labels->names = NULL;
+    labels->names = labels->ids = NULL;
     labels->count = 0;
     labels->from[0] = labels->note[0] = '\0';
 }
@@ -220,6 +241,41 @@ bool labels_for(Labels *labels, const char *weights, int classes, const char *na
         try_neighbour(labels, "data/", classes, "imagenet_classes.txt");
     }
     return true;
+}
+
+/* How many of these are `name`; *found: the first of them. */
+static int count_of(char *const *names, int count, const char *name, int *found) {
+    int same = 0;
+    for (int k = count - 1; names && k >= 0; k--) {
+        if (strcmp(names[k], name) == 0) {
+            *found = k;
+            same++;
+        }
+    }
+    return same;
+}
+
+int labels_find(const Labels *labels, int classes, const char *name, Error *error) {
+    int found = -1;
+    long number;
+    const int same = count_of(labels->names, labels->count, name, &found);
+    if (same > 1) {
+        error_set(error,
+                  "%d classes have this label: a folder can have its class's number as "
+                  "its name, such as %d",
+                  same, found);
+        return -1;
+    }
+    if (same == 1 || count_of(labels->ids, labels->count, name, &found) == 1) {
+        return found;
+    }
+    if (number_read_whole(name, 0, classes - 1, &number)) {
+        return (int)number;
+    }
+    error_set(error, "no class of the model is called that: its %d classes %s", classes,
+              labels->count > 0 ? "have labels, and numbers from 0 on"
+                                : "have numbers from 0 on, and no labels (--labels)");
+    return -1;
 }
 
 const char *labels_name(const Labels *labels, int k, char text[LABEL_TEXT]) {

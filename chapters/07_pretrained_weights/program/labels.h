@@ -10,6 +10,7 @@
 
 typedef struct {
     char **names;  /* (count) */
+    char **ids;    /* (count) "n01440764", where the file has them; or NULL */
     int count;     /* 0: nobody knows them */
     char from[64]; /* the file's name */
     char note[96]; /* a file that was there and left out, and why; or "" */
@@ -34,6 +35,11 @@ void labels_free(Labels *labels);
  * is written over. */
 bool labels_from_text(Labels *labels, int classes, char *text, size_t bytes,
                       Error *error);
+
+/* labels_find: of a model of `classes` classes, the one with this name: it is the
+ * label, the id or the number, in this order. -1 and an error: there is none, or more
+ * than one. */
+int labels_find(const Labels *labels, int classes, const char *name, Error *error);
 
 /* labels_name: of class k, or "class 281" in `text`. */
 enum { LABEL_TEXT = 32 };

@@ -10,6 +10,7 @@
 
 #include "chapters/07_pretrained_weights/pictures/overlay.h"
 #include "chapters/07_pretrained_weights/program/features.h"
+#include "chapters/07_pretrained_weights/program/score.h"
 #include "chapters/07_pretrained_weights/program/seeing.h"
 #include "chapters/07_pretrained_weights/weights/export.h"
 #include "common/lesson/output.h"
@@ -116,6 +117,16 @@ static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
     const int D = seeing->model.config.vit.block.D;
     if (o->export_to && !export_to(seeing, o->export_to, error)) {
         return false;
+    }
+    if (o->score) {
+        Score score;
+        printf("\n");
+        if (!score_folder(program, seeing, o->score, o->top, &score, error)) {
+            return false;
+        }
+        score_print(&score, o->top);
+        *failed = score.skipped > 0;
+        return true;
     }
     if (o->features) {
         const size_t bytes = (size_t)o->count * (size_t)D * sizeof(real);

@@ -110,20 +110,28 @@ static bool is_finite(Tensor T) {
     return true;
 }
 
-bool seeing_look(Seeing *s, const char *path, Picture *seen, Error *error) {
+bool seeing_prepare(const Recipe *recipe, const char *path, Tensor image, Picture *seen,
+                    Error *error) {
     Picture photo = {0};
     Error why;
-    const double start = stopwatch_ms();
     *seen = (Picture){0};
     if (!picture_read(&photo, path, error)) {
         return false;
     }
-    const bool fits = picture_fit(&photo, &s->recipe, seen, &why);
+    const bool fits = picture_fit(&photo, recipe, seen, &why);
     picture_free(&photo);
     if (!fits) {
         return error_set(error, "%.200s: %.250s", path, why.text);
     }
-    picture_to_tensor(seen, &s->recipe, tensor_slice(s->image, 0));
+    picture_to_tensor(seen, recipe, image);
+    return true;
+}
+
+bool seeing_look(Seeing *s, const char *path, Picture *seen, Error *error) {
+    const double start = stopwatch_ms();
+    if (!seeing_prepare(&s->recipe, path, tensor_slice(s->image, 0), seen, error)) {
+        return false;
+    }
     s->prepare_ms = stopwatch_ms() - start;
     pretrained_forward(&s->model, s->image, &s->activations);
     const bool head = s->model.config.head;

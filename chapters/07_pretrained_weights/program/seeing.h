@@ -32,8 +32,13 @@ void seeing_free(Seeing *seeing);
 /* seeing_print: a few lines about the model, its recipe and its labels. */
 void seeing_print(const Seeing *seeing);
 
+/* seeing_prepare: decode, resize, crop, normalise: image (C, H, W); `seen` is what the
+ * model will see of it, to be freed, also if it fails. */
+bool seeing_prepare(const Recipe *recipe, const char *picture, Tensor image,
+                    Picture *seen, Error *error);
+
 /*
- * seeing_look: decode, resize, forward; then `seen` is what the model saw, to be freed.
+ * seeing_look: seeing_prepare and forward; then `seen` is what the model saw, to be freed.
  * Logits that aren't finite are an error.
  */
 bool seeing_look(Seeing *seeing, const char *picture, Picture *seen, Error *error);

@@ -11,7 +11,8 @@ const char seeing_help[] =
     "usage: ./chapter7                            the lesson's numbers, checked\n"
     "       ./chapter7 [options] PICTURE...       what a model sees in JPEG or PNG\n"
     "       ./chapter7 [options] --describe       the model alone\n"
-    "       ./chapter7 [options] --export FILE    its weights, in our names\n\n"
+    "       ./chapter7 [options] --export FILE    its weights, in our names\n"
+    "       ./chapter7 [options] --score FOLDER   how often it is right\n\n"
     "  --weights FILE     safetensors (timm, transformers, torchvision, this course) "
     "or\n"
     "                     the authors' .npz; default: the only file in data/weights\n"
@@ -19,8 +20,14 @@ const char seeing_help[] =
     "  --recipe NAME      how a photo becomes pixels: vit, augreg, 384, deit,\n"
     "                     torchvision, hf-vit, hf-deit, square; default: as the files\n"
     "                     beside the weights say\n"
-    "  --labels FILE      names of the classes: a line each, or JSON\n"
-    "  --top K            how many classes are printed [5]\n"
+    "  --labels FILE      names of the classes: a line each, or JSON; default: what "
+    "the\n"
+    "                     weights say, config.json, labels.txt, classes.txt or\n"
+    "                     imagenet_classes.txt beside them, and of 1000 classes\n"
+    "                     data/imagenet_classes.txt\n"
+    "  --score FOLDER     top-1 and top-5 of pictures in one folder per class, whose\n"
+    "                     name is the label, the number, or ImageNet's (n01440764)\n"
+    "  --top K            how many classes are printed, or counted by --score [5]\n"
     "  --layer L          draw this block's attention [the rollout of all blocks]\n"
     "  --head H           of it this head [the mean of all heads]\n"
     "  --out DIR          where drawings go [beside each picture]\n"
@@ -38,13 +45,21 @@ static const struct {
     long max; /* of a WHOLE; from 1 on */
 } table[] = {
 #define AT(field) offsetof(SeeingOptions, field)
-    {"--weights", WORD, AT(weights), 0}, {"--recipe", WORD, AT(recipe), 0},
-    {"--labels", WORD, AT(labels), 0},   {"--features", WORD, AT(features), 0},
-    {"--out", WORD, AT(out), 0},         {"--export", WORD, AT(export_to), 0},
-    {"--heads", WHOLE, AT(heads), 4096}, {"--top", WHOLE, AT(top), 1000000},
-    {"--layer", WHOLE, AT(layer), 4096}, {"--head", WHOLE, AT(head), 4096},
-    {"--time", FLAG, AT(time), 0},       {"--describe", FLAG, AT(describe), 0},
-    {"--help", FLAG, AT(help), 0},       {"-h", FLAG, AT(help), 0},
+    {"--weights", WORD, AT(weights), 0},
+    {"--recipe", WORD, AT(recipe), 0},
+    {"--labels", WORD, AT(labels), 0},
+    {"--features", WORD, AT(features), 0},
+    {"--out", WORD, AT(out), 0},
+    {"--export", WORD, AT(export_to), 0},
+    {"--score", WORD, AT(score), 0},
+    {"--heads", WHOLE, AT(heads), 4096},
+    {"--top", WHOLE, AT(top), 1000000},
+    {"--layer", WHOLE, AT(layer), 4096},
+    {"--head", WHOLE, AT(head), 4096},
+    {"--time", FLAG, AT(time), 0},
+    {"--describe", FLAG, AT(describe), 0},
+    {"--help", FLAG, AT(help), 0},
+    {"-h", FLAG, AT(help), 0},
 };
 enum { OPTIONS = sizeof table / sizeof table[0] };
 
@@ -100,6 +115,13 @@ static bool agree(const SeeingOptions *o, Error *error) {
     }
     if (o->describe && o->count > 0) {
         return error_set(error, "--describe is about the model: it takes no pictures");
+    }
+    if (o->score && (o->describe || o->count > 0 || of_pictures)) {
+        return error_set(error, "--score is about a folder: it takes no pictures, and "
+                                "no --describe, --features, --out, --time, --layer");
+    }
+    if (o->score) {
+        return true;
     }
     if (o->count == 0 && (of_pictures || !(o->describe || o->export_to))) {
         return error_set(error, "which picture? ./chapter7 [options] PICTURE...");

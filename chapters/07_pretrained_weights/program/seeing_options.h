@@ -4,7 +4,8 @@
 #include "common/error.h"
 
 typedef struct {
-    const char *weights, *recipe, *labels, *features, *out, *export_to; /* or NULL */
+    /* or NULL */
+    const char *weights, *recipe, *labels, *features, *out, *export_to, *score;
     int heads;       /* 0: as the file says */
     int top;         /* classes to print */
     int layer, head; /* 1, 2, ...; 0: not given */

@@ -11,6 +11,15 @@ static Tensor shape_of(const Array *a) {
     return shape;
 }
 
+/* Of HEADS_IN and HEADS_OUT: the shape of ours. */
+static Tensor joined_shape(Change change, const Array *array) {
+    /* exercise 7.1 */
+    const int *n = array->shape;
+    return change == HEADS_IN ? tensor2(NULL, n[1] * n[2], n[0])
+                              : tensor2(NULL, n[2], n[0] * n[1]);
+    /* end of exercise 7.1 */
+}
+
 bool transform_shape(Change change, const Array *a, Tensor *shape) {
     static const int dimensions[] = {
         [AS_IS] = 0,     [TRANSPOSE] = 2,  [HEADS_IN] = 3,
@@ -25,8 +34,8 @@ bool transform_shape(Change change, const Array *a, Tensor *shape) {
     }
     switch (change) {
     case HEADS_BIAS: *shape = tensor1(NULL, n[0] * n[1]); break;
-    case HEADS_IN: *shape = tensor2(NULL, n[1] * n[2], n[0]); break;
-    case HEADS_OUT: *shape = tensor2(NULL, n[2], n[0] * n[1]); break;
+    case HEADS_IN:
+    case HEADS_OUT: *shape = joined_shape(change, a); break;
     case HWIO_TO_OIHW: *shape = tensor4(NULL, n[3], n[2], n[0], n[1]); break;
     default: *shape = tensor2(NULL, n[1], n[0]); break;
     }
@@ -66,7 +75,7 @@ static void transpose(Tensor A, Tensor T) {
     }
 }
 
-/* HEADS_IN and HEADS_OUT. */
+/* Of HEADS_IN and HEADS_OUT: the elements of ours. */
 static void join_heads(Change change, const Array *array, const real *a, Tensor T) {
     /* exercise 7.1 */
     /* Heads side by side are one dimension: in memory it is so already. */
