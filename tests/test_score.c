@@ -145,8 +145,37 @@ START_TEST(imagenets_folders_are_its_classes_in_their_order) {
     for (int k = 0; k < CLASSES - 1; k++) {
         rename(in_scratch("%d", k), in_scratch("n0%07d", 17 + 1000 * k));
     }
+    rename(in_scratch("4"), in_scratch(".4"));
     ck_assert(!quiet_score(&s, 2, &in_order, &error));
     assert_error_line(error, "n00000017: no class of the model is called that");
+    seeing_free(&s);
+}
+END_TEST
+
+/* Ids in another order than their classes: the labels' file decides. */
+START_TEST(ids_say_which_class_a_folder_is) {
+    static Seeing s;
+    Score by_id, by_number;
+    Error error = {""};
+    char text[] = "[[\"n00000009\", \"a\"], [\"n00000007\", \"b\"], "
+                  "[\"n00000005\", \"c\"], [\"n00000003\", \"d\"], "
+                  "[\"n00000001\", \"e\"]]";
+    open_small(&s);
+    ck_assert(labels_from_text(&s.labels, CLASSES, text, sizeof text - 1, &error));
+    for (int k = 0; k < CLASSES; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "n0000000%d", 9 - 2 * k);
+        mkdir(in_scratch("%s", name), 0777);
+        copy_picture(name, k == 1 || k == 3 ? k : 6);
+    }
+    ck_assert_msg(quiet_score(&s, 1, &by_id, &error), "%s", error.text);
+    ck_assert(!by_id.in_order);
+    for (int k = 0; k < CLASSES; k++) {
+        rename(in_scratch("n0000000%d", 9 - 2 * k), in_scratch("%d", k));
+    }
+    ck_assert_msg(quiet_score(&s, 1, &by_number, &error), "%s", error.text);
+    ck_assert_int_eq(by_id.first, by_number.first);
+    ck_assert_int_eq(by_id.pictures, CLASSES);
     seeing_free(&s);
 }
 END_TEST
@@ -265,6 +294,7 @@ Suite *score_suite(void) {
     tcase_add_loop_test(folders, as_one_picture_after_the_other, 0, CLASSES);
     tcase_add_test(folders, hidden_files_do_not_count_and_others_are_skipped);
     tcase_add_test(folders, imagenets_folders_are_its_classes_in_their_order);
+    tcase_add_test(folders, ids_say_which_class_a_folder_is);
     tcase_add_loop_test(folders, a_folder_that_is_no_class_is_one_line, 0,
                         sizeof no_class / sizeof no_class[0]);
     tcase_add_test(folders, without_a_picture_there_is_no_score);
