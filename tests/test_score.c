@@ -1,5 +1,5 @@
-/* test_score.c: how often a model is right on a folder of pictures (chapter 7's score.h),
- * and which class a folder is (labels.h). */
+/* test_score.c: how often a model is right on a folder of pictures (chapter 7's
+ * score.h), and which class a folder is (labels.h). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -283,7 +283,7 @@ START_TEST(shares_and_how_sure_they_are) {
     capture_begin();
     score_print(&one, 1);
     ck_assert_str_eq(capture_end(),
-                     "score: of 1 pictures in 1 classes, ImageNet's in its order\n"
+                     "score: of 1 picture in 1 class, ImageNet's in its order\n"
                      "  top-1     0.00 %  +- 0.00  (0 of 1)\n1 file was skipped\n");
 }
 END_TEST

@@ -153,7 +153,7 @@ static void rollout_case(int layers, int h, int n, bool in_wide) {
     mistake_unwritten();
 }
 
-/* ---- what the head reads ----------------------------------------------------------- */
+/* ---- what the head reads -------------------------------------------------------- */
 
 typedef enum {
     MEAN,

@@ -110,7 +110,7 @@ static void show_progress(Work *w) {
     }
 }
 
-/* ---- which class a folder is ------------------------------------------------------ */
+/* ---- which class a folder is ---------------------------------------------------- */
 
 static bool all_ids(const Work *w) {
     int count = 0;
@@ -169,7 +169,7 @@ static bool look_around(Work *w, Error *error) {
     return ok && find_classes(w, error);
 }
 
-/* ---- pictures ---------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------- */
 
 static bool make_room(Work *w, Error *error) {
     const Seeing *s = w->seeing;
@@ -317,7 +317,9 @@ static void print_share(int top, long right, long pictures) {
 }
 
 void score_print(const Score *score, int top) {
-    printf("score: of %ld pictures in %d classes%s\n", score->pictures, score->classes,
+    printf("score: of %ld picture%s in %d class%s%s\n", score->pictures,
+           score->pictures == 1 ? "" : "s", score->classes,
+           score->classes == 1 ? "" : "es",
            score->in_order ? ", ImageNet's in its order" : "");
     print_share(1, score->first, score->pictures);
     if (top > 1) {

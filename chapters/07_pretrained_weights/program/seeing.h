@@ -38,8 +38,8 @@ bool seeing_prepare(const Recipe *recipe, const char *picture, Tensor image,
                     Picture *seen, Error *error);
 
 /*
- * seeing_look: seeing_prepare and forward; then `seen` is what the model saw, to be freed.
- * Logits that aren't finite are an error.
+ * seeing_look: seeing_prepare and forward; then `seen` is what the model saw, to be
+ * freed. Logits that aren't finite are an error.
  */
 bool seeing_look(Seeing *seeing, const char *picture, Picture *seen, Error *error);
 
