@@ -153,6 +153,12 @@ bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
     return arena_make(&a->arena, lay_out, a, "activations", error);
 }
 
+long vit_activations_count(const VitConfig *config, int B) {
+    VitActivations a = {.config = *config, .B = B};
+    lay_out(&a.arena, &a);
+    return a.arena.used;
+}
+
 void vit_activations_free(VitActivations *a) {
     arena_free(&a->arena);
 }

@@ -103,6 +103,9 @@ bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
                           Error *error);
 void vit_activations_free(VitActivations *a);
 
+/* vit_activations_count: how many elements they are, before any memory is taken. */
+long vit_activations_count(const VitConfig *config, int B);
+
 /*
  * vit_forward: logits (B, K), a view of a->logits, from images (B, C, H, W).
  *   dropout   rate 0 for evaluation

@@ -6,89 +6,56 @@
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
-/* Elements. */
-typedef struct {
-    double parameters;
-    double image; /* its pixels, and what forward keeps of it */
-} Sizes;
-
-/* What forward keeps of one image, with so many blocks. */
-static bool activations_of(VitConfig c, int depth, double *count, Error *error) {
-    static VitActivations a;
-    c.depth = depth;
-    if (!vit_activations_make(&a, &c, 1, error)) {
-        return false;
-    }
-    *count = (double)a.arena.capacity;
-    vit_activations_free(&a);
-    return true;
-}
-
-static bool sizes_of(const VitConfig *c, Sizes *sizes, Error *error) {
-    double one, two; /* all blocks are alike: two of them say what the others take */
-    if (!activations_of(*c, 1, &one, error) || !activations_of(*c, 2, &two, error)) {
-        return false;
-    }
-    sizes->parameters = (double)vit_parameter_formula(c);
-    sizes->image =
-        (double)c->channels * c->height * c->width + one + (c->depth - 1) * (two - one);
-    return true;
-}
-
-static double bytes_of(Sizes sizes, int batch, int threads) {
+static double bytes_with(const Settings *s, int batch, int threads) {
+    const VitConfig *c = &s->model;
+    const double parameters = (double)vit_parameter_formula(c);
     const int share = (batch + threads - 1) / threads;
     const int slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
-    const double worker = sizes.parameters + slice * sizes.image;
-    return (3 * sizes.parameters + threads * worker) * sizeof(real);
+    const double image = (double)c->channels * c->height * c->width;
+    const double worker =
+        parameters + slice * image + (double)vit_activations_count(c, slice);
+    return (3 * parameters + threads * worker) * sizeof(real);
 }
 
-bool fine_tune_bytes(const Settings *s, double *bytes, Error *error) {
-    Sizes sizes;
-    if (!sizes_of(&s->model, &sizes, error)) {
-        return false;
-    }
-    *bytes = bytes_of(sizes, s->batch, s->threads);
-    return true;
+double fine_tune_bytes(const Settings *s) {
+    return bytes_with(s, s->batch, s->threads);
 }
 
 /* "--batch 16 (3.1 GB) or --threads 2 (2.9 GB) would fit": the largest that do. */
-static void what_would_fit(const Settings *s, Sizes sizes, double most,
-                           char text[120]) {
+static void what_would_fit(const Settings *s, double most, char text[120]) {
     char by_batch[50] = "", by_threads[50] = "";
     int batch = s->batch - 1, threads = s->threads - 1;
-    while (batch > 0 && bytes_of(sizes, batch, s->threads) > most) {
+    while (batch > 0 && bytes_with(s, batch, s->threads) > most) {
         batch--;
     }
-    while (threads > 0 && bytes_of(sizes, s->batch, threads) > most) {
+    while (threads > 0 && bytes_with(s, s->batch, threads) > most) {
         threads--;
     }
     if (batch > 0) {
         snprintf(by_batch, sizeof by_batch, "--batch %d (%.3g GB)", batch,
-                 bytes_of(sizes, batch, s->threads) / 1e9);
+                 bytes_with(s, batch, s->threads) / 1e9);
     }
     if (threads > 0) {
         snprintf(by_threads, sizeof by_threads, "--threads %d (%.3g GB)", threads,
-                 bytes_of(sizes, s->batch, threads) / 1e9);
+                 bytes_with(s, s->batch, threads) / 1e9);
     }
     snprintf(text, 120, "%s%s%s would fit", by_batch,
              batch > 0 && threads > 0 ? " or " : "", by_threads);
     if (batch == 0 && threads == 0) {
-        snprintf(text, 120, "even --batch 1 --threads 1 takes %.3g GB",
-                 bytes_of(sizes, 1, 1) / 1e9);
+        const double least = bytes_with(s, 1, 1);
+        snprintf(text, 120, "%s--batch 1 --threads 1 %s %.3g GB",
+                 least > most ? "even " : "", least > most ? "takes" : "would fit, in",
+                 least / 1e9);
     }
 }
 
 bool fine_tune_fits(const Settings *s, double most, Error *error) {
+    const double bytes = fine_tune_bytes(s);
     char other[120];
-    Sizes sizes;
-    if (!sizes_of(&s->model, &sizes, error)) {
-        return false;
-    }
-    const double bytes = bytes_of(sizes, s->batch, s->threads);
     if (bytes <= most) {
         return true;
     }
-    what_would_fit(s, sizes, most, other);
+    what_would_fit(s, most, other);
     return error_set(error,
                      "training takes %.3g GB of memory with --batch %d and --threads "
                      "%d, and this machine has %.3g: %s",

@@ -12,9 +12,9 @@
 
 #include "chapters/05_vision_transformer/training/settings.h"
 
-/* fine_tune_bytes: what trainer_make takes for these settings, nearly. False and an
- * error if there isn't even the memory to find out. */
-bool fine_tune_bytes(const Settings *settings, double *bytes, Error *error);
+/* fine_tune_bytes: what trainer_make takes for these settings, but for the images'
+ * order. */
+double fine_tune_bytes(const Settings *settings);
 
 /* fine_tune_fits: are they at most so many? False, and an error that says which --batch
  * or --threads would do. */
