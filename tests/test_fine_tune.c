@@ -143,6 +143,8 @@ START_TEST(pixels_are_the_recipes) {
     check_pixels(&r);
     ck_assert(recipe_named(&r, "square", 16, 16, &error));
     check_pixels(&r);
+    r.scale = 0.00392156862745; /* a file has no more digits of 1/255 */
+    check_pixels(&r);
     r.scale = 1; /* mean and deviation are of 0 to 255 */
     for (int c = 0; c < PICTURE_CHANNELS; c++) {
         r.mean[c] = 100 + c;

@@ -1,6 +1,7 @@
 /* fine_tune.c: see fine_tune.h. */
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "chapters/07_pretrained_weights/weights/tensors.h"
@@ -103,7 +104,7 @@ bool fine_tune_can(const PretrainedConfig *c, Error *error) {
 bool fine_tune_pixels(const Recipe *r, double mean[DATASET_MAX_CHANNELS],
                       double deviation[DATASET_MAX_CHANNELS], Error *error) {
     /* (pixel scale - m) / d = (pixel / 255 - m / s) / (d / s)   with s = 255 scale */
-    const double s = r->scale == 1.0 / 255 ? 1 : 255 * r->scale;
+    const double scale = 255 * r->scale, s = fabs(scale - 1) < 1e-9 ? 1 : scale;
     for (int c = 0; c < DATASET_MAX_CHANNELS; c++) {
         mean[c] = r->mean[c] / s;
         deviation[c] = r->deviation[c] / s;
