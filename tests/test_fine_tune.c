@@ -195,7 +195,11 @@ START_TEST(the_memory_is_known_before_it_is_taken) {
 }
 END_TEST
 
-/* What the line says would fit does; one more doesn't. */
+/* A machine in which these settings fit with a tenth to spare, and nothing larger. */
+static double machine_for(Settings s, int batch, int threads) {
+    return bytes_for(s, batch, threads) / 0.9 + 1e-6;
+}
+
 START_TEST(what_does_not_fit_gives_a_line_that_says_what_does) {
     Settings s = small_settings();
     Error error = {""};
@@ -204,12 +208,16 @@ START_TEST(what_does_not_fit_gives_a_line_that_says_what_does) {
     ck_assert(fine_tune_fits(&s, bytes_for(s, 64, 4), &error));
     ck_assert(!fine_tune_fits(&s, bytes_for(s, 64, 4) - 1, &error));
     assert_error_line(error,
-                      "with --batch 64 and --threads 4|--batch 28 (|--threads 3 (");
-    ck_assert(!fine_tune_fits(&s, bytes_for(s, 8, 4), &error));
-    assert_error_line(error, "--batch 8 (");
-    ck_assert(!fine_tune_fits(&s, bytes_for(s, 1, 1), &error));
+                      "with --batch 64 and --threads 4|this machine has|would fit");
+    ck_assert(!fine_tune_fits(&s, machine_for(s, 20, 4), &error)); /* slices of 5 */
+    assert_error_line(error, "--batch 20 (");
+    ck_assert(!fine_tune_fits(&s, machine_for(s, 20, 4) - 10, &error));
+    assert_error_line(error, "--batch 16 (");
+    ck_assert(!fine_tune_fits(&s, machine_for(s, 64, 2), &error));
+    assert_error_line(error, ") or --threads 2 (");
+    ck_assert(!fine_tune_fits(&s, machine_for(s, 1, 1), &error));
     assert_error_line(error, ": --batch 1 --threads 1 would fit, in ");
-    ck_assert(!fine_tune_fits(&s, bytes_for(s, 1, 1) - 1, &error));
+    ck_assert(!fine_tune_fits(&s, machine_for(s, 1, 1) - 10, &error));
     assert_error_line(error, "even --batch 1 --threads 1 takes");
     ck_assert_double_gt(machine_bytes(), 1e8);
 }

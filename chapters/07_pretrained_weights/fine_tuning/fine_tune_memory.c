@@ -6,6 +6,9 @@
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 
+/* Of the machine's memory: the system and the images need some, too. */
+#define FOR_US 0.9
+
 static double bytes_with(const Settings *s, int batch, int threads) {
     const VitConfig *c = &s->model;
     const double parameters = (double)vit_parameter_formula(c);
@@ -55,7 +58,7 @@ bool fine_tune_fits(const Settings *s, double most, Error *error) {
     if (bytes <= most) {
         return true;
     }
-    what_would_fit(s, most, other);
+    what_would_fit(s, FOR_US * most, other);
     return error_set(error,
                      "training takes %.3g GB of memory with --batch %d and --threads "
                      "%d, and this machine has %.3g: %s",

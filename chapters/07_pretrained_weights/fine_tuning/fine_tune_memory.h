@@ -17,7 +17,7 @@
 double fine_tune_bytes(const Settings *settings);
 
 /* fine_tune_fits: are they at most so many? False, and an error that says which --batch
- * or --threads would do. */
+ * or --threads would do, with a tenth to spare. */
 bool fine_tune_fits(const Settings *settings, double machine_bytes, Error *error);
 
 /* machine_bytes: all of the machine's memory; 0: it doesn't say. */
