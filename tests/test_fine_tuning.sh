@@ -56,6 +56,7 @@ equal() {
 # going on as it is told to.
 cut_short() {
     run chapter7 $1 --save "$scratch/whole.safetensors"
+    : >"$out" # of the run before, which had epochs
     ./chapter7 $1 --save "$scratch/cut.safetensors" >"$out" 2>"$err" &
     running=$!
     while kill -0 $running && ! grep -q '^epoch' "$out"; do :; done 2>"$err"
@@ -100,7 +101,7 @@ for kind in bilinear corners; do
     run $tune --interpolate $kind --save "$scratch/$kind.safetensors"
     check "interpolated: $kind" says "interpolated \($kind\)"
 done
-cut_short "$files --batch 64 --size 56 --steps 120 --fine-tune $old --freeze 1" 56
+cut_short "$files --batch 64 --size 56 --steps 500 --fine-tune $old --freeze 1" 56
 run $tune --optimiser adamw --save "$scratch/adamw.safetensors"
 check "by AdamW if asked" exited 0
 run chapter7 $files --batch 64 --steps 2 --fine-tune "$old" --save "$scratch/same.safetensors"
