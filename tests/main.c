@@ -42,6 +42,7 @@ static Suite *(*const suites[])(void) = {
     dropout_suite,
     mlp_suite,
     encoder_block_suite,
+    fine_tune_suite,
     patch_embedding_suite,
     vit_suite,
     vit_variants_suite,
