@@ -36,9 +36,13 @@ static void print_pictures(const Plan *p) {
                p->dataset.split);
     }
     if (n->streamed) {
-        printf("      %.3g MB of pixels, of at most %.3g MB (--memory): decoded again "
-               "when they are needed\n",
-               n->mb, n->memory_mb);
+        printf("      %.3g MB of pixels, of at most %.3g MB (--memory): ", n->mb,
+               n->memory_mb);
+        if (n->no_spool.text[0]) {
+            printf("decoded again when they are needed (%s)\n", n->no_spool.text);
+        } else {
+            printf("read again from a temporary file in %s\n", spool_folder());
+        }
     }
 }
 
