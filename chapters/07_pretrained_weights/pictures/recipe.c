@@ -25,16 +25,20 @@ static const struct {
     double ratio; /* of the crop to what is resized */
     bool squash;
     ResizeFilter filter;
+    CropRounding rounding;
     double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
 } table[] = {
-    {"vit", 0.9, false, RESIZE_BICUBIC, HALF, HALF},
-    {"augreg", 0.9, false, RESIZE_BICUBIC, HALF, HALF},
-    {"384", 1, false, RESIZE_BICUBIC, HALF, HALF},
-    {"deit", 0.9, false, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"torchvision", 0.875, false, RESIZE_BILINEAR, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"hf-vit", 1, true, RESIZE_BILINEAR, HALF, HALF},
-    {"hf-deit", 0.875, true, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"square", 1, true, RESIZE_BICUBIC, {0, 0, 0}, {1, 1, 1}},
+    {"vit", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"augreg", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"384", 1, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"deit", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"torchvision", 0.875, false, RESIZE_BILINEAR, CROP_HALF_TO_EVEN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"hf-vit", 1, true, RESIZE_BILINEAR, CROP_HALF_DOWN, HALF, HALF},
+    {"hf-deit", 0.875, true, RESIZE_BICUBIC, CROP_HALF_DOWN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"square", 1, true, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, {0, 0, 0}, {1, 1, 1}},
 };
 enum { RECIPES = sizeof table / sizeof table[0] };
 
@@ -65,6 +69,7 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
         if (strcmp(table[i].name, name) == 0) {
             *r = (Recipe){.squash = table[i].squash,
                           .filter = table[i].filter,
+                          .rounding = table[i].rounding,
                           .scale = 1.0 / 255};
             snprintf(r->name, sizeof r->name, "%s", name);
             memcpy(r->mean, table[i].mean, sizeof r->mean);
@@ -89,8 +94,9 @@ static bool same_numbers(const double a[PICTURE_CHANNELS],
 
 static bool same_recipe(const Recipe *a, const Recipe *b) {
     const bool crop =
-        a->crop == b->crop && (!a->crop || (a->crop_height == b->crop_height &&
-                                            a->crop_width == b->crop_width));
+        a->crop == b->crop &&
+        (!a->crop || (a->crop_height == b->crop_height &&
+                      a->crop_width == b->crop_width && a->rounding == b->rounding));
     const bool resize = a->resize == b->resize && a->squash == b->squash &&
                         a->height == b->height && a->width == b->width &&
                         a->filter == b->filter;
@@ -239,6 +245,7 @@ static bool read_preprocessor(const JsonValue *top, Recipe *r, Error *error) {
     r->squash = !shortest;
     r->filter = deit ? RESIZE_BICUBIC : RESIZE_BILINEAR;
     r->crop = json_flag(json_get(top, "do_center_crop"), deit);
+    r->rounding = CROP_HALF_DOWN;
     if (r->crop && crop &&
         !read_size(crop, &r->crop_height, &r->crop_width, &ignored)) {
         return error_set(error, "its crop_size is none that is known here");
@@ -467,7 +474,8 @@ bool picture_fit(const Picture *photo, const Recipe *r, Picture *seen, Error *er
         return resize_picture(photo, width, height, r->filter, true, seen, error);
     }
     if (!r->resize) {
-        return resize_crop(photo, r->crop_width, r->crop_height, seen, error);
+        return resize_crop(photo, r->crop_width, r->crop_height, r->rounding, seen,
+                           error);
     }
     if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE) {
         return error_set(error,
@@ -476,7 +484,7 @@ bool picture_fit(const Picture *photo, const Recipe *r, Picture *seen, Error *er
     }
     const bool ok =
         resize_picture(photo, width, height, r->filter, true, &resized, error) &&
-        resize_crop(&resized, r->crop_width, r->crop_height, seen, error);
+        resize_crop(&resized, r->crop_width, r->crop_height, r->rounding, seen, error);
     picture_free(&resized);
     return ok;
 }

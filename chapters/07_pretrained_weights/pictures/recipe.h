@@ -34,7 +34,8 @@ typedef struct {
     ResizeFilter filter;
     bool crop;
     int crop_height, crop_width;
-    double scale; /* of a pixel, 1 / 255 */
+    CropRounding rounding; /* where the crop begins */
+    double scale;          /* of a pixel, 1 / 255 */
     double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
 } Recipe;
 
