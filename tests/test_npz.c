@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "chapters/07_pretrained_weights/weights/load.h"
 #include "tests/check_helpers.h"
@@ -21,6 +22,7 @@ typedef struct {
     long more;                 /* bytes more than there are, its size says */
     int version;               /* of the .npy; 0: 1 */
     bool zip64;                /* sizes and place in the extra field */
+    bool wrong_checksum;
 } Member;
 
 static size_t put_number(unsigned char *to, unsigned long long number, int width) {
@@ -56,13 +58,14 @@ static size_t put_local(unsigned char *to, const Member *m) {
     return 30 + name;
 }
 
-static size_t put_central(unsigned char *to, const Member *m, size_t size,
-                          size_t begin) {
+static size_t put_central(unsigned char *to, const Member *m, size_t size, size_t begin,
+                          unsigned long checksum) {
     const size_t name = strlen(m->name);
     memset(to, 0, 46);
     put_number(to, 0x02014b50, 4);
     put_number(to + 8, (unsigned)m->flags, 2);
     put_number(to + 10, (unsigned)m->method, 2);
+    put_number(to + 16, checksum ^ m->wrong_checksum, 4);
     put_number(to + 20, m->zip64 ? 0xffffffff : size, 4);
     put_number(to + 24, m->zip64 ? 0xffffffff : size, 4);
     put_number(to + 28, name, 2);
@@ -112,7 +115,8 @@ static const char *write_zip(const Member *members, int count) {
         const size_t size = put_npy(zip + at, &members[i]);
         at += size;
         entries += put_central(directory + entries, &members[i],
-                               size + (size_t)members[i].more, begin);
+                               size + (size_t)members[i].more, begin,
+                               crc32_z(0, zip + at - size, size));
     }
     memcpy(zip + at, directory, entries);
     at += entries +
@@ -253,6 +257,37 @@ START_TEST(an_npz_that_is_cut_is_refused) {
 }
 END_TEST
 
+/* Each array of a model: a bit of its last element is another one. */
+START_TEST(a_wrong_checksum_is_refused_by_name) {
+    const Member member = {.name = "a.npy",
+                           .header = NPY("<f4", "False", "(2,)"),
+                           .data = 8,
+                           .wrong_checksum = true};
+    Error error = {""};
+    real elements[2];
+    Arrays *file = arrays_open(write_zip(&member, 1), &error);
+    ck_assert_msg(file != NULL, "%s", error.text);
+    ck_assert(!arrays_read(file, arrays_get(file, 0), elements, &error));
+    assert_error_line(error, "x.npz|array a: damaged: its checksum is wrong");
+    arrays_close(file);
+    Arrays *model = arrays_open(REFERENCE "authors/model.npz", &error);
+    const Bytes whole = read_bytes_of(REFERENCE "authors/model.npz");
+    for (int i = 0; i < arrays_count(model); i++) {
+        const Array *array = arrays_get(model, i);
+        char words[ARRAY_NAME + 40];
+        if (strncmp(array->name, "opt/state", 9) == 0) {
+            continue; /* of the optimiser, and not read */
+        }
+        snprintf(words, sizeof words, "array %s: damaged: its checksum", array->name);
+        const char *path = in_scratch("x.npz");
+        write_bytes(path, whole.bytes, whole.count);
+        change_byte(path, (long)(array->at + array->bytes - 4), 1);
+        assert_refused(path, 0, words);
+    }
+    arrays_close(model);
+}
+END_TEST
+
 START_TEST(heads_are_as_many_in_each_block) {
     const Bytes whole = read_bytes_of(REFERENCE "authors/model.npz");
     const char *path = in_scratch("x.npz"), *shape = "'shape': (3, 4)";
@@ -277,6 +312,7 @@ Suite *npz_suite(void) {
                         sizeof bad_members / sizeof bad_members[0]);
     tcase_add_test(npz, a_name_that_is_there_twice_is_refused);
     tcase_add_test(npz, an_npz_that_is_cut_is_refused);
+    tcase_add_test(npz, a_wrong_checksum_is_refused_by_name);
     tcase_add_test(npz, heads_are_as_many_in_each_block);
     return suite;
 }

@@ -2,6 +2,7 @@
 #include "chapters/07_pretrained_weights/pictures/recipe.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
 static bool same_numbers(const double a[PICTURE_CHANNELS],
                          const double b[PICTURE_CHANNELS]) {
     for (int c = 0; c < PICTURE_CHANNELS; c++) {
-        if (fabs(a[c] - b[c]) > 1e-6) {
+        if (a[c] != b[c]) {
             return false;
         }
     }
@@ -100,8 +101,8 @@ static bool same_recipe(const Recipe *a, const Recipe *b) {
     const bool resize = a->resize == b->resize && a->squash == b->squash &&
                         a->height == b->height && a->width == b->width &&
                         a->filter == b->filter;
-    return crop && resize && fabs(a->scale - b->scale) < 1e-9 &&
-           same_numbers(a->mean, b->mean) && same_numbers(a->deviation, b->deviation);
+    return crop && resize && a->scale == b->scale && same_numbers(a->mean, b->mean) &&
+           same_numbers(a->deviation, b->deviation);
 }
 
 const char *recipe_name(const Recipe *r, int height, int width) {
@@ -361,6 +362,108 @@ static bool numbers_in(const char *text, double v[PICTURE_CHANNELS]) {
     return text && *text == '\0' && (count == 1 || count == PICTURE_CHANNELS);
 }
 
+/* ---- in the metadata ------------------------------------------------------- */
+
+/* What a recipe without a name is, in whole numbers; and its scale, mean, deviation. */
+typedef enum { SIDE, BOOL, FILTER, ROUNDING } WholeKind; /* a side, or 0 or 1 */
+static const struct {
+    const char *key;
+    size_t at; /* in Recipe */
+    WholeKind kind;
+} wholes[] = {
+    {"pictures.resize", offsetof(Recipe, resize), BOOL},
+    {"pictures.squash", offsetof(Recipe, squash), BOOL},
+    {"pictures.height", offsetof(Recipe, height), SIDE},
+    {"pictures.width", offsetof(Recipe, width), SIDE},
+    {"pictures.bicubic", offsetof(Recipe, filter), FILTER},
+    {"pictures.crop", offsetof(Recipe, crop), BOOL},
+    {"pictures.crop_height", offsetof(Recipe, crop_height), SIDE},
+    {"pictures.crop_width", offsetof(Recipe, crop_width), SIDE},
+    {"pictures.crop_half_down", offsetof(Recipe, rounding), ROUNDING},
+};
+enum { WHOLES = sizeof wholes / sizeof wholes[0] };
+static const char scale_key[] = "pictures.scale";
+
+static int get_whole(const Recipe *r, int i) {
+    const void *at = (const char *)r + wholes[i].at;
+    switch (wholes[i].kind) {
+    case BOOL: return *(const bool *)at;
+    case FILTER: return *(const ResizeFilter *)at == RESIZE_BICUBIC;
+    case ROUNDING: return *(const CropRounding *)at == CROP_HALF_DOWN;
+    case SIDE: break;
+    }
+    return *(const int *)at;
+}
+
+static void set_whole(Recipe *r, int i, int value) {
+    void *at = (char *)r + wholes[i].at;
+    switch (wholes[i].kind) {
+    case BOOL: *(bool *)at = value != 0; break;
+    case FILTER: *(ResizeFilter *)at = value ? RESIZE_BICUBIC : RESIZE_BILINEAR; break;
+    case ROUNDING:
+        *(CropRounding *)at = value ? CROP_HALF_DOWN : CROP_HALF_TO_EVEN;
+        break;
+    case SIDE: *(int *)at = value; break;
+    }
+}
+
+static char *next_text(PictureTexts *t, const char *key) {
+    char *value = t->values[t->count];
+    t->texts[t->count++] = (SafetensorsText){key, value};
+    return value;
+}
+
+static void put_three(PictureTexts *t, const char *key,
+                      const double v[PICTURE_CHANNELS]) {
+    snprintf(next_text(t, key), sizeof t->values[0], "%.17g %.17g %.17g", v[0], v[1],
+             v[2]);
+}
+
+void recipe_texts(const Recipe *r, int height, int width, PictureTexts *t) {
+    const char *name = recipe_name(r, height, width);
+    t->count = 0;
+    if (name) {
+        snprintf(next_text(t, "recipe"), sizeof t->values[0], "%s", name);
+        return;
+    }
+    for (int i = 0; i < WHOLES; i++) {
+        snprintf(next_text(t, wholes[i].key), sizeof t->values[0], "%d",
+                 get_whole(r, i));
+    }
+    snprintf(next_text(t, scale_key), sizeof t->values[0], "%.17g", r->scale);
+    put_three(t, "mean", r->mean);
+    put_three(t, "deviation", r->deviation);
+}
+
+static bool mean_and_deviation(Recipe *r, const Arrays *file) {
+    return numbers_in(arrays_text(file, "mean"), r->mean) &&
+           numbers_in(arrays_text(file, "deviation"), r->deviation) &&
+           r->deviation[0] > 0 && r->deviation[1] > 0 && r->deviation[2] > 0;
+}
+
+/* What recipe_texts has written where there was no name. */
+static bool stated(Recipe *r, const Arrays *file, Error *error) {
+    snprintf(r->name, sizeof r->name, "stated");
+    for (int i = 0; i < WHOLES; i++) {
+        const char *text = arrays_text(file, wholes[i].key);
+        const bool side = wholes[i].kind == SIDE;
+        long value;
+        if (!text ||
+            !number_read_whole(text, side, side ? PICTURE_MAX_SIDE : 1, &value)) {
+            return error_set(error, "%.300s: its metadata: %s is %.40s: want %s",
+                             arrays_path(file), wholes[i].key, text ? text : "missing",
+                             side ? "a number of pixels" : "0 or 1");
+        }
+        set_whole(r, i, (int)value);
+    }
+    const char *scale = arrays_text(file, scale_key);
+    return (scale && number_read(scale, &r->scale) && mean_and_deviation(r, file)) ||
+           error_set(error,
+                     "%.300s: its metadata: %s, mean or deviation is missing, or no "
+                     "number",
+                     arrays_path(file), scale_key);
+}
+
 /* From the metadata of the weights' file. What chapter 5 has trained is squashed, as
  * its own pictures were. */
 static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool *found,
@@ -369,21 +472,21 @@ static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool 
     if (!file) {
         return false;
     }
-    double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
     const char *name = arrays_text(file, "recipe");
     bool ok = true;
     if (name) {
         *found = true;
         ok = recipe_named(r, name, c->height, c->width, error);
-    } else if (numbers_in(arrays_text(file, "mean"), mean) &&
-               numbers_in(arrays_text(file, "deviation"), deviation) &&
-               deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0) {
+    } else if (arrays_text(file, wholes[0].key)) {
         *found = true;
-        ok = recipe_named(r, "square", c->height, c->width, error);
-        memcpy(r->mean, mean, sizeof mean);
-        memcpy(r->deviation, deviation, sizeof deviation);
+        ok = stated(r, file, error);
+    } else {
+        Recipe square;
+        ok = recipe_named(&square, "square", c->height, c->width, error);
+        *found = ok && mean_and_deviation(&square, file);
+        *r = *found ? square : *r;
     }
-    snprintf(r->why, sizeof r->why, RECIPE_IN_FILE);
+    snprintf(r->why, sizeof r->why, "the file's metadata");
     arrays_close(file);
     return ok;
 }

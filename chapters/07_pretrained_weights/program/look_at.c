@@ -92,13 +92,12 @@ static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions 
 
 static bool export_to(Seeing *seeing, const char *path, Error *error) {
     const VitConfig *c = &seeing->model.config.vit;
-    const char *recipe = recipe_name(&seeing->recipe, c->height, c->width);
-    if (!pretrained_export(&seeing->model, path, recipe, error)) {
+    PictureTexts pictures;
+    recipe_texts(&seeing->recipe, c->height, c->width, &pictures);
+    if (!pretrained_export(&seeing->model, path, &pictures, error)) {
         return false;
     }
-    const bool said = recipe || strcmp(seeing->recipe.why, RECIPE_IN_FILE) == 0;
-    printf("exported: %s%s\n", path,
-           said ? "" : ", without its recipe, which has no name: --recipe will help");
+    printf("exported: %s\n", path);
     return true;
 }
 

@@ -292,6 +292,7 @@ static bool find_directory(Span zip, Directory *d) {
 /* An entry of the central directory. */
 typedef struct {
     unsigned flags, method;
+    uint32_t checksum;
     uint64_t packed, size, begin; /* bytes in the archive, bytes, its local header */
     Span name;
 } Entry;
@@ -333,6 +334,7 @@ static bool read_entry(Span directory, uint64_t *at, Entry *entry) {
     const uint64_t name = number_at(fixed, 28, 2), more = number_at(fixed, 30, 2);
     *entry = (Entry){.flags = (unsigned)number_at(fixed, 8, 2),
                      .method = (unsigned)number_at(fixed, 10, 2),
+                     .checksum = (uint32_t)number_at(fixed, 16, 4),
                      .packed = number_at(fixed, 20, 4),
                      .size = number_at(fixed, 24, 4),
                      .begin = number_at(fixed, 42, 4)};
@@ -394,7 +396,9 @@ static bool read_member(Span members, const Entry *entry, Array *array, Error *w
         return error_set(why, "array %s: damaged, or encrypted: its place is wrong",
                          array->name);
     }
-    array->at = (int64_t)at;
+    array->at = array->member = (int64_t)at;
+    array->has_checksum = true;
+    array->checksum = entry->checksum;
     return read_npy(npy, array, why);
 }
 
