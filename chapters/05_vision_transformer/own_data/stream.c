@@ -38,12 +38,23 @@ typedef struct {
     bool ending;
     SlotState *state;     /* (ring) */
     unsigned char *slots; /* (ring, bytes) */
+    unsigned char *black; /* (bytes) what is given where there is no memory */
     double waited_ms;
     bool failed;
     Error error; /* the first */
 } Stream;
 
 /* ---- reading --------------------------------------------------------------------- */
+
+/* Without the lock. */
+static void note_failure(Stream *s, const Error *error) {
+    pthread_mutex_lock(&s->lock);
+    if (!s->failed) {
+        s->failed = true;
+        s->error = *error;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
 
 /* Without the lock. An image that can't be had is black, and noted. */
 static void read_image(Stream *s, int index, unsigned char *pixels) {
@@ -57,12 +68,7 @@ static void read_image(Stream *s, int index, unsigned char *pixels) {
         return;
     }
     memset(pixels, 0, s->bytes);
-    pthread_mutex_lock(&s->lock);
-    if (!s->failed) {
-        s->failed = true;
-        s->error = error;
-    }
-    pthread_mutex_unlock(&s->lock);
+    note_failure(s, &error);
 }
 
 /* How many positions can be taken: as many as a thread takes, or all that are left, if
@@ -134,7 +140,10 @@ static void *work(void *stream) {
 static const unsigned char *read_now(Stream *s, int index) {
     unsigned char *pixels = malloc(s->bytes);
     if (!pixels) {
-        bug("image_stream: no memory for one image of %zu bytes", s->bytes);
+        Error error;
+        error_set(&error, "%.300s: no memory to read it again", s->plan.path[index]);
+        note_failure(s, &error);
+        return s->black;
     }
     read_image(s, index, pixels);
     return pixels;
@@ -187,6 +196,9 @@ static const unsigned char *get(ImageSource *source, int index) {
 static void give_back(ImageSource *source, const unsigned char *pixels) {
     Stream *s = (Stream *)source;
     const uintptr_t at = (uintptr_t)pixels, slots = (uintptr_t)s->slots;
+    if (pixels == s->black) {
+        return;
+    }
     if (at < slots || at >= slots + (size_t)s->plan.ring * s->bytes) {
         free((void *)pixels); /* read_now's */
         return;
@@ -276,6 +288,7 @@ static void stream_free(ImageSource *source) {
     free(s->place);
     free(s->state);
     free(s->slots);
+    free(s->black);
     free(s);
 }
 
@@ -300,7 +313,8 @@ static bool make_memory(Stream *s, Error *error) {
     s->place = allocate(count * sizeof(int), "an order of images", error);
     s->state = allocate(ring * sizeof *s->state, "images", error);
     s->slots = allocate(ring * s->bytes, "images that are read ahead", error);
-    return s->thread && s->order && s->place && s->state && s->slots;
+    s->black = allocate(s->bytes, "an image", error);
+    return s->thread && s->order && s->place && s->state && s->slots && s->black;
 }
 
 ImageSource *stream_make(StreamPlan *plan, Error *error) {

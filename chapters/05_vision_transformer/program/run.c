@@ -306,7 +306,7 @@ static bool report(const Run *r, Error *error) {
     if (ok && !evaluation_check(&e, &why)) {
         ok = error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save, why.text);
     }
-    ok = ok && show(r, predictions, error);
+    ok = ok && show(r, predictions, error) && stream_check(set->source, error);
     free(predictions);
     if (ok) {
         printf("\n%ld of %ld test images right, mean loss %.4f\ntest accuracy: %.4f\n",
