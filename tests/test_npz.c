@@ -23,6 +23,7 @@ typedef struct {
     int version;               /* of the .npy; 0: 1 */
     bool zip64;                /* sizes and place in the extra field */
     bool wrong_checksum;
+    bool spare64; /* of the first: an end record of 64 bits that isn't needed */
 } Member;
 
 static size_t put_number(unsigned char *to, unsigned long long number, int width) {
@@ -85,9 +86,9 @@ static size_t put_central(unsigned char *to, const Member *m, size_t size, size_
 }
 
 static size_t put_end(unsigned char *to, size_t entries, size_t directory, size_t begin,
-                      bool zip64) {
+                      bool zip64, bool spare64) {
     size_t at = 0;
-    if (zip64) {
+    if (zip64 || spare64) {
         memset(to, 0, 76);
         put_number(to, 0x06064b50, 4);
         put_number(to + 24, entries, 8);
@@ -119,8 +120,8 @@ static const char *write_zip(const Member *members, int count) {
                                crc32_z(0, zip + at - size, size));
     }
     memcpy(zip + at, directory, entries);
-    at += entries +
-          put_end(zip + at + entries, (size_t)count, entries, at, members[0].zip64);
+    at += entries + put_end(zip + at + entries, (size_t)count, entries, at,
+                            members[0].zip64, members[0].spare64);
     const char *path = in_scratch("x.npz");
     write_bytes(path, zip, at);
     return path;
@@ -134,7 +135,8 @@ START_TEST(an_npz_is_listed) {
         {.name = "a/b.npy",
          .header = NPY("<f4", "False", "(2, 3)"),
          .data = 24,
-         .zip64 = _i % 2},
+         .zip64 = _i % 2,
+         .spare64 = _i / 2},
         {.name = "f.npy",
          .header = NPY("<f4", "True", "(3,)") "    \n",
          .data = 12,
@@ -231,6 +233,8 @@ static const struct {
      "header isn't understood"},
     {{.name = "a.npy", .header = "", .data = 8}, "header isn't understood"},
     {{.name = "archive/data.pkl", .header = "x", .data = 8}, "pickled|torch.load"},
+    {{.name = "archive/data.pkl", .header = "x", .data = 8, .spare64 = true},
+     "pickled|torch.load"}, /* as torch.save writes it */
 };
 
 START_TEST(an_npz_that_is_wrong_is_refused) {

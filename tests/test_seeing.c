@@ -414,7 +414,7 @@ static const struct {
     {"mean", "0.5 0.5", "mean"},
     {"mean", "nan", "mean"},
     {"pictures.crop_width", "13", "13x12|for 12x12"},
-    {"recipe", "vitt", "no recipe \"vitt\""},
+    {"recipe", "vitt", "x.safetensors|no recipe \"vitt\""},
 };
 
 START_TEST(a_recipe_in_the_metadata_is_read_with_care) {

@@ -475,8 +475,10 @@ static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool 
     const char *name = arrays_text(file, "recipe");
     bool ok = true;
     if (name) {
+        Error why;
         *found = true;
-        ok = recipe_named(r, name, c->height, c->width, error);
+        ok = recipe_named(r, name, c->height, c->width, &why) ||
+             error_set(error, "%.200s: its metadata: %.250s", path, why.text);
     } else if (arrays_text(file, wholes[0].key)) {
         *found = true;
         ok = stated(r, file, error);

@@ -253,8 +253,8 @@ static bool find_end(Span zip, size_t *at) {
     return false;
 }
 
-/* An archive that is too large for the end record has another one before it, and
- * between them 20 bytes that say where. */
+/* An archive that is too large for the end record, or one of PyTorch's, has another one
+ * before it, and between them 20 bytes that say where. */
 static bool read_end_64(Span zip, size_t end, Directory *d) {
     Span record;
     if (end < LOCATOR_BYTES || number_at(zip, end - 20, 4) != END_64_LOCATOR) {
@@ -271,6 +271,12 @@ static bool read_end_64(Span zip, size_t end, Directory *d) {
     return number_at(record, 24, 8) == d->entries;
 }
 
+/* Does it reach to what follows it? */
+static bool is_whole(const Directory *d) {
+    return d->begin <= d->end && d->bytes == d->end - d->begin &&
+           d->entries <= d->bytes / CENTRAL_BYTES;
+}
+
 static bool find_directory(Span zip, Directory *d) {
     size_t end;
     if (!find_end(zip, &end)) {
@@ -280,13 +286,7 @@ static bool find_directory(Span zip, Directory *d) {
                      .bytes = number_at(zip, end + 12, 4),
                      .begin = number_at(zip, end + 16, 4),
                      .end = end};
-    const bool is_64 =
-        d->entries == 0xffff || d->bytes == 0xffffffff || d->begin == 0xffffffff;
-    if (is_64 && !read_end_64(zip, end, d)) {
-        return false;
-    }
-    return d->begin <= d->end && d->bytes == d->end - d->begin &&
-           d->entries <= d->bytes / CENTRAL_BYTES;
+    return is_whole(d) || (read_end_64(zip, end, d) && is_whole(d));
 }
 
 /* An entry of the central directory. */
