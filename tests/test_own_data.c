@@ -545,6 +545,7 @@ START_TEST(a_spool_gives_back_what_was_put) {
     ck_assert(spool_put(&spool, 1, (const unsigned char *)"def", &error));
     ck_assert(spool_put(&spool, 0, (const unsigned char *)"abc", &error));
     ck_assert(spool_get(&spool, 1, 3, two, &error) && memcmp(two, "def", 3) == 0);
+    ck_assert(spool_get(&spool, 1, 2, two, &error) && memcmp(two, "de", 2) == 0);
     ck_assert(spool_get(&spool, 0, 2, two, &error) && memcmp(two, "ab", 2) == 0);
     ck_assert(!spool_get(&spool, 2, 3, two, &error));
     assert_error_line(error, "temporary file can't be read|it has ended");

@@ -101,7 +101,8 @@ said() {
         -e 's/^labels: .*/labels:/' -e '/ left$/d' -e "/^note: .* can't be locked here/d" said
 }
 logged() { cut -d, -f1-6 "$1"; }
-files_in() { (cd "$1" && find . -type f | sed 's/^..//' | sort | tr '\n' ' '); }
+# A lock that is left is taken over.
+files_in() { (cd "$1" && find . -type f ! -name run.lock | sed 's/^..//' | sort | tr '\n' ' '); }
 same_file() { # same_file NAME: as without faults?
     case $1 in
     run) "$chapter5" --image in/cat.jpg --eval out/run >/dev/null 2>&1 ;; # of any epoch

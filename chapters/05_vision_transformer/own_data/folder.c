@@ -154,8 +154,9 @@ static bool looks_like_one(const char *path, bool *is_one, Error *error) {
     }
     *is_one = fread(first, 1, sizeof first, file) == sizeof first &&
               picture_is_one(first, sizeof first);
+    const bool ok = !ferror(file) || error_set(error, "%s: it can't be read", path);
     fclose(file);
-    return true;
+    return ok;
 }
 
 /* All pictures of a class's folder. */
