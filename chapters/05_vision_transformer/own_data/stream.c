@@ -1,10 +1,10 @@
 /*
  * stream.c: see stream.h.
  *
- * The expected images have positions 0, 1, ... of an order. Position p is read into slot
- * p % ring, once the image that was there before has been given back. Threads take some
- * positions at a time, one after the other. All of this is behind one lock; reading is
- * not.
+ * The expected images have positions 0, 1, ... of an order. Position p is read into
+ * slot p % ring, once the image that was there before has been given back. Threads take
+ * some positions at a time, one after the other. All of this is behind one lock;
+ * reading is not.
  */
 #include "chapters/05_vision_transformer/own_data/stream.h"
 

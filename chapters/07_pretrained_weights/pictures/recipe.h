@@ -62,8 +62,8 @@ const char *recipe_name(const Recipe *recipe, int height, int width);
 bool recipe_for(Recipe *recipe, const Pretrained *model, const char *path,
                 const char *named, Error *error);
 
-/* recipe_texts: the recipe as texts for the weights' metadata: its name in the table, if
- * it has one for images of this size; else all that it does. */
+/* recipe_texts: the recipe as texts for the weights' metadata: its name in the table,
+ * if it has one for images of this size; else all that it does. */
 void recipe_texts(const Recipe *recipe, int height, int width, PictureTexts *texts);
 
 /* recipe_text: "248 pixels, bicubic; the middle 224x224; mean 0.5, deviation 0.5". */

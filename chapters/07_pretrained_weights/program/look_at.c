@@ -91,7 +91,8 @@ static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions 
     return failed;
 }
 
-/* What this would be written over: what is read, or a drawing; NULL: nothing of these. */
+/* What this would be written over: what is read, or a drawing; NULL: nothing of
+ * these. */
 static const char *written_over(const char *path, const Seeing *seeing,
                                 const SeeingOptions *o) {
     if (regular_file_same(path, seeing->path)) {

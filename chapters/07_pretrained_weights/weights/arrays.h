@@ -32,8 +32,8 @@ typedef struct {
 
 typedef struct Arrays Arrays;
 
-/* arrays_open: reads and checks what is in the file, not the elements and checksums. NULL and an
- * error that begins with the path. */
+/* arrays_open: reads and checks what is in the file, not the elements and checksums.
+ * NULL and an error that begins with the path. */
 Arrays *arrays_open(const char *path, Error *error);
 
 /* arrays_from: the same of a file's bytes, which must live on; errors begin with

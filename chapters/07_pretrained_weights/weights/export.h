@@ -4,8 +4,9 @@
  * load_state_dict(strict=True).
  *
  * What no shape tells goes along as texts: heads, the image's size, the norms' epsilon
- * ("layer_norm_eps"), activation, positions, pooling; and what its pictures want. So the
- * file loads here without a flag or a neighbour. timm doesn't read these texts: whoever loads it there must ask for the same.
+ * ("layer_norm_eps"), activation, positions, pooling; and what its pictures want. So
+ * the file loads here without a flag or a neighbour. timm doesn't read these texts:
+ * whoever loads it there must ask for the same.
  */
 #pragma once
 

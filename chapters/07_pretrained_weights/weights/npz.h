@@ -11,8 +11,9 @@
  *                           then the elements
  *
  * The directory has each member's checksum too, CRC-32, which arrays.h compares when an
- * array is read. Members that are compressed, and arrays in Fortran's order, are refused. Archives of
- * more than 4 GB have the 64-bit forms of these records (zip64); they are read too.
+ * array is read. Members that are compressed, and arrays in Fortran's order, are
+ * refused. Archives of more than 4 GB have the 64-bit forms of these records (zip64);
+ * they are read too.
  */
 #pragma once
 
