@@ -192,6 +192,20 @@ refuses 1 'photos/1: --score wants a folder with one folder per class' --weights
 refuses 2 'takes no pictures' --weights "$small" --score photos cat.jpg
 
 group 'what is wrong'
+cp "$small" "$scratch/w.safetensors"
+cp "$scratch/cat.jpg" "$scratch/kept.jpg"
+refuses 1 'cat.jpg: can.t be written: it is one of the pictures' \
+    --weights "$small" --heads 3 --features ./cat.jpg cat.jpg
+check 'the picture is whole' cmp -s "$scratch/cat.jpg" "$scratch/kept.jpg"
+refuses 1 'w.safetensors: can.t be written: the weights are read from it' \
+    --weights w.safetensors --heads 3 --features w.safetensors cat.jpg
+check 'so are the weights' cmp -s "$scratch/w.safetensors" "$small"
+refuses 1 'cat.attention.png: can.t be written: it is where a picture is drawn' \
+    --weights "$small" --heads 3 --features cat.attention.png cat.jpg
+refuses 1 'cat.attention.png: can.t be written: it is where a picture is drawn' \
+    --weights "$small" --heads 3 --export ./cat.attention.png cat.jpg
+refuses 1 'x: --export and --features can.t both write it' \
+    --weights "$small" --heads 3 --export x --features ./x cat.jpg
 refuses 1 'nothing says how many heads' --weights "$weights/torchvision/model.safetensors" cat.jpg
 refuses 1 'no/such' --weights no/such.safetensors cat.jpg
 refuses 1 'text.jpg' --weights "$small" text.jpg

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "chapters/07_pretrained_weights/weights/load.h"
 #include "tests/check_helpers.h"
@@ -21,6 +22,8 @@ typedef struct {
     long more;                 /* bytes more than there are, its size says */
     int version;               /* of the .npy; 0: 1 */
     bool zip64;                /* sizes and place in the extra field */
+    bool wrong_checksum;
+    bool spare64; /* of the first: an end record of 64 bits that isn't needed */
 } Member;
 
 static size_t put_number(unsigned char *to, unsigned long long number, int width) {
@@ -56,13 +59,14 @@ static size_t put_local(unsigned char *to, const Member *m) {
     return 30 + name;
 }
 
-static size_t put_central(unsigned char *to, const Member *m, size_t size,
-                          size_t begin) {
+static size_t put_central(unsigned char *to, const Member *m, size_t size, size_t begin,
+                          unsigned long checksum) {
     const size_t name = strlen(m->name);
     memset(to, 0, 46);
     put_number(to, 0x02014b50, 4);
     put_number(to + 8, (unsigned)m->flags, 2);
     put_number(to + 10, (unsigned)m->method, 2);
+    put_number(to + 16, checksum ^ m->wrong_checksum, 4);
     put_number(to + 20, m->zip64 ? 0xffffffff : size, 4);
     put_number(to + 24, m->zip64 ? 0xffffffff : size, 4);
     put_number(to + 28, name, 2);
@@ -82,9 +86,9 @@ static size_t put_central(unsigned char *to, const Member *m, size_t size,
 }
 
 static size_t put_end(unsigned char *to, size_t entries, size_t directory, size_t begin,
-                      bool zip64) {
+                      bool zip64, bool spare64) {
     size_t at = 0;
-    if (zip64) {
+    if (zip64 || spare64) {
         memset(to, 0, 76);
         put_number(to, 0x06064b50, 4);
         put_number(to + 24, entries, 8);
@@ -112,11 +116,12 @@ static const char *write_zip(const Member *members, int count) {
         const size_t size = put_npy(zip + at, &members[i]);
         at += size;
         entries += put_central(directory + entries, &members[i],
-                               size + (size_t)members[i].more, begin);
+                               size + (size_t)members[i].more, begin,
+                               crc32_z(0, zip + at - size, size));
     }
     memcpy(zip + at, directory, entries);
-    at += entries +
-          put_end(zip + at + entries, (size_t)count, entries, at, members[0].zip64);
+    at += entries + put_end(zip + at + entries, (size_t)count, entries, at,
+                            members[0].zip64, members[0].spare64);
     const char *path = in_scratch("x.npz");
     write_bytes(path, zip, at);
     return path;
@@ -130,7 +135,8 @@ START_TEST(an_npz_is_listed) {
         {.name = "a/b.npy",
          .header = NPY("<f4", "False", "(2, 3)"),
          .data = 24,
-         .zip64 = _i % 2},
+         .zip64 = _i % 2,
+         .spare64 = _i / 2},
         {.name = "f.npy",
          .header = NPY("<f4", "True", "(3,)") "    \n",
          .data = 12,
@@ -227,6 +233,8 @@ static const struct {
      "header isn't understood"},
     {{.name = "a.npy", .header = "", .data = 8}, "header isn't understood"},
     {{.name = "archive/data.pkl", .header = "x", .data = 8}, "pickled|torch.load"},
+    {{.name = "archive/data.pkl", .header = "x", .data = 8, .spare64 = true},
+     "pickled|torch.load"}, /* as torch.save writes it */
 };
 
 START_TEST(an_npz_that_is_wrong_is_refused) {
@@ -250,6 +258,37 @@ START_TEST(an_npz_that_is_cut_is_refused) {
         assert_refused(path, 0, ".npz");
         count = count > 4000 || count < 8 ? count : count - 7;
     }
+}
+END_TEST
+
+/* Each array of a model: a bit of its last element is another one. */
+START_TEST(a_wrong_checksum_is_refused_by_name) {
+    const Member member = {.name = "a.npy",
+                           .header = NPY("<f4", "False", "(2,)"),
+                           .data = 8,
+                           .wrong_checksum = true};
+    Error error = {""};
+    real elements[2];
+    Arrays *file = arrays_open(write_zip(&member, 1), &error);
+    ck_assert_msg(file != NULL, "%s", error.text);
+    ck_assert(!arrays_read(file, arrays_get(file, 0), elements, &error));
+    assert_error_line(error, "x.npz|array a: damaged: its checksum is wrong");
+    arrays_close(file);
+    Arrays *model = arrays_open(REFERENCE "authors/model.npz", &error);
+    const Bytes whole = read_bytes_of(REFERENCE "authors/model.npz");
+    for (int i = 0; i < arrays_count(model); i++) {
+        const Array *array = arrays_get(model, i);
+        char words[ARRAY_NAME + 40];
+        if (strncmp(array->name, "opt/state", 9) == 0) {
+            continue; /* of the optimiser, and not read */
+        }
+        snprintf(words, sizeof words, "array %s: damaged: its checksum", array->name);
+        const char *path = in_scratch("x.npz");
+        write_bytes(path, whole.bytes, whole.count);
+        change_byte(path, (long)(array->at + array->bytes - 4), 1);
+        assert_refused(path, 0, words);
+    }
+    arrays_close(model);
 }
 END_TEST
 
@@ -277,6 +316,7 @@ Suite *npz_suite(void) {
                         sizeof bad_members / sizeof bad_members[0]);
     tcase_add_test(npz, a_name_that_is_there_twice_is_refused);
     tcase_add_test(npz, an_npz_that_is_cut_is_refused);
+    tcase_add_test(npz, a_wrong_checksum_is_refused_by_name);
     tcase_add_test(npz, heads_are_as_many_in_each_block);
     return suite;
 }

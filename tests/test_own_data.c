@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "chapters/05_vision_transformer/own_data/stream.h"
 #include "chapters/05_vision_transformer/training/dataset_file.h"
@@ -420,12 +421,20 @@ static void write_many(void) {
     write_class("c", 30, 50);
 }
 
+/* The temporary file: in the scratch folder; or, `spooled` 0, there is no such folder,
+ * and pictures are decoded again. */
+static void spool_or_not(int spooled) {
+    setenv("TMPDIR", in_scratch(spooled ? "." : "nowhere"), 1);
+}
+
 START_TEST(streamed_images_are_those_in_memory) {
     DataNotes notes;
     write_many();
     Dataset kept = loaded(&in_memory, NULL);
+    spool_or_not(_i);
     Dataset streamed = loaded(&in_little_memory, &notes);
     ck_assert(notes.streamed && streamed.train.source && !streamed.train.pixels);
+    ck_assert_int_eq(notes.no_spool.text[0] == '\0', _i);
     ck_assert_uint_eq(streamed.checksum, kept.checksum);
     ck_assert_mem_eq(streamed.mean, kept.mean, sizeof kept.mean);
     ck_assert_mem_eq(streamed.deviation, kept.deviation, sizeof kept.deviation);
@@ -455,8 +464,9 @@ END_TEST
 
 START_TEST(training_on_a_stream_gives_the_same_bits) {
     write_many();
+    spool_or_not(_i % 2);
     Settings s = small_settings();
-    s.threads = 1 + _i;
+    s.threads = 1 + _i / 2;
     s.batch = 30;
     s.model.channels = 3;
     Dataset data[] = {loaded(&in_memory, NULL), loaded(&in_little_memory, NULL)};
@@ -479,8 +489,80 @@ START_TEST(training_on_a_stream_gives_the_same_bits) {
 }
 END_TEST
 
+/* Nothing is decoded twice, and no file is left behind. */
+START_TEST(what_was_spooled_needs_no_picture_again) {
+    write_many();
+    Dataset kept = loaded(&in_memory, NULL);
+    spool_or_not(1);
+    Dataset d = loaded(&in_little_memory, NULL);
+    Error error = {""};
+    for (int i = 0; i < 50; i++) {
+        remove(in_scratch("a/%d.png", i));
+        remove(in_scratch("b/%d.png", i));
+        remove(in_scratch("c/%d.png", i));
+    }
+    for (const char *name = "abc"; *name; name++) {
+        ck_assert_int_eq(rmdir(in_scratch("%c", *name)), 0);
+    }
+    for (int i = 0; i < d.train.count; i++) {
+        assert_same_image(&d.train, &kept.train, i);
+    }
+    ck_assert(stream_check(d.train.source, &error));
+    ck_assert_int_eq(files_in_scratch(), 0);
+    dataset_free(&d);
+    dataset_free(&kept);
+}
+END_TEST
+
+/* Files may be 4096 bytes long: the first 21 pictures of 8x8. */
+START_TEST(a_disk_without_room_is_no_error) {
+    DataNotes notes;
+    write_many();
+    Dataset kept = loaded(&in_memory, NULL);
+    spool_or_not(1);
+    Dataset d;
+    Error error = {""};
+    file_size_limit(4096);
+    const bool ok =
+        dataset_load(&d, in_scratch("."), &in_little_memory, &notes, &error);
+    file_size_limit(-1);
+    ck_assert_msg(ok, "%s", error.text);
+    assert_error_line(notes.no_spool, "temporary file can't be written|File too large");
+    for (int i = 0; i < d.train.count; i++) {
+        assert_same_image(&d.train, &kept.train, i);
+    }
+    dataset_free(&d);
+    dataset_free(&kept);
+}
+END_TEST
+
+START_TEST(a_spool_gives_back_what_was_put) {
+    Spool spool;
+    Error error = {""};
+    unsigned char two[4];
+    spool_or_not(1);
+    ck_assert_msg(spool_make(&spool, 3, &error), "%s", error.text);
+    ck_assert(spool_put(&spool, 1, (const unsigned char *)"def", &error));
+    ck_assert(spool_put(&spool, 0, (const unsigned char *)"abc", &error));
+    ck_assert(spool_get(&spool, 1, 3, two, &error) && memcmp(two, "def", 3) == 0);
+    ck_assert(spool_get(&spool, 1, 2, two, &error) && memcmp(two, "de", 2) == 0);
+    ck_assert(spool_get(&spool, 0, 2, two, &error) && memcmp(two, "ab", 2) == 0);
+    ck_assert(!spool_get(&spool, 2, 3, two, &error));
+    assert_error_line(error, "temporary file can't be read|it has ended");
+    spool_free(&spool);
+    ck_assert(spool_has_room(1, &error) && !spool_has_room(1e18, &error));
+    assert_error_line(error, "room for");
+    spool_or_not(0);
+    ck_assert(!spool_make(&spool, 3, &error));
+    assert_error_line(error, "nowhere|can't be made");
+    ck_assert(!spool_has_room(1, &error));
+    assert_error_line(error, "nowhere|can't be made");
+}
+END_TEST
+
 START_TEST(a_picture_that_is_gone_is_black_and_told) {
     write_many();
+    spool_or_not(0);
     Dataset d = loaded(&in_little_memory, NULL);
     Error error = {""};
     for (int i = 0; i < 50; i++) {
@@ -516,8 +598,11 @@ Suite *own_data_suite(void) {
     tcase_add_loop_test(folder, a_bad_folder_gives_one_line, 0, BAD_FOLDERS);
     tcase_add_test(folder, a_folder_without_data_says_what_it_looked_for);
     TCase *stream = add_scratch_case(suite, "streaming");
-    tcase_add_test(stream, streamed_images_are_those_in_memory);
-    tcase_add_loop_test(stream, training_on_a_stream_gives_the_same_bits, 0, 3);
+    tcase_add_loop_test(stream, streamed_images_are_those_in_memory, 0, 2);
+    tcase_add_loop_test(stream, training_on_a_stream_gives_the_same_bits, 0, 6);
+    tcase_add_test(stream, what_was_spooled_needs_no_picture_again);
+    tcase_add_test(stream, a_disk_without_room_is_no_error);
+    tcase_add_test(stream, a_spool_gives_back_what_was_put);
     tcase_add_test(stream, a_picture_that_is_gone_is_black_and_told);
     return suite;
 }

@@ -653,33 +653,40 @@ END_TEST
 
 /* ---- cropping ----------------------------------------------------------- */
 
-/* int(round((in - out) / 2)) of Python; below 0: missing pixels before the first. */
+/* int(round((in - out) / 2)) of Python, and (in - out) // 2; below 0: missing pixels
+ * before the first. */
 static const struct {
-    int in, out, offset;
-} crops[] = {{10, 4, 3}, {5, 4, 0},  {7, 4, 2},  {9, 4, 2},  {11, 4, 4}, {13, 4, 4},
-             {4, 4, 0},  {4, 6, -1}, {4, 7, -1}, {4, 9, -2}, {1, 2, 0}};
+    int in, out, offset[2];
+} crops[] = {{10, 4, {3, 3}},  {5, 4, {0, 0}},   {7, 4, {2, 1}}, {9, 4, {2, 2}},
+             {11, 4, {4, 3}},  {13, 4, {4, 4}},  {4, 4, {0, 0}}, {4, 6, {-1, -1}},
+             {4, 7, {-1, -1}}, {4, 9, {-2, -2}}, {1, 2, {0, 0}}};
 
-START_TEST(a_crop_is_from_the_middle_as_torchvision_rounds) {
+static void assert_crop(int axis, CropRounding rounding, int in, int out, int offset) {
+    Picture from, to;
+    Error error = {""};
+    ck_assert(picture_make(&from, axis == 0 ? in : 3, axis == 0 ? 3 : in, &error));
+    for (int i = 0; i < in * 3; i++) {
+        const int position = axis == 0 ? i % in : i / 3;
+        memset(from.pixels + i * 3, 10 + position, 3);
+    }
+    ck_assert(resize_crop(&from, axis == 0 ? out : 3, axis == 0 ? 3 : out, rounding,
+                          &to, &error));
+    for (int i = 0; i < out * 3; i++) {
+        const int position = (axis == 0 ? i % out : i / 3) + offset;
+        const bool inside = position >= 0 && position < in;
+        for (int c = 0; c < 3; c++) {
+            ck_assert_int_eq(to.pixels[i * 3 + c], inside ? 10 + position : 0);
+        }
+    }
+    picture_free(&from);
+    picture_free(&to);
+}
+
+START_TEST(a_crop_is_from_the_middle_as_torchvision_or_transformers_rounds) {
     const int in = crops[_i].in, out = crops[_i].out;
     for (int axis = 0; axis < 2; axis++) {
-        Picture from, to;
-        Error error = {""};
-        ck_assert(picture_make(&from, axis == 0 ? in : 3, axis == 0 ? 3 : in, &error));
-        for (int i = 0; i < in * 3; i++) {
-            const int position = axis == 0 ? i % in : i / 3;
-            memset(from.pixels + i * 3, 10 + position, 3);
-        }
-        ck_assert(
-            resize_crop(&from, axis == 0 ? out : 3, axis == 0 ? 3 : out, &to, &error));
-        for (int i = 0; i < out * 3; i++) {
-            const int position = (axis == 0 ? i % out : i / 3) + crops[_i].offset;
-            const bool inside = position >= 0 && position < in;
-            for (int c = 0; c < 3; c++) {
-                ck_assert_int_eq(to.pixels[i * 3 + c], inside ? 10 + position : 0);
-            }
-        }
-        picture_free(&from);
-        picture_free(&to);
+        assert_crop(axis, CROP_HALF_TO_EVEN, in, out, crops[_i].offset[0]);
+        assert_crop(axis, CROP_HALF_DOWN, in, out, crops[_i].offset[1]);
     }
 }
 END_TEST
@@ -728,8 +735,9 @@ Suite *pictures_suite(void) {
                         COUNT(axes));
     tcase_add_test(resizing, without_antialiasing_stripes_become_one_colour);
     tcase_add_test(resizing, the_same_size_is_the_same_picture);
-    tcase_add_loop_test(resizing, a_crop_is_from_the_middle_as_torchvision_rounds, 0,
-                        COUNT(crops));
+    tcase_add_loop_test(resizing,
+                        a_crop_is_from_the_middle_as_torchvision_or_transformers_rounds,
+                        0, COUNT(crops));
     tcase_add_test(resizing, sizes_that_are_none_stop);
     return suite;
 }

@@ -39,9 +39,16 @@ check 'what is no picture is named' says '^note: skipped, .*photos/wide/notes\.t
 check 'classes have their names' says '^turned dogs '
 cp "$out" "$scratch/first"
 run $train --save b --log b.csv --memory 0.001
-check 'pictures that memory has no room for are streamed' says 'decoded again when they are needed'
+check 'pictures that memory has no room for are streamed' says 'again from a temporary file in '
 check 'the wait is measured' says '^pictures: training waited for them [0-9.]+% of its time'
 check 'training on them gives the same bits' same a b
+TMPDIR=$scratch/nowhere
+export TMPDIR
+run $train --save b --log b.csv --memory 0.001
+unset TMPDIR
+check 'without room for that they are decoded again' says \
+    'decoded again when they are needed \(.*/nowhere: a temporary file can.t be made: No such file'
+check 'and training gives the same bits' same a b
 run $train --save c --log c.csv --seed 2
 check 'another seed holds out others' [ "$status" -eq 0 ]
 check 'and makes another model' eval '! same a c'

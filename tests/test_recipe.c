@@ -104,8 +104,25 @@ START_TEST(pixels_are_those_of_transformers_to_a_level) {
     Recipe r = named("hf-vit", SIDE, SIDE);
     assert_as_theirs(&r, &file, "hf-vit", 1, 8);
     r = named("hf-deit", SIDE, SIDE);
-    r.height = r.width = 28; /* 24 / 0.875 is 27, of which they crop another middle */
+    r.height = r.width = 28; /* as make_recipes.py has it; 24 / 0.875 is 27 */
     assert_as_theirs(&r, &file, "hf-deit", 1, 8);
+    safetensors_close(&file);
+}
+END_TEST
+
+/* With PIL transformers' pixels are exact; but for its order of the axes. */
+START_TEST(an_odd_border_is_cut_off_as_transformers_does_it) {
+    static const char *const names[] = {"hf-squash-27", "hf-shortest-27"};
+    Safetensors file = reference();
+    for (int i = 0; i < 2; i++) {
+        Recipe read = named("vit", SIDE, SIDE);
+        char text[2000];
+        Error error = {""};
+        snprintf(text, sizeof text, "%s", safetensors_metadata(&file, names[i]));
+        ck_assert_msg(recipe_from_json(&read, text, strlen(text), &error), "%s",
+                      error.text);
+        assert_as_theirs(&read, &file, names[i], 0, 0);
+    }
     safetensors_close(&file);
 }
 END_TEST
@@ -279,6 +296,7 @@ Suite *recipe_suite(void) {
     TCase *tensors = add_case(suite, "tensors");
     tcase_add_test(tensors, pixels_are_those_of_timm_and_torchvision);
     tcase_add_test(tensors, pixels_are_those_of_transformers_to_a_level);
+    tcase_add_test(tensors, an_odd_border_is_cut_off_as_transformers_does_it);
     tcase_add_test(tensors, grey_is_the_luminance);
     TCase *sizes = add_case(suite, "sizes");
     tcase_add_test(sizes, the_usual_sizes);

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "chapters/07_pretrained_weights/program/features.h"
 #include "chapters/07_pretrained_weights/program/seeing.h"
+#include "chapters/07_pretrained_weights/weights/arrays.h"
 #include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"
 #include "tests/scratch.h"
@@ -334,6 +336,117 @@ START_TEST(attention_of_a_block_a_head_and_the_rollout) {
 }
 END_TEST
 
+/* What an exported file makes of the photo, alone: the same logits, to the bit. */
+static const struct {
+    const char *options, *settings; /* preprocessor_config.json, or NULL */
+    const char *key, *value;        /* a text of the exported file */
+} exports[] = {
+    {"--heads 3 --recipe torchvision x", NULL, "recipe", "torchvision"},
+    {"--heads 3 x", NULL, "recipe", "vit"},
+    {"--heads 3 x",
+     "{\"image_processor_type\": \"ViTImageProcessor\", \"do_center_crop\": true, "
+     "\"size\": {\"shortest_edge\": 15}, \"crop_size\": 12, \"resample\": 3, "
+     "\"rescale_factor\": 0.0041, \"image_mean\": [0.5, 0.41, 0.3], \"image_std\": "
+     "[0.1, 0.2, 0.3]}",
+     "pictures.crop_half_down", "1"},
+    {"--heads 3 x", "{\"size\": 12, \"image_mean\": [0.5, 0.5, 0.50000001]}",
+     "pictures.squash", "1"},
+    {"--heads 3 x", "{\"size\": 12, \"resample\": 2}", "recipe", "hf-vit"},
+    {"--heads 3 --recipe deit x", "{\"size\": 12, \"resample\": 3}", "recipe", "deit"},
+};
+
+static Tensor logits_of(Seeing *s, const char *path, const char *options) {
+    SeeingOptions o;
+    Picture seen;
+    Error error = {""};
+    ck_assert(parse(&o, options, &error));
+    ck_assert_msg(seeing_open(s, path, &o, &error), "%s", error.text);
+    ck_assert_msg(seeing_look(s, PHOTO, &seen, &error), "%s", error.text);
+    picture_free(&seen);
+    return copy_of(s->activations.logits);
+}
+
+static void export_seeing(Seeing *s, const char *path) {
+    PictureTexts pictures;
+    Error error = {""};
+    const VitConfig *c = &s->model.config.vit;
+    recipe_texts(&s->recipe, c->height, c->width, &pictures);
+    ck_assert_msg(pretrained_export(&s->model, path, &pictures, &error), "%s",
+                  error.text);
+}
+
+START_TEST(an_export_alone_gives_the_same_bits) {
+    static Seeing s, alone;
+    const Bytes small = read_bytes_of(SMALL);
+    ck_assert_int_eq(mkdir(in_scratch("theirs"), 0777), 0);
+    write_bytes(in_scratch("theirs/model.safetensors"), small.bytes, small.count);
+    if (exports[_i].settings) {
+        write_text(in_scratch("theirs/preprocessor_config.json"), exports[_i].settings);
+    }
+    Tensor want =
+        logits_of(&s, in_scratch("theirs/model.safetensors"), exports[_i].options);
+    export_seeing(&s, in_scratch("ours.safetensors"));
+    Tensor got = logits_of(&alone, in_scratch("ours.safetensors"), "x");
+    assert_no_message(bits_difference(got, want, "logits"));
+    ck_assert_str_eq(arrays_text(alone.model.file, exports[_i].key), exports[_i].value);
+
+    /* once more, from there; and --recipe wins */
+    export_seeing(&alone, in_scratch("again.safetensors"));
+    seeing_free(&alone);
+    got = logits_of(&alone, in_scratch("again.safetensors"), "x");
+    assert_no_message(bits_difference(got, want, "logits"));
+    seeing_free(&alone);
+    logits_of(&alone, in_scratch("again.safetensors"), "--recipe square x");
+    export_seeing(&alone, in_scratch("ours.safetensors"));
+    seeing_free(&alone);
+    logits_of(&alone, in_scratch("ours.safetensors"), "x");
+    ck_assert_str_eq(alone.recipe.name, "square");
+    ck_assert(alone.recipe.scale == 1.0 / 255 && alone.recipe.mean[0] == 0);
+    seeing_free(&alone);
+    seeing_free(&s);
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *words;
+} bad_texts[] = {
+    {"pictures.width", "0", "pictures.width is 0: want a number of pixels"},
+    {"pictures.width", "99999", "pictures.width is 99999"},
+    {"pictures.crop", "2", "pictures.crop is 2: want 0 or 1"},
+    {"pictures.crop", NULL, "pictures.crop is missing"},
+    {"pictures.scale", "1e999", "pictures.scale, mean or deviation"},
+    {"deviation", "0", "deviation"},
+    {"mean", "0.5 0.5", "mean"},
+    {"mean", "nan", "mean"},
+    {"pictures.crop_width", "13", "13x12|for 12x12"},
+    {"recipe", "vitt", "x.safetensors|no recipe \"vitt\""},
+};
+
+START_TEST(a_recipe_in_the_metadata_is_read_with_care) {
+    PictureTexts t;
+    Recipe r, read;
+    Error error = {""};
+    real zero[] = {0};
+    const SafetensorsEntry entry = {"x", tensor1(zero, 1)};
+    Pretrained model = {.dialect = "timm"};
+    model.config.vit = (VitConfig){.height = 12, .width = 12, .patch = 4};
+    ck_assert(recipe_named(&r, "deit", 12, 12, &error));
+    r.mean[1] = 0.1;
+    recipe_texts(&r, 12, 12, &t);
+    int at = t.count - 1; /* of the key; or the first, which is found before others */
+    while (at > 0 && strcmp(t.texts[at].key, bad_texts[_i].key) != 0) {
+        at--;
+    }
+    t.texts[at] = (SafetensorsText){bad_texts[_i].value ? bad_texts[_i].key : "other",
+                                    bad_texts[_i].value ? bad_texts[_i].value : "1"};
+    const char *path = in_scratch("x.safetensors");
+    ck_assert_msg(safetensors_write(path, &entry, 1, t.texts, t.count, &error), "%s",
+                  error.text);
+    ck_assert(!recipe_for(&read, &model, path, NULL, &error));
+    assert_error_line(error, bad_texts[_i].words);
+}
+END_TEST
+
 START_TEST(classes_are_printed_from_the_most_likely) {
     static Seeing s;
     open_small(&s, "x");
@@ -393,6 +506,11 @@ Suite *seeing_suite(void) {
     TCase *features = add_scratch_case(suite, "features");
     tcase_add_test(features, features_are_numpys);
     tcase_add_test(features, features_whole_or_not_at_all);
+    TCase *out = add_scratch_case(suite, "exports");
+    tcase_add_loop_test(out, an_export_alone_gives_the_same_bits, 0,
+                        sizeof exports / sizeof exports[0]);
+    tcase_add_loop_test(out, a_recipe_in_the_metadata_is_read_with_care, 0,
+                        sizeof bad_texts / sizeof bad_texts[0]);
     TCase *seeing = add_case(suite, "seeing");
     tcase_add_test(seeing, attention_of_a_block_a_head_and_the_rollout);
     tcase_add_test(seeing, classes_are_printed_from_the_most_likely);

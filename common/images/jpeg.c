@@ -31,6 +31,12 @@ typedef struct {
 
 /* ---- called back -------------------------------------------------------- */
 
+/* Lossless, of 12 bits, of more than 65500 pixels on a side. */
+static bool is_unsupported(int code) {
+    return code == JERR_SOF_UNSUPPORTED || code == JERR_BAD_PRECISION ||
+           code == JERR_IMAGE_TOO_BIG;
+}
+
 static void stop(j_common_ptr info) {
     JpegReader *r = info->client_data;
     char text[JMSG_LENGTH_MAX];
@@ -38,7 +44,10 @@ static void stop(j_common_ptr info) {
     if (info->err->msg_code == JERR_OUT_OF_MEMORY) {
         error_set(r->error, "%s: no memory to decode it", r->file->name);
     } else {
-        error_set(r->error, "%s: a truncated or damaged JPEG: %s", r->file->name, text);
+        const char *kind = is_unsupported(info->err->msg_code)
+                               ? "JPEG of a kind that isn't read"
+                               : "truncated or damaged JPEG";
+        error_set(r->error, "%s: a %s: %s", r->file->name, kind, text);
     }
     longjmp(r->leave, 1);
 }

@@ -253,18 +253,20 @@ bool resize_picture(const Picture *picture, int width, int height, ResizeFilter 
 
 /* ---- cropping ----------------------------------------------------------- */
 
-/* Where the middle `out` of `in` pixels begin: (in - out) / 2, a half rounded to the
- * even number, as Python rounds. Below 0 where there are too few: half of the missing
- * pixels, rounded down, come before. */
-static int crop_offset(int in, int out) {
+/* Where the middle `out` of `in` pixels begin: (in - out) / 2, a half rounded as asked.
+ * Below 0 where there are too few: half of the missing pixels, rounded down, come
+ * before. */
+static int crop_offset(int in, int out, CropRounding rounding) {
     const int spare = in - out, half = spare / 2;
-    return spare > 0 && spare % 2 == 1 && half % 2 == 1 ? half + 1 : half;
+    const bool up =
+        rounding == CROP_HALF_TO_EVEN && spare > 0 && spare % 2 == 1 && half % 2 == 1;
+    return up ? half + 1 : half;
 }
 
-bool resize_crop(const Picture *picture, int width, int height, Picture *to,
-                 Error *error) {
-    const int left = crop_offset(picture->width, width);
-    const int top = crop_offset(picture->height, height);
+bool resize_crop(const Picture *picture, int width, int height, CropRounding rounding,
+                 Picture *to, Error *error) {
+    const int left = crop_offset(picture->width, width, rounding);
+    const int top = crop_offset(picture->height, height, rounding);
     const int from = left > 0 ? left : 0;
     const int kept = width < picture->width ? width : picture->width;
     if (!picture_make(to, width, height, error)) {

@@ -43,8 +43,12 @@ ResizeWeights *resize_axis(int in, double from, double to, int out, ResizeFilter
 bool resize_picture(const Picture *picture, int width, int height, ResizeFilter filter,
                     bool antialias, Picture *to, Error *error);
 
-/* resize_crop: the middle width x height of a picture, cut out as torchvision's
- * CenterCrop does it; where the picture is smaller, what is missing is black. `to` is
- * made, and to be freed. */
-bool resize_crop(const Picture *picture, int width, int height, Picture *to,
-                 Error *error);
+/* Where the middle begins when an odd number of pixels is cut off: at the half rounded
+ * to the even number, as torchvision's CenterCrop has it, or down, as transformers has
+ * it. */
+typedef enum { CROP_HALF_TO_EVEN, CROP_HALF_DOWN } CropRounding;
+
+/* resize_crop: the middle width x height of a picture, cut out; where the picture is
+ * smaller, what is missing is black. `to` is made, and to be freed. */
+bool resize_crop(const Picture *picture, int width, int height, CropRounding rounding,
+                 Picture *to, Error *error);

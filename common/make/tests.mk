@@ -64,7 +64,6 @@ command-gpu-report = sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),buil
 command-test-wasm = sh tests/wasm/run.sh ## layers, training, checkpoints with a C library alone; in WebAssembly too
 command-lint = sh common/scripts/lint.sh ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 command-mutants = sh tests/mutants/run.sh $(call quote,$(CC)) ## plant known bugs, one at a time, and see each one caught
-command-test-faults = sh tests/faults/run.sh ./chapter5 $(BUILD)/faults ## what fails under a run must not cost it: LONG=1 KILLS=500: all
 command-analyze = sh tests/analyze/run.sh '$(MAKE)' $(COMPILER) ## races, lost memory, what compilers read: ONLY="race memory gcc clang"
 command-test-systems = sh tests/systems/run.sh $(SYSTEMS) ## README's commands in bare systems (root, debootstrap)
 command-fuzz = sh tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS)) \

@@ -78,7 +78,8 @@ static void resize(const Picture *picture, int width, int height) {
                   "there is memory to resize");
         picture_free(&to);
     }
-    fuzz_must(resize_crop(picture, width, height, &to, &error), "and to crop");
+    fuzz_must(resize_crop(picture, width, height, CROP_HALF_TO_EVEN, &to, &error),
+              "and to crop");
     picture_free(&to);
 }
 

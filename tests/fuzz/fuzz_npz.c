@@ -28,6 +28,7 @@ static Arrays *open_input(const unsigned char *bytes, size_t count, Error *error
     return arrays_open(path, error);
 }
 
+/* Read as if its checksum were right, which mutated elements hardly ever have. */
 static void read_array(const Arrays *file, const Array *a, size_t size) {
     static real elements[MOST_NUMBERS];
     Error error = {""};
@@ -45,13 +46,19 @@ static void read_array(const Arrays *file, const Array *a, size_t size) {
     }
     fuzz_must((double)a->count == count, "the count is the shape's");
     const real *view = arrays_view(file, a);
-    const bool ok = arrays_read(file, a, elements, &error);
+    Array unchecked = *a;
+    unchecked.has_checksum = false;
+    const bool right = arrays_read(file, a, elements, &error);
+    fuzz_must_tell(right, &error);
+    const bool ok = arrays_read(file, &unchecked, elements, &error);
     fuzz_must_tell(ok, &error);
+    fuzz_must(ok || !right, "a right checksum is no hindrance");
     for (long i = 0; ok && i < a->count; i++) {
         fuzz_must(isfinite(elements[i]), "what was read is finite");
     }
     if (view) {
-        fuzz_must(arrays_check(file, a, view, &error) == ok, "a view is read the same");
+        fuzz_must(arrays_check(file, &unchecked, view, &error) == ok,
+                  "a view is read the same");
     }
     arrays_release(file, a);
 }

@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, create_transform
 from torchvision.transforms._presets import ImageClassification
 from transformers import DeiTImageProcessor, ViTImageProcessor
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 SIDE = 24
 SIZES = [(61, 47), (43, 60), (19, 13)]  # width, height
@@ -47,6 +49,12 @@ hf_deit, deit_settings = processor(
     DeiTImageProcessor, size={"height": 28, "width": 28},  # an even border, as 256 - 224
     crop_size={"height": SIDE, "width": SIDE}, image_mean=IMAGENET_DEFAULT_MEAN,
     image_std=IMAGENET_DEFAULT_STD)  # as facebook's files have it
+# An odd border of 3, of which their crop leaves 1 before the middle and torchvision's 2.
+odd = {"do_center_crop": True, "crop_size": {"height": SIDE, "width": SIDE}}
+hf_squash, squash_settings = processor(
+    DeiTImageProcessorPil, size={"height": 27, "width": 27}, **odd)
+hf_shortest, shortest_settings = processor(
+    ViTImageProcessorPil, size={"shortest_edge": 27}, resample=3, **odd)
 recipes = {
     "vit": by_timm(0.9, half, half),
     "384": by_timm(1.0, half, half),
@@ -54,6 +62,8 @@ recipes = {
     "torchvision": ImageClassification(crop_size=SIDE, resize_size=27),
     "hf-vit": hf_vit,
     "hf-deit": hf_deit,
+    "hf-squash-27": hf_squash,
+    "hf-shortest-27": hf_shortest,
 }
 tensors = {}
 for name, transform in recipes.items():
@@ -62,7 +72,9 @@ for name, transform in recipes.items():
         assert tensor.shape == (3, SIDE, SIDE), (name, tensor.shape)
         tensors[f"{name}.{width}x{height}"] = tensor
 metadata = {"hf-vit": vit_settings.to_json_string(),
-            "hf-deit": deit_settings.to_json_string()}
+            "hf-deit": deit_settings.to_json_string(),
+            "hf-squash-27": squash_settings.to_json_string(),
+            "hf-shortest-27": shortest_settings.to_json_string()}
 for text in metadata.values():
     json.loads(text)
 path = pathlib.Path(__file__).parent / "recipes.safetensors"

@@ -1,9 +1,10 @@
 /*
  * folder.c: pictures in folders, one per class. See readers.h and dataset_file.h.
  *
- * First the files are listed; then all pictures are read once, several at a time: that
+ * First the files are listed; then all pictures are decoded once, by all threads: that
  * shows what is damaged, measures the training pixels, and fills the memory, if they
- * fit. Else they are read again when they are needed (stream.h).
+ * fit; else a temporary file (spool.h), from which they are read when they are needed
+ * (stream.h).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -153,8 +154,9 @@ static bool looks_like_one(const char *path, bool *is_one, Error *error) {
     }
     *is_one = fread(first, 1, sizeof first, file) == sizeof first &&
               picture_is_one(first, sizeof first);
+    const bool ok = !ferror(file) || error_set(error, "%s: it can't be read", path);
     fclose(file);
-    return true;
+    return ok;
 }
 
 /* All pictures of a class's folder. */
@@ -321,17 +323,26 @@ static bool list_files(Folder *f, Error *error) {
 
 /* ---- reading all once ------------------------------------------------------------ */
 
-enum { AT_ONCE = 64 };
+enum { AT_ONCE = 1024 }; /* of so many what was seen of each is remembered */
 
-/* The reading of one set: pixels is all of them, or room for AT_ONCE. */
+/* What was seen of an image. */
+typedef struct {
+    Measure colour, in_grey;
+    bool grey; /* its channels are equal */
+} Seen;
+
+/* The reading of one set. */
 typedef struct {
     Dataset *dataset;
     ImageSet *set;
     const Files *files;
-    unsigned char *pixels;
-    bool keep;
+    const DataWish *wish;
+    bool keep; /* into the set's memory; else perhaps into the spool */
+    Spool spool;
+    Error *no_spool;         /* why there is none (DataNotes); "": there is */
     bool grey;               /* all images so far are */
     Measure colour, in_grey; /* of the training set */
+    Seen *seen;              /* (AT_ONCE) */
 } Reading;
 
 static size_t image_bytes(const ImageSet *set) {
@@ -340,9 +351,9 @@ static size_t image_bytes(const ImageSet *set) {
 
 /* Where the set's size wasn't asked for, all pictures have the first one's. */
 static bool check_size(const Picture *picture, const Reading *r, int index,
-                       const DataWish *wish, Error *error) {
+                       Error *error) {
     const ImageSet *set = r->set;
-    return wish->width > 0 ||
+    return r->wish->width > 0 ||
            (picture->width == set->width && picture->height == set->height) ||
            error_set(error,
                      "%s is %d pixels wide and %d high, others are %d and %d: say with "
@@ -351,14 +362,13 @@ static bool check_size(const Picture *picture, const Reading *r, int index,
                      set->width, set->height);
 }
 
-static bool read_one(const Reading *r, int index, const DataWish *wish,
-                     unsigned char *pixels, Error *error) {
+static bool decode(const Reading *r, int index, unsigned char *pixels, Error *error) {
     const ImageSet *set = r->set;
     Picture picture;
     if (!picture_read(&picture, r->files->path.text[index], error)) {
         return false;
     }
-    const bool ok = check_size(&picture, r, index, wish, error) &&
+    const bool ok = check_size(&picture, r, index, error) &&
                     convert_picture(&picture, set->channels, set->height, set->width,
                                     pixels, error);
     picture_free(&picture);
@@ -370,53 +380,88 @@ static bool is_grey(const unsigned char *pixels, size_t plane) {
            memcmp(pixels, pixels + 2 * plane, plane) == 0;
 }
 
-static void look_at(Reading *r, const unsigned char *pixels) {
+static void look_at(const Reading *r, const unsigned char *pixels, Seen *seen) {
     const size_t plane = (size_t)r->set->height * (size_t)r->set->width;
     ImageSet in_grey = *r->set;
     in_grey.channels = 1;
-    r->grey = r->grey && (r->set->channels == 1 || is_grey(pixels, plane));
+    *seen = (Seen){.grey = r->set->channels == 1 || is_grey(pixels, plane)};
     if (r->set == &r->dataset->train) {
-        measure_add(&r->colour, r->set, pixels, 1);
-        measure_add(&r->in_grey, &in_grey, pixels, 1); /* the first channel is all */
+        measure_add(&seen->colour, r->set, pixels, 1);
+        measure_add(&seen->in_grey, &in_grey, pixels, 1); /* the first channel is all */
     }
 }
 
-/* [from, to) at once, as many as there are threads; then one after the other. */
-static bool read_some(Reading *r, int from, int to, const DataWish *wish,
-                      Error *error) {
-    Error errors[AT_ONCE];
-    bool good[AT_ONCE] = {false};
+/* Several threads at once. A disk that is full is no error. */
+static void put(const Reading *r, int index, const unsigned char *pixels) {
+    Error why;
+    bool possible;
+#pragma omp critical(spooling)
+    possible = !r->no_spool->text[0];
+    if (possible && !spool_put(&r->spool, index, pixels, &why)) {
+#pragma omp critical(spooling)
+        *r->no_spool = why;
+    }
+}
+
+static bool read_one(const Reading *r, int index, Seen *seen, Error *error) {
     const size_t bytes = image_bytes(r->set);
-    unsigned char *const begin = r->pixels + (r->keep ? (size_t)from * bytes : 0);
+    unsigned char *own = r->keep ? NULL : allocate(bytes, "an image", error);
+    unsigned char *pixels = r->keep ? r->set->pixels + (size_t)index * bytes : own;
+    const bool ok = pixels && decode(r, index, pixels, error);
+    if (ok) {
+        look_at(r, pixels, seen);
+    }
+    if (ok && own) {
+        put(r, index, own);
+    }
+    free(own);
+    return ok;
+}
+
+/* [from, to) by all threads; then what they saw, in order. Of several faults the first
+ * file's is told. */
+static bool read_some(Reading *r, int from, int to, Error *error) {
+    int end = to; /* or the first that failed */
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = from; i < to; i++) {
-        good[i - from] =
-            read_one(r, i, wish, begin + (size_t)(i - from) * bytes, &errors[i - from]);
-    }
-    for (int i = from; i < to; i++) {
-        if (!good[i - from]) {
-            *error = errors[i - from];
-            return false;
+        Error why;
+        bool wanted;
+#pragma omp critical(reading)
+        wanted = i < end;
+        if (wanted && !read_one(r, i, &r->seen[i - from], &why)) {
+#pragma omp critical(reading)
+            if (i < end) {
+                end = i;
+                *error = why;
+            }
         }
-        look_at(r, begin + (size_t)(i - from) * bytes);
     }
-    return true;
+    ImageSet in_grey = *r->set;
+    in_grey.channels = 1;
+    for (int i = from; end == to && i < to; i++) {
+        const Seen *seen = &r->seen[i - from];
+        r->grey = r->grey && seen->grey;
+        measure_join(&r->colour, &seen->colour, r->set);
+        measure_join(&r->in_grey, &seen->in_grey, &in_grey);
+    }
+    return end == to;
 }
 
-static bool read_set(Reading *r, const DataWish *wish, Error *error) {
-    const int count = r->set->count;
-    const size_t room = r->keep ? (size_t)count : AT_ONCE;
-    r->pixels = allocate(room * image_bytes(r->set), "the images", error);
-    bool ok = r->pixels != NULL;
+static bool read_set(Reading *r, Error *error) {
+    const int count = r->set->count, at_once = count < AT_ONCE ? count : AT_ONCE;
+    const size_t bytes = image_bytes(r->set);
+    if (r->keep) {
+        r->set->pixels = allocate((size_t)count * bytes, "the images", error);
+    } else if (!r->no_spool->text[0]) {
+        spool_make(&r->spool, bytes, r->no_spool);
+    }
+    r->seen = allocate((size_t)at_once * sizeof *r->seen, "a measure", error);
+    bool ok = r->seen && (r->set->pixels || !r->keep);
     for (int from = 0; ok && from < count; from += AT_ONCE) {
         const int to = count - from < AT_ONCE ? count : from + AT_ONCE;
-        ok = read_some(r, from, to, wish, error);
+        ok = read_some(r, from, to, error);
     }
-    if (r->keep) {
-        r->set->pixels = r->pixels;
-    } else {
-        free(r->pixels);
-    }
+    free(r->seen);
     return ok;
 }
 
@@ -446,18 +491,25 @@ static int ring_of(const ImageSet *set, double mb) {
     return ring < set->count ? ring : set->count;
 }
 
-static bool stream_set(ImageSet *set, Files *files, double mb, Error *error) {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    const StreamPlan plan = {.path = files->path.text,
-                             .count = set->count,
-                             .channels = set->channels,
-                             .height = set->height,
-                             .width = set->width,
-                             .ring = ring_of(set, mb),
-                             .threads = cores < 1    ? 1
-                                        : cores > 16 ? 16
-                                                     : (int)cores};
-    files->path = (List){.text = NULL}; /* the stream's from now on */
+/* Reading pixels takes fewer threads than decoding: a disk is busy with a few. */
+static int stream_threads(bool decodes) {
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN), max = decodes ? 16 : 4;
+    return cores < 1 ? 1 : (int)(cores < max ? cores : max);
+}
+
+/* The spool and the paths are the stream's from now on. */
+static bool stream_set(ImageSet *set, Files *files, Spool *spool, double mb,
+                       Error *error) {
+    StreamPlan plan = {.path = files->path.text,
+                       .spool = *spool,
+                       .count = set->count,
+                       .channels = set->channels,
+                       .height = set->height,
+                       .width = set->width,
+                       .ring = ring_of(set, mb),
+                       .threads = stream_threads(spool->file < 0)};
+    files->path = (List){.text = NULL};
+    spool->file = -1;
     set->source = stream_make(&plan, error);
     return set->source != NULL;
 }
@@ -488,32 +540,61 @@ static bool decide_size(const Folder *f, Dataset *dataset, Error *error) {
                            f->directory, set.width, set.height);
 }
 
-static bool read_all(Folder *f, Dataset *dataset, Error *error) {
+/* Both sets; what isn't kept in memory goes into their spools. */
+static bool read_both(Folder *f, Dataset *dataset, Spool *train_spool,
+                      Spool *test_spool, Error *error) {
     DataNotes *notes = f->notes;
-    Reading train = {.dataset = dataset,
-                     .set = &dataset->train,
-                     .files = &f->train,
-                     .keep = !notes->streamed,
-                     .grey = true};
-    measure_begin(&train.colour, dataset);
-    train.in_grey = train.colour;
-    if (!read_set(&train, f->wish, error)) {
+    Reading r = {.dataset = dataset,
+                 .set = &dataset->train,
+                 .files = &f->train,
+                 .wish = f->wish,
+                 .keep = !notes->streamed,
+                 .spool = {.file = -1},
+                 .no_spool = &notes->no_spool,
+                 .grey = true};
+    measure_begin(&r.colour, dataset);
+    r.in_grey = r.colour;
+    bool ok = read_set(&r, error);
+    *train_spool = r.spool;
+    if (!ok) {
         return false;
     }
-    Reading test = train;
-    test.set = &dataset->test;
-    test.files = &f->test;
-    if (!read_set(&test, f->wish, error)) {
-        return false;
-    }
-    const bool grey = test.grey && f->wish->channels != CHANNELS;
-    f->notes->grey = test.grey && f->wish->channels == CHANNELS;
+    const Measure colour = r.colour, in_grey = r.in_grey;
+    r.set = &dataset->test;
+    r.files = &f->test;
+    r.spool.file = -1;
+    ok = read_set(&r, error);
+    *test_spool = r.spool;
+    const bool grey = ok && r.grey && f->wish->channels != CHANNELS;
+    f->notes->grey = r.grey && f->wish->channels == CHANNELS;
     if (grey && dataset->train.channels > 1) {
         keep_one_channel(&dataset->train);
         keep_one_channel(&dataset->test);
     }
-    measure_end(grey ? &train.in_grey : &train.colour, dataset);
-    return true;
+    measure_end(grey ? &in_grey : &colour, dataset);
+    return ok;
+}
+
+static bool read_all(Folder *f, Dataset *dataset, Error *error) {
+    DataNotes *notes = f->notes;
+    Spool train = {.file = -1}, test = {.file = -1};
+    notes->no_spool.text[0] = '\0';
+    if (notes->streamed) {
+        spool_has_room(1e6 * notes->mb, &notes->no_spool);
+    }
+    bool ok = read_both(f, dataset, &train, &test, error);
+    if (notes->no_spool.text[0]) {
+        spool_free(&train);
+        spool_free(&test);
+    }
+    if (ok && notes->streamed) {
+        const double mb = notes->memory_mb;
+        ok = stream_set(&dataset->train, &f->train, &train, mb, error) &&
+             stream_set(&dataset->test, &f->test, &test, mb, error);
+    }
+    spool_free(&train);
+    spool_free(&test);
+    return ok;
 }
 
 static bool load(Folder *f, Dataset *dataset, Error *error) {
@@ -534,10 +615,7 @@ static bool load(Folder *f, Dataset *dataset, Error *error) {
     notes->mb = (double)image_bytes(train) * ((double)train->count + test->count) / 1e6;
     notes->memory_mb = memory_mb(f->wish);
     notes->streamed = notes->mb > notes->memory_mb;
-    return read_all(f, dataset, error) &&
-           (!notes->streamed ||
-            (stream_set(train, &f->train, notes->memory_mb, error) &&
-             stream_set(test, &f->test, notes->memory_mb, error)));
+    return read_all(f, dataset, error);
 }
 
 bool folder_load(Dataset *dataset, const char *directory, const DataWish *wish,

@@ -37,6 +37,18 @@ void measure_add(Measure *m, const ImageSet *set, const unsigned char *pixels,
     m->checksum = crc32_z(m->checksum, pixels, bytes);
 }
 
+void measure_join(Measure *m, const Measure *next, const ImageSet *set) {
+    const uint64_t image =
+        (uint64_t)set->channels * (uint64_t)set->height * (uint64_t)set->width;
+    for (int c = 0; c < set->channels; c++) {
+        m->sum[c] += next->sum[c];
+        m->squares[c] += next->squares[c];
+    }
+    m->checksum =
+        crc32_combine(m->checksum, next->checksum, (z_off_t)(next->images * image));
+    m->images += next->images;
+}
+
 void measure_end(const Measure *m, Dataset *dataset) {
     const ImageSet *set = &dataset->train;
     const double count = (double)m->images * set->height * set->width;

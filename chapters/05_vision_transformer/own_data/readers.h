@@ -36,7 +36,8 @@ bool names_read(Dataset *dataset, const char *directory, const char *file, int c
 
 /*
  * The measuring of the training images: mean, deviation, checksum. The labels must be
- * there when it begins; then the pixels come, in the images' order.
+ * there when it begins; then the pixels come, in the images' order. Threads can measure
+ * images apart, each into a Measure that is {0}; these are joined in the order.
  */
 typedef struct {
     uint64_t sum[DATASET_MAX_CHANNELS], squares[DATASET_MAX_CHANNELS];
@@ -46,4 +47,5 @@ typedef struct {
 void measure_begin(Measure *measure, const Dataset *dataset);
 void measure_add(Measure *measure, const ImageSet *set, const unsigned char *pixels,
                  int count);
+void measure_join(Measure *measure, const Measure *next, const ImageSet *set);
 void measure_end(const Measure *measure, Dataset *dataset);

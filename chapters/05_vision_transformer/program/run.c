@@ -40,9 +40,13 @@ static void print_pictures(const Plan *p) {
                "times\n");
     }
     if (n->streamed) {
-        printf("      %.3g MB of pixels, of at most %.3g MB (--memory): decoded again "
-               "when they are needed\n",
-               n->mb, n->memory_mb);
+        printf("      %.3g MB of pixels, of at most %.3g MB (--memory): ", n->mb,
+               n->memory_mb);
+        if (n->no_spool.text[0]) {
+            printf("decoded again when they are needed (%s)\n", n->no_spool.text);
+        } else {
+            printf("read again from a temporary file in %s\n", spool_folder());
+        }
     }
 }
 
@@ -309,7 +313,7 @@ static bool report(const Run *r, Error *error) {
     if (ok && !evaluation_check(&e, &why)) {
         ok = error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save, why.text);
     }
-    ok = ok && show(r, predictions, error);
+    ok = ok && show(r, predictions, error) && stream_check(set->source, error);
     free(predictions);
     if (ok) {
         printf("\n%ld of %ld test images right, mean loss %.4f\ntest accuracy: %.4f\n",

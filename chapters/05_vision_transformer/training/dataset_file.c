@@ -50,7 +50,9 @@ bool dataset_load(Dataset *dataset, const char *directory, const DataWish *wish,
     errno = 0;
     if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return error_set(error, "%s: %s", directory,
-                         errno == EACCES ? strerror(errno) : "no such directory");
+                         errno == 0 ? "no such directory: it is a file"
+                         : errno == EACCES || errno == ELOOP ? strerror(errno)
+                                                             : "no such directory");
     }
     const bool idx = idx_is_there(directory);
     const bool ok = idx || cifar_is_there(directory)

@@ -36,8 +36,9 @@ typedef struct {
 /* What one may not expect of the data. */
 enum { DATA_NAMED = 5 };
 typedef struct {
-    bool pictures,
-        streamed;         /* streamed: not kept in memory, but read again and again */
+    bool pictures;
+    bool streamed;        /* not kept in memory, but read again and again */
+    Error no_spool;       /* why not from a temporary file; "": from one (spool.h) */
     bool grey;            /* in the files; as was wished, all three colours have it */
     double mb, memory_mb; /* what the images take in memory, and may take */
     long skipped;         /* files that are no pictures, and the first of them */

@@ -1,6 +1,7 @@
 /* neighbour.c: see neighbour.h. */
 #include "chapters/07_pretrained_weights/pictures/neighbour.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,13 @@ bool neighbour_read(const char *path, const char *name, char **text, size_t *byt
     *text = NULL;
     *bytes = 0;
     if (snprintf(beside, sizeof beside, "%.*s%s", folder, path, name) >=
-            (int)sizeof beside ||
-        stat(beside, &status) != 0) {
+        (int)sizeof beside) {
         return true;
+    }
+    if (stat(beside, &status) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ||
+               error_set(error, "%.300s: can't be looked for: %s", beside,
+                         strerror(errno));
     }
     return file_read_text(beside, text, bytes, error);
 }

@@ -2,6 +2,7 @@
 #include "chapters/07_pretrained_weights/pictures/recipe.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,16 +26,20 @@ static const struct {
     double ratio; /* of the crop to what is resized */
     bool squash;
     ResizeFilter filter;
+    CropRounding rounding;
     double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
 } table[] = {
-    {"vit", 0.9, false, RESIZE_BICUBIC, HALF, HALF},
-    {"augreg", 0.9, false, RESIZE_BICUBIC, HALF, HALF},
-    {"384", 1, false, RESIZE_BICUBIC, HALF, HALF},
-    {"deit", 0.9, false, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"torchvision", 0.875, false, RESIZE_BILINEAR, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"hf-vit", 1, true, RESIZE_BILINEAR, HALF, HALF},
-    {"hf-deit", 0.875, true, RESIZE_BICUBIC, IMAGENET_MEAN, IMAGENET_DEVIATION},
-    {"square", 1, true, RESIZE_BICUBIC, {0, 0, 0}, {1, 1, 1}},
+    {"vit", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"augreg", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"384", 1, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, HALF, HALF},
+    {"deit", 0.9, false, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"torchvision", 0.875, false, RESIZE_BILINEAR, CROP_HALF_TO_EVEN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"hf-vit", 1, true, RESIZE_BILINEAR, CROP_HALF_DOWN, HALF, HALF},
+    {"hf-deit", 0.875, true, RESIZE_BICUBIC, CROP_HALF_DOWN, IMAGENET_MEAN,
+     IMAGENET_DEVIATION},
+    {"square", 1, true, RESIZE_BICUBIC, CROP_HALF_TO_EVEN, {0, 0, 0}, {1, 1, 1}},
 };
 enum { RECIPES = sizeof table / sizeof table[0] };
 
@@ -65,6 +70,7 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
         if (strcmp(table[i].name, name) == 0) {
             *r = (Recipe){.squash = table[i].squash,
                           .filter = table[i].filter,
+                          .rounding = table[i].rounding,
                           .scale = 1.0 / 255};
             snprintf(r->name, sizeof r->name, "%s", name);
             memcpy(r->mean, table[i].mean, sizeof r->mean);
@@ -80,7 +86,7 @@ bool recipe_named(Recipe *r, const char *name, int height, int width, Error *err
 static bool same_numbers(const double a[PICTURE_CHANNELS],
                          const double b[PICTURE_CHANNELS]) {
     for (int c = 0; c < PICTURE_CHANNELS; c++) {
-        if (fabs(a[c] - b[c]) > 1e-6) {
+        if (a[c] != b[c]) {
             return false;
         }
     }
@@ -89,13 +95,14 @@ static bool same_numbers(const double a[PICTURE_CHANNELS],
 
 static bool same_recipe(const Recipe *a, const Recipe *b) {
     const bool crop =
-        a->crop == b->crop && (!a->crop || (a->crop_height == b->crop_height &&
-                                            a->crop_width == b->crop_width));
+        a->crop == b->crop &&
+        (!a->crop || (a->crop_height == b->crop_height &&
+                      a->crop_width == b->crop_width && a->rounding == b->rounding));
     const bool resize = a->resize == b->resize && a->squash == b->squash &&
                         a->height == b->height && a->width == b->width &&
                         a->filter == b->filter;
-    return crop && resize && fabs(a->scale - b->scale) < 1e-9 &&
-           same_numbers(a->mean, b->mean) && same_numbers(a->deviation, b->deviation);
+    return crop && resize && a->scale == b->scale && same_numbers(a->mean, b->mean) &&
+           same_numbers(a->deviation, b->deviation);
 }
 
 const char *recipe_name(const Recipe *r, int height, int width) {
@@ -239,6 +246,7 @@ static bool read_preprocessor(const JsonValue *top, Recipe *r, Error *error) {
     r->squash = !shortest;
     r->filter = deit ? RESIZE_BICUBIC : RESIZE_BILINEAR;
     r->crop = json_flag(json_get(top, "do_center_crop"), deit);
+    r->rounding = CROP_HALF_DOWN;
     if (r->crop && crop &&
         !read_size(crop, &r->crop_height, &r->crop_width, &ignored)) {
         return error_set(error, "its crop_size is none that is known here");
@@ -354,6 +362,108 @@ static bool numbers_in(const char *text, double v[PICTURE_CHANNELS]) {
     return text && *text == '\0' && (count == 1 || count == PICTURE_CHANNELS);
 }
 
+/* ---- in the metadata ------------------------------------------------------- */
+
+/* What a recipe without a name is, in whole numbers; and its scale, mean, deviation. */
+typedef enum { SIDE, BOOL, FILTER, ROUNDING } WholeKind; /* a side, or 0 or 1 */
+static const struct {
+    const char *key;
+    size_t at; /* in Recipe */
+    WholeKind kind;
+} wholes[] = {
+    {"pictures.resize", offsetof(Recipe, resize), BOOL},
+    {"pictures.squash", offsetof(Recipe, squash), BOOL},
+    {"pictures.height", offsetof(Recipe, height), SIDE},
+    {"pictures.width", offsetof(Recipe, width), SIDE},
+    {"pictures.bicubic", offsetof(Recipe, filter), FILTER},
+    {"pictures.crop", offsetof(Recipe, crop), BOOL},
+    {"pictures.crop_height", offsetof(Recipe, crop_height), SIDE},
+    {"pictures.crop_width", offsetof(Recipe, crop_width), SIDE},
+    {"pictures.crop_half_down", offsetof(Recipe, rounding), ROUNDING},
+};
+enum { WHOLES = sizeof wholes / sizeof wholes[0] };
+static const char scale_key[] = "pictures.scale";
+
+static int get_whole(const Recipe *r, int i) {
+    const void *at = (const char *)r + wholes[i].at;
+    switch (wholes[i].kind) {
+    case BOOL: return *(const bool *)at;
+    case FILTER: return *(const ResizeFilter *)at == RESIZE_BICUBIC;
+    case ROUNDING: return *(const CropRounding *)at == CROP_HALF_DOWN;
+    case SIDE: break;
+    }
+    return *(const int *)at;
+}
+
+static void set_whole(Recipe *r, int i, int value) {
+    void *at = (char *)r + wholes[i].at;
+    switch (wholes[i].kind) {
+    case BOOL: *(bool *)at = value != 0; break;
+    case FILTER: *(ResizeFilter *)at = value ? RESIZE_BICUBIC : RESIZE_BILINEAR; break;
+    case ROUNDING:
+        *(CropRounding *)at = value ? CROP_HALF_DOWN : CROP_HALF_TO_EVEN;
+        break;
+    case SIDE: *(int *)at = value; break;
+    }
+}
+
+static char *next_text(PictureTexts *t, const char *key) {
+    char *value = t->values[t->count];
+    t->texts[t->count++] = (SafetensorsText){key, value};
+    return value;
+}
+
+static void put_three(PictureTexts *t, const char *key,
+                      const double v[PICTURE_CHANNELS]) {
+    snprintf(next_text(t, key), sizeof t->values[0], "%.17g %.17g %.17g", v[0], v[1],
+             v[2]);
+}
+
+void recipe_texts(const Recipe *r, int height, int width, PictureTexts *t) {
+    const char *name = recipe_name(r, height, width);
+    t->count = 0;
+    if (name) {
+        snprintf(next_text(t, "recipe"), sizeof t->values[0], "%s", name);
+        return;
+    }
+    for (int i = 0; i < WHOLES; i++) {
+        snprintf(next_text(t, wholes[i].key), sizeof t->values[0], "%d",
+                 get_whole(r, i));
+    }
+    snprintf(next_text(t, scale_key), sizeof t->values[0], "%.17g", r->scale);
+    put_three(t, "mean", r->mean);
+    put_three(t, "deviation", r->deviation);
+}
+
+static bool mean_and_deviation(Recipe *r, const Arrays *file) {
+    return numbers_in(arrays_text(file, "mean"), r->mean) &&
+           numbers_in(arrays_text(file, "deviation"), r->deviation) &&
+           r->deviation[0] > 0 && r->deviation[1] > 0 && r->deviation[2] > 0;
+}
+
+/* What recipe_texts has written where there was no name. */
+static bool stated(Recipe *r, const Arrays *file, Error *error) {
+    snprintf(r->name, sizeof r->name, "stated");
+    for (int i = 0; i < WHOLES; i++) {
+        const char *text = arrays_text(file, wholes[i].key);
+        const bool side = wholes[i].kind == SIDE;
+        long value;
+        if (!text ||
+            !number_read_whole(text, side, side ? PICTURE_MAX_SIDE : 1, &value)) {
+            return error_set(error, "%.300s: its metadata: %s is %.40s: want %s",
+                             arrays_path(file), wholes[i].key, text ? text : "missing",
+                             side ? "a number of pixels" : "0 or 1");
+        }
+        set_whole(r, i, (int)value);
+    }
+    const char *scale = arrays_text(file, scale_key);
+    return (scale && number_read(scale, &r->scale) && mean_and_deviation(r, file)) ||
+           error_set(error,
+                     "%.300s: its metadata: %s, mean or deviation is missing, or no "
+                     "number",
+                     arrays_path(file), scale_key);
+}
+
 /* From the metadata of the weights' file. What chapter 5 has trained is squashed, as
  * its own pictures were. */
 static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool *found,
@@ -362,21 +472,23 @@ static bool from_metadata(Recipe *r, const VitConfig *c, const char *path, bool 
     if (!file) {
         return false;
     }
-    double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
     const char *name = arrays_text(file, "recipe");
     bool ok = true;
     if (name) {
+        Error why;
         *found = true;
-        ok = recipe_named(r, name, c->height, c->width, error);
-    } else if (numbers_in(arrays_text(file, "mean"), mean) &&
-               numbers_in(arrays_text(file, "deviation"), deviation) &&
-               deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0) {
+        ok = recipe_named(r, name, c->height, c->width, &why) ||
+             error_set(error, "%.200s: its metadata: %.250s", path, why.text);
+    } else if (arrays_text(file, wholes[0].key)) {
         *found = true;
-        ok = recipe_named(r, "square", c->height, c->width, error);
-        memcpy(r->mean, mean, sizeof mean);
-        memcpy(r->deviation, deviation, sizeof deviation);
+        ok = stated(r, file, error);
+    } else {
+        Recipe square;
+        ok = recipe_named(&square, "square", c->height, c->width, error);
+        *found = ok && mean_and_deviation(&square, file);
+        *r = *found ? square : *r;
     }
-    snprintf(r->why, sizeof r->why, RECIPE_IN_FILE);
+    snprintf(r->why, sizeof r->why, "the file's metadata");
     arrays_close(file);
     return ok;
 }
@@ -467,7 +579,8 @@ bool picture_fit(const Picture *photo, const Recipe *r, Picture *seen, Error *er
         return resize_picture(photo, width, height, r->filter, true, seen, error);
     }
     if (!r->resize) {
-        return resize_crop(photo, r->crop_width, r->crop_height, seen, error);
+        return resize_crop(photo, r->crop_width, r->crop_height, r->rounding, seen,
+                           error);
     }
     if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE) {
         return error_set(error,
@@ -476,7 +589,7 @@ bool picture_fit(const Picture *photo, const Recipe *r, Picture *seen, Error *er
     }
     const bool ok =
         resize_picture(photo, width, height, r->filter, true, &resized, error) &&
-        resize_crop(&resized, r->crop_width, r->crop_height, seen, error);
+        resize_crop(&resized, r->crop_width, r->crop_height, r->rounding, seen, error);
     picture_free(&resized);
     return ok;
 }

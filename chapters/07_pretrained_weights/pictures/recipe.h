@@ -23,6 +23,7 @@
 #pragma once
 
 #include "chapters/07_pretrained_weights/model/pretrained.h"
+#include "chapters/07_pretrained_weights/weights/export.h"
 #include "common/images/picture.h"
 #include "common/images/resize.h"
 
@@ -34,11 +35,10 @@ typedef struct {
     ResizeFilter filter;
     bool crop;
     int crop_height, crop_width;
-    double scale; /* of a pixel, 1 / 255 */
+    CropRounding rounding; /* where the crop begins */
+    double scale;          /* of a pixel, 1 / 255 */
     double mean[PICTURE_CHANNELS], deviation[PICTURE_CHANNELS];
 } Recipe;
-
-#define RECIPE_IN_FILE "the file's metadata" /* a recipe's `why` */
 
 /* recipe_named: one of the table above, for images of this size; NULL's error lists the
  * names. recipe_names: "vit, augreg, ...". */
@@ -53,13 +53,18 @@ const char *recipe_name(const Recipe *recipe, int height, int width);
 /*
  * recipe_for: which one these weights want: `named` (--recipe) if it isn't NULL; else
  * what preprocessor_config.json (transformers) or config.json (pretrained_cfg, timm) in
- * the folder of `path` says; else the weights' metadata (recipe; mean and deviation, as
- * chapter 5's checkpoints have them); else the usual one of the file's dialect.
+ * the folder of `path` says; else the weights' metadata (recipe_texts; or mean and
+ * deviation alone, as chapter 5's checkpoints have them); else the usual one of the
+ * file's dialect.
  *
  * False, and a line that names the file: one of these is there and can't be used.
  */
 bool recipe_for(Recipe *recipe, const Pretrained *model, const char *path,
                 const char *named, Error *error);
+
+/* recipe_texts: the recipe as texts for the weights' metadata: its name in the table,
+ * if it has one for images of this size; else all that it does. */
+void recipe_texts(const Recipe *recipe, int height, int width, PictureTexts *texts);
 
 /* recipe_text: "248 pixels, bicubic; the middle 224x224; mean 0.5, deviation 0.5". */
 enum { RECIPE_TEXT = 240 };

@@ -13,6 +13,7 @@
 #include "chapters/07_pretrained_weights/program/score.h"
 #include "chapters/07_pretrained_weights/program/seeing.h"
 #include "chapters/07_pretrained_weights/weights/export.h"
+#include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 #include "common/lesson/stopwatch.h"
 
@@ -91,15 +92,54 @@ static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions 
     return failed;
 }
 
+/* What this would be written over: what is read, or a drawing; NULL: nothing of
+ * these. */
+static const char *written_over(const char *path, const Seeing *seeing,
+                                const SeeingOptions *o) {
+    if (regular_file_same(path, seeing->path)) {
+        return "the weights are read from it";
+    }
+    if (o->labels && regular_file_same(path, o->labels)) {
+        return "the names of the classes are read from it";
+    }
+    for (int i = 0; i < o->count; i++) {
+        char drawing[FILE_PATH_BYTES];
+        Error ignored;
+        if (regular_file_same(path, o->pictures[i])) {
+            return "it is one of the pictures";
+        }
+        if (seeing_drawing(o->pictures[i], o, drawing, &ignored) &&
+            regular_file_same(path, drawing)) {
+            return "it is where a picture is drawn";
+        }
+    }
+    return NULL;
+}
+
+/* --export and --features; before anything is written. */
+static bool check_outputs(const Seeing *seeing, const SeeingOptions *o, Error *error) {
+    const char *const outputs[] = {o->export_to, o->features};
+    for (int i = 0; i < 2; i++) {
+        const char *why = outputs[i] ? written_over(outputs[i], seeing, o) : NULL;
+        if (why) {
+            return error_set(error, "%.300s: can't be written: %s; give another name",
+                             outputs[i], why);
+        }
+    }
+    return !(o->export_to && o->features &&
+             regular_file_same(o->export_to, o->features)) ||
+           error_set(error, "%.300s: --export and --features can't both write it",
+                     o->features);
+}
+
 static bool export_to(Seeing *seeing, const char *path, Error *error) {
     const VitConfig *c = &seeing->model.config.vit;
-    const char *recipe = recipe_name(&seeing->recipe, c->height, c->width);
-    if (!pretrained_export(&seeing->model, path, recipe, error)) {
+    PictureTexts pictures;
+    recipe_texts(&seeing->recipe, c->height, c->width, &pictures);
+    if (!pretrained_export(&seeing->model, path, &pictures, error)) {
         return false;
     }
-    const bool said = recipe || strcmp(seeing->recipe.why, RECIPE_IN_FILE) == 0;
-    printf("exported: %s%s\n", path,
-           said ? "" : ", without its recipe, which has no name: --recipe will help");
+    printf("exported: %s\n", path);
     return true;
 }
 
@@ -115,6 +155,9 @@ static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
                 bool *failed, Error *error) {
     Tensor Y = {.data = NULL};
     const int D = seeing->model.config.vit.block.D;
+    if (!check_outputs(seeing, o, error)) {
+        return false;
+    }
     if (o->export_to && !export_to(seeing, o->export_to, error)) {
         return false;
     }

@@ -25,12 +25,15 @@ typedef struct {
     int ndim, shape[ARRAY_NDIM]; /* ndim 0: one element */
     long count;                  /* elements */
     int64_t at, bytes;           /* where they are in the file, and how many bytes */
+    int64_t member;              /* where its .npy file begins, which ends with them */
+    bool has_checksum;           /* CRC-32 of that; safetensors files have none */
+    uint32_t checksum;
 } Array;
 
 typedef struct Arrays Arrays;
 
-/* arrays_open: reads and checks what is in the file, not the elements. NULL and an
- * error that begins with the path. */
+/* arrays_open: reads and checks what is in the file, not the elements and checksums.
+ * NULL and an error that begins with the path. */
 Arrays *arrays_open(const char *path, Error *error);
 
 /* arrays_from: the same of a file's bytes, which must live on; errors begin with
@@ -44,16 +47,16 @@ const Array *arrays_find(const Arrays *file, const char *name); /* NULL: none */
 const char *arrays_text(const Arrays *file, const char *key);   /* metadata, or NULL */
 const char *arrays_path(const Arrays *file);
 
-/* arrays_read: its elements, widened or rounded to real, into (count) elements. A NaN
- * or infinity is an error that names the array. */
+/* arrays_read: its elements, widened or rounded to real, into (count) elements. A wrong
+ * checksum, a NaN or infinity is an error that names the array. */
 bool arrays_read(const Arrays *file, const Array *array, real *elements, Error *error);
 
 /* arrays_view: its elements where the file has them, mapped; NULL if they can't be used
- * so (another type or byte order, unaligned). Not looked at for NaN. */
+ * so (another type or byte order, unaligned). Nothing of it is checked. */
 const real *arrays_view(const Arrays *file, const Array *array);
 
-/* arrays_check: false, and an error that names the array, if one of `count` elements
- * that were read or viewed is NaN or infinity. */
+/* arrays_check: for what is viewed: false, and an error that names the array, if the
+ * checksum is wrong, or an element is NaN or infinity. */
 bool arrays_check(const Arrays *file, const Array *array, const real *elements,
                   Error *error);
 

@@ -8,7 +8,7 @@
 #include "chapters/07_pretrained_weights/weights/tensors.h"
 #include "common/files/safetensors_file.h"
 
-enum { OWN_TEXTS = 9, MAX_TEXTS = OWN_TEXTS + 3, TEXT = 32 };
+enum { OWN_TEXTS = 9, MAX_TEXTS = OWN_TEXTS + PICTURE_TEXTS, TEXT = 32 };
 
 /* What said.c reads; returns how many. */
 static int own_texts(const PretrainedConfig *c, SafetensorsText *texts,
@@ -57,25 +57,8 @@ static bool write_tensors(const char *path, const ModelTensors *tensors,
     return ok;
 }
 
-/* What the pictures want; returns how many texts. */
-static int recipe_texts(const Pretrained *model, const char *recipe,
-                        SafetensorsText *texts) {
-    static const char *const keys[] = {"recipe", "mean", "deviation"};
-    int n = 0;
-    for (int i = 0; model->file && i < 3; i++) {
-        const char *text = arrays_text(model->file, keys[i]);
-        if (text) {
-            texts[n++] = (SafetensorsText){keys[i], text};
-        }
-    }
-    if (n == 0 && recipe) {
-        texts[n++] = (SafetensorsText){"recipe", recipe};
-    }
-    return n;
-}
-
-bool pretrained_export(Pretrained *model, const char *path, const char *recipe,
-                       Error *error) {
+bool pretrained_export(Pretrained *model, const char *path,
+                       const PictureTexts *pictures, Error *error) {
     char values[OWN_TEXTS][TEXT];
     SafetensorsText texts[MAX_TEXTS];
     ModelTensors tensors;
@@ -86,7 +69,9 @@ bool pretrained_export(Pretrained *model, const char *path, const char *recipe,
                          path);
     }
     int count = own_texts(&model->config, texts, values);
-    count += recipe_texts(model, recipe, texts + count);
+    for (int i = 0; pictures && i < pictures->count; i++) {
+        texts[count++] = pictures->texts[i];
+    }
     const bool ok = tensors_list(&tensors, model, error) &&
                     write_tensors(path, &tensors, texts, count, error);
     tensors_free(&tensors);

@@ -253,8 +253,8 @@ static bool find_end(Span zip, size_t *at) {
     return false;
 }
 
-/* An archive that is too large for the end record has another one before it, and
- * between them 20 bytes that say where. */
+/* An archive that is too large for the end record, or one of PyTorch's, has another one
+ * before it, and between them 20 bytes that say where. */
 static bool read_end_64(Span zip, size_t end, Directory *d) {
     Span record;
     if (end < LOCATOR_BYTES || number_at(zip, end - 20, 4) != END_64_LOCATOR) {
@@ -271,6 +271,12 @@ static bool read_end_64(Span zip, size_t end, Directory *d) {
     return number_at(record, 24, 8) == d->entries;
 }
 
+/* Does it reach to what follows it? */
+static bool is_whole(const Directory *d) {
+    return d->begin <= d->end && d->bytes == d->end - d->begin &&
+           d->entries <= d->bytes / CENTRAL_BYTES;
+}
+
 static bool find_directory(Span zip, Directory *d) {
     size_t end;
     if (!find_end(zip, &end)) {
@@ -280,18 +286,13 @@ static bool find_directory(Span zip, Directory *d) {
                      .bytes = number_at(zip, end + 12, 4),
                      .begin = number_at(zip, end + 16, 4),
                      .end = end};
-    const bool is_64 =
-        d->entries == 0xffff || d->bytes == 0xffffffff || d->begin == 0xffffffff;
-    if (is_64 && !read_end_64(zip, end, d)) {
-        return false;
-    }
-    return d->begin <= d->end && d->bytes == d->end - d->begin &&
-           d->entries <= d->bytes / CENTRAL_BYTES;
+    return is_whole(d) || (read_end_64(zip, end, d) && is_whole(d));
 }
 
 /* An entry of the central directory. */
 typedef struct {
     unsigned flags, method;
+    uint32_t checksum;
     uint64_t packed, size, begin; /* bytes in the archive, bytes, its local header */
     Span name;
 } Entry;
@@ -333,6 +334,7 @@ static bool read_entry(Span directory, uint64_t *at, Entry *entry) {
     const uint64_t name = number_at(fixed, 28, 2), more = number_at(fixed, 30, 2);
     *entry = (Entry){.flags = (unsigned)number_at(fixed, 8, 2),
                      .method = (unsigned)number_at(fixed, 10, 2),
+                     .checksum = (uint32_t)number_at(fixed, 16, 4),
                      .packed = number_at(fixed, 20, 4),
                      .size = number_at(fixed, 24, 4),
                      .begin = number_at(fixed, 42, 4)};
@@ -394,7 +396,9 @@ static bool read_member(Span members, const Entry *entry, Array *array, Error *w
         return error_set(why, "array %s: damaged, or encrypted: its place is wrong",
                          array->name);
     }
-    array->at = (int64_t)at;
+    array->at = array->member = (int64_t)at;
+    array->has_checksum = true;
+    array->checksum = entry->checksum;
     return read_npy(npy, array, why);
 }
 

@@ -10,8 +10,10 @@
  *                           {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *                           then the elements
  *
- * Members that are compressed, and arrays in Fortran's order, are refused. Archives of
- * more than 4 GB have the 64-bit forms of these records (zip64); they are read too.
+ * The directory has each member's checksum too, CRC-32, which arrays.h compares when an
+ * array is read. Members that are compressed, and arrays in Fortran's order, are
+ * refused. Archives of more than 4 GB have the 64-bit forms of these records (zip64);
+ * they are read too.
  */
 #pragma once
 
