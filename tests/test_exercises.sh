@@ -55,18 +55,13 @@ expected() {
     [ -s "$root/$n/expected" ]
 }
 
-# graded SOURCE COPY: what the grader says of $root/$n/changed in COPY's place. By make
-# when it is the first, and all of chapter 6's; else by the commands that make has shown.
+# graded SOURCE COPY: what the grader says of $root/$n/changed in COPY's place; by the
+# commands that make has shown.
 graded() {
     cp "$root/$n/changed" "$2"
-    if [ "$n" = 6 ]; then
-        run_make "$root/$n" "$n" grade >"$root/$n/wrong"
-        cp "$1" "$2"
-        return
-    fi
-    grade_fast "$root/$n" "$n" "$grader" "$(basename "$2")" >"$root/$n/wrong"
+    grade_fast "$root/$n" "$n" "$grader" "${2##*/}" >"$root/$n/wrong"
     cp "$1" "$2"
-    restore_fast "$root/$n" "$n" "$(basename "$2")"
+    restore_fast "$root/$n" "$n"
 }
 
 # bug NAME SOURCE COPY [NUMBER]: grade $root/$n/changed in the copy's place; what it is
@@ -167,7 +162,7 @@ chapter() { # chapter N
     [ "$(grep -cE '^  [1-7]\.[1-6a-f]   passed ' "$root/$n/solved")" -eq "$(grep -c '^# [1-7]\.' "$mine/answers.txt")" ]
     report $? "chapter $n: the solutions pass"
     "$grader" --mistakes >"$root/$n/mistakes"
-    [ "$n" = 6 ] || learn_commands "$root/$n" "$n" "$grader"
+    learn_commands "$root/$n" "$n" "$grader"
     : >"$root/$n/named"
 
     share=2
@@ -177,9 +172,9 @@ chapter() { # chapter N
     # Bugs in code: of tests/mutants, then of bugs.txt.
     for patch in tests/mutants/*.patch; do
         file=$(sed -n 's/^--- a\///p' "$patch")
-        copy=$mine/$(basename "$file")
+        copy=$mine/${file##*/}
         [ -e "$copy" ] || continue
-        [ "$(source_of "$n" "$(basename "$file")")" = "$file" ] || continue
+        [ "$(source_of "$n" "${file##*/}")" = "$file" ] || continue
         within_exercise "$patch" "$file" "$root/$n/changed" || continue
         bug "$(basename "$patch" .patch)" "$file" "$copy"
     done
@@ -187,10 +182,10 @@ chapter() { # chapter N
     grep '^@ ' tests/exercises/bugs.txt | while read -r _ name; do
         number=$((number + 1))
         copy=$mine/$name
-        file=$(source_of "$n" "$name")
         [ -e "$copy" ] || continue
-        [ -n "$file" ] || continue
         [ $((number % share)) -eq 0 ] || continue
+        file=$(source_of "$n" "$name")
+        [ -n "$file" ] || continue
         awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/bugs.txt "$file" \
             >"$root/$n/changed" &&
             bug "bug $number of bugs.txt ($name)" "$file" "$copy" "$number"
@@ -200,9 +195,9 @@ chapter() { # chapter N
     grep '^@ ' tests/exercises/right.txt | while read -r _ name; do
         number=$((number + 1))
         copy=$mine/$name
-        file=$(source_of "$n" "$name")
         [ -e "$copy" ] || continue
         [ "$n" != 6 ] || continue
+        file=$(source_of "$n" "$name")
         awk -v bug="$number" -f tests/exercises/plant.awk tests/exercises/right.txt "$file" \
             >"$root/$n/changed" && graded "$file" "$copy"
         [ "$(grep -cE '^  [1-7]\.[1-6]   passed ' "$root/$n/wrong")" -eq "$(grep -c '^# [1-7]\.' "$mine/answers.txt")" ]

@@ -69,7 +69,7 @@ worker() { # worker WHICH OF: each OF-th answer
                     awk '/^  [1-7]\.[1-6a-f] +(wrong|waits)/ { p = 1 }
                          /^  [1-7]\.[1-6a-f] +passed/ || /^  chapter/ { p = 0 } p' "$mine/reply"
                 fi; } >"$mine/kept$number"
-            restore_fast "$mine" "$n" "$name"
+            restore_fast "$mine" "$n"
         done
     done
 }

@@ -7,6 +7,8 @@
 # or apply is a patch to be mended.
 # PATTERN (a shell pattern) chooses patches by name.
 set -u
+OMP_WAIT_POLICY=passive # two workers' tests run at once: a thread that waits, sleeps
+export OMP_WAIT_POLICY
 # shellcheck source=common/scripts/portable.sh
 . "${0%/*}/../../common/scripts/portable.sh"
 cc=${1:-cc}
@@ -32,14 +34,15 @@ run_tests() { # run_tests [SUITE]: that one, or all
         OMP_NUM_THREADS=2 within 300 "$tests" >run.log 2>&1
     fi
 }
-# The suite that is most likely to notice, first: the one of the file's name; of kernels,
-# those that take less than a second. Only if it passes are all of them run.
+# The suites that are most likely to notice, first: those that the patch says ("caught by:
+# SUITE"); else the one of the file's name; of kernels, those that take less than a second.
+# Only if they pass are all of them run.
 likely() { # likely PATCH
     file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
-    {
+    if ! sed -n '/^--- /q; s/^caught by: //p' "$1" | grep .; then
         basename "$file" | sed 's/\..*//; s/_file$//'
         case $file in *.cu | *.h) echo "gpu_gelu gpu_rows gpu_attention gpu_loss" ;; esac
-    } | tr ' ' '\n' | grep -xF -f "$(suites)"
+    fi | tr ' ' '\n' | grep -xF -f "$(suites)"
 }
 notices() { # notices PATCH: do the tests, now that it is planted?
     for suite in $(likely "$1"); do
@@ -48,21 +51,37 @@ notices() { # notices PATCH: do the tests, now that it is planted?
     ! run_tests
 }
 
-# One copy of the tree is built and tested without a bug; the others are its copies.
-first=$root/build/mutants/1
+# One copy of the tree is built and tested without a bug, and stays without; the others are
+# its copies. What is built already is copied too: make knows what is old.
+first=$root/build/mutants/0
 rm -rf "$root/build/mutants"
-mkdir -p "$first/data"
-cp -R "$root/Makefile" "$root/common" "$root/chapters" "$root/tests" "$first" || exit 1
-cp -R "$root/data/sample" "$first/data" || exit 1
+mkdir -p "$first/data" "$first/$BUILD/double" "$first/$BUILD/float"
+cp -Rp "$root/Makefile" "$root/common" "$root/chapters" "$root/tests" "$first" || exit 1
+cp -Rp "$root/data/sample" "$first/data" || exit 1
+for built in flags cxx-flags double/common double/chapters double/tests float/common \
+    float/chapters float/tests; do
+    [ ! -e "$root/$BUILD/$built" ] || cp -Rp "$root/$BUILD/$built" "$first/$BUILD/$built" || exit 1
+done
 cd "$first" || exit 1
 for tests in "$of_kernels" "$of_layers"; do
     build "$workers" || { cat build.log; echo "mutants: the tests don't build"; exit 1; }
+    touch built
     run_tests || { tail -n 20 run.log; echo "mutants: the tests fail without a bug"; exit 1; }
     sed -n 's/^Running suite(s): / /; s/^ \([a-z0-9_]*\)$/\1/p' run.log >"$(suites)"
 done
-for worker in $(seq 2 "$workers"); do
+for worker in $(seq 1 "$workers"); do
     cp -Rp "$first" "$root/build/mutants/$worker" || exit 1
 done
+
+# Without the bug again: its file, and what was built of it, from the copy that never had one.
+mend() {
+    {
+        echo "$file"
+        find "$BUILD" -newer "$first/built" -type f
+    } | while read -r changed; do
+        if [ -e "$first/$changed" ]; then cp -p "$first/$changed" "$changed"; else rm -f "$changed"; fi
+    done
+}
 
 # try PATCH: in this copy; prints a line.
 try() {
@@ -70,9 +89,11 @@ try() {
     why=$(head -n 1 "$1")
     tests=$of_layers
     grep -q '^--- a/chapters/06' "$1" && tests=$of_kernels
+    file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
     if ! patch -s -p1 <"$1" >patch.log 2>&1; then
         echo "STALE   $name: the patch doesn't apply"
         find . \( -name '*.rej' -o -name '*.orig' \) -exec rm -f {} +
+        mend
         return
     fi
     if ! build 1; then
@@ -83,7 +104,7 @@ try() {
         found=$(grep -m1 -oE 'test_[a-z_]+\.c:[0-9]+:[EF]:[^:]*:[^:]*' run.log)
         printf 'caught  %-42s by %s\n' "$name" "${found:-the suite}"
     fi
-    patch -s -R -p1 <"$1"
+    mend
 }
 
 # Each worker has every n-th patch.
