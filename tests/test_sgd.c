@@ -268,7 +268,7 @@ START_TEST(the_norm_is_of_what_is_trained) {
     s.freeze = 1;
     Trainer t = shaken_trainer(&s, &data);
     real *g = t.workers[0].gradients;
-    g[0] = 1000; /* of a frozen weight: it has no part in the norm, nor is it computed */
+    g[0] = 1000; /* of a frozen weight: not computed, and no part of the norm */
     const StepResult result = trainer_step(&t, &data);
     const long from = t.trained.items[0].offset;
     const double norm = gradient_norm(g + from, t.list.total - from);

@@ -49,7 +49,8 @@ static const Parameter *find(const Writing *w, const char *name) {
 }
 
 /* What a dense layer W (out, in) makes of each unit vector: (in, out). Its row i is
- * what input i does, which is how the authors' kernels are defined. Until the next call. */
+ * what input i does, which is how the authors' kernels are defined. Until the next
+ * call. */
 static Tensor of_unit_vectors(Tensor W) {
     static real units[WIDEST * WIDEST], made[WIDEST * WIDEST], no_bias[WIDEST];
     const int out = W.shape[0], in = W.shape[1];

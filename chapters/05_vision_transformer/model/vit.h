@@ -121,8 +121,8 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
                   Tensor dlogits);
 
 /*
- * vit_pool_backward: the part of it between head and blocks: dz (B, n, D), of all tokens
- * z of the last layer, from dy (B, D), which is written over.
+ * vit_pool_backward: the part of it between head and blocks: dz (B, n, D), of all
+ * tokens z of the last layer, from dy (B, D), which is written over.
  */
 void vit_pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a, Tensor dy,
                        Tensor dz);

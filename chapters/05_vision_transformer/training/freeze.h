@@ -15,9 +15,9 @@
 ParameterList not_frozen(const ParameterList *list, int freeze);
 
 /*
- * not_frozen_backward: vit_backward, for these parameters alone: it ends below the first
- * block that is trained, for nobody asks for the gradients of what is frozen; in d they
- * stay as they are. All others are vit_backward's, to the bit.
+ * not_frozen_backward: vit_backward, for these parameters alone: it ends below the
+ * first block that is trained, for nobody asks for the gradients of what is frozen; in
+ * d they stay as they are. All others are vit_backward's, to the bit.
  */
 void not_frozen_backward(const Vit *vit, Vit *d, VitActivations *a,
                          const Dropout *dropout, Tensor dlogits, int freeze);

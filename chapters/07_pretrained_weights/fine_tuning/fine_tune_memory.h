@@ -5,8 +5,8 @@
  *
  *     weights, and the optimiser's two moments     3 x the parameters
  *     each thread: gradients                       the parameters
- *                  a slice of the batch            at most SLICE_IMAGES images, and what
- *                                                  forward keeps of them
+ *                  a slice of the batch            at most SLICE_IMAGES images, and
+ *                                                  what forward keeps of them
  */
 #pragma once
 

@@ -16,10 +16,10 @@
  * as in the paper [ViT T.4]: SGD with momentum 0.9, batches of 512 (or, of fewer
  * images, all of them), no smoothing of labels.
  *
- * Weights see pixels as they did before: mean and deviation are the recipe's, the norms'
- * epsilon is the file's, grey images of a model for colour are repeated. The checkpoint
- * keeps all that. Only a model that was trained here from scratch has mean and deviation
- * measured, on the new data as on the old.
+ * Weights see pixels as they did before: mean and deviation are the recipe's, the
+ * norms' epsilon is the file's, grey images of a model for colour are repeated. The
+ * checkpoint keeps all that. Only a model that was trained here from scratch has mean
+ * and deviation measured, on the new data as on the old.
  */
 #pragma once
 
