@@ -1,5 +1,7 @@
-/* test_fine_tune.c: training that begins with weights of others (fine_tune.h), its
- * memory (fine_tune_memory.h), and the backward pass of what isn't frozen (freeze.h). */
+/*
+ * test_fine_tune.c: training that begins with weights of others (fine_tune.h), its
+ * memory (fine_tune_memory.h), and the backward pass of what isn't frozen (freeze.h).
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
