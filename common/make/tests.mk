@@ -48,9 +48,8 @@ $(CUDA_RUNS): run-cuda-%: $(BUILD)/%/tests/cuda_run
 run-scripts: $(filter-out run-scripts,$(TESTS)) all $(COMPARE) $(BENCH_RUN)
 	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(QUICK_SCRIPTS))
 # AFTER=test: what make test has just run is left out.
-AFTER_TEST = $(filter test,$(AFTER))
-run-all: $(filter-out $(if $(AFTER_TEST),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS)) all $(COMPARE) $(BENCH_RUN) fuzz-programs
-	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(if $(AFTER_TEST),,$(QUICK_SCRIPTS)) $(SLOW_SCRIPTS)
+run-all: $(filter-out $(if $(filter test,$(AFTER)),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS)) all $(COMPARE) $(BENCH_RUN) fuzz-programs
+	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(if $(filter test,$(AFTER)),,$(QUICK_SCRIPTS)) $(SLOW_SCRIPTS)
 	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ)' '' 1000
 none:
 	@echo 'make: there is no suite or script "$(ONLY)": see tests/test_*' >&2; exit 2
