@@ -180,8 +180,14 @@ def allow_vectors():
 
 
 def flavoured(model, args):
-    """The model as it is, or compiled (at its first call)."""
-    return torch.compile(model) if args.flavour == "compile" else model
+    """The model as it is, or compiled (at its first call). Inference's weights are
+    constants then, which PyTorch packs once ("freezing")."""
+    if args.flavour != "compile":
+        return model
+    config = importlib.import_module("torch._inductor.config")
+    if args.phase == "infer" and hasattr(config, "freezing"):
+        config.freezing = True
+    return torch.compile(model)
 
 
 class Training:
