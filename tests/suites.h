@@ -72,5 +72,8 @@ Suite *recipe_suite(void);
 Suite *overlay_suite(void);
 Suite *seeing_suite(void);
 
+/* chapter 8 */
+Suite *all_reduce_suite(void);
+
 /* vectors made by PyTorch */
 Suite *reference_suite(void);
