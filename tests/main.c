@@ -68,6 +68,7 @@ static Suite *(*const suites[])(void) = {
     second_program_suite,
     vit_weights_suite,
     interpolate_suite,
+    fine_tune_suite,
     overlay_suite,
     own_data_suite,
     pictures_suite,

@@ -66,6 +66,7 @@ Suite *inspect_suite(void);
 
 /* chapter 7 */
 Suite *interpolate_suite(void);
+Suite *fine_tune_suite(void);
 Suite *pretrained_suite(void);
 Suite *rollout_suite(void);
 Suite *recipe_suite(void);

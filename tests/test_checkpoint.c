@@ -286,6 +286,7 @@ START_TEST(other_models_resume_too) {
     s.momentum = 0.8;
     s.freeze = 1;
     s.total_steps = 13;
+    s.norm_epsilon = 1e-2;
     check_resuming(s, 7);
 }
 END_TEST
@@ -298,23 +299,31 @@ START_TEST(an_older_file_says_nothing_of_fine_tuning) {
     s.momentum = 0.5;
     s.freeze = 1;
     s.total_steps = 13;
+    s.norm_epsilon = 1e-12;
+    s.pixels = PIXELS_GIVEN;
     Trainer t = new_trainer(&s, &data);
     const char *path = saved(&t, &data, "run");
     const char *const names[][2] = {{"optimiser", "optimizer"},
                                     {"momentum", "momentom"},
                                     {"freeze", "frieze"},
-                                    {"total_steps", "total-steps"}};
+                                    {"total_steps", "total-steps"},
+                                    {"layer_norm_eps", "layer_norm_esp"},
+                                    {"pixels", "pixles"}};
     CheckpointInfo info;
     Error error = {""};
     ck_assert(checkpoint_info(path, &info, &error));
     ck_assert(info.settings.optimiser == OPTIMISER_SGD && info.settings.freeze == 1 &&
               info.settings.momentum == 0.5 && info.settings.total_steps == 13);
-    for (int i = 0; i < 4; i++) {
+    ck_assert(info.settings.norm_epsilon == 1e-12 &&
+              info.settings.pixels == PIXELS_GIVEN);
+    for (int i = 0; i < 6; i++) {
         replace_in(path, names[i][0], names[i][1]);
     }
     ck_assert_msg(checkpoint_info(path, &info, &error), "%s", error.text);
     ck_assert(info.settings.optimiser == OPTIMISER_ADAMW && info.settings.freeze == 0 &&
               info.settings.momentum == 0.9 && info.settings.total_steps == 0);
+    ck_assert(info.settings.norm_epsilon == LAYER_NORM_EPSILON &&
+              info.settings.pixels == PIXELS_MEASURED);
     trainer_free(&t);
     dataset_free(&data);
 }

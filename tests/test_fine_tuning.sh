@@ -39,11 +39,36 @@ one_line() {
     exited "$want" && [ "$(grep -c '' "$err")" -eq 1 ] &&
         grep -Eq -e "^$program: .*($pattern)" "$err" && [ "$(ls "$scratch")" = "$before" ]
 }
+one_line_of() { # one_line_of STATUS PATTERN: so the last program was refused
+    want=$1
+    pattern=$2
+    before=$(ls "$scratch")
+    one_line
+}
 accuracy() {
     awk '/^test accuracy: / { print $3 }' "$out"
 }
 equal() {
     [ "$1" = "$2" ] && [ -n "$1" ] || { echo "      $1 and $2"; return 1; }
+}
+
+# cut_short OPTIONS SIZE: a fine-tuning, whole; and again, stopped by a signal, with chapter 5
+# going on as it is told to.
+cut_short() {
+    run chapter7 $1 --save "$scratch/whole.safetensors"
+    ./chapter7 $1 --save "$scratch/cut.safetensors" >"$out" 2>"$err" &
+    running=$!
+    while kill -0 $running && ! grep -q '^epoch' "$out"; do :; done 2>"$err"
+    kill -TERM $running # Ctrl-C isn't heard in the background
+    wait $running
+    status=$?
+    running=
+    check "a signal stops it" exited 143
+    check "chapter 5 can go on" \
+        says "^ +./chapter5 --resume .*/cut.safetensors .*--size $2x$2 --log"
+    run $(sed -n 's|^ *./\(chapter5 --resume.*\)|\1|p' "$out")
+    check "and goes on" exited 0
+    check "to the same bytes" cmp "$scratch/whole.safetensors" "$scratch/cut.safetensors"
 }
 
 # ---- a checkpoint trained on ---------------------------------------------------
@@ -75,24 +100,104 @@ for kind in bilinear corners; do
     run $tune --interpolate $kind --save "$scratch/$kind.safetensors"
     check "interpolated: $kind" says "interpolated \($kind\)"
 done
-long="chapter7 $files --batch 64 --size 56 --steps 120 --fine-tune $old --freeze 1"
-run $long --save "$scratch/whole.safetensors"
-./$long --save "$scratch/cut.safetensors" >"$out" 2>"$err" &
-running=$!
-while kill -0 $running && ! grep -q '^epoch' "$out"; do :; done 2>"$err"
-kill -TERM $running # Ctrl-C isn't heard in the background
-wait $running
-status=$?
-running=
-check "a signal stops it" exited 143
-check "chapter 5 can go on" says '^ +./chapter5 --resume .*/cut.safetensors .*--size 56x56 --log'
-run $(sed -n 's|^ *./\(chapter5 --resume.*\)|\1|p' "$out")
-check "and goes on" exited 0
-check "to the same bytes" cmp "$scratch/whole.safetensors" "$scratch/cut.safetensors"
+cut_short "$files --batch 64 --size 56 --steps 120 --fine-tune $old --freeze 1" 56
 run $tune --optimiser adamw --save "$scratch/adamw.safetensors"
 check "by AdamW if asked" exited 0
 run chapter7 $files --batch 64 --steps 2 --fine-tune "$old" --save "$scratch/same.safetensors"
 check "without --size images have the model's" says '^data: .* images of 28x28'
+
+# ---- weights of others -------------------------------------------------------------
+
+# features FILE WEIGHTS OPTIONS...: y of a photo
+features() {
+    to=$1
+    of=$2
+    shift 2
+    ./chapter7 --weights "$of" "$@" --features "$to" --out "$scratch" \
+        tests/reference/pictures/colour_420.jpg >"$out" 2>"$err"
+}
+# begins FILE OPTIONS...: a fine-tuning of these weights whose rate changes no bit of them
+# begins with their features, and with the loss ln 10. The recipe is a whole picture's.
+begins() {
+    of=$1
+    shift
+    run chapter7 $files --threads 2 --batch 64 --steps 2 --lr 1e-30 --fine-tune "$of" "$@" \
+        --save "$new"
+    check "fine-tuning goes on from $of" exited 0
+    check "its pixels are the recipe's" says '^pixels: mean 0\.48 .* recipe hf .*preprocessor_config'
+    check "grey is repeated" says '^ *they are in grey: the model, which is for colour'
+    check "the first loss is ln 10" grep -q '^1,2\.30258' "$scratch/log.csv"
+    features "$scratch/theirs.npy" "$of" "$@"
+    check "its recipe is that of the pictures" says '^recipe: hf '
+    features "$scratch/ours.npy" "$new"
+    check "the checkpoint has its features" cmp "$scratch/theirs.npy" "$scratch/ours.npy"
+}
+percent() { # percent K: the K-th probability, of either program, in percent
+    sed -nE 's/^ *([0-9.]+)%  .*/\1/p; s/^  (0\.[0-9]{4}) +[0-9]+  .*/\1/p' "$out" |
+        awk -v k="$1" 'NR == k { printf "%.1f\n", ($1 <= 1 && /\.[0-9][0-9][0-9]/) ? 100 * $1 : $1 }'
+}
+
+group "weights of others"
+weights=tests/reference/weights
+for model in timm_class/model.safetensors transformers_vit/model.safetensors \
+    transformers_vit_later_names/model.safetensors torchvision/model.safetensors \
+    authors/model.npz big_vision_mean/model.npz; do
+    rm -rf "$scratch/model"
+    cp -R "$weights/${model%/*}" "$scratch/model" && chmod -R u+w "$scratch/model"
+    cat >"$scratch/model/preprocessor_config.json" <<'END'
+{"image_processor_type": "ViTImageProcessor", "size": {"height": 12, "width": 12},
+ "resample": 3, "image_mean": [0.48, 0.4, 0.37], "image_std": [0.2, 0.3, 0.25]}
+END
+    case $model in
+    torchvision/*) begins "$scratch/model/${model#*/}" --heads 3 ;;
+    *) begins "$scratch/model/${model#*/}" ;;
+    esac
+done
+theirs=$weights/transformers_vit/model.safetensors
+tuned="$files --threads 2 --fine-tune $theirs --lr 0.1 --batch 50"
+cut_short "$tuned --steps 2000" 12
+check "its epsilon is kept" says '^ *epsilon of the norms 0\.001'
+check "and what became of it" says '^test accuracy: 0\.[3-9]'
+reached=$(accuracy)
+run chapter5 --data data/sample --size 12 --eval "$scratch/cut.safetensors"
+check "chapter 5 finds the run's accuracy" equal "$(accuracy)" "$reached"
+run chapter5 --eval "$scratch/cut.safetensors" --image tests/reference/pictures/rgb.jpg
+check "chapter 5 looks at a photo" exited 0
+first=$(percent 1) second=$(percent 2)
+run chapter7 --weights "$scratch/cut.safetensors" --out "$scratch" tests/reference/pictures/rgb.jpg
+check "chapter 7 sees the same in it" equal "$(percent 1) $(percent 2)" "$first $second"
+run chapter7 $files --threads 2 --batch 64 --steps 3 --fine-tune "$scratch/cut.safetensors" \
+    --save "$new"
+check "the checkpoint goes on, too" says '^begins with: .*cut.safetensors, after 2000 steps'
+check "with its epsilon" says '^ *epsilon of the norms 0\.001'
+mkdir "$scratch/pets" "$scratch/pets/cat" "$scratch/pets/dog"
+for i in 1 2 3 4 5 6; do
+    cp tests/reference/pictures/rgb.jpg "$scratch/pets/cat/$i.jpg"
+    cp tests/reference/pictures/colour_420.jpg "$scratch/pets/dog/$i.jpg"
+done
+run chapter7 --fine-tune "$theirs" --data "$scratch/pets" --log "$scratch/log.csv" --save "$new"
+check "a few pictures of one's own" says '^data: .*pets: 10 training and 2 test images of 12x12 in colour'
+check "are one batch" says '^training: 12 epochs of 1 step.* of 10 images'
+run chapter7 $files --fine-tune "$weights/authors/model.npz" --recipe deit --steps 2 --save "$new"
+check "--recipe is heard" says '^pixels: mean 0\.485 .* recipe deit has them \(--recipe\)'
+check "a hidden layer is left out" says '^left out: .*pre_logits'
+
+group "weights that can't be fine-tuned"
+refused 1 'a distilled model.*dist_token' \
+    chapter7 $files --fine-tune $weights/timm_distilled/model.safetensors
+refused 1 'fc_norm' chapter7 $files --fine-tune $weights/timm_fc_norm/model.safetensors
+refused 1 'cls_token' \
+    chapter7 $files --fine-tune $weights/timm_mean_beside_class/model.safetensors
+refused 1 'give --heads' chapter7 $files --fine-tune $weights/torchvision/model.safetensors
+refused 1 'of 3 heads, not of 4' chapter7 $files --fine-tune $theirs --heads 4
+refused 2 '--heads can.t be "x"' chapter7 $files --fine-tune $theirs --heads x
+refused 2 'no recipe "photo"' chapter7 $files --fine-tune $theirs --recipe photo
+refused 1 'epsilon 0.001: chapter 6.s have 1e-06' \
+    chapter6 --emulate --data data/sample --size 12 --eval "$scratch/cut.safetensors"
+huge="--fine-tune $theirs --size 1200 --data $scratch/pets --log $scratch/log.csv"
+run chapter7 $huge --threads 1000 --save "$scratch/no.safetensors"
+check "too much memory is refused, with what would fit" one_line_of 1 \
+    'takes [0-9.e+]+ GB of memory with --batch 10 and --threads 1000, and this machine has .*: .*(--batch [0-9]+ .* would fit|even --batch 1)'
 
 group "what can't be"
 refused 1 'model for images of 56x56' chapter5 $files --resume "$new"

@@ -178,6 +178,14 @@ static Trainer wider_trainer(Settings s, const Dataset *data) {
     return new_trainer(&s, data);
 }
 
+/* It, as weights that were read from a file. */
+static Pretrained weights_in(const Trainer *t) {
+    const VitConfig *c = &t->settings.model;
+    return (Pretrained){
+        .config = {.vit = *c, .class_token = c->pool == POOL_CLASS, .head = true},
+        .vit = t->vit};
+}
+
 static Tensor named(const Trainer *t, const char *name) {
     for (int i = 0; i < t->list.count; i++) {
         if (strcmp(t->list.items[i].name, name) == 0) {
@@ -191,9 +199,10 @@ static Tensor named(const Trainer *t, const char *name) {
 static void check_begin(Settings s) {
     Dataset data = small_dataset(20, 10);
     Trainer from = old_trainer(s, &data), to = wider_trainer(s, &data);
+    Pretrained old = weights_in(&from);
     Error error = {""};
     tensor_fill(named(&to, "head.weight"), 1);
-    ck_assert_msg(fine_tune_begin(&to, &from, INTERPOLATE_BICUBIC, &error), "%s",
+    ck_assert_msg(fine_tune_begin(&to, &old, INTERPOLATE_BICUBIC, &error), "%s",
                   error.text);
     for (int i = 0; i < to.list.count; i++) {
         const char *name = to.list.items[i].name;
@@ -240,16 +249,17 @@ START_TEST(weights_of_another_shape_give_a_line) {
     Dataset data = small_dataset(20, 10);
     const Settings s = small_settings();
     Trainer from = old_trainer(s, &data);
+    Pretrained old = weights_in(&from);
     Settings colour = s, deeper = s;
     Error error = {""};
     colour.model.channels = 3;
     Trainer to = new_trainer(&colour, &data);
-    ck_assert(!fine_tune_begin(&to, &from, INTERPOLATE_BICUBIC, &error));
+    ck_assert(!fine_tune_begin(&to, &old, INTERPOLATE_BICUBIC, &error));
     assert_error_line(error, "patch_embed.proj.weight|(8,1,4,4)|(8,3,4,4)");
     trainer_free(&to);
     deeper.model.depth = 3;
     to = new_trainer(&deeper, &data);
-    ck_assert(!fine_tune_begin(&to, &from, INTERPOLATE_BICUBIC, &error));
+    ck_assert(!fine_tune_begin(&to, &old, INTERPOLATE_BICUBIC, &error));
     assert_error_line(error, "no blocks.2.norm1.weight");
     trainer_free(&to);
     trainer_free(&from);

@@ -59,7 +59,8 @@ static const char *const others[][2] = {
     {"flip", "1"},        {"seed", "18446744073709551615"},
     {"threads", "5"},     {"total_steps", "500"},
     {"optimiser", "1"},   {"momentum", "0.5"},
-    {"freeze", "2"},
+    {"freeze", "2"},      {"layer_norm_eps", "1e-12"},
+    {"pixels", "1"},
 };
 
 START_TEST(every_setting_can_be_set_and_changes_no_other) {
@@ -147,6 +148,8 @@ static const struct {
     {"label_smoothing", "0", "1", "-0.1", "1.01"},
     {"weight_decay", "0", "1000000", "-0.1", "1000001"},
     {"clip", "0", "1e12", "-1", "1.1e12"},
+    {"layer_norm_eps", "0", "0.999999", "-1e-9", "1"},
+    {"pixels", "0", "1", "-1", "2"},
     {"total_steps", "0", "2000000000", "-1", "2000000001"},
     {"optimiser", "0", "1", "-1", "2"},
     {"momentum", "0", "0.999999999", "-0.1", "1"},

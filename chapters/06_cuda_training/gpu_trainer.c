@@ -183,6 +183,12 @@ static void trainer_free_gpu(Trainer *t) {
 
 static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
                              Error *error) {
+    if (settings->norm_epsilon != LAYER_NORM_EPSILON) {
+        return error_set(error,
+                         "a model whose norms have epsilon %g: chapter 6's have %g, "
+                         "chapters 5 and 7 can have both",
+                         settings->norm_epsilon, LAYER_NORM_EPSILON);
+    }
     if (!gpu_vit_can(&settings->model, error) ||
         !trainer_make_small(t, settings, images, error)) {
         return false;

@@ -801,7 +801,7 @@ const Exercise exercises[] = {
      "the lesson, \"A token that belongs to no patch\"; notes/05, 2", embedding},
     {"5.4", "the model, there and back",
      "vit.c: vit_forward and vit_backward; the class token's part of pool_forward and "
-     "pool_backward; and class_rows, a view of row 0 of every image.",
+     "vit_pool_backward; and class_rows, a view of row 0 of every image.",
      "Who reads what you made: the next layer, the backward pass, or both?",
      "the lesson, \"The whole model\"; notes/05, 3", model},
     {"5.5", "cross_entropy",

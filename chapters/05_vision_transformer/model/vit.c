@@ -153,6 +153,12 @@ bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
     return arena_make(&a->arena, lay_out, a, "activations", error);
 }
 
+long vit_activations_count(const VitConfig *config, int B) {
+    VitActivations a = {.config = *config, .B = B};
+    lay_out(&a.arena, &a);
+    return a.arena.used;
+}
+
 void vit_activations_free(VitActivations *a) {
     arena_free(&a->arena);
 }
@@ -206,8 +212,8 @@ static void pool_forward(const Vit *vit, Tensor z, VitActivations *a, Tensor y) 
 }
 
 /* dz: of all tokens of the last layer. dy is written over. */
-static void pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a,
-                          Tensor dy, Tensor dz) {
+void vit_pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a, Tensor dy,
+                       Tensor dz) {
     if (vit->config.pool == POOL_CLASS) {
         /* exercise 5.4 */
         /* y = LN(z_L^0): the head reads only the class token's row */
@@ -264,7 +270,7 @@ void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *drop
     /* logits = y W_head^T + b_head */
     linear_backward(y, vit->W_head, dlogits, dy, d->W_head, d->b_head);
     /* y = LN(z_L^0), or the mean of all */
-    pool_backward(vit, d, z_L, a, dy, dz);
+    vit_pool_backward(vit, d, z_L, a, dy, dz);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
         Tensor z_before = l > 0 ? tensor_first(a->blocks[l - 1].y, B) : z_0;

@@ -103,6 +103,9 @@ bool vit_activations_make(VitActivations *a, const VitConfig *config, int B,
                           Error *error);
 void vit_activations_free(VitActivations *a);
 
+/* vit_activations_count: how many elements they are, before any memory is taken. */
+long vit_activations_count(const VitConfig *config, int B);
+
 /*
  * vit_forward: logits (B, K), a view of a->logits, from images (B, C, H, W).
  *   dropout   rate 0 for evaluation
@@ -116,3 +119,10 @@ Tensor vit_forward(const Vit *vit, Tensor images, VitActivations *a,
  */
 void vit_backward(const Vit *vit, Vit *d, VitActivations *a, const Dropout *dropout,
                   Tensor dlogits);
+
+/*
+ * vit_pool_backward: the part of it between head and blocks: dz (B, n, D), of all tokens
+ * z of the last layer, from dy (B, D), which is written over.
+ */
+void vit_pool_backward(const Vit *vit, Vit *d, Tensor z, VitActivations *a, Tensor dy,
+                       Tensor dz);

@@ -507,6 +507,7 @@ static bool read_all(Folder *f, Dataset *dataset, Error *error) {
         return false;
     }
     const bool grey = test.grey && f->wish->channels != CHANNELS;
+    f->notes->grey = test.grey && f->wish->channels == CHANNELS;
     if (grey && dataset->train.channels > 1) {
         keep_one_channel(&dataset->train);
         keep_one_channel(&dataset->test);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "chapters/05_vision_transformer/training/dataset.h"
 #include "chapters/05_vision_transformer/training/settings.h"
 
 typedef struct {
@@ -20,6 +21,12 @@ typedef struct {
     double split, memory_mb; /* --split, --memory; 0: the default */
     const char *twice;       /* an option that was given more than once, or NULL */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
+
+    /* What fine-tuning (chapter 7) knows of the model before there are data. */
+    int channels;        /* of all images; 0: as the data's are */
+    bool whole_if_fewer; /* fewer images than a batch are one */
+    double mean[DATASET_MAX_CHANNELS],
+        deviation[DATASET_MAX_CHANNELS]; /* PIXELS_GIVEN */
 } Options;
 
 /* options_parse: false, and one line that says what is wrong, for an unknown option, a

@@ -39,6 +39,7 @@ static DataWish wish_of(const Plan *p) {
     const VitConfig *model = &p->info.settings.model;
     DataWish wish = {.width = o->width,
                      .height = o->height,
+                     .channels = o->channels,
                      .split = o->split,
                      .seed = o->settings.seed,
                      .memory_mb = o->memory_mb};
@@ -128,6 +129,7 @@ static bool check_data(Plan *p, Error *error) {
             error, "%s was trained on %ld images, here are %d: give the same --data",
             resume, info->train_images, d->train.count);
     }
+    same_pixels = same_pixels || info->settings.pixels == PIXELS_GIVEN;
     if (same_sum && !same_pixels) {
         return error_set(error,
                          "%s: damaged: mean %g and deviation %g aren't those of its "
@@ -157,6 +159,13 @@ static bool decide_settings(Plan *p, Error *error) {
         s->model.width = p->dataset.train.width;
         s->model.channels = p->dataset.train.channels;
         s->model.classes = p->dataset.classes;
+        if (s->pixels == PIXELS_GIVEN) {
+            memcpy(p->dataset.mean, o->mean, sizeof o->mean);
+            memcpy(p->dataset.deviation, o->deviation, sizeof o->deviation);
+        }
+        if (o->whole_if_fewer && s->batch > p->dataset.train.count) {
+            s->batch = p->dataset.train.count;
+        }
         if (s->flip < 0) { /* kept: a run that goes on may lack classes.txt */
             s->flip = p->dataset.has_class_names ? 1 : 0;
         }

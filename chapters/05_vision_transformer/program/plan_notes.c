@@ -85,11 +85,12 @@ static void note_rate(const Trainer *t) {
 }
 
 /* Images from which nothing can be learned, or little. */
-static void note_images(const Dataset *d) {
+static void note_images(const Dataset *d, Pixels pixels_from) {
     const ImageSet *train = &d->train;
     const size_t pixels =
         (size_t)train->channels * (size_t)train->height * (size_t)train->width;
-    bool blank = true, one_label = true, one_image = train->pixels != NULL;
+    bool blank = pixels_from == PIXELS_MEASURED, one_label = true,
+         one_image = train->pixels != NULL;
     for (int c = 0; c < train->channels; c++) {
         blank = blank && d->deviation[c] == 1; /* so says dataset_load: none varies */
     }
@@ -119,7 +120,7 @@ static void note_settings(const Plan *p, const Trainer *t) {
     const ImageSet *train = &p->dataset.train;
     const long total = trainer_total_steps(t), max_steps = p->options->max_steps;
     const int left_over = train->count % s->batch;
-    note_images(&p->dataset);
+    note_images(&p->dataset, s->pixels);
     note_rate(t);
     note_if(max_steps > total,
             "the run ends with step %ld: --steps %ld doesn't make it longer", total,

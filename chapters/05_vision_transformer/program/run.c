@@ -35,6 +35,10 @@ static void print_pictures(const Plan *p) {
         printf("      no test set: %g of each class are held out (--split, --seed)\n",
                p->dataset.split);
     }
+    if (n->grey) {
+        printf("      they are in grey: the model, which is for colour, gets it three "
+               "times\n");
+    }
     if (n->streamed) {
         printf("      %.3g MB of pixels, of at most %.3g MB (--memory): decoded again "
                "when they are needed\n",
@@ -75,6 +79,9 @@ static void print_run(const Trainer *t, const Engine *engine) {
         printf("       positions %s, pool %s\n",
                options_word("positions", (int)c->positions),
                options_word("pool", (int)c->pool));
+    }
+    if (s->norm_epsilon != LAYER_NORM_EPSILON) {
+        printf("       epsilon of the norms %g\n", s->norm_epsilon);
     }
     if (s->optimiser == OPTIMISER_SGD) {
         printf("       SGD with momentum %g\n", s->momentum);

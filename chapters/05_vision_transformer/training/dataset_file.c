@@ -20,16 +20,18 @@ bool reader_same_file(const char *directory, const char *name, const char *path)
 
 /* Files that have bytes, no pictures: all of them are in memory. */
 static bool load_arrays(Dataset *dataset, const char *directory, bool idx,
-                        const DataWish *wish, Error *error) {
+                        const DataWish *wish, DataNotes *notes, Error *error) {
     Measure measure;
     const bool ok = idx ? idx_load(dataset, directory, error)
                         : cifar_load(dataset, directory, error);
+    const int channels = dataset->train.channels;
     const bool converted =
         ok && (wish->only_pictures || (convert_set(&dataset->train, wish, error) &&
                                        convert_set(&dataset->test, wish, error)));
     if (!converted) {
         return false;
     }
+    notes->grey = channels == 1 && dataset->train.channels > 1;
     measure_begin(&measure, dataset);
     measure_add(&measure, &dataset->train, dataset->train.pixels, dataset->train.count);
     measure_end(&measure, dataset);
@@ -52,7 +54,7 @@ bool dataset_load(Dataset *dataset, const char *directory, const DataWish *wish,
     }
     const bool idx = idx_is_there(directory);
     const bool ok = idx || cifar_is_there(directory)
-                        ? load_arrays(dataset, directory, idx, wish, error)
+                        ? load_arrays(dataset, directory, idx, wish, notes, error)
                         : folder_load(dataset, directory, wish, notes, error);
     if (!ok) {
         dataset_free(dataset);

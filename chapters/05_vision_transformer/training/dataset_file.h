@@ -38,6 +38,7 @@ enum { DATA_NAMED = 5 };
 typedef struct {
     bool pictures,
         streamed;         /* streamed: not kept in memory, but read again and again */
+    bool grey;            /* in the files; as was wished, all three colours have it */
     double mb, memory_mb; /* what the images take in memory, and may take */
     long skipped;         /* files that are no pictures, and the first of them */
     char named[DATA_NAMED][160];

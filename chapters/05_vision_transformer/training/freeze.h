@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/parameters.h"
+#include "chapters/05_vision_transformer/model/vit.h"
 
 /*
  * not_frozen: what is trained if the embedding (patches, class token, positions) and
@@ -13,3 +13,11 @@
  * memory: from items[0].offset to total. It has no memory of its own.
  */
 ParameterList not_frozen(const ParameterList *list, int freeze);
+
+/*
+ * not_frozen_backward: vit_backward, for these parameters alone: it ends below the first
+ * block that is trained, for nobody asks for the gradients of what is frozen; in d they
+ * stay as they are. All others are vit_backward's, to the bit.
+ */
+void not_frozen_backward(const Vit *vit, Vit *d, VitActivations *a,
+                         const Dropout *dropout, Tensor dlogits, int freeze);

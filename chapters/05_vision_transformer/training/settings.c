@@ -31,6 +31,7 @@ Settings settings_default(void) {
         .flip = -1,
         .seed = 1,
         .threads = 1,
+        .norm_epsilon = LAYER_NORM_EPSILON,
     };
 }
 
@@ -79,6 +80,8 @@ static const struct {
     {"optimiser", INT, AT(optimiser), 0, 1},
     {"momentum", DOUBLE, AT(momentum), 0, 0.999999999},
     {"freeze", INT, AT(freeze), 0, VIT_MAX_DEPTH},
+    {"layer_norm_eps", DOUBLE, AT(norm_epsilon), 0, 0.999999},
+    {"pixels", INT, AT(pixels), 0, 1},
 };
 
 int settings_count(void) {
@@ -99,8 +102,9 @@ int settings_index(const char *name) {
 }
 
 bool settings_newer(int i) {
-    static const char *const newer[] = {"positions", "pool",     "total_steps",
-                                        "optimiser", "momentum", "freeze"};
+    static const char *const newer[] = {"positions",      "pool",     "total_steps",
+                                        "optimiser",      "momentum", "freeze",
+                                        "layer_norm_eps", "pixels"};
     for (size_t k = 0; k < sizeof newer / sizeof newer[0]; k++) {
         if (strcmp(table[i].name, newer[k]) == 0) {
             return true;

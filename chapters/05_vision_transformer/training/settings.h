@@ -15,6 +15,10 @@ enum { MAX_THREADS = 1024 };
 /* sgd.h is chapter 7's: fine-tuning. */
 typedef enum { OPTIMISER_ADAMW, OPTIMISER_SGD } Optimiser;
 
+/* What pixels are normalised with: mean and deviation of the training images, or, for
+ * weights that others have trained (chapter 7), what these were trained with. */
+typedef enum { PIXELS_MEASURED, PIXELS_GIVEN } Pixels;
+
 typedef struct {
     VitConfig model;
     int epochs, batch; /* batch: images per step */
@@ -32,7 +36,9 @@ typedef struct {
     int shift; /* augmentation: pixels */
     int flip;  /* augmentation: 1 yes, 0 no, -1 as the data set says */
     uint64_t seed;
-    int threads; /* the gradient's sum is taken in their order */
+    int threads;         /* the gradient's sum is taken in their order */
+    double norm_epsilon; /* of every layer norm; other weights have other ones */
+    Pixels pixels;
 } Settings;
 
 /* settings_default: the model and the run of a bare ./chapter5. */

@@ -29,6 +29,13 @@ static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
            vit_activations_make(&worker->activations, c, t->slice, error);
 }
 
+static void set_epsilon(Vit *vit, real epsilon) {
+    vit->norm.epsilon = epsilon;
+    for (int l = 0; l < vit->config.depth; l++) {
+        vit->blocks[l].norm1.epsilon = vit->blocks[l].norm2.epsilon = epsilon;
+    }
+}
+
 static bool make_blocks(Trainer *t, Error *error) {
     const size_t bytes = (size_t)t->list.total * sizeof(real);
     t->weights = allocate(bytes, "weights", error);
@@ -65,6 +72,7 @@ static bool make(Trainer *t, const Settings *settings, int images, int workers,
     }
     t->trained = not_frozen(&t->list, settings->freeze);
     parameters_view(&t->list, vit_parameters, &t->vit, t->weights);
+    set_epsilon(&t->vit, (real)settings->norm_epsilon);
     vit_initialise(&t->list, t->weights, settings->seed);
     return true;
 }
@@ -192,6 +200,11 @@ static Slice forward_slice(const Trainer *t, Worker *worker, const Batch *batch,
     return slice;
 }
 
+/* How many elements are frozen: the first of each block of memory. */
+static long frozen(const Trainer *t) {
+    return t->trained.items[0].offset;
+}
+
 /* Forward and backward of a worker's images, a slice at a time. */
 static void train_share(Trainer *t, int w, const Batch *batch) {
     Worker *worker = &t->workers[w];
@@ -199,7 +212,8 @@ static void train_share(Trainer *t, int w, const Batch *batch) {
     const double scale = 1.0 / t->settings.batch;
     worker->loss = 0;
     worker->correct = 0;
-    memset(worker->gradients, 0, (size_t)t->list.total * sizeof(real));
+    memset(worker->gradients + frozen(t), 0,
+           (size_t)(t->list.total - frozen(t)) * sizeof(real));
     for (int at = from; at < to; at += t->slice) {
         const Slice slice = forward_slice(t, worker, batch, at, to);
         for (int i = 0; i < slice.count; i++) {
@@ -208,8 +222,8 @@ static void train_share(Trainer *t, int w, const Batch *batch) {
         Tensor dlogits = slice.logits; /* written over: they are not needed any more */
         worker->loss += cross_entropy(slice.logits, slice.labels,
                                       t->settings.label_smoothing, scale, dlogits);
-        vit_backward(&t->vit, &worker->d, &worker->activations, &slice.dropout,
-                     dlogits);
+        not_frozen_backward(&t->vit, &worker->d, &worker->activations, &slice.dropout,
+                            dlogits, t->settings.freeze);
     }
 }
 
@@ -219,7 +233,7 @@ static void sum_gradients(Trainer *t) {
     for (int w = 1; w < t->settings.threads; w++) {
         const real *other = t->workers[w].gradients;
 #pragma omp parallel for simd schedule(static) if (t->list.total > 100000)
-        for (long i = 0; i < t->list.total; i++) {
+        for (long i = frozen(t); i < t->list.total; i++) {
             sum[i] += other[i];
         }
     }
@@ -229,9 +243,8 @@ static void sum_gradients(Trainer *t) {
 static double update_weights(Trainer *t, double lr) {
     const Settings *s = &t->settings;
     real *gradients = t->workers[0].gradients;
-    const long frozen = t->trained.items[0].offset;
     const double norm =
-        gradient_clip(gradients + frozen, t->list.total - frozen, s->clip);
+        gradient_clip(gradients + frozen(t), t->list.total - frozen(t), s->clip);
     if (s->optimiser == OPTIMISER_SGD) {
         const SgdStep step = {s->momentum, lr, t->weights, gradients, t->m};
         sgd_step(&step, &t->trained);

@@ -8,17 +8,24 @@
 #include "chapters/05_vision_transformer/program/run.h"
 #include "chapters/05_vision_transformer/training/checkpoint_file.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
+#include "chapters/07_pretrained_weights/fine_tuning/fine_tune_memory.h"
+#include "chapters/07_pretrained_weights/weights/load.h"
+#include "common/files/number.h"
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
 static const char *const kinds[] = {"bicubic", "bilinear", "corners", NULL};
 
-/* What this task's own words say. */
+/* What this task's own words say, and what the file is. */
 static struct {
-    const char *checkpoint;
+    const char *file, *recipe_name; /* --fine-tune, --recipe */
+    int heads;
     Interpolation kind;
-    CheckpointInfo info; /* the checkpoint's */
+    Pretrained model;
+    bool is_checkpoint;  /* of this course */
+    CheckpointInfo info; /* of a checkpoint */
+    Recipe recipe;       /* of other weights, or by --recipe */
 } own;
 
 /* ---- the words ------------------------------------------------------------- */
@@ -26,12 +33,15 @@ static struct {
 void fine_tune_help(void) {
     printf(
         "\nFine-tuning\n"
-        "  --fine-tune FILE       train on, from a checkpoint: SGD, a new head, "
-        "images\n"
-        "                         of --size WxH (default: as its model has them)\n"
+        "  --fine-tune FILE       train on, from such weights or a checkpoint: SGD, a "
+        "new\n"
+        "                         head, images of --size WxH (default: as its model "
+        "has\n"
+        "                         them), pixels as --recipe or the file has them\n"
         "  --steps N              so many steps: the schedule ends there\n"
         "  --interpolate KIND     of its positions: bicubic, bilinear, or corners, as\n"
-        "                         the paper's authors [bicubic]\n");
+        "                         the paper's authors [bicubic]\n"
+        "  All options of ./chapter5 --help that don't make another model.\n");
 }
 
 bool fine_tune_asked(int argc, char **argv) {
@@ -54,30 +64,65 @@ static bool read_kind(const char *text, Error *error) {
         error, "--interpolate is bicubic, bilinear or corners, not \"%.60s\"", text);
 }
 
+static bool read_heads(const char *text, Error *error) {
+    long heads;
+    if (!number_read_whole(text, 1, 4096, &heads)) {
+        return error_set(error, "--heads can't be \"%.60s\": want 1 to 4096", text);
+    }
+    own.heads = (int)heads;
+    return true;
+}
+
+static bool read_recipe(const char *text, Error *error) {
+    Recipe recipe; /* of any size: is there one of this name? */
+    own.recipe_name = text;
+    return recipe_named(&recipe, text, 224, 224, error);
+}
+
+/* One of this task's words. */
+static bool take_word(const char *word, const char *value, Error *error) {
+    if (*value == '\0' || strncmp(value, "--", 2) == 0) {
+        return error_set(error, "%s needs a value", word);
+    }
+    if (strcmp(word, "--interpolate") == 0) {
+        return read_kind(value, error);
+    }
+    if (strcmp(word, "--heads") == 0) {
+        return read_heads(value, error);
+    }
+    if (strcmp(word, "--recipe") == 0) {
+        return read_recipe(value, error);
+    }
+    own.file = value;
+    return true;
+}
+
+static bool is_own(const char *word) {
+    static const char *const words[] = {"--fine-tune", "--interpolate", "--heads",
+                                        "--recipe", NULL};
+    int i = 0;
+    while (words[i] && strcmp(words[i], word) != 0) {
+        i++;
+    }
+    return words[i] != NULL;
+}
+
 /* Takes this task's words out of the command line; the others go to `rest`. */
 static bool take_words(int argc, char **argv, int *count, char **rest, Error *error) {
     *count = 0;
     for (int i = 0; i < argc; i++) {
-        const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        const bool file = i > 0 && strcmp(word, "--fine-tune") == 0;
-        const bool kind = i > 0 && strcmp(word, "--interpolate") == 0;
-        if (!file && !kind) {
+        if (i == 0 || !is_own(argv[i])) {
             rest[(*count)++] = argv[i];
-            continue;
-        }
-        if (*value == '\0' || strncmp(value, "--", 2) == 0) {
-            return error_set(error, "%s needs a value", word);
-        }
-        if (kind && !read_kind(value, error)) {
+        } else if (!take_word(argv[i], i + 1 < argc ? argv[i + 1] : "", error)) {
             return false;
+        } else {
+            i++;
         }
-        own.checkpoint = file ? value : own.checkpoint;
-        i++;
     }
     return true;
 }
 
-/* The model is the checkpoint's; what it learns, and how, is to be said. */
+/* The model is the file's; what it learns, and how, is to be said. */
 static bool agree(const Options *o, Error *error) {
     static const char *const used[] = {
         "--data",         "--size",      "--split",    "--memory", "--save",
@@ -92,17 +137,59 @@ static bool agree(const Options *o, Error *error) {
         return error_set(error, "--steps and --epochs: one or the other");
     }
     return options_only(o, "--fine-tune", used, error) &&
-           (!regular_file_same(o->save, own.checkpoint) ||
+           (!regular_file_same(o->save, own.file) ||
             error_set(
                 error,
                 "--save %.200s is what --fine-tune begins with: give another name",
                 o->save));
 }
 
+/* ---- the file --------------------------------------------------------------- */
+
+/* Errors of what doesn't know its name. */
+static bool of_file(const Error *why, Error *error) {
+    return error_set(error, "%.200s: %.300s", own.file, why->text);
+}
+
+/* A checkpoint of this course says how far it is, and what its pixels were. */
+static bool read_checkpoint(Error *error) {
+    const char *format = arrays_text(own.model.file, "format");
+    own.is_checkpoint = format && strcmp(format, CHECKPOINT_FORMAT) == 0;
+    return !own.is_checkpoint || checkpoint_info(own.file, &own.info, error);
+}
+
+/* How pixels are normalised: as the weights' were. Those of a model trained here from
+ * scratch were measured; so are the new data's. */
+static bool find_pixels(Options *o, Error *error) {
+    const Settings *old = &own.info.settings;
+    Error why;
+    if (own.is_checkpoint && !own.recipe_name) {
+        o->settings.pixels = old->pixels;
+        memcpy(o->mean, own.info.mean, sizeof o->mean);
+        memcpy(o->deviation, own.info.deviation, sizeof o->deviation);
+        return true;
+    }
+    o->settings.pixels = PIXELS_GIVEN;
+    return recipe_for(&own.recipe, &own.model, own.file, own.recipe_name, error) &&
+           (fine_tune_pixels(&own.recipe, o->mean, o->deviation, &why) ||
+            of_file(&why, error));
+}
+
+static bool read_file(Options *o, Error *error) {
+    Error why;
+    if (!pretrained_load(&own.model, own.file, own.heads, error)) {
+        return false;
+    }
+    if (!fine_tune_can(&own.model.config, &why)) {
+        return of_file(&why, error);
+    }
+    return read_checkpoint(error) && find_pixels(o, error);
+}
+
 /* [ViT T.4]   what isn't said: SGD with momentum, batches of 512 */
 static void set_defaults(Options *o) {
     Settings *s = &o->settings;
-    const VitConfig *model = &own.info.settings.model;
+    const PretrainedConfig *model = &own.model.config;
     if (!options_given(o, "--optimiser")) {
         s->optimiser = OPTIMISER_SGD;
     }
@@ -111,6 +198,7 @@ static void set_defaults(Options *o) {
     }
     if (!options_given(o, "--batch")) {
         s->batch = 512;
+        o->whole_if_fewer = true;
     }
     if (!options_given(o, "--smoothing")) {
         s->label_smoothing = 0;
@@ -120,42 +208,66 @@ static void set_defaults(Options *o) {
         o->max_steps = -1;
     }
     if (o->width == 0) {
-        o->width = model->width;
-        o->height = model->height;
+        o->width = model->vit.width;
+        o->height = model->vit.height;
     }
-    s->model = *model;
+    o->channels = model->vit.channels;
+    s->model = model->vit;
+    s->norm_epsilon = model->epsilon;
     o->command = "./chapter5"; /* goes on with what is stopped, and its log */
     o->own_log = "chapter5.csv";
 }
 
 /* ---- the run --------------------------------------------------------------- */
 
-/* A trainer that begins with the checkpoint's weights. */
+/* A trainer that begins with the file's weights, which aren't needed any more then. */
 static bool make(Trainer *t, const Settings *settings, int images, Error *error) {
-    const Settings *old = &own.info.settings;
-    static Trainer from;
+    const double all = machine_bytes();
     Error why;
-    if (!trainer_make_small(&from, old, old->batch, error)) {
+    if ((all > 0 && !fine_tune_fits(settings, all, error)) ||
+        !trainer_make(t, settings, images, error)) {
         return false;
     }
-    bool ok = checkpoint_load(own.checkpoint, &from, error) &&
-              trainer_make(t, settings, images, error);
-    if (ok && !fine_tune_begin(t, &from, own.kind, &why)) {
+    const bool ok = fine_tune_begin(t, &own.model, own.kind, &why);
+    pretrained_free(&own.model);
+    if (!ok) {
         trainer_free(t);
-        ok = error_set(error, "%.200s: %.250s", own.checkpoint, why.text);
+        return of_file(&why, error);
     }
-    trainer_free(&from);
-    return ok;
+    return true;
+}
+
+/* What the file is. */
+static void print_file(const Options *o) {
+    const PretrainedConfig *c = &own.model.config;
+    printf("begins with: %s, ", own.file);
+    if (own.is_checkpoint) {
+        printf("after %ld steps on", own.info.step);
+    } else {
+        printf("in the names of %s, %d heads%s, for", pretrained_dialect(&own.model),
+               c->vit.block.heads,
+               c->heads_assumed ? " (assumed, from the width; or --heads)" : "");
+    }
+    printf(" images of %dx%d; a new head\n", c->vit.height, c->vit.width);
+    if (c->pre_logits > 0) {
+        printf("left out: the hidden layer before its head (pre_logits), which is "
+               "pre-training's [ViT 3.1]\n");
+    }
+    if (own.recipe.name[0] != '\0') {
+        printf("pixels: mean %.4g %.4g %.4g, deviation %.4g %.4g %.4g, as recipe %s "
+               "has them (%s); whole pictures, resized to %dx%d\n",
+               o->mean[0], o->mean[1], o->mean[2], o->deviation[0], o->deviation[1],
+               o->deviation[2], own.recipe.name, own.recipe.why, o->width, o->height);
+    }
 }
 
 static int lesson(const Options *o) {
-    const VitConfig *c = &own.info.settings.model;
+    const VitConfig *c = &own.model.config.vit;
     const int down = c->height / c->patch, across = c->width / c->patch;
     const Positions positions = c->positions;
     const bool moved = o->height != c->height || o->width != c->width;
     report_title("Chapter 7: fine-tuning");
-    printf("begins with: %s, after %ld steps on images of %dx%d; a new head\n",
-           own.checkpoint, own.info.step, c->height, c->width);
+    print_file(o);
     if (moved && (positions == POSITIONS_1D || positions == POSITIONS_2D)) {
         printf("positions: those of %dx%d patches, interpolated (%s) to %dx%d\n", down,
                across, kinds[own.kind], o->height / c->patch, o->width / c->patch);
@@ -170,12 +282,16 @@ static int lesson(const Options *o) {
 static int begin(Options *o) {
     Engine engine = engine_cpu;
     Error error;
-    if (!checkpoint_info(own.checkpoint, &own.info, &error)) {
-        return output_error(o->program, 1, "%s", error.text);
+    int status;
+    if (read_file(o, &error)) {
+        set_defaults(o);
+        engine.make = make;
+        status = run(o, &engine, lesson);
+    } else {
+        status = output_error(o->program, 1, "%s", error.text);
     }
-    set_defaults(o);
-    engine.make = make;
-    return run(o, &engine, lesson);
+    pretrained_free(&own.model);
+    return status;
 }
 
 int fine_tune_run(int argc, char **argv) {
