@@ -35,11 +35,8 @@ long all_reduce_room(AllReduce *way, long n, int size);
  * n / P of them, or one more. c may also be P, where x ends. */
 long chunk_begin(long n, int P, int c);
 
-/* Rank r has this chunk's sum after ring_reduce_scatter. */
-int ring_chunk_of(int rank, int P);
-
-/* ring_reduce_scatter: the rank's own chunk of x becomes the sum over all ranks; the rest
- * of x is spoiled. In all, the ranks send (P - 1) n elements. */
+/* ring_reduce_scatter: of x, chunk r becomes the sum over all ranks at rank r, whose own
+ * chunk it is; the rest of x is spoiled. In all, the ranks send (P - 1) n elements. */
 void ring_reduce_scatter(Group *group, real *x, long n, real *room);
 
 /* ring_all_gather: each rank's own chunk goes to all others. (P - 1) n elements. */

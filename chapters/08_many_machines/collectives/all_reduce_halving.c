@@ -3,7 +3,7 @@
 
 /* x from `begin` on, before `end`, to or from a rank. */
 static Message part(real *x, long begin, long end, int rank) {
-    return (Message){rank, x + begin, end - begin};
+    return (Message){rank, x + begin, end - begin, 0};
 }
 
 static void add(Message to, const real *from) {
@@ -40,7 +40,7 @@ static void halve_and_double(Group *group, int P, real *x, long n, real *room) {
         const Message low = part(x, begin, middle, other),
                       high = part(x, middle, end, other);
         const Message mine = upper ? high : low, theirs = upper ? low : high;
-        group_exchange(group, theirs, (Message){other, room, mine.count});
+        group_exchange(group, theirs, (Message){other, room, mine.count, 0});
         add(mine, room);
         begin = upper ? middle : begin;
         end = upper ? end : middle;
@@ -62,18 +62,18 @@ static void halve_and_double(Group *group, int P, real *x, long n, real *room) {
 void all_reduce_halving(Group *group, real *x, long n, real *room) {
     const int P = power_below(group->size), r = group->rank;
     if (r >= P) {
-        group_send(group, (Message){r - P, x, n});
-        group_receive(group, (Message){r - P, x, n});
+        group_send(group, (Message){r - P, x, n, 0});
+        group_receive(group, (Message){r - P, x, n, 0});
         return;
     }
     const bool for_two = r + P < group->size;
     if (for_two) {
-        group_receive(group, (Message){r + P, room, n});
-        add((Message){r, x, n}, room);
+        group_receive(group, (Message){r + P, room, n, 0});
+        add((Message){r, x, n, 0}, room);
     }
     halve_and_double(group, P, x, n, room);
     if (for_two) {
-        group_send(group, (Message){r + P, x, n});
+        group_send(group, (Message){r + P, x, n, 0});
     }
 }
 

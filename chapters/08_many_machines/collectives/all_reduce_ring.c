@@ -10,28 +10,24 @@ static int round_ring(int number, int P) {
     return (number % P + P) % P;
 }
 
-int ring_chunk_of(int rank, int P) {
-    return round_ring(rank + 1, P);
-}
-
 /* Chunk c of x, to or from a rank. */
 static Message chunk(real *x, long n, int P, int c, int rank) {
     const long begin = chunk_begin(n, P, c);
-    return (Message){rank, x + begin, chunk_begin(n, P, c + 1) - begin};
+    return (Message){rank, x + begin, chunk_begin(n, P, c + 1) - begin, 0};
 }
 
 /*
- * In step s, rank r sends chunk r - s to its right neighbour, and gets chunk r - s - 1
- * from its left one, to which it adds its own. So a chunk begins at the rank of its own
- * number, and has been added to by all when it arrives at the rank before that one.
+ * In step s, rank r sends chunk r - s - 1 to its right neighbour, and gets chunk r - s - 2
+ * from its left one, to which it adds its own. So chunk c begins at rank c + 1, goes
+ * round, and has been added to by all when it arrives at rank c.
  */
 void ring_reduce_scatter(Group *group, real *x, long n, real *room) {
     const int P = group->size, r = group->rank;
     const int right = round_ring(r + 1, P), left = round_ring(r - 1, P);
     for (int s = 0; s < P - 1; s++) {
-        const Message mine = chunk(x, n, P, round_ring(r - s, P), right);
-        const Message sum = chunk(x, n, P, round_ring(r - s - 1, P), left);
-        group_exchange(group, mine, (Message){left, room, sum.count});
+        const Message mine = chunk(x, n, P, round_ring(r - s - 1, P), right);
+        const Message sum = chunk(x, n, P, round_ring(r - s - 2, P), left);
+        group_exchange(group, mine, (Message){left, room, sum.count, 0});
         for (long i = 0; i < sum.count; i++) {
             sum.data[i] += room[i];
         }
@@ -43,8 +39,8 @@ void ring_all_gather(Group *group, real *x, long n) {
     const int P = group->size, r = group->rank;
     const int right = round_ring(r + 1, P), left = round_ring(r - 1, P);
     for (int s = 0; s < P - 1; s++) {
-        const Message finished = chunk(x, n, P, round_ring(r + 1 - s, P), right);
-        const Message next = chunk(x, n, P, round_ring(r - s, P), left);
+        const Message finished = chunk(x, n, P, round_ring(r - s, P), right);
+        const Message next = chunk(x, n, P, round_ring(r - s - 1, P), left);
         group_exchange(group, finished, next);
     }
 }

@@ -12,7 +12,8 @@
  *
  * Two kinds of ranks speak them: the processes that mpirun starts (mpi_group.h), and
  * the threads of one program (threads_group.h), for tests, exercises and the lesson.
- * Messages from one rank to another arrive in the order in which they were sent.
+ * Messages from one rank to another arrive in the order in which they were sent, if they
+ * have the same tag.
  */
 #pragma once
 
@@ -25,6 +26,7 @@ typedef struct {
     int rank;
     real *data; /* one that is sent is only read */
     long count;
+    int tag; /* 0, 1, ...: only messages of the same tag meet */
 } Message;
 
 typedef struct GroupKind GroupKind;

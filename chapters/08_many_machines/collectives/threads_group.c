@@ -51,7 +51,8 @@ static Half *other_half(Hub *hub, int rank, const Half *half) {
     for (int i = 0; i < HALVES; i++) {
         Half *h = &theirs[i];
         if (h->used && !h->matched && h->sends != half->sends &&
-            h->message.rank == rank && (!best || h->order < best->order)) {
+            h->message.rank == rank && h->message.tag == half->message.tag &&
+            (!best || h->order < best->order)) {
             best = h;
         }
     }
