@@ -9,6 +9,7 @@
 /* One half of a message: what its sender or its receiver has said of it. */
 typedef struct {
     bool used, sends, matched;
+    bool let_go; /* its rank has gone on: a copy may still be on its way */
     Message message;
     real *copy; /* owned: a short message's, so that its sender can go on */
     long order; /* of two that could match, the earlier does */
@@ -158,17 +159,19 @@ static void wait_for(Rank *rank, int at) {
     rank->waits_for = -1;
 }
 
-/* Copies whose messages have arrived, and what was waited for. */
+/* What was waited for; but a copy stays until it has arrived. */
 static void forget(Rank *rank, int at) {
     if (at >= 0 && (rank->halves[at].matched || rank->hub->broken)) {
         free(rank->halves[at].copy);
         rank->halves[at] = (Half){0};
+    } else if (at >= 0) {
+        rank->halves[at].let_go = true;
     }
 }
 
 static void forget_copies(Rank *rank) {
     for (int i = 0; i < HALVES; i++) {
-        if (rank->halves[i].copy) {
+        if (rank->halves[i].let_go) {
             forget(rank, i);
         }
     }
