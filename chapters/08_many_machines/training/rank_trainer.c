@@ -18,6 +18,7 @@
 typedef struct {
     Ranks ranks;
     RankTimes times;
+    int stop; /* the largest signal that any rank has been sent */
     Trainer *trainer;
     real *room;    /* owned: where messages arrive */
     real *shares;  /* owned: what each worker of each rank says of a step */
@@ -106,6 +107,7 @@ typedef struct {
     Evaluation evaluation;
     double loss;
     long correct;
+    int stop; /* the signal that its rank was sent, or 0 */
 } Share;
 enum { SHARE_ELEMENTS = (sizeof(Share) + sizeof(real) - 1) / sizeof(real) };
 
@@ -122,7 +124,8 @@ static void exchange_shares(RankTrainer *r) {
     real *mine = r->shares + (long)r->ranks.group->rank * most * SHARE_ELEMENTS;
     for (int w = 0; w < t->worker_count; w++) {
         const Worker *worker = &t->workers[w];
-        const Share share = {worker->evaluation, worker->loss, worker->correct};
+        const int stop = r->ranks.stop_asked ? r->ranks.stop_asked() : 0;
+        const Share share = {worker->evaluation, worker->loss, worker->correct, stop};
         memcpy(mine + (long)w * SHARE_ELEMENTS, &share, sizeof share);
     }
     ring_all_gather(r->ranks.group, r->shares, (long)P * most * SHARE_ELEMENTS);
@@ -151,6 +154,7 @@ static void batch_result(RankTrainer *r, double *loss, double *accuracy) {
         const Share share = share_of(r, w);
         *loss += share.loss / batch;
         *accuracy += (double)share.correct / batch;
+        r->stop = share.stop > r->stop ? share.stop : r->stop;
     }
 }
 
@@ -335,6 +339,10 @@ static void describe(const Trainer *t) {
            r->ranks.threads, r->ranks.threads == 1 ? "" : "s", trainer_bytes(t) / 1e6);
 }
 
+static int stop_asked_of_all(const Trainer *t) {
+    return ((const RankTrainer *)t->engine_data)->stop;
+}
+
 RankTimes rank_trainer_times(const Trainer *t) {
     return ((const RankTrainer *)t->engine_data)->times;
 }
@@ -348,4 +356,5 @@ const Engine engine_ranks = {
     .upload = upload,
     .download = download,
     .describe = describe,
+    .stop_asked = stop_asked_of_all,
 };

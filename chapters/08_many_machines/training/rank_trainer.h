@@ -34,6 +34,7 @@ typedef struct {
     int threads;       /* T: of this rank; each rank has as many */
     int shards;        /* S, SUM_IN_ORDER: workers in all; a multiple isn't needed */
     long bucket_bytes; /* the least that a bucket has */
+    int (*stop_asked)(void); /* this rank's signal, or 0 (stop.h); NULL: never */
 } Ranks;
 
 /* Where a step's time went, at this rank, summed since the trainer was made. */
