@@ -11,7 +11,7 @@
 #   make CFLAGS=-O1 ...        more flags, after the course's own; so CPPFLAGS, CXXFLAGS,
 #                              LDFLAGS and LDLIBS; EXTRA for C and C++
 
-CHAPTERS := 1 2 3 4 5 6 7
+CHAPTERS := 1 2 3 4 5 6 7 8
 ARCH := native
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -49,14 +49,14 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 # and the layers that it teaches, which later chapters use.
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
-layers_of = $(filter-out $(call program_of,$(1)),$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
+layers_of = $(filter-out $(call program_of,$(1)) %_mpi.c,$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
 layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n))) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
 sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES
 
 # chapterN in float, and chapterN_double, the same sources in double, which checks the
 # gradients. Each compiler links its own; ./chapterN is a copy of the one asked for.
-CPU_CHAPTERS := $(filter-out 6,$(CHAPTERS))
+CPU_CHAPTERS := $(filter-out 6 8,$(CHAPTERS))
 define chapter_rules
 $(BUILD)/chapter$(1): $(call objects,float,$(call sources_of,$(1)))
 $(BUILD)/chapter$(1)_double: $(call objects,double,$(call sources_of,$(1)))
@@ -89,7 +89,7 @@ command-report = sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OP
 command-studies = sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS))) \
     ## train the variants of notes/studies.md, half an hour; RUNS=norm: some
 command-format = sh common/scripts/lint.sh format ## clang-format every source (version 14)
-include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk chapter7.mk)
+include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk chapter7.mk chapter8.mk)
 
 plots report: all
 plots: need-gnuplot $(PICTURES)

@@ -80,6 +80,8 @@ static Suite *(*const suites[])(void) = {
     sgd_suite,
     weights_suite,
     npz_suite,
+    all_reduce_suite,
+    rank_trainer_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

@@ -74,5 +74,9 @@ Suite *overlay_suite(void);
 Suite *seeing_suite(void);
 Suite *score_suite(void);
 
+/* chapter 8 */
+Suite *all_reduce_suite(void);
+Suite *rank_trainer_suite(void);
+
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

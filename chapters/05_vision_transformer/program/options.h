@@ -20,6 +20,7 @@ typedef struct {
     int width, height;       /* --size; 0: as the data's images are */
     double split, memory_mb; /* --split, --memory; 0: the default */
     const char *twice;       /* an option that was given more than once, or NULL */
+    bool follower;           /* another process prints, logs and saves (chapter 8) */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 
     /* What fine-tuning (chapter 7) knows of the model before there are data. */

@@ -287,12 +287,13 @@ int plan_make(Plan *p, const Options *o, Error *error) {
     *p = (Plan){.options = o,
                 .directory = o->data ? o->data : dataset_find(),
                 .from = o->resume ? o->resume : o->eval};
+    const bool writes = !o->eval && !o->follower;
     if (!o->eval && !check_names(p, error)) {
         return 2;
     }
     if ((p->from && !checkpoint_info(p->from, &p->info, error)) ||
-        (!o->eval && !checkpoint_can_save(o->save, error)) ||
-        (!o->eval && !progress_can_log(o->log, 0, &p->log_end, error))) {
+        (writes && !checkpoint_can_save(o->save, error)) ||
+        (writes && !progress_can_log(o->log, 0, &p->log_end, error))) {
         return 1;
     }
     if (!p->directory) {

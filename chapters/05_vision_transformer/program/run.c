@@ -114,9 +114,10 @@ static int get_ready(const Run *r) {
     Trainer *t = r->trainer;
     const bool trains = !o->eval && !p->finished;
     Error error;
-    if ((trains && !file_lock_beside(o->save, &error)) ||
+    const bool writes = trains && !o->follower;
+    if ((writes && !file_lock_beside(o->save, &error)) ||
         (p->from && !checkpoint_load(p->from, t, &error)) ||
-        (trains && t->step > 0 && !plan_check_log(p, t, &error))) {
+        (writes && t->step > 0 && !plan_check_log(p, t, &error))) {
         return output_error(o->program, 1, "%s", error.text);
     }
     if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
@@ -131,6 +132,11 @@ static int get_ready(const Run *r) {
     return 0;
 }
 
+/* The signal that asks this run, or another process of it, to stop; 0: none. */
+static int asked(const Run *r) {
+    return r->engine->stop_asked ? r->engine->stop_asked(r->trainer) : stop_asked();
+}
+
 /* ---- training ---------------------------------------------------------------- */
 
 /* How it ended. RUN_UNLOGGED: the log can't be written; the weights are good. */
@@ -143,7 +149,8 @@ static RunEnd save(Run *r, Error *error) {
     if (r->engine->download) {
         r->engine->download(r->trainer);
     }
-    if (!checkpoint_save(r->plan->options->save, r->trainer, r->dataset, error)) {
+    if (!r->plan->options->follower &&
+        !checkpoint_save(r->plan->options->save, r->trainer, r->dataset, error)) {
         return RUN_FAILED;
     }
     return logged ? RUN_DONE : RUN_UNLOGGED;
@@ -227,7 +234,7 @@ static RunEnd train_steps(Run *r, Error *error) {
             expect_epoch(r);
             end = end_epoch(r, error);
         }
-        if (end == RUN_DONE && stop_asked()) {
+        if (end == RUN_DONE && asked(r)) {
             end = RUN_STOPPED;
         }
     }
@@ -271,14 +278,15 @@ static RunEnd train(Run *r, Error *error) {
            o->save);
     stop_later(true);
     RunEnd end = RUN_FAILED;
-    if (progress_begin(&r->progress, r->trainer, o->log, error)) {
+    const char *log = o->follower ? "/dev/null" : o->log;
+    if (progress_begin(&r->progress, r->trainer, log, error)) {
         const double begin = stopwatch_ms();
         end = train_steps(r, error);
         print_waited(r, (stopwatch_ms() - begin) / 1e3);
         end = end_run(r, end, error);
     }
     stop_later(false);
-    return end == RUN_DONE && stop_asked() ? RUN_STOPPED : end;
+    return end == RUN_DONE && asked(r) ? RUN_STOPPED : end;
 }
 
 /* ---- the last lines ----------------------------------------------------------- */
@@ -288,9 +296,6 @@ static bool show(const Run *r, const int *predictions, Error *error) {
     const char *looked = r->plan->options->look;
     if (!gallery_classes(r->dataset, predictions, error)) {
         return false;
-    }
-    if (r->engine->download) {
-        r->engine->download(r->trainer);
     }
     printf(looked ? "\n" : "");
     return looked ? look(r->trainer, r->dataset, predictions, error)
@@ -313,7 +318,11 @@ static bool report(const Run *r, Error *error) {
     if (ok && !evaluation_check(&e, &why)) {
         ok = error_set(error, "%.150s: %.300s", o->eval ? o->eval : o->save, why.text);
     }
-    ok = ok && show(r, predictions, error) && stream_check(set->source, error);
+    if (ok && r->engine->download) {
+        r->engine->download(r->trainer);
+    }
+    ok = ok && (o->follower ||
+                (show(r, predictions, error) && stream_check(set->source, error)));
     free(predictions);
     if (ok) {
         printf("\n%ld of %ld test images right, mean loss %.4f\ntest accuracy: %.4f\n",
@@ -384,7 +393,7 @@ static int run_trainer(Run *r) {
     }
     if (end == RUN_STOPPED) {
         say_how_to_resume(o, r->trainer);
-        return 128 + stop_asked();
+        return 128 + asked(r);
     }
     if (end != RUN_DONE || !report(r, &error)) {
         return output_error(o->program, 1, "%s", error.text);

@@ -31,6 +31,10 @@ typedef struct {
 
     /* One line about where the work is done and the memory that it takes. */
     void (*describe)(const Trainer *trainer);
+
+    /* The signal that asked any of a run's processes to stop, 0: none; as they agreed in
+     * the last step. NULL: there is one process (stop.h). */
+    int (*stop_asked)(const Trainer *trainer);
 } Engine;
 
 extern const Engine engine_cpu;

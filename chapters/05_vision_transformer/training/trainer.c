@@ -44,9 +44,10 @@ static bool make_blocks(Trainer *t, Error *error) {
     return t->v != NULL;
 }
 
-static bool make(Trainer *t, const Settings *settings, int images, int workers,
-                 int slice, Error *error) {
+static bool make(Trainer *t, const Settings *settings, int images, int first,
+                 int workers, int slice, Error *error) {
     *t = (Trainer){.settings = *settings,
+                   .first_worker = first,
                    .worker_count = workers,
                    .slice = slice,
                    .order_epoch = -1,
@@ -78,14 +79,19 @@ static bool make(Trainer *t, const Settings *settings, int images, int workers,
 }
 
 bool trainer_make(Trainer *t, const Settings *settings, int images, Error *error) {
+    return trainer_make_part(t, settings, images, 0, settings->threads, error);
+}
+
+bool trainer_make_part(Trainer *t, const Settings *settings, int images, int first,
+                       int count, Error *error) {
     const int share = (settings->batch + settings->threads - 1) / settings->threads;
     const int slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
-    return make(t, settings, images, settings->threads, slice, error);
+    return make(t, settings, images, first, count, slice, error);
 }
 
 bool trainer_make_small(Trainer *t, const Settings *settings, int images,
                         Error *error) {
-    return make(t, settings, images, 1, 1, error);
+    return make(t, settings, images, 0, 1, 1, error);
 }
 
 void trainer_free(Trainer *t) {
@@ -178,9 +184,9 @@ typedef struct {
     Tensor logits;
 } Slice;
 
-/* Worker w's share of the batch begins here, and ends where w + 1's begins. */
-static int share_begin(const Trainer *t, const Batch *batch, int w) {
-    return (int)((long)batch->count * w / t->settings.threads);
+/* The share of this trainer's worker i begins here, and ends where i + 1's begins. */
+static int share_begin(const Trainer *t, const Batch *batch, int i) {
+    return (int)((long)batch->count * (t->first_worker + i) / t->settings.threads);
 }
 
 /* The batch's images from `from` on, before `to`: as many as a slice has. */
@@ -200,9 +206,17 @@ static Slice forward_slice(const Trainer *t, Worker *worker, const Batch *batch,
     return slice;
 }
 
-/* How many elements are frozen: the first of each block of memory. */
-static long frozen(const Trainer *t) {
+long trainer_first_trained(const Trainer *t) {
     return t->trained.items[0].offset;
+}
+
+/* The backward pass of a slice; of the last one, the listener hears how far it is. */
+static void backward_slice(Trainer *t, int w, const Slice *slice, Tensor dlogits,
+                           bool last) {
+    Worker *worker = &t->workers[w];
+    const Passed listener = {t->gradients_done, t->listener, w, worker->gradients};
+    backward_down_to(&t->vit, &worker->d, &worker->activations, &slice->dropout,
+                     dlogits, t->settings.freeze, last ? &listener : NULL);
 }
 
 /* Forward and backward of a worker's images, a slice at a time. */
@@ -212,8 +226,9 @@ static void train_share(Trainer *t, int w, const Batch *batch) {
     const double scale = 1.0 / t->settings.batch;
     worker->loss = 0;
     worker->correct = 0;
-    memset(worker->gradients + frozen(t), 0,
-           (size_t)(t->list.total - frozen(t)) * sizeof(real));
+    const long begin = trainer_first_trained(t);
+    memset(worker->gradients + begin, 0,
+           (size_t)(t->list.total - begin) * sizeof(real));
     for (int at = from; at < to; at += t->slice) {
         const Slice slice = forward_slice(t, worker, batch, at, to);
         for (int i = 0; i < slice.count; i++) {
@@ -222,41 +237,38 @@ static void train_share(Trainer *t, int w, const Batch *batch) {
         Tensor dlogits = slice.logits; /* written over: they are not needed any more */
         worker->loss += cross_entropy(slice.logits, slice.labels,
                                       t->settings.label_smoothing, scale, dlogits);
-        not_frozen_backward(&t->vit, &worker->d, &worker->activations, &slice.dropout,
-                            dlogits, t->settings.freeze);
+        backward_slice(t, w, &slice, dlogits, at + t->slice >= to);
+    }
+    if (from == to && t->gradients_done) { /* fewer images than workers */
+        t->gradients_done(t->listener, w, begin);
     }
 }
 
-/* Worker 0's gradients += all others', in order. */
-static void sum_gradients(Trainer *t) {
+void trainer_sum_workers(Trainer *t, long from, long to) {
     real *sum = t->workers[0].gradients;
-    for (int w = 1; w < t->settings.threads; w++) {
+    for (int w = 1; w < t->worker_count; w++) {
         const real *other = t->workers[w].gradients;
-#pragma omp parallel for simd schedule(static) if (t->list.total > 100000)
-        for (long i = frozen(t); i < t->list.total; i++) {
+#pragma omp parallel for simd schedule(static) if (to - from > 100000)
+        for (long i = from; i < to; i++) {
             sum[i] += other[i];
         }
     }
 }
 
-/* Clipping and the optimiser, of what isn't frozen; returns the norm before. */
-static double update_weights(Trainer *t, double lr) {
+void trainer_optimise(Trainer *t, const ParameterList *list, double lr) {
     const Settings *s = &t->settings;
-    real *gradients = t->workers[0].gradients;
-    const double norm =
-        gradient_clip(gradients + frozen(t), t->list.total - frozen(t), s->clip);
+    const real *gradients = t->workers[0].gradients;
     if (s->optimiser == OPTIMISER_SGD) {
         const SgdStep step = {s->momentum, lr, t->weights, gradients, t->m};
-        sgd_step(&step, &t->trained);
+        sgd_step(&step, list);
     } else {
         const AdamWStep step = {&s->adamw, lr,   t->step, t->weights,
                                 gradients, t->m, t->v};
-        adamw_step(&step, &t->trained);
+        adamw_step(&step, list);
     }
-    return norm;
 }
 
-StepResult trainer_step(Trainer *t, const Dataset *dataset) {
+void trainer_gradients(Trainer *t, const Dataset *dataset) {
     const Settings *s = &t->settings;
     const Batch batch = {
         .dataset = dataset,
@@ -266,20 +278,35 @@ StepResult trainer_step(Trainer *t, const Dataset *dataset) {
         .augmentation = trainer_augmentation(t, dataset),
         .dropout = {.rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step},
     };
-    const int threads_before = threads_limit(s->threads);
 #pragma omp parallel for schedule(static, 1)
-    for (int w = 0; w < s->threads; w++) {
+    for (int w = 0; w < t->worker_count; w++) {
         train_share(t, w, &batch);
     }
-    sum_gradients(t);
-    StepResult result = {0};
-    for (int w = 0; w < s->threads; w++) {
-        result.loss += t->workers[w].loss / s->batch;
-        result.accuracy += (double)t->workers[w].correct / s->batch;
-    }
+}
+
+StepResult trainer_update(Trainer *t, double loss, double accuracy) {
+    StepResult result = {.loss = loss, .accuracy = accuracy};
     result.step = ++t->step;
     result.lr = trainer_rate(t, t->step);
-    result.gradient_norm = update_weights(t, result.lr);
+    /* Clipping and the optimiser, of what isn't frozen. */
+    const long begin = trainer_first_trained(t);
+    result.gradient_norm = gradient_clip(t->workers[0].gradients + begin,
+                                         t->list.total - begin, t->settings.clip);
+    trainer_optimise(t, &t->trained, result.lr);
+    return result;
+}
+
+StepResult trainer_step(Trainer *t, const Dataset *dataset) {
+    const int batch = t->settings.batch;
+    const int threads_before = threads_limit(t->settings.threads);
+    double loss = 0, accuracy = 0;
+    trainer_gradients(t, dataset);
+    trainer_sum_workers(t, trainer_first_trained(t), t->list.total);
+    for (int w = 0; w < t->worker_count; w++) {
+        loss += t->workers[w].loss / batch;
+        accuracy += (double)t->workers[w].correct / batch;
+    }
+    const StepResult result = trainer_update(t, loss, accuracy);
     threads_limit(threads_before);
     return result;
 }
@@ -308,24 +335,35 @@ bool evaluation_check(const Evaluation *e, Error *error) {
     return true;
 }
 
-static void evaluate_share(Trainer *t, int w, const Batch *batch, int *predictions,
-                           Evaluation *result) {
+static void evaluate_share(Trainer *t, int w, const Batch *batch, int *predictions) {
     const int from = share_begin(t, batch, w), to = share_begin(t, batch, w + 1);
+    Evaluation *sums = &t->workers[w].evaluation;
+    *sums = (Evaluation){0};
     for (int at = from; at < to; at += t->slice) {
         const Slice slice = forward_slice(t, &t->workers[w], batch, at, to);
         for (int i = 0; i < slice.count; i++) {
             const int prediction = argmax_row(slice.logits, i);
-            evaluation_add(result, slice.labels[i], prediction);
+            evaluation_add(sums, slice.labels[i], prediction);
             if (predictions) {
                 predictions[at + i] = prediction;
             }
         }
         const Tensor not_wanted = {.data = NULL};
-        result->loss += cross_entropy(slice.logits, slice.labels, 0, 1, not_wanted);
+        sums->loss += cross_entropy(slice.logits, slice.labels, 0, 1, not_wanted);
     }
 }
 
-static void add_evaluation(Evaluation *sum, const Evaluation *part) {
+void trainer_evaluate_workers(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                              int *predictions) {
+    const Batch batch = {.dataset = dataset, .set = set, .count = set->count};
+    const int threads = t->worker_count;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int w = 0; w < threads; w++) {
+        evaluate_share(t, w, &batch, predictions);
+    }
+}
+
+void evaluation_sum(Evaluation *sum, const Evaluation *part) {
     sum->count += part->count;
     sum->correct += part->correct;
     sum->undecided += part->undecided;
@@ -334,15 +372,10 @@ static void add_evaluation(Evaluation *sum, const Evaluation *part) {
 
 void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                       int *predictions, Evaluation *result) {
-    const Batch batch = {.dataset = dataset, .set = set, .count = set->count};
-    const int threads = t->settings.threads;
+    trainer_evaluate_workers(t, dataset, set, predictions);
     *result = (Evaluation){0};
-#pragma omp parallel for schedule(static, 1) num_threads(threads) ordered
-    for (int w = 0; w < threads; w++) {
-        Evaluation share = {0};
-        evaluate_share(t, w, &batch, predictions, &share);
-#pragma omp ordered
-        add_evaluation(result, &share);
+    for (int w = 0; w < t->worker_count; w++) {
+        evaluation_sum(result, &t->workers[w].evaluation);
     }
     result->loss /= (double)set->count;
 }

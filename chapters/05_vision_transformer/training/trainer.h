@@ -15,13 +15,25 @@
 #define SLICE_IMAGES 8
 
 typedef struct {
+    long count, correct;
+    long undecided; /* images whose logits name no class (argmax_row) */
+    double loss;    /* mean, without smoothing */
+} Evaluation;
+
+typedef struct {
     real *gradients; /* a block of the parameters' layout; owned */
     Vit d;           /* the model's struct laid over it */
     VitActivations activations;
     Tensor images; /* (slice, C, H, W); owned */
     double loss;   /* sum over the worker's images of this step */
     long correct;
+    Evaluation evaluation; /* sums over the worker's images of the last evaluation */
 } Worker;
+
+/* Says that worker `worker` has added its last to the gradients from element `from` on.
+ * Called by the worker's thread, during the backward pass of its last slice: from the
+ * head's to the embedding's, which is element 0 if nothing is frozen. */
+typedef void GradientsDone(void *listener, int worker, long from);
 
 typedef struct {
     Settings settings;
@@ -30,8 +42,11 @@ typedef struct {
     ParameterList list;
     ParameterList trained; /* the end of it that isn't frozen (freeze.h) */
     real *weights, *m, *v; /* blocks of list.total elements; owned */
-    int worker_count;      /* settings.threads, or fewer where an engine needs none */
+    int worker_count;      /* settings.threads, or fewer where others have the rest */
+    int first_worker;      /* workers[0] is number so many; 0 */
     Worker *workers;
+    GradientsDone *gradients_done; /* NULL: nobody listens */
+    void *listener;
     int slice;  /* images per slice */
     int *order; /* the epoch's order of the training images */
     int order_count;
@@ -48,17 +63,16 @@ typedef struct {
     double lr;
 } StepResult;
 
-typedef struct {
-    long count, correct;
-    long undecided; /* images whose logits name no class (argmax_row) */
-    double loss;    /* mean, without smoothing */
-} Evaluation;
-
 /*
  * trainer_make: memory for everything, weights initialised from the seed; false
  * and an error if there is no memory. `images` is the size of the training set.
  */
 bool trainer_make(Trainer *trainer, const Settings *settings, int images, Error *error);
+
+/* trainer_make_part: with `count` of the settings.threads workers, from number `first`
+ * on, or none: others, perhaps on other machines, have the rest (chapter 8). */
+bool trainer_make_part(Trainer *trainer, const Settings *settings, int images,
+                       int first, int count, Error *error);
 
 /* trainer_make_small: the same with one worker for single images: for an engine that
  * does the work elsewhere. */
@@ -84,10 +98,36 @@ double trainer_bytes(const Trainer *trainer);
 /* trainer_step: one step of the optimiser on the next batch. */
 StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
 
+/*
+ * Its three parts, for an engine that shares a step with others:
+ *
+ *     trainer_gradients     each worker its own gradients, loss and correct
+ *     trainer_sum_workers   workers[0]'s gradients, elements from .. to - 1, += those of
+ *                           the others here, in order
+ *     trainer_update        the optimiser, with workers[0]'s gradients: the whole
+ *                           batch's sum by now; its mean loss, and its accuracy
+ */
+void trainer_gradients(Trainer *trainer, const Dataset *dataset);
+void trainer_sum_workers(Trainer *trainer, long from, long to);
+StepResult trainer_update(Trainer *trainer, double loss, double accuracy);
+
+/* trainer_optimise: the optimiser's step t->step on these parameters alone, without
+ * clipping, with workers[0]'s gradients. */
+void trainer_optimise(Trainer *trainer, const ParameterList *list, double lr);
+
+/* trainer_first_trained: elements before it are frozen: no gradients, no update. */
+long trainer_first_trained(const Trainer *trainer);
+
 /* trainer_evaluate: the whole set, without augmentation and dropout.
  *   predictions (set->count)   out: each image's class; NULL: not wanted */
 void trainer_evaluate(Trainer *trainer, const Dataset *dataset, const ImageSet *set,
                       int *predictions, Evaluation *result);
+
+/* trainer_evaluate_workers: each worker its images: sums, in Worker's `evaluation`;
+ * trainer_evaluate adds them in the workers' order, with evaluation_sum. */
+void trainer_evaluate_workers(Trainer *trainer, const Dataset *dataset,
+                              const ImageSet *set, int *predictions);
+void evaluation_sum(Evaluation *sum, const Evaluation *part);
 
 /* evaluation_add: one more image; its prediction is argmax_row's, -1 for none. */
 void evaluation_add(Evaluation *evaluation, int label, int prediction);

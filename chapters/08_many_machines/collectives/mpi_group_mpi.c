@@ -1,0 +1,161 @@
+/* mpi_group_mpi.c: see mpi_group.h. */
+#include "chapters/08_many_machines/collectives/mpi_group.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef REAL_IS_DOUBLE
+#define MPI_REAL_TYPE MPI_DOUBLE
+#else
+#define MPI_REAL_TYPE MPI_FLOAT
+#endif
+
+/* What a ticket is for; its number is the place here. */
+typedef struct {
+    bool used;
+    MPI_Request requests[2]; /* send, receive */
+} Flight;
+enum { FLIGHTS = 256 };
+
+static Flight flights[FLIGHTS];
+static bool started;
+
+/* ---- errors ----------------------------------------------------------------------- */
+
+/* MPI's own text in one line, and the end of all ranks. */
+static void check(const Group *group, int result, const char *what) {
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length;
+    if (result == MPI_SUCCESS) {
+        return;
+    }
+    MPI_Error_string(result, text, &length);
+    fprintf(stderr, "chapter8: rank %d: %s: %s\n", group->rank, what, text);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static int count_of(const Group *group, Message message) {
+    if (message.count > INT_MAX) {
+        fprintf(stderr,
+                "chapter8: rank %d: %ld elements in one message, MPI takes %d\n",
+                group->rank, message.count, INT_MAX);
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    }
+    return (int)message.count;
+}
+
+/* ---- messages --------------------------------------------------------------------- */
+
+static int begin(Group *group, Message send, Message receive) {
+    int ticket = 0;
+    while (ticket < FLIGHTS && flights[ticket].used) {
+        ticket++;
+    }
+    if (ticket == FLIGHTS) {
+        bug("rank %d has begun %d messages and waited for none", group->rank, FLIGHTS);
+    }
+    Flight *flight = &flights[ticket];
+    *flight = (Flight){true, {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
+    if (receive.count > 0) { /* first: what comes early needs no copy then */
+        check(group,
+              MPI_Irecv(receive.data, count_of(group, receive), MPI_REAL_TYPE,
+                        receive.rank, receive.tag, MPI_COMM_WORLD,
+                        &flight->requests[1]),
+              "MPI_Irecv");
+    }
+    if (send.count > 0) {
+        check(group,
+              MPI_Isend(send.data, count_of(group, send), MPI_REAL_TYPE, send.rank,
+                        send.tag, MPI_COMM_WORLD, &flight->requests[0]),
+              "MPI_Isend");
+    }
+    return ticket;
+}
+
+static bool test(Group *group, int ticket) {
+    Flight *flight = &flights[ticket];
+    int done = 0;
+    check(group, MPI_Testall(2, flight->requests, &done, MPI_STATUSES_IGNORE),
+          "MPI_Testall");
+    flight->used = !done;
+    return done;
+}
+
+/* MPI_Waitall would do; but a rank that only waits should leave its core to those that
+ * have something to do, where there are more ranks than cores. */
+static void wait(Group *group, int ticket) {
+    enum { AT_ONCE = 1000 };
+    for (int tries = 0; !test(group, ticket); tries++) {
+        if (tries > AT_ONCE) {
+            sched_yield();
+        }
+    }
+}
+
+static void send(Group *group, Message message) {
+    check(group,
+          MPI_Send(message.data, count_of(group, message), MPI_REAL_TYPE, message.rank,
+                   message.tag, MPI_COMM_WORLD),
+          "MPI_Send");
+}
+
+static void receive(Group *group, Message message) {
+    check(group,
+          MPI_Recv(message.data, count_of(group, message), MPI_REAL_TYPE, message.rank,
+                   message.tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+          "MPI_Recv");
+}
+
+static const GroupKind mpi_group = {send, receive, begin, test, wait};
+
+/* ---- beginning and end ------------------------------------------------------------ */
+
+/* Was it started by something that says who the others are? */
+static bool launched(void) {
+    static const char *const words[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK",
+                                        "PMI_RANK"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (getenv(words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mpi_group_open(Group *group, Error *error) {
+    int given;
+    *group = (Group){.rank = 0, .size = 1, .kind = &mpi_group};
+    if (!launched()) {
+        return true;
+    }
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) != MPI_SUCCESS) {
+        return error_set(error, "MPI can't be started");
+    }
+    started = true;
+    if (given < MPI_THREAD_SERIALIZED) {
+        return error_set(error,
+                         "this MPI can't be called from several threads in turn");
+    }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(MPI_COMM_WORLD, &group->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &group->size);
+    return true;
+}
+
+void mpi_group_close(Group *group) {
+    (void)group;
+    if (started) {
+        MPI_Finalize();
+    }
+}
+
+void mpi_group_abort(Group *group, int status) {
+    fflush(NULL);
+    if (started && group->size > 1) {
+        MPI_Abort(MPI_COMM_WORLD, status);
+    }
+    exit(status);
+}

@@ -1,0 +1,127 @@
+/* rank_options.c: see rank_options.h. */
+#include "chapters/08_many_machines/program/rank_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chapters/05_vision_transformer/training/settings.h"
+#include "common/files/number.h"
+
+static const struct {
+    const char *word;
+    GradientSum sum;
+} ways[] = {{"ring", SUM_RING},
+            {"at-end", SUM_AT_END},
+            {"gather", SUM_GATHER},
+            {"halving", SUM_HALVING}};
+enum { WAYS = sizeof ways / sizeof ways[0] };
+
+void rank_options_help(void) {
+    printf("\nMany ranks\n"
+           "  --threads N            of each rank [1]\n"
+           "  --sum WAY              of the ranks' gradients: ring, in buckets during "
+           "the\n"
+           "                         backward pass; or after it: at-end (a ring), "
+           "gather,\n"
+           "                         halving [ring]\n"
+           "  --bucket KB            the least that is sent at once [512]\n"
+           "  --deterministic        the same bits for any number of ranks\n"
+           "  --shards S             with it: the batch is cut into S [8]\n"
+           "  --shard-optimiser      each rank keeps a part of AdamW's moments\n");
+}
+
+static bool read_count(const char *option, const char *text, long most, long *value,
+                       Error *error) {
+    double number;
+    if (!number_read(text, &number) || number < 1 || number > (double)most ||
+        number != (double)(long)number) {
+        return error_set(error, "%s is a whole number from 1 to %ld, not \"%.60s\"",
+                         option, most, text);
+    }
+    *value = (long)number;
+    return true;
+}
+
+static bool read_way(RankOptions *own, const char *text, Error *error) {
+    for (int i = 0; i < WAYS; i++) {
+        if (strcmp(text, ways[i].word) == 0) {
+            own->sum = ways[i].sum;
+            own->sum_given = true;
+            return true;
+        }
+    }
+    return error_set(error, "--sum is ring, at-end, gather or halving, not \"%.60s\"",
+                     text);
+}
+
+static bool read_value(RankOptions *own, const char *option, const char *value,
+                       Error *error) {
+    long number = 0;
+    if (*value == '\0' || strncmp(value, "--", 2) == 0) {
+        return error_set(error, "%s needs a value", option);
+    }
+    if (strcmp(option, "--sum") == 0) {
+        return read_way(own, value, error);
+    }
+    if (strcmp(option, "--shards") == 0) {
+        own->shards_given = true;
+        if (!read_count(option, value, MAX_THREADS, &number, error)) {
+            return false;
+        }
+        own->shards = (int)number;
+        return true;
+    }
+    own->bucket_given = true;
+    if (!read_count(option, value, 1L << 30, &number, error)) {
+        return false;
+    }
+    own->bucket_bytes = number * 1024;
+    return true;
+}
+
+/* Words that say two things. */
+static bool agree(RankOptions *own, Error *error) {
+    if (own->deterministic && own->shard_optimiser) {
+        return error_set(error,
+                         "--deterministic and --shard-optimiser: one or the other");
+    }
+    if (own->sum_given && (own->deterministic || own->shard_optimiser)) {
+        return error_set(error, "%s has a way to sum of its own: leave --sum out",
+                         own->deterministic ? "--deterministic" : "--shard-optimiser");
+    }
+    if (own->shards_given && !own->deterministic) {
+        return error_set(error, "--shards is for --deterministic");
+    }
+    if (own->deterministic || own->shard_optimiser) {
+        own->sum = own->deterministic ? SUM_IN_ORDER : SUM_SHARDED;
+    }
+    if (own->bucket_given && own->sum != SUM_RING) {
+        return error_set(error, "--bucket is for --sum ring");
+    }
+    return true;
+}
+
+bool rank_options_take(RankOptions *own, int argc, char **argv, int *count, char **rest,
+                       Error *error) {
+    *own = (RankOptions){.sum = SUM_RING, .shards = 8, .bucket_bytes = 512 * 1024};
+    *count = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        const bool value =
+            i > 0 && (strcmp(word, "--sum") == 0 || strcmp(word, "--shards") == 0 ||
+                      strcmp(word, "--bucket") == 0);
+        if (i > 0 && strcmp(word, "--deterministic") == 0) {
+            own->deterministic = true;
+        } else if (i > 0 && strcmp(word, "--shard-optimiser") == 0) {
+            own->shard_optimiser = true;
+        } else if (!value) {
+            rest[(*count)++] = argv[i];
+        } else if (!read_value(own, word, i + 1 < argc ? argv[i + 1] : "", error)) {
+            return false;
+        } else {
+            i++;
+        }
+    }
+    rest[*count] = NULL;
+    return agree(own, error);
+}

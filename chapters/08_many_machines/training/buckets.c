@@ -1,0 +1,24 @@
+/* buckets.c: see buckets.h. */
+#include "chapters/08_many_machines/training/buckets.h"
+
+#include "chapters/05_vision_transformer/training/freeze.h"
+
+/* Does a part of the model begin with parameter i? */
+static bool begins_part(const ParameterList *list, int i) {
+    return i == 0 ||
+           parameter_part(&list->items[i]) != parameter_part(&list->items[i - 1]);
+}
+
+int buckets_cut(const ParameterList *trained, long least,
+                Bucket buckets[BUCKETS_MOST]) {
+    int count = 0;
+    long to = trained->total;
+    for (int i = trained->count - 1; i >= 0; i--) {
+        const long from = trained->items[i].offset;
+        if (i == 0 || (begins_part(trained, i) && to - from >= least)) {
+            buckets[count++] = (Bucket){from, to};
+            to = from;
+        }
+    }
+    return count;
+}

@@ -1,0 +1,360 @@
+/* rank_trainer.c: see rank_trainer.h. */
+#include "chapters/08_many_machines/training/rank_trainer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chapters/08_many_machines/collectives/all_reduce.h"
+#include "chapters/08_many_machines/collectives/ring_in_flight.h"
+#include "chapters/08_many_machines/collectives/sum_in_order.h"
+#include "chapters/08_many_machines/training/buckets.h"
+#include "chapters/08_many_machines/training/sharded_update.h"
+#include "common/lesson/stopwatch.h"
+#include "common/lesson/threads.h"
+
+/* What a Trainer's engine_data is here. */
+typedef struct {
+    Ranks ranks;
+    RankTimes times;
+    int stop; /* the largest signal that any rank has been sent */
+    Trainer *trainer;
+    real *room;    /* owned: where messages arrive */
+    real *shares;  /* owned: what each worker of each rank says of a step */
+    real **blocks; /* owned: the workers' gradients */
+
+    /* Gradients on their way, during a backward pass. */
+    pthread_mutex_t mutex; /* of all below, and of the group */
+    Bucket buckets[BUCKETS_MOST];
+    RingInFlight rings[BUCKETS_MOST];
+    int bucket_count, begun;
+    long *passed; /* owned: each worker's gradients are complete from here on */
+} RankTrainer;
+
+static _Thread_local const Ranks *ranks_to_use;
+
+void rank_trainer_use(const Ranks *ranks) {
+    ranks_to_use = ranks;
+}
+
+/* ---- gradients that leave early --------------------------------------------------- */
+
+/* From where on the gradients of all workers of this rank are complete. */
+static long all_passed(const RankTrainer *r) {
+    long from = 0;
+    for (int w = 0; w < r->trainer->worker_count; w++) {
+        from = r->passed[w] > from ? r->passed[w] : from;
+    }
+    return from;
+}
+
+/* A GradientsDone: what is complete leaves, and what is on its way moves. */
+static void some_done(void *listener, int worker, long from) {
+    RankTrainer *r = listener;
+    pthread_mutex_lock(&r->mutex);
+    r->passed[worker] = from;
+    while (r->begun < r->bucket_count && r->buckets[r->begun].from >= all_passed(r)) {
+        const Bucket *b = &r->buckets[r->begun];
+        trainer_sum_workers(r->trainer, b->from, b->to);
+        ring_begin(&r->rings[r->begun], r->ranks.group,
+                   r->trainer->workers[0].gradients + b->from, b->to - b->from,
+                   r->room + b->from, r->begun);
+        r->begun++;
+    }
+    for (int i = 0; i < r->begun; i++) {
+        ring_move(&r->rings[i]);
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* ---- one step --------------------------------------------------------------------- */
+
+static void sum_at_once(RankTrainer *r, AllReduce *way) {
+    Trainer *t = r->trainer;
+    const long from = trainer_first_trained(t), n = t->list.total - from;
+    trainer_sum_workers(t, from, t->list.total);
+    way(r->ranks.group, t->workers[0].gradients + from, n, r->room);
+}
+
+static void sum_shards(RankTrainer *r) {
+    Trainer *t = r->trainer;
+    const long from = trainer_first_trained(t), n = t->list.total - from;
+    for (int w = 0; w < t->worker_count; w++) {
+        r->blocks[w] = t->workers[w].gradients + from;
+    }
+    sum_in_order(r->ranks.group, r->blocks, t->settings.threads, n, r->room);
+}
+
+/* After the backward pass: workers[0]'s gradients become the whole batch's. */
+static void sum_gradients(RankTrainer *r) {
+    switch (r->ranks.sum) {
+    case SUM_RING:
+        for (int i = 0; i < r->bucket_count; i++) {
+            ring_finish(&r->rings[i]);
+        }
+        break;
+    case SUM_AT_END: sum_at_once(r, all_reduce_ring); break;
+    case SUM_GATHER: sum_at_once(r, all_reduce_gather); break;
+    case SUM_HALVING: sum_at_once(r, all_reduce_halving); break;
+    case SUM_IN_ORDER: sum_shards(r); break;
+    case SUM_SHARDED: sharded_sum(r->trainer, r->ranks.group, r->room); break;
+    }
+}
+
+/* What a worker says of its images, as elements of messages. */
+typedef struct {
+    Evaluation evaluation;
+    double loss;
+    long correct;
+    int stop; /* the signal that its rank was sent, or 0 */
+} Share;
+enum { SHARE_ELEMENTS = (sizeof(Share) + sizeof(real) - 1) / sizeof(real) };
+
+/* How many workers a rank has at most. */
+static int workers_most(const Trainer *t, int P) {
+    return (t->settings.threads + P - 1) / P;
+}
+
+/* Every worker's share is known to every rank: worker i of rank q is at
+ * (q workers_most + i) SHARE_ELEMENTS. */
+static void exchange_shares(RankTrainer *r) {
+    const Trainer *t = r->trainer;
+    const int P = r->ranks.group->size, most = workers_most(t, P);
+    real *mine = r->shares + (long)r->ranks.group->rank * most * SHARE_ELEMENTS;
+    for (int w = 0; w < t->worker_count; w++) {
+        const Worker *worker = &t->workers[w];
+        const int stop = r->ranks.stop_asked ? r->ranks.stop_asked() : 0;
+        const Share share = {worker->evaluation, worker->loss, worker->correct, stop};
+        memcpy(mine + (long)w * SHARE_ELEMENTS, &share, sizeof share);
+    }
+    ring_all_gather(r->ranks.group, r->shares, (long)P * most * SHARE_ELEMENTS);
+}
+
+static Share share_of(const RankTrainer *r, int worker) {
+    const int P = r->ranks.group->size, S = r->trainer->settings.threads;
+    const int most = workers_most(r->trainer, P);
+    int rank = 0;
+    while (worker >= first_shard(S, P, rank + 1)) {
+        rank++;
+    }
+    const long at = (long)rank * most + worker - first_shard(S, P, rank);
+    Share share;
+    memcpy(&share, r->shares + at * SHARE_ELEMENTS, sizeof share);
+    return share;
+}
+
+/* Mean loss and accuracy of the batch, summed in the workers' order: one process would
+ * have the same bits. */
+static void batch_result(RankTrainer *r, double *loss, double *accuracy) {
+    const int batch = r->trainer->settings.batch;
+    exchange_shares(r);
+    *loss = *accuracy = 0;
+    for (int w = 0; w < r->trainer->settings.threads; w++) {
+        const Share share = share_of(r, w);
+        *loss += share.loss / batch;
+        *accuracy += (double)share.correct / batch;
+        r->stop = share.stop > r->stop ? share.stop : r->stop;
+    }
+}
+
+static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
+    Trainer *t = r->trainer;
+    t->gradients_done = r->ranks.sum == SUM_RING ? some_done : NULL;
+    t->listener = r;
+    r->begun = 0;
+    for (int w = 0; w < t->worker_count; w++) {
+        r->passed[w] = t->list.total;
+    }
+    trainer_gradients(t, dataset);
+}
+
+static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
+                    StepResult *results) {
+    RankTrainer *r = t->engine_data;
+    const int threads_before = threads_limit(r->ranks.threads);
+    const long long sent = r->ranks.group->sent_bytes;
+    const double begin = stopwatch_ms();
+    double loss, accuracy;
+    (void)max_steps;
+    compute_gradients(r, dataset);
+    const double computed = stopwatch_ms();
+    sum_gradients(r);
+    const double summed = stopwatch_ms();
+    r->times.gradient_bytes += r->ranks.group->sent_bytes - sent;
+    batch_result(r, &loss, &accuracy);
+    results[0] = r->ranks.sum == SUM_SHARDED
+                     ? sharded_update(t, r->ranks.group, r->shares, loss, accuracy)
+                     : trainer_update(t, loss, accuracy);
+    r->times.steps++;
+    r->times.compute_s += (computed - begin) / 1e3;
+    r->times.wait_s += (summed - computed) / 1e3;
+    r->times.update_s += (stopwatch_ms() - summed) / 1e3;
+    threads_limit(threads_before);
+    return 1;
+}
+
+/* ---- evaluation ------------------------------------------------------------------- */
+
+/* Each rank has the predictions of its own images. The sum over the ranks of vectors that
+ * are 0 elsewhere is all of them, exactly: a class is a whole number. The gradients' memory
+ * is free between two steps. */
+static void exchange_predictions(const RankTrainer *r, int count, int *predictions) {
+    const Trainer *t = r->trainer;
+    const long S = t->settings.threads, n = t->list.total;
+    const long from = (long)count * t->first_worker / S;
+    const long to = (long)count * (t->first_worker + t->worker_count) / S;
+    real *x = t->workers[0].gradients;
+    for (long at = 0; at < count; at += n) {
+        const long here = count - at < n ? count - at : n;
+        for (long i = 0; i < here; i++) {
+            const bool mine = at + i >= from && at + i < to;
+            x[i] = mine ? (real)predictions[at + i] : 0;
+        }
+        all_reduce_ring(r->ranks.group, x, here, r->room);
+        for (long i = 0; i < here; i++) {
+            predictions[at + i] = (int)x[i];
+        }
+    }
+}
+
+static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                     int *predictions, Evaluation *result) {
+    RankTrainer *r = t->engine_data;
+    const int threads_before = threads_limit(r->ranks.threads);
+    trainer_evaluate_workers(t, dataset, set, predictions);
+    threads_limit(threads_before);
+    exchange_shares(r);
+    *result = (Evaluation){0};
+    for (int w = 0; w < t->settings.threads; w++) {
+        const Share share = share_of(r, w);
+        evaluation_sum(result, &share.evaluation);
+    }
+    result->loss /= (double)set->count;
+    if (predictions) {
+        exchange_predictions(r, set->count, predictions);
+    }
+}
+
+/* ---- making ----------------------------------------------------------------------- */
+
+/* Elements that the way of summing needs for what arrives. */
+static long room_for(const Ranks *ranks, const Trainer *t) {
+    const int P = ranks->group->size, S = t->settings.threads;
+    const long n = t->list.total;
+    return ranks->sum == SUM_IN_ORDER ? sum_in_order_room(n, S, P) : n + P;
+}
+
+static void rank_trainer_free(Trainer *t) {
+    RankTrainer *r = t->engine_data;
+    if (r) {
+        pthread_mutex_destroy(&r->mutex);
+        free(r->room);
+        free(r->shares);
+        free(r->blocks);
+        free(r->passed);
+        free(r);
+    }
+    trainer_free(t);
+}
+
+static bool make_memory(RankTrainer *r, Trainer *t, Error *error) {
+    const long shares =
+        (long)workers_most(t, r->ranks.group->size) * r->ranks.group->size;
+    const size_t count = (size_t)t->worker_count;
+    r->room = allocate((size_t)room_for(&r->ranks, t) * sizeof(real),
+                       "what other ranks send", error);
+    r->shares = r->room ? allocate((size_t)(shares * SHARE_ELEMENTS) * sizeof(real),
+                                   "the workers' shares", error)
+                        : NULL;
+    r->blocks =
+        r->shares ? allocate(count * sizeof *r->blocks, "the workers", error) : NULL;
+    r->passed =
+        r->blocks ? allocate(count * sizeof *r->passed, "the workers", error) : NULL;
+    return r->passed != NULL;
+}
+
+/* A trainer with this rank's workers, of all ranks'. */
+static bool make(Trainer *t, const Settings *settings, int images, Error *error) {
+    const Ranks *ranks = ranks_to_use;
+    const int P = ranks->group->size, rank = ranks->group->rank;
+    Settings shared = *settings;
+    shared.threads = ranks->sum == SUM_IN_ORDER ? ranks->shards : P * ranks->threads;
+    const int first = first_shard(shared.threads, P, rank);
+    const int count = first_shard(shared.threads, P, rank + 1) - first;
+    RankTrainer *r = allocate(sizeof *r, "a rank's trainer", error);
+    if (!r || !trainer_make_part(t, &shared, images, first, count, error)) {
+        free(r);
+        return false;
+    }
+    *r = (RankTrainer){.ranks = *ranks, .trainer = t};
+    pthread_mutex_init(&r->mutex, NULL);
+    t->engine_data = r;
+    r->bucket_count =
+        buckets_cut(&t->trained, ranks->bucket_bytes / (long)sizeof(real), r->buckets);
+    if (!make_memory(r, t, error)) {
+        rank_trainer_free(t);
+        return false;
+    }
+    return true;
+}
+
+static bool can_train(const Settings *settings, Error *error) {
+    const Ranks *ranks = ranks_to_use;
+    const int P = ranks->group->size;
+    const int workers = ranks->sum == SUM_IN_ORDER ? ranks->shards : P * ranks->threads;
+    if (workers < P) {
+        return error_set(error,
+                         "%d ranks, but the batch has %d shards: give as many "
+                         "--shards as ranks, or more",
+                         P, workers);
+    }
+    if (workers > settings->batch) {
+        return error_set(error,
+                         "a batch of %d images can't be shared among %d workers "
+                         "(%d ranks): give a larger --batch",
+                         settings->batch, workers, P);
+    }
+    return true;
+}
+
+static void upload(Trainer *t) {
+    const RankTrainer *r = t->engine_data;
+    if (r->ranks.sum == SUM_SHARDED) {
+        sharded_forget(t, r->ranks.group);
+    }
+}
+
+static void download(Trainer *t) {
+    const RankTrainer *r = t->engine_data;
+    if (r->ranks.sum == SUM_SHARDED) {
+        sharded_collect(t, r->ranks.group);
+    }
+}
+
+static void describe(const Trainer *t) {
+    const RankTrainer *r = t->engine_data;
+    const int P = r->ranks.group->size;
+    printf("on %d rank%s of %d thread%s, %.0f MB each\n", P, P == 1 ? "" : "s",
+           r->ranks.threads, r->ranks.threads == 1 ? "" : "s", trainer_bytes(t) / 1e6);
+}
+
+static int stop_asked_of_all(const Trainer *t) {
+    return ((const RankTrainer *)t->engine_data)->stop;
+}
+
+RankTimes rank_trainer_times(const Trainer *t) {
+    return ((const RankTrainer *)t->engine_data)->times;
+}
+
+const Engine engine_ranks = {
+    .can_train = can_train,
+    .make = make,
+    .free = rank_trainer_free,
+    .steps = one_step,
+    .evaluate = evaluate,
+    .upload = upload,
+    .download = download,
+    .describe = describe,
+    .stop_asked = stop_asked_of_all,
+};

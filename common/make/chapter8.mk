@@ -1,0 +1,9 @@
+# Chapter 8: files named *_mpi.c need MPI, and only the program has them. All the rest, and
+# its tests, needs none.
+MPICC := $(call once,MPICC,command -v mpicc)
+MPI_OBJECTS := $(call objects,float,$(wildcard $(call dir_of,8)/*/*_mpi.c))
+$(MPI_OBJECTS): FLAGS_float = $(call once,MPI_FLAGS,$(MPICC) --showme:compile)
+$(BUILD)/chapter8: $(call objects,float,$(call sources_of,8)) $(MPI_OBJECTS)
+	$(call link,$(filter %.o,$^),$(LIBRARIES) $(call once,MPI_LIBS,$(MPICC) --showme:link))
+chapter8: %: $(BUILD)/% FORCE | found data
+	$(put)
