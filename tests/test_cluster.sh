@@ -107,7 +107,13 @@ sshd=$(command -v sshd || ls /usr/sbin/sshd 2>/dev/null)
 if [ -n "$sshd" ] && ssh-keygen -q -t ecdsa -b 521 -m PEM -N '' -f "$scratch/key" 2>"$err"; then
     sed "s#^HostKey .*#HostKey $scratch/key#" $cluster/sshd_config >"$scratch/sshd_config"
     "$sshd" -t -f "$scratch/sshd_config" 2>"$err"
-    ok "sshd reads sshd_config" $?
+    status=$?
+    # Root's sshd wants a user and a folder that only a running system has.
+    if grep -qi 'privilege separation' "$err"; then
+        echo "NOT RUN: sshd can't read sshd_config here: $(cat "$err")"
+    else
+        ok "sshd reads sshd_config" $status
+    fi
 else
     echo "NOT RUN: there is no sshd to read sshd_config"
 fi
