@@ -340,7 +340,7 @@ printf '%s\n' --cpus-per-task --gpus-per-node --job-name --mem --mem-per-cpu --n
     --ntasks-per-node --open-mode --output --requeue --signal --time | sort >"$scratch/want"
 cmp -s "$scratch/directives" "$scratch/want"
 ok "sbatch's options are known: $(comm -3 "$scratch/directives" "$scratch/want" | tr '\n\t' '  ')" $?
-sort -u "$scratch/srun" | tr '\n' ' ' | grep -qx -- '--kill-on-bad-exit=1 --mpi=pmix '
+sort -u "$scratch/srun" | tr '\n' ' ' | grep -qx -- '--cpus-per-task=1 --kill-on-bad-exit=1 --mpi=pmix '
 ok "srun's options are known: $(sort -u "$scratch/srun" | tr '\n' ' ')" $?
 
 verdict
