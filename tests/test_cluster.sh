@@ -143,9 +143,12 @@ ok "Dockerfile: each has its program" $?
 
 group "options"
 # Every --word behind a program's name, or behind `set --`, which goes there.
-sed -e 's/^ *#.*//' $cluster/*.yaml $cluster/*.sbatch >"$scratch/all"
+sed -e 's/^ *#.*//' $cluster/*.yaml $cluster/*.sbatch |
+    sed -e :a -e '/\\$/{' -e 'N;s/\\\n//;ba' -e '}' >"$scratch/all" # continued lines joined
 grep -E '\./chapter|set -- ' "$scratch/all" | sed -e 's/^.*set -- //' -e 's#^.*\./chapter[0-9_a-z]*##' |
     grep -oE -- '--[a-z][a-z-]*' | sort -u >"$scratch/options"
+[ "$(grep -c -- '--threads' "$scratch/all")" -eq 2 ]
+ok "mpirun's ranks and srun's are told their threads: unbound, they would take all cores" $?
 [ "$(wc -l <"$scratch/options")" -ge 5 ]
 ok "options are found: $(tr '\n' ' ' <"$scratch/options")" $?
 for each in $program chapter8_gpu_on_cpu; do
