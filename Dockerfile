@@ -1,7 +1,10 @@
-# Two images, each with the course built and ready to run as an ordinary user:
+# Images with the course built and ready to run as an ordinary user: one for CPUs and one
+# for GPUs, and for each what chapter 8 needs on a cluster:
 #
 #   docker build --target cpu  -t vit-course:cpu  .
 #   docker build --target cuda -t vit-course:cuda .
+#   docker build --target mpi  -t vit-course:mpi  .         chapter 8: Open MPI, sshd
+#   docker build --target nccl -t vit-course:nccl .         chapter 8: NCCL
 #   docker run --rm vit-course:cpu                          chapter 5, on the CPU
 #   docker run --rm --gpus all vit-course:cuda              chapter 6, on a GPU
 #   docker run --rm vit-course:cpu make ARCH=x86-64-v3 FETCH=no test
@@ -53,3 +56,28 @@ USER 1001:1001
 WORKDIR /home/student/vit
 RUN make ARCH=$ARCH CUDA_ARCH=all-major FETCH=no all
 CMD ["./chapter6"]
+
+# ---- mpi -------------------------------------------------------------------------
+# What a rank on another node is started through: mpirun's ssh, and an sshd that the image's
+# user can run (chapters/08_many_machines/cluster/sshd_config). The package's own host keys
+# would be the same in every container: they go.
+FROM cpu AS mpi
+ARG ARCH=x86-64-v3
+USER 0:0
+RUN sh common/scripts/setup.sh chapter8 \
+    && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends openssh-server openssh-client \
+    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
+    && install -m 644 chapters/08_many_machines/cluster/ssh_config \
+        /etc/ssh/ssh_config.d/course.conf \
+    && install -d -o student -g student -m 700 /home/student/.ssh
+USER 1001:1001
+RUN make ARCH=$ARCH FETCH=no chapter8
+CMD ["./chapter8"]
+
+# ---- nccl ------------------------------------------------------------------------
+# NVIDIA's development image has NCCL and its header.
+FROM cuda AS nccl
+ARG ARCH=x86-64-v3
+RUN make ARCH=$ARCH CUDA_ARCH=all-major FETCH=no chapter8_gpu
+CMD ["./chapter8_gpu"]

@@ -37,8 +37,8 @@ stage() { # stage NAME: its lines, continued ones joined
 ! grep -n 'sha256:[0-9a-f]' Dockerfile
 ok "Dockerfile: bases are tags; the digest is whoever builds it's to read" $?
 grep '^FROM' Dockerfile >"$scratch/from"
-! grep -qvE '^FROM \$\{(CPU|CUDA)_BASE\} AS (cpu|cuda)$' "$scratch/from"
-ok "Dockerfile: both bases can be named" $?
+! grep -qvE '^FROM (\$\{(CPU|CUDA)_BASE\} AS (cpu|cuda)|cpu AS mpi|cuda AS nccl)$' "$scratch/from"
+ok "Dockerfile: both bases can be named, and chapter 8's are made from these" $?
 for target in cpu cuda; do
     stage $target >"$scratch/stage"
     awk '/^USER / { user = $2 } /^RUN make/ && user == "1001:1001" { built = 1 }

@@ -28,6 +28,7 @@ typedef struct {
     GradientSum sum;
     int threads, shards;
     long bucket_bytes;
+    int save_after; /* this step, as a checkpoint would; 0: never */
     Settings settings;
     Dataset dataset;
     long elements;
@@ -36,6 +37,7 @@ typedef struct {
     Evaluation evaluation[MOST];
     int *predictions[MOST];
     RankTimes times[MOST];
+    long zeros[MOST]; /* in m, after the last step */
     int bucket_count;
 } RunOfRanks;
 
@@ -69,6 +71,14 @@ static void keep(RunOfRanks *run, int r, const Trainer *t) {
     memcpy(run->m[r], t->m, bytes);
 }
 
+static long zeros_of(const real *x, long n) {
+    long zeros = 0;
+    for (long i = 0; i < n; i++) {
+        zeros += x[i] == 0;
+    }
+    return zeros;
+}
+
 static void train(Group *group, void *data) {
     RunOfRanks *run = data;
     const Engine *engine = &engine_ranks;
@@ -88,7 +98,11 @@ static void train(Group *group, void *data) {
     engine->upload(&trainer);
     for (int s = 0; s < STEPS; s++) {
         engine->steps(&trainer, &run->dataset, 1, &run->last[r]);
+        if (run->save_after == s + 1) {
+            engine->download(&trainer);
+        }
     }
+    run->zeros[r] = zeros_of(trainer.m, run->elements);
     run->times[r] = rank_trainer_times(&trainer);
     engine->evaluate(&trainer, &run->dataset, &run->dataset.test, run->predictions[r],
                      &run->evaluation[r]);
@@ -231,14 +245,28 @@ START_TEST(sharded_moments_give_the_same_training) {
         /* rank 0 has all moments, which it saves; the others have their own only */
         assert_tensor_close(tensor1(ranks.m[0], (int)ranks.elements),
                             tensor1(alone.m[0], (int)alone.elements), AFTER_STEPS, "m");
-        long zeros = 0;
-        for (long i = 0; P > 1 && i < ranks.elements; i++) {
-            zeros += ranks.m[P - 1][i] == 0;
-        }
+        const long zeros = zeros_of(ranks.m[P - 1], ranks.elements);
         ck_assert(zeros >= ranks.elements - ranks.elements / P - 1 || P == 1);
         free_run(&alone);
         free_run(&ranks);
     }
+}
+END_TEST
+
+/* A checkpoint needs all moments at rank 0; afterwards it has its own only, as before. */
+START_TEST(saving_changes_nothing_and_keeps_no_moments) {
+    RunOfRanks without = run_of(SUM_SHARDED, 1), with = run_of(SUM_SHARDED, 1);
+    with.save_after = 2;
+    run_ranks(&without, 3);
+    run_ranks(&with, 3);
+    for (int r = 0; r < 3; r++) {
+        ck_assert_mem_eq(with.weights[r], without.weights[r],
+                         (size_t)with.elements * sizeof(real));
+        ck_assert(with.zeros[r] >= with.elements - with.elements / 3 - 1);
+    }
+    ck_assert_mem_eq(with.m[0], without.m[0], (size_t)with.elements * sizeof(real));
+    free_run(&without);
+    free_run(&with);
 }
 END_TEST
 
@@ -277,6 +305,10 @@ START_TEST(impossible_runs_are_refused) {
     ck_assert(!engine_ranks.can_train(&settings, &error));
     ck_assert_str_eq(error.text, "9 ranks, but the batch has 8 shards: give as many "
                                  "--shards as ranks, or more");
+    Trainer trainer; /* a run that only tests isn't asked whether it can train */
+    error.text[0] = '\0';
+    ck_assert(!engine_ranks.make(&trainer, &settings, 80, &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "9 ranks, but the batch has 8 shards"));
     ranks.sum = SUM_RING;
     ranks.threads = 2;
     ck_assert(!engine_ranks.can_train(&settings, &error));
@@ -298,6 +330,7 @@ Suite *rank_trainer_suite(void) {
     tcase_add_loop_test(bytes, gradients_are_2_P_minus_1_times_the_parameters, 0, FAST);
     TCase *shards = add_case(suite, "shards");
     tcase_add_test(shards, sharded_moments_give_the_same_training);
+    tcase_add_test(shards, saving_changes_nothing_and_keeps_no_moments);
     TCase *buckets = add_case(suite, "buckets");
     tcase_add_loop_test(buckets, buckets_cover_what_is_trained_from_its_end, 0, 3);
     tcase_add_test(buckets, impossible_runs_are_refused);

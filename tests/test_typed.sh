@@ -16,6 +16,7 @@ pages() {
     echo Dockerfile
     echo Makefile
     echo chapters/06_cuda_training/job.yaml
+    find chapters/08_many_machines/cluster -name '*.yaml' | sort
     find tests -name '*.py' | sort
 }
 sed 's/ => .*//' "$list" >"$scratch/listed"

@@ -18,7 +18,8 @@
 typedef struct {
     Ranks ranks;
     RankTimes times;
-    int stop; /* the largest signal that any rank has been sent */
+    int stop;       /* the largest signal that any rank has been sent */
+    bool collected; /* rank 0 still has all moments, for the checkpoint */
     Trainer *trainer;
     real *room;    /* owned: where messages arrive */
     real *shares;  /* owned: what each worker of each rank says of a step */
@@ -169,6 +170,14 @@ static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
     trainer_gradients(t, dataset);
 }
 
+/* What was collected has been saved: its memory goes back. */
+static void forget_collected(RankTrainer *r) {
+    if (r->collected) {
+        sharded_forget(r->trainer, r->ranks.group);
+        r->collected = false;
+    }
+}
+
 static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
                     StepResult *results) {
     RankTrainer *r = t->engine_data;
@@ -177,6 +186,7 @@ static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
     const double begin = stopwatch_ms();
     double loss, accuracy;
     (void)max_steps;
+    forget_collected(r);
     compute_gradients(r, dataset);
     const double computed = stopwatch_ms();
     sum_gradients(r);
@@ -274,12 +284,32 @@ static bool make_memory(RankTrainer *r, Trainer *t, Error *error) {
     return r->passed != NULL;
 }
 
+/* Workers of all ranks. */
+static int workers_in_all(const Ranks *ranks) {
+    return ranks->sum == SUM_IN_ORDER ? ranks->shards
+                                      : ranks->group->size * ranks->threads;
+}
+
+static bool one_for_each_rank(const Ranks *ranks, Error *error) {
+    const int P = ranks->group->size, workers = workers_in_all(ranks);
+    if (workers < P) {
+        return error_set(error,
+                         "%d ranks, but the batch has %d shards: give as many "
+                         "--shards as ranks, or more",
+                         P, workers);
+    }
+    return true;
+}
+
 /* A trainer with this rank's workers, of all ranks'. */
 static bool make(Trainer *t, const Settings *settings, int images, Error *error) {
     const Ranks *ranks = ranks_to_use;
     const int P = ranks->group->size, rank = ranks->group->rank;
     Settings shared = *settings;
-    shared.threads = ranks->sum == SUM_IN_ORDER ? ranks->shards : P * ranks->threads;
+    if (!one_for_each_rank(ranks, error)) { /* of a run that only tests, too */
+        return false;
+    }
+    shared.threads = workers_in_all(ranks);
     const int first = first_shard(shared.threads, P, rank);
     const int count = first_shard(shared.threads, P, rank + 1) - first;
     RankTrainer *r = allocate(sizeof *r, "a rank's trainer", error);
@@ -301,13 +331,9 @@ static bool make(Trainer *t, const Settings *settings, int images, Error *error)
 
 static bool can_train(const Settings *settings, Error *error) {
     const Ranks *ranks = ranks_to_use;
-    const int P = ranks->group->size;
-    const int workers = ranks->sum == SUM_IN_ORDER ? ranks->shards : P * ranks->threads;
-    if (workers < P) {
-        return error_set(error,
-                         "%d ranks, but the batch has %d shards: give as many "
-                         "--shards as ranks, or more",
-                         P, workers);
+    const int P = ranks->group->size, workers = workers_in_all(ranks);
+    if (!one_for_each_rank(ranks, error)) {
+        return false;
     }
     if (workers > settings->batch) {
         return error_set(error,
@@ -326,9 +352,10 @@ static void upload(Trainer *t) {
 }
 
 static void download(Trainer *t) {
-    const RankTrainer *r = t->engine_data;
+    RankTrainer *r = t->engine_data;
     if (r->ranks.sum == SUM_SHARDED) {
         sharded_collect(t, r->ranks.group);
+        r->collected = r->ranks.group->rank == 0;
     }
 }
 
