@@ -31,7 +31,7 @@
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 
-const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12, 5};
+const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12, 5, 6};
 
 /* ---- printing -------------------------------------------------------------------- */
 
