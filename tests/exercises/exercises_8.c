@@ -152,6 +152,9 @@ static void name_cut(const Model *m, int first, long least, const Bucket *got,
         made = cut_list(m, first, least, (Cut)cut, other);
         mistake_if(cut_texts[cut], same_buckets(got, count, other, made));
     }
+    made = cut_list(m, first, least * (long)sizeof(real), RIGHT, other);
+    mistake_if("a bucket that is too large: `least` counts elements, not bytes",
+               same_buckets(got, count, other, made));
     made = cut_list(m, first, least, RIGHT, other);
     for (int i = 0; i < made / 2; i++) {
         const Bucket kept = other[i];
@@ -200,8 +203,10 @@ static void buckets_grade(void) {
          "begins, then walk from the end and say at each beginning whether you would "
          "send.");
     cut_case(2, 0, 1);
-    cut_case(2, 0, 300);
     cut_case(2, 0, 43);
+    cut_case(2, 0, 200);
+    cut_case(2, 0, 320);
+    cut_case(2, 0, 300);
     cut_case(2, 0, 344);
     cut_case(3, 0, 343);
     cut_case(3, 0, 100);

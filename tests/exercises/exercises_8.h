@@ -8,11 +8,13 @@ enum { RANKS_MOST = 6 };
 
 /* What was seen of the messages of one run. */
 typedef struct {
-    long sent[RANKS_MOST];      /* elements, by each rank */
-    long messages_sent;         /* of all ranks, so far ... */
-    long messages_received;     /* ... and received: unless equal, some are lost */
-    int across_from, across_to; /* a message between ranks that aren't neighbours, */
-    int endless;                /* or a rank that asks group_test for ever; -1: none */
+    long sent[RANKS_MOST];  /* elements, by each rank */
+    long messages_sent;     /* by all ranks ... */
+    long messages_received; /* ... and received: unless equal, some are lost */
+    long begun, ended;      /* group_begin's tickets: unless equal, some still move */
+    int across_from,
+        across_to; /* a message between ranks that aren't neighbours, and */
+    int endless;   /* a rank that asks group_test for ever; -1: none */
 } Watched;
 
 /* run_watched: `size` threads do body(group, data), as threads_group_run; false and an

@@ -77,6 +77,32 @@ static bool made_of(const Ring *ring, int rank, int c, int many[RANKS_MOST]) {
     return false;
 }
 
+/* Is the rank's own chunk a sum of one element of each rank, or none, but of any chunks?
+ * Chunks of one length only, and up to four ranks. */
+static bool is_mixed(const Ring *ring, int rank) {
+    const int P = ring->P;
+    const long length = ring->n / P, begin = begin_of(ring, rank);
+    int ways = 1;
+    for (int r = 0; r < P; r++) {
+        ways *= P + 1;
+    }
+    for (int way = 0; way < ways && P <= 4 && ring->n % P == 0; way++) {
+        bool fits = true;
+        for (long i = 0; i < length && fits; i++) {
+            double sum = 0;
+            for (int r = 0, rest = way; r < P; r++, rest /= P + 1) {
+                const int c = rest % (P + 1) - 1;
+                sum += c >= 0 ? ring->before[r][c * length + i] : 0;
+            }
+            fits = near((double)ring->x[rank].data[begin + i], sum);
+        }
+        if (fits) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_complete(const Ring *ring, int rank, int c) {
     for (long i = begin_of(ring, c); i < begin_of(ring, c + 1); i++) {
         if (!near((double)ring->x[rank].data[i], ring->sum[i])) {
@@ -125,7 +151,12 @@ static void name_chunk(const Ring *ring, int rank) {
         "a sum that lacks a rank: are there enough steps, and does each step send "
         "on what the one before has made?",
         known && missing > 0);
-    mistake_unwritten();
+    mistake_if("nan, which is in room before anything has arrived there",
+               no_name_yet() && isnan((double)chunk_of(ring, rank, rank).data[0]));
+    mistake_if(
+        "numbers of different chunks, added up: a rank must take for chunk c what "
+        "its neighbour sends as chunk c in that step",
+        no_name_yet() && is_mixed(ring, rank));
 }
 
 /* All ranks together send (P - 1) n elements, each to its neighbour. */
@@ -219,9 +250,18 @@ static void gather_case(int P, long n) {
     expect_traffic(&ring, &seen);
 }
 
+/* One rank and no elements: only whether they are written. */
+static void nothing(Group *group, void *data) {
+    (void)data;
+    real x[1] = {0}, room[1] = {0};
+    ring_reduce_scatter(group, x, 0, room);
+    ring_all_gather(group, x, 0);
+}
+
 void ring_grade(void) {
-    reduce_case(1, 3);
-    gather_case(1, 3);
+    Watched seen;
+    Error error = {""};
+    (void)run_watched(1, nothing, NULL, &seen, &error);
     hint(
         "Draw the ranks in a circle, and one chunk's way. At which rank must it arrive "
         "last, so where must it set out, and what does a rank send in the next step?");
@@ -243,4 +283,7 @@ void ring_grade(void) {
     gather_case(5, 3);
     hint("What does a rank do while its own message waits for its receiver?");
     gather_case(4, 4 * 1500);
+    hint("With whom does a rank talk that is alone?");
+    reduce_case(1, 3);
+    gather_case(1, 3);
 }

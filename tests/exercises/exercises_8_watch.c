@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "common/lesson/stopwatch.h"
 #include "tests/exercises/exercise.h"
 #include "tests/exercises/exercises_8.h"
 
-enum { POLLS_MOST = 1000000 };
+enum { PATIENCE_MS = 1500 }; /* of one that polls: the others' work is microseconds */
 
 static struct {
     pthread_mutex_t mutex; /* of seen */
@@ -19,7 +20,7 @@ static struct {
 /* A rank's group, and the one below that carries its messages. */
 typedef struct {
     Group *below;
-    long polls; /* group_test said no, so many times on end */
+    double since_ms; /* since when group_test says no; 0: it doesn't */
 } Below;
 
 static bool beside(int a, int b, int size) {
@@ -41,6 +42,13 @@ static void note(const Group *group, Message send, Message receive) {
     pthread_mutex_unlock(&now_running.mutex);
 }
 
+/* A ticket of nothing is 0 (threads_group.c), and counts for nothing. */
+static void count(int ticket, long *tickets) {
+    pthread_mutex_lock(&now_running.mutex);
+    *tickets += ticket != 0;
+    pthread_mutex_unlock(&now_running.mutex);
+}
+
 static void watched_send(Group *group, Message message) {
     Below *b = group->data;
     note(group, message, (Message){0});
@@ -56,28 +64,40 @@ static void watched_receive(Group *group, Message message) {
 static int watched_begin(Group *group, Message send, Message receive) {
     Below *b = group->data;
     note(group, send, receive);
-    return b->below->kind->begin(b->below, send, receive);
+    const int ticket = b->below->kind->begin(b->below, send, receive);
+    count(ticket, &now_running.seen->begun);
+    return ticket;
+}
+
+/* Somebody polls for what won't come: from now on nobody waits for anything. */
+static bool given_up(const Group *group, bool now_too) {
+    pthread_mutex_lock(&now_running.mutex);
+    Watched *seen = now_running.seen;
+    if (now_too && seen->endless < 0) {
+        seen->endless = group->rank;
+    }
+    const bool yes = seen->endless >= 0;
+    pthread_mutex_unlock(&now_running.mutex);
+    return yes;
 }
 
 static bool watched_test(Group *group, int ticket) {
     Below *b = group->data;
     if (b->below->kind->test(b->below, ticket)) {
-        b->polls = 0;
+        b->since_ms = 0;
+        count(ticket, &now_running.seen->ended);
         return true;
     }
     sched_yield();
-    if (++b->polls < POLLS_MOST) {
-        return false;
-    }
-    pthread_mutex_lock(&now_running.mutex);
-    now_running.seen->endless = group->rank;
-    pthread_mutex_unlock(&now_running.mutex);
-    return true;
+    const double now_ms = stopwatch_ms();
+    b->since_ms = b->since_ms > 0 ? b->since_ms : now_ms;
+    return given_up(group, now_ms - b->since_ms > PATIENCE_MS);
 }
 
 static void watched_wait(Group *group, int ticket) {
     Below *b = group->data;
     b->below->kind->wait(b->below, ticket);
+    count(ticket, &now_running.seen->ended);
 }
 
 static const GroupKind watched = {watched_send, watched_receive, watched_begin,
@@ -120,6 +140,12 @@ void expect_run(bool ok, const Error *error, const Watched *seen) {
     mistake_if("a circle of waits: follow it from rank to rank, and ask which of them "
                "should have done the other thing first",
                sends && receives);
+    expect_true(seen->begun == seen->ended,
+                "%ld messages are begun, of which %ld are waited for", seen->begun,
+                seen->ended);
+    mistake_if("a message that was begun and never waited for: it may be on its way "
+               "still, or not yet have set out",
+               seen->begun > seen->ended);
     expect_true(seen->messages_sent == seen->messages_received,
                 "The ranks send %ld messages and receive %ld", seen->messages_sent,
                 seen->messages_received);

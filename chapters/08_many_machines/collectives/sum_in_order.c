@@ -26,8 +26,8 @@ void fold_shards(const Group *group, real *const *mine, int S, long n, real *roo
     real *sum = room + S * shard_chunk(n, P);
     for (int s = 0; s < S; s++) {
         const bool here = s >= my_first && s < my_end;
-        const real *x =
-            here ? mine[s - my_first] + begin : room + s * shard_chunk(n, P);
+        const real *theirs = room + s * shard_chunk(n, P);
+        const real *x = here ? mine[s - my_first] + begin : theirs;
         if (s == 0) {
             memcpy(sum, x, (size_t)own * sizeof(real));
             continue;
