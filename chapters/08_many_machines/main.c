@@ -29,8 +29,9 @@ static int by_hand_lesson(void) {
     report_equation("", "g = sum over ranks r of g_r        an all-reduce");
     report_equation("", "a message of m bytes: alpha + m beta seconds");
     ring_demo();
-    order_demo();
     cost_demo();
+    order_demo();
+    printf("\n");
     return report_failures() > 0;
 }
 

@@ -176,8 +176,6 @@ static void expect_traffic(const Ring *ring, const Watched *seen) {
                   (double)((ring->P - 1) * ring->n), 0);
     mistake_number("one step too many: after P - 1 a chunk is where it has to be",
                    (double)(ring->P * ring->n));
-    mistake_if("whole vectors, where a chunk in each step is enough",
-               sent >= (ring->P - 1) * ring->n * ring->P);
 }
 
 static void reduce_case(int P, long n) {

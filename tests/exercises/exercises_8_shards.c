@@ -76,6 +76,15 @@ static bool same(Tensor T, const real *x) {
     return true;
 }
 
+/* Is shard s of this rank's room at s times the own chunk's length? */
+static bool is_packed(const Shards *all, int rank, int s) {
+    Tensor T = all->room[rank];
+    T.data += s * own_of(all, rank);
+    T.shape[0] = T.ld = (int)own_of(all, rank);
+    return s > 0 && own_of(all, rank) < (all->n + all->P - 1) / all->P &&
+           same(T, all->shards[s].data + begin_of(all, rank));
+}
+
 static void expect_place(const Shards *all, int rank, int s) {
     const Tensor place = place_of(all, rank, s);
     const real *right = all->shards[s].data + begin_of(all, rank);
@@ -100,6 +109,9 @@ static void expect_place(const Shards *all, int rank, int s) {
                another);
     mistake_if("a chunk that belongs to another rank: a receiver wants its own",
                of_other);
+    mistake_if("a place that was written over in part: from one shard's place to the "
+               "next it is shard_chunk(n, P), also where the own chunk is shorter",
+               no_name_yet() && is_packed(all, rank, s));
     mistake_if("nan, which nobody has written over: this shard never arrived here, or "
                "was put elsewhere",
                isnan((double)place.data[0]));
@@ -176,6 +188,8 @@ typedef enum {
     LAST_LEFT_OUT,
     WITHOUT_OWN,
     OWN_ONLY,
+    OWN_AT_0,
+    MINE_0_ALONE,
     ORDERS
 } Order;
 
@@ -193,6 +207,9 @@ static const char *const order_texts[ORDERS] = {
     [LAST_LEFT_OUT] = "a sum without the last shard",
     [WITHOUT_OWN] = "a sum without the rank's own shards",
     [OWN_ONLY] = "a sum of the rank's own shards alone",
+    [OWN_AT_0] = "the beginning of the rank's own shards: in mine they are whole, and "
+                 "this rank's chunk begins at chunk_begin(n, P, r)",
+    [MINE_0_ALONE] = "mine[0] in place of each of the rank's own shards",
 };
 
 /* The order's s-th term at this rank; -1: none. */
@@ -221,8 +238,12 @@ static double *folded(const Shards *all, int rank, Order order) {
         for (int s = 0; s < all->S; s++) {
             const int t = term(all, rank, order, s);
             const bool over = order == OVERWRITTEN && t == first_of(all, rank) && t > 0;
+            const bool own_term = t >= 0 && is_mine(all, rank, t);
+            const int from =
+                order == MINE_0_ALONE && own_term ? first_of(all, rank) : t;
+            const long at = order == OWN_AT_0 && own_term ? i : begin + i;
             if (t >= 0) {
-                sum[i] += over ? sum[i] : (double)all->shards[t].data[begin + i];
+                sum[i] += over ? sum[i] : (double)all->shards[from].data[at];
             }
         }
     }
