@@ -206,7 +206,7 @@ static void print_signal(const Result *r) {
     char line[LINE];
     if (number == SIGALRM || (r->told.late && !r->told.signal_number)) {
         printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
-               SECONDS);
+               seconds_allowed());
     } else if (number == SIGABRT) {
         const char *why = why_aborted(text);
         if (why) {
