@@ -284,6 +284,17 @@ START_TEST(costs_by_hand) {
     assert_number_close(cost_halving(network, 5, 1e6),
                         4e-4 + 1.5e-2 + 2 * (1e-4 + 1e-2), 1e-12, "halving, 5 ranks");
     ck_assert(cost_ring(network, 1, 1e6) == 0 && cost_halving(network, 1, 1e6) == 0);
+    for (int P = 3; P <= 20; P++) { /* at the crossover both cost the same */
+        const double m = cost_crossover(network, P);
+        if ((P & (P - 1)) == 0) {
+            ck_assert(isinf(m) && m > 0);
+            continue;
+        }
+        ck_assert(P == 3 ? m == 0 : m > 0);
+        assert_number_close(cost_ring(network, P, m), cost_halving(network, P, m),
+                            1e-12, "crossover");
+        ck_assert(cost_ring(network, P, m + 100) < cost_halving(network, P, m + 100));
+    }
 }
 END_TEST
 

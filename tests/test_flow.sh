@@ -127,13 +127,13 @@ ok "a function that is gone" $?
 echo "-- hints"
 # steps FILE: "3.2 3" for each "@ 3.2" with three paragraphs.
 steps() {
-    awk '/^[@=] [1-7][.][1-6a-f][a-z]?$/ { if (id != "") print id, n; id = $1 $2; n = 0; between = 1; next }
+    awk '/^[@=] [1-8][.][1-6a-f][a-z]?$/ { if (id != "") print id, n; id = $1 $2; n = 0; between = 1; next }
         /^#/ { next }
         /^ *$/ { between = 1; next }
         { n += between; between = 0 }
         END { print id, n }' "$1"
 }
-for n in 1 2 3 4 5 6 7; do
+for n in 1 2 3 4 5 6 7 8; do
     hints=tests/exercises/hints_$n.txt
     if [ ! -f "$hints" ]; then
         ! grep -q 'make hint N=' chapters/0"$n"_*/README.md
@@ -152,7 +152,7 @@ for n in 1 2 3 4 5 6 7; do
     [ ! -s "$err" ]
     ok "$hints: no exercise that there isn't" $?
     asked=$(cat tests/exercises/exercises_"$n"*.c | grep -c 'ask_in_words(')
-    [ "$(grep -cE '^= [1-7]\.[1-6][a-z]$' "$hints")" -eq "$asked" ]
+    [ "$(grep -cE '^= [1-8]\.[1-6][a-z]$' "$hints")" -eq "$asked" ]
     ok "$hints: a model answer for each of the $asked questions in words" $?
     [ "$(awk 'length($0) > 88' "$hints" | wc -l)" -eq 0 ]
     ok "$hints: lines of at most 88 columns" $?
@@ -268,7 +268,7 @@ ok "make hint within $mine" $?
 (cd "$mine" && "$make" NVCC= FETCH=no progress) >"$out" 2>&1
 status=$?
 ends 0 && has '3. Multi-head attention' ': 4 of 6' '3.2 multi_head_attention_forward passed 20' \
-    'but not now' 'Next: 3.1' '1.1' 'not begun' 'a gradient, a ..' && [ "$(grep -c '^  [1-7][.][1-6a-f]  .\{49\} [a-z]' "$out")" -eq 47 ]
+    'but not now' 'Next: 3.1' '1.1' 'not begun' 'a gradient, a ..' && [ "$(grep -c '^  [1-8][.][1-6a-f]  .\{49\} [a-z]' "$out")" -eq 53 ]
 ok "make progress within $mine" $?
 printf 'garbage\n2026-99 x\n\001\002 3.2 passed' >>"$work/progress"
 sed 's/sin(/tan(/' "$(find chapters -name positions.c)" >"$mine/positions.c"
@@ -394,8 +394,8 @@ for words in 'one two three four five' 'it is so, so it is'; do
 done
 answers 'has more than one line "3.6d = ..."|Write: only the one|3.6a: 1 is not it|Right: 3.6b, 3.6c, 3.6e' 3.6a=1 '3.6d=b
 3.6d = b'
-! grep -nE '[^.]section [1-7]\.[0-9]' tests/exercises/exercises_*.c tests/exercises/hints_*.txt |
-    grep -vE 'section [1-7]\.[0-9][0-9]? of (the program|.*[.]/chapter)' | grep -v AIAYN
+! grep -nE '[^.]section [1-8]\.[0-9]' tests/exercises/exercises_*.c tests/exercises/hints_*.txt |
+    grep -vE 'section [1-8]\.[0-9][0-9]? of (the program|.*[.]/chapter)' | grep -v AIAYN
 ok "a section of a program's output is never taken for an exercise" $?
 
 # ---- make mine --------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ pages | while read -r page; do
 done >"$scratch/shown"
 # typed PAGE: its commands; those that differ in the exercise alone are one.
 typed() {
-    awk -f tests/typed.awk "$1" | sed -E 's/^make hint N=[1-7]\.[1-6a-f]$/make hint N=3.2/
-        s/^make watch N=[1-7]$/make watch N=3/; s/^make grade E=[1-7]\.[1-6a-f]$/make grade E=3.4/'
+    awk -f tests/typed.awk "$1" | sed -E 's/^make hint N=[1-8]\.[1-6a-f]$/make hint N=3.2/
+        s/^make watch N=[1-8]$/make watch N=3/; s/^make grade E=[1-8]\.[1-6a-f]$/make grade E=3.4/'
 }
 # unlisted PAGE: its commands that stand nowhere.
 unlisted() {
@@ -88,7 +88,7 @@ mkdir "$scratch/tree" "$scratch/tree/data"
 cp -R common chapters tests notes plots README.md Makefile "$scratch/tree"
 cp -R data/sample data/*.sh "$scratch/tree/data"
 rm -f "$scratch"/tree/plots/*.dat
-ln -s "$root"/chapter[1-7] "$root"/chapter[1-7]_* "$scratch/tree"
+ln -s "$root"/chapter[1-8] "$root"/chapter[1-8]_* "$scratch/tree"
 mkdir "$scratch/bin"
 ln -s "$(command -v "$make")" "$scratch/bin/make"
 PATH=$scratch/bin:$PATH

@@ -9,10 +9,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/05_vision_transformer/program/run.h"
 #include "chapters/05_vision_transformer/program/stop.h"
+#include "chapters/08_many_machines/chapter8_demos.h"
 #include "chapters/08_many_machines/collectives/mpi_group.h"
 #include "chapters/08_many_machines/program/rank_options.h"
 #include "common/lesson/output.h"
@@ -21,19 +23,20 @@
 static Group group;
 static Ranks ranks;
 
-static void print_equations(void) {
+/* What the lesson works out with a pencil: before a run, or alone. */
+static int by_hand_lesson(void) {
     report_title("Chapter 8: many machines");
     report_equation("", "g = sum over ranks r of g_r        an all-reduce");
-    report_equation("", "ring:     2 (P - 1) (alpha + m / P beta)");
-    report_equation("", "halving:  2 log2(P) alpha + 2 (P - 1) / P m beta");
+    report_equation("", "a message of m bytes: alpha + m beta seconds");
+    ring_demo();
+    cost_demo();
+    order_demo();
     printf("\n");
+    return report_failures() > 0;
 }
 
 static int lesson(const Options *options) {
-    if (!options->eval) {
-        print_equations();
-    }
-    return 0;
+    return options->eval || group.rank > 0 ? 0 : by_hand_lesson();
 }
 
 static int train(Options *options, const RankOptions *own) {
@@ -57,6 +60,9 @@ static int begin(int argc, char **argv) {
     char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", &error);
     if (!rest) {
         return output_error("chapter8", 1, "%s", error.text);
+    }
+    if (argc == 2 && strcmp(argv[1], "--by-hand") == 0) {
+        return output_end("chapter8", by_hand_lesson());
     }
     if (!rank_options_take(&own, argc, argv, &count, rest, &error) ||
         !options_parse(&options, count, rest, &error)) {

@@ -7,3 +7,8 @@ $(BUILD)/chapter8: $(call objects,float,$(call sources_of,8)) $(MPI_OBJECTS)
 	$(call link,$(filter %.o,$^),$(LIBRARIES) $(call once,MPI_LIBS,$(MPICC) --showme:link))
 chapter8: %: $(BUILD)/% FORCE | found data
 	$(put)
+# What a student wrote, as a program.
+ifeq ($(N),8)
+$(BUILD)/$(MINE)/my_chapter8: $(MPI_OBJECTS)
+$(BUILD)/$(MINE)/my_chapter8: MPI_LINK = $(call once,MPI_LIBS,$(MPICC) --showme:link)
+endif

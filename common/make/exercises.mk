@@ -22,7 +22,7 @@ ifneq ($(and $(filter 1,$(words $(N))),$(filter $(CHAPTERS),$(N))),)
 mine = $(foreach s,$(1),$(or $(wildcard $(MINE)/$(notdir $(s))),$(s)))
 GRADER := $(addprefix tests/exercises/,grade.c exercise.c answers.c inputs.c crash.c patterns.c progress.c) $(wildcard tests/exercises/exercises_$(N)*.c) tests/naive_layers.c
 MINE_TESTS := $(BUILD)/$(if $(filter 6,$(N)),float,double)/$(MINE)/tests
-MINE_PROGRAMS := $(MINE)/my_chapter$(N) $(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double)
+MINE_PROGRAMS := $(MINE)/my_chapter$(N) $(if $(filter 8,$(N)),,$(MINE)/chapter$(N)$(if $(filter 6,$(N)),_watched,_double))
 ifneq ($(N),6)
 # 4.4 and 4.5 have the course's own dropout; 4.6, which comes later, the student's, renamed.
 COURSES := $(if $(filter 4,$(N)),$(call dir_of,4)/dropout.c)
@@ -45,9 +45,9 @@ $(MINE_TESTS): $(call objects,float,$(CUDA_TESTS)) $(call kernels_on,float,$(MIN
 endif
 # After a copy or a deletion there, programs are linked anew, though every object is old.
 $(BUILD)/$(MINE)/parts: FORCE | need-compiler; $(call stamp,$(wildcard $(MINE)/*.[ch]*))
-$(GRADE) $(IN_FLOAT) $(MINE_PROGRAMS:%=$(BUILD)/%) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6 7,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
-	$(call $(if $(filter 6,$(N)),link_kernels,link),$(filter %.o,$^),$(if $(filter %/tests,$@),$(CHECK_FLAGS)) $(if $(filter 5 7,$(N))$(filter %/tests,$@),$(LIBRARIES)))
-$(MINE_PROGRAMS): %: $(BUILD)/% FORCE | $(if $(filter 5 6,$(N)),data)
+$(GRADE) $(IN_FLOAT) $(MINE_PROGRAMS:%=$(BUILD)/%) $(MINE_TESTS): $(BUILD)/$(MINE)/parts | $(if $(filter 5 6 7 8,$(N)),need-libraries) $(if $(filter 6,$(N)),need-cxx)
+	$(call $(if $(filter 6,$(N)),link_kernels,link),$(filter %.o,$^),$(if $(filter %/tests,$@),$(CHECK_FLAGS)) $(if $(filter 5 7 8,$(N))$(filter %/tests,$@),$(LIBRARIES)) $(MPI_LINK))
+$(MINE_PROGRAMS): %: $(BUILD)/% FORCE | $(if $(filter 5 6 8,$(N)),data)
 	$(put)
 mine-built: $(MINE_PROGRAMS) $(MINE_TESTS)
 endif

@@ -1,7 +1,7 @@
 /*
  * exercise.h: how an exercise is graded.
  *
- * A chapter's exercises are a list (exercises_1.c to exercises_7.c). Each has a
+ * A chapter's exercises are a list (exercises_1.c to exercises_8.c). Each has a
  * function that calls what the student wrote, or reads what the student answered, and
  * compares it with formulas written independently (naive_layers.h, in double). Where a
  * result is wrong, it is compared with what the classic mistakes would give; one that
@@ -33,7 +33,7 @@ extern const char chapter_title[];
 extern const Exercise exercises[];
 extern const int exercise_count;
 
-enum { CHAPTERS = 7 };
+enum { CHAPTERS = 8 };
 
 /* ---- inputs ---------------------------------------------------------------------- */
 

@@ -33,14 +33,14 @@ fail() { # fail STATUS WHY
 }
 want_chapter() { # ASKED is one
     case $asked in
-    [1-7]) n=$asked ;;
-    *) fail 2 "which chapter? make $command N=1 ... N=7" ;;
+    [1-8]) n=$asked ;;
+    *) fail 2 "which chapter? make $command N=1 ... N=8" ;;
     esac
 }
 want_exercise() { # ASKED is one, 3.2 or 6.a, as far as one can see; or a question, 3.6e
     case $asked in
-    [1-7].[1-6a-f] | [1-7].[1-6][a-z]) n=${asked%%.*} ;;
-    [1-7].[0-9a-z]) fail 2 "there is no exercise $asked: make $command $1=${asked%%.*}.1, say" ;;
+    [1-8].[1-6a-f] | [1-8].[1-6][a-z]) n=${asked%%.*} ;;
+    [1-8].[0-9a-z]) fail 2 "there is no exercise $asked: make $command $1=${asked%%.*}.1, say" ;;
     *) fail 2 "which exercise? make $command $1=3.2, say" ;;
     esac
 }

@@ -31,7 +31,7 @@
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 
-const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12, 5};
+const int exercises_of[CHAPTERS + 1] = {0, 6, 6, 6, 6, 6, 12, 5, 6};
 
 /* ---- printing -------------------------------------------------------------------- */
 
@@ -206,7 +206,7 @@ static void print_signal(const Result *r) {
     char line[LINE];
     if (number == SIGALRM || (r->told.late && !r->told.signal_number)) {
         printf(EIGHT "It ran for %d seconds and was stopped: an endless loop?\n",
-               SECONDS);
+               seconds_allowed());
     } else if (number == SIGABRT) {
         const char *why = why_aborted(text);
         if (why) {

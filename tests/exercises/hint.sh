@@ -36,7 +36,7 @@ written() {
 # paragraphs MARK: what stands below it, up to the next mark.
 paragraphs() {
     awk -v mark="$1" '
-        /^[@=] [1-7][.][1-6a-f][a-z]?$/ { inside = $0 == mark; next }
+        /^[@=] [1-8][.][1-6a-f][a-z]?$/ { inside = $0 == mark; next }
         /^#/ { next }
         inside' "$hints"
 }

@@ -12,6 +12,7 @@ case $1 in
 3) suites="multi_head_attention positions" ;;
 4) suites="layer_norm dropout mlp encoder_block" ;;
 7) suites="weights interpolate pictures rollout" ;;
+8) suites="all_reduce rank_trainer" ;;
 5) suites="patch_embedding vit vit_variants cross_entropy adamw schedule" ;;
 6)
     suites="gpu_warm_up gpu_rows gpu_gelu gpu_matmul gpu_attention gpu_adamw"
@@ -20,7 +21,7 @@ case $1 in
 esac
 echo "chapter $1 of what you wrote, to run: ./$2"
 case $1 in
-5 | 6) echo "what it trains it saves as ${2##*/}.safetensors: the course's own file stays as it is" ;;
+5 | 6 | 8) echo "what it trains it saves as ${2##*/}.safetensors: the course's own file stays as it is" ;;
 esac
 echo 'the tests of the course:'
 status=0

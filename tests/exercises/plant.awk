@@ -13,7 +13,7 @@ FNR == NR {
 {
     text[++lines] = line = $0
     sub(/^ */, "", line)
-    if (line ~ /^\/\* exercise [1-7]\.[1-6]/) within = 1
+    if (line ~ /^\/\* exercise [1-8]\.[1-6]/) within = 1
     for (i = 1; i <= pairs; i++) if (line == old[i]) {
         which[lines] = i
         inside[lines] = within

@@ -49,5 +49,5 @@ restore_fast() { # restore_fast FOLDER CHAPTER
 
 # What the grader says of one exercise, in one line.
 reply_of() { # reply_of EXERCISE FILE
-    awk -v id="$1" '/^  [1-7]\.[1-6a-f] / { inside = $1 == id } inside' "$2" | tr -s ' \n' ' '
+    awk -v id="$1" '/^  [1-8]\.[1-6a-f] / { inside = $1 == id } inside' "$2" | tr -s ' \n' ' '
 }

@@ -9,7 +9,7 @@ work=${folder%/*}
 progress=$work/progress
 [ -f "$progress" ] && [ -r "$progress" ] || progress=/dev/null
 old=
-for n in 1 2 3 4 5 6 7; do # before there was this file, a chapter kept how many passed
+for n in 1 2 3 4 5 6 7 8; do # before there was this file, a chapter kept how many passed
     [ ! -f "$work/chapter$n/passed" ] || old="$old $n:$(head -n 1 "$work/chapter$n/passed" | tr -cd 0-9)"
     [ ! -d "$work/chapter$n" ] || for file in $(files); do
         [ -f "$work/chapter$n/${file##*/}" ] || old="$old $n:gone:${file##*/}"
@@ -22,8 +22,8 @@ done
         cat tests/exercises/exercises_"${n%%_*}"*.c
     done
 } | awk '
-    /^chapter [1-7] / { print; next }
-    /^ *\{"[1-7]\.[1-6a-f]",/ { open = 1; row = "" }
+    /^chapter [1-8] / { print; next }
+    /^ *\{"[1-8]\.[1-6a-f]",/ { open = 1; row = "" }
     open { row = row " " $0 }
     open && split(row, part, "\"") >= 5 { print "exercise " part[2] " " part[4]; open = 0 }' |
     awk -v work="$work" -v old="$old" -f tests/exercises/progress.awk - "$progress"

@@ -2,23 +2,29 @@
 #
 #     /* exercise 2.3 */        what is between these two lines becomes
 #     /* end of exercise 2.3 */ NOT_WRITTEN("2.3"), to be replaced
+#                               of an exercise that has a file given_2.3.c here, with its
+#                               lines below: code to be repaired
 #     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
 #     "name" /* not in your copy */   the name of such a helper: "(name)" in the copy
 #
 # Exit status 1, and a line, where marks don't fit together.
-/^ *\/\* exercise [1-7]\.[1-6a-f](, cut:)? \*\/$/ {
+/^ *\/\* exercise [1-8]\.[1-6a-f](, cut:)? \*\/$/ {
     if (inside != "") fail("exercise within exercise " inside)
     inside = $3
     sub(/,$/, "", inside)
     if ($0 !~ /cut:/) {
         indent = $0
         sub(/\/.*/, "", indent)
-        print indent "/* Exercise " inside ": write this. */"
+        given = "tests/exercises/given_" inside ".c"
+        repair = (getline line <given) > 0
+        print indent "/* Exercise " inside (repair ? ": repair this; the next line goes first. */" : ": write this. */")
         print indent "NOT_WRITTEN(\"" inside "\");"
+        for (; repair; repair = (getline line <given) > 0) print line == "" ? "" : indent line
+        close(given)
     }
     next
 }
-/^ *\/\* end of exercise [1-7]\.[1-6a-f] \*\/$/ {
+/^ *\/\* end of exercise [1-8]\.[1-6a-f] \*\/$/ {
     if (inside != $5) fail("the end of " $5 " within " (inside == "" ? "none" : inside))
     inside = ""
     next

@@ -19,7 +19,7 @@ kind_of() { # kind_of EXERCISE REPLY
     text=$(reply_of "$1" "$2")
     case $text in
     " $1 passed "*)
-        if grep -qE '^  [1-7]\.[1-6a-f] +(wrong|waits)' "$2"; then
+        if grep -qE '^  [1-8]\.[1-6a-f] +(wrong|waits)' "$2"; then
             echo ELSEWHERE
         else
             echo PASSED
@@ -27,7 +27,7 @@ kind_of() { # kind_of EXERCISE REPLY
         ;;
     *'This is '*) echo named ;;
     *'Perhaps '*) echo guessed ;;
-    *chapter[1-7]/*.c*:[0-9]*) echo located ;;
+    *chapter[1-8]/*.c*:[0-9]*) echo located ;;
     *Think:*) echo hint ;;
     *' wrong '* | *'waits for'*) echo shown ;;
     *) echo LOST ;;
@@ -43,12 +43,12 @@ worker() { # worker WHICH OF: each OF-th answer
         grader=$(grader_of "$mine/chapter$n")
         solve "$n" "$mine/chapter$n" "$grader"
         learn_commands "$mine" "$n" "$grader"
-        "$grader" "$mine/chapter$n" | grep -qE '^  [1-7]\.[1-6a-f] +(wrong|waits|not)' &&
+        "$grader" "$mine/chapter$n" | grep -qE '^  [1-8]\.[1-6a-f] +(wrong|waits|not)' &&
             echo "chapter $n: the solution doesn't pass" >&2
         awk 'function say() { if (id) print n, file, id, words; id = "" }
-            /^# [1-7]\.[1-6a-f] / { next_id = $2; next_words = substr($0, 7) }
+            /^# [1-8]\.[1-6a-f] / { next_id = $2; next_words = substr($0, 7) }
             /^@ / { say(); n++; file = $2; id = next_id; words = next_words; next_id = "" }
-            /^= [1-7]\.[1-6a-f] / && !id { id = $2; words = substr($0, 7) }
+            /^= [1-8]\.[1-6a-f] / && !id { id = $2; words = substr($0, 7) }
             END { say() }' "$list" | while read -r number name id words; do
             [ "${id%.*}" = "$n" ] || continue
             [ $((number % $2)) -eq "$1" ] || continue
@@ -66,8 +66,8 @@ worker() { # worker WHICH OF: each OF-th answer
                 if [ "$kind" = BROKEN ]; then
                     head -n 20 "$mine/reply"
                 else
-                    awk '/^  [1-7]\.[1-6a-f] +(wrong|waits)/ { p = 1 }
-                         /^  [1-7]\.[1-6a-f] +passed/ || /^  chapter/ { p = 0 } p' "$mine/reply"
+                    awk '/^  [1-8]\.[1-6a-f] +(wrong|waits)/ { p = 1 }
+                         /^  [1-8]\.[1-6a-f] +passed/ || /^  chapter/ { p = 0 } p' "$mine/reply"
                 fi; } >"$mine/kept$number"
             restore_fast "$mine" "$n"
         done

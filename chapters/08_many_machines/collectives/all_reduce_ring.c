@@ -16,12 +16,15 @@ static Message chunk(real *x, long n, int P, int c, int rank) {
     return (Message){rank, x + begin, chunk_begin(n, P, c + 1) - begin, 0};
 }
 
+/* exercise 8.1, cut: */
 /*
  * In step s, rank r sends chunk r - s - 1 to its right neighbour, and gets chunk r - s - 2
  * from its left one, to which it adds its own. So chunk c begins at rank c + 1, goes
  * round, and has been added to by all when it arrives at rank c.
  */
+/* end of exercise 8.1 */
 void ring_reduce_scatter(Group *group, real *x, long n, real *room) {
+    /* exercise 8.1 */
     const int P = group->size, r = group->rank;
     const int right = round_ring(r + 1, P), left = round_ring(r - 1, P);
     for (int s = 0; s < P - 1; s++) {
@@ -32,10 +35,14 @@ void ring_reduce_scatter(Group *group, real *x, long n, real *room) {
             sum.data[i] += room[i];
         }
     }
+    /* end of exercise 8.1 */
 }
 
+/* exercise 8.1, cut: */
 /* The same way round once more, with finished chunks: what arrives replaces. */
+/* end of exercise 8.1 */
 void ring_all_gather(Group *group, real *x, long n) {
+    /* exercise 8.1 */
     const int P = group->size, r = group->rank;
     const int right = round_ring(r + 1, P), left = round_ring(r - 1, P);
     for (int s = 0; s < P - 1; s++) {
@@ -43,6 +50,7 @@ void ring_all_gather(Group *group, real *x, long n) {
         const Message next = chunk(x, n, P, round_ring(r - s - 1, P), left);
         group_exchange(group, finished, next);
     }
+    /* end of exercise 8.1 */
 }
 
 void all_reduce_ring(Group *group, real *x, long n, real *room) {

@@ -8,14 +8,52 @@ double cost_gather(Network network, int P, double bytes) {
 }
 
 double cost_ring(Network network, int P, double bytes) {
+    /* exercise 8.3 */
+    /* two halves of P - 1 steps; in each, every rank sends a chunk of m / P bytes */
     return 2 * (P - 1) * (network.alpha + bytes / P * network.beta);
+    /* end of exercise 8.3 */
 }
 
+/* exercise 8.3, cut: */
+/* What an all-reduce of m bytes is made of. */
+typedef struct {
+    double messages; /* one after the other */
+    double shares;   /* how many times m they have in all */
+} Steps;
+
+static Steps steps_of_ring(int P) {
+    return (Steps){2 * (P - 1.0), 2 * (P - 1.0) / P};
+}
+
+/* m / 2 bytes, m / 4, ..., and back, among a power of two of ranks; before and after, a
+ * whole message to and from those that are too many. */
+static Steps steps_of_halving(int P) {
+    int power = 1, steps = 0;
+    for (; 2 * power <= P; power *= 2) {
+        steps++;
+    }
+    const int whole = power < P ? 2 : 0;
+    return (Steps){whole + 2.0 * steps, whole + 2 * (power - 1.0) / power};
+}
+/* end of exercise 8.3 */
+
 double cost_halving(Network network, int P, double bytes) {
-    const int steps = (int)floor(log2(P) + 1e-9), power = 1 << steps;
-    const double whole = power < P ? 2 * (network.alpha + bytes * network.beta) : 0;
-    return whole + 2 * steps * network.alpha +
-           2 * (power - 1.0) / power * bytes * network.beta;
+    /* exercise 8.3 */
+    const Steps steps = steps_of_halving(P);
+    return steps.messages * network.alpha + steps.shares * bytes * network.beta;
+    /* end of exercise 8.3 */
+}
+
+double cost_crossover(Network network, int P) {
+    /* exercise 8.3 */
+    /* messages alpha + shares m beta is the same for both */
+    const Steps ring = steps_of_ring(P), halving = steps_of_halving(P);
+    if (halving.shares <= ring.shares) {
+        return INFINITY;
+    }
+    return (ring.messages - halving.messages) * network.alpha /
+           ((halving.shares - ring.shares) * network.beta);
+    /* end of exercise 8.3 */
 }
 
 /*

@@ -27,3 +27,18 @@ long sum_in_order_room(long n, int S, int P);
  *        least one; S >= P
  */
 void sum_in_order(Group *group, real *const *mine, int S, long n, real *room);
+
+/* ---- its two steps --------------------------------------------------------------- */
+
+/* shard_chunk: elements from one chunk to the next in room: the longest chunk. */
+long shard_chunk(long n, int P);
+
+/* exchange_shards: each rank gets its own chunk (all_reduce.h) of all the others' shards:
+ * that of shard s to room + s * shard_chunk(n, P). mine is only read. Messages may be of
+ * any length, and all ranks begin at the same time. */
+void exchange_shards(Group *group, real *const *mine, int S, long n, real *room);
+
+/* fold_shards: the own chunk of mine[0] becomes x_0 + x_1 + ... + x_(S-1), added from the
+ * left, when exchange_shards has filled room. Of mine all else stays as it is; room is of
+ * sum_in_order_room elements, and may be spoiled. */
+void fold_shards(const Group *group, real *const *mine, int S, long n, real *room);

@@ -27,7 +27,8 @@ void rank_options_help(void) {
            "  --bucket KB            the least that is sent at once [512]\n"
            "  --deterministic        the same bits for any number of ranks\n"
            "  --shards S             with it: the batch is cut into S [8]\n"
-           "  --shard-optimiser      each rank keeps a part of AdamW's moments\n");
+           "  --shard-optimiser      each rank keeps a part of AdamW's moments\n"
+           "  --by-hand              alone: only what the lesson works out by hand\n");
 }
 
 static bool read_count(const char *option, const char *text, long most, long *value,

@@ -3,14 +3,17 @@
 
 #include "chapters/05_vision_transformer/training/freeze.h"
 
+/* exercise 8.2, cut: */
 /* Does a part of the model begin with parameter i? */
 static bool begins_part(const ParameterList *list, int i) {
     return i == 0 ||
            parameter_part(&list->items[i]) != parameter_part(&list->items[i - 1]);
 }
+/* end of exercise 8.2 */
 
 int buckets_cut(const ParameterList *trained, long least,
                 Bucket buckets[BUCKETS_MOST]) {
+    /* exercise 8.2 */
     int count = 0;
     long to = trained->total;
     for (int i = trained->count - 1; i >= 0; i--) {
@@ -21,4 +24,5 @@ int buckets_cut(const ParameterList *trained, long least,
         }
     }
     return count;
+    /* end of exercise 8.2 */
 }
