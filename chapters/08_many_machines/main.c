@@ -9,12 +9,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/05_vision_transformer/program/run.h"
 #include "chapters/05_vision_transformer/program/stop.h"
 #include "chapters/08_many_machines/collectives/mpi_group.h"
 #include "chapters/08_many_machines/program/rank_options.h"
+#include "chapters/08_many_machines/scaling/scale.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
@@ -54,6 +56,9 @@ static int begin(int argc, char **argv) {
     RankOptions own;
     Error error;
     int count;
+    if (argc == 2 && strcmp(argv[1], "--scale") == 0) {
+        return output_end("chapter8", scale_run());
+    }
     char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", &error);
     if (!rest) {
         return output_error("chapter8", 1, "%s", error.text);
