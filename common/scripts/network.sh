@@ -222,7 +222,7 @@ on_ranks() { # on_ranks P COMMAND...
 }
 
 [ $# -gt 0 ] || {
-    set -- ./chapter8 --measure --data data/sample
+    set -- ./chapter8 --measure
     [ -z "$TABLE" ] || set -- "$@" --table "$TABLE.$$"
 }
 for n in $RANKS; do
