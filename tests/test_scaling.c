@@ -23,11 +23,11 @@ static Cluster cluster_of(bool halving, bool overlap) {
 
 START_TEST(overlap_waits_for_the_last_bucket_or_for_all) {
     /* forward 10, backward 20, four buckets, complete at 15, 20, 25, 30 */
-    assert_number_close(overlapped_s(10, 20, 4, 3), 33, 1e-12, "short: the last");
-    assert_number_close(overlapped_s(10, 20, 4, 8), 15 + 4 * 8, 1e-12, "long: all");
-    assert_number_close(overlapped_s(10, 20, 4, 5), 35, 1e-12, "just hidden");
-    assert_number_close(overlapped_s(10, 20, 1, 7), 37, 1e-12, "one bucket: none");
-    assert_number_close(overlapped_s(10, 20, 4, 0), 30, 1e-12, "free");
+    assert_number_close(overlapped_s(10, 20, 4, 3, 12), 33, 1e-12, "short: the last");
+    assert_number_close(overlapped_s(10, 20, 4, 8, 32), 15 + 32, 1e-12, "long: all");
+    assert_number_close(overlapped_s(10, 20, 4, 5, 20), 35, 1e-12, "just hidden");
+    assert_number_close(overlapped_s(10, 20, 1, 7, 7), 37, 1e-12, "one bucket: none");
+    assert_number_close(overlapped_s(10, 20, 4, 0, 0), 30, 1e-12, "free");
 }
 END_TEST
 

@@ -101,17 +101,28 @@ try() { # try COMMAND...: what it says is kept for the line that says why it can
 
 # ---- the network --------------------------------------------------------------------------
 
+# Large buffers at once, so that a message goes on while its rank waits for a core.
+buffers() { # buffers NAMESPACE
+    ip netns exec "$1" sh -c 'cd /proc/sys/net/ipv4 || exit
+        echo 4096 4194304 16777216 >tcp_rmem
+        echo 4096 4194304 16777216 >tcp_wmem
+        echo 0 >tcp_slow_start_after_idle' 2>/dev/null
+}
+
 # Place 0 is where mpirun is, and where the switch is; places 1, 2, ... are ranks.
 place=0
 while [ "$place" -le "$most" ]; do
     try ip netns add "$me-$place"
     try ip -n "$me-$place" link set lo up
+    buffers "$me-$place"
     place=$((place + 1))
 done
 
-# shaped NAMESPACE INTERFACE [PARENT]: what goes out there keeps to the rate
+# shaped NAMESPACE INTERFACE [PARENT]: what goes out there keeps to the rate, but for a burst
+# of a frame (9,000 bytes) and 0.2 ms
+burst=$(awk "BEGIN { printf \"%d\", 9500 + $RATE * 25 }")
 shaped() {
-    try tc -n "$1" qdisc add dev "$2" ${3:-root} tbf rate "${RATE}mbit" burst 20kb latency 200ms
+    try tc -n "$1" qdisc add dev "$2" ${3:-root} tbf rate "${RATE}mbit" burst "$burst" latency 200ms
 }
 # delayed NAMESPACE INTERFACE: by netem, then shaped
 delayed() {
@@ -189,7 +200,10 @@ echo "network: $most ranks, $RATE Mbit/s each, $by"
 # ---- the ranks ------------------------------------------------------------------------------
 
 # mpirun starts its helpers with a script in place of ssh. Ranks must use the network alone,
-# though they have one memory: btl tcp.
+# though they have one memory: btl tcp. Two connections between each pair: when two ranks
+# exchange over one, it carries half as much. And a message leaves at once, up to 4 MB: by
+# itself Open MPI first asks the receiver from 64 KB on, and sends pieces of 128 KB, which
+# takes several latencies.
 cat >"$scratch/agent" <<END
 #!/bin/sh
 exec sh "$PWD/common/scripts/network.sh" --agent "$me" "\$@"
@@ -210,7 +224,9 @@ on_ranks() { # on_ranks P COMMAND...
     # In the background, so that a signal is heard at once; its input is no terminal's.
     ip netns exec "$me-0" mpirun --host "$hosts" -n "$n" --map-by node --bind-to none \
         --mca plm rsh --mca plm_rsh_agent "$scratch/agent" --mca plm_rsh_no_tree_spawn 1 \
-        --mca pml ob1 --mca btl tcp,self \
+        --mca pml ob1 --mca btl tcp,self --mca btl_tcp_links 2 \
+        --mca btl_tcp_eager_limit 4194304 --mca btl_tcp_rndv_eager_limit 4194304 \
+        --mca btl_tcp_max_send_size 4194304 \
         --mca btl_tcp_if_include net0 --mca oob_tcp_if_include net0 \
         --mca orte_tmpdir_base "$scratch" \
         "$@" </dev/null &

@@ -4,6 +4,7 @@
  *
  * Nothing moves by itself: a step that has arrived has to be added up, and the next one
  * sent, by a call of ring_move. If a rank calls it too seldom, its neighbours wait.
+ * rank_trainer has a thread that calls it.
  */
 #pragma once
 

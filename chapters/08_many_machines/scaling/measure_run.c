@@ -41,7 +41,8 @@ static double off(double predicted, double measured) {
 
 static void network(Measuring *m) {
     report_section("Messages to a neighbour, all ranks at once");
-    m->network = measure_network(m->group, m->most, m->x, m->room);
+    const long MB = (1 << 20) / (long)sizeof(real);
+    m->network = measure_network(m->group, m->most < MB ? m->most : MB, m->x, m->room);
     printf("  alpha %.3f ms, beta %.3f ms per MB: %.0f Mbit/s\n",
            1e3 * m->network.alpha, 1e9 * m->network.beta, 8 / m->network.beta / 1e6);
     note(m, "network", "alpha", 0, m->network.alpha, m->network.alpha);
@@ -151,9 +152,11 @@ static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
         return false;
     }
     const double backward_s = last_backward(m, compute.step_s);
-    const double bucket_s = cost_ring(m->network, P, bytes / step.buckets);
+    /* The buckets' rings are under way at once: alpha counts once. */
     const double predicted =
-        overlapped_s(compute.step_s - backward_s, backward_s, step.buckets, bucket_s);
+        overlapped_s(compute.step_s - backward_s, backward_s, step.buckets,
+                     cost_ring(m->network, P, bytes / step.buckets),
+                     cost_ring(m->network, P, bytes));
     char name[40];
     snprintf(name, sizeof name, "ring in %d buckets", step.buckets);
     print_step(m, name, bytes, predicted + shares_s(m), &step);

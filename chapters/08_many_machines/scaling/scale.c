@@ -16,10 +16,9 @@ ScaleModel scale_model(const char *name) {
                         vit_forward_flops(&config), config.depth + 2};
 }
 
-double overlapped_s(double forward_s, double backward_s, int buckets, double sum_s) {
-    const double last = backward_s + sum_s;
-    const double always = backward_s / buckets + buckets * sum_s;
-    return forward_s + fmax(last, always);
+double overlapped_s(double forward_s, double backward_s, int buckets, double last_s,
+                    double all_s) {
+    return forward_s + fmax(backward_s + last_s, backward_s / buckets + all_s);
 }
 
 double scale_compute_s(const ScaleModel *model, const Cluster *cluster, double images) {
@@ -37,8 +36,8 @@ double scale_sum_s(const ScaleModel *model, const Cluster *cluster, int P,
 static double step_s(const ScaleModel *model, const Cluster *cluster, int P,
                      double batch, int buckets) {
     const double compute = scale_compute_s(model, cluster, batch / P);
-    return overlapped_s(compute / 3, compute * 2 / 3, buckets,
-                        scale_sum_s(model, cluster, P, buckets) / buckets);
+    const double all = scale_sum_s(model, cluster, P, buckets);
+    return overlapped_s(compute / 3, compute * 2 / 3, buckets, all / buckets, all);
 }
 
 int scale_buckets(const ScaleModel *model, const Cluster *cluster, int P,

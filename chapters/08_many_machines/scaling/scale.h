@@ -39,8 +39,10 @@ typedef struct {
 /* scale_model: "B/16", "H/14" and so on, counted as ./chapter5 --describe does. */
 ScaleModel scale_model(const char *name);
 
-/* overlapped_s: the formula above. `sum_s`: one bucket's all-reduce. */
-double overlapped_s(double forward_s, double backward_s, int buckets, double sum_s);
+/* overlapped_s: the formula above. last_s: the all-reduce of the last bucket, c; all_s:
+ * of all of them, B c, or less where several are under way at once. */
+double overlapped_s(double forward_s, double backward_s, int buckets, double last_s,
+                    double all_s);
 
 /* scale_compute_s: of a step of `images` per GPU, which need not be a whole number. */
 double scale_compute_s(const ScaleModel *model, const Cluster *cluster, double images);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "chapters/08_many_machines/collectives/all_reduce.h"
 #include "chapters/08_many_machines/collectives/ring_in_flight.h"
@@ -30,6 +31,11 @@ typedef struct {
     RingInFlight rings[BUCKETS_MOST];
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
+
+    /* A thread that moves them meanwhile. */
+    bool has_mover, computing, ending;
+    pthread_t mover;
+    pthread_cond_t changed;
 } RankTrainer;
 
 static _Thread_local const Ranks *ranks_to_use;
@@ -49,6 +55,39 @@ static long all_passed(const RankTrainer *r) {
     return from;
 }
 
+static void move_rings(RankTrainer *r) {
+    for (int i = 0; i < r->begun; i++) {
+        ring_move(&r->rings[i]);
+    }
+}
+
+/* A block's backward pass takes longer than a step of a ring. So between two blocks this
+ * thread looks again and again, and sleeps in between: it must not take a core from those
+ * that compute. While nothing is on its way it waits. */
+static void *keep_moving(void *data) {
+    RankTrainer *r = data;
+    const struct timespec pause = {0, 200 * 1000}; /* 0.2 ms */
+    pthread_mutex_lock(&r->mutex);
+    while (!r->ending) {
+        if (!r->computing || r->begun == 0) {
+            pthread_cond_wait(&r->changed, &r->mutex);
+            continue;
+        }
+        move_rings(r);
+        pthread_mutex_unlock(&r->mutex);
+        nanosleep(&pause, NULL);
+        pthread_mutex_lock(&r->mutex);
+    }
+    pthread_mutex_unlock(&r->mutex);
+    return NULL;
+}
+
+static void set_computing(RankTrainer *r, bool computing) {
+    pthread_mutex_lock(&r->mutex);
+    r->computing = computing;
+    pthread_mutex_unlock(&r->mutex);
+}
+
 /* A GradientsDone: what is complete leaves, and what is on its way moves. */
 static void some_done(void *listener, int worker, long from) {
     RankTrainer *r = listener;
@@ -61,10 +100,9 @@ static void some_done(void *listener, int worker, long from) {
                    r->trainer->workers[0].gradients + b->from, b->to - b->from,
                    r->room + b->from, r->begun);
         r->begun++;
+        pthread_cond_signal(&r->changed);
     }
-    for (int i = 0; i < r->begun; i++) {
-        ring_move(&r->rings[i]);
-    }
+    move_rings(r);
     pthread_mutex_unlock(&r->mutex);
 }
 
@@ -166,7 +204,9 @@ static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
     for (int w = 0; w < t->worker_count; w++) {
         r->passed[w] = t->list.total;
     }
+    set_computing(r, true);
     trainer_gradients(t, dataset);
+    set_computing(r, false); /* from here on the rings are this thread's alone */
 }
 
 static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
@@ -245,9 +285,29 @@ static long room_for(const Ranks *ranks, const Trainer *t) {
     return ranks->sum == SUM_IN_ORDER ? sum_in_order_room(n, S, P) : n + P;
 }
 
+static void end_mover(RankTrainer *r) {
+    if (r->has_mover) {
+        pthread_mutex_lock(&r->mutex);
+        r->ending = true;
+        pthread_cond_signal(&r->changed);
+        pthread_mutex_unlock(&r->mutex);
+        pthread_join(r->mover, NULL);
+    }
+}
+
+static bool begin_mover(RankTrainer *r, Error *error) {
+    if (r->ranks.sum != SUM_RING || r->ranks.group->size == 1) {
+        return true;
+    }
+    r->has_mover = pthread_create(&r->mover, NULL, keep_moving, r) == 0;
+    return r->has_mover || error_set(error, "no thread for the messages");
+}
+
 static void rank_trainer_free(Trainer *t) {
     RankTrainer *r = t->engine_data;
     if (r) {
+        end_mover(r);
+        pthread_cond_destroy(&r->changed);
         pthread_mutex_destroy(&r->mutex);
         free(r->room);
         free(r->shares);
@@ -289,10 +349,11 @@ static bool make(Trainer *t, const Settings *settings, int images, Error *error)
     }
     *r = (RankTrainer){.ranks = *ranks, .trainer = t};
     pthread_mutex_init(&r->mutex, NULL);
+    pthread_cond_init(&r->changed, NULL);
     t->engine_data = r;
     r->bucket_count =
         buckets_cut(&t->trained, ranks->bucket_bytes / (long)sizeof(real), r->buckets);
-    if (!make_memory(r, t, error)) {
+    if (!make_memory(r, t, error) || !begin_mover(r, error)) {
         rank_trainer_free(t);
         return false;
     }
