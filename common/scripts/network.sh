@@ -122,6 +122,7 @@ done
 # of a frame (9,000 bytes) and 0.2 ms
 burst=$(awk "BEGIN { printf \"%d\", 9500 + $RATE * 25 }")
 shaped() {
+    # shellcheck disable=SC2086 # words
     try tc -n "$1" qdisc add dev "$2" ${3:-root} tbf rate "${RATE}mbit" burst "$burst" latency 200ms
 }
 # delayed NAMESPACE INTERFACE: by netem, then shaped
@@ -229,7 +230,7 @@ on_ranks() { # on_ranks P COMMAND...
         --mca btl_tcp_max_send_size 4194304 \
         --mca btl_tcp_if_include net0 --mca oob_tcp_if_include net0 \
         --mca orte_tmpdir_base "$scratch" \
-        "$@" </dev/null &
+        "$@" </dev/null 9>&- &
     running=$!
     wait "$running"
     status=$?
@@ -239,7 +240,15 @@ on_ranks() { # on_ranks P COMMAND...
 
 [ $# -gt 0 ] || {
     set -- ./chapter8 --measure
-    [ -z "$TABLE" ] || set -- "$@" --table "$TABLE.$$"
+    if [ "$TABLE" ]; then
+        {
+            echo "# Written by make network: $RATE Mbit/s, $by; times in ms."
+            echo "# machine: $(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)," \
+                "$(cores) cores, load before it $(cut -d ' ' -f 1 /proc/loadavg)"
+            echo "kind,ranks,what,bytes,predicted_ms,measured_ms"
+        } >"$TABLE.$$" || exit 1
+        set -- "$@" --table "$TABLE.$$"
+    fi
 }
 for n in $RANKS; do
     echo "network: $n ranks: $*"

@@ -12,23 +12,33 @@
 
 enum { RANKS_MOST = 1024, RUNS_LEAST = 5, RUNS_MOST = 25 };
 
-double slowest_s(Group *group, double own_s) {
+/* The largest or the smallest of what the ranks say. */
+static double extreme_s(Group *group, double own_s, bool largest) {
     real all[RANKS_MOST];
-    real slowest = 0;
     if (group->size > RANKS_MOST) {
-        bug("slowest_s: %d ranks, at most %d", group->size, RANKS_MOST);
+        bug("%d ranks, at most %d", group->size, RANKS_MOST);
     }
     all[group->rank] = (real)own_s;
     ring_all_gather(group, all, group->size);
-    for (int r = 0; r < group->size; r++) {
-        slowest = all[r] > slowest ? all[r] : slowest;
+    real best = all[0];
+    for (int r = 1; r < group->size; r++) {
+        best = (all[r] > best) == largest ? all[r] : best;
     }
-    return (double)slowest;
+    return (double)best;
+}
+
+double slowest_s(Group *group, double own_s) {
+    return extreme_s(group, own_s, true);
 }
 
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
 /* The first run says how many there will be, but doesn't count: memory and connections
@@ -48,8 +58,7 @@ double median_s(Group *group, void (*work)(void *context), void *context) {
             runs[i] = s;
         }
     }
-    qsort(runs, (size_t)count, sizeof *runs, ascending);
-    return (runs[(count - 1) / 2] + runs[count / 2]) / 2;
+    return median(runs, count);
 }
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -108,6 +117,8 @@ Network measure_network(Group *group, long n, real *x, real *room) {
 typedef struct {
     Trainer trainer;
     const Dataset *dataset;
+    double wait_s[RUNS_MOST + 1]; /* of each step, at this rank */
+    int count;
 } Steps;
 
 static void compute(void *context) {
@@ -121,7 +132,17 @@ static void compute(void *context) {
 static void step(void *context) {
     Steps *steps = context;
     StepResult result;
+    const double before = rank_trainer_times(&steps->trainer).wait_s;
     engine_ranks.steps(&steps->trainer, steps->dataset, 1, &result);
+    steps->wait_s[steps->count++] = rank_trainer_times(&steps->trainer).wait_s - before;
+}
+
+/* The rank that comes last waits for messages alone, the others for it, too. */
+static double shortest_wait_s(Group *group, Steps *steps) {
+    for (int i = 1; i < steps->count; i++) {
+        steps->wait_s[i] = extreme_s(group, steps->wait_s[i], false);
+    }
+    return median(steps->wait_s + 1, steps->count - 1);
 }
 
 static void count_parts(const Ranks *ranks, const Trainer *t, MeasuredStep *result) {
@@ -163,8 +184,7 @@ bool measure_step(const Ranks *ranks, const Settings *settings, const Dataset *d
     *result = (MeasuredStep){0};
     count_parts(ranks, t, result);
     result->step_s = median_s(ranks->group, step, &steps);
-    const RankTimes times = rank_trainer_times(t);
-    result->wait_s = slowest_s(ranks->group, times.wait_s / (double)times.steps);
+    result->wait_s = shortest_wait_s(ranks->group, &steps);
     engine_ranks.free(t);
     return true;
 }

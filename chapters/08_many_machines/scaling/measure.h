@@ -32,8 +32,9 @@ Network measure_network(Group *group, long n, real *x, real *room);
 
 /* A step's time. */
 typedef struct {
-    double step_s;   /* all of it */
-    double wait_s;   /* of it: after the backward pass, for gradients (RankTimes) */
+    double step_s; /* all of it */
+    double wait_s; /* of it: after the backward pass, for gradients (RankTimes), at the
+                        rank that came last */
     long parameters; /* whose gradients were summed */
     int buckets;
 } MeasuredStep;

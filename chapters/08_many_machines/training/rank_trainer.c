@@ -63,10 +63,14 @@ static void move_rings(RankTrainer *r) {
 
 /* A block's backward pass takes longer than a step of a ring. So between two blocks this
  * thread looks again and again, and sleeps in between: it must not take a core from those
- * that compute. While nothing is on its way it waits. */
+ * that compute. While nothing is on its way it waits.
+ *
+ * Measured with 4 ranks at 500 Mbit/s: without it 22 ms are waited for in the end, more
+ * than the 18 ms of one ring then; with it 8. With 2 ranks, of which each ring has two
+ * steps, the calls between blocks are enough. */
 static void *keep_moving(void *data) {
     RankTrainer *r = data;
-    const struct timespec pause = {0, 200 * 1000}; /* 0.2 ms */
+    const struct timespec pause = {0, 500 * 1000}; /* 0.5 ms */
     pthread_mutex_lock(&r->mutex);
     while (!r->ending) {
         if (!r->computing || r->begun == 0) {
