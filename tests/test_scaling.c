@@ -5,8 +5,10 @@
 #include <math.h>
 
 #include "chapters/08_many_machines/collectives/threads_group.h"
+#include "chapters/08_many_machines/scaling/measure.h"
 #include "chapters/08_many_machines/scaling/scale.h"
 #include "tests/check_helpers.h"
+#include "tests/small_run.h"
 #include "tests/suites.h"
 
 /* A million parameters of 4 bytes; 3 ms of compute per image; 1 ms and 1 GB/s. */
@@ -94,6 +96,56 @@ START_TEST(published_models_have_their_counts) {
 }
 END_TEST
 
+/* ---- measuring, with threads as ranks ------------------------------------------------ */
+
+enum { P = 3 };
+
+typedef struct {
+    double slowest[P], message[P], sum[P];
+    MeasuredStep compute[P], step[P];
+    bool ok[P];
+} Measured;
+
+static void measure(Group *group, void *data) {
+    enum { N = 4096 };
+    Measured *m = data;
+    const int r = group->rank;
+    const Ranks ranks = {
+        .group = group, .sum = SUM_RING, .threads = 1, .bucket_bytes = 1};
+    Settings settings = small_settings();
+    settings.batch = 7; /* unequal shares */
+    real *x = test_reals(N), *room = test_reals(N);
+    Dataset dataset;
+    Error error;
+    m->slowest[r] = slowest_s(group, 0.5 + r % 2);
+    m->message[r] = measure_message_s(group, N, x, room);
+    m->sum[r] = measure_sum_s(group, all_reduce_ring, N, x, room);
+    m->ok[r] = made_up_dataset(&settings, &dataset, &error) &&
+               measure_compute(&ranks, &settings, &dataset, &m->compute[r], &error) &&
+               measure_step(&ranks, &settings, &dataset, &m->step[r], &error);
+    dataset_free(&dataset);
+}
+
+START_TEST(all_ranks_measure_the_same) {
+    Measured m = {0};
+    Error error = {""};
+    ck_assert_msg(threads_group_run(P, measure, &m, &error), "%s", error.text);
+    Settings settings = small_settings();
+    for (int r = 0; r < P; r++) {
+        ck_assert(m.ok[r]);
+        ck_assert(m.slowest[r] == 1.5);
+        ck_assert(m.message[r] > 0 && m.message[r] == m.message[0]);
+        ck_assert(m.sum[r] > 0 && m.sum[r] == m.sum[0]);
+        ck_assert(m.compute[r].step_s > 0);
+        ck_assert(m.step[r].step_s == m.step[0].step_s);
+        ck_assert(m.step[r].wait_s == m.step[0].wait_s);
+        ck_assert(m.step[r].wait_s < m.step[r].step_s);
+        ck_assert_int_eq(m.step[r].buckets, 4); /* head, two blocks, embedding */
+        ck_assert(m.compute[r].parameters == vit_parameter_formula(&settings.model));
+    }
+}
+END_TEST
+
 Suite *scaling_suite(void) {
     Suite *suite = suite_create("scaling");
     TCase *steps = add_case(suite, "steps");
@@ -104,5 +156,7 @@ Suite *scaling_suite(void) {
     tcase_add_test(limits, the_limit_and_the_batch_by_hand);
     tcase_add_test(limits, memory_by_hand);
     tcase_add_test(limits, published_models_have_their_counts);
+    TCase *measuring = add_case(suite, "measuring");
+    tcase_add_test(measuring, all_ranks_measure_the_same);
     return suite;
 }

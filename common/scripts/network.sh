@@ -202,7 +202,7 @@ echo "network: $most ranks, $RATE Mbit/s each, $by"
 
 # mpirun starts its helpers with a script in place of ssh. Ranks must use the network alone,
 # though they have one memory: btl tcp. Two connections between each pair: when two ranks
-# exchange over one, it carries half as much. And a message leaves at once, up to 4 MB: by
+# exchange over one, it carries half as much. And a message leaves at once, up to 9 MB: by
 # itself Open MPI first asks the receiver from 64 KB on, and sends pieces of 128 KB, which
 # takes several latencies.
 cat >"$scratch/agent" <<END
@@ -226,8 +226,8 @@ on_ranks() { # on_ranks P COMMAND...
     ip netns exec "$me-0" mpirun --host "$hosts" -n "$n" --map-by node --bind-to none \
         --mca plm rsh --mca plm_rsh_agent "$scratch/agent" --mca plm_rsh_no_tree_spawn 1 \
         --mca pml ob1 --mca btl tcp,self --mca btl_tcp_links 2 \
-        --mca btl_tcp_eager_limit 4194304 --mca btl_tcp_rndv_eager_limit 4194304 \
-        --mca btl_tcp_max_send_size 4194304 \
+        --mca btl_tcp_eager_limit 9437184 --mca btl_tcp_rndv_eager_limit 9437184 \
+        --mca btl_tcp_max_send_size 9437184 \
         --mca btl_tcp_if_include net0 --mca oob_tcp_if_include net0 \
         --mca orte_tmpdir_base "$scratch" \
         "$@" </dev/null 9>&- &
