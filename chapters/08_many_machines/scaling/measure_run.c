@@ -12,14 +12,16 @@
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
+enum { MB = (1 << 20) / sizeof(real) }; /* in elements */
+
 typedef struct {
     Group *group;
     AllReduce *library;
     Options options;
     const char *table_name; /* --table, or NULL */
     FILE *table;            /* of rank 0 */
-    long most;              /* elements of the longest message */
-    real *x, *room;         /* (most), owned */
+    long most;              /* elements of the longest vector that is summed */
+    real *x, *room;         /* (most, at least a MB), owned */
     Network network;
 } Measuring;
 
@@ -41,8 +43,7 @@ static double off(double predicted, double measured) {
 
 static void network(Measuring *m) {
     report_section("Messages to a neighbour, all ranks at once");
-    const long MB = (1 << 20) / (long)sizeof(real);
-    m->network = measure_network(m->group, m->most < MB ? m->most : MB, m->x, m->room);
+    m->network = measure_network(m->group, MB, m->x, m->room);
     printf("  alpha %.3f ms, beta %.3f ms per MB: %.0f Mbit/s\n",
            1e3 * m->network.alpha, 1e9 * m->network.beta, 8 / m->network.beta / 1e6);
     note(m, "network", "alpha", 0, m->network.alpha, m->network.alpha);
@@ -119,8 +120,8 @@ static double shares_s(const Measuring *m) {
     return (m->group->size - 1) * m->network.alpha;
 }
 
-static void print_overlap(const Measuring *m, const MeasuredStep *ring,
-                          const MeasuredStep *at_end, double backward_s) {
+static void print_overlap(const MeasuredStep *ring, const MeasuredStep *at_end,
+                          double backward_s) {
     printf(
         "\n  Overlap: %.2f ms of messages at the end, %.2f ms of backward pass to "
         "hide them behind.\n  With it %.2f ms are waited for (%.0f%% hidden), and the "
@@ -128,7 +129,6 @@ static void print_overlap(const Measuring *m, const MeasuredStep *ring,
         1e3 * at_end->wait_s, 1e3 * backward_s, 1e3 * ring->wait_s,
         100 * (1 - ring->wait_s / at_end->wait_s),
         1e3 * (at_end->step_s - ring->step_s));
-    (void)m;
 }
 
 static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
@@ -168,7 +168,7 @@ static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
     char name[40];
     snprintf(name, sizeof name, "ring in %d buckets", step.buckets);
     print_step(m, name, bytes, predicted + shares_s(m), &step);
-    print_overlap(m, &step, &at_end, backward_s);
+    print_overlap(&step, &at_end, backward_s);
     return true;
 }
 
@@ -221,7 +221,7 @@ static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
 }
 
 static bool begin(Measuring *m, Error *error) {
-    const size_t bytes = (size_t)m->most * sizeof(real);
+    const size_t bytes = (size_t)(m->most < MB ? MB : m->most) * sizeof(real);
     m->x = allocate(bytes, "messages", error);
     m->room = m->x ? allocate(bytes, "messages", error) : NULL;
     if (m->room && m->table_name && m->group->rank == 0) {
