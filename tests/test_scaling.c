@@ -1,6 +1,7 @@
 /*
  * test_scaling.c: chapter 8's arithmetic of many GPUs (scale.h), by cases worked out on
- * paper, and what its measurements are made of (measure.h), with ranks that are threads.
+ * paper, and what its measurements are made of (measure.h), with ranks that are
+ * threads.
  */
 #include <math.h>
 
@@ -66,7 +67,7 @@ START_TEST(the_best_number_of_buckets_by_hand) {
 }
 END_TEST
 
-/* ---- where it stops ---------------------------------------------------------------- */
+/* ---- where it stops -------------------------------------------------------------- */
 
 /* 64 GPUs: 187.5 ms of compute, 126 * 1.0625 ms of messages; 128: 93.75 and 261.9. */
 START_TEST(the_limit_and_the_batch_by_hand) {
@@ -96,7 +97,7 @@ START_TEST(published_models_have_their_counts) {
 }
 END_TEST
 
-/* ---- measuring, with threads as ranks ------------------------------------------------ */
+/* ---- measuring, with threads as ranks -------------------------------------------- */
 
 enum { P = 3 };
 

@@ -7,9 +7,10 @@
  *
  * Each network namespace (see ip-netns) gets an interface net0 that is a port of the
  * switch: a TAP device, whose frames a program reads and writes. Port i, from 1 on, has
- * the address 02:00:00:00:00:i, so that nothing needs to be learned: a frame says where it
- * goes. What goes out at a port keeps to the rate, too: two ranks that send to a third
- * share its cable. The way in is shaped by the kernel (tc tbf), before it comes here.
+ * the address 02:00:00:00:00:i, so that nothing needs to be learned: a frame says where
+ * it goes. What goes out at a port keeps to the rate, too: two ranks that send to a
+ * third share its cable. The way in is shaped by the kernel (tc tbf), before it comes
+ * here.
  *
  * It ends when its standard input does, and the interfaces with it.
  */
@@ -62,7 +63,7 @@ static void fail(const char *what, const char *name) {
     exit(1);
 }
 
-/* ---- ports ------------------------------------------------------------------------ */
+/* ---- ports ----------------------------------------------------------------------- */
 
 /* A TAP device belongs to the namespace in which it was asked for. */
 static void open_port(const char *namespace) {
@@ -84,7 +85,7 @@ static void open_port(const char *namespace) {
     port_count++;
 }
 
-/* ---- frames ----------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------- */
 
 /* The cable is busy from when a frame leaves until all of it has left. A queue that is
  * full loses what comes: TCP sends it again. */

@@ -61,7 +61,7 @@ double median_s(Group *group, void (*work)(void *context), void *context) {
     return median(runs, count);
 }
 
-/* ---- messages ---------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 
 typedef struct {
     Group *group;
@@ -112,7 +112,7 @@ Network measure_network(Group *group, long n, real *x, real *room) {
     return cost_fit(bytes, seconds, count);
 }
 
-/* ---- steps ------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------- */
 
 typedef struct {
     Trainer trainer;

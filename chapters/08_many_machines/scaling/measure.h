@@ -1,7 +1,7 @@
 /*
- * measure.h: what the prediction of a step needs, measured: how long messages, sums over
- * all ranks and a step's compute take; and the step itself. All ranks call the same
- * function at the same time, and get the same answer.
+ * measure.h: what the prediction of a step needs, measured: how long messages, sums
+ * over all ranks and a step's compute take; and the step itself. All ranks call the
+ * same function at the same time, and get the same answer.
  *
  * A time is from when all ranks were ready to when the slowest had done it. It is the
  * median of several: what else a machine does makes some of them longer.
@@ -19,11 +19,13 @@ double slowest_s(Group *group, double own_s);
 /* median_s: of at least 5 runs, and at most 25: as many as fit into about a second. */
 double median_s(Group *group, void (*work)(void *context), void *context);
 
-/* measure_message_s: every rank sends n elements to its right neighbour, and receives as
- * many from its left one; as an all-reduce's step does. Two vectors of n elements. */
+/* measure_message_s: every rank sends n elements to its right neighbour, and receives
+ * as many from its left one; as an all-reduce's step does. Two vectors of n
+ * elements. */
 double measure_message_s(Group *group, long n, real *x, real *room);
 
-/* measure_sum_s: an all-reduce of n elements; x and room of n. The sums are nonsense. */
+/* measure_sum_s: an all-reduce of n elements; x and room of n. The sums are
+ * nonsense. */
 double measure_sum_s(Group *group, AllReduce *way, long n, real *x, real *room);
 
 /* measure_network: alpha and beta of the line through messages of 1 KB, 4 KB and so on,
@@ -49,7 +51,8 @@ bool measure_compute(const Ranks *ranks, const Settings *settings,
 bool measure_step(const Ranks *ranks, const Settings *settings, const Dataset *dataset,
                   MeasuredStep *result, Error *error);
 
-/* made_up_dataset: images of the settings' model, for steps whose loss nobody looks at. */
+/* made_up_dataset: images of the settings' model, for steps whose loss nobody looks
+ * at. */
 bool made_up_dataset(const Settings *settings, Dataset *dataset, Error *error);
 
 /*

@@ -39,7 +39,7 @@ static double off(double predicted, double measured) {
     return 100 * (predicted - measured) / measured;
 }
 
-/* ---- the network -------------------------------------------------------------------- */
+/* ---- the network ----------------------------------------------------------------- */
 
 static void network(Measuring *m) {
     report_section("Messages to a neighbour, all ranks at once");
@@ -62,8 +62,8 @@ static const struct {
             {"ring", all_reduce_ring, cost_ring, SUM_AT_END}};
 enum { WAYS = 3 };
 
-/* s: what is predicted to take longer isn't measured. (The ring comes last: MPI's time is
- * compared with it.) */
+/* s: what is predicted to take longer isn't measured. (The ring comes last: MPI's time
+ * is compared with it.) */
 #define TOO_LONG_S 5.0
 
 /* One size: predicted and measured of each way; and MPI's, which isn't predicted. */
@@ -98,7 +98,7 @@ static void sums(Measuring *m) {
     }
 }
 
-/* ---- steps -------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------- */
 
 static void print_step(Measuring *m, const char *name, double bytes, double predicted,
                        const MeasuredStep *step) {
@@ -189,7 +189,7 @@ static bool training(Measuring *m, Error *error) {
     return ok;
 }
 
-/* ---- the command line --------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------ */
 
 /* Takes --table and --most out of argv; the rest is chapter 5's. */
 static bool read_words(Measuring *m, int argc, char **argv, Error *error) {

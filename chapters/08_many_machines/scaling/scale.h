@@ -1,16 +1,18 @@
 /*
  * scale.h: how long a step takes on many GPUs, by arithmetic: the compute that a model
- * needs, and what its gradients cost by cost.h. Nothing here is measured; what is assumed
- * is said by scale_run, which prints it all (./chapter8 --scale).
+ * needs, and what its gradients cost by cost.h. Nothing here is measured; what is
+ * assumed is said by scale_run, which prints it all (./chapter8 --scale).
  *
  *     compute = images per GPU * 3 * forward flops / flops per s
  *
- * for the backward pass does two products for each of the forward pass's. Without overlap
- * a step takes compute + all-reduce. With it the gradients leave in B buckets of the same
- * size, of which each is complete after a B-th of the backward pass; a bucket's all-reduce
- * begins when it is complete and the one before has ended:
+ * for the backward pass does two products for each of the forward pass's. Without
+ * overlap a step takes compute + all-reduce. With it the gradients leave in B buckets
+ * of the same size, of which each is complete after a B-th of the backward pass; a
+ * bucket's all-reduce begins when it is complete and the one before has ended:
  *
- *     step = forward + max(backward + c, backward / B + B c)     c: a bucket's all-reduce
+ *     step = forward + max(backward + c, backward / B + B c)
+ *
+ * where c is a bucket's all-reduce.
  *
  * In the first case only the last bucket is waited for; in the second the network never
  * rests. More buckets make what is waited for shorter, but each pays alpha's part anew.
@@ -47,7 +49,8 @@ double overlapped_s(double forward_s, double backward_s, int buckets, double las
 /* scale_compute_s: of a step of `images` per GPU, which need not be a whole number. */
 double scale_compute_s(const ScaleModel *model, const Cluster *cluster, double images);
 
-/* scale_sum_s: the all-reduce of all gradients in so many buckets, one after the other. */
+/* scale_sum_s: the all-reduce of all gradients in so many buckets, one after the
+ * other. */
 double scale_sum_s(const ScaleModel *model, const Cluster *cluster, int P, int buckets);
 
 /* scale_buckets: how many make the step shortest; 1 without overlap. */

@@ -8,8 +8,8 @@
 
 /*
  * What is assumed. The link: one of 400 Gb/s for each GPU, and all messages go over it,
- * though GPUs in one machine have faster ones. alpha: what NCCL's own model counts for a
- * step of its ring over a network (src/graph/tuning.cc of NCCL 2.10: 9.6 us, protocol
+ * though GPUs in one machine have faster ones. alpha: what NCCL's own model counts for
+ * a step of its ring over a network (src/graph/tuning.cc of NCCL 2.10: 9.6 us, protocol
  * Simple). The GPU: an H100 SXM, whose data sheet has 989 Tflop/s in bf16 (without
  * sparsity), of which training uses 40%: an assumption; good trainers have 30 to 50%.
  */
