@@ -42,6 +42,19 @@ check 'a rate is more than 0' one_line 2 'more than 0'
 on 'DELAY=-1' true
 check 'a delay is not negative' one_line 2 'DELAY is a number'
 
+if [ -x ./chapter8 ]; then
+    group 'the program'
+    ./chapter8 --measure >"$out" 2>"$err"
+    check '--measure is for several ranks' [ $? -eq 2 ]
+    check 'one line says so' grep -qx 'chapter8: --measure is for several ranks: .*' "$err"
+    ./chapter8 --measure --most all >"$out" 2>"$err"
+    check '--most is a number' [ $? -eq 2 ]
+    (cd "$scratch" && exec "$root/chapter8" --scale) >"$out" 2>"$err"
+    check '--scale prints' [ $? -eq 0 ]
+    check 'both models' [ "$(grep -c '86567656 parameters\|632045800 parameters' "$out")" -eq 2 ]
+    check 'and what it assumes' grep -q 'of which training uses' "$out"
+fi
+
 # May we? If not, one line says so, and there is nothing more to see.
 ${CC:-cc} -std=c11 -O1 chapters/08_many_machines/network/delay_switch.c -o "$switch" ||
     exit 1
