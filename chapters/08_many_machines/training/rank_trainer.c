@@ -129,14 +129,21 @@ static void sum_shards(RankTrainer *r) {
     sum_in_order(r->ranks.group, r->blocks, t->settings.threads, n, r->room);
 }
 
+/* One ring after the other, but after each step the others move, too: else each would pay
+ * the latency of all its steps alone. */
+static void finish_rings(RankTrainer *r) {
+    for (int i = 0; i < r->bucket_count; i++) {
+        while (!ring_move(&r->rings[i])) {
+            ring_wait(&r->rings[i]);
+            move_rings(r);
+        }
+    }
+}
+
 /* After the backward pass: workers[0]'s gradients become the whole batch's. */
 static void sum_gradients(RankTrainer *r) {
     switch (r->ranks.sum) {
-    case SUM_RING:
-        for (int i = 0; i < r->bucket_count; i++) {
-            ring_finish(&r->rings[i]);
-        }
-        break;
+    case SUM_RING: finish_rings(r); break;
     case SUM_AT_END: sum_at_once(r, all_reduce_ring); break;
     case SUM_GATHER: sum_at_once(r, all_reduce_gather); break;
     case SUM_HALVING: sum_at_once(r, all_reduce_halving); break;
