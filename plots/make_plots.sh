@@ -52,6 +52,12 @@ awk '
         print ladder, $1, $7, x
     }' build/plots/counts.txt >plots/access_counts.dat
 
+# Chapter 8 is there where MPI is.
+[ ! -x ./chapter8 ] || {
+    anew scale
+    writes build/plots/scale.txt ./chapter8 --scale
+}
+
 # What `make gpu-report` timed. Flops for a byte, from the loads that gpu_matmul.cu states:
 # 2 m n k of 4 bytes for 2 m n k flops, then 1/32, 1/64 and 1/128 of that.
 if [ -s notes/gpu_ladders.csv ]; then
@@ -156,6 +162,10 @@ draw training_curves chapter5.csv ./chapter5
 for name in position_ablation pooling norm_placement; do
     draw "$name" notes/studies.csv "make studies"
 done
+for name in network_sums network_steps; do
+    draw "$name" notes/network.csv "make network, on Linux as root,"
+done
+draw scale plots/scale.dat "./chapter8 --scale"
 for name in $from_a_model; do
     if [ -s "$model" ]; then
         draw "$name" "plots/$name.dat" "./chapter5 --look $model"

@@ -77,6 +77,7 @@ Suite *score_suite(void);
 /* chapter 8 */
 Suite *all_reduce_suite(void);
 Suite *rank_trainer_suite(void);
+Suite *scaling_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -17,6 +17,9 @@
 #include "chapters/08_many_machines/chapter8_demos.h"
 #include "chapters/08_many_machines/collectives/mpi_group.h"
 #include "chapters/08_many_machines/program/rank_options.h"
+#include "chapters/08_many_machines/scaling/library_sum.h"
+#include "chapters/08_many_machines/scaling/measure.h"
+#include "chapters/08_many_machines/scaling/scale.h"
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
@@ -57,6 +60,13 @@ static int begin(int argc, char **argv) {
     RankOptions own;
     Error error;
     int count;
+    if (argc == 2 && strcmp(argv[1], "--scale") == 0) {
+        return output_end("chapter8", scale_run());
+    }
+    if (argc > 1 && strcmp(argv[1], "--measure") == 0) {
+        argv[1] = argv[0];
+        return measure_run(&group, all_reduce_library, argc - 1, argv + 1);
+    }
     char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", &error);
     if (!rest) {
         return output_error("chapter8", 1, "%s", error.text);

@@ -12,3 +12,12 @@ ifeq ($(N),8)
 $(BUILD)/$(MINE)/my_chapter8: $(MPI_OBJECTS)
 $(BUILD)/$(MINE)/my_chapter8: MPI_LINK = $(call once,MPI_LIBS,$(MPICC) --showme:link)
 endif
+
+# Ranks on a network of their own (Linux, root): RANKS="2 4" RATE=100 DELAY=1, and what to
+# run there: RUN="./chapter8 --data data/sample". Without RUN: the study, notes/network.csv.
+SWITCH := $(BUILD)/delay_switch
+$(SWITCH): $(call objects,float,$(call dir_of,8)/network/delay_switch.c)
+	$(call link,$^)
+command-network = TABLE='$(if $(RUN),,notes/network.csv)' sh common/scripts/network.sh $(SWITCH) $(RUN) ## ranks on a network of your rate and delay: RANKS="2 4" RATE=100 DELAY=1 RUN="./chapter8 ..."
+network: chapter8 $(SWITCH)
+export RANKS RATE DELAY

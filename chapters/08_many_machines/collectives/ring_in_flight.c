@@ -64,9 +64,15 @@ bool ring_move(RingInFlight *ring) {
     return ring->step >= steps(ring);
 }
 
-void ring_finish(RingInFlight *ring) {
-    while (ring->step < steps(ring)) {
+void ring_wait(RingInFlight *ring) {
+    if (ring->step < steps(ring)) {
         group_wait(ring->group, ring->ticket);
         end_step(ring);
+    }
+}
+
+void ring_finish(RingInFlight *ring) {
+    while (ring->step < steps(ring)) {
+        ring_wait(ring);
     }
 }

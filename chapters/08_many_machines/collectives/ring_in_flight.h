@@ -4,6 +4,7 @@
  *
  * Nothing moves by itself: a step that has arrived has to be added up, and the next one
  * sent, by a call of ring_move. If a rank calls it too seldom, its neighbours wait.
+ * rank_trainer has a thread that calls it.
  */
 #pragma once
 
@@ -24,6 +25,10 @@ void ring_begin(RingInFlight *ring, Group *group, real *x, long n, real *room, i
 
 /* ring_move: as many steps as have arrived; true when x is the sum. */
 bool ring_move(RingInFlight *ring);
+
+/* ring_wait: waits for the step that is under way, if there is one, and begins the next:
+ * for who has nothing else to do, but other rings that are to move meanwhile. */
+void ring_wait(RingInFlight *ring);
 
 /* ring_finish: waits until it is. */
 void ring_finish(RingInFlight *ring);

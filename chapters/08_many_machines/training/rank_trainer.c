@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "chapters/08_many_machines/collectives/all_reduce.h"
 #include "chapters/08_many_machines/collectives/ring_in_flight.h"
@@ -31,6 +32,11 @@ typedef struct {
     RingInFlight rings[BUCKETS_MOST];
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
+
+    /* A thread that moves them meanwhile. */
+    bool has_mover, computing, ending;
+    pthread_t mover;
+    pthread_cond_t changed;
 } RankTrainer;
 
 static _Thread_local const Ranks *ranks_to_use;
@@ -39,7 +45,7 @@ void rank_trainer_use(const Ranks *ranks) {
     ranks_to_use = ranks;
 }
 
-/* ---- gradients that leave early --------------------------------------------------- */
+/* ---- gradients that leave early -------------------------------------------------- */
 
 /* From where on the gradients of all workers of this rank are complete. */
 static long all_passed(const RankTrainer *r) {
@@ -48,6 +54,44 @@ static long all_passed(const RankTrainer *r) {
         from = r->passed[w] > from ? r->passed[w] : from;
     }
     return from;
+}
+
+static void move_rings(RankTrainer *r) {
+    for (int i = 0; i < r->begun; i++) {
+        ring_move(&r->rings[i]);
+    }
+}
+
+/* A block's backward pass takes longer than a step of a ring. So between two blocks
+ * this thread looks again and again, and sleeps in between: it must not take a core
+ * from those that compute. While nothing is on its way it waits.
+ *
+ * Measured with 4 ranks at 500 Mbit/s: without it 22 ms are waited for in the end, more
+ * than the 18 ms of one ring then; with it 8. With 2 ranks, of which each ring has two
+ * steps, the calls between blocks are enough. The thread itself took 2.5% of the time
+ * that the rank computed. */
+static void *keep_moving(void *data) {
+    RankTrainer *r = data;
+    const struct timespec pause = {0, 500 * 1000}; /* 0.5 ms */
+    pthread_mutex_lock(&r->mutex);
+    while (!r->ending) {
+        if (!r->computing || r->begun == 0) {
+            pthread_cond_wait(&r->changed, &r->mutex);
+            continue;
+        }
+        move_rings(r);
+        pthread_mutex_unlock(&r->mutex);
+        nanosleep(&pause, NULL);
+        pthread_mutex_lock(&r->mutex);
+    }
+    pthread_mutex_unlock(&r->mutex);
+    return NULL;
+}
+
+static void set_computing(RankTrainer *r, bool computing) {
+    pthread_mutex_lock(&r->mutex);
+    r->computing = computing;
+    pthread_mutex_unlock(&r->mutex);
 }
 
 /* A GradientsDone: what is complete leaves, and what is on its way moves. */
@@ -62,14 +106,13 @@ static void some_done(void *listener, int worker, long from) {
                    r->trainer->workers[0].gradients + b->from, b->to - b->from,
                    r->room + b->from, r->begun);
         r->begun++;
+        pthread_cond_signal(&r->changed);
     }
-    for (int i = 0; i < r->begun; i++) {
-        ring_move(&r->rings[i]);
-    }
+    move_rings(r);
     pthread_mutex_unlock(&r->mutex);
 }
 
-/* ---- one step --------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------- */
 
 static void sum_at_once(RankTrainer *r, AllReduce *way) {
     Trainer *t = r->trainer;
@@ -87,14 +130,21 @@ static void sum_shards(RankTrainer *r) {
     sum_in_order(r->ranks.group, r->blocks, t->settings.threads, n, r->room);
 }
 
+/* One ring after the other, but after each step the others move, too: else each would pay
+ * the latency of all its steps alone. */
+static void finish_rings(RankTrainer *r) {
+    for (int i = 0; i < r->bucket_count; i++) {
+        while (!ring_move(&r->rings[i])) {
+            ring_wait(&r->rings[i]);
+            move_rings(r);
+        }
+    }
+}
+
 /* After the backward pass: workers[0]'s gradients become the whole batch's. */
 static void sum_gradients(RankTrainer *r) {
     switch (r->ranks.sum) {
-    case SUM_RING:
-        for (int i = 0; i < r->bucket_count; i++) {
-            ring_finish(&r->rings[i]);
-        }
-        break;
+    case SUM_RING: finish_rings(r); break;
     case SUM_AT_END: sum_at_once(r, all_reduce_ring); break;
     case SUM_GATHER: sum_at_once(r, all_reduce_gather); break;
     case SUM_HALVING: sum_at_once(r, all_reduce_halving); break;
@@ -167,7 +217,9 @@ static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
     for (int w = 0; w < t->worker_count; w++) {
         r->passed[w] = t->list.total;
     }
+    set_computing(r, true);
     trainer_gradients(t, dataset);
+    set_computing(r, false); /* from here on the rings are this thread's alone */
 }
 
 /* What was collected has been saved: its memory goes back. */
@@ -204,11 +256,11 @@ static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
     return 1;
 }
 
-/* ---- evaluation ------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------ */
 
-/* Each rank has the predictions of its own images. The sum over the ranks of vectors that
- * are 0 elsewhere is all of them, exactly: a class is a whole number. The gradients' memory
- * is free between two steps. */
+/* Each rank has the predictions of its own images. The sum over the ranks of vectors
+ * that are 0 elsewhere is all of them, exactly: a class is a whole number. The
+ * gradients' memory is free between two steps. */
 static void exchange_predictions(const RankTrainer *r, int count, int *predictions) {
     const Trainer *t = r->trainer;
     const long S = t->settings.threads, n = t->list.total;
@@ -246,7 +298,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
     }
 }
 
-/* ---- making ----------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------- */
 
 /* Elements that the way of summing needs for what arrives. */
 static long room_for(const Ranks *ranks, const Trainer *t) {
@@ -255,9 +307,29 @@ static long room_for(const Ranks *ranks, const Trainer *t) {
     return ranks->sum == SUM_IN_ORDER ? sum_in_order_room(n, S, P) : n + P;
 }
 
+static void end_mover(RankTrainer *r) {
+    if (r->has_mover) {
+        pthread_mutex_lock(&r->mutex);
+        r->ending = true;
+        pthread_cond_signal(&r->changed);
+        pthread_mutex_unlock(&r->mutex);
+        pthread_join(r->mover, NULL);
+    }
+}
+
+static bool begin_mover(RankTrainer *r, Error *error) {
+    if (r->ranks.sum != SUM_RING || r->ranks.group->size == 1) {
+        return true;
+    }
+    r->has_mover = pthread_create(&r->mover, NULL, keep_moving, r) == 0;
+    return r->has_mover || error_set(error, "no thread for the messages");
+}
+
 static void rank_trainer_free(Trainer *t) {
     RankTrainer *r = t->engine_data;
     if (r) {
+        end_mover(r);
+        pthread_cond_destroy(&r->changed);
         pthread_mutex_destroy(&r->mutex);
         free(r->room);
         free(r->shares);
@@ -319,10 +391,11 @@ static bool make(Trainer *t, const Settings *settings, int images, Error *error)
     }
     *r = (RankTrainer){.ranks = *ranks, .trainer = t};
     pthread_mutex_init(&r->mutex, NULL);
+    pthread_cond_init(&r->changed, NULL);
     t->engine_data = r;
     r->bucket_count =
         buckets_cut(&t->trained, ranks->bucket_bytes / (long)sizeof(real), r->buckets);
-    if (!make_memory(r, t, error)) {
+    if (!make_memory(r, t, error) || !begin_mover(r, error)) {
         rank_trainer_free(t);
         return false;
     }
