@@ -28,6 +28,7 @@ typedef struct {
     pthread_mutex_t mutex; /* of all below, and of the group */
     Bucket buckets[BUCKETS_MOST];
     RingInFlight rings[BUCKETS_MOST];
+    int tickets[BUCKETS_MOST]; /* SUM_MPI's; -1: its sum is there */
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
 } RankTrainer;
@@ -49,6 +50,33 @@ static long all_passed(const RankTrainer *r) {
     return from;
 }
 
+/* The sum of a bucket, by our ring or by MPI. */
+static void begin_bucket(RankTrainer *r, int i, const Bucket *b) {
+    real *x = r->trainer->workers[0].gradients + b->from;
+    if (r->ranks.sum == SUM_MPI) {
+        r->tickets[i] = group_begin_sum(r->ranks.group, x, b->to - b->from);
+    } else {
+        ring_begin(&r->rings[i], r->ranks.group, x, b->to - b->from, r->room + b->from,
+                   i);
+    }
+}
+
+static void move_bucket(RankTrainer *r, int i) {
+    if (r->ranks.sum != SUM_MPI) {
+        ring_move(&r->rings[i]);
+    } else if (r->tickets[i] >= 0 && group_test(r->ranks.group, r->tickets[i])) {
+        r->tickets[i] = -1;
+    }
+}
+
+static void finish_bucket(RankTrainer *r, int i) {
+    if (r->ranks.sum != SUM_MPI) {
+        ring_finish(&r->rings[i]);
+    } else if (r->tickets[i] >= 0) {
+        group_wait(r->ranks.group, r->tickets[i]);
+    }
+}
+
 /* A GradientsDone: what is complete leaves, and what is on its way moves. */
 static void some_done(void *listener, int worker, long from) {
     RankTrainer *r = listener;
@@ -57,13 +85,11 @@ static void some_done(void *listener, int worker, long from) {
     while (r->begun < r->bucket_count && r->buckets[r->begun].from >= all_passed(r)) {
         const Bucket *b = &r->buckets[r->begun];
         trainer_sum_workers(r->trainer, b->from, b->to);
-        ring_begin(&r->rings[r->begun], r->ranks.group,
-                   r->trainer->workers[0].gradients + b->from, b->to - b->from,
-                   r->room + b->from, r->begun);
+        begin_bucket(r, r->begun, b);
         r->begun++;
     }
     for (int i = 0; i < r->begun; i++) {
-        ring_move(&r->rings[i]);
+        move_bucket(r, i);
     }
     pthread_mutex_unlock(&r->mutex);
 }
@@ -75,6 +101,15 @@ static void sum_at_once(RankTrainer *r, AllReduce *way) {
     const long from = trainer_first_trained(t), n = t->list.total - from;
     trainer_sum_workers(t, from, t->list.total);
     way(r->ranks.group, t->workers[0].gradients + from, n, r->room);
+}
+
+/* An AllReduce: the group's own. */
+static void all_reduce_own(Group *group, real *x, long n, real *room) {
+    const int ticket = group_begin_sum(group, x, n);
+    (void)room;
+    if (ticket >= 0) {
+        group_wait(group, ticket);
+    }
 }
 
 static void sum_shards(RankTrainer *r) {
@@ -90,10 +125,12 @@ static void sum_shards(RankTrainer *r) {
 static void sum_gradients(RankTrainer *r) {
     switch (r->ranks.sum) {
     case SUM_RING:
+    case SUM_MPI:
         for (int i = 0; i < r->bucket_count; i++) {
-            ring_finish(&r->rings[i]);
+            finish_bucket(r, i);
         }
         break;
+    case SUM_MPI_AT_END: sum_at_once(r, all_reduce_own); break;
     case SUM_AT_END: sum_at_once(r, all_reduce_ring); break;
     case SUM_GATHER: sum_at_once(r, all_reduce_gather); break;
     case SUM_HALVING: sum_at_once(r, all_reduce_halving); break;
@@ -160,7 +197,8 @@ static void batch_result(RankTrainer *r, double *loss, double *accuracy) {
 
 static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
     Trainer *t = r->trainer;
-    t->gradients_done = r->ranks.sum == SUM_RING ? some_done : NULL;
+    const bool early = r->ranks.sum == SUM_RING || r->ranks.sum == SUM_MPI;
+    t->gradients_done = early ? some_done : NULL;
     t->listener = r;
     r->begun = 0;
     for (int w = 0; w < t->worker_count; w++) {
@@ -308,6 +346,9 @@ static bool can_train(const Settings *settings, Error *error) {
                          "%d ranks, but the batch has %d shards: give as many "
                          "--shards as ranks, or more",
                          P, workers);
+    }
+    if (workers > MAX_THREADS) {
+        return error_set(error, "%d workers: at most %d", workers, MAX_THREADS);
     }
     if (workers > settings->batch) {
         return error_set(error,
