@@ -92,10 +92,10 @@ for page in $(pages); do
     for target in $(grep -oE '(^|[^a-z-])make( +[A-Z0-9_]+=[^ ]*)* +[a-z][a-z0-9_.-]*[a-z0-9]' \
         "$scratch/code" | awk '{ print $NF }' | sort -u); do
         grep -qE "^(\.PHONY:.* )?$target( |:|\$)|^\.PHONY:.* $target( |\$)|^command-$target =" Makefile common/make/*.mk ||
-            echo "$target" | grep -qE '^chapter[1-7]$'
+            echo "$target" | grep -qE '^chapter[1-8]$'
         ok "$page: make $target" $?
     done
-    for option in $(grep -oE '\./chapter[1-7]( +[^ |;&)]+)*' "$scratch/code" |
+    for option in $(grep -oE '\./chapter[1-8]( +[^ |;&)]+)*' "$scratch/code" |
         awk '{ for (i = 2; i <= NF; i++) if ($i ~ /^--[a-z]/) print substr($1, 3) $i }' |
         sed 's/[^a-z0-9-]*$//' | sort -u); do
         program=${option%%--*}

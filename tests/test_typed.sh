@@ -87,7 +87,7 @@ mkdir "$scratch/tree" "$scratch/tree/data"
 cp -R common chapters tests notes plots README.md Makefile "$scratch/tree"
 cp -R data/sample data/*.sh "$scratch/tree/data"
 rm -f "$scratch"/tree/plots/*.dat
-ln -s "$root"/chapter[1-7] "$root"/chapter[1-7]_* "$scratch/tree"
+ln -s "$root"/chapter[1-8] "$root"/chapter[1-8]_* "$scratch/tree"
 mkdir "$scratch/bin"
 ln -s "$(command -v "$make")" "$scratch/bin/make"
 PATH=$scratch/bin:$PATH
