@@ -81,6 +81,7 @@ static Suite *(*const suites[])(void) = {
     npz_suite,
     all_reduce_suite,
     rank_trainer_suite,
+    agreement_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

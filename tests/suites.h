@@ -76,6 +76,7 @@ Suite *seeing_suite(void);
 /* chapter 8 */
 Suite *all_reduce_suite(void);
 Suite *rank_trainer_suite(void);
+Suite *agreement_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

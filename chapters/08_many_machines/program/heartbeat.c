@@ -458,13 +458,18 @@ static void take(Peer *p, const Beat *b) {
 
 /* ---- the thread ------------------------------------------------------------------------ */
 
+static Word own_word(void) {
+    if (closing) {
+        return BYE;
+    }
+    return own_failed ? FAILED : BEAT;
+}
+
 static Beat own_beat(void) {
     static unsigned long turns_before;
     const unsigned long turns = plan.turns ? plan.turns() : 0;
     pthread_mutex_lock(&mutex);
-    Beat b = {.word = own_failed ? FAILED
-                      : closing  ? BYE
-                                 : BEAT,
+    Beat b = {.word = own_word(),
               .place = (int32_t)own_place,
               .waits = turns != turns_before,
               .step = own_step,
@@ -504,6 +509,9 @@ static void beat(void) {
 static void judge(double dt_s) {
     static double failed_s;
     bool any = false;
+    if (closing) {
+        return;
+    }
     for (int r = 0; r < size; r++) {
         any = any || peers[r].failed;
     }
@@ -556,6 +564,7 @@ static void sleep_for(struct pollfd *fds, int count, double ms) {
 static void *beat_on(void *memory) {
     const int count = rank == 0 ? size : 1;
     double before = stopwatch_ms(), next_ms = before;
+    Word said = BEAT;
     for (;;) {
         sleep_for(memory, count, next_ms - stopwatch_ms());
         const double now = stopwatch_ms(), passed = now - before;
@@ -567,7 +576,8 @@ static void *beat_on(void *memory) {
             peers[r].still_s += dt_s;
         }
         listen_to_all();
-        if (now >= next_ms || own_failed || closing) {
+        if (now >= next_ms || own_word() != said) {
+            said = own_word();
             beat();
             next_ms = now + TICK_MS;
         }

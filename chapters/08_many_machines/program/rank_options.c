@@ -11,10 +11,9 @@
 static const struct {
     const char *word;
     GradientSum sum;
-} ways[] = {{"ring", SUM_RING},
-            {"at-end", SUM_AT_END},
-            {"gather", SUM_GATHER},
-            {"halving", SUM_HALVING}};
+} ways[] = {{"ring", SUM_RING},     {"at-end", SUM_AT_END},
+            {"gather", SUM_GATHER}, {"halving", SUM_HALVING},
+            {"mpi", SUM_MPI},       {"mpi-at-end", SUM_MPI_AT_END}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 void rank_options_help(void) {
