@@ -83,6 +83,7 @@ static Suite *(*const suites[])(void) = {
     all_reduce_suite,
     rank_trainer_suite,
     scaling_suite,
+    agreement_suite,
 };
 
 /* Check picks tests by these; then one is enough, but none is a mistyped name. */

@@ -78,6 +78,7 @@ Suite *score_suite(void);
 Suite *all_reduce_suite(void);
 Suite *rank_trainer_suite(void);
 Suite *scaling_suite(void);
+Suite *agreement_suite(void);
 
 /* vectors made by PyTorch */
 Suite *reference_suite(void);

@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chapters/05_vision_transformer/program/classify.h"
+#include "chapters/05_vision_transformer/program/describe.h"
 #include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/05_vision_transformer/program/run.h"
 #include "chapters/05_vision_transformer/program/stop.h"
 #include "chapters/08_many_machines/chapter8_demos.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
 #include "chapters/08_many_machines/collectives/mpi_group.h"
+#include "chapters/08_many_machines/program/heartbeat.h"
+#include "chapters/08_many_machines/program/rank_engine.h"
 #include "chapters/08_many_machines/program/rank_options.h"
 #include "chapters/08_many_machines/scaling/library_sum.h"
 #include "chapters/08_many_machines/scaling/measure.h"
@@ -42,50 +47,132 @@ static int lesson(const Options *options) {
     return options->eval || group.rank > 0 ? 0 : by_hand_lesson();
 }
 
+/* ---- training ---------------------------------------------------------------------- */
+
+/* S of --deterministic: a run that goes on has the checkpoint's, or its bits would change.
+ * What is wrong with the file is said later. */
+static int shards(const Options *options, const RankOptions *own) {
+    CheckpointInfo info;
+    Error error;
+    if (own->deterministic && !own->shards_given && options->resume &&
+        checkpoint_info(options->resume, &info, &error)) {
+        return info.settings.threads;
+    }
+    return own->shards;
+}
+
 static int train(Options *options, const RankOptions *own) {
+    static char launcher[40], again[200];
     ranks = (Ranks){.group = &group,
                     .sum = own->sum,
-                    .threads = options->settings.threads,
-                    .shards = own->shards,
+                    .threads = own->threads,
+                    .shards = shards(options, own),
                     .bucket_bytes = own->bucket_bytes,
                     .stop_asked = stop_asked};
     rank_trainer_use(&ranks);
     options->follower = group.rank > 0;
-    return run(options, &engine_ranks, lesson);
+    rank_options_again(own, again, sizeof again);
+    options->again = again;
+    if (group.size > 1) {
+        snprintf(launcher, sizeof launcher, "mpirun -n %d ", group.size);
+        options->launcher = launcher;
+    }
+    const Engine engine = rank_engine(&engine_ranks, &group, options, own);
+    return run(options, &engine, lesson);
 }
 
-/* With MPI: what the command line asks for. */
-static int begin(int argc, char **argv) {
-    static Options options;
-    RankOptions own;
-    Error error;
+/* ---- the command line -------------------------------------------------------------- */
+
+/* What isn't training or a test, "" if it is one. */
+static const char *other_task(const Options *options) {
+    return options->help       ? "--help"
+           : options->image    ? "--image"
+           : options->describe ? "--describe"
+                               : "";
+}
+
+/* Rank 0 does it: nothing of it is shared. */
+static int do_other_task(const Options *options) {
+    if (group.rank > 0) {
+        return 0;
+    }
+    if (options->help) {
+        options_help("chapter8");
+        rank_options_help();
+        return output_end("chapter8", 0);
+    }
+    if (options->image) {
+        return classify_run(options);
+    }
+    return describe_run("chapter8", options->describe, &options->settings);
+}
+
+static int parse(Options *options, RankOptions *own, int argc, char **argv,
+                 Error *error) {
     int count;
+    char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", error);
+    if (!rest) {
+        return 1;
+    }
+    const bool good = rank_options_take(own, argc, argv, &count, rest, error) &&
+                      options_parse(options, count, rest, error);
+    free(rest); /* the words themselves are argv's */
+    if (!good) {
+        return 2;
+    }
+    if (options->dump || options->gradcheck) {
+        error_set(error, "%s is for ./chapter5, whose layers these are",
+                  options->dump ? "--dump" : "--gradcheck");
+        return 2;
+    }
+    own->threads = options_given(options, "--threads") ? options->settings.threads : 1;
+    return 0;
+}
+
+/* The tasks that have no other words than their own; -1: it is none of them. */
+static int lesson_task(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--scale") == 0) {
         return output_end("chapter8", scale_run());
+    }
+    if (argc == 2 && strcmp(argv[1], "--by-hand") == 0) {
+        return output_end("chapter8", by_hand_lesson());
     }
     if (argc > 1 && strcmp(argv[1], "--measure") == 0) {
         argv[1] = argv[0];
         return measure_run(&group, all_reduce_library, argc - 1, argv + 1);
     }
-    char **rest = allocate(((size_t)argc + 1) * sizeof *rest, "the words", &error);
-    if (!rest) {
-        return output_error("chapter8", 1, "%s", error.text);
+    return -1;
+}
+
+/* What the command line asks for. */
+static int begin(int argc, char **argv) {
+    static Options options;
+    static RankOptions own;
+    Error error = {""};
+    const int done = lesson_task(argc, argv);
+    if (done >= 0) {
+        return done;
     }
-    if (argc == 2 && strcmp(argv[1], "--by-hand") == 0) {
-        return output_end("chapter8", by_hand_lesson());
+    int status = parse(&options, &own, argc, argv, &error);
+    const HeartbeatPlan plan = {"chapter8", &group, own.patience_s, mpi_group_turns,
+                                mpi_group_abort};
+    if (!heartbeat_open(&plan, &error)) {
+        return group.rank > 0 ? 1 : output_error("chapter8", 1, "%s", error.text);
     }
-    if (!rank_options_take(&own, argc, argv, &count, rest, &error) ||
-        !options_parse(&options, count, rest, &error)) {
-        return output_error("chapter8", 2, "%s", error.text);
+    const char *task = status != 0 ? "none" : other_task(&options);
+    if (*task) {
+        status = rank_engine_agree(&group, task, status, &error);
+        if (status != 0) {
+            return error.text[0] ? output_error("chapter8", status, "%s", error.text)
+                                 : status;
+        }
+        return do_other_task(&options);
     }
-    if (options.help) {
-        options_help("chapter8");
-        rank_options_help();
-        return output_end("chapter8", 0);
-    }
-    const int status = train(&options, &own);
-    free(rest);
-    return status;
+    return train(&options, &own);
+}
+
+static void mpi_failed(const char *what) {
+    heartbeat_fail(1, what);
 }
 
 int main(int argc, char **argv) {
@@ -100,10 +187,9 @@ int main(int argc, char **argv) {
         return output_error("chapter8", 1, "rank %d: /dev/null can't be written",
                             group.rank);
     }
+    mpi_group_tell(mpi_failed);
     const int status = begin(argc, argv);
-    if (status != 0 && group.size > 1) {
-        mpi_group_abort(&group, status);
-    }
+    heartbeat_close();
     mpi_group_close(&group);
     return status;
 }

@@ -1,16 +1,29 @@
 # Chapter 8: files named *_mpi.c need MPI, and only the program has them. All the rest, and
-# its tests, needs none.
-MPICC := $(call once,MPICC,command -v mpicc)
+# its tests, needs none. MPICC=mpicc.mpich takes another MPI; MPICC= is for none.
+MPICC = $(call once,MPICC,command -v mpicc)
+MPI_WORDS = $(call once,MPI_WORDS,$(MPICC) -show)
+MPI_FLAGS = $(filter -I% -D%,$(MPI_WORDS))
+MPI_LIBS = $(filter -L% -l% -Wl$(comma)% -pthread,$(MPI_WORDS))
 MPI_OBJECTS := $(call objects,float,$(wildcard $(call dir_of,8)/*/*_mpi.c))
-$(MPI_OBJECTS): FLAGS_float = $(call once,MPI_FLAGS,$(MPICC) --showme:compile)
-$(BUILD)/chapter8: $(call objects,float,$(call sources_of,8)) $(MPI_OBJECTS)
-	$(call link,$(filter %.o,$^),$(LIBRARIES) $(call once,MPI_LIBS,$(MPICC) --showme:link))
-chapter8: %: $(BUILD)/% FORCE | found data
-	$(put)
+$(MPI_OBJECTS): $(BUILD)/mpi-flags
+$(BUILD)/mpi-flags: FORCE
+	$(call stamp,$(MPI_WORDS))
+$(BUILD)/chapter8: $(call objects,float,$(call sources_of,8)) $(MPI_OBJECTS) $(BUILD)/mpi-flags | need-libraries
+	$(call link,$(filter %.o,$^),$(LIBRARIES) $(MPI_LIBS))
+command-setup-chapter8 = sh common/scripts/setup.sh chapter8 ## install MPI, which chapter 8 needs
+# Whoever asks for chapter 8 needs MPI; `make all` goes without. After setup-chapter8 it is
+# asked anew.
+ifneq ($(filter setup-chapter8,$(MAKECMDGOALS)),)
+chapter8: setup-chapter8 FORCE
+	+@$(DRY)$(MAKE) --no-print-directory chapter8
+else
+chapter8: $$(if $$(MPICC),$(BUILD)/chapter8) FORCE | found data
+	$(if $(MPICC),$(put),@sh common/scripts/need.sh mpi $(if $(filter chapter8,$(MAKECMDGOALS)),,|| :))
+endif
 # What a student wrote, as a program.
 ifeq ($(N),8)
 $(BUILD)/$(MINE)/my_chapter8: $(MPI_OBJECTS)
-$(BUILD)/$(MINE)/my_chapter8: MPI_LINK = $(call once,MPI_LIBS,$(MPICC) --showme:link)
+$(BUILD)/$(MINE)/my_chapter8: MPI_LINK = $(MPI_LIBS)
 endif
 
 # Ranks on a network of their own (Linux, root): RANKS="2 4" RATE=100 DELAY=1, and what to

@@ -28,7 +28,7 @@ endef
 $(foreach flavour,$(FLAVOURS) fuzzer,$(eval $(call flavour_rules,$(flavour))))
 # In tests a loop's index may become an enum, of which clang warns, gcc doesn't.
 TEST_FLAGS = $(if $(filter clang,$(KIND)),-Wno-sign-conversion)
-flags_of = $(if $(filter tests/%,$(1)),$(TEST_FLAGS)) $(call mine_flags,$(1),-Werror=implicit-function-declaration -Werror=int-conversion)
+flags_of = $(if $(filter tests/%,$(1)),$(TEST_FLAGS)) $(if $(filter %_mpi.c,$(1)),$(MPI_FLAGS)) $(call mine_flags,$(1),-Werror=implicit-function-declaration -Werror=int-conversion)
 
 # Each need-NAME checks what targets need; if it is missing, one line says what to do.
 found: | need-compiler ## say which tools were found

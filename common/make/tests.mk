@@ -26,7 +26,7 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 QUICK_SCRIPTS := scripts quiet files chapter7
-SLOW_SCRIPTS := network build pictures_in command_line fine_tuning compare numbers environment pages figures report exercises flow bench containers cluster typed
+SLOW_SCRIPTS := network build pictures_in command_line fine_tuning compare numbers environment pages figures report exercises flow bench containers cluster typed ranks
 CUDA_RUNS := $(addprefix run-cuda-,float asan-float $(if $(filter gcc,$(WATCHED_KIND)),watched))
 # ONLY: a script, a suite of chapter 6, or one of the others'.
 ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if \

@@ -7,5 +7,5 @@ for page in chapters/0*/README.md; do
         "build ./chapter${chapter%%_*}: $(sed -n '1s/^# *//p' "$page")"
 done
 sed -e :join -e '/\\$/N; s/\\\n */ /; t join' "$@" |
-    sed -n 's/^command-\([a-z_.-]*\) = .*## \(.*\)/\1|\2/p; s/^\([a-z][a-z_. -]*\):.*## \(.*\)/\1|\2/p' |
+    sed -n 's/^command-\([a-z0-9_.-]*\) = .*## \(.*\)/\1|\2/p; s/^\([a-z][a-z_. -]*\):.*## \(.*\)/\1|\2/p' |
     while IFS='|' read -r name text; do printf '  %-22s %s\n' "$name" "$text"; done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # need.sh WHAT FLAG...: one line that says what to do when WHAT (compiler, cxx, libraries,
-# check, sanitizers, nvcc, patch, gnuplot) is missing or refuses these flags, instead of a
+# check, sanitizers, nvcc, mpi, patch, gnuplot) is missing or refuses these flags, instead of a
 # compiler's errors. CC, COMPILER (the word of CC that compiles) and CXX come from make.
 # shellcheck disable=SC2086 # CC and CXX may be several words
 set -u
@@ -157,6 +157,10 @@ nvcc)
         *) say "CUDA_ARCH=$arch: this nvcc compiles for ${known}and all-major" ;;
         esac
     done
+    ;;
+mpi) # as `make MPICC= ...` has it, too
+    say "MPI is missing, which chapter 8 needs: run 'make setup-chapter8', or:" \
+        "sudo apt-get install openmpi-bin libopenmpi-dev"
     ;;
 patch) there patch || fail "patch (it plants bugs)" patch ;;
 gnuplot) there gnuplot || fail "gnuplot (it draws the pictures)" gnuplot-nox ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh [GROUP...]: installs what is missing of build, test, plots, lint, faults and
-# wasm; without a name, of the first three. Only this, and `make setup`, which runs it,
+# setup.sh [GROUP...]: installs what is missing of build, test, plots, chapter8, lint, faults
+# and wasm; without a name, of the first three. Only this, and `make setup`, which runs it,
 # install packages.
 #
 # It works on Debian and Ubuntu, as root or through sudo. When nothing is missing it asks
@@ -43,6 +43,10 @@ for group in "$@"; do
         tools patch
         ;;
     plots) want 'command -v gnuplot' gnuplot-nox ;;
+    chapter8)
+        want 'command -v mpirun' openmpi-bin
+        want 'command -v mpicc' libopenmpi-dev
+        ;;
     lint) tools clang-format clang-tidy cppcheck shellcheck ;;
     faults) # what make fuzz, make test-faults and make analyze use
         tools clang strace valgrind
@@ -54,7 +58,7 @@ for group in "$@"; do
         want 'command -v node' nodejs
         ;;
     *)
-        echo "setup: unknown group $group: it is build, test, plots, lint, faults or wasm" >&2
+        echo "setup: unknown group $group: it is build, test, plots, chapter8, lint, faults or wasm" >&2
         exit 2
         ;;
     esac

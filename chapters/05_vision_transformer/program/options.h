@@ -21,6 +21,7 @@ typedef struct {
     double split, memory_mb; /* --split, --memory; 0: the default */
     const char *twice;       /* an option that was given more than once, or NULL */
     bool follower;           /* another process prints, logs and saves (chapter 8) */
+    const char *launcher;    /* "mpirun -n 2 ": what a run is started by, or NULL */
     const char *again; /* " --emulate": what else a run is to go on with, or NULL */
 
     /* What fine-tuning (chapter 7) knows of the model before there are data. */

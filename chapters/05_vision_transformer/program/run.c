@@ -23,6 +23,7 @@ typedef struct {
     Plan *plan;
     const Dataset *dataset; /* the plan's */
     Trainer *trainer;
+    bool made; /* the trainer */
     Progress progress;
 } Run;
 
@@ -108,26 +109,22 @@ static void print_run(const Trainer *t, const Engine *engine) {
 /* Checks everything that may prevent the run; returns an exit status. From here on no
  * other run can write the checkpoint, if this one will: the lock comes first, for what
  * is loaded has to be what will be replaced. */
-static int get_ready(const Run *r) {
+static int get_ready(const Run *r, Error *error) {
     const Options *o = r->plan->options;
     Plan *p = r->plan;
     Trainer *t = r->trainer;
     const bool trains = !o->eval && !p->finished;
-    Error error;
     const bool writes = trains && !o->follower;
-    if ((writes && !file_lock_beside(o->save, &error)) ||
-        (p->from && !checkpoint_load(p->from, t, &error)) ||
-        (writes && t->step > 0 && !plan_check_log(p, t, &error))) {
-        return output_error(o->program, 1, "%s", error.text);
+    if ((writes && !file_lock_beside(o->save, error)) ||
+        (p->from && !checkpoint_load(p->from, t, error)) ||
+        (writes && t->step > 0 && !plan_check_log(p, t, error))) {
+        return 1;
     }
     if (trains && t->step == 0 && trainer_total_steps(t) == 1 &&
         t->settings.schedule == SCHEDULE_COSINE) {
-        return output_error(o->program, 2,
-                            "a run of one step would learn nothing: the rate of the "
-                            "last step is 0; more --epochs, or a smaller --batch");
-    }
-    if (r->engine->upload) {
-        r->engine->upload(t);
+        error_set(error, "a run of one step would learn nothing: the rate of the last "
+                         "step is 0; more --epochs, or a smaller --batch");
+        return 2;
     }
     return 0;
 }
@@ -244,12 +241,13 @@ static RunEnd train_steps(Run *r, Error *error) {
 /* Whatever ended the steps, their weights are saved if they still give finite logits. A
  * run may stop between two epochs, so a few images are tested. */
 static RunEnd end_run(Run *r, RunEnd end, Error *error) {
+    const bool alone = end == RUN_UNLOGGED && r->engine->agree; /* others go on */
     const int batch = r->trainer->settings.batch;
     ImageSet few = r->dataset->test;
     Evaluation evaluation;
     Error why;
     few.count = few.count < batch ? few.count : batch;
-    if (end != RUN_FAILED) {
+    if (end != RUN_FAILED && !alone) {
         const bool good = test(r, &few, &evaluation, error);
         const RunEnd saved = good ? save(r, error) : RUN_FAILED;
         end = saved != RUN_DONE ? saved : end;
@@ -284,6 +282,9 @@ static RunEnd train(Run *r, Error *error) {
         end = train_steps(r, error);
         print_waited(r, (stopwatch_ms() - begin) / 1e3);
         end = end_run(r, end, error);
+        if (r->engine->report && (end == RUN_DONE || end == RUN_STOPPED)) {
+            r->engine->report(r->trainer);
+        }
     }
     stop_later(false);
     return end == RUN_DONE && asked(r) ? RUN_STOPPED : end;
@@ -352,7 +353,8 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
              as_typed ? o->command : o->program);
     printf("\nstopped after step %ld of %ld; everything is in %s. To go on:\n", t->step,
            trainer_total_steps(t), o->save);
-    print_word("    ", program);
+    printf("    %s", o->launcher ? o->launcher : "");
+    print_word("", program);
     print_word(" --resume ", o->save);
     if (o->data) {
         print_word(" --data ", o->data);
@@ -373,6 +375,13 @@ static void say_how_to_resume(const Options *o, const Trainer *t) {
 }
 
 /* ---- the whole ---------------------------------------------------------------- */
+
+/* This process can't go on. If others share the run, they have to know. */
+static int fail(const Run *r, const Error *error) {
+    const int status = r->engine->failed ? r->engine->failed(1, error) : -1;
+    return status >= 0 ? status
+                       : output_error(r->plan->options->program, 1, "%s", error->text);
+}
 
 /* With a trainer that is ready: an exit status. */
 static int run_trainer(Run *r) {
@@ -396,7 +405,7 @@ static int run_trainer(Run *r) {
         return 128 + asked(r);
     }
     if (end != RUN_DONE || !report(r, &error)) {
-        return output_error(o->program, 1, "%s", error.text);
+        return fail(r, &error);
     }
     if (report_failures() > 0) {
         return output_error(o->program, 1,
@@ -405,34 +414,50 @@ static int run_trainer(Run *r) {
     return 0;
 }
 
+/* All that comes before it; 0, or an exit status and why. */
+static int prepare(Run *r, const Options *o, Error *error) {
+    const Engine *engine = r->engine;
+    Plan *plan = r->plan;
+    const int status = plan_make(plan, o, error);
+    if (status != 0) {
+        return status;
+    }
+    if ((!o->eval && engine->can_train && !engine->can_train(&plan->settings, error)) ||
+        !engine->make(r->trainer, &plan->settings, plan->dataset.train.count, error)) {
+        return 1;
+    }
+    r->made = true;
+    return get_ready(r, error);
+}
+
+static int run_prepared(Run *r, const Options *o, int (*lesson)(const Options *)) {
+    if (r->engine->upload) {
+        r->engine->upload(r->trainer);
+    }
+    const int status = lesson(o);
+    return status != 0 ? status : run_trainer(r);
+}
+
 int run(const Options *o, const Engine *engine, int (*lesson)(const Options *)) {
     static Trainer trainer;
     Plan plan;
-    Run r = {engine, &plan, &plan.dataset, &trainer, {.csv = NULL}};
-    bool can = true;
-    Error error;
+    Run r = {
+        .engine = engine, .plan = &plan, .dataset = &plan.dataset, .trainer = &trainer};
+    Error error = {""};
     stop_watch();
-    int status = plan_make(&plan, o, &error);
-    if (status == 0 && !o->eval && engine->can_train) {
-        can = engine->can_train(&plan.settings, &error);
-    }
-    if (status == 0 && (!can || !engine->make(&trainer, &plan.settings,
-                                              plan.dataset.train.count, &error))) {
-        status = 1;
-    }
-    if (status != 0) {
-        dataset_free(&plan.dataset);
-        return output_error(o->program, status, "%s", error.text);
-    }
-    status = get_ready(&r);
-    if (status == 0) {
-        status = lesson(o);
+    int status = prepare(&r, o, &error);
+    if (engine->agree) {
+        status = engine->agree(&trainer, &plan.dataset, status, &error);
     }
     if (status == 0) {
-        status = run_trainer(&r);
+        status = run_prepared(&r, o, lesson);
+    } else if (error.text[0] != '\0') {
+        output_error(o->program, status, "%s", error.text);
     }
     file_lock_release();
-    engine->free(&trainer);
+    if (r.made) {
+        engine->free(&trainer);
+    }
     dataset_free(&plan.dataset);
     return output_end(o->program, status);
 }

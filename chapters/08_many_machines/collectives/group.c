@@ -49,3 +49,7 @@ void group_wait(Group *group, int ticket) {
 void group_exchange(Group *group, Message send, Message receive) {
     group_wait(group, group_begin(group, send, receive));
 }
+
+int group_begin_sum(Group *group, real *x, long n) {
+    return group->kind->begin_sum ? group->kind->begin_sum(group, x, n) : -1;
+}

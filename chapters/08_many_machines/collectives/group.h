@@ -60,11 +60,16 @@ int group_begin(Group *group, Message send, Message receive);
 bool group_test(Group *group, int ticket);
 void group_wait(Group *group, int ticket);
 
-/* What a kind of ranks has to be able to do. */
+/* group_begin_sum: begins a sum of x (n) over all ranks, in place, that the kind has of its
+ * own: MPI_Iallreduce. A ticket, as group_begin's; -1: this kind has none. */
+int group_begin_sum(Group *group, real *x, long n);
+
+/* What a kind of ranks has to be able to do; begin_sum may be NULL. */
 struct GroupKind {
     void (*send)(Group *group, Message message);
     void (*receive)(Group *group, Message message);
     int (*begin)(Group *group, Message send, Message receive);
     bool (*test)(Group *group, int ticket);
     void (*wait)(Group *group, int ticket);
+    int (*begin_sum)(Group *group, real *x, long n);
 };

@@ -19,4 +19,11 @@ void mpi_group_close(Group *group);
 
 /* mpi_group_abort: ends all ranks at once, with this status: this one can't go on, and
  * the others would wait for it. */
-void mpi_group_abort(Group *group, int status) __attribute__((noreturn));
+void mpi_group_abort(int status) __attribute__((noreturn));
+
+/* mpi_group_turns: grows while this rank waits for messages. Any thread may ask. */
+unsigned long mpi_group_turns(void);
+
+/* mpi_group_tell: who is told of MPI's errors, before all ranks are ended; it needn't
+ * return. */
+void mpi_group_tell(void (*listener)(const char *what));

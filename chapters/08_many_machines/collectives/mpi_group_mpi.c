@@ -4,8 +4,10 @@
 #include <limits.h>
 #include <mpi.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #ifdef REAL_IS_DOUBLE
 #define MPI_REAL_TYPE MPI_DOUBLE
@@ -22,6 +24,8 @@ enum { FLIGHTS = 256 };
 
 static Flight flights[FLIGHTS];
 static bool started;
+static atomic_ulong waited_turns;
+static void (*tell)(const char *what); /* of an error, if anybody listens */
 
 /* ---- errors ----------------------------------------------------------------------- */
 
@@ -33,6 +37,11 @@ static void check(const Group *group, int result, const char *what) {
         return;
     }
     MPI_Error_string(result, text, &length);
+    if (tell) {
+        char line[MPI_MAX_ERROR_STRING + 40];
+        snprintf(line, sizeof line, "%s: %s", what, text);
+        tell(line);
+    }
     fprintf(stderr, "chapter8: rank %d: %s: %s\n", group->rank, what, text);
     MPI_Abort(MPI_COMM_WORLD, 1);
 }
@@ -49,7 +58,7 @@ static int count_of(const Group *group, Message message) {
 
 /* ---- messages --------------------------------------------------------------------- */
 
-static int begin(Group *group, Message send, Message receive) {
+static int free_flight(const Group *group) {
     int ticket = 0;
     while (ticket < FLIGHTS && flights[ticket].used) {
         ticket++;
@@ -57,8 +66,13 @@ static int begin(Group *group, Message send, Message receive) {
     if (ticket == FLIGHTS) {
         bug("rank %d has begun %d messages and waited for none", group->rank, FLIGHTS);
     }
+    flights[ticket] = (Flight){true, {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
+    return ticket;
+}
+
+static int begin(Group *group, Message send, Message receive) {
+    const int ticket = free_flight(group);
     Flight *flight = &flights[ticket];
-    *flight = (Flight){true, {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
     if (receive.count > 0) { /* first: what comes early needs no copy then */
         check(group,
               MPI_Irecv(receive.data, count_of(group, receive), MPI_REAL_TYPE,
@@ -89,27 +103,33 @@ static bool test(Group *group, int ticket) {
 static void wait(Group *group, int ticket) {
     enum { AT_ONCE = 1000 };
     for (int tries = 0; !test(group, ticket); tries++) {
+        waited_turns++;
         if (tries > AT_ONCE) {
             sched_yield();
         }
     }
 }
 
+/* MPI_Send and MPI_Recv, as what they are made of, so that there is one way to wait. */
 static void send(Group *group, Message message) {
-    check(group,
-          MPI_Send(message.data, count_of(group, message), MPI_REAL_TYPE, message.rank,
-                   message.tag, MPI_COMM_WORLD),
-          "MPI_Send");
+    wait(group, begin(group, message, (Message){.count = 0}));
 }
 
 static void receive(Group *group, Message message) {
-    check(group,
-          MPI_Recv(message.data, count_of(group, message), MPI_REAL_TYPE, message.rank,
-                   message.tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
-          "MPI_Recv");
+    wait(group, begin(group, (Message){.count = 0}, message));
 }
 
-static const GroupKind mpi_group = {send, receive, begin, test, wait};
+static int begin_sum(Group *group, real *x, long n) {
+    const int ticket = free_flight(group);
+    const Message all = {.count = n};
+    check(group,
+          MPI_Iallreduce(MPI_IN_PLACE, x, count_of(group, all), MPI_REAL_TYPE, MPI_SUM,
+                         MPI_COMM_WORLD, &flights[ticket].requests[0]),
+          "MPI_Iallreduce");
+    return ticket;
+}
+
+static const GroupKind mpi_group = {send, receive, begin, test, wait, begin_sum};
 
 /* ---- beginning and end ------------------------------------------------------------ */
 
@@ -145,6 +165,14 @@ bool mpi_group_open(Group *group, Error *error) {
     return true;
 }
 
+unsigned long mpi_group_turns(void) {
+    return waited_turns;
+}
+
+void mpi_group_tell(void (*listener)(const char *what)) {
+    tell = listener;
+}
+
 void mpi_group_close(Group *group) {
     (void)group;
     if (started) {
@@ -152,10 +180,9 @@ void mpi_group_close(Group *group) {
     }
 }
 
-void mpi_group_abort(Group *group, int status) {
-    fflush(NULL);
-    if (started && group->size > 1) {
+void mpi_group_abort(int status) {
+    if (started) {
         MPI_Abort(MPI_COMM_WORLD, status);
     }
-    exit(status);
+    _exit(status);
 }

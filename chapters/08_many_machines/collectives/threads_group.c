@@ -236,7 +236,7 @@ static void receive(Group *group, Message message) {
     wait(group, begin(group, (Message){0}, message));
 }
 
-static const GroupKind threads_group = {send, receive, begin, test, wait};
+static const GroupKind threads_group = {send, receive, begin, test, wait, NULL};
 
 /* ---- running --------------------------------------------------------------------- */
 

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "chapters/05_vision_transformer/training/settings.h"
+#include "chapters/08_many_machines/program/heartbeat.h"
 #include "common/files/number.h"
 
 static const struct {
     const char *word;
     GradientSum sum;
-} ways[] = {{"ring", SUM_RING},
-            {"at-end", SUM_AT_END},
-            {"gather", SUM_GATHER},
-            {"halving", SUM_HALVING}};
+} ways[] = {{"ring", SUM_RING},     {"at-end", SUM_AT_END},
+            {"gather", SUM_GATHER}, {"halving", SUM_HALVING},
+            {"mpi", SUM_MPI},       {"mpi-at-end", SUM_MPI_AT_END}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 void rank_options_help(void) {
@@ -23,12 +23,17 @@ void rank_options_help(void) {
            "the\n"
            "                         backward pass; or after it: at-end (a ring), "
            "gather,\n"
-           "                         halving [ring]\n"
+           "                         halving; MPI's own: mpi (in buckets), mpi-at-end "
+           "[ring]\n"
            "  --bucket KB            the least that is sent at once [512]\n"
            "  --deterministic        the same bits for any number of ranks\n"
            "  --shards S             with it: the batch is cut into S [8]\n"
            "  --shard-optimiser      each rank keeps a part of AdamW's moments\n"
-           "  --by-hand              alone: only what the lesson works out by hand\n");
+           "  --by-hand              alone: only what the lesson works out by hand\n"
+           "  --patience S           seconds that a rank may be silent, or longer than "
+           "ten\n"
+           "                         steps at one; 0: for ever [30 and 300]\n"
+           "\nStarted by mpirun -n P or srun; without them it is one rank.\n");
 }
 
 static bool read_count(const char *option, const char *text, long most, long *value,
@@ -51,7 +56,9 @@ static bool read_way(RankOptions *own, const char *text, Error *error) {
             return true;
         }
     }
-    return error_set(error, "--sum is ring, at-end, gather or halving, not \"%.60s\"",
+    return error_set(error,
+                     "--sum is ring, at-end, gather, halving, mpi or mpi-at-end, not "
+                     "\"%.60s\"",
                      text);
 }
 
@@ -63,6 +70,15 @@ static bool read_value(RankOptions *own, const char *option, const char *value,
     }
     if (strcmp(option, "--sum") == 0) {
         return read_way(own, value, error);
+    }
+    if (strcmp(option, "--patience") == 0) {
+        double seconds;
+        if (!number_read(value, &seconds) || !(seconds >= 0 && seconds <= 1e6)) {
+            return error_set(error, "--patience can't be \"%.60s\": want seconds",
+                             value);
+        }
+        own->patience_s = seconds > 0 ? seconds : HEARTBEAT_NO_PATIENCE;
+        return true;
     }
     if (strcmp(option, "--shards") == 0) {
         own->shards_given = true;
@@ -78,6 +94,36 @@ static bool read_value(RankOptions *own, const char *option, const char *value,
     }
     own->bucket_bytes = number * 1024;
     return true;
+}
+
+const char *rank_options_sum(const RankOptions *own) {
+    for (int i = 0; i < WAYS; i++) {
+        if (ways[i].sum == own->sum) {
+            return ways[i].word;
+        }
+    }
+    return own->sum == SUM_IN_ORDER ? "in order (--deterministic)"
+                                    : "in chunks (--shard-optimiser)";
+}
+
+void rank_options_again(const RankOptions *own, char *text, size_t bytes) {
+    char threads[40] = "", sum[40] = "", bucket[40] = "", patience[40] = "";
+    if (own->threads > 1) {
+        snprintf(threads, sizeof threads, " --threads %d", own->threads);
+    }
+    if (own->sum_given) {
+        snprintf(sum, sizeof sum, " --sum %s", rank_options_sum(own));
+    }
+    if (own->bucket_given) {
+        snprintf(bucket, sizeof bucket, " --bucket %ld", own->bucket_bytes / 1024);
+    }
+    if (own->patience_s != HEARTBEAT_USUAL) {
+        snprintf(patience, sizeof patience, " --patience %g",
+                 own->patience_s > 0 ? own->patience_s : 0);
+    }
+    snprintf(text, bytes, "%s%s%s%s%s%s", threads, sum, bucket,
+             own->deterministic ? " --deterministic" : "",
+             own->shard_optimiser ? " --shard-optimiser" : "", patience);
 }
 
 /* Words that say two things. */
@@ -96,8 +142,8 @@ static bool agree(RankOptions *own, Error *error) {
     if (own->deterministic || own->shard_optimiser) {
         own->sum = own->deterministic ? SUM_IN_ORDER : SUM_SHARDED;
     }
-    if (own->bucket_given && own->sum != SUM_RING) {
-        return error_set(error, "--bucket is for --sum ring");
+    if (own->bucket_given && own->sum != SUM_RING && own->sum != SUM_MPI) {
+        return error_set(error, "--bucket is for --sum ring and mpi");
     }
     return true;
 }
@@ -110,7 +156,7 @@ bool rank_options_take(RankOptions *own, int argc, char **argv, int *count, char
         const char *word = argv[i];
         const bool value =
             i > 0 && (strcmp(word, "--sum") == 0 || strcmp(word, "--shards") == 0 ||
-                      strcmp(word, "--bucket") == 0);
+                      strcmp(word, "--bucket") == 0 || strcmp(word, "--patience") == 0);
         if (i > 0 && strcmp(word, "--deterministic") == 0) {
             own->deterministic = true;
         } else if (i > 0 && strcmp(word, "--shard-optimiser") == 0) {

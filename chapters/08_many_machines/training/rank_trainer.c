@@ -30,6 +30,7 @@ typedef struct {
     pthread_mutex_t mutex; /* of all below, and of the group */
     Bucket buckets[BUCKETS_MOST];
     RingInFlight rings[BUCKETS_MOST];
+    int tickets[BUCKETS_MOST]; /* SUM_MPI's; -1: its sum is there */
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
 
@@ -56,9 +57,24 @@ static long all_passed(const RankTrainer *r) {
     return from;
 }
 
-static void move_rings(RankTrainer *r) {
+/* The sum of a bucket, by our ring or by MPI. */
+static void begin_bucket(RankTrainer *r, int i, const Bucket *b) {
+    real *x = r->trainer->workers[0].gradients + b->from;
+    if (r->ranks.sum == SUM_MPI) {
+        r->tickets[i] = group_begin_sum(r->ranks.group, x, b->to - b->from);
+    } else {
+        ring_begin(&r->rings[i], r->ranks.group, x, b->to - b->from, r->room + b->from,
+                   i);
+    }
+}
+
+static void move_buckets(RankTrainer *r) {
     for (int i = 0; i < r->begun; i++) {
-        ring_move(&r->rings[i]);
+        if (r->ranks.sum != SUM_MPI) {
+            ring_move(&r->rings[i]);
+        } else if (r->tickets[i] >= 0 && group_test(r->ranks.group, r->tickets[i])) {
+            r->tickets[i] = -1;
+        }
     }
 }
 
@@ -79,7 +95,7 @@ static void *keep_moving(void *data) {
             pthread_cond_wait(&r->changed, &r->mutex);
             continue;
         }
-        move_rings(r);
+        move_buckets(r);
         pthread_mutex_unlock(&r->mutex);
         nanosleep(&pause, NULL);
         pthread_mutex_lock(&r->mutex);
@@ -102,13 +118,11 @@ static void some_done(void *listener, int worker, long from) {
     while (r->begun < r->bucket_count && r->buckets[r->begun].from >= all_passed(r)) {
         const Bucket *b = &r->buckets[r->begun];
         trainer_sum_workers(r->trainer, b->from, b->to);
-        ring_begin(&r->rings[r->begun], r->ranks.group,
-                   r->trainer->workers[0].gradients + b->from, b->to - b->from,
-                   r->room + b->from, r->begun);
+        begin_bucket(r, r->begun, b);
         r->begun++;
         pthread_cond_signal(&r->changed);
     }
-    move_rings(r);
+    move_buckets(r);
     pthread_mutex_unlock(&r->mutex);
 }
 
@@ -119,6 +133,15 @@ static void sum_at_once(RankTrainer *r, AllReduce *way) {
     const long from = trainer_first_trained(t), n = t->list.total - from;
     trainer_sum_workers(t, from, t->list.total);
     way(r->ranks.group, t->workers[0].gradients + from, n, r->room);
+}
+
+/* An AllReduce: the group's own. */
+static void all_reduce_own(Group *group, real *x, long n, real *room) {
+    const int ticket = group_begin_sum(group, x, n);
+    (void)room;
+    if (ticket >= 0) {
+        group_wait(group, ticket);
+    }
 }
 
 static void sum_shards(RankTrainer *r) {
@@ -136,7 +159,15 @@ static void finish_rings(RankTrainer *r) {
     for (int i = 0; i < r->bucket_count; i++) {
         while (!ring_move(&r->rings[i])) {
             ring_wait(&r->rings[i]);
-            move_rings(r);
+            move_buckets(r);
+        }
+    }
+}
+
+static void finish_sums(RankTrainer *r) {
+    for (int i = 0; i < r->bucket_count; i++) {
+        if (r->tickets[i] >= 0) {
+            group_wait(r->ranks.group, r->tickets[i]);
         }
     }
 }
@@ -145,6 +176,8 @@ static void finish_rings(RankTrainer *r) {
 static void sum_gradients(RankTrainer *r) {
     switch (r->ranks.sum) {
     case SUM_RING: finish_rings(r); break;
+    case SUM_MPI: finish_sums(r); break;
+    case SUM_MPI_AT_END: sum_at_once(r, all_reduce_own); break;
     case SUM_AT_END: sum_at_once(r, all_reduce_ring); break;
     case SUM_GATHER: sum_at_once(r, all_reduce_gather); break;
     case SUM_HALVING: sum_at_once(r, all_reduce_halving); break;
@@ -211,7 +244,8 @@ static void batch_result(RankTrainer *r, double *loss, double *accuracy) {
 
 static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
     Trainer *t = r->trainer;
-    t->gradients_done = r->ranks.sum == SUM_RING ? some_done : NULL;
+    const bool early = r->ranks.sum == SUM_RING || r->ranks.sum == SUM_MPI;
+    t->gradients_done = early ? some_done : NULL;
     t->listener = r;
     r->begun = 0;
     for (int w = 0; w < t->worker_count; w++) {
@@ -318,7 +352,8 @@ static void end_mover(RankTrainer *r) {
 }
 
 static bool begin_mover(RankTrainer *r, Error *error) {
-    if (r->ranks.sum != SUM_RING || r->ranks.group->size == 1) {
+    if ((r->ranks.sum != SUM_RING && r->ranks.sum != SUM_MPI) ||
+        r->ranks.group->size == 1) {
         return true;
     }
     r->has_mover = pthread_create(&r->mover, NULL, keep_moving, r) == 0;
@@ -407,6 +442,9 @@ static bool can_train(const Settings *settings, Error *error) {
     const int P = ranks->group->size, workers = workers_in_all(ranks);
     if (!one_for_each_rank(ranks, error)) {
         return false;
+    }
+    if (workers > MAX_THREADS) {
+        return error_set(error, "%d workers: at most %d", workers, MAX_THREADS);
     }
     if (workers > settings->batch) {
         return error_set(error,

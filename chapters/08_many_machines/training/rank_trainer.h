@@ -22,8 +22,10 @@ typedef enum {
     SUM_AT_END, /* one ring when the backward pass is over */
     SUM_GATHER, /* all_reduce.h's others, when it is over */
     SUM_HALVING,
-    SUM_IN_ORDER, /* the same bits for any number of ranks (sum_in_order.h) */
-    SUM_SHARDED   /* reduce-scatter, an update of the rank's chunk, all-gather of
+    SUM_MPI,        /* MPI_Iallreduce per bucket, during the backward pass */
+    SUM_MPI_AT_END, /* and once, when it is over */
+    SUM_IN_ORDER,   /* the same bits for any number of ranks (sum_in_order.h) */
+    SUM_SHARDED     /* reduce-scatter, an update of the rank's chunk, all-gather of
                      weights: AdamW's moments are cut up, too (sharded_update.h) */
 } GradientSum;
 
