@@ -7,3 +7,12 @@ $(BUILD)/chapter8: $(call objects,float,$(call sources_of,8)) $(MPI_OBJECTS)
 	$(call link,$(filter %.o,$^),$(LIBRARIES) $(call once,MPI_LIBS,$(MPICC) --showme:link))
 chapter8: %: $(BUILD)/% FORCE | found data
 	$(put)
+# On GPUs: chapter 6's trainer with NCCL. Files named *_gpu.c are for ./chapter8_gpu and
+# ./chapter8_gpu_on_cpu alone; the second has several devices of cuda_on_cpu in one program.
+GPUS := $(call dir_of,8)/gpus
+RANKS_C := $(call layers_up_to,6) $(call layers_of,8) $(wildcard $(GPUS)/*_gpu.c)
+RANKS_ON_CPU = $(call kernels_on,$(1),$(GPUS)/gpu_ranks.cu $(GPUS)/nccl_on_cpu.cpp)
+define ranks_tested
+$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(RANKS_C) tests/cuda/test_gpu_ranks.c) $(call RANKS_ON_CPU,$(1))
+endef
+$(foreach flavour,float asan-float watched,$(eval $(call ranks_tested,$(flavour))))
