@@ -16,3 +16,14 @@ define ranks_tested
 $(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(RANKS_C) tests/cuda/test_gpu_ranks.c) $(call RANKS_ON_CPU,$(1))
 endef
 $(foreach flavour,float asan-float watched,$(eval $(call ranks_tested,$(flavour))))
+NCCL = $(call once,NCCL,ls $(CUDA_HOME)/include/nccl.h /usr/include/nccl.h 2>/dev/null | head -n 1)
+RANKS_MAIN := $(call objects,float,$(call dir_of,8)/main_gpu.c $(RANKS_C))
+$(BUILD)/chapter8_gpu_on_cpu: $(RANKS_MAIN) $(call kernels_on,float,$(KERNELS)) $(call RANKS_ON_CPU,float)
+$(BUILD)/cuda/chapter8_gpu: $(RANKS_MAIN) $(call kernels_on,cuda,$(KERNELS) $(GPUS)/gpu_ranks.cu)
+$(BUILD)/chapter8_gpu_on_cpu $(BUILD)/cuda/chapter8_gpu: | need-libraries need-cxx
+	$(call link_kernels,$(filter %.o,$^),$(if $(filter %/cuda/chapter8_gpu,$@),$(CUDA_LIBS) -lnccl))
+HAVE_GPUS = $(if $(NVCC),$(if $(CUDA),$(NCCL)))
+chapter8_gpu: $(if $(filter chapter8_gpu,$(MAKECMDGOALS)),$(if $(HAVE_GPUS),$(BUILD)/cuda/chapter8_gpu data)) FORCE | found need-nvcc
+	$(if $(filter %/chapter8_gpu,$<),$(put),@echo 'make: chapter8_gpu needs nvcc, NCCL (libnccl-dev) and a card, or CUDA_ARCH="80 90"; make chapter8_gpu_on_cpu has several emulated devices' >&2; exit 1)
+chapter8_gpu_on_cpu: %: $(BUILD)/% FORCE | found data
+	$(put)

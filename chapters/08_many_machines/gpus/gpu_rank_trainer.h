@@ -29,7 +29,9 @@ typedef struct {
     GpuSum sum;
     long bucket_bytes;       /* the least that a bucket has */
     int (*stop_asked)(void); /* this rank's signal, or 0 (stop.h); NULL: never */
-    void (*alive)(void); /* called after each step that others took part in; or NULL */
+    /* true: from now on this rank needs the others; false: no longer. NULL: nobody asks */
+    void (*waiting)(bool begins);
+    const char *program; /* for messages */
 } GpuRanksRun;
 
 /* gpu_rank_trainer_use: gpu_rank_engine makes its next trainer for these ranks, which
@@ -38,3 +40,6 @@ void gpu_rank_trainer_use(const GpuRanksRun *run);
 
 /* gpu_rank_engine: see engine.h. All ranks call the same functions in the same order. */
 extern const Engine gpu_rank_engine;
+
+/* In the first step all ranks compare their settings, weights and data. If a rank has
+ * others than rank 0, rank 0 says so in one line, and all end. */

@@ -13,6 +13,7 @@
 typedef struct {
     Evaluation evaluation;
     int stop;
+    uint64_t fingerprint; /* of what has to be the same everywhere */
 } Share;
 
 /* What a GpuShare's `own` is here. */
@@ -26,6 +27,7 @@ typedef struct {
     Share *shares;      /* of each rank, on the device */
     Share *host_shares; /* the same, pinned */
     int stop;           /* the largest signal that any rank has been sent */
+    bool compared;      /* all ranks have the same settings, weights and data */
 } RankRun;
 
 static const GpuRanksRun *run_to_use;
@@ -90,14 +92,63 @@ static void exchange(RankRun *r, const Share *mine) {
     gpu_ranks_gather_bytes(r->run.ranks, r->shares, sizeof *mine);
     gpu_download(stream, r->host_shares, r->shares, (size_t)P * sizeof *mine);
     gpu_wait(stream);
-    if (r->run.alive) {
-        r->run.alive();
+}
+
+static void waiting(const RankRun *r, bool begins) {
+    if (r->run.waiting) {
+        r->run.waiting(begins);
+    }
+}
+
+/* FNV-1a, 64 bits: other bytes give, nearly always, another number. */
+static uint64_t add_bytes(uint64_t sum, const void *at, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        sum = (sum ^ ((const unsigned char *)at)[i]) * UINT64_C(1099511628211);
+    }
+    return sum;
+}
+
+/* The number of threads is each machine's own matter. */
+static uint64_t fingerprint_of(const Trainer *t, const Dataset *dataset) {
+    const int threads = settings_index("threads");
+    uint64_t sum = UINT64_C(14695981039346656037);
+    for (int i = 0; i < settings_count(); i++) {
+        char text[SETTINGS_TEXT] = "";
+        if (i != threads) {
+            settings_get(&t->settings, i, text);
+            sum = add_bytes(sum, text, strlen(text) + 1);
+        }
+    }
+    sum = add_bytes(sum, &t->step, sizeof t->step);
+    sum = add_bytes(sum, &dataset->checksum, sizeof dataset->checksum);
+    return add_bytes(sum, t->weights, (size_t)t->list.total * sizeof(float));
+}
+
+static void compare_ranks(RankRun *r, const Dataset *dataset) {
+    const Share mine = {.fingerprint = fingerprint_of(r->trainer, dataset)};
+    exchange(r, &mine);
+    r->compared = true;
+    for (int q = 1; q < gpu_ranks_size(r->run.ranks); q++) {
+        if (r->host_shares[q].fingerprint != r->host_shares[0].fingerprint) {
+            if (gpu_ranks_rank(r->run.ranks) == 0) {
+                fflush(stdout);
+                fprintf(stderr,
+                        "%s: rank %d has other settings, weights or training images "
+                        "than rank 0: all ranks need the same words and files\n",
+                        r->run.program ? r->run.program : "chapter8_gpu", q);
+            }
+            exit(1);
+        }
     }
 }
 
 static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
                        StepResult *results) {
     RankRun *r = own_of(t);
+    waiting(r, true);
+    if (!r->compared) {
+        compare_ranks(r, dataset);
+    }
     const int count = max_steps < GPU_STEPS_MOST ? max_steps : GPU_STEPS_MOST;
     for (int i = 0; i < count; i++) {
         queue_step(r, dataset, i);
@@ -109,6 +160,7 @@ static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
         const int stop = r->host_shares[q].stop;
         r->stop = stop > r->stop ? stop : r->stop;
     }
+    waiting(r, false);
     return count;
 }
 
@@ -143,6 +195,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                      int *predictions, Evaluation *result) {
     RankRun *r = own_of(t);
     Share mine = {.stop = 0};
+    waiting(r, true);
     gpu_trainer_evaluate_share(t, dataset, set, predictions, &mine.evaluation);
     exchange(r, &mine);
     *result = (Evaluation){0};
@@ -153,6 +206,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
     if (predictions) {
         exchange_predictions(r, set->count, predictions);
     }
+    waiting(r, false);
 }
 
 /* ---- making -------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chapters/08_many_machines/gpus/nccl_shape.h"
+#include "chapters/08_many_machines/gpus/ranks_on_cpu.h"
 
 static_assert(sizeof(ncclUniqueId) == sizeof(GpuRanksId), "an id is NCCL's");
 
@@ -115,6 +116,13 @@ void gpu_ranks_gather_bytes(GpuRanks *r, void *x, size_t bytes) {
     MUST(r, ncclAllGather(at + (size_t)r->rank * bytes, at, bytes, ncclInt8, r->comm,
                           r->stream));
 }
+
+#ifndef CUDA_ON_CPU
+/* On GPUs ranks are processes. */
+bool ranks_on_cpu(int size, void (*)(int rank, void *data), void *, Error *error) {
+    return error_set(error, "%d ranks in one program: for cuda_on_cpu alone", size);
+}
+#endif
 
 /* ---- failures -------------------------------------------------------------------------- */
 
