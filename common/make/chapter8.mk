@@ -13,7 +13,7 @@ GPUS := $(call dir_of,8)/gpus
 RANKS_C := $(call layers_up_to,6) $(call layers_of,8) $(wildcard $(GPUS)/*_gpu.c)
 RANKS_ON_CPU = $(call kernels_on,$(1),$(GPUS)/gpu_ranks.cu $(GPUS)/nccl_on_cpu.cpp)
 define ranks_tested
-$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(RANKS_C) tests/cuda/test_gpu_ranks.c) $(call RANKS_ON_CPU,$(1))
+$(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(RANKS_C) $(wildcard tests/cuda/*_ranks.c)) $(call RANKS_ON_CPU,$(1))
 endef
 $(foreach flavour,float asan-float watched,$(eval $(call ranks_tested,$(flavour))))
 NCCL = $(call once,NCCL,ls $(CUDA_HOME)/include/nccl.h /usr/include/nccl.h 2>/dev/null | head -n 1)

@@ -13,10 +13,10 @@
 enum { MINIMUM_TESTS = 640 };
 
 static Suite *(*const suites[])(void) = {
-    cuda_on_cpu_suite, access_counts_suite, gpu_gelu_suite,     gpu_trainer_suite,
-    gpu_rows_suite,    gpu_attention_suite, gpu_matmul_suite,   gpu_patches_suite,
-    gpu_loss_suite,    gpu_adamw_suite,     gpu_extremes_suite, gpu_warm_up_suite,
-    gpu_ranks_suite,
+    cuda_on_cpu_suite,   access_counts_suite, gpu_gelu_suite,     gpu_trainer_suite,
+    gpu_rows_suite,      gpu_attention_suite, gpu_matmul_suite,   gpu_patches_suite,
+    gpu_loss_suite,      gpu_adamw_suite,     gpu_extremes_suite, gpu_warm_up_suite,
+    meeting_ranks_suite, gpu_ranks_suite,
 };
 
 int main(void) {

@@ -43,6 +43,7 @@ static void end_with(const char *why) {
                 "%s: rank %d: %s; training goes on from the last checkpoint "
                 "with --resume\n",
                 watch.program, watch.rank, why);
+        fflush(stderr); /* to a file it may be buffered */
     }
     if (watch.rendezvous) {
         rendezvous_end(watch.rendezvous, "");
