@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/05_vision_transformer/program/run.h"
@@ -77,13 +78,22 @@ static void end_sums(void *ranks) {
     gpu_ranks_abort(ranks);
 }
 
+static Rendezvous others;
+
+static void end_all(const char *why) {
+    watch_end();
+    output_error(program, 1, "%s", why);
+    rendezvous_end(&others, why);
+    _exit(1); /* not exit: sums of other ranks may be under way */
+}
+
 static int train_as_rank(Options *options, GpuRanks *ranks) {
     static GpuRanksRun mine;
     mine = (GpuRanksRun){.ranks = ranks,
                          .bucket_bytes = own.bucket_bytes,
                          .stop_asked = stop_asked,
                          .waiting = watch_waiting,
-                         .program = program};
+                         .end = end_all};
     gpu_rank_trainer_use(&mine);
     options->follower = place.rank > 0;
     return run(options, &gpu_rank_engine, lesson);
@@ -108,7 +118,6 @@ static int join_and_train(Options *options, const GpuRanksId *id) {
 }
 
 static int train_there(Options *options) {
-    static Rendezvous others;
     GpuRanksId id = {{0}};
     GpuInfo info;
     Error error;

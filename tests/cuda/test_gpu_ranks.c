@@ -2,14 +2,19 @@
  * test_gpu_ranks.c: chapter 8's training on several devices, which are cuda_on_cpu's here,
  * each with a thread: against chapter 6's on one device.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "chapters/06_cuda_training/gpu_trainer.h"
+#include "chapters/08_many_machines/gpus/emulated_ranks.h"
 #include "chapters/08_many_machines/gpus/gpu_rank_trainer.h"
 #include "chapters/08_many_machines/gpus/ranks_on_cpu.h"
 #include "tests/check_helpers.h"
 #include "tests/cuda/cuda_suites.h"
+#include "tests/scratch.h"
 #include "tests/small_run.h"
 
 enum { MOST = 4, STEPS = 5, TEST_IMAGES = 37 };
@@ -208,6 +213,197 @@ START_TEST(an_evaluation_counts_every_image_once) {
 }
 END_TEST
 
+/* ---- what ranks disagree about -------------------------------------------------------- */
+
+static void train_with_another_rate(int rank, void *data) {
+    RunOfRanks mine = *(RunOfRanks *)data;
+    mine.settings.lr += rank == 1 ? 1e-4 : 0;
+    train(rank, &mine);
+}
+
+/* What a process of its own says on stderr, and its exit status. */
+static const char *said_by(void (*body)(int rank, void *data), int size, void *data,
+                           int *status) {
+    static char text[600];
+    Error error;
+    const pid_t child = fork();
+    if (child == 0) {
+        if (freopen(in_scratch("stderr"), "w", stderr)) {
+            (void)ranks_on_cpu(size, body, data, &error);
+        }
+        exit(7);
+    }
+    waitpid(child, status, 0);
+    Bytes bytes = read_bytes_of(in_scratch("stderr"));
+    const size_t count = bytes.count < sizeof text - 1 ? bytes.count : sizeof text - 1;
+    memcpy(text, bytes.bytes, count);
+    text[count] = '\0';
+    return text;
+}
+
+START_TEST(a_rank_with_other_settings_is_named) {
+    int status;
+    RunOfRanks *run = run_of(3);
+    const char *said = said_by(train_with_another_rate, 3, run, &status);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    ck_assert_str_eq(said, "chapter8: rank 1 has other settings, weights or "
+                           "training images than rank 0: all ranks need the same "
+                           "words and files\n");
+    dataset_free(&run->dataset);
+}
+END_TEST
+
+START_TEST(a_batch_has_an_image_for_each_rank) {
+    RunOfRanks *run = run_of(3);
+    Error error = {""};
+    emulated_ranks_use(3, 1);
+    run->settings.batch = 2;
+    ck_assert(!emulated_ranks_engine.can_train(&run->settings, &error));
+    assert_error_line(error, "a batch of 2 images can't be shared among 3 ranks");
+    dataset_free(&run->dataset);
+}
+END_TEST
+
+/* ---- sums ------------------------------------------------------------------------------ */
+
+enum { N = 3 };
+
+typedef struct {
+    GpuRanksId id;
+    float before[MOST][N], sum[MOST][N], scattered[MOST][MOST * N],
+        gathered[MOST][MOST * N];
+} Sums;
+
+/* Rank r has r + 1, r + 2, ... */
+static float *some_floats(int rank, int count) {
+    float host[MOST * N];
+    Error error;
+    float *x = gpu_allocate((size_t)count * sizeof *x, "a sum", &error);
+    for (int i = 0; i < count; i++) {
+        host[i] = (float)(rank + 1 + i);
+    }
+    gpu_upload(NULL, x, host, (size_t)count * sizeof *x);
+    gpu_wait(NULL);
+    return x;
+}
+
+static void sum_three_ways(int rank, void *data) {
+    Sums *sums = data;
+    Error error;
+    GpuRanks *r = gpu_ranks_open(&sums->id, rank, 3, &error);
+    GpuStream stream = gpu_ranks_stream(r);
+    float *x = some_floats(rank, N), *y = some_floats(rank, 3 * N);
+    gpu_ranks_sum(r, x, N);
+    gpu_download(NULL, sums->before[rank], x, N * sizeof(float)); /* nobody waited */
+    gpu_wait(stream);
+    gpu_download(stream, sums->sum[rank], x, N * sizeof(float));
+    gpu_ranks_reduce_scatter(r, y, N);
+    gpu_download(stream, sums->scattered[rank], y, 3 * N * sizeof(float));
+    gpu_ranks_gather(r, y, N);
+    gpu_download(stream, sums->gathered[rank], y, 3 * N * sizeof(float));
+    gpu_wait(stream);
+    gpu_free(x);
+    gpu_free(y);
+    gpu_ranks_close(r);
+}
+
+START_TEST(sums_are_there_when_their_stream_was_waited_for) {
+    static Sums sums;
+    Error error;
+    ck_assert(gpu_ranks_id(&sums.id, &error));
+    ck_assert(ranks_on_cpu(3, sum_three_ways, &sums, &error));
+    for (int r = 0; r < 3; r++) {
+        for (int i = 0; i < N; i++) {
+            ck_assert_int_eq((int)sums.before[r][i], r + 1 + i);
+            ck_assert_int_eq((int)sums.sum[r][i], 6 + 3 * i);
+            ck_assert_int_eq((int)sums.scattered[r][r * N + i], 6 + 3 * (r * N + i));
+        }
+        for (int i = 0; i < 3 * N; i++) { /* the other ranks' places are untouched */
+            ck_assert(i / N == r || sums.scattered[r][i] == (float)(r + 1 + i));
+            ck_assert_int_eq((int)sums.gathered[r][i], 6 + 3 * i);
+        }
+    }
+}
+END_TEST
+
+static void sum_other_counts(int rank, void *data) {
+    Sums *sums = data;
+    Error error;
+    GpuRanks *r = gpu_ranks_open(&sums->id, rank, 2, &error);
+    float *x = some_floats(rank, N);
+    gpu_ranks_sum(r, x, N - rank);
+    gpu_wait(gpu_ranks_stream(r));
+    if (gpu_ranks_failed(r, &error)) {
+        fprintf(stderr, "rank %d was told: %s\n", rank, error.text);
+    }
+}
+
+START_TEST(ranks_that_sum_different_things_are_told) {
+    int status;
+    static Sums sums;
+    Error error;
+    ck_assert(gpu_ranks_id(&sums.id, &error));
+    const char *said = said_by(sum_other_counts, 2, &sums, &status);
+    ck_assert_ptr_nonnull(strstr(said, "rank 0 calls ncclAllReduce of 3 elements, rank "
+                                       "1 ncclAllReduce of 2: all ranks must do the "
+                                       "same"));
+    ck_assert_ptr_nonnull(strstr(said, "rank 0 was told: NCCL: "));
+    ck_assert_ptr_nonnull(strstr(said, "rank 1 was told: NCCL: "));
+}
+END_TEST
+
+static void use_another_device(int rank, void *data) {
+    static float *of_0;
+    Sums *sums = data;
+    Error error;
+    GpuRanks *r = gpu_ranks_open(&sums->id, rank, 2, &error);
+    if (rank == 0) {
+        of_0 = some_floats(0, N);
+    }
+    gpu_ranks_sum_ints(r, gpu_allocate(4, "a turn", &error), 1);
+    gpu_wait(gpu_ranks_stream(r));
+    if (rank == 1) {
+        gpu_ranks_sum(r, of_0, N); /* it has no such memory */
+    }
+}
+
+START_TEST(a_device_has_memory_of_its_own) {
+    int status;
+    static Sums sums;
+    Error error;
+    ck_assert(gpu_ranks_id(&sums.id, &error));
+    const char *said = said_by(use_another_device, 2, &sums, &status);
+    ck_assert_int_eq(WEXITSTATUS(status), 1);
+    ck_assert_ptr_nonnull(strstr(said, "failed: invalid argument"));
+}
+END_TEST
+
+/* ---- one program of several ranks -------------------------------------------------------- */
+
+START_TEST(run_c_drives_them_all_through_rank_0) {
+    const Engine *engine = &emulated_ranks_engine;
+    RunOfRanks *ranks = run_of(3), *whole = run_of(3);
+    Trainer t;
+    Error error = {""};
+    run_ranks(ranks);
+    emulated_ranks_use(3, 1);
+    ck_assert_msg(
+        engine->make(&t, &whole->settings, whole->dataset.train.count, &error), "%s",
+        error.text);
+    engine->upload(&t);
+    engine->steps(&t, &whole->dataset, 2, whole->steps[0]);
+    /* as after a checkpoint: from the host's memory everywhere */
+    engine->download(&t);
+    engine->upload(&t);
+    engine->steps(&t, &whole->dataset, STEPS - 2, whole->steps[0] + 2);
+    keep(whole, 0, engine, &t);
+    engine->free(&t);
+    assert_same_bits_as(whole, 0, ranks);
+    dataset_free(&ranks->dataset);
+    dataset_free(&whole->dataset);
+}
+END_TEST
+
 /* Hundreds of launches: one order is enough, as in test_gpu_trainer.c. */
 static void in_one_order(void) {
     unsetenv("CUDA_ON_CPU_ORDERS");
@@ -222,5 +418,14 @@ Suite *gpu_ranks_suite(void) {
     tcase_add_test(training, one_rank_has_the_bits_of_chapter_6);
     tcase_add_loop_test(training, neither_buckets_nor_steps_at_once_change_a_bit, 2, 4);
     tcase_add_loop_test(training, an_evaluation_counts_every_image_once, 1, MOST);
+    tcase_add_test(training, run_c_drives_them_all_through_rank_0);
+    tcase_add_test(training, a_batch_has_an_image_for_each_rank);
+    TCase *sums = add_case(suite, "sums");
+    tcase_add_test(sums, sums_are_there_when_their_stream_was_waited_for);
+    TCase *apart = add_scratch_case(suite, "apart");
+    tcase_add_checked_fixture(apart, in_one_order, NULL);
+    tcase_add_test(apart, a_rank_with_other_settings_is_named);
+    tcase_add_test(apart, ranks_that_sum_different_things_are_told);
+    tcase_add_test(apart, a_device_has_memory_of_its_own);
     return suite;
 }

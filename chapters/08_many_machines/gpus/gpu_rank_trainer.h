@@ -31,7 +31,8 @@ typedef struct {
     int (*stop_asked)(void); /* this rank's signal, or 0 (stop.h); NULL: never */
     /* true: from now on this rank needs the others; false: no longer. NULL: nobody asks */
     void (*waiting)(bool begins);
-    const char *program; /* for messages */
+    /* ends the program, and the others', with this line; NULL: this program alone */
+    void (*end)(const char *why);
 } GpuRanksRun;
 
 /* gpu_rank_trainer_use: gpu_rank_engine makes its next trainer for these ranks, which
@@ -41,5 +42,5 @@ void gpu_rank_trainer_use(const GpuRanksRun *run);
 /* gpu_rank_engine: see engine.h. All ranks call the same functions in the same order. */
 extern const Engine gpu_rank_engine;
 
-/* In the first step all ranks compare their settings, weights and data. If a rank has
- * others than rank 0, rank 0 says so in one line, and all end. */
+/* In the first step all ranks compare their settings, weights and data. A rank that has
+ * others than rank 0 says so in one line, and all end. */

@@ -124,21 +124,26 @@ static uint64_t fingerprint_of(const Trainer *t, const Dataset *dataset) {
     return add_bytes(sum, t->weights, (size_t)t->list.total * sizeof(float));
 }
 
+static void end(const RankRun *r, const char *why) {
+    if (r->run.end) {
+        r->run.end(why);
+    }
+    fflush(stdout);
+    fprintf(stderr, "chapter8: %s\n", why);
+    exit(1);
+}
+
 static void compare_ranks(RankRun *r, const Dataset *dataset) {
     const Share mine = {.fingerprint = fingerprint_of(r->trainer, dataset)};
+    Error why;
     exchange(r, &mine);
     r->compared = true;
-    for (int q = 1; q < gpu_ranks_size(r->run.ranks); q++) {
-        if (r->host_shares[q].fingerprint != r->host_shares[0].fingerprint) {
-            if (gpu_ranks_rank(r->run.ranks) == 0) {
-                fflush(stdout);
-                fprintf(stderr,
-                        "%s: rank %d has other settings, weights or training images "
-                        "than rank 0: all ranks need the same words and files\n",
-                        r->run.program ? r->run.program : "chapter8_gpu", q);
-            }
-            exit(1);
-        }
+    if (r->host_shares[0].fingerprint != mine.fingerprint) {
+        error_set(&why,
+                  "rank %d has other settings, weights or training images than rank 0: "
+                  "all ranks need the same words and files",
+                  gpu_ranks_rank(r->run.ranks));
+        end(r, why.text);
     }
 }
 
