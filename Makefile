@@ -49,7 +49,7 @@ FLAGS_asan-double := $(FLAGS_asan-float) $(FLAGS_double)
 # and the layers that it teaches, which later chapters use.
 dir_of = $(wildcard chapters/0$(1)_*)
 program_of = $(foreach name,main demo_* gradient_checks,$(wildcard $(call dir_of,$(1))/$(name).c))
-layers_of = $(filter-out $(call program_of,$(1)) %_mpi.c $(call dir_of,8)/network/%,$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
+layers_of = $(filter-out $(call program_of,$(1)) %_mpi.c %_gpu.c $(call dir_of,8)/network/%,$(wildcard $(addprefix $(call dir_of,$(1))/,*.c */*.c)))
 layers_up_to = $(filter-out $(IMAGES),$(wildcard common/*.c common/*/*.c)) $(foreach n,$(call up_to,$(1)),$(call layers_of,$(n))) $(if $(filter-out 1 2 3 4,$(1)),$(IMAGES))
 sources_of = $(call program_of,$(1)) $(call layers_up_to,$(1))
 objects = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2)) # objects FLAVOUR, SOURCES

@@ -40,8 +40,19 @@ void gpu_must(cudaError_t error, const char *what, const char *file, int line) {
 
 /* ---- the device --------------------------------------------------------------- */
 
-bool gpu_open(GpuInfo *info, Error *error) {
+bool gpu_choose(int device, Error *error) {
     int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess && device >= count) {
+        return error_set(error, "no GPU %d: this machine has %d", device, count);
+    }
+    cudaGetLastError();
+    return cudaSetDevice(device) == cudaSuccess ||
+           error_set(error, "no GPU %d: %s", device,
+                     cudaGetErrorString(cudaGetLastError()));
+}
+
+bool gpu_open(GpuInfo *info, Error *error) {
+    int count = 0, device = 0;
     cudaDeviceProp p;
     size_t free_bytes = 0, total_bytes = 0;
     *info = {};
@@ -51,10 +62,13 @@ bool gpu_open(GpuInfo *info, Error *error) {
         got = cudaGetDeviceCount(&count);
     }
     if (got == cudaSuccess) {
-        got = cudaSetDevice(0);
+        got = cudaGetDevice(&device);
     }
     if (got == cudaSuccess) {
-        got = cudaGetDeviceProperties(&p, 0);
+        got = cudaSetDevice(device);
+    }
+    if (got == cudaSuccess) {
+        got = cudaGetDeviceProperties(&p, device);
     }
     if (got == cudaSuccess) {
         got = cudaMemGetInfo(&free_bytes, &total_bytes);

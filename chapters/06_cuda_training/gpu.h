@@ -39,9 +39,13 @@ typedef struct {
     bool emulated; /* cuda_on_cpu */
 } GpuInfo;
 
-/* gpu_open: chooses the first device; false, and why none works: no card, no driver, a
- * driver older than the runtime this was built with. */
+/* gpu_open: opens this thread's device, the first if it has chosen none; false, and why
+ * it doesn't work: no card, no driver, a driver older than the runtime this was built
+ * with. */
 FOR_C bool gpu_open(GpuInfo *info, Error *error);
+
+/* gpu_choose: this thread's device from now on: 0, 1, ... False: there is no such one. */
+FOR_C bool gpu_choose(int device, Error *error);
 
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */
 FOR_C bool gpu_is_emulated(void);

@@ -8,7 +8,7 @@
 #include "chapters/06_cuda_training/kernels/gpu_adamw.h"
 #include "chapters/06_cuda_training/kernels/gpu_loss.h"
 
-enum { BUFFERS = 2, MAX_STEPS = 64 };
+enum { BUFFERS = 2 };
 
 /* Memory for a batch: while one is trained on, the other is filled. */
 typedef struct {
@@ -22,6 +22,8 @@ typedef struct {
 
 typedef struct {
     GpuInfo info;
+    GpuShare share;
+    int most;     /* images of a batch that the share has at most */
     GpuVit model; /* its stream is `compute` */
     GpuStream copies;
     float *m, *v;
@@ -32,7 +34,7 @@ typedef struct {
     DecayRun *runs;
     int run_count;
     double *norm_parts;
-    GpuStepResult *results, *host_results; /* MAX_STEPS, device and pinned */
+    GpuStepResult *results, *host_results; /* GPU_STEPS_MOST; the host's are pinned */
 } GpuRun;
 
 static GpuChoices choices = {MATMUL_BEST, ATTENTION_BEST};
@@ -57,14 +59,20 @@ double gpu_trainer_bytes(const Settings *s, long parameters, int B) {
            (double)B * (2 * sizeof(float) + sizeof(int));
 }
 
+/* Of a batch of B images, how many a share has at most. */
+static int most_of(int B, int size) {
+    return (B + size - 1) / size;
+}
+
 /* Does it fit, with a little left for the driver? The error names a batch that does. */
 static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *error) {
     const double free_mb = r->info.free_bytes / 1e6;
-    int fitting = 0;
+    const int size = r->share.size;
+    int fitting = 0; /* of all shares */
     for (int step = 1 << 20; step > 0; step /= 2) {
         const int more = fitting + step;
-        if (more <= s->batch &&
-            gpu_trainer_bytes(s, parameters, more) <= 0.97 * r->info.free_bytes) {
+        if (more <= s->batch && gpu_trainer_bytes(s, parameters, most_of(more, size)) <=
+                                    0.97 * r->info.free_bytes) {
             fitting = more;
         }
     }
@@ -77,12 +85,12 @@ static bool fits(const GpuRun *r, const Settings *s, long parameters, Error *err
            error_set(error,
                      "a batch of %d images needs %.0f MB, %s has %.0f MB free: the "
                      "largest that fits is --batch %d",
-                     s->batch, gpu_trainer_bytes(s, parameters, s->batch) / 1e6,
+                     s->batch, gpu_trainer_bytes(s, parameters, r->most) / 1e6,
                      r->info.name, free_mb, fitting);
 }
 
-static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
-    const size_t B = (size_t)s->batch;
+static bool make_buffer(BatchBuffer *b, const Settings *s, int most, Error *error) {
+    const size_t B = (size_t)most;
     const size_t bytes = B * image_elements(&s->model) * sizeof(float);
     b->uploaded = gpu_event_make();
     b->consumed = gpu_event_make();
@@ -95,7 +103,7 @@ static bool make_buffer(BatchBuffer *b, const Settings *s, Error *error) {
 
 static bool make_memory(GpuRun *r, long parameters, int batch, Error *error) {
     const size_t block = (size_t)parameters * sizeof(float), B = (size_t)batch;
-    const size_t results = MAX_STEPS * sizeof(GpuStepResult);
+    const size_t results = GPU_STEPS_MOST * sizeof(GpuStepResult);
     r->m = gpu_allocate(block, "AdamW's m", error);
     r->v = gpu_allocate(block, "AdamW's v", error);
     r->norm_parts = gpu_allocate(NORM_PARTS * sizeof(double), "a norm", error);
@@ -159,17 +167,19 @@ static void gpu_run_free(GpuRun *r) {
     free(r);
 }
 
-static bool gpu_run_make(GpuRun *r, Trainer *t, Error *error) {
+static bool gpu_run_make(GpuRun *r, Trainer *t, GpuShare share, Error *error) {
     const Settings *s = &t->settings;
+    r->share = share;
+    r->most = most_of(s->batch, share.size);
     if (!gpu_open(&r->info, error) || !fits(r, s, t->list.total, error)) {
         return false;
     }
     r->copies = gpu_stream_make();
-    bool ok = gpu_vit_make(&r->model, &t->list, &s->model, choices, s->batch, error) &&
-              make_memory(r, t->list.total, s->batch, error) &&
+    bool ok = gpu_vit_make(&r->model, &t->list, &s->model, choices, r->most, error) &&
+              make_memory(r, t->list.total, r->most, error) &&
               make_decay_runs(r, &t->list, s->adamw.weight_decay, error);
     for (int i = 0; ok && i < BUFFERS; i++) {
-        ok = make_buffer(&r->buffers[i], s, error);
+        ok = make_buffer(&r->buffers[i], s, r->most, error);
     }
     return ok;
 }
@@ -181,8 +191,8 @@ static void trainer_free_gpu(Trainer *t) {
     trainer_free(t);
 }
 
-static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
-                             Error *error) {
+bool gpu_trainer_make_share(Trainer *t, const Settings *settings, int images,
+                            GpuShare share, Error *error) {
     if (settings->norm_epsilon != LAYER_NORM_EPSILON) {
         return error_set(error,
                          "a model whose norms have epsilon %g: chapter 6's have %g, "
@@ -194,11 +204,25 @@ static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
         return false;
     }
     t->engine_data = allocate(sizeof(GpuRun), "the run's bookkeeping", error);
-    if (!t->engine_data || !gpu_run_make(t->engine_data, t, error)) {
+    if (!t->engine_data || !gpu_run_make(t->engine_data, t, share, error)) {
         trainer_free_gpu(t);
         return false;
     }
     return true;
+}
+
+static bool trainer_make_gpu(Trainer *t, const Settings *settings, int images,
+                             Error *error) {
+    const GpuShare alone = {0, 1, NULL};
+    return gpu_trainer_make_share(t, settings, images, alone, error);
+}
+
+const GpuShare *gpu_trainer_share(const Trainer *t) {
+    return &((const GpuRun *)t->engine_data)->share;
+}
+
+GpuVit *gpu_trainer_model(const Trainer *t) {
+    return &((GpuRun *)t->engine_data)->model;
 }
 
 /* ---- weights, to and from the device -------------------------------------------- */
@@ -227,6 +251,11 @@ static void download_weights(Trainer *t) {
 }
 
 /* ---- batches --------------------------------------------------------------------- */
+
+/* Where share `rank` of n images begins; it ends where the next one begins. */
+static int share_begin(const GpuRun *r, int n, int rank) {
+    return (int)((long)n * rank / r->share.size);
+}
 
 /* `count` images of the set: those of the indices, or if NULL those from `first` on. */
 typedef struct {
@@ -263,7 +292,6 @@ static Tensor send_batch(GpuRun *r, const VitConfig *c, const Dataset *dataset,
 static GpuLoss loss_of(const GpuRun *r, const BatchBuffer *b, int count,
                        GpuStepResult *result) {
     return (GpuLoss){.labels = b->labels,
-                     .scale = 1.0f / (float)count,
                      .losses = tensor1(r->losses, count),
                      .right = tensor1(r->losses + count, count),
                      .predictions = r->predictions,
@@ -272,15 +300,16 @@ static GpuLoss loss_of(const GpuRun *r, const BatchBuffer *b, int count,
 
 /* ---- a step ---------------------------------------------------------------------- */
 
-/* Puts everything that step t->step does into the queue. */
-static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
-                       GpuStepResult *result) {
+GpuStepResult *gpu_trainer_queue_gradients(Trainer *t, const Dataset *dataset, int i) {
+    GpuRun *r = t->engine_data;
+    GpuStepResult *result = &r->results[i];
     const Settings *s = &t->settings;
+    const int B = s->batch, from = share_begin(r, B, r->share.rank);
+    const int count = share_begin(r, B, r->share.rank + 1) - from;
     const Dropout dropout = {
-        .rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step};
-    const int B = s->batch;
+        .rate = s->dropout, .seed = s->seed, .step = (uint32_t)t->step, .image = from};
     BatchBuffer *b = &r->buffers[t->step % BUFFERS];
-    const Batch batch = {&dataset->train, trainer_batch(t), 0, B,
+    const Batch batch = {&dataset->train, trainer_batch(t) + from, 0, count,
                          trainer_augmentation(t, dataset)};
     const Tensor images = send_batch(r, &s->model, dataset, &batch, b);
 
@@ -288,11 +317,20 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
     gpu_zero(stream, r->model.gradients, (size_t)t->list.total * sizeof(float));
     Tensor logits = gpu_vit_forward(&r->model, images, &dropout);
     Tensor dlogits = logits; /* written over: logits are not needed any more */
-    GpuLoss loss = loss_of(r, b, B, result);
+    GpuLoss loss = loss_of(r, b, count, result);
+    loss.scale = 1.0f / (float)B;
     loss.smoothing = (float)s->label_smoothing;
     gpu_cross_entropy(stream, &loss, logits, dlogits);
     gpu_event_record(b->consumed, stream);
     gpu_vit_backward(&r->model, dlogits, &dropout);
+    return result;
+}
+
+void gpu_trainer_queue_update(Trainer *t, int i) {
+    GpuRun *r = t->engine_data;
+    GpuStepResult *result = &r->results[i];
+    const Settings *s = &t->settings;
+    const GpuStream stream = r->model.stream;
     gpu_gradient_norm(stream, r->model.gradients, t->list.total, s->clip, r->norm_parts,
                       result);
     t->step++;
@@ -302,15 +340,10 @@ static void queue_step(GpuRun *r, Trainer *t, const Dataset *dataset,
                    result);
 }
 
-static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
-                       StepResult *results) {
-    GpuRun *r = t->engine_data;
-    const int count = max_steps < MAX_STEPS ? max_steps : MAX_STEPS,
-              B = t->settings.batch;
-    const long first = t->step + 1;
-    for (int i = 0; i < count; i++) {
-        queue_step(r, t, dataset, &r->results[i]);
-    }
+void gpu_trainer_results(const Trainer *t, int count, StepResult *results) {
+    const GpuRun *r = t->engine_data;
+    const int B = t->settings.batch;
+    const long first = t->step - count + 1;
     gpu_download(r->model.stream, r->host_results, r->results,
                  (size_t)count * sizeof(GpuStepResult));
     gpu_wait(r->model.stream);
@@ -322,22 +355,33 @@ static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
                                   .gradient_norm = (double)got->gradient_norm,
                                   .lr = trainer_rate(t, first + i)};
     }
+}
+
+static int train_steps(Trainer *t, const Dataset *dataset, int max_steps,
+                       StepResult *results) {
+    const int count = max_steps < GPU_STEPS_MOST ? max_steps : GPU_STEPS_MOST;
+    for (int i = 0; i < count; i++) {
+        gpu_trainer_queue_gradients(t, dataset, i);
+        gpu_trainer_queue_update(t, i);
+    }
+    gpu_trainer_results(t, count, results);
     return count;
 }
 
 /* ---- evaluation ------------------------------------------------------------------ */
 
-static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
-                     int *predictions, Evaluation *result) {
+void gpu_trainer_evaluate_share(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                                int *predictions, Evaluation *result) {
     GpuRun *r = t->engine_data;
     const Dropout off = {0};
     const Tensor not_wanted = {.data = NULL};
     const GpuStream stream = r->model.stream;
+    const int from = share_begin(r, set->count, r->share.rank);
+    const int to = share_begin(r, set->count, r->share.rank + 1);
     *result = (Evaluation){0};
-    for (int at = 0; at < set->count; at += t->settings.batch) {
-        const int left = set->count - at;
-        const int count = left < t->settings.batch ? left : t->settings.batch;
-        BatchBuffer *b = &r->buffers[at / t->settings.batch % BUFFERS];
+    for (int at = from; at < to; at += r->most) {
+        const int count = to - at < r->most ? to - at : r->most;
+        BatchBuffer *b = &r->buffers[(at - from) / r->most % BUFFERS];
         const Batch batch = {.set = set, .first = at, .count = count};
         const Tensor images = send_batch(r, &t->settings.model, dataset, &batch, b);
         Tensor logits = gpu_vit_forward(&r->model, images, &off);
@@ -356,6 +400,11 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
         }
         result->loss += (double)r->host_results[0].loss;
     }
+}
+
+static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
+                     int *predictions, Evaluation *result) {
+    gpu_trainer_evaluate_share(t, dataset, set, predictions, result);
     result->loss /= (double)set->count;
 }
 
@@ -363,8 +412,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
 
 static void describe(const Trainer *t) {
     const GpuRun *r = t->engine_data;
-    const double mb =
-        gpu_trainer_bytes(&t->settings, t->list.total, t->settings.batch) / 1e6;
+    const double mb = gpu_trainer_bytes(&t->settings, t->list.total, r->most) / 1e6;
     if (r->info.emulated) {
         printf("on cuda_on_cpu, %.0f MB of its memory", mb);
     } else {

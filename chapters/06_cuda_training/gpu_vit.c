@@ -352,6 +352,13 @@ Tensor gpu_vit_forward(GpuVit *m, Tensor images, const Dropout *dropout) {
     return a->logits;
 }
 
+/* The listener hears that the part of the model that begins at `first` is done. */
+static void tell(const GpuVit *m, const float *first) {
+    if (m->gradients_done) {
+        m->gradients_done(m->listener, first - m->gradients);
+    }
+}
+
 void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
     const Vit *vit = &m->vit;
     const VitConfig *c = &vit->config;
@@ -369,6 +376,7 @@ void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
     norm_backward(&p, &vit->norm, &d->norm, &a->norm, a->cls, dcls);
     gpu_zero(m->stream, dz.data, (size_t)tensor_count(dz) * sizeof(float));
     gpu_tensor_copy(m->stream, class_tokens(dz), dcls);
+    tell(m, d->norm.gamma.data);
     /* z_l = block_l(z_{l-1}), from the last to the first */
     for (int l = c->depth - 1; l >= 0; l--) {
         Tensor z = l > 0 ? a->blocks[l - 1].y : a->z_0;
@@ -376,6 +384,7 @@ void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
         p.kept = &a->blocks[l];
         p.d = &d->blocks[l];
         block_backward(&p, z, dz);
+        tell(m, d->blocks[l].norm1.gamma.data);
     }
     /* z_0 = [x_class; x_p E] + E_pos */
     gpu_dropout_apply(m->stream, dropout, AFTER_POSITIONS, dz);
@@ -383,4 +392,5 @@ void gpu_vit_backward(GpuVit *m, Tensor dlogits, const Dropout *dropout) {
                        d->embedding.pos_embed);
     linear_backward_weights(&p, a->patches, dembedded, as_matrix(d->embedding.E),
                             d->embedding.b_E);
+    tell(m, m->gradients);
 }

@@ -63,6 +63,11 @@ typedef struct {
     Tensor partial;         /* sums of runs of rows */
 } GpuVitActivations;
 
+/* Says that the gradients from element `from` on are complete as soon as what has been
+ * put into the model's stream is done. The backward pass says so of the head with its
+ * norm, of each block from the last to the first, and of the embedding, which is 0. */
+typedef void GpuGradientsDone(void *listener, long from);
+
 /* The model on the device: `vit` and `d` are laid over the blocks of weights and
  * gradients, which it owns. */
 typedef struct {
@@ -71,6 +76,8 @@ typedef struct {
     float *weights, *gradients;
     Vit vit, d;
     GpuVitActivations a;
+    GpuGradientsDone *gradients_done; /* NULL: nobody listens */
+    void *listener;
 } GpuVit;
 
 /*

@@ -1,7 +1,7 @@
 # Tests, and the programs that belong to them: `make test` is what a student waits for,
 # `make test-all` has every flavour and every script.
 TEST_SOURCES := $(wildcard tests/*.c) $(call layers_up_to,7) $(call layers_of,8)
-CUDA_TESTS := $(wildcard tests/cuda/*.c) $(call layers_up_to,6) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
+CUDA_TESTS := $(filter-out %_ranks.c,$(wildcard tests/cuda/*.c)) $(call layers_up_to,6) $(addprefix tests/,check_helpers.c scratch.c small_run.c naive_layers.c naive_vit.c)
 define test_rules
 $(BUILD)/$(1)/tests/run: $(call objects,$(1),$(TEST_SOURCES))
 $(BUILD)/$(1)/tests/cuda_run: $(call objects,$(if $(filter asan%,$(1)),$(1),float),$(CUDA_TESTS)) $(call kernels_on,$(1),$(KERNELS) $(wildcard tests/cuda/*.cu))

@@ -17,3 +17,7 @@ Suite *gpu_loss_suite(void);
 Suite *gpu_adamw_suite(void);
 Suite *gpu_extremes_suite(void);
 Suite *gpu_warm_up_suite(void);
+
+/* Chapter 8's, with cuda_on_cpu alone; NULL in the program for a GPU. */
+Suite *meeting_ranks_suite(void) __attribute__((weak));
+Suite *gpu_ranks_suite(void) __attribute__((weak));

@@ -88,7 +88,7 @@ try() {
     name=$(basename "$1" .patch)
     why=$(head -n 1 "$1")
     tests=$of_layers
-    grep -q '^--- a/chapters/06' "$1" && tests=$of_kernels
+    grep -qE '^--- a/chapters/(06|08_many_machines/gpus)' "$1" && tests=$of_kernels
     file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
     if ! patch -s -p1 <"$1" >patch.log 2>&1; then
         echo "STALE   $name: the patch doesn't apply"

@@ -9,7 +9,7 @@
  *
  *   a kernel is launched with cuda_on_cpu_launch, since <<< >>> is not C++;
  *   dynamic shared memory is cuda_on_cpu_dynamic_shared();
- *   a launch has finished when it returns, streams and events are always done.
+ *   a launch has finished when it returns; but see cuda_on_cpu_later.
  *
  * Blocks run one after another. The threads of a block are fibers: each has a stack
  * of its own and runs until it waits for others (a barrier, a shuffle) or returns.
@@ -185,17 +185,25 @@ typedef struct CUstream_st *cudaStream_t;
 /* The machine runs body(arguments) once for each thread. */
 void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes,
                      void (*body)(void *arguments), void *arguments);
+/*
+ * cuda_on_cpu_later: puts work(data) into a stream that is done as late as CUDA allows:
+ * when the host, or another stream, waits for it, or when the stream is to do something
+ * else. So whoever forgets to wait finds it undone. For libraries beside CUDA's runtime.
+ */
+void cuda_on_cpu_later(cudaStream_t stream, void (*work)(void *data), void *data);
+void cuda_on_cpu_do_now(cudaStream_t stream); /* all such work of a stream */
 /* The block's dynamic shared memory: as many bytes as the launch asked for. */
 void *cuda_on_cpu_dynamic_shared(void);
 
 template <class... Parameters, class... Arguments>
 void cuda_on_cpu_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes,
-                        cudaStream_t, void (*kernel)(Parameters...),
+                        cudaStream_t stream, void (*kernel)(Parameters...),
                         Arguments... arguments) {
     struct Call {
         void (*kernel)(Parameters...);
         std::tuple<std::remove_const_t<Parameters>...> arguments;
     } call = {kernel, {arguments...}};
+    cuda_on_cpu_do_now(stream);
     cuda_on_cpu_run(
         name, grid, block, shared_bytes,
         [](void *at) {
@@ -234,6 +242,7 @@ enum { cudaStreamNonBlocking = 1 };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);

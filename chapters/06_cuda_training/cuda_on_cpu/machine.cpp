@@ -312,7 +312,7 @@ static int note_own_variables(struct dl_phdr_info *program, size_t, void *block)
         const ElfW(Phdr) &part = program->dlpi_phdr[i];
         if (part.p_type == PT_TLS && program->dlpi_tls_data) {
             *static_cast<CudaOnCpuBlock *>(block) = {
-                static_cast<char *>(program->dlpi_tls_data), part.p_memsz, NULL};
+                static_cast<char *>(program->dlpi_tls_data), part.p_memsz, NULL, 0};
         }
     }
     return 1; /* the first is the program itself: no library's are asked for */
@@ -444,7 +444,7 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
     }
     const bool all_orders = cuda_on_cpu_is_on("CUDA_ON_CPU_ORDERS");
     char *shared = static_cast<char *>(malloc(shared_bytes ? shared_bytes : 1));
-    cuda_on_cpu_now = {kernel, body, arguments, {shared, shared_bytes, NULL}};
+    cuda_on_cpu_now = {kernel, body, arguments, {shared, shared_bytes, NULL, 0}};
     gridDim = grid;
     blockDim = block;
     thread_count = (int)(block.x * block.y * block.z);

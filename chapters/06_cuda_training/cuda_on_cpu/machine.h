@@ -49,6 +49,7 @@ struct CudaOnCpuBlock {
     char *at;
     size_t bytes;
     void *shadow;
+    int device; /* whose it is */
 };
 
 /* ---- machine.cpp ---------------------------------------------------------------- */

@@ -114,16 +114,17 @@ const char *cudaGetErrorString(cudaError_t error) {
 
 /* ---- the device --------------------------------------------------------------- */
 
-enum { SHARED_BYTES = 48 * 1024, VERSION = 13000 };
-static size_t used_bytes;
+enum { SHARED_BYTES = 48 * 1024, VERSION = 13000, DEVICES_MOST = 64 };
+static int device; /* the current one */
+static size_t used_bytes[DEVICES_MOST];
 
 static size_t total_bytes_of_device(void) {
     return number_in("CUDA_ON_CPU_MEMORY", (size_t)8 << 30);
 }
 
 static size_t free_bytes_of_device(void) {
-    const size_t total = total_bytes_of_device();
-    return total > used_bytes ? total - used_bytes : 0;
+    const size_t total = total_bytes_of_device(), used = used_bytes[device];
+    return total > used ? total - used : 0;
 }
 
 cudaError_t cudaDriverGetVersion(int *version) {
@@ -138,13 +139,25 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 
 cudaError_t cudaGetDeviceCount(int *count) {
     int driver = 0;
-    *count = 1;
+    *count = (int)number_in("CUDA_ON_CPU_DEVICES", 1);
+    *count = *count > DEVICES_MOST ? (int)DEVICES_MOST : *count;
     (void)cudaDriverGetVersion(&driver);
     return result(driver < VERSION ? cudaErrorInsufficientDriver : cudaSuccess);
 }
 
-cudaError_t cudaSetDevice(int device) {
-    return result(device == 0 ? cudaSuccess : cudaErrorInvalidValue);
+cudaError_t cudaSetDevice(int chosen) {
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    if (error == cudaSuccess && (chosen < 0 || chosen >= count)) {
+        return result(cudaErrorInvalidValue);
+    }
+    device = error == cudaSuccess ? chosen : device;
+    return result(error);
+}
+
+cudaError_t cudaGetDevice(int *current) {
+    *current = device;
+    return result(cudaSuccess);
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
@@ -189,7 +202,7 @@ CudaOnCpuBlock *cuda_on_cpu_block_with(const void *at) {
 static bool add_block(char *at, size_t bytes) {
     CudaOnCpuList<CudaOnCpuBlock> &m = cuda_on_cpu_memory;
     const ptrdiff_t before = block_after(at) - m.begin();
-    if (!m.add({at, bytes, NULL})) {
+    if (!m.add({at, bytes, NULL, device})) {
         return false;
     }
     std::rotate(m.begin() + before, m.end() - 1, m.end());
@@ -213,7 +226,7 @@ cudaError_t cudaMalloc(void **at, size_t bytes) {
         return result(cudaErrorMemoryAllocation);
     }
     memset(block, 0xff, bytes); /* NaN: what isn't written shows */
-    used_bytes += bytes;
+    used_bytes[device] += bytes;
     *at = block;
     return cudaSuccess;
 }
@@ -224,7 +237,7 @@ cudaError_t cudaFree(void *at) {
         return result(cudaErrorInvalidValue);
     }
     if (at) {
-        used_bytes -= b->bytes;
+        used_bytes[b->device] -= b->bytes;
         free(b->shadow);
         cuda_on_cpu_memory.count--;
         memmove(b, b + 1, (size_t)(cuda_on_cpu_memory.end() - b) * sizeof *b);
@@ -233,11 +246,12 @@ cudaError_t cudaFree(void *at) {
     return result(cudaSuccess);
 }
 
-/* Are these bytes in one block of the device? */
+/* Are these bytes in one block of the current device? */
 static bool on_device(const void *at, size_t bytes) {
     const CudaOnCpuBlock *b = cuda_on_cpu_block_with(at);
     return bytes == 0 ||
-           (b && bytes <= (size_t)(b->at + b->bytes - static_cast<const char *>(at)));
+           (b && b->device == device &&
+            bytes <= (size_t)(b->at + b->bytes - static_cast<const char *>(at)));
 }
 
 cudaError_t cudaMallocHost(void **at, size_t bytes) {
@@ -264,11 +278,13 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
-                            cudaMemcpyKind kind, cudaStream_t) {
+                            cudaMemcpyKind kind, cudaStream_t stream) {
+    cuda_on_cpu_do_now(stream);
     return result(copy(to, from, bytes, kind));
 }
 
-cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t stream) {
+    cuda_on_cpu_do_now(stream);
     if (!on_device(at, bytes)) {
         return result(cudaErrorInvalidValue);
     }
@@ -276,29 +292,57 @@ cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
     return result(cudaSuccess);
 }
 
-/* ---- streams and events: everything is done when it returns ---------------------- */
+/* ---- streams and events: all is done when it returns, but what is for later ------- */
 
-struct CUstream_st {};
-static CUstream_st all_streams; /* none has anything to remember */
-
-struct CUevent_st {
-    double ms; /* when it was recorded; -1: never */
+struct LaterWork {
+    void (*work)(void *data);
+    void *data;
 };
 
+struct CUstream_st {
+    CudaOnCpuList<LaterWork> later;
+};
+
+struct CUevent_st {
+    double ms;           /* when it was recorded; -1: never */
+    cudaStream_t stream; /* in which one */
+};
+
+void cuda_on_cpu_later(cudaStream_t stream, void (*work)(void *data), void *data) {
+    if (!stream || !stream->later.add({work, data})) {
+        work(data); /* the default stream waits for nobody; nor can it without memory */
+    }
+}
+
+void cuda_on_cpu_do_now(cudaStream_t stream) {
+    while (stream && stream->later.count > 0) {
+        CudaOnCpuList<LaterWork> &l = stream->later;
+        const LaterWork first = l.at[0];
+        l.count--;
+        memmove(l.at, l.at + 1, (size_t)l.count * sizeof first);
+        first.work(first.data);
+    }
+}
+
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
-    *stream = &all_streams;
+    *stream = (cudaStream_t)calloc(1, sizeof **stream);
+    return result(*stream ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    cuda_on_cpu_do_now(stream);
+    free(stream->later.at);
+    free(stream);
     return result(cudaSuccess);
 }
 
-cudaError_t cudaStreamDestroy(cudaStream_t) {
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    cuda_on_cpu_do_now(stream);
     return result(cudaSuccess);
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return result(cudaSuccess);
-}
-
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+    cuda_on_cpu_do_now(event->stream);
     return result(cudaSuccess);
 }
 
@@ -314,6 +358,7 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) {
         return result(cudaErrorMemoryAllocation);
     }
     (*event)->ms = -1;
+    (*event)->stream = NULL;
     return result(cudaSuccess);
 }
 
@@ -322,12 +367,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     return result(cudaSuccess);
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     event->ms = now_ms();
+    event->stream = stream;
     return result(cudaSuccess);
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    cuda_on_cpu_do_now(event->stream);
     return result(cudaSuccess);
 }
 

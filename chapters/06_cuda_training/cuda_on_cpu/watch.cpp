@@ -383,7 +383,7 @@ void cuda_on_cpu_watch_launch(void) {
         return;
     }
     const CudaOnCpuBlock now = cuda_on_cpu_static_shared();
-    fixed = {now.at, now.bytes, fixed.shadow};
+    fixed = {now.at, now.bytes, fixed.shadow, 0};
     if (!prints && cuda_on_cpu_is_on("CUDA_ON_CPU_COUNTS")) {
         prints = atexit(print_counts) == 0;
     }
