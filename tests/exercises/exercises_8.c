@@ -112,7 +112,7 @@ static int cut_list(const Model *m, int first, long least, Cut cut, Bucket *buck
             continue;
         }
         const long so_far = cut == OF_THE_PART ? part_end - from : to - from;
-        const bool full =
+        bool full =
             cut == EACH_PART || (cut == MORE_THAN ? so_far > least : so_far >= least);
         if (cut == TOO_EARLY && full && part_end < to) {
             buckets[made++] = (Bucket){part_end, to};
