@@ -109,5 +109,4 @@ void cost_demo(void) {
                    1e3 * cost_halving(slow, ranks, sizes[s]));
         }
     }
-    printf("\n");
 }

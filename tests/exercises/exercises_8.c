@@ -112,11 +112,12 @@ static int cut_list(const Model *m, int first, long least, Cut cut, Bucket *buck
             continue;
         }
         const long so_far = cut == OF_THE_PART ? part_end - from : to - from;
-        const bool full =
+        bool full =
             cut == EACH_PART || (cut == MORE_THAN ? so_far > least : so_far >= least);
         if (cut == TOO_EARLY && full && part_end < to) {
             buckets[made++] = (Bucket){part_end, to};
             to = part_end;
+            full = to - from >= least;
         }
         part_end = from;
         if (i == first || full) {
@@ -205,6 +206,7 @@ static void buckets_grade(void) {
          "send.");
     cut_case(2, 0, 1);
     cut_case(2, 0, 43);
+    cut_case(4, 0, 599);
     cut_case(2, 0, 200);
     cut_case(2, 0, 320);
     cut_case(2, 0, 300);

@@ -49,7 +49,7 @@ double cost_crossover(Network network, int P) {
     /* messages alpha + shares m beta is the same for both */
     const Steps ring = steps_of_ring(P), halving = steps_of_halving(P);
     if (halving.shares <= ring.shares) {
-        return INFINITY;
+        return (double)INFINITY;
     }
     return (ring.messages - halving.messages) * network.alpha /
            ((halving.shares - ring.shares) * network.beta);
