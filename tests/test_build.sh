@@ -254,6 +254,22 @@ compiler "$bin/no-asan" '-fsanitize=address*'
 run CC=no-asan CXX=g++ test-all
 refused "CC='no-asan' has no AddressSanitizer for make test-all"
 ok "the tests without AddressSanitizer" $?
+run chapter8
+refused "MPI is missing, which chapter 8 needs: run 'make setup-chapter8'"
+ok "chapter 8 says what is missing" $?
+run -n all
+[ "$status" -eq 0 ] && grep -q 'need.sh mpi || :' "$out"
+ok "and everything else is built without it" $?
+for show in 'gcc -I/mpi/include -L/mpi/lib -lmpi' \
+    'gcc -Wl,-z,relro -I/mpi/include -L/mpi/lib -lmpich'; do
+    echo "echo '$show'" | script "$bin/mpicc"
+    run chapter8
+    [ "$status" -eq 0 ] && grep -q -e ' -I/mpi/include ' "$tree/build/gcc/float/$(cd "$tree" && \
+        ls chapters/08*/collectives/mpi_group_mpi.c | sed 's/c$/o/')" &&
+        grep -q -e " -L/mpi/lib ${show##* } " "$tree/chapter8"
+    ok "with MPI that says: $show" $?
+done
+rm "$bin/mpicc"
 (cd "$scratch" && "$real" -f "$tree/Makefile" chapter1) >"$out" 2>"$err"
 [ $? -eq 2 ] && grep -q 'make -C' "$err" && [ "$(wc -l <"$err")" -eq 1 ]
 ok "a makefile that is run from elsewhere" $?

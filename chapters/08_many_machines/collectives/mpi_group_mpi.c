@@ -23,7 +23,7 @@ typedef struct {
 enum { FLIGHTS = 256 };
 
 static Flight flights[FLIGHTS];
-static bool started;
+static bool started, by_mpirun;
 static atomic_ulong waited_turns;
 static void (*tell)(const char *what); /* of an error, if anybody listens */
 
@@ -151,6 +151,7 @@ bool mpi_group_open(Group *group, Error *error) {
     if (!launched()) {
         return true;
     }
+    by_mpirun = getenv("OMPI_COMM_WORLD_SIZE") != NULL; /* MPI_Init may set it, too */
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) != MPI_SUCCESS) {
         return error_set(error, "MPI can't be started");
     }
@@ -180,8 +181,10 @@ void mpi_group_close(Group *group) {
     }
 }
 
+/* Open MPI's mpirun ends all when one ends with another status than 0, and says so in
+ * fewer words than after MPI_Abort. srun may let the others wait. */
 void mpi_group_abort(int status) {
-    if (started) {
+    if (started && !by_mpirun) {
         MPI_Abort(MPI_COMM_WORLD, status);
     }
     _exit(status);

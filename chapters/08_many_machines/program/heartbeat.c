@@ -64,8 +64,10 @@ typedef struct {
     Beat beat;    /* its last; */
     size_t bytes; /* and how much of the next has come */
     Beat next;
-    double silent_s, still_s; /* since it said something; since something changed */
-    bool gone, failed, left;  /* closed; FAILED; BYE */
+    double silent_s;         /* since it said something, */
+    double here_s;           /* since its step or place changed, */
+    double still_s;          /* since one of them changed, or it waited */
+    bool gone, failed, left; /* closed; FAILED; BYE */
 } Peer;
 
 static HeartbeatPlan plan;
@@ -382,7 +384,7 @@ static double still_limit(const Beat *b) {
     return 10 * step > limit ? 10 * step : limit;
 }
 
-/* Ranks that have failed, or have gone after they had: who, and do all say the same? */
+/* Ranks that have failed: who, and do all say the same? */
 static void judge_failures(double waited_s) {
     int failed = 0, first = -1;
     bool same = true;
@@ -443,14 +445,14 @@ static void judge_all(double dt_s) {
 
 /* A new beat of a rank. */
 static void take(Peer *p, const Beat *b) {
-    const bool moved =
-        b->step != p->beat.step || b->place != p->beat.place || b->waits != 0;
-    if (p == &peers[0] && b->place == AT_STEP && p->beat.place == AT_STEP &&
-        b->step > p->beat.step && p->still_s > longest_step_s) {
-        longest_step_s = p->still_s;
+    const bool moved = b->step != p->beat.step || b->place != p->beat.place;
+    if (p == &peers[0] && b->place == AT_STEP && p->beat.place == AT_STEP && moved &&
+        p->here_s > longest_step_s) {
+        longest_step_s = p->here_s; /* or several short ones, within a tick */
     }
+    p->here_s = moved ? 0 : p->here_s;
     p->silent_s = 0;
-    p->still_s = moved ? 0 : p->still_s;
+    p->still_s = moved || b->waits ? 0 : p->still_s;
     p->failed = p->failed || b->word == FAILED;
     p->left = p->left || b->word == BYE;
     p->beat = *b;
@@ -573,6 +575,7 @@ static void *beat_on(void *memory) {
         was_stopped = was_stopped || passed > 1e3 * silence_limit_s;
         for (int r = 0; r < count; r++) {
             peers[r].silent_s += dt_s;
+            peers[r].here_s += dt_s;
             peers[r].still_s += dt_s;
         }
         listen_to_all();
