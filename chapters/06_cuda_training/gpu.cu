@@ -42,10 +42,16 @@ void gpu_must(cudaError_t error, const char *what, const char *file, int line) {
 
 bool gpu_choose(int device, Error *error) {
     int count = 0;
-    if (cudaGetDeviceCount(&count) == cudaSuccess && device >= count) {
-        return error_set(error, "no GPU %d: this machine has %d", device, count);
+    if (cudaGetDeviceCount(&count) != cudaSuccess) {
+        cudaGetLastError();
+        return true; /* gpu_open says why there is none */
     }
-    cudaGetLastError();
+    if (device >= count) {
+        return error_set(error,
+                         "no GPU %d: this program sees %d, from 0 on (nvidia-smi -L, "
+                         "CUDA_VISIBLE_DEVICES)",
+                         device, count);
+    }
     return cudaSetDevice(device) == cudaSuccess ||
            error_set(error, "no GPU %d: %s", device,
                      cudaGetErrorString(cudaGetLastError()));

@@ -64,6 +64,9 @@ static int train_here(Options *options) {
         }
         device_options_say_small_run(&device);
     }
+    static char again[40]; /* what a run that was stopped goes on with */
+    snprintf(again, sizeof again, " --ranks %d", own.ranks);
+    options->again = again;
     emulated_ranks_use(own.ranks, own.bucket_bytes);
     return run(options, &emulated_ranks_engine, lesson);
 }
