@@ -17,7 +17,7 @@ static const Network link_400 = {.alpha = 9.6e-6, .beta = 8 / 400e9};
 static const double peak = 989e12, share = 0.4;
 static const double batch = 4096; /* [ViT T.3] */
 
-/* [ViT T.2] TPUv3-core-days; [ViT T.3] epochs; JFT has 303 million images [ViT 4.1]. A
+/* [ViT T.2] TPUv3-core-days; [ViT T.3] epochs; JFT has 303 million images. A
  * TPUv3 chip has two cores and 123 Tflop/s in bf16 (Google's page about it). */
 static const double jft_images = 303e6, jft_epochs = 14, tpu_core = 123e12 / 2;
 
