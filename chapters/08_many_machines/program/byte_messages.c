@@ -21,7 +21,7 @@ void bytes_send(Group *group, int rank, const void *bytes, size_t count) {
 }
 
 void bytes_receive(Group *group, int rank, void *bytes, size_t count) {
-    real piece[PIECE];
+    real piece[PIECE] = {0};
     for (size_t at = 0; at < count; at += sizeof piece) {
         const size_t here = count - at < sizeof piece ? count - at : sizeof piece;
         group_receive(group, (Message){rank, piece, elements(here), 0});

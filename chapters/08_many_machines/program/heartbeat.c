@@ -8,6 +8,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,6 +29,7 @@ enum {
     TOGETHER_MS = 1500,   /* within which ranks fail together */
     CONNECT_MS = 3000,    /* for one address */
     ACCEPT_MS = 20000,    /* for all ranks */
+    TOLD_MS = 100,        /* for END to arrive */
     END_ITSELF_MS = 4000, /* for a rank to end when it is told to, or before it is */
     ADDRESSES = 8,
     USUAL_SILENCE_S = 30,
@@ -203,6 +205,13 @@ static bool hear(Peer *p) {
 
 /* ---- the beginning ------------------------------------------------------------------- */
 
+/* Short messages leave at once, and don't wait until earlier ones have arrived: the last
+ * word of a process has to be out before it ends. */
+static void send_at_once(int fd) {
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 /* Rank 0: one that has connected; its first beat says who it is. */
 static bool accept_one(int listener, double until_ms) {
     Peer guest = {.fd = -1};
@@ -215,6 +224,7 @@ static bool accept_one(int listener, double until_ms) {
         wait_for(guest.fd, POLLIN, TICK_MS);
         if (hear(&guest) && guest.next.rank > 0 && guest.next.rank < size) {
             peers[guest.next.rank].fd = guest.fd;
+            send_at_once(guest.fd);
             return true;
         }
         if (guest.bytes == 0) {
@@ -309,6 +319,9 @@ static bool open_other(Error *error) {
     }
     peers[0].fd = invitation.port ? connect_by(&invitation) : -1;
     Beat hello = {.word = BEAT, .status = peers[0].fd >= 0};
+    if (peers[0].fd >= 0) {
+        send_at_once(peers[0].fd);
+    }
     snprintf(hello.text, sizeof hello.text, "%s", own_host);
     say(peers[0].fd, hello);
     bytes_send(plan.group, 0, &hello, sizeof hello);
@@ -329,6 +342,7 @@ static void end_with(int status, const char *line) {
     for (int r = 0; r < (rank == 0 ? size : 0); r++) {
         say(peers[r].fd, (Beat){.word = END});
     }
+    usleep(TOLD_MS * 1000);
     new_file_drop_at_signal();
     file_lock_drop_at_signal();
     if (plan.end_all) {
