@@ -29,7 +29,7 @@ bool gpu_trainer_can(const Settings *settings, Error *error);
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */
 extern const Engine gpu_engine;
 
-/* ---- its parts, for an engine that shares steps with other devices (chapter 8) ---- */
+/* ---- its parts, for an engine that shares steps with other devices (chapter 8) -- */
 
 /* Share number `rank` of `size`: of B images those from B rank / size on, before
  * B (rank + 1) / size. A trainer alone has share 0 of 1. */

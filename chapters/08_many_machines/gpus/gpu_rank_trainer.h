@@ -39,8 +39,7 @@ typedef struct {
  * have to outlive it. */
 void gpu_rank_trainer_use(const GpuRanksRun *run);
 
-/* gpu_rank_engine: see engine.h. All ranks call the same functions, in one
- * order. */
+/* gpu_rank_engine: see engine.h. All ranks call the same functions in one order. */
 extern const Engine gpu_rank_engine;
 
 /* In the first step all ranks compare their settings, weights and data. A rank that has
