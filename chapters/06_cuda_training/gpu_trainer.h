@@ -29,7 +29,7 @@ bool gpu_trainer_can(const Settings *settings, Error *error);
 /* The engine of whatever this is linked with: a GPU, or cuda_on_cpu. */
 extern const Engine gpu_engine;
 
-/* ---- its parts, for an engine that shares each step with other devices (chapter 8) -- */
+/* ---- its parts, for an engine that shares steps with other devices (chapter 8) -- */
 
 /* Share number `rank` of `size`: of B images those from B rank / size on, before
  * B (rank + 1) / size. A trainer alone has share 0 of 1. */
@@ -49,8 +49,8 @@ GpuVit *gpu_trainer_model(const Trainer *trainer);
 /*
  * A step is queued in two parts, and its result fetched later:
  *
- *     gpu_trainer_queue_gradients   step t->step's share: its gradients, and its sums of
- *                                   losses and of right answers in the result, which is
+ *     gpu_trainer_queue_gradients   step t->step's share: its gradients, and its sums
+ *                                   of losses and right answers in the result, which is
  *                                   number i (0 .. GPU_STEPS_MOST - 1), on the device
  *     gpu_trainer_queue_update      the optimiser, with the gradients and sums of the
  *                                   whole batch by now

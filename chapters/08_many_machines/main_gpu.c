@@ -26,7 +26,8 @@
 #include "common/lesson/output.h"
 #include "common/lesson/report.h"
 
-/* What all ranks have to be; the number changes when what they tell one another does. */
+/* What all ranks have to be; the number changes when what they tell one
+ * another does. */
 static const char build[] = "chapter8_gpu-1";
 static const char *program;
 static GpuOptions own;
@@ -46,7 +47,7 @@ static int lesson(const Options *options) {
     return 0;
 }
 
-/* ---- cuda_on_cpu: all ranks in one program ------------------------------------------ */
+/* ---- cuda_on_cpu: all ranks in one program --------------------------------------- */
 
 static int train_here(Options *options) {
     Error error;
@@ -71,7 +72,7 @@ static int train_here(Options *options) {
     return run(options, &emulated_ranks_engine, lesson);
 }
 
-/* ---- GPUs: this process is one rank -------------------------------------------------- */
+/* ---- GPUs: this process is one rank ---------------------------------------------- */
 
 static bool has_failed(void *ranks, Error *why) {
     return gpu_ranks_failed(ranks, why);
@@ -142,7 +143,7 @@ static int train_there(Options *options) {
     return status;
 }
 
-/* ---- the program -------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------- */
 
 /* Chapter 6's words that have no meaning here. */
 static bool only_trains(Error *error) {

@@ -1,6 +1,6 @@
 /*
- * test_gpu_ranks.c: chapter 8's training on several devices, which are cuda_on_cpu's here,
- * each with a thread: against chapter 6's on one device.
+ * test_gpu_ranks.c: chapter 8's training on several devices, which are cuda_on_cpu's
+ * here, each with a thread: against chapter 6's on one device.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,7 +213,7 @@ START_TEST(an_evaluation_counts_every_image_once) {
 }
 END_TEST
 
-/* ---- what ranks disagree about -------------------------------------------------------- */
+/* ---- what ranks disagree about --------------------------------------------------- */
 
 static void train_with_another_rate(int rank, void *data) {
     RunOfRanks mine = *(RunOfRanks *)data;
@@ -264,7 +264,7 @@ START_TEST(a_batch_has_an_image_for_each_rank) {
 }
 END_TEST
 
-/* ---- sums ------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------ */
 
 enum { N = 3 };
 
@@ -336,6 +336,8 @@ static void sum_other_counts(int rank, void *data) {
     if (gpu_ranks_failed(r, &error)) {
         fprintf(stderr, "rank %d was told: %s\n", rank, error.text);
     }
+    gpu_free(x);
+    gpu_ranks_close(r);
 }
 
 START_TEST(ranks_that_sum_different_things_are_told) {
@@ -354,9 +356,10 @@ END_TEST
 
 static void use_another_device(int rank, void *data) {
     static float *of_0;
+    static GpuRanks *kept[2]; /* nobody closes them: the program ends */
     Sums *sums = data;
     Error error;
-    GpuRanks *r = gpu_ranks_open(&sums->id, rank, 2, &error);
+    GpuRanks *r = kept[rank] = gpu_ranks_open(&sums->id, rank, 2, &error);
     if (rank == 0) {
         of_0 = some_floats(0, N);
     }
@@ -378,7 +381,7 @@ START_TEST(a_device_has_memory_of_its_own) {
 }
 END_TEST
 
-/* ---- one program of several ranks -------------------------------------------------------- */
+/* ---- one program of several ranks ------------------------------------------------ */
 
 START_TEST(run_c_drives_them_all_through_rank_0) {
     const Engine *engine = &emulated_ranks_engine;

@@ -107,7 +107,7 @@ static void assert_refused(int i, const char *words) {
     assert_error_line(ranks[i].error, words);
 }
 
-/* ---- meeting ------------------------------------------------------------------------ */
+/* ---- meeting --------------------------------------------------------------------- */
 
 START_TEST(all_get_rank_0s_word) {
     plan(MOST);
@@ -258,7 +258,7 @@ START_TEST(a_stranger_is_not_let_in_and_does_no_harm) {
 }
 END_TEST
 
-/* ---- looking ------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------- */
 
 /* Rank 2 is killed; rank 0 sees it, and tells rank 1. */
 static void see_a_death(int rank, Rendezvous *others) {
@@ -308,7 +308,7 @@ START_TEST(who_has_done_its_work_is_not_missed) {
 }
 END_TEST
 
-/* ---- watching ------------------------------------------------------------------------ */
+/* ---- watching -------------------------------------------------------------------- */
 
 static const char *said(void) {
     static char text[600];
@@ -430,7 +430,7 @@ START_TEST(a_sum_that_nobody_joins_is_aborted_after_patience) {
 }
 END_TEST
 
-/* ---- the environment ------------------------------------------------------------------ */
+/* ---- the environment ------------------------------------------------------------- */
 
 static void set_place(const char *rank, const char *size, const char *port) {
     const char *const names[] = {"RANK", "WORLD_SIZE", "MASTER_PORT"};

@@ -188,7 +188,8 @@ void cuda_on_cpu_run(const char *kernel, dim3 grid, dim3 block, size_t shared_by
 /*
  * cuda_on_cpu_later: puts work(data) into a stream that is done as late as CUDA allows:
  * when the host, or another stream, waits for it, or when the stream is to do something
- * else. So whoever forgets to wait finds it undone. For libraries beside CUDA's runtime.
+ * else. So whoever forgets to wait finds it undone. For libraries beside CUDA's
+ * runtime.
  */
 void cuda_on_cpu_later(cudaStream_t stream, void (*work)(void *data), void *data);
 void cuda_on_cpu_do_now(cudaStream_t stream); /* all such work of a stream */

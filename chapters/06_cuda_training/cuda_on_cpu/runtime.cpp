@@ -292,7 +292,7 @@ cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t stre
     return result(cudaSuccess);
 }
 
-/* ---- streams and events: all is done when it returns, but what is for later ------- */
+/* ---- streams and events: all is done when it returns, but what is for later ------ */
 
 struct LaterWork {
     void (*work)(void *data);

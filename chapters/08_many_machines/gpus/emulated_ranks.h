@@ -1,7 +1,7 @@
 /*
  * emulated_ranks.h: an Engine of several ranks in one program, each with a device of
- * cuda_on_cpu: what run.c asks of it, every rank does (gpu_rank_engine). The Trainer that
- * run.c knows is rank 0's.
+ * cuda_on_cpu: what run.c asks of it, every rank does (gpu_rank_engine). The Trainer
+ * that run.c knows is rank 0's.
  */
 #pragma once
 

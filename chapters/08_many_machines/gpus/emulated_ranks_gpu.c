@@ -50,7 +50,7 @@ static void by_all(void (*body)(int rank, void *call), Call *call) {
     }
 }
 
-/* ---- making ------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------- */
 
 static void open_one(int rank, void *data) {
     Call *call = data;
@@ -121,7 +121,7 @@ static bool can_train(const Settings *settings, Error *error) {
     return gpu_trainer_can(settings, error);
 }
 
-/* ---- weights ------------------------------------------------------------------------ */
+/* ---- weights --------------------------------------------------------------------- */
 
 /* Real ranks read the checkpoint themselves. */
 static void upload_one(int rank, void *data) {
@@ -147,7 +147,7 @@ static void download(Trainer *t) {
     gpu_rank_engine.download(t);
 }
 
-/* ---- training ------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------- */
 
 static void steps_one(int rank, void *data) {
     Call *call = data;

@@ -1,6 +1,6 @@
 /*
- * gpu_options.h: the words of ./chapter8_gpu's command line that are neither chapter 5's
- * nor chapter 6's.
+ * gpu_options.h: the words of ./chapter8_gpu's command line that are neither chapter
+ * 5's nor chapter 6's.
  *
  *     --bucket KB     the least that is summed at once [4096]
  *     --patience S    how long the others may let a rank wait [600]

@@ -40,7 +40,7 @@ static RankRun *own_of(const Trainer *t) {
     return gpu_trainer_share(t)->own;
 }
 
-/* ---- a step -------------------------------------------------------------------------- */
+/* ---- a step ---------------------------------------------------------------------- */
 
 /* The sums' stream goes on when the compute stream has come to this place. */
 static void wait_for_compute(const RankRun *r, GpuEvent event) {
@@ -60,8 +60,8 @@ static void some_done(void *listener, long from) {
     }
 }
 
-/* The last bucket, with the step's loss and right answers; then the compute stream waits
- * for all sums. */
+/* The last bucket, with the step's loss and right answers; then the compute stream
+ * waits for all sums. */
 static void sum_rest(RankRun *r, GpuStepResult *result) {
     const GpuVit *model = gpu_trainer_model(r->trainer);
     const long to = r->buckets[r->begun].to;
@@ -81,7 +81,7 @@ static void queue_step(RankRun *r, const Dataset *dataset, int i) {
     gpu_trainer_queue_update(t, i);
 }
 
-/* ---- what ranks tell one another -------------------------------------------------------- */
+/* ---- what ranks tell one another ------------------------------------------------- */
 
 /* All ranks' shares are in host_shares, in the ranks' order. */
 static void exchange(RankRun *r, const Share *mine) {
@@ -173,10 +173,11 @@ static int stop_asked_of_all(const Trainer *t) {
     return own_of(t)->stop;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------ */
 
-/* Each rank has the predictions of its own images. The sum over the ranks of vectors that
- * are 0 elsewhere is all of them. The gradients' memory is free between two steps. */
+/* Each rank has the predictions of its own images. The sum over the ranks of vectors
+ * that are 0 elsewhere is all of them. The gradients' memory is free between
+ * two steps. */
 static void exchange_predictions(RankRun *r, int count, int *predictions) {
     const GpuShare *share = gpu_trainer_share(r->trainer);
     const GpuStream stream = gpu_ranks_stream(r->run.ranks);
@@ -214,7 +215,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
     waiting(r, false);
 }
 
-/* ---- making -------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------- */
 
 static void free_run(RankRun *r) {
     for (int i = 0; i < BUCKETS_MOST && r->complete[i]; i++) {

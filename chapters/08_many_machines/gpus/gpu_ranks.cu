@@ -27,7 +27,7 @@ static void must(const GpuRanks *r, ncclResult_t got, const char *what) {
 }
 #define MUST(r, call) must((r), (call), #call)
 
-/* ---- opening ----------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 
 bool gpu_ranks_id(GpuRanksId *id, Error *error) {
     ncclUniqueId made;
@@ -84,7 +84,7 @@ GpuStream gpu_ranks_stream(const GpuRanks *r) {
     return r->stream;
 }
 
-/* ---- sums ---------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------ */
 
 void gpu_ranks_sum(GpuRanks *r, float *x, long n) {
     MUST(r, ncclAllReduce(x, x, (size_t)n, ncclFloat32, ncclSum, r->comm, r->stream));
@@ -124,7 +124,7 @@ bool ranks_on_cpu(int size, void (*)(int rank, void *data), void *, Error *error
 }
 #endif
 
-/* ---- failures -------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------- */
 
 bool gpu_ranks_failed(GpuRanks *r, Error *why) {
     ncclResult_t later = ncclSuccess;

@@ -1,14 +1,16 @@
 /*
- * gpu_ranks.h: ranks with a device each, and sums over them in the devices' memory: what
- * group.h and all_reduce.h are on CPUs. Beneath it is NCCL, or its shape on cuda_on_cpu
- * (nccl_shape.h); nothing of it shows here.
+ * gpu_ranks.h: ranks with a device each, and sums over them in the devices' memory:
+ * what group.h and all_reduce.h are on CPUs. Beneath it is NCCL, or its shape on
+ * cuda_on_cpu (nccl_shape.h); nothing of it shows here.
  *
  * A sum is put into a stream of its own, `gpu_ranks_stream`, and goes on while another
- * stream computes; events say which waits for which (gpu.h). All ranks must put the same
- * into it in the same order. All get the same bits: each element is added up in one place.
+ * stream computes; events say which waits for which (gpu.h). All ranks must put the
+ * same into it in the same order. All get the same bits: each element is added up in
+ * one place.
  *
- * Errors. What goes wrong when it is called ends the program with one line, as in gpu.h.
- * What goes wrong later (a rank has died) gpu_ranks_failed says, when it is asked.
+ * Errors. What goes wrong when it is called ends the program with one line, as in
+ * gpu.h. What goes wrong later (a rank has died) gpu_ranks_failed says, when it is
+ * asked.
  */
 #pragma once
 

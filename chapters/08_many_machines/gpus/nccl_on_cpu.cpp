@@ -1,11 +1,11 @@
 /*
- * nccl_on_cpu.cpp: NCCL's functions (nccl_shape.h) for ranks that are threads, and their
- * taking turns (ranks_on_cpu.h).
+ * nccl_on_cpu.cpp: NCCL's functions (nccl_shape.h) for ranks that are threads, and
+ * their taking turns (ranks_on_cpu.h).
  *
  * A collective waits in its stream as late as CUDA allows (cuda_on_cpu_later). Then the
  * rank comes with its call. The last rank to come does the work for all, since it can
- * read everybody's memory; the others wait. Elements are added in the ranks' order, once:
- * all ranks get the same bits.
+ * read everybody's memory; the others wait. Elements are added in the ranks' order,
+ * once: all ranks get the same bits.
  */
 #include "chapters/08_many_machines/gpus/ranks_on_cpu.h"
 
@@ -16,7 +16,7 @@
 #include "chapters/06_cuda_training/cuda_on_cpu/machine.h"
 #include "chapters/08_many_machines/gpus/nccl_shape.h"
 
-/* ---- turns ------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------- */
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* who has it, runs */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -76,7 +76,7 @@ bool ranks_on_cpu(int size, void (*body)(int rank, void *data), void *data,
     return true;
 }
 
-/* ---- ranks that have joined ----------------------------------------------------------- */
+/* ---- ranks that have joined ------------------------------------------------------ */
 
 enum Kind { ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER };
 static const char *const kind_names[] = {"ncclAllReduce", "ncclReduceScatter",
@@ -216,7 +216,7 @@ ncclResult_t ncclGroupEnd(void) {
     return group_depth-- > 0 ? ncclSuccess : ncclInvalidUsage;
 }
 
-/* ---- collectives ------------------------------------------------------------------------ */
+/* ---- collectives ----------------------------------------------------------------- */
 
 static size_t bytes_of(ncclDataType_t type) {
     switch (type) {

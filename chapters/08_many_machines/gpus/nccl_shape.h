@@ -1,11 +1,12 @@
 /*
- * nccl_shape.h: the functions of NCCL that this chapter calls. On GPUs they are NVIDIA's
- * own (nccl.h, libnccl). With cuda_on_cpu they are nccl_on_cpu.cpp's: the same names and
- * meanings, for ranks that are threads of one program.
+ * nccl_shape.h: the functions of NCCL that this chapter calls. On GPUs they are
+ * NVIDIA's own (nccl.h, libnccl). With cuda_on_cpu they are nccl_on_cpu.cpp's: the same
+ * names and meanings, for ranks that are threads of one program.
  *
- * Each collective is put into a stream and returns at once. Its sum is in the memory when
- * the stream is that far, which needs every other rank to have put the same collective
- * into its own stream. What goes wrong later is said by ncclCommGetAsyncError.
+ * Each collective is put into a stream and returns at once. Its sum is in the memory
+ * when the stream is that far, which needs every other rank to have put the same
+ * collective into its own stream. What goes wrong later is said by
+ * ncclCommGetAsyncError.
  */
 #pragma once
 
@@ -58,8 +59,8 @@ ncclResult_t ncclGroupStart(void);
 ncclResult_t ncclGroupEnd(void);
 
 /*
- * With P ranks, rank r's memory, where `send` may be the place in `receive` at which its
- * own part ends up:
+ * With P ranks, rank r's memory, where `send` may be the place in `receive` at which
+ * its own part ends up:
  *
  *     ncclAllReduce       receive[i] = sum over q of rank q's send[i],   i < count
  *     ncclReduceScatter   receive[i] = sum over q of rank q's send[r count + i]

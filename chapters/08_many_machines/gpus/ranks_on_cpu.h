@@ -1,6 +1,6 @@
 /*
- * ranks_on_cpu.h: several devices of cuda_on_cpu in one program, each with a rank, which
- * is a thread. nccl_on_cpu.cpp implements it.
+ * ranks_on_cpu.h: several devices of cuda_on_cpu in one program, each with a rank,
+ * which is a thread. nccl_on_cpu.cpp implements it.
  *
  * The threads take turns: one runs until it has to wait for another rank (in NCCL's
  * functions), or has ended. So nothing that chapter 6 keeps once for its one device is
@@ -19,9 +19,9 @@ extern "C" {
 enum { RANKS_ON_CPU_MOST = 16 };
 
 /*
- * ranks_on_cpu: `body` once for each rank, on device number `rank`; returns when all have
- * ended. Rank 0 is the caller itself. False and an error: a thread can't be made, and
- * nothing was run.
+ * ranks_on_cpu: `body` once for each rank, on device number `rank`; returns when all
+ * have ended. Rank 0 is the caller itself. False and an error: a thread can't be made,
+ * and nothing was run.
  */
 bool ranks_on_cpu(int size, void (*body)(int rank, void *data), void *data,
                   Error *error);

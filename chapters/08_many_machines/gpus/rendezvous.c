@@ -17,7 +17,7 @@
 
 #include "common/lesson/stopwatch.h"
 
-/* ---- the place -------------------------------------------------------------------- */
+/* ---- the place ------------------------------------------------------------------- */
 
 static bool read_whole(const char *name, long least, long most, int *value,
                        Error *error) {
@@ -72,7 +72,7 @@ bool place_read(Place *p, Error *error) {
     return true;
 }
 
-/* ---- sockets ---------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------- */
 
 enum { HELLO_BYTES = 128, ANSWER_BYTES = 640, PAUSE_MS = 50, SHORT_MS = 3000 };
 static const char hello_begins[] = "vision-transformer-rank";
@@ -94,7 +94,8 @@ static void set_patience(int fd, int ms) {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 }
 
-/* A machine that is gone, with nobody left to close its sockets, is noticed after 20 s. */
+/* A machine that is gone, with nobody left to close its sockets, is noticed after
+ * 20 s. */
 static void keep_alive(int fd) {
     const int on = 1, idle = 5, interval = 5, count = 3;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -137,7 +138,7 @@ static int receive_all(int fd, void *data, size_t bytes) {
     return 1;
 }
 
-/* ---- rank 0 ------------------------------------------------------------------------- */
+/* ---- rank 0 ---------------------------------------------------------------------- */
 
 /* For both kinds of addresses where the system has both. -1: errno says why. */
 static int listen_at(int port) {
@@ -294,7 +295,7 @@ static bool meet_as_first(Rendezvous *r, const Place *place, const char *program
     return ok;
 }
 
-/* ---- the other ranks ------------------------------------------------------------------ */
+/* ---- the other ranks ------------------------------------------------------------- */
 
 /* One try at each of its addresses; -1, and why. */
 static int connect_to(const Place *place, int ms, const char **why) {
@@ -390,7 +391,7 @@ static bool meet_as_other(Rendezvous *r, const Place *place, const char *program
                      place->rank);
 }
 
-/* ---- all ------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------- */
 
 static void close_all(Rendezvous *r) {
     for (int i = 0; r->sockets && i < r->size; i++) {

@@ -1,15 +1,15 @@
 /*
- * rendezvous.h: how processes that know nothing of each other find one another: what they
- * are told by whoever starts them (torchrun, a Kubernetes Job, sbatch), one socket each to
- * rank 0, and a word that rank 0 tells all (for NCCL: the ncclUniqueId).
+ * rendezvous.h: how processes that know nothing of each other find one another: what
+ * they are told by whoever starts them (torchrun, a Kubernetes Job, sbatch), one socket
+ * each to rank 0, and a word that rank 0 tells all (for NCCL: the ncclUniqueId).
  *
  *     RANK, WORLD_SIZE           this process, of how many
  *     LOCAL_RANK                 which of this machine's: its card
  *     MASTER_ADDR, MASTER_PORT   where rank 0 listens
  *
- * The sockets stay open. If a process dies, however it does, the system closes its socket,
- * and rank 0 knows within milliseconds; NCCL alone may wait for ever. Rank 0 tells the
- * others.
+ * The sockets stay open. If a process dies, however it does, the system closes its
+ * socket, and rank 0 knows within milliseconds; NCCL alone may wait for ever. Rank 0
+ * tells the others.
  */
 #pragma once
 
@@ -25,8 +25,8 @@ typedef struct {
     int port;
 } Place;
 
-/* place_read: from the environment. Without RANK and WORLD_SIZE: rank 0 of 1. False, and
- * what is missing or wrong. */
+/* place_read: from the environment. Without RANK and WORLD_SIZE: rank 0 of 1. False,
+ * and what is missing or wrong. */
 bool place_read(Place *place, Error *error);
 
 typedef struct {
@@ -35,10 +35,11 @@ typedef struct {
 } Rendezvous;
 
 /*
- * rendezvous_meet: returns when all ranks have come; then `word` is rank 0's everywhere.
- * False, and one line that names the place and the cause, if that takes longer than
- * patience_s seconds, or if someone can't be right: another size, a rank that there is
- * twice, another program. What knows nothing of this (a port scanner) is not let in.
+ * rendezvous_meet: returns when all ranks have come; then `word` is rank 0's
+ * everywhere. False, and one line that names the place and the cause, if that takes
+ * longer than patience_s seconds, or if someone can't be right: another size, a rank
+ * that there is twice, another program. What knows nothing of this (a port scanner) is
+ * not let in.
  *   program   what all have to be, with a version; at most 60 characters without blanks
  */
 bool rendezvous_meet(Rendezvous *rendezvous, const Place *place, const char *program,

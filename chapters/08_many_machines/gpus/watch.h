@@ -1,13 +1,14 @@
 /*
- * watch.h: a thread that looks after the others while this rank works or waits for them.
+ * watch.h: a thread that looks after the others while this rank works or waits for
+ * them.
  *
  * It ends the program, with one line, if
  *     a rank has gone           (rendezvous_look: at once)
  *     a sum has failed          (what `failed` says, NCCL's ncclCommGetAsyncError)
  *     the others let it wait    longer than patience_s seconds in one go
- * and first ends what is under way (`abort_work`, ncclCommAbort), for a kernel that waits
- * for another rank's would never end. Checkpoints appear whole or not at all, so the last
- * one is good.
+ * and first ends what is under way (`abort_work`, ncclCommAbort), for a kernel that
+ * waits for another rank's would never end. Checkpoints appear whole or not at all, so
+ * the last one is good.
  */
 #pragma once
 
