@@ -1,7 +1,7 @@
 /*
  * test_agreement.c: what ranks say to one another before they train (agreement.h), the
- * words of chapter 8's command line (rank_options.h), and checksums (this_program.h). What
- * needs processes is in test_ranks.sh.
+ * words of chapter 8's command line (rank_options.h), and checksums (this_program.h).
+ * What needs processes is in test_ranks.sh.
  */
 #include <stdio.h>
 #include <string.h>

@@ -167,7 +167,7 @@ START_TEST(all_three_send_the_same_bytes_and_the_ring_shares_them) {
 }
 END_TEST
 
-/* ---- messages that don't fit ------------------------------------------------------- */
+/* ---- messages that don't fit ----------------------------------------------------- */
 
 static void send_then_receive(Group *group, void *data) {
     const long n = *(const long *)data;

@@ -1,6 +1,6 @@
 /*
- * test_rank_trainer.c: chapter 8's training step, shared by ranks that are threads here:
- * against chapter 5's trainer in one process, in every way to sum.
+ * test_rank_trainer.c: chapter 8's training step, shared by ranks that are threads
+ * here: against chapter 5's trainer in one process, in every way to sum.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +141,7 @@ static void assert_same_run(const RunOfRanks *got, int rank, const RunOfRanks *w
                      TEST_IMAGES * sizeof(int));
 }
 
-/* ---- the same bits ------------------------------------------------------------------ */
+/* ---- the same bits --------------------------------------------------------------- */
 
 START_TEST(in_order_any_ranks_and_threads_have_the_bits_of_one_process) {
     RunOfRanks alone = run_of(SUM_IN_ORDER, 1);
@@ -210,7 +210,7 @@ START_TEST(buckets_of_any_size_have_the_same_bits) {
 }
 END_TEST
 
-/* ---- bytes --------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------- */
 
 START_TEST(gradients_are_2_P_minus_1_times_the_parameters) {
     for (int P = 2; P <= 8; P *= 2) {
@@ -228,7 +228,7 @@ START_TEST(gradients_are_2_P_minus_1_times_the_parameters) {
 }
 END_TEST
 
-/* ---- shards --------------------------------------------------------------------------- */
+/* ---- shards ---------------------------------------------------------------------- */
 
 START_TEST(sharded_moments_give_the_same_training) {
     for (int P = 1; P <= 5; P++) {
@@ -253,7 +253,8 @@ START_TEST(sharded_moments_give_the_same_training) {
 }
 END_TEST
 
-/* A checkpoint needs all moments at rank 0; afterwards it has its own only, as before. */
+/* A checkpoint needs all moments at rank 0; afterwards it has its own only, as
+ * before. */
 START_TEST(saving_changes_nothing_and_keeps_no_moments) {
     RunOfRanks without = run_of(SUM_SHARDED, 1), with = run_of(SUM_SHARDED, 1);
     with.save_after = 2;
@@ -270,7 +271,7 @@ START_TEST(saving_changes_nothing_and_keeps_no_moments) {
 }
 END_TEST
 
-/* ---- buckets --------------------------------------------------------------------------- */
+/* ---- buckets --------------------------------------------------------------------- */
 
 START_TEST(buckets_cover_what_is_trained_from_its_end) {
     RunOfRanks run = run_of(SUM_RING, 1);

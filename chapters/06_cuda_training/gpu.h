@@ -44,8 +44,8 @@ typedef struct {
  * with. */
 FOR_C bool gpu_open(GpuInfo *info, Error *error);
 
-/* gpu_choose: this thread's device from now on: 0, 1, ... False, and an error: there are
- * others, but not this one. */
+/* gpu_choose: this thread's device from now on: 0, 1, ... False, and an error: there
+ * are others, but not this one. */
 FOR_C bool gpu_choose(int device, Error *error);
 
 /* gpu_is_emulated: are these kernels compiled for cuda_on_cpu? */

@@ -47,10 +47,10 @@ static int lesson(const Options *options) {
     return options->eval || group.rank > 0 ? 0 : by_hand_lesson();
 }
 
-/* ---- training ---------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------- */
 
-/* S of --deterministic: a run that goes on has the checkpoint's, or its bits would change.
- * What is wrong with the file is said later. */
+/* S of --deterministic: a run that goes on has the checkpoint's, or its bits would
+ * change. What is wrong with the file is said later. */
 static int shards(const Options *options, const RankOptions *own) {
     CheckpointInfo info;
     Error error;
@@ -81,7 +81,7 @@ static int train(Options *options, const RankOptions *own) {
     return run(options, &engine, lesson);
 }
 
-/* ---- the command line -------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------ */
 
 /* What isn't training or a test, "" if it is one. */
 static const char *other_task(const Options *options) {

@@ -77,8 +77,8 @@ static bool made_of(const Ring *ring, int rank, int c, int many[RANKS_MOST]) {
     return false;
 }
 
-/* Is the rank's own chunk a sum of one element of each rank, or none, but of any chunks?
- * Chunks of one length only, and up to four ranks. */
+/* Is the rank's own chunk a sum of one element of each rank, or none, but of any
+ * chunks? Chunks of one length only, and up to four ranks. */
 static bool is_mixed(const Ring *ring, int rank) {
     const int P = ring->P;
     const long length = ring->n / P, begin = begin_of(ring, rank);

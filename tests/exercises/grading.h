@@ -18,8 +18,8 @@ enum { WRONG_STATUS = 1, SECONDS = 5, LINE = 512, EXERCISES_MOST = 12 };
  * in the same memory: what a static variable keeps of the first time is wrong then. */
 enum { ROUNDS = 2 };
 
-/* seconds_allowed: of an exercise: SECONDS; more of chapter 8's, whose ranks take turns on
- * cores that may be busy: they wait much longer than they compute. */
+/* seconds_allowed: of an exercise: SECONDS; more of chapter 8's, whose ranks take turns
+ * on cores that may be busy: they wait much longer than they compute. */
 int seconds_allowed(void);
 
 /* How many exercises each chapter has; chapters begin at 1. */

@@ -1,6 +1,6 @@
-/* hold_thread PID SECONDS: stops one thread of a process, the one of this number, as if it
- * computed without end; its other threads go on. Prints "held" once it stands still. Exit
- * status 2: the system doesn't allow it. */
+/* hold_thread PID SECONDS: stops one thread of a process, the one of this number, as if
+ * it computed without end; its other threads go on. Prints "held" once it stands still.
+ * Exit status 2: the system doesn't allow it. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

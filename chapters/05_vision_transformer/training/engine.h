@@ -32,16 +32,16 @@ typedef struct {
     /* One line about where the work is done and the memory that it takes. */
     void (*describe)(const Trainer *trainer);
 
-    /* The signal that asked any of a run's processes to stop, 0: none; as they agreed in
-     * the last step. NULL: there is one process (stop.h). */
+    /* The signal that asked any of a run's processes to stop, 0: none; as they agreed
+     * in the last step. NULL: there is one process (stop.h). */
     int (*stop_asked)(const Trainer *trainer);
 
     /* For the processes of a run, which begin and fail together; NULL: there is one.
-     * agree: can all begin, with the same data and weights? `status` and `error` are why
-     * this one can't (then there may be no trainer); returns the status that all get, and
-     * the line to print, empty if another process does.
-     * failed: one that can't go on says why; returns only if all of them say the same, or
-     * -1 if there is nobody to tell. */
+     * agree: can all begin, with the same data and weights? `status` and `error` are
+     * why this one can't (then there may be no trainer); returns the status that all
+     * get, and the line to print, empty if another process does.
+     * failed: one that can't go on says why; returns only if all of them say the same,
+     * or -1 if there is nobody to tell. */
     int (*agree)(const Trainer *trainer, const Dataset *dataset, int status,
                  Error *error);
     int (*failed)(int status, const Error *error);

@@ -102,8 +102,8 @@ StepResult trainer_step(Trainer *trainer, const Dataset *dataset);
  * Its three parts, for an engine that shares a step with others:
  *
  *     trainer_gradients     each worker its own gradients, loss and correct
- *     trainer_sum_workers   workers[0]'s gradients, elements from .. to - 1, += those of
- *                           the others here, in order
+ *     trainer_sum_workers   workers[0]'s gradients, elements from .. to - 1, += those
+ *                           of the others here, in order
  *     trainer_update        the optimiser, with workers[0]'s gradients: the whole
  *                           batch's sum by now; its mean loss, and its accuracy
  */

@@ -38,7 +38,7 @@ void fine_tune_help(void) {
         "                         head, images of --size WxH (default: as its model "
         "has\n"
         "                         them), pixels as --recipe or the file has them\n"
-        "  --data DIR             of pictures or other data, as ./chapter5 --help has it\n"
+        "  --data DIR             pictures or other data, as for ./chapter5\n"
         "  --steps N              so many steps: the schedule ends there\n"
         "  --interpolate KIND     of its positions: bicubic, bilinear, or corners, as\n"
         "                         the paper's authors [bicubic]\n"

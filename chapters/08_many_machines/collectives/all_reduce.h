@@ -9,10 +9,10 @@
  *     halving   ranks that are far apart exchange halves, then quarters: as few bytes,
  *               in log2 P steps rather than P: better for short vectors
  *
- * What each costs, with P ranks, is in cost.h. All ranks call the same function with the
- * same n. After it all of them have the same bits: each element's sum is computed by one
- * rank, and copied. (Between the three ways the order of the terms differs, and so the
- * rounding.)
+ * What each costs, with P ranks, is in cost.h. All ranks call the same function with
+ * the same n. After it all of them have the same bits: each element's sum is computed
+ * by one rank, and copied. (Between the three ways the order of the terms differs, and
+ * so the rounding.)
  */
 #pragma once
 
@@ -26,17 +26,19 @@ AllReduce all_reduce_gather;
 AllReduce all_reduce_ring;
 AllReduce all_reduce_halving;
 
-/* all_reduce_room: elements that the way needs: n, or for the ring n / P, rounded up. */
+/* all_reduce_room: elements that the way needs: n, or for the ring n / P, rounded
+ * up. */
 long all_reduce_room(AllReduce *way, long n, int size);
 
 /* ---- the ring's two halves ------------------------------------------------------- */
 
-/* Chunk c of x's P chunks is elements chunk_begin(n, P, c) up to chunk_begin(n, P, c + 1):
- * n / P of them, or one more. c may also be P, where x ends. */
+/* Chunk c of x's P chunks is elements chunk_begin(n, P, c) up to chunk_begin(n, P, c +
+ * 1): n / P of them, or one more. c may also be P, where x ends. */
 long chunk_begin(long n, int P, int c);
 
-/* ring_reduce_scatter: of x, chunk r becomes the sum over all ranks at rank r, whose own
- * chunk it is; the rest of x is spoiled. In all, the ranks send (P - 1) n elements. */
+/* ring_reduce_scatter: of x, chunk r becomes the sum over all ranks at rank r, whose
+ * own chunk it is; the rest of x is spoiled. In all, the ranks send (P - 1) n
+ * elements. */
 void ring_reduce_scatter(Group *group, real *x, long n, real *room);
 
 /* ring_all_gather: each rank's own chunk goes to all others. (P - 1) n elements. */

@@ -22,10 +22,10 @@ static int power_below(int P) {
 }
 
 /*
- * With P = 8, rank r = (r2 r1 r0) in binary digits. It first exchanges half of x with the
- * rank whose r2 differs, and keeps summing the half that has its own digit; of that, half
- * with the rank whose r1 differs, and so on, until it has the sum of an eighth. Then back:
- * eighths become quarters, quarters halves, halves the whole.
+ * With P = 8, rank r = (r2 r1 r0) in binary digits. It first exchanges half of x with
+ * the rank whose r2 differs, and keeps summing the half that has its own digit; of
+ * that, half with the rank whose r1 differs, and so on, until it has the sum of an
+ * eighth. Then back: eighths become quarters, quarters halves, halves the whole.
  */
 static void halve_and_double(Group *group, int P, real *x, long n, real *room) {
     const int r = group->rank;

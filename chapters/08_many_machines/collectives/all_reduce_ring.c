@@ -18,9 +18,9 @@ static Message chunk(real *x, long n, int P, int c, int rank) {
 
 /* exercise 8.1, cut: */
 /*
- * In step s, rank r sends chunk r - s - 1 to its right neighbour, and gets chunk r - s - 2
- * from its left one, to which it adds its own. So chunk c begins at rank c + 1, goes
- * round, and has been added to by all when it arrives at rank c.
+ * In step s, rank r sends chunk r - s - 1 to its right neighbour, and gets chunk r - s
+ * - 2 from its left one, to which it adds its own. So chunk c begins at rank c + 1,
+ * goes round, and has been added to by all when it arrives at rank c.
  */
 /* end of exercise 8.1 */
 void ring_reduce_scatter(Group *group, real *x, long n, real *room) {

@@ -57,8 +57,9 @@ double cost_crossover(Network network, int P) {
 }
 
 /*
- * Minimises sum ((alpha + x beta - t) / t)^2. With weights w = 1/t^2 that is the ordinary
- * line through (x, t): its two equations have the sums of w, w x, w x^2, w t, w x t.
+ * Minimises sum ((alpha + x beta - t) / t)^2. With weights w = 1/t^2 that is the
+ * ordinary line through (x, t): its two equations have the sums of w, w x, w x^2, w t,
+ * w x t.
  */
 Network cost_fit(const double *bytes, const double *seconds, int count) {
     double w1 = 0, wx = 0, wxx = 0, wt = 0, wxt = 0;

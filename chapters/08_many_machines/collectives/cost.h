@@ -4,17 +4,17 @@
  *
  *     alpha + m beta        alpha: s, the latency; beta: s per byte, 1 / bandwidth
  *
- * whatever else the network carries, as long as each rank sends one message and receives
- * one at a time. An all-reduce of m bytes (n elements of 4) by P ranks costs what its
- * longest chain of messages costs, each of which waits for the one before. Gather: rank 0
- * receives P - 1 whole vectors, one after the other, and sends P - 1:
+ * whatever else the network carries, as long as each rank sends one message and
+ * receives one at a time. An all-reduce of m bytes (n elements of 4) by P ranks costs
+ * what its longest chain of messages costs, each of which waits for the one before.
+ * Gather: rank 0 receives P - 1 whole vectors, one after the other, and sends P - 1:
  *
  *     gather     2 (P - 1) (alpha + m beta)
  *
- * The ring and halving are the reader's (exercise 8.3; notes/08_many_machines.md has them
- * derived). Both send as few bytes as is possible: each rank needs to send
- * 2 (P - 1) / P m at least (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms
- * for clusters of workstations", 2009).
+ * The ring and halving are the reader's (exercise 8.3; notes/08_many_machines.md has
+ * them derived). Both send as few bytes as is possible: each rank needs to send
+ * 2 (P - 1) / P m at least (Patarasuk and Yuan, "Bandwidth optimal all-reduce
+ * algorithms for clusters of workstations", 2009).
  */
 #pragma once
 
@@ -30,8 +30,9 @@ double cost_ring(Network network, int P, double bytes);
 /* Any P: all_reduce_halving.c says what it does if P is no power of two. */
 double cost_halving(Network network, int P, double bytes);
 
-/* cost_crossover: for how many bytes ring and halving take the same time: below, halving
- * is faster, above it the ring. INFINITY: halving is never the slower of the two. P >= 3 */
+/* cost_crossover: for how many bytes ring and halving take the same time: below,
+ * halving is faster, above it the ring. INFINITY: halving is never the slower of the
+ * two. P >= 3 */
 double cost_crossover(Network network, int P);
 
 /* cost_fit: alpha and beta of the line through measured times: the least squares of

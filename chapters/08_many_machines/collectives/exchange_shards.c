@@ -8,7 +8,8 @@ void exchange_shards(Group *group, real *const *mine, int S, long n, real *room)
     const long own = chunk_begin(n, P, r + 1) - chunk_begin(n, P, r);
     /* exercise 8.4 */
     /* At distance d all ranks send to the rank d further on, and receive from the one d
-     * before. Of two ranks one may have a shard more: an empty message stands for it. */
+     * before. Of two ranks one may have a shard more: an empty message stands for
+     * it. */
     for (int distance = 1; distance < P; distance++) {
         const int to = (r + distance) % P, from = (r + P - distance) % P;
         const long begin = chunk_begin(n, P, to), end = chunk_begin(n, P, to + 1);

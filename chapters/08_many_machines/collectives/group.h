@@ -12,8 +12,8 @@
  *
  * Two kinds of ranks speak them: the processes that mpirun starts (mpi_group.h), and
  * the threads of one program (threads_group.h), for tests, exercises and the lesson.
- * Messages from one rank to another arrive in the order in which they were sent, if they
- * have the same tag.
+ * Messages from one rank to another arrive in the order in which they were sent, if
+ * they have the same tag.
  */
 #pragma once
 
@@ -21,7 +21,8 @@
 
 #include "common/tensor.h"
 
-/* `count` elements that go to rank `rank`, or come from it. A count of 0: no message. */
+/* `count` elements that go to rank `rank`, or come from it. A count of 0: no
+ * message. */
 typedef struct {
     int rank;
     real *data; /* one that is sent is only read */
@@ -38,9 +39,9 @@ typedef struct {
     void *data; /* the kind's own */
 } Group;
 
-/* group_send: returns when `message.data` may be written over. A short message is copied
- * and travels by itself. A long one waits until the receiver is ready: if that rank is
- * sending, too, and waits for its own receiver, nobody ever returns. */
+/* group_send: returns when `message.data` may be written over. A short message is
+ * copied and travels by itself. A long one waits until the receiver is ready: if that
+ * rank is sending, too, and waits for its own receiver, nobody ever returns. */
 void group_send(Group *group, Message message);
 void group_receive(Group *group, Message message);
 
@@ -60,8 +61,8 @@ int group_begin(Group *group, Message send, Message receive);
 bool group_test(Group *group, int ticket);
 void group_wait(Group *group, int ticket);
 
-/* group_begin_sum: begins a sum of x (n) over all ranks, in place, that the kind has of its
- * own: MPI_Iallreduce. A ticket, as group_begin's; -1: this kind has none. */
+/* group_begin_sum: begins a sum of x (n) over all ranks, in place, that the kind has of
+ * its own: MPI_Iallreduce. A ticket, as group_begin's; -1: this kind has none. */
 int group_begin_sum(Group *group, real *x, long n);
 
 /* What a kind of ranks has to be able to do; begin_sum may be NULL. */

@@ -10,8 +10,9 @@
 #include "chapters/08_many_machines/collectives/group.h"
 #include "common/error.h"
 
-/* mpi_group_open: this process's rank, and how many there are. Without mpirun or srun it
- * is the only one, and MPI isn't started. False and an error if MPI can't be used. */
+/* mpi_group_open: this process's rank, and how many there are. Without mpirun or srun
+ * it is the only one, and MPI isn't started. False and an error if MPI can't be
+ * used. */
 bool mpi_group_open(Group *group, Error *error);
 
 /* mpi_group_close: all ranks call it, in the end. */

@@ -27,7 +27,7 @@ static bool started, by_mpirun;
 static atomic_ulong waited_turns;
 static void (*tell)(const char *what); /* of an error, if anybody listens */
 
-/* ---- errors ----------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------- */
 
 /* MPI's own text in one line, and the end of all ranks. */
 static void check(const Group *group, int result, const char *what) {
@@ -56,7 +56,7 @@ static int count_of(const Group *group, Message message) {
     return (int)message.count;
 }
 
-/* ---- messages --------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 
 static int free_flight(const Group *group) {
     int ticket = 0;
@@ -131,7 +131,7 @@ static int begin_sum(Group *group, real *x, long n) {
 
 static const GroupKind mpi_group = {send, receive, begin, test, wait, begin_sum};
 
-/* ---- beginning and end ------------------------------------------------------------ */
+/* ---- beginning and end ----------------------------------------------------------- */
 
 /* Was it started by something that says who the others are? */
 static bool launched(void) {

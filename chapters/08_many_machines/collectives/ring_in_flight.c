@@ -12,9 +12,9 @@ static bool adds(const RingInFlight *ring) {
     return ring->step < ring->group->size - 1;
 }
 
-/* The chunk that the rank gets in this step; it sends the one after it. The chunks go on
- * round the ring from one half to the other: reduce-scatter ends with getting the rank's
- * own chunk, and all-gather begins with sending it. */
+/* The chunk that the rank gets in this step; it sends the one after it. The chunks go
+ * on round the ring from one half to the other: reduce-scatter ends with getting the
+ * rank's own chunk, and all-gather begins with sending it. */
 static int chunk_to_get(const RingInFlight *ring) {
     const int P = ring->group->size;
     return (ring->group->rank - 2 - ring->step + 2 * P) % P;

@@ -26,8 +26,8 @@ void ring_begin(RingInFlight *ring, Group *group, real *x, long n, real *room, i
 /* ring_move: as many steps as have arrived; true when x is the sum. */
 bool ring_move(RingInFlight *ring);
 
-/* ring_wait: waits for the step that is under way, if there is one, and begins the next:
- * for who has nothing else to do, but other rings that are to move meanwhile. */
+/* ring_wait: waits for the step that is under way, if there is one, and begins the
+ * next: for who has nothing else to do, but other rings that are to move meanwhile. */
 void ring_wait(RingInFlight *ring);
 
 /* ring_finish: waits until it is. */

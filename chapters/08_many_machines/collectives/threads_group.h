@@ -23,6 +23,7 @@ typedef void GroupBody(Group *group, void *data);
  * threads_group_run: `size` ranks do `body`, each with a Group of its own and the same
  * `data`; returns when all have ended. False and an error: they waited for one another
  * for ever, or a message had another length than its receiver wanted. From then on
- * messages aren't delivered, all functions return at once, and the results mean nothing.
+ * messages aren't delivered, all functions return at once, and the results mean
+ * nothing.
  */
 bool threads_group_run(int size, GroupBody *body, void *data, Error *error);

@@ -28,7 +28,7 @@ void statement_add(Statement *s, const char *name, const char *format, ...) {
     s->said[at + 1] = '\0';
 }
 
-/* ---- what rank 0 makes of it ------------------------------------------------------- */
+/* ---- what rank 0 makes of it ----------------------------------------------------- */
 
 /* The length of a line's name, up to ": ". */
 static int name_length(const char *line) {
@@ -101,7 +101,7 @@ static int judge(const Statement *all, int P, Error *why) {
     return status;
 }
 
-/* ---- asking ------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------- */
 
 int agreement(Group *group, const Statement *mine, Error *why) {
     const int P = group->size;

@@ -1,5 +1,5 @@
-/* byte_messages.h: messages of anything that has no pointers, between ranks whose machines
- * are alike. The receiver wants as many bytes as are sent. */
+/* byte_messages.h: messages of anything that has no pointers, between ranks whose
+ * machines are alike. The receiver wants as many bytes as are sent. */
 #pragma once
 
 #include <stddef.h>

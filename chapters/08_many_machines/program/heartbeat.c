@@ -37,7 +37,7 @@ enum {
     FIRST_STILL_S = 3600, /* before one knows how long a step takes */
 };
 
-/* ---- what is said ------------------------------------------------------------------ */
+/* ---- what is said ---------------------------------------------------------------- */
 
 typedef enum { BEAT, FAILED, BYE, END, END_IN_ORDER } Word;
 
@@ -99,7 +99,7 @@ void heartbeat_host(char host[HEARTBEAT_HOST]) {
     host[HEARTBEAT_HOST - 1] = '\0';
 }
 
-/* ---- connections --------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------- */
 
 static void close_it(int *fd) {
     if (*fd >= 0) {
@@ -203,10 +203,10 @@ static bool hear(Peer *p) {
     return p->next.token == token;
 }
 
-/* ---- the beginning ------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------- */
 
-/* Short messages leave at once, and don't wait until earlier ones have arrived: the last
- * word of a process has to be out before it ends. */
+/* Short messages leave at once, and don't wait until earlier ones have arrived: the
+ * last word of a process has to be out before it ends. */
 static void send_at_once(int fd) {
     const int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -329,7 +329,7 @@ static bool open_other(Error *error) {
     return good || error_set(error, "no heartbeats");
 }
 
-/* ---- the end ------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------- */
 
 /* One line, and the end of everything. Nothing half-written stays. */
 static void end_with(int status, const char *line) {
@@ -384,7 +384,7 @@ static void lost(int r, Loss loss, double seconds) {
     end_with(1, line);
 }
 
-/* ---- what rank 0 makes of it ---------------------------------------------------------- */
+/* ---- what rank 0 makes of it ----------------------------------------------------- */
 
 /* How long a rank may be where it is. */
 static double still_limit(const Beat *b) {
@@ -472,7 +472,7 @@ static void take(Peer *p, const Beat *b) {
     p->beat = *b;
 }
 
-/* ---- the thread ------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------ */
 
 static Word own_word(void) {
     if (closing) {
@@ -541,8 +541,8 @@ static void judge(double dt_s) {
     }
 }
 
-/* Another rank. If rank 0 is lost, rank 1 says so; the others wait until they are ended,
- * but not for ever. */
+/* Another rank. If rank 0 is lost, rank 1 says so; the others wait until they are
+ * ended, but not for ever. */
 static void judge_first(double dt_s) {
     static double orphan_s;
     const Peer *p = &peers[0];
@@ -575,8 +575,8 @@ static void sleep_for(struct pollfd *fds, int count, double ms) {
     }
 }
 
-/* A process that was itself stopped for a while has heard nothing, and knows nothing: of
- * a long time only two ticks count. */
+/* A process that was itself stopped for a while has heard nothing, and knows nothing:
+ * of a long time only two ticks count. */
 static void *beat_on(void *memory) {
     const int count = rank == 0 ? size : 1;
     double before = stopwatch_ms(), next_ms = before;
@@ -611,7 +611,7 @@ static void wake_up(void) {
     (void)!write(wake[1], "", 1);
 }
 
-/* ---- what the rank says ---------------------------------------------------------------- */
+/* ---- what the rank says ---------------------------------------------------------- */
 
 bool heartbeat_open(const HeartbeatPlan *p, Error *error) {
     plan = *p;

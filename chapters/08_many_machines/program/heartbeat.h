@@ -1,9 +1,9 @@
 /*
- * heartbeat.h: who is still there? A rank that waits for a message can't tell whether it
- * is late, or will never come, and MPI waits for ever. So each rank has a thread that
- * does nothing else but tell rank 0, four times per second, how far its rank is; and rank
- * 0's tells the others. They have a TCP connection of their own for it, on which nothing
- * is ever waited for:
+ * heartbeat.h: who is still there? A rank that waits for a message can't tell whether
+ * it is late, or will never come, and MPI waits for ever. So each rank has a thread
+ * that does nothing else but tell rank 0, four times per second, how far its rank is;
+ * and rank 0's tells the others. They have a TCP connection of their own for it, on
+ * which nothing is ever waited for:
  *
  *     the connection is closed      its process has ended: killed, or crashed
  *     nothing is heard              its process is stopped, or its network is down
@@ -11,8 +11,8 @@
  *     and it waits for nobody
  *     a rank says that it failed    a picture that can't be read, a full disk, ...
  *
- * In all these cases rank 0 prints one line that says which rank, where, and why, and ends
- * all ranks. If rank 0 is the one that has gone, rank 1 does.
+ * In all these cases rank 0 prints one line that says which rank, where, and why, and
+ * ends all ranks. If rank 0 is the one that has gone, rank 1 does.
  *
  * A process has one heartbeat: the functions below are about it. Without one (a single
  * rank, or --patience 0) they do nothing.
@@ -58,9 +58,10 @@ void heartbeat_at(HeartbeatPlace place, long step);
 /* heartbeat_tests: how many steps a test may be as long as; 1 at first. */
 void heartbeat_tests(long steps);
 
-/* heartbeat_fail: this rank can't go on. Rank 0 prints it, with the rank's name, and all
- * end: it doesn't return. But if all ranks say the same within a moment it is printed
- * once, without a name, and returns true: they can end as if nothing had happened. */
+/* heartbeat_fail: this rank can't go on. Rank 0 prints it, with the rank's name, and
+ * all end: it doesn't return. But if all ranks say the same within a moment it is
+ * printed once, without a name, and returns true: they can end as if nothing had
+ * happened. */
 bool heartbeat_fail(int status, const char *why);
 
 /* heartbeat_close: from now on no rank need be there. */

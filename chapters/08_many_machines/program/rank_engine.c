@@ -16,7 +16,7 @@ static Group *group;
 static const Options *options;
 static const RankOptions *own;
 
-/* ---- what a rank says before it begins --------------------------------------------- */
+/* ---- what a rank says before it begins ------------------------------------------- */
 
 static void add_program(Statement *s) {
     char model[256];
@@ -102,7 +102,7 @@ int rank_engine_agree(Group *of, const char *task, int status, Error *error) {
     return agreement(of, &mine, error);
 }
 
-/* ---- where it is ---------------------------------------------------------------------- */
+/* ---- where it is ----------------------------------------------------------------- */
 
 static int steps(Trainer *t, const Dataset *dataset, int max_steps,
                  StepResult *results) {

@@ -1,7 +1,7 @@
 /*
- * rank_engine.h: an engine whose steps are shared by ranks (rank_trainer.h), as a program
- * needs it: it lets the ranks agree before they begin (agreement.h), tells heartbeat.h
- * where the rank is, and in the end says where the time went.
+ * rank_engine.h: an engine whose steps are shared by ranks (rank_trainer.h), as a
+ * program needs it: it lets the ranks agree before they begin (agreement.h), tells
+ * heartbeat.h where the rank is, and in the end says where the time went.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 Engine rank_engine(const Engine *inner, Group *group, const Options *options,
                    const RankOptions *own);
 
-/* rank_engine_agree: the same before there is an engine: this rank has another task than
- * training ("--help"), or wrong options (a status, and why). Returns a status, as
+/* rank_engine_agree: the same before there is an engine: this rank has another task
+ * than training ("--help"), or wrong options (a status, and why). Returns a status, as
  * Engine's agree. */
 int rank_engine_agree(Group *group, const char *task, int status, Error *error);

@@ -30,7 +30,7 @@ void rank_options_help(void) {
            "  --shards S             with it: the batch is cut into S [8]\n"
            "  --shard-optimiser      each rank keeps a part of AdamW's moments\n"
            "  --by-hand              alone: only what the lesson works out by hand\n"
-           "  --measure              the network, and a step's time: predicted, measured\n"
+           "  --measure              the network; a step, predicted and measured\n"
            "  --scale                alone: 1,000 GPUs, by arithmetic\n"
            "  --patience S           seconds that a rank may be silent, or longer than "
            "ten\n"

@@ -1,5 +1,5 @@
-/* rank_report.h: after training, where a step's time went, what was sent, and the memory
- * of each rank. */
+/* rank_report.h: after training, where a step's time went, what was sent, and the
+ * memory of each rank. */
 #pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"

@@ -2,10 +2,11 @@
  * buckets.h: the gradients cut into buckets, each of which is summed over the ranks as
  * soon as it is complete, while the backward pass goes on with earlier layers.
  *
- * The backward pass comes from the end: the head's gradients are complete first, then the
- * last block's, in the end the embedding's. So buckets are numbered from the end, too. A
- * bucket has whole blocks, for within a block nothing is complete before its end. Small
- * buckets start early but each costs latency; one bucket starts when all is over.
+ * The backward pass comes from the end: the head's gradients are complete first, then
+ * the last block's, in the end the embedding's. So buckets are numbered from the end,
+ * too. A bucket has whole blocks, for within a block nothing is complete before its
+ * end. Small buckets start early but each costs latency; one bucket starts when all is
+ * over.
  */
 #pragma once
 
@@ -20,8 +21,8 @@ typedef struct {
 
 /*
  * buckets_cut: from the end of the list to its beginning, buckets of at least `least`
- * elements each, but for the last, which has what remains. A bucket begins where the head
- * (with its norm), a block or the embedding begins. Returns how many.
+ * elements each, but for the last, which has what remains. A bucket begins where the
+ * head (with its norm), a block or the embedding begins. Returns how many.
  *   trained   the parameters that have gradients: the end of a Vit's list (freeze.h)
  */
 int buckets_cut(const ParameterList *trained, long least, Bucket buckets[BUCKETS_MOST]);

@@ -153,8 +153,8 @@ static void sum_shards(RankTrainer *r) {
     sum_in_order(r->ranks.group, r->blocks, t->settings.threads, n, r->room);
 }
 
-/* One ring after the other, but after each step the others move, too: else each would pay
- * the latency of all its steps alone. */
+/* One ring after the other, but after each step the others move, too: else each would
+ * pay the latency of all its steps alone. */
 static void finish_rings(RankTrainer *r) {
     for (int i = 0; i < r->bucket_count; i++) {
         while (!ring_move(&r->rings[i])) {

@@ -1,16 +1,16 @@
 /*
  * rank_trainer.h: chapter 5's training step, shared by ranks.
  *
- * Chapter 5's trainer cuts a batch over its workers, and adds their gradients. Here some
- * of these workers are in other processes. With P ranks of T threads there are P T
- * workers, of which rank r has T, from number r T on; each takes the images that it would
- * have taken in one process. What is new is the sum, and who has to know what:
+ * Chapter 5's trainer cuts a batch over its workers, and adds their gradients. Here
+ * some of these workers are in other processes. With P ranks of T threads there are P T
+ * workers, of which rank r has T, from number r T on; each takes the images that it
+ * would have taken in one process. What is new is the sum, and who has to know what:
  *
  *     every rank   all weights, the whole order of the epoch, its share of each batch
  *     sent         gradients, loss and correct answers of each worker
  *
- * All ranks then do the same update with the same sum, so their weights stay the same to
- * the bit, though nobody ever sends any.
+ * All ranks then do the same update with the same sum, so their weights stay the same
+ * to the bit, though nobody ever sends any.
  */
 #pragma once
 
@@ -48,12 +48,12 @@ typedef struct {
     long long gradient_bytes; /* sent by this rank */
 } RankTimes;
 
-/* rank_trainer_use: engine_ranks makes its trainers for these ranks from now on; `ranks`
- * has to outlive them. For threads as ranks: one call per thread. */
+/* rank_trainer_use: engine_ranks makes its trainers for these ranks from now on;
+ * `ranks` has to outlive them. For threads as ranks: one call per thread. */
 void rank_trainer_use(const Ranks *ranks);
 
-/* engine_ranks: see engine.h. `threads` of the settings becomes the number of workers in
- * all: P T, or S. */
+/* engine_ranks: see engine.h. `threads` of the settings becomes the number of workers
+ * in all: P T, or S. */
 extern const Engine engine_ranks;
 
 /* rank_trainer_times: of a trainer that engine_ranks has made. */

@@ -86,10 +86,10 @@ StepResult sharded_update(Trainer *t, Group *group, real *room, double loss,
     return result;
 }
 
-/* ---- the moments' memory ----------------------------------------------------------- */
+/* ---- the moments' memory --------------------------------------------------------- */
 
-/* Whole pages between two elements go back to the system; they read as 0 afterwards. The
- * rest of their elements is set to 0. */
+/* Whole pages between two elements go back to the system; they read as 0 afterwards.
+ * The rest of their elements is set to 0. */
 static void forget(real *from, real *to) {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t begin = ((uintptr_t)from + page - 1) / page * page;

@@ -4,22 +4,22 @@
  *
  * After a ring's first half, reduce-scatter, rank r has the summed gradients of its own
  * chunk alone. With them it can update that chunk of the weights, and needs the moments
- * m and v of that chunk alone; the ring's second half, all-gather, then sends weights in
- * place of gradients. As many bytes are sent as before. A rank has
+ * m and v of that chunk alone; the ring's second half, all-gather, then sends weights
+ * in place of gradients. As many bytes are sent as before. A rank has
  *
  *     weights and gradients    2 n elements          as before
  *     moments                  2 n / P               instead of 2 n
  *
- * Clipping needs the norm of all gradients: the ranks send one another the sum of squares
- * of their chunks.
+ * Clipping needs the norm of all gradients: the ranks send one another the sum of
+ * squares of their chunks.
  */
 #pragma once
 
 #include "chapters/05_vision_transformer/training/trainer.h"
 #include "chapters/08_many_machines/collectives/group.h"
 
-/* sharded_sum: workers' gradients of this rank added up, then summed over the ranks: the
- * rank's own chunk of workers[0]'s. room: elements, (n / P, rounded up). */
+/* sharded_sum: workers' gradients of this rank added up, then summed over the ranks:
+ * the rank's own chunk of workers[0]'s. room: elements, (n / P, rounded up). */
 void sharded_sum(Trainer *trainer, Group *group, real *room);
 
 /* sharded_update: after it, the step's end, as trainer_update: all ranks have all new
