@@ -356,9 +356,8 @@ static void evaluate_share(Trainer *t, int w, const Batch *batch, int *predictio
 void trainer_evaluate_workers(Trainer *t, const Dataset *dataset, const ImageSet *set,
                               int *predictions) {
     const Batch batch = {.dataset = dataset, .set = set, .count = set->count};
-    const int threads = t->worker_count;
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int w = 0; w < threads; w++) {
+#pragma omp parallel for schedule(static, 1)
+    for (int w = 0; w < t->worker_count; w++) {
         evaluate_share(t, w, &batch, predictions);
     }
 }
@@ -372,7 +371,9 @@ void evaluation_sum(Evaluation *sum, const Evaluation *part) {
 
 void trainer_evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
                       int *predictions, Evaluation *result) {
+    const int threads_before = threads_limit(t->settings.threads);
     trainer_evaluate_workers(t, dataset, set, predictions);
+    threads_limit(threads_before);
     *result = (Evaluation){0};
     for (int w = 0; w < t->worker_count; w++) {
         evaluation_sum(result, &t->workers[w].evaluation);
