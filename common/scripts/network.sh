@@ -72,12 +72,18 @@ remove() { # remove PREFIX: the processes in these namespaces end, then they are
         ip netns delete "$space"
     done
 }
+# mpirun ends its ranks and then itself. Sometimes, with a second signal on its way, it
+# doesn't: then after some seconds by force.
+end_running() {
+    kill "$running" 2>/dev/null
+    { sleep 5 && kill -9 "$running"; } >/dev/null 2>&1 9>&- &
+    force=$!
+    wait "$running" 2>/dev/null
+    kill "$force" 2>/dev/null
+}
 clean() {
     trap '' INT TERM HUP
-    if [ "$running" ]; then
-        kill "$running" 2>/dev/null
-        wait "$running" 2>/dev/null
-    fi
+    [ -z "$running" ] || end_running
     exec 9>&- # the switch ends
     remove "$me"
     rm -rf "$scratch"
