@@ -365,7 +365,7 @@ ok "cards without nvcc: the emulator" $?
 
 echo "-- installing"
 # (tests/systems/ installs into the systems that it makes.)
-! grep -nE '^[^#]*(setup\.sh|apt-get)' Makefile common/make/*.mk | grep -vE ':command-setup(-[a-z]+)? = ' &&
+! grep -nE '^[^#]*(setup\.sh|apt-get)' Makefile common/make/*.mk | grep -vE ':command-setup(-[a-z0-9]+)? = ' &&
     ! grep -l -e 'setup\.sh' -e apt-get tests/*/*.sh plots/*.sh | grep -v '^tests/systems/'
 ok "make setup and make setup-... alone install" $?
 sed -n '/^```sh/,/^```/p' README.md | grep -qx 'make setup test'
