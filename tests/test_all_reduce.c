@@ -229,7 +229,7 @@ static void two_in_flight(Group *group, void *data) {
     real *got = data;
     const int r = group->rank, other = 1 - r;
     static real x[2][2][2000]; /* [rank][message] */
-    real room[2][2000];
+    real room[2][2000] = {{0}};
     int tickets[2];
     for (int m = 0; m < 2; m++) {
         for (int i = 0; i < 2000; i++) {

@@ -81,7 +81,8 @@ static bool is_packed(const Shards *all, int rank, int s) {
     Tensor T = all->room[rank];
     T.data += s * own_of(all, rank);
     T.shape[0] = T.ld = (int)own_of(all, rank);
-    return s > 0 && own_of(all, rank) < (all->n + all->P - 1) / all->P &&
+    return s > 0 && s < SHARDS_MOST &&
+           own_of(all, rank) < (all->n + all->P - 1) / all->P &&
            same(T, all->shards[s].data + begin_of(all, rank));
 }
 

@@ -2,7 +2,7 @@
 #
 #     /* exercise 2.3 */        what is between these two lines becomes
 #     /* end of exercise 2.3 */ NOT_WRITTEN("2.3"), to be replaced
-#                               of an exercise that has a file given_2.3.c here, with its
+#                               of an exercise that has a file given_2.3.txt here, with its
 #                               lines below: code to be repaired
 #     /* exercise 2.3, cut: */  the same, but nothing is put in its place (a helper)
 #     "name" /* not in your copy */   the name of such a helper: "(name)" in the copy
@@ -15,7 +15,7 @@
     if ($0 !~ /cut:/) {
         indent = $0
         sub(/\/.*/, "", indent)
-        given = "tests/exercises/given_" inside ".c"
+        given = "tests/exercises/given_" inside ".txt"
         repair = (getline line <given) > 0
         print indent "/* Exercise " inside (repair ? ": repair this; the next line goes first. */" : ": write this. */")
         print indent "NOT_WRITTEN(\"" inside "\");"

@@ -191,7 +191,7 @@ static int rank_of(const real *logits, int classes, int label) {
     int before = 0;
     for (int k = 0; k < classes; k++) {
         before +=
-            logits[k] > logits[label] || (logits[k] == logits[label] && k < label);
+            logits[k] > logits[label] || (k < label && logits[k] == logits[label]);
     }
     return before;
 }

@@ -45,8 +45,8 @@ static void halve_and_double(Group *group, int P, real *x, long n, real *room) {
         begin = upper ? middle : begin;
         end = upper ? end : middle;
     }
-    for (int digit = 1; digit < P; digit *= 2) {
-        const int other = r ^ digit;
+    while (depth > 0) {
+        const int digit = P >> depth, other = r ^ digit;
         depth--;
         const bool upper = r & digit;
         const Message mine = part(x, begin, end, other);

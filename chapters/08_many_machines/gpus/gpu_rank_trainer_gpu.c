@@ -184,7 +184,8 @@ static void exchange_predictions(RankRun *r, int count, int *predictions) {
     const long from = (long)count * share->rank / share->size;
     const long to = (long)count * (share->rank + 1) / share->size;
     const long n = r->trainer->list.total;
-    int *x = (int *)gpu_trainer_model(r->trainer)->gradients;
+    void *memory = gpu_trainer_model(r->trainer)->gradients;
+    int *x = memory;
     _Static_assert(sizeof(int) == sizeof(float), "the gradients' memory takes ints");
     memset(predictions, 0, (size_t)from * sizeof(int));
     memset(predictions + to, 0, (size_t)(count - to) * sizeof(int));

@@ -44,7 +44,7 @@ static double median(double *values, int count) {
 /* The first run says how many there will be, but doesn't count: memory and connections
  * are new to it. */
 double median_s(Group *group, void (*work)(void *context), void *context) {
-    double runs[RUNS_MOST];
+    double runs[RUNS_MOST] = {0};
     int count = RUNS_MOST;
     for (int i = -1; i < count; i++) {
         slowest_s(group, 0);

@@ -91,15 +91,18 @@ StepResult sharded_update(Trainer *t, Group *group, real *room, double loss,
 /* Whole pages between two elements go back to the system; they read as 0 afterwards.
  * The rest of their elements is set to 0. */
 static void forget(real *from, real *to) {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t begin = ((uintptr_t)from + page - 1) / page * page;
-    const uintptr_t end = (uintptr_t)to / page * page;
-    if (begin >= end || madvise((void *)begin, end - begin, MADV_DONTNEED) != 0) {
-        memset(from, 0, (size_t)(to - from) * sizeof(real));
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t before = (page - (uintptr_t)from % page) % page;
+    const size_t after = (uintptr_t)to % page;
+    const size_t bytes = (size_t)(to - from) * sizeof(real);
+    char *begin = (char *)from + before, *end = (char *)to - after;
+    if (bytes <= before + after ||
+        madvise(begin, bytes - before - after, MADV_DONTNEED) != 0) {
+        memset(from, 0, bytes);
         return;
     }
-    memset(from, 0, begin - (uintptr_t)from);
-    memset((void *)end, 0, (uintptr_t)to - end);
+    memset(from, 0, before);
+    memset(end, 0, after);
 }
 
 void sharded_forget(Trainer *t, const Group *group) {
