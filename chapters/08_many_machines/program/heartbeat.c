@@ -485,7 +485,7 @@ static Beat own_beat(void) {
     static unsigned long turns_before;
     const unsigned long turns = plan.turns ? plan.turns() : 0;
     pthread_mutex_lock(&mutex);
-    Beat b = {.word = own_word(),
+    Beat b = {.word = (int32_t)own_word(),
               .place = (int32_t)own_place,
               .waits = turns != turns_before,
               .step = own_step,
