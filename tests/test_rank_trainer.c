@@ -241,6 +241,8 @@ START_TEST(sharded_moments_give_the_same_training) {
                                 AFTER_STEPS, "weights");
             ck_assert_mem_eq(ranks.weights[r], ranks.weights[0],
                              (size_t)ranks.elements * sizeof(real));
+            assert_number_close(ranks.last[r].gradient_norm,
+                                alone.last[0].gradient_norm, AFTER_STEPS, "norm");
         }
         /* rank 0 has all moments, which it saves; the others have their own only */
         assert_tensor_close(tensor1(ranks.m[0], (int)ranks.elements),
