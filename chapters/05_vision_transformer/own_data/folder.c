@@ -81,13 +81,13 @@ static bool list_folder(const char *folder, List *list, Error *error) {
     return ok;
 }
 
-static bool join(char path[FILE_PATH_BYTES], const char *folder, const char *name,
+bool reader_join(char path[FILE_PATH_BYTES], const char *folder, const char *name,
                  Error *error) {
     return snprintf(path, FILE_PATH_BYTES, "%s/%s", folder, name) < FILE_PATH_BYTES ||
            error_set(error, "%.100s/%.100s: the path is too long", folder, name);
 }
 
-static bool is_folder(const char *path) {
+bool reader_is_folder(const char *path) {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
 }
@@ -168,7 +168,7 @@ static bool list_class(Folder *f, const char *folder, int label, Files *files,
     for (int i = 0; ok && i < list.count; i++) {
         char path[FILE_PATH_BYTES];
         bool is_one;
-        ok = join(path, folder, list.text[i], error) &&
+        ok = reader_join(path, folder, list.text[i], error) &&
              looks_like_one(path, &is_one, error);
         if (ok && is_one) {
             ok = add_file(files, path, label, error);
@@ -191,8 +191,8 @@ static bool list_classes(Folder *f, const char *folder, List *classes, Error *er
     bool ok = list_folder(folder, &all, error);
     for (int i = 0; ok && i < all.count; i++) {
         char path[FILE_PATH_BYTES];
-        ok = join(path, folder, all.text[i], error);
-        if (ok && is_folder(path)) {
+        ok = reader_join(path, folder, all.text[i], error);
+        if (ok && reader_is_folder(path)) {
             const char *fault = dataset_name_fault(all.text[i]);
             ok = fault ? error_set(error, "%s: as a class's name it %s", path, fault)
                        : add(classes, all.text[i], error);
@@ -209,7 +209,7 @@ static bool list_set(Folder *f, const char *folder, Files *files, Error *error) 
     bool ok = true;
     for (int k = 0; ok && k < f->classes.count; k++) {
         char path[FILE_PATH_BYTES];
-        ok = join(path, folder, f->classes.text[k], error) &&
+        ok = reader_join(path, folder, f->classes.text[k], error) &&
              list_class(f, path, k, files, error);
     }
     return ok;
@@ -275,16 +275,17 @@ static bool find_sets(const Folder *f, char train[FILE_PATH_BYTES],
                       char test[FILE_PATH_BYTES], Error *error) {
     static const char *const tests[] = {"test", "val", "valid", "validation"};
     char found[FILE_PATH_BYTES];
-    if (!join(train, f->directory, "train", error)) {
+    if (!reader_join(train, f->directory, "train", error)) {
         return false;
     }
     test[0] = '\0';
     for (int i = 3; i >= 0; i--) { /* the first of them counts */
-        if (join(found, f->directory, tests[i], error) && is_folder(found)) {
+        if (reader_join(found, f->directory, tests[i], error) &&
+            reader_is_folder(found)) {
             memcpy(test, found, sizeof found);
         }
     }
-    if (is_folder(train)) {
+    if (reader_is_folder(train)) {
         return true;
     }
     snprintf(train, FILE_PATH_BYTES, "%s", f->directory);

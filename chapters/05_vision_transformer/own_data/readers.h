@@ -6,6 +6,7 @@
 #pragma once
 
 #include "chapters/05_vision_transformer/training/dataset_file.h"
+#include "common/files/regular_file.h"
 
 /* Is a file of this format there? If so, no other format is tried: what is missing is
  * an error. */
@@ -24,6 +25,11 @@ bool cifar_has_name(const char *directory, const char *path);
 
 /* reader_same_file: does `path` mean the file `name` of the directory? */
 bool reader_same_file(const char *directory, const char *name, const char *path);
+
+/* reader_join: path = folder/name; false and an error if that is too long. */
+bool reader_join(char path[FILE_PATH_BYTES], const char *folder, const char *name,
+                 Error *error);
+bool reader_is_folder(const char *path);
 
 /*
  * names_read: the classes and their names, from a file of one name per line, which may

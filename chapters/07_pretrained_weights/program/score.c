@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "chapters/05_vision_transformer/own_data/readers.h"
 #include "common/lesson/output.h"
 #include "common/lesson/stopwatch.h"
 
@@ -46,17 +46,6 @@ static void listing_free(Listing *listing) {
     }
     free(listing->entry);
     *listing = (Listing){.entry = NULL};
-}
-
-static bool join(char path[FILE_PATH_BYTES], const char *folder, const char *name,
-                 Error *error) {
-    return snprintf(path, FILE_PATH_BYTES, "%s/%s", folder, name) < FILE_PATH_BYTES ||
-           error_set(error, "%.100s/%.100s: the path is too long", folder, name);
-}
-
-static bool is_folder(const char *path) {
-    struct stat found;
-    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
 /* n01440764: what ImageNet calls a class. */
@@ -157,8 +146,8 @@ static bool look_around(Work *w, Error *error) {
     bool ok = w->label != NULL;
     for (int i = 0; ok && i < w->folders.count; i++) {
         char path[FILE_PATH_BYTES];
-        ok = join(path, w->folder, w->folders.entry[i]->d_name, error);
-        w->label[i] = ok && is_folder(path) ? 0 : -1;
+        ok = reader_join(path, w->folder, w->folders.entry[i]->d_name, error);
+        w->label[i] = ok && reader_is_folder(path) ? 0 : -1;
         if (ok && w->label[i] == 0) {
             Listing files;
             ok = list(path, &files, error);
@@ -260,7 +249,7 @@ static bool score_class(Work *w, const char *folder, int label, Error *error) {
     Listing files;
     bool ok = list(folder, &files, error);
     for (int i = 0; ok && i < files.count; i++) {
-        ok = join(w->path[w->waiting], folder, files.entry[i]->d_name, error);
+        ok = reader_join(w->path[w->waiting], folder, files.entry[i]->d_name, error);
         w->labels[w->waiting++] = label;
         ok = ok && (w->waiting < w->room || judge_waiting(w, error));
     }
@@ -272,7 +261,7 @@ static bool score_all(Work *w, Error *error) {
     char path[FILE_PATH_BYTES], why[FILE_PATH_BYTES + 40];
     bool ok = true;
     for (int i = 0; ok && i < w->folders.count; i++) {
-        ok = join(path, w->folder, w->folders.entry[i]->d_name, error);
+        ok = reader_join(path, w->folder, w->folders.entry[i]->d_name, error);
         if (ok && w->label[i] >= 0) {
             ok = score_class(w, path, w->label[i], error);
         } else if (ok) {

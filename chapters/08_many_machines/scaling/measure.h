@@ -57,7 +57,7 @@ bool made_up_dataset(const Settings *settings, Dataset *dataset, Error *error);
 
 /*
  * measure_run: ./chapter8 --measure [--table FILE] [--most KB] [chapter 5's options]:
- * measures and predicts, and prints both; --table adds them to a CSV file. `library` is
+ * measures and predicts, and prints both; --table adds them to a CSV file. `mpi_sum` is
  * MPI's own all-reduce, as a peer. argv[0] is the program. Returns the exit status.
  */
-int measure_run(Group *group, AllReduce *library, int argc, char **argv);
+int measure_run(Group *group, AllReduce *mpi_sum, int argc, char **argv);

@@ -16,7 +16,7 @@ enum { MB = (1 << 20) / sizeof(real) }; /* in elements */
 
 typedef struct {
     Group *group;
-    AllReduce *library;
+    AllReduce *mpi_sum;
     Options options;
     const char *table_name; /* --table, or NULL */
     FILE *table;            /* of rank 0 */
@@ -81,8 +81,8 @@ static void sums_of(Measuring *m, long n) {
         printf("  %8.2f %8.2f", 1e3 * predicted, 1e3 * measured);
         note(m, "sum", ways[i].name, bytes, predicted, measured);
     }
-    if (m->library && measured > 0) {
-        const double peer = measure_sum_s(m->group, m->library, n, m->x, m->room);
+    if (m->mpi_sum && measured > 0) {
+        const double peer = measure_sum_s(m->group, m->mpi_sum, n, m->x, m->room);
         printf("  %8.2f %8.2f", 1e3 * peer, peer / measured);
         note(m, "sum", "MPI_Allreduce", bytes, 0, peer);
     }
@@ -242,10 +242,10 @@ static bool end(Measuring *m, Error *error) {
     return true;
 }
 
-int measure_run(Group *group, AllReduce *library, int argc, char **argv) {
+int measure_run(Group *group, AllReduce *mpi_sum, int argc, char **argv) {
     static Measuring m;
     Error error;
-    m = (Measuring){.group = group, .library = library};
+    m = (Measuring){.group = group, .mpi_sum = mpi_sum};
     if (!read_words(&m, argc, argv, &error)) {
         return output_error("chapter8", 2, "%s", error.text);
     }
