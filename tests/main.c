@@ -11,14 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/check_helpers.h"
 #include "tests/suites.h"
 #include "common/tensor.h"
 
 /* Fewer than this means that something was left out. With new tests, raise them. */
-#ifdef REAL_IS_DOUBLE
-enum { MINIMUM_TESTS = 1522 };
+#ifdef WITH_ADDRESS_SANITIZER
+enum { LEFT_OUT = 1 }; /* memory that no machine has: the sanitizer would stop there */
 #else
-enum { MINIMUM_TESTS = 1477 }; /* most gradient checks are in double only */
+enum { LEFT_OUT = 0 };
+#endif
+#ifdef REAL_IS_DOUBLE
+enum { MINIMUM_TESTS = 1522 - LEFT_OUT };
+#else
+enum { MINIMUM_TESTS = 1477 - LEFT_OUT }; /* most gradient checks are in double only */
 #endif
 
 static Suite *(*const suites[])(void) = {
