@@ -16,6 +16,8 @@
  *    elements, which may be anywhere, so A is copied (into panels of MR rows) only if
  *    each panel is read so often that it pays.
  *
+ *    Weights that meet one input after another can be packed once (matmul_prepack).
+ *
  * 3. Blocks. Panels are used again and again, so they must stay in the cache: a KC x NR
  *    panel of B in the first one, an MC x KC block of A and a KC x NC block of B in the
  *    second. An element of C is loaded and stored once per KC multiply-adds.
@@ -29,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -67,6 +70,7 @@ typedef real loose_vector
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 enum { MC = 10 * MR, KC = 256, NC = 512 };
+enum { MC_PREPACKED = 2 * MC }; /* where B needs no room in that cache */
 
 /* Inlined with constant arguments, a loop of MR steps becomes MR instructions: only
  * then can an array of vectors be registers. Each compiler has its own word for it. */
@@ -103,6 +107,13 @@ typedef struct {
     long ldc;
     bool add;
     const real *bias; /* (n), what each row's sums begin with; NULL: 0 */
+    /* B's panels where they are packed: panel_k rows each, of which this product's k
+     * begin at row k0. NULL in a whole product: still to be packed. */
+    const real *b;
+    int panel_k, k0;
+    /* What a tile fetches for the tiles after it: `step` elements for each k. */
+    const real *next;
+    int step;
 } Product;
 
 /* Stores the first `count` < LANES elements of a vector, in pieces of 8, 4, 2 and 1, so
@@ -148,6 +159,7 @@ INLINE void multiply_tile(int rows, int vectors, Operand A, const real *b,
     for (int k = 0; k < tile->k; k++) {
         const vector *row = (const vector *)(b + (long)k * vectors * LANES);
         const vector b0 = row[0], b1 = row[vectors - 1];
+        __builtin_prefetch(tile->next + (long)k * tile->step, 0, 2);
         UNROLL
         for (int i = 0; i < rows; i++) {
             const real a_ik = A.data[i * A.row + k * A.col];
@@ -316,10 +328,28 @@ static void pack(Operand X, int rows, int kc, int width, real *packed) {
  * takes about as long as using it in a tile: from this many panels on it pays. */
 enum { PANELS_WORTH_PACKING_A = 8 };
 
-/* The packed blocks of a product, some 650 KB. Each has LANES elements more at its
+/* All panels of B^T (n, k), one after the other; the last may be LANES wide. */
+INLINE int panel_width(int n, int j) {
+    return n - j > LANES ? NR : LANES;
+}
+
+static void pack_panels(Operand Bt, int n, int k, real *packed) {
+    for (int j = 0; j < n; j += NR) {
+        pack(part(Bt, j, 0), smaller(NR, n - j), k, panel_width(n, j),
+             packed + (long)j * k);
+    }
+}
+
+/* Where a block's rows of the panel of columns j, j + 1, ... begin. */
+INLINE const real *panel_at(const Product *block, int j) {
+    return block->b + (long)j * block->panel_k +
+           (long)block->k0 * panel_width(block->n, j);
+}
+
+/* The packed blocks of a product, some 770 KB. Each has LANES elements more at its
  * end, because a strip may write beyond it. */
 typedef struct {
-    _Alignas(64) real a[MC * KC + LANES];
+    _Alignas(64) real a[MC_PREPACKED * KC + LANES];
     _Alignas(64) real b[KC * NC + LANES];
 } Blocks;
 
@@ -338,48 +368,63 @@ static void take_panels(const Product *block, bool worth_it, real *packed,
     }
 }
 
-/* A block of C, tile by tile, with the panels of A and the packed block of B. */
-static void multiply_block(const Product *block, const Operand *panels, const real *b) {
+/* A block of C, tile by tile, with the panels of A and the packed panels of B. Panels
+ * that were packed long ago are in no cache: while one is multiplied, its tiles fetch
+ * the next, each a part of it. */
+static void multiply_block(const Product *block, const Operand *panels, bool fetch) {
     Product tile = {.k = block->k, .ldc = block->ldc, .add = block->add};
+    real bias[NR] = {0}; /* a whole panel's */
     for (int j = 0; j < block->n; j += NR) {
+        const real *b = panel_at(block, j);
         tile.n = smaller(NR, block->n - j);
-        tile.bias = block->bias ? block->bias + j : NULL;
+        if (block->bias) {
+            memcpy(bias, block->bias + j, (size_t)tile.n * sizeof(real));
+            tile.bias = bias;
+        }
+        tile.next = b;
+        if (fetch && j + NR < block->n) {
+            tile.next = panel_at(block, j + NR);
+            tile.step = (NR * MR + block->m - 1) / block->m;
+        }
         for (int i = 0; i < block->m; i += MR) {
             tile.m = smaller(MR, block->m - i);
             tile.A = panels[i / MR];
             tile.c = block->c + i * block->ldc + j;
-            micro_kernel(b + (long)j * block->k, &tile);
+            micro_kernel(b, &tile);
+            tile.next += (long)tile.step * tile.k;
         }
+        tile.step = 0;
     }
 }
 
 /* A whole product, on one thread. */
 static void multiply(const Product *p) {
-    const bool pack_A = p->n > PANELS_WORTH_PACKING_A * NR;
+    const bool prepacked = p->b != NULL, pack_A = p->n > PANELS_WORTH_PACKING_A * NR;
+    const int block_m = prepacked ? MC_PREPACKED : MC;
+    const int block_n = prepacked ? p->n : NC;
     Blocks *packed = workspace_take(sizeof *packed, "a matrix product");
-    Operand panels[MC / MR];
-    real bias[NC];
+    Operand panels[MC_PREPACKED / MR];
 
-    for (int j0 = 0; j0 < p->n; j0 += NC) {
-        Product block = {.n = smaller(NC, p->n - j0), .ldc = p->ldc};
-        if (p->bias) { /* whole tiles of it */
-            memset(bias, 0, sizeof bias);
-            memcpy(bias, p->bias + j0, (size_t)block.n * sizeof(real));
-        }
+    for (int j0 = 0; j0 < p->n; j0 += block_n) {
+        Product block = *p;
+        block.n = smaller(block_n, p->n - j0);
         for (int k0 = 0; k0 < p->k; k0 += KC) {
             block.k = smaller(KC, p->k - k0);
             block.add = p->add || k0 > 0;
-            block.bias = p->bias && k0 == 0 ? bias : NULL;
-            for (int j = 0; j < block.n; j += NR) {
-                pack(part(p->Bt, j0 + j, k0), smaller(NR, block.n - j), block.k,
-                     block.n - j > LANES ? NR : LANES, packed->b + (long)j * block.k);
+            block.bias = p->bias && k0 == 0 ? p->bias + j0 : NULL;
+            if (prepacked) {
+                block.k0 = k0;
+            } else {
+                pack_panels(part(p->Bt, j0, k0), block.n, block.k, packed->b);
+                block.b = packed->b;
+                block.panel_k = block.k;
             }
-            for (int i0 = 0; i0 < p->m; i0 += MC) {
-                block.m = smaller(MC, p->m - i0);
+            for (int i0 = 0; i0 < p->m; i0 += block_m) {
+                block.m = smaller(block_m, p->m - i0);
                 block.A = part(p->A, i0, k0);
                 block.c = p->c + i0 * p->ldc + j0;
                 take_panels(&block, pack_A, packed->a, panels);
-                multiply_block(&block, panels, packed->b);
+                multiply_block(&block, panels, prepacked);
             }
         }
     }
@@ -408,6 +453,7 @@ static Product band(Product p, int t, int threads) {
         p.Bt = part(p.Bt, from, 0);
         p.c += from;
         p.bias = p.bias ? p.bias + from : NULL;
+        p.b = p.b ? p.b + (long)from * p.panel_k : NULL;
     }
     return p;
 }
@@ -431,6 +477,61 @@ static void multiply_on_threads(Product p) {
     multiply(&p);
 }
 
+/* ---- prepacked weights --------------------------------------------------- */
+
+typedef struct {
+    Tensor B; /* (n, k), as it was given */
+    real *panels;
+} Prepacked;
+
+static struct {
+    Prepacked *list;
+    int count, room;
+} prepacked;
+
+bool matmul_prepack(Tensor B) {
+    const int n = tensor_rows(B), k = tensor_cols(B);
+    const size_t columns = ((size_t)n + NR - 1) / NR * NR;
+    if (prepacked.count == prepacked.room) {
+        const int room = 2 * prepacked.room + 16;
+        Prepacked *list = realloc(prepacked.list, (size_t)room * sizeof *list);
+        if (!list) {
+            return false;
+        }
+        prepacked.list = list;
+        prepacked.room = room;
+    }
+    /* LANES more, because a strip may write beyond a panel, up to a cache line. */
+    const size_t bytes = (columns * (size_t)k + LANES) * sizeof(real);
+    real *panels = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!panels) {
+        return false;
+    }
+    pack_panels((Operand){B.data, B.ld, 1}, n, k, panels);
+    prepacked.list[prepacked.count++] = (Prepacked){B, panels};
+    return true;
+}
+
+void matmul_forget_prepacked(void) {
+    for (int i = 0; i < prepacked.count; i++) {
+        free(prepacked.list[i].panels);
+    }
+    free(prepacked.list);
+    memset(&prepacked, 0, sizeof prepacked);
+}
+
+static void find_prepacked(Product *p, Tensor B) {
+    for (int i = 0; i < prepacked.count; i++) {
+        const Tensor known = prepacked.list[i].B;
+        if (known.data == B.data && known.ld == B.ld && tensor_rows(known) == p->n &&
+            tensor_cols(known) == p->k) {
+            p->b = prepacked.list[i].panels;
+            p->panel_k = p->k;
+            return;
+        }
+    }
+}
+
 /* ---- the three layouts ------------------------------------------------- */
 
 typedef enum { NN, NT, TN } Layout;
@@ -441,7 +542,7 @@ static Product product(const char *name, Layout layout, Tensor A, Tensor B, Tens
                                        "A (k,m), B (k,n)"};
     const Operand A_as_is = {A.data, A.ld, 1}, A_transposed = {A.data, 1, A.ld};
     const Operand B_as_is = {B.data, B.ld, 1}, B_transposed = {B.data, 1, B.ld};
-    const Product p = {
+    Product p = {
         .m = layout == TN ? tensor_cols(A) : tensor_rows(A),
         .k = layout == TN ? tensor_rows(A) : tensor_cols(A),
         .n = layout == NT ? tensor_rows(B) : tensor_cols(B),
@@ -460,6 +561,9 @@ static Product product(const char *name, Layout layout, Tensor A, Tensor B, Tens
             need[layout],
             transposed_fits ? " Did you forget to transpose K? (chapter 2, eq. 1)"
                             : "");
+    }
+    if (layout == NT) {
+        find_prepacked(&p, B);
     }
     return p;
 }

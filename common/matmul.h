@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/tensor.h"
 
 /* A result differs from that of the three loops (matmul_plain.h) by rounding alone:
@@ -36,6 +38,16 @@ void matmul_tn_add(Tensor A, Tensor B, Tensor C);
 /* matmul_nt_bias: C(m,n) = A(m,k) B(n,k)^T + bias(n), the same bias for every row: a
  * dense layer in one pass over C, whose sums begin with the bias instead of 0. */
 void matmul_nt_bias(Tensor A, Tensor B, Tensor bias, Tensor C);
+
+/*
+ * matmul_prepack: B (n, k) won't change: from now on matmul_nt and matmul_nt_bias find
+ * it packed (matmul.c says what that is), and give the same bits sooner. For inference,
+ * where the same weights meet one input after another. It takes as much memory as B;
+ * false: there is none. Forget all before a prepacked B changes or is freed. Neither
+ * may run while another thread multiplies.
+ */
+bool matmul_prepack(Tensor B);
+void matmul_forget_prepacked(void);
 
 /*
  * matmul_sizes: what the product is cut into on this machine. A tile of C in registers

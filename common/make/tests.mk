@@ -16,7 +16,7 @@ COMPARE := $(BUILD)/double/tests/compare/compare
 BENCH_RUN := $(BUILD)/float/tests/bench/run
 PICTURES := $(BUILD)/float/tests/pictures/check
 $(COMPARE): $(call objects,double,tests/compare/main.c $(call layers_up_to,5))
-$(BENCH_RUN): $(call objects,float,$(wildcard tests/bench/*.c) $(call layers_up_to,5))
+$(BENCH_RUN): $(call objects,float,$(wildcard tests/bench/*.c) $(call layers_up_to,7))
 $(BENCH_RUN:run=machine.o): FLAGS_float = -DBENCH_FLAGS='"$(OPTIMISE) $(OPENMP)"'
 $(PICTURES): $(call objects,float,tests/pictures/main.c)
 $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries

@@ -11,6 +11,7 @@
 #include "tests/bench/made_up.h"
 #include "tests/bench/memory.h"
 #include "tests/bench/models.h"
+#include "tests/bench/one_image.h"
 #include "common/lesson/stopwatch.h"
 #include "common/lesson/threads.h"
 #include "chapters/05_vision_transformer/training/trainer.h"
@@ -25,10 +26,7 @@ struct Job {
     Trainer trainer; /* training, and inference of batches */
 
     /* Inference of one image. */
-    ParameterList list;
-    real *weights;
-    Vit vit;
-    VitActivations activations;
+    OneImage one;
     Arena arena;
     Tensor images; /* (INFER_IMAGES, C, H, W) */
     int next;
@@ -137,12 +135,9 @@ static double infer_batch(Job *job) {
 }
 
 static double infer_one(Job *job) {
-    const Dropout none = {.rate = 0};
     Tensor image = tensor_slice(job->images, job->next);
-    Tensor images =
-        tensor4(image.data, 1, image.shape[0], image.shape[1], image.shape[2]);
     job->next = (job->next + 1) % INFER_IMAGES;
-    return (double)vit_forward(&job->vit, images, &job->activations, &none).data[0];
+    return (double)one_image_logits(&job->one, image)[0];
 }
 
 static Settings settings_of(const Job *job) {
@@ -217,18 +212,10 @@ static bool normalise_images(Job *job, Error *error) {
 
 static bool make_one(Job *job, Error *error) {
     job->step = infer_one;
-    job->vit.config = job->config;
     if (!normalise_images(job, error) ||
-        !parameters_list(&job->list, vit_parameters, &job->vit, error)) {
+        !one_image_make(&job->one, &job->config, error)) {
         return false;
     }
-    job->weights = allocate((size_t)job->list.total * sizeof(real), "weights", error);
-    if (!job->weights ||
-        !vit_activations_make(&job->activations, &job->config, 1, error)) {
-        return false;
-    }
-    parameters_view(&job->list, vit_parameters, &job->vit, job->weights);
-    made_up_weights(&job->list, job->weights);
     job->check[0] = infer_one(job);
     job->next = 0;
     return true;
@@ -286,9 +273,7 @@ static int serve(Job *job, FILE *to, double base_mb) {
 static void job_free(Job *job) {
     dataset_free(&job->dataset);
     trainer_free(&job->trainer);
-    parameters_list_free(&job->list);
-    free(job->weights);
-    vit_activations_free(&job->activations);
+    one_image_free(&job->one);
     arena_free(&job->arena);
 }
 

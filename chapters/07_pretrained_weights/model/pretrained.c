@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chapters/03_multi_head_attention/positions.h"
+#include "chapters/07_pretrained_weights/model/block_on_threads.h"
 #include "chapters/07_pretrained_weights/weights/arrays.h"
 #include "common/linear.h"
 #include "common/matmul.h"
@@ -84,6 +85,33 @@ bool pretrained_activations_make(PretrainedActivations *a,
 
 void pretrained_activations_free(PretrainedActivations *a) {
     arena_free(&a->arena);
+}
+
+/* One matrix; where it is mapped, its pages of the file are given back. */
+static bool prepack(const Pretrained *model, Tensor W) {
+    if (!matmul_prepack(W)) {
+        return false;
+    }
+    if (model->file) {
+        arrays_release_view(model->file, W.data, tensor_count(W));
+    }
+    return true;
+}
+
+bool pretrained_prepack(const Pretrained *model) {
+    const Vit *vit = &model->vit;
+    const Tensor E = vit->embedding.E;
+    const int D = vit->config.block.D;
+    bool ok = prepack(model, tensor2(E.data, D, (int)(tensor_count(E) / D)));
+    for (int l = 0; l < vit->config.depth && ok; l++) {
+        const EncoderBlock *block = &vit->blocks[l];
+        ok = prepack(model, block->attn.W_qkv) && prepack(model, block->attn.W_O) &&
+             prepack(model, block->mlp.W_1) && prepack(model, block->mlp.W_2);
+    }
+    if (!ok) {
+        matmul_forget_prepacked();
+    }
+    return ok;
 }
 
 void pretrained_free(Pretrained *model) {
@@ -216,7 +244,6 @@ void pretrained_forward(const Pretrained *model, Tensor images,
                         PretrainedActivations *a) {
     const VitConfig *c = &model->config.vit;
     const int B = images.shape[0];
-    const Dropout none = {.rate = 0};
     expect_shape(images, "Images are (B, C, H, W).", B, c->channels, c->height,
                  c->width);
     Tensor z = tensor_first(a->z[0], B);
@@ -231,7 +258,7 @@ void pretrained_forward(const Pretrained *model, Tensor images,
     for (int l = 0; l < c->depth; l++) {
         a->block.attn.A = a->A[l];
         a->block.y = a->z[(l + 1) % 2];
-        z = encoder_block_forward(&model->vit.blocks[l], z, &a->block, &none);
+        z = block_forward_on_threads(&model->vit.blocks[l], z, &a->block);
     }
     read_tokens(model, z, a);
     if (model->config.head) {

@@ -65,11 +65,17 @@ static int threads(void) {
 #endif
 }
 
+/* Packing all weights takes about as long as packing them in one pass. */
+enum { WORTH_PREPACKING = 3 };
+
 /* All pictures; returns how many failed. A row of Y for each. */
 static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions *o,
                        Tensor Y) {
     int failed = 0;
     Error error;
+    if (o->time || o->count >= WORTH_PREPACKING) {
+        pretrained_prepack(&seeing->model);
+    }
     for (int i = 0; i < o->count; i++) {
         if (!look_at_one(seeing, o, o->pictures[i], &error)) {
             output_error(program, 1, "%s", error.text);

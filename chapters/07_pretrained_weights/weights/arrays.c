@@ -342,12 +342,23 @@ bool arrays_check(const Arrays *file, const Array *array, const real *elements,
            check_finite(file, array, elements, error);
 }
 
-void arrays_release(const Arrays *file, const Array *array) {
-    const int64_t page = sysconf(_SC_PAGESIZE);
-    /* All pages that it is on: a neighbour's would be read from the file again. */
-    const int64_t first = array->at / page * page;
+/* All pages that bytes `at` to `at` + `bytes` - 1 are on: a neighbour's would be read
+ * from the file again. */
+static void release(const Arrays *file, int64_t at, int64_t bytes) {
+    const int64_t page = sysconf(_SC_PAGESIZE), first = at / page * page;
     if (file->mapped) {
-        madvise((char *)file->bytes + first, (size_t)(array->at + array->bytes - first),
+        madvise((char *)file->bytes + first, (size_t)(at + bytes - first),
                 MADV_DONTNEED);
+    }
+}
+
+void arrays_release(const Arrays *file, const Array *array) {
+    release(file, array->at, array->bytes);
+}
+
+void arrays_release_view(const Arrays *file, const real *elements, long count) {
+    const unsigned char *begin = (const unsigned char *)elements;
+    if (begin >= file->bytes && begin < file->bytes + file->size) {
+        release(file, begin - file->bytes, count * (int64_t)sizeof(real));
     }
 }

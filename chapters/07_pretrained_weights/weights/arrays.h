@@ -63,3 +63,7 @@ bool arrays_check(const Arrays *file, const Array *array, const real *elements,
 /* arrays_release: the pages of this array won't be read again: the system may have
  * them. */
 void arrays_release(const Arrays *file, const Array *array);
+
+/* arrays_release_view: the same for `count` elements that may be a view into the file.
+ * They can be read again: from the disk. */
+void arrays_release_view(const Arrays *file, const real *elements, long count);
