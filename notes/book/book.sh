@@ -38,7 +38,7 @@ done
 grep -v -e '^#' -e '^==' "$words/pages.txt" | awk -F ' \\| ' '{ print $1 "\t" $2 "\t" $3 }' \
     >"$work/pages"
 cut -f 1,2 "$work/pages" >"$work/pages.map"
-cp "$words/words.txt" "$work/words.txt"
+cp "$words/words.txt" "$words/equations.txt" "$work"
 ln -s "$PWD/$words/live" "$work/live"
 : >"$work/links.out"
 : >"$work/live.out"
@@ -161,9 +161,9 @@ value() { # value NAME TEXT: of the template
     printf '%s\n' "$2" >"$work/values/$1"
 }
 value csp "$csp"
-cp "$words/words.txt" "$work/values/.words"
 
-# contents PAGE ROOT: the list of all pages, in which this one shows its sections.
+# contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
+# (no PAGE) has the list's first part.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -180,6 +180,7 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
+        /^== / && parts && page == "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
         NF == 3 {
             here = $2 == page
@@ -267,6 +268,7 @@ fill front "$(word book)" "" >"$out/index.html"
 cut -f 2 "$work/links.out" >>"$work/sources"
 : >"$work/values/turn"
 : >"$work/values/scripts"
+listed=
 sort -u "$work/sources" | while read -r file; do
     [ -f "$file" ] || fail "a page links to $file, which isn't there"
     root=$(echo "$file" | sed 's,[^/]*/,../,g; s,[^/]*$,,')../
@@ -283,17 +285,33 @@ sort -u "$work/sources" | while read -r file; do
         }' "$work/cited" >"$work/tags.sources"
     awk -v tags="$work/tags.sources" -v name="$file" -f $book/code.awk -f $book/source.awk \
         "$file" >"$work/values/body"
-    contents "" "$root" >"$work/values/contents-list"
+    [ "$root" = "$listed" ] || contents "" "$root" >"$work/values/contents-list"
+    listed=$root
     mkdir -p "$out/source/$(dirname "$file")"
     fill source "$file" "$root" >"$out/source/$file.html"
 done
 
 # ---- the rest -----------------------------------------------------------------------------------
 
-sort -u "$work/pictures.out" | cut -f 2 | sort -u | while read -r file; do
-    cp "$file" "$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' \
-        "$work/pictures.map")"
+# Pictures; gnuplot's without what is so anyway, and without its spaces.
+cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
+    copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
+    case $file in
+    *.svg)
+        sed 's/^[ \t]*//; s/  *$//; s/ stroke-width="1.00"//; s/ stroke-linecap="butt"//
+            s/ stroke-linejoin="miter"//; s/rgb( *\([0-9]*\), *\([0-9]*\), *\([0-9]*\))/rgb(\1,\2,\3)/g
+            s/ = /=/g; /^$/d' "$file" >"$copy"
+        ;;
+    *) cp "$file" "$copy" ;;
+    esac
 done
+
+# What is searched: [page, title, id, heading, text] of every section, loaded on demand.
+while IFS="$(printf '\t')" read -r _ page title; do
+    awk -v page="$page" -v title="$title" -f $book/sections.awk "$work/bodies/$page"
+done <"$work/pages" >"$work/sections"
+{ echo "["; sed '$!s/$/,/' "$work/sections"; echo "]"; } >"$work/search"
+script search "$work/search"
 cp $book/site/style.css $book/site/favicon.svg "$out"
 cp $book/site/*.js "$out/js"
 cp $book/live/*.js "$out/js/live"
