@@ -316,6 +316,16 @@ cp $book/site/style.css $book/site/favicon.svg "$out"
 cp $book/site/*.js "$out/js"
 cp $book/live/*.js "$out/js/live"
 : >"$out/.nojekyll"
+
+# The same pages as one EPUB, without scripts.
+cut -f 1 "$work/pages" | while read -r file; do
+    printf '\n\n<!-- page: %s -->\n\n' "$file"
+    cat "$file"
+done | pandoc -f gfm -t epub3 --mathml --no-highlight --toc --toc-depth=2 \
+    --epub-chapter-level=1 --css=$book/epub.css -M mode=epub -M work="$work" \
+    -M title="$(word book)" -M lang="$BOOK_LANGUAGE" --lua-filter=$book/filter.lua \
+    -o "$out/course.epub"
+
 rm -rf "$BOOK_OUT"
 mkdir -p "$(dirname "$BOOK_OUT")"
 mv "$out" "$BOOK_OUT"

@@ -148,7 +148,7 @@ local function picture(image)
     end
     ask("pictures.out", file)
     if mode == "epub" then
-        image.src = file
+        image.src = work .. "/out/pictures/" .. known[2]
         image.title = "fig:"
         return pandoc.Para({ image })
     end
@@ -186,7 +186,9 @@ local function equations_of(block)
                 if mode == "html" then
                     table.insert(made, html('<div class="equation">'))
                 end
-                table.insert(made, pandoc.Para({ pandoc.Math("DisplayMath", tex) }))
+                local math = pandoc.Math("DisplayMath", tex)
+                table.insert(made, pandoc.Para(mode == "html" and { math } or
+                    { math, pandoc.Space(), pandoc.Str("[" .. tag .. "]") }))
                 if mode == "html" then
                     table.insert(made, html("<p>[" .. tag .. "]</p></div>"))
                 end

@@ -13,7 +13,7 @@ function plain(html) {
     return html
 }
 function quoted(text) {
-    gsub(/\\/, "\\\\", text)
+    gsub(/\\/, "\\\\\\\\", text)
     gsub(/"/, "\\\"", text)
     gsub(/[\001-\037]/, " ", text)
     return "\"" text "\""

@@ -200,7 +200,7 @@ Book.makeSearch = function (words) {
 
 /* What is wider than the page scrolls in its box, by the keyboard, too. */
 Book.makeScrollable = function () {
-    for (const box of document.querySelectorAll("main pre, main .wide, math[display=block]")) {
+    for (const box of document.querySelectorAll("main pre, main .wide, .equation p")) {
         if (box.scrollWidth > box.clientWidth + 1) {
             box.tabIndex = 0;
         }
