@@ -235,3 +235,34 @@ Book.lines = function (svg, series, options = {}) {
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.replaceChildren(...parts);
 };
+
+/*
+ * heat: a matrix {shape, data} as a picture on a <canvas>, for more elements than a table
+ * can show; not alone: its canvas has a label, and a table or sliders beside it have the
+ * numbers. Options: low, high: what is dark and bright; row, column: outlined.
+ */
+Book.heat = function (canvas, matrix, { low, high, row, column }) {
+    const columns = matrix.shape[matrix.shape.length - 1];
+    const rows = matrix.data.length / columns;
+    const size = Math.max(Math.ceil(640 / columns), 2), paint = canvas.getContext("2d");
+    canvas.width = columns * size;
+    canvas.height = rows * size;
+    matrix.data.forEach((x, k) => {
+        paint.fillStyle = `rgb(${Book.viridis((x - low) / (high - low))})`;
+        paint.fillRect(k % columns * size, Math.floor(k / columns) * size, size, size);
+    });
+    const outline = (x, y, width, height) => { /* seen on dark and on bright */
+        paint.lineWidth = 4;
+        paint.strokeStyle = "#000";
+        paint.strokeRect(x + 1, y + 1, width - 2, height - 2);
+        paint.lineWidth = 2;
+        paint.strokeStyle = "#fff";
+        paint.strokeRect(x + 1, y + 1, width - 2, height - 2);
+    };
+    if (row !== undefined) {
+        outline(0, row * size, canvas.width, size);
+    }
+    if (column !== undefined) {
+        outline(column * size, 0, size, canvas.height);
+    }
+};

@@ -1,0 +1,81 @@
+/* sinusoids.js: the position encoding as a map, as waves, and as products of positions. */
+"use strict";
+Book.live("sinusoids", async (root, engine) => {
+    const part = name => root.querySelector(`[data-part=${name}]`);
+    const table = name => root.querySelector(`[data-table=${name}]`);
+    const FAR = 12, ROWS = 6, COLUMNS = 8;
+    const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);
+    let PE, n, D;
+    const at = (p, j) => PE.data[p * D + j];
+
+    const explain = (p, j) => {
+        const hand = Math.floor(j / 2), wave = j % 2 ? "cos" : "sin";
+        const step = Math.atan2(at(1, 2 * hand), at(1, 2 * hand + 1)); /* of position 1 */
+        const text = `PE(${p}, ${j}) = ${wave}(${p} / 10000^(${2 * hand}/${D})) = ` +
+            `${wave}(${p} · ${step.toPrecision(3)}) = ${Book.fixed(at(p, j), 4)}. ` +
+            `Hand ${hand} needs ${(2 * Math.PI / step).toPrecision(3)} positions for a turn.`;
+        Book.control(root, "explained").value = text;
+    };
+    const choose = (p, j) => {
+        Book.control(root, "position").value = p;
+        Book.control(root, "element").value = j;
+        root.dispatchEvent(new Event("input"));
+    };
+    part("map").addEventListener("click", event => {
+        const box = part("map").getBoundingClientRect();
+        const place = (x, size, count) =>
+            Math.min(Math.max(Math.floor(x / size * count), 0), count - 1);
+        choose(place(event.clientY - box.top, box.height, n),
+               place(event.clientX - box.left, box.width, D));
+    });
+
+    /* A slider that reaches from 0 to most, and says where it is. */
+    const slide = (name, most) => {
+        const control = Book.control(root, name);
+        control.max = most;
+        Book.control(root, name + "_shown").value = control.value;
+        return control.valueAsNumber;
+    };
+    const drawTable = (p, j) => {
+        const rows = Math.min(ROWS, n), columns = Math.min(COLUMNS, D);
+        const top = Math.min(p, n - rows), left = Math.min(j - j % 2, D - columns);
+        const data = range(top, rows).flatMap(i => range(left, columns).map(c => at(i, c)));
+        delete table("PE").dataset.columns; /* other headings */
+        Book.table(table("PE"), { shape: [rows, columns], data }, {
+            digits: 3, low: -1, high: 1, rows: range(top, rows).map(i => "position " + i),
+            columns: range(left, columns).map(String), cell: (i, c) => explain(top + i, left + c),
+        });
+    };
+    const drawDots = (p, dots) => {
+        const from = range(-FAR, 2 * FAR + 1).filter(k => p + k >= 0 && p + k < n);
+        delete table("dots").dataset.columns;
+        Book.table(table("dots"), { shape: [1, from.length], data: from.map(k => dots.data[p + k]) },
+                   { digits: 3, columns: from.map(k => (k > 0 ? "+" : "") + k), rows: [""] });
+        Book.lines(part("dots"), [{ x: range(0, n), y: dots.data, name: "product with position " + p }],
+                   { xlabel: "position", ylabel: "PE · PE", ymin: Math.min(0, ...dots.data) });
+    };
+    const drawWaves = j => {
+        const column = c => range(0, n).map(i => at(i, c)), sine = j - j % 2;
+        Book.lines(part("waves"), [
+            { x: range(0, n), y: column(sine), name: `element ${sine}: sine` },
+            { x: range(0, n), y: column(sine + 1), name: `element ${sine + 1}: cosine`, dash: "6 4" },
+        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1 });
+    };
+
+    await Book.follow(root, async () => {
+        const wanted = ["n", "D"].map(name => Number(Book.value(root, name)));
+        const p = slide("position", wanted[0] - 1), j = slide("element", wanted[1] - 1);
+        const [encoding, dots] = await engine.all([
+            ["set", "sinusoids.n", wanted[0]], ["set", "sinusoids.D", wanted[1]],
+            ["set", "sinusoids.position", p], ["run", "sinusoids.forward"],
+            ["tensor", "sinusoids.PE"], ["tensor", "sinusoids.dots"],
+        ]);
+        [n, D] = wanted;
+        PE = encoding;
+        Book.heat(part("map"), PE, { low: -1, high: 1, row: p, column: j });
+        drawTable(p, j);
+        drawWaves(j);
+        drawDots(p, dots);
+        explain(p, j);
+    });
+});
