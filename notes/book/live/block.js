@@ -72,15 +72,6 @@ Book.live("block", async (root, engine) => {
         const mean = row.insertCell(), rms = row.insertCell(), picture = row.insertCell();
         canvas.setAttribute("role", "img");
         picture.append(canvas);
-        canvas.addEventListener("click", event => {
-            const box = canvas.getBoundingClientRect();
-            const place = (x, size, count) =>
-                Math.min(Math.max(Math.floor(x / size * count), 0), count - 1);
-            control("step").value = step;
-            control("token").value = place(event.clientY - box.top, box.height, TOKENS);
-            control("element").value = place(event.clientX - box.left, box.width, D);
-            root.dispatchEvent(new Event("input"));
-        });
         return { row, heading, canvas, mean, rms };
     });
     const head = table.createTHead().insertRow();
@@ -89,6 +80,12 @@ Book.live("block", async (root, engine) => {
         heading.textContent = text;
         head.append(heading);
     }
+    const choose = (step, token, element) => {
+        Object.entries({ step, token, element }).forEach(([name, value]) => {
+            control(name).value = value;
+        });
+        root.dispatchEvent(new Event("input"));
+    };
     const draw = (way, token, chosen, j) => {
         table.caption.textContent = `Token ${token} after each step: mean and root mean square`;
         rows.forEach(({ row, heading, canvas, mean, rms }, step) => {
@@ -100,7 +97,9 @@ Book.live("block", async (root, engine) => {
             const data = T.steps.data.slice(step * TOKENS * D, (step + 1) * TOKENS * D);
             canvas.setAttribute("aria-label", `${way[step].text} of five tokens, as colours`);
             Book.heat(canvas, { shape: [TOKENS, D], data },
-                      { low: -3, high: 3, row: token, column: here ? j : undefined });
+                      { low: -3, high: 3, row: here ? token : undefined,
+                        column: here ? j : undefined,
+                        choose: (t, c) => choose(step, t, c) });
         });
     };
     const fillSteps = way => {

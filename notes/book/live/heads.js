@@ -8,7 +8,7 @@ Book.live("heads", async (root, engine) => {
     let n, D, h, d_k, chosen = { what: "A", i: 0, j: 2, head: 1 };
 
     const at = (name, i, j) => T[name].data[i * T[name].shape.at(-1) + j];
-    const f = x => Book.fixed(x, 2);
+    const f = x => Book.fixed(x, 3);
     const weight = (head, i, j) => T.A.data[(head * n + i) * n + j];
     const sum = list => list.reduce((total, x) => total + x, 0);
     const range = count => Array.from({ length: count }, (_, i) => i);
@@ -18,6 +18,8 @@ Book.live("heads", async (root, engine) => {
         (pairs.length > 4 ? ` + ... (${pairs.length} products)` : "");
 
     const explain = {
+        z: ({ i, j }) => [`Element ${j} of token ${i}, as it came in: ${f(at("z", i, j))}. ` +
+                          "Every head reads all of them."],
         qkv({ i, j }) {
             const which = Math.floor(j / D), head = Math.floor(j % D / d_k);
             const pairs = range(D).map(c => [at("z", i, c), at("W_qkv", j, c)]);
@@ -61,7 +63,7 @@ Book.live("heads", async (root, engine) => {
         output.replaceChildren(...lines.flatMap(line => [line, document.createElement("br")]));
     };
 
-    const tokens = () => range(n).map(i => "token " + i);
+    const tokens = () => range(n).map(i => "token\u00a0" + i);
     const ofHeads = letter => range(D).map(c => letter + (Math.floor(c / d_k) + 1));
     const draw = (name, columns) => {
         const largest = Math.max(...T[name].data.map(Math.abs));
@@ -85,7 +87,7 @@ Book.live("heads", async (root, engine) => {
             one.createCaption().textContent = `A of head ${head + 1}`;
             return one;
         }));
-        ["qkv", "concat", "Y"].forEach(name => { delete table(name).dataset.columns; });
+        ["z", "qkv", "concat", "Y"].forEach(name => { delete table(name).dataset.columns; });
     };
     const possible = () => {
         for (const option of Book.control(root, "h").options) {
@@ -106,6 +108,7 @@ Book.live("heads", async (root, engine) => {
         if (n !== was_n || D !== was_D || h !== was_h) {
             makeTables();
         }
+        draw("z", range(D).map(String));
         draw("qkv", ["q", "k", "v"].flatMap(ofHeads));
         range(h).forEach(drawHead);
         draw("concat", ofHeads("head "));

@@ -7,6 +7,8 @@ Book.live("shuffle", async (root, engine) => {
     const still = matchMedia("(prefers-reduced-motion: reduce)");
     let order = [], shuffles = 0;
 
+    /* 1.2e-07, as printf prints it */
+    const printed = x => x.toExponential(1).replace(/([+-])(\d)$/, "$10$2");
     const cell = (row, text, tag = "td") => {
         const element = document.createElement(tag);
         element.textContent = text;
@@ -45,9 +47,9 @@ Book.live("shuffle", async (root, engine) => {
             Book.fixed(T.data[i * T.shape[1] + j], 3));
         places.forEach((token, i) => {
             const far = apart.data[i];
-            const texts = [i + 1, "token " + (token + 1), ...first(tokens, token),
-                           ...first(moved, i), ...first(again, i), far.toExponential(1),
-                           far < 1e-5 ? "= yes" : "≠ no"];
+            const texts = [i + 1, "token\u00a0" + (token + 1), ...first(tokens, token),
+                           ...first(moved, i), ...first(again, i), printed(far),
+                           far < 1e-5 ? "=\u00a0yes" : "≠\u00a0no"];
             texts.forEach((text, j) => { rows[token].cells[j].textContent = text; });
         });
     };
@@ -92,7 +94,7 @@ Book.live("shuffle", async (root, engine) => {
         Book.table(kinds, { shape: [3, 1], data: [none, waves, learned] },
                    { rows: ["no positions", "sinusoids [AIAYN 3.5]", "learned E_pos [ViT eq.1]"] });
         [none, waves, learned].forEach((x, k) => {
-            kinds.cellsOf[k][0].textContent = x.toExponential(1);
+            kinds.cellsOf[k][0].textContent = printed(x);
         });
     });
 });

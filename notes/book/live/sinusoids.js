@@ -3,7 +3,7 @@
 Book.live("sinusoids", async (root, engine) => {
     const part = name => root.querySelector(`[data-part=${name}]`);
     const table = name => root.querySelector(`[data-table=${name}]`);
-    const FAR = 12, ROWS = 6, COLUMNS = 8;
+    const FAR = 8, ROWS = 6, COLUMNS = 8;
     const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);
     let PE, n, D;
     const at = (p, j) => PE.data[p * D + j];
@@ -21,14 +21,6 @@ Book.live("sinusoids", async (root, engine) => {
         Book.control(root, "element").value = j;
         root.dispatchEvent(new Event("input"));
     };
-    part("map").addEventListener("click", event => {
-        const box = part("map").getBoundingClientRect();
-        const place = (x, size, count) =>
-            Math.min(Math.max(Math.floor(x / size * count), 0), count - 1);
-        choose(place(event.clientY - box.top, box.height, n),
-               place(event.clientX - box.left, box.width, D));
-    });
-
     /* A slider that reaches from 0 to most, and says where it is. */
     const slide = (name, most) => {
         const control = Book.control(root, name);
@@ -42,26 +34,38 @@ Book.live("sinusoids", async (root, engine) => {
         const data = range(top, rows).flatMap(i => range(left, columns).map(c => at(i, c)));
         delete table("PE").dataset.columns; /* other headings */
         Book.table(table("PE"), { shape: [rows, columns], data }, {
-            digits: 3, low: -1, high: 1, rows: range(top, rows).map(i => "position " + i),
+            digits: 3, low: -1, high: 1, rows: range(top, rows).map(i => "position\u00a0" + i),
             columns: range(left, columns).map(String), cell: (i, c) => explain(top + i, left + c),
         });
     };
     const drawDots = (p, dots) => {
-        const from = range(-FAR, 2 * FAR + 1).filter(k => p + k >= 0 && p + k < n);
-        delete table("dots").dataset.columns;
-        Book.table(table("dots"), { shape: [1, from.length], data: from.map(k => dots.data[p + k]) },
-                   { digits: 3, columns: from.map(k => (k > 0 ? "+" : "") + k), rows: [""] });
-        Book.lines(part("dots"), [{ x: range(0, n), y: dots.data, name: "product with position " + p }],
-                   { xlabel: "position", ylabel: "PE · PE", ymin: Math.min(0, ...dots.data) });
+        const steps = range(0, FAR + 1);
+        const data = [1, -1].flatMap(way => steps.map(k => dots.data[p + way * k] ?? NaN));
+        Book.table(table("dots"), { shape: [2, FAR + 1], data }, {
+            digits: 3, rows: ["after", "before"], columns: steps.map(k => "k = " + k) });
+        data.forEach((x, k) => {
+            if (Number.isNaN(x)) { /* there is no such position */
+                table("dots").cellsOf[Math.floor(k / (FAR + 1))][k % (FAR + 1)].textContent = "-";
+            }
+        });
+        Book.lines(part("dots"), [{ x: range(0, n), y: dots.data, name: "PE(" + p + ") · PE(q)" }],
+                   { xlabel: "position q", ylabel: "product", ymin: Math.min(0, ...dots.data),
+                     ymax: D * 0.6 });
+        part("dots").setAttribute("aria-label", `Products of position ${p} with all others; ` +
+            "the next table has those near it");
     };
     const drawWaves = j => {
         const column = c => range(0, n).map(i => at(i, c)), sine = j - j % 2;
         Book.lines(part("waves"), [
-            { x: range(0, n), y: column(sine), name: `element ${sine}: sine` },
-            { x: range(0, n), y: column(sine + 1), name: `element ${sine + 1}: cosine`, dash: "6 4" },
-        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1 });
+            { x: range(0, n), y: column(sine), name: `element ${sine}, sine: solid` },
+            { x: range(0, n), y: column(sine + 1), name: `element ${sine + 1}, cosine: dashed`, dash: "6 4" },
+        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1.4 });
+        part("waves").setAttribute("aria-label", `Elements ${sine} and ${sine + 1} of all ` +
+            "positions, two waves; the table above has the elements near the chosen one");
     };
 
+    part("map").setAttribute("aria-label",
+        "All of PE as colours; the sliders move the chosen element, the table shows those near it");
     await Book.follow(root, async () => {
         const wanted = ["n", "D"].map(name => Number(Book.value(root, name)));
         const p = slide("position", wanted[0] - 1), j = slide("element", wanted[1] - 1);
@@ -72,7 +76,7 @@ Book.live("sinusoids", async (root, engine) => {
         ]);
         [n, D] = wanted;
         PE = encoding;
-        Book.heat(part("map"), PE, { low: -1, high: 1, row: p, column: j });
+        Book.heat(part("map"), PE, { low: -1, high: 1, height: 400, row: p, column: j, choose });
         drawTable(p, j);
         drawWaves(j);
         drawDots(p, dots);

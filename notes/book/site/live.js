@@ -238,31 +238,47 @@ Book.lines = function (svg, series, options = {}) {
 
 /*
  * heat: a matrix {shape, data} as a picture on a <canvas>, for more elements than a table
- * can show; not alone: its canvas has a label, and a table or sliders beside it have the
- * numbers. Options: low, high: what is dark and bright; row, column: outlined.
+ * can show; never alone: the canvas has a label, and sliders or a table have its numbers.
+ * Options: low, high: what is dark and bright; height: of all rows, in pixels of 640;
+ * row, column: pointed at; choose(i, j): called for an element that was clicked.
  */
-Book.heat = function (canvas, matrix, { low, high, row, column }) {
+Book.heat = function (canvas, matrix, options) {
+    const { low, high, row, column, choose } = options, margin = 14;
     const columns = matrix.shape[matrix.shape.length - 1];
     const rows = matrix.data.length / columns;
-    const size = Math.max(Math.ceil(640 / columns), 2), paint = canvas.getContext("2d");
-    canvas.width = columns * size;
-    canvas.height = rows * size;
+    const width = Math.max(Math.floor((640 - 2 * margin) / columns), 1);
+    const height = Math.max(Math.round((options.height ?? rows * width) / rows), 1);
+    const paint = canvas.getContext("2d");
+    canvas.width = columns * width + 2 * margin;
+    canvas.height = rows * height + 2 * margin;
     matrix.data.forEach((x, k) => {
         paint.fillStyle = `rgb(${Book.viridis((x - low) / (high - low))})`;
-        paint.fillRect(k % columns * size, Math.floor(k / columns) * size, size, size);
+        paint.fillRect(margin + k % columns * width,
+                       margin + Math.floor(k / columns) * height, width, height);
     });
-    const outline = (x, y, width, height) => { /* seen on dark and on bright */
-        paint.lineWidth = 4;
-        paint.strokeStyle = "#000";
-        paint.strokeRect(x + 1, y + 1, width - 2, height - 2);
-        paint.lineWidth = 2;
-        paint.strokeStyle = "#fff";
-        paint.strokeRect(x + 1, y + 1, width - 2, height - 2);
+    paint.fillStyle = getComputedStyle(canvas).color;
+    const arrow = (x, y, dx, dy) => { /* its point at x, y; it comes from -dx, -dy */
+        paint.beginPath();
+        paint.moveTo(x, y);
+        paint.lineTo(x - 11 * dx + 6 * dy, y - 11 * dy + 6 * dx);
+        paint.lineTo(x - 11 * dx - 6 * dy, y - 11 * dy - 6 * dx);
+        paint.fill();
     };
     if (row !== undefined) {
-        outline(0, row * size, canvas.width, size);
+        const y = margin + (row + 0.5) * height;
+        arrow(margin - 1, y, 1, 0);
+        arrow(canvas.width - margin + 1, y, -1, 0);
     }
     if (column !== undefined) {
-        outline(column * size, 0, size, canvas.height);
+        const x = margin + (column + 0.5) * width;
+        arrow(x, margin - 1, 0, 1);
+        arrow(x, canvas.height - margin + 1, 0, -1);
     }
+    canvas.onclick = event => {
+        const box = canvas.getBoundingClientRect(), scale = canvas.width / box.width;
+        const place = (x, size, count) =>
+            Math.min(Math.max(Math.floor((x * scale - margin) / size), 0), count - 1);
+        choose?.(place(event.clientY - box.top, height, rows),
+                 place(event.clientX - box.left, width, columns));
+    };
 };
