@@ -103,7 +103,7 @@ Book.live("block", async (root, engine) => {
         });
     };
     const fillSteps = way => {
-        const chosen = control("step").value || "0";
+        const chosen = control("step").value || "1";
         control("step").replaceChildren(...way.map(({ text }, step) => new Option(text, step)));
         control("step").value = chosen;
     };

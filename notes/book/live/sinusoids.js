@@ -48,9 +48,9 @@ Book.live("sinusoids", async (root, engine) => {
                 table("dots").cellsOf[Math.floor(k / (FAR + 1))][k % (FAR + 1)].textContent = "-";
             }
         });
+        const top = 0.625 * D, low = Math.min(...dots.data) < 0 ? -top : 0;
         Book.lines(part("dots"), [{ x: range(0, n), y: dots.data, name: "PE(" + p + ") · PE(q)" }],
-                   { xlabel: "position q", ylabel: "product", ymin: Math.min(0, ...dots.data),
-                     ymax: D * 0.6 });
+                   { xlabel: "position q", ylabel: "product", ymin: low, ymax: top });
         part("dots").setAttribute("aria-label", `Products of position ${p} with all others; ` +
             "the next table has those near it");
     };
@@ -59,7 +59,7 @@ Book.live("sinusoids", async (root, engine) => {
         Book.lines(part("waves"), [
             { x: range(0, n), y: column(sine), name: `element ${sine}, sine: solid` },
             { x: range(0, n), y: column(sine + 1), name: `element ${sine + 1}, cosine: dashed`, dash: "6 4" },
-        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1.4 });
+        ], { xlabel: "position", ylabel: "PE", ymin: -1.5, ymax: 1.5 });
         part("waves").setAttribute("aria-label", `Elements ${sine} and ${sine + 1} of all ` +
             "positions, two waves; the table above has the elements near the chosen one");
     };
