@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const EngineSubject *const subjects[] = {
-    &softmax_subject,
+    &softmax_subject,   &heads_subject, &shuffle_subject,
+    &sinusoids_subject, &block_subject, &depth_subject,
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 

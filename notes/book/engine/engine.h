@@ -51,3 +51,8 @@ typedef struct {
 } EngineSubject;
 
 extern const EngineSubject softmax_subject; /* chapter 1 */
+extern const EngineSubject heads_subject;   /* chapter 3 */
+extern const EngineSubject shuffle_subject;
+extern const EngineSubject sinusoids_subject;
+extern const EngineSubject block_subject; /* chapter 4 */
+extern const EngineSubject depth_subject;
