@@ -50,4 +50,8 @@ typedef struct {
     const EngineFile *files;
 } EngineSubject;
 
-extern const EngineSubject softmax_subject; /* chapter 1 */
+extern const EngineSubject softmax_subject;   /* chapter 1 */
+extern const EngineSubject gelu_subject;      /* chapter 1 */
+extern const EngineSubject gradcheck_subject; /* chapter 1; in both modules */
+extern const EngineSubject attention_subject; /* chapter 2 */
+extern const EngineSubject scale_subject;     /* chapter 2 */
