@@ -64,10 +64,10 @@ int EXPORT(engine_run)(void) {
     return function && function->run(&error) ? 1 : 0;
 }
 
-/* engine_get: NaN if there is no such number. */
-double EXPORT(engine_get)(void) {
+/* engine_get: where the number is; NULL if there is none. (A value could be NaN.) */
+const double *EXPORT(engine_get)(void) {
     FIND(number, EngineNumber, numbers)
-    return number ? *number->value : NAN;
+    return number ? number->value : NULL;
 }
 
 /* engine_set: 1, or 0 and an error. */

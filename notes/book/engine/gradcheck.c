@@ -21,9 +21,9 @@
 enum { ROWS = 200, COLS = 4, OUT = 3 };
 enum { GELU, RELU, SOFTMAX, LINEAR, SQUARES, FUNCTIONS };
 
-/* What the page chooses: of the `shown` row's first element it sees more. */
-static double function = GELU, h = 1e-2, mistake = 0, shown = 0;
-/* What it is told: the error, and of that element x, L(x + h), L(x - h) and both slopes. */
+/* What the page chooses. */
+static double function = GELU, h = 1e-2, mistake;
+/* What it is told: the error; and of one element, x, L(x + h), L(x - h), both slopes. */
 static double error_rms, at, above, below, difference, gradient;
 
 /* Inputs, output and gradients of all rows; a Row is a view of one. */
@@ -114,11 +114,6 @@ static double central_difference(Row row, int j) {
     return (above - below) / (x_above - x_below);
 }
 
-/* A page knows a NaN as a number that isn't there. Infinite says as much. */
-static double or_infinite(double number) {
-    return isnan(number) ? HUGE_VAL : number;
-}
-
 static bool measure(Error *error) {
     (void)error;
     double errors = 0, gradients = 0;
@@ -133,18 +128,18 @@ static bool measure(Error *error) {
             gradients += analytic * analytic;
         }
     }
-    error_rms = or_infinite(sqrt(errors / gradients));
+    error_rms = sqrt(errors / gradients);
     return true;
 }
 
 static bool element(Error *error) {
     (void)error;
     draw();
-    Row row = row_of((int)shown);
+    Row row = row_of(0);
     backward(row);
     at = (double)row.X.data[0];
     gradient = (double)dx[0];
-    difference = or_infinite(central_difference(row, 0));
+    difference = central_difference(row, 0);
     return true;
 }
 
@@ -152,9 +147,8 @@ static const EngineFunction functions[] = {
     {"measure", measure}, {"element", element}, {NULL, NULL}};
 static const EngineNumber numbers[] = {
     {"function", &function, 0, FUNCTIONS - 1, true},
-    {"h", &h, 1e-12, 1, false},
+    {"h", &h, 1e-13, 1, false},
     {"mistake", &mistake, 0, 1, false},
-    {"shown", &shown, 0, ROWS - 1, true},
     {"error", &error_rms, 0, HUGE_VAL, false},
     {"at", &at, -2, 2, false},
     {"above", &above, -HUGE_VAL, HUGE_VAL, false},

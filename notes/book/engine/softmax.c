@@ -32,6 +32,9 @@ static void exponentials(const real *s, real *terms) {
     }
 }
 
+/* The largest difference of the two; NaN where one is. */
+static double off;
+
 static bool forward(Error *error) {
     (void)error;
     real max = scores[0];
@@ -47,10 +50,12 @@ static bool forward(Error *error) {
         naive[j] = exps[j] / exps[SCORES];
     }
     softmax_forward(S, A);
+    off = tensor_max_abs_difference(A, without_max);
     return true;
 }
 
 static const EngineFunction functions[] = {{"forward", forward}, {NULL, NULL}};
+static const EngineNumber numbers[] = {{"off", &off, 0, 1, false}, {.name = NULL}};
 static const EngineTensor tensors[] = {{"S", &S},
                                        {"A", &A},
                                        {"exp_S", &exp_S},
@@ -59,4 +64,4 @@ static const EngineTensor tensors[] = {{"S", &S},
                                        {"exp_less_max", &exp_less_max},
                                        {NULL, NULL}};
 
-const EngineSubject softmax_subject = {"softmax", functions, NULL, tensors, NULL};
+const EngineSubject softmax_subject = {"softmax", functions, numbers, tensors, NULL};

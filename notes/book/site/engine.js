@@ -76,8 +76,7 @@ Book.workerMain = function () {
         set(word, value) { name(word); return wasm.engine_set(value) || fail(); },
         get(word) {
             name(word);
-            const value = wasm.engine_get();
-            return Number.isNaN(value) ? fail() : value;
+            return view().getFloat64(wasm.engine_get() || fail(), true);
         },
         run(word) { said = ""; name(word); return wasm.engine_run() || fail(); },
         tensor(word) {
@@ -167,10 +166,17 @@ Book.hasSimd = function () {
         65, 0, 253, 15, 253, 98, 11));
 };
 
-Book.engine = function () {
-    if (Book.theEngine) {
-        return Book.theEngine;
+Book.engine = function (module = "module") {
+    if (module !== "module") {
+        Book.otherEngines ??= {};
+        Book.otherEngines[module] ??= Book.startEngine(Book[module]);
+        return Book.otherEngines[module];
     }
+    Book.theEngine ??= Book.startEngine(Book.module);
+    return Book.theEngine;
+};
+
+Book.startEngine = function (module) {
     const text = "(" + Book.workerMain + ")()";
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const worker = new Worker(url), waiting = new Map();
@@ -201,7 +207,7 @@ Book.engine = function () {
         promise.id = id;
         return promise;
     };
-    const ready = send("load", [Book.bytes(Book.module)]);
+    const ready = send("load", [Book.bytes(module)]);
     const engine = { ready };
     for (const call of ["set", "get", "run", "tensor", "write", "file", "putFile", "all"]) {
         engine[call] = (...args) => ready.then(() => send(call, args));
@@ -221,6 +227,5 @@ Book.engine = function () {
             }),
         };
     };
-    Book.theEngine = engine;
     return engine;
 };
