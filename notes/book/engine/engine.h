@@ -51,3 +51,5 @@ typedef struct {
 } EngineSubject;
 
 extern const EngineSubject softmax_subject; /* chapter 1 */
+extern const EngineSubject vit_subject;     /* chapter 5 */
+extern const EngineSubject train_subject;   /* chapter 5 */

@@ -184,18 +184,21 @@ Book.makeCellsChoosable = function (table, rows, columns, chosen) {
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
  * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, ymin, ymax, log: the y
- * axis is logarithmic.
+ * axis is logarithmic. Keys are above the frame, in the text's colour: a thin line of a
+ * colour can be seen where a letter of it can't be read.
  */
 Book.colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
 Book.lines = function (svg, series, options = {}) {
-    const width = 640, height = 320, left = 64, right = 12, top = 12, bottom = 44;
+    const width = 640, height = 320, left = 64, right = 12, bottom = 44, top = 36;
     const scale = options.log ? Math.log10 : y => y;
     const finite = list => list.filter(Number.isFinite);
+    const least = (list, otherwise) => list.length ? Math.min(...list) : otherwise;
+    const most = (list, otherwise) => list.length ? Math.max(...list) : otherwise;
     const xs = finite(series.flatMap(s => Array.from(s.x)));
     const ys = finite(series.flatMap(s => Array.from(s.y, scale)));
-    const xmin = Math.min(...xs), xmax = Math.max(...xs);
-    const ymin = options.ymin !== undefined ? scale(options.ymin) : Math.min(...ys);
-    const ymax = options.ymax !== undefined ? scale(options.ymax) : Math.max(...ys);
+    const xmin = options.xmin ?? least(xs, 0), xmax = options.xmax ?? most(xs, 1);
+    const ymin = options.ymin !== undefined ? scale(options.ymin) : least(ys, 0);
+    const ymax = options.ymax !== undefined ? scale(options.ymax) : most(ys, 1);
     const px = x => left + (x - xmin) / (xmax - xmin || 1) * (width - left - right);
     const py = y => height - bottom - (y - ymin) / (ymax - ymin || 1) * (height - top - bottom);
     const make = (tag, attributes, text) => {
@@ -206,32 +209,35 @@ Book.lines = function (svg, series, options = {}) {
         element.textContent = text ?? "";
         return element;
     };
+    const write = (x, y, text, anchor, more) =>
+        make("text", { x, y, "text-anchor": anchor, fill: "currentColor", ...more }, text);
     const parts = [make("rect", { x: left, y: top, width: width - left - right,
-                                  height: height - top - bottom, class: "frame" })];
-    const tick = (x, y, text, anchor) =>
-        parts.push(make("text", { x, y, "text-anchor": anchor, class: "tick" }, text));
+                                  height: height - top - bottom, class: "frame",
+                                  fill: "none", stroke: "currentColor",
+                                  "stroke-opacity": 0.4 })];
+    const number = x => Number(x.toPrecision(3)).toString();
     for (let i = 0; i <= 4; i++) {
         const x = xmin + i / 4 * (xmax - xmin), y = ymin + i / 4 * (ymax - ymin);
-        tick(px(x), height - bottom + 16, Number(x.toPrecision(3)).toString(), "middle");
-        tick(left - 6, py(y) + 4,
-             options.log ? "1e" + y.toFixed(0) : Number(y.toPrecision(3)).toString(), "end");
+        const label = options.log ? (10 ** y).toExponential(0) : number(y);
+        parts.push(write(px(x), height - bottom + 16, number(x), "middle", { class: "tick" }));
+        parts.push(write(left - 6, py(y) + 4, label, "end", { class: "tick" }));
     }
-    parts.push(make("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" },
-                    options.xlabel));
-    parts.push(make("text", { x: 14, y: (top + height - bottom) / 2, "text-anchor": "middle",
-                              transform: `rotate(-90 14 ${(top + height - bottom) / 2})` },
-                    options.ylabel));
+    parts.push(write((left + width) / 2, height - 6, options.xlabel, "middle"));
+    parts.push(write(14, (top + height - bottom) / 2, options.ylabel, "middle",
+                     { transform: `rotate(-90 14 ${(top + height - bottom) / 2})` }));
+    const room = (width - left - right) / Math.max(series.length, 1);
     series.forEach((one, i) => {
         const points = Array.from(one.x, (x, k) => [px(x), py(scale(one.y[k]))])
             .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
             .map(([x, y]) => x.toFixed(1) + "," + y.toFixed(1)).join(" ");
-        const colour = Book.colours[i % Book.colours.length];
-        parts.push(make("polyline", { points, fill: "none", stroke: colour,
-                                      "stroke-width": 2,
-                                      "stroke-dasharray": one.dash ?? "" }));
-        parts.push(make("text", { x: width - right - 8, y: top + 18 + 18 * i, fill: colour,
-                                  "text-anchor": "end", class: "key" }, one.name));
+        const look = { fill: "none", stroke: Book.colours[i % Book.colours.length],
+                       "stroke-width": 2, "stroke-dasharray": one.dash ?? "" };
+        const x = left + i * room;
+        parts.push(make("polyline", { points, ...look }));
+        parts.push(make("path", { d: `M${x} 20h28`, ...look }));
+        parts.push(write(x + 34, 24, one.name, "start", { class: "key" }));
     });
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.setAttribute("role", "img");
     svg.replaceChildren(...parts);
 };
