@@ -8,7 +8,8 @@
 static const EngineSubject *const subjects[] = {
     &gradcheck_subject,
 #ifndef REAL_IS_DOUBLE /* the second module, in double, has nothing else */
-    &softmax_subject,   &gelu_subject, &attention_subject, &scale_subject,
+    &softmax_subject,   &gelu_subject, &attention_subject,
+    &scale_subject,     &vit_subject,  &train_subject,
 #endif
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
@@ -105,11 +106,16 @@ const int *EXPORT(engine_tensor)(void) {
     return found;
 }
 
-/* engine_file: {address, bytes} of a file, as ints; NULL if there is none. */
+/* engine_file: {address, bytes} of a file, as ints; NULL if there is none, or none
+ * yet. */
 const int *EXPORT(engine_file)(void) {
     static int found[2];
     FIND(file, EngineFile, files)
     if (!file) {
+        return NULL;
+    }
+    if (!*file->bytes) {
+        error_set(&error, "%.60s is not there yet", text);
         return NULL;
     }
     found[0] = (int)(size_t)*file->bytes;

@@ -55,3 +55,5 @@ extern const EngineSubject gelu_subject;      /* chapter 1 */
 extern const EngineSubject gradcheck_subject; /* chapter 1; in both modules */
 extern const EngineSubject attention_subject; /* chapter 2 */
 extern const EngineSubject scale_subject;     /* chapter 2 */
+extern const EngineSubject vit_subject;       /* chapter 5 */
+extern const EngineSubject train_subject;     /* chapter 5 */

@@ -2,7 +2,7 @@
 /* gradcheck.js: the V-curve of a central difference's error, for a function to choose. */
 "use strict";
 Book.live("gradcheck", async (root, engine) => {
-    const engines = [engine, Book.engine("moduleDouble")]; /* float, double */
+    const engines = [engine, Book.engine("double", Book.moduleDouble)]; /* float, double */
     const plot = root.querySelector("[data-plot=curve]");
     const types = Book.say(root, "types").split(", ");
     const rows = Book.say(root, "rows").split("; "), lost = Book.say(root, "lost");
@@ -34,7 +34,7 @@ Book.live("gradcheck", async (root, engine) => {
         Book.lines(plot, curves.map(
             (y, i) => ({ x: steps, y, name: types[i], dash: i ? "" : "6 4" })),
             { log: true, logx: true, xlabel: Book.say(root, "x"),
-              ylabel: Book.say(root, "y"), ymin: 1e-16, ymax: 1, key: "left",
+              ylabel: Book.say(root, "y"), ymin: 1e-16, ymax: 1,
               marks: curves.map((y, i) => ({ x: h, y: y[here], of: i })) });
 
         const whole = exponents.map((_, i) => i).filter(i => i % 4 === 0);
@@ -42,7 +42,7 @@ Book.live("gradcheck", async (root, engine) => {
                    { shape: [whole.length, 2],
                      data: whole.flatMap(i => curves.map(curve => curve[i])) },
                    { columns: types, rows: whole.map(i => "1e" + exponents[i]),
-                     format: x => Number.isNaN(x) ? lost : x.toExponential(1) });
+                     format: x => Number.isNaN(x) ? lost : x ? x.toExponential(1) : "0" });
 
         const columns = await Promise.all(engines.map(one => element(one, h)));
         Book.table(root.querySelector("[data-table=element]"),

@@ -204,9 +204,10 @@ Book.say = (root, key, values = {}) =>
 
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
- * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, ymin, ymax; log, logx: that
- * axis is logarithmic (true, or a base); marks: points {x, y} drawn as rings, in the colour of the series
- * `of`; key: "left" or "right", where the names are.
+ * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, xmin, xmax, ymin, ymax; log,
+ * logx: the y or x axis is logarithmic (true, or a base); marks: points {x, y, of} drawn as
+ * rings, in the colour of series `of`. Keys are above the frame, in the text's colour: a
+ * thin line of a colour can be seen where a letter of it can't be read.
  */
 Book.colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
 Book.svg = function (tag, attributes, text) {
@@ -218,76 +219,79 @@ Book.svg = function (tag, attributes, text) {
     return element;
 };
 
-/* axis: where a value is on it, from `from` to `to`, and its ticks. */
-Book.axis = function (values, log, from, to, min, max) {
+/* axis: of: where a value is on it, between two pixels; ticks: [pixel, text]. */
+Book.axis = function (values, [from, to], { log, min, max }) {
     const base = log === true ? 10 : log;
     const scale = base ? v => Math.log(v) / Math.log(base) : v => v;
     const finite = values.map(scale).filter(Number.isFinite);
-    const low = min !== undefined ? scale(min) : Math.min(...finite);
-    const high = max !== undefined ? scale(max) : Math.max(...finite);
+    const low = min !== undefined ? scale(min) : finite.length ? Math.min(...finite) : 0;
+    const high = max !== undefined ? scale(max) : finite.length ? Math.max(...finite) : 1;
     const at = v => from + (v - low) / (high - low || 1) * (to - from);
     const ticks = [];
-    if (log) {
-        const every = Math.ceil((high - low) / (Math.abs(to - from) / 45));
+    if (base) {
+        const every = Math.ceil((high - low) / (Math.abs(to - from) / 45)) || 1;
         for (let v = Math.ceil(low - 1e-9); v <= high + 1e-9; v += every) {
             ticks.push([at(v), base === 10 ? "1e" + v : String(base ** v)]);
         }
-    } else {
+    }
+    if (ticks.length < 2) {
+        ticks.length = 0;
         for (let i = 0; i <= 4; i++) {
             const v = low + i / 4 * (high - low);
-            ticks.push([at(v), String(Number(v.toPrecision(3)))]);
+            ticks.push([at(v), base ? (base ** v).toExponential(0)
+                                    : String(Number(v.toPrecision(3)))]);
         }
     }
     return { of: v => at(scale(v)), ticks };
 };
 
 Book.lines = function (svg, series, options = {}) {
-    const width = Math.min(Math.max(svg.clientWidth, 300), 640) || 640;
-    const height = width < 500 ? 260 : 320, left = 64, right = 14, top = 12, bottom = 44;
-    const make = Book.svg;
-    const all = key => series.flatMap(one => Array.from(one[key]));
-    const x = Book.axis(all("x"), options.logx, left, width - right);
-    const y = Book.axis(all("y"), options.log, height - bottom, top,
-                        options.ymin, options.ymax);
+    const width = Math.min(Math.max(svg.clientWidth || 640, 300), 640);
+    const narrow = width < 500, beside = narrow ? 2 : series.length; /* keys in a row */
+    const top = 18 + 18 * Math.ceil(series.length / (beside || 1));
+    const left = 64, right = 14, bottom = 44, height = top + bottom + (narrow ? 200 : 240);
+    const values = key => series.flatMap(one => Array.from(one[key]));
+    const x = Book.axis(values("x"), [left, width - right],
+                        { log: options.logx, min: options.xmin, max: options.xmax });
+    const y = Book.axis(values("y"), [height - bottom, top],
+                        { log: options.log, min: options.ymin, max: options.ymax });
+    const parts = [], make = (...what) => parts.push(Book.svg(...what));
+    const write = (x, y, text, anchor, more) =>
+        make("text", { x, y, "text-anchor": anchor, fill: "currentColor", ...more }, text);
+
+    make("rect", { x: left, y: top, width: width - left - right,
+                   height: height - top - bottom, class: "frame", fill: "none",
+                   stroke: "currentColor", "stroke-opacity": 0.4 });
+    x.ticks.forEach(([at, text]) =>
+        write(at, height - bottom + 16, text, "middle", { class: "tick" }));
+    y.ticks.forEach(([at, text]) => write(left - 6, at + 4, text, "end", { class: "tick" }));
     const middle = (top + height - bottom) / 2;
-    const parts = [make("rect", { x: left, y: top, width: width - left - right,
-                                  height: height - top - bottom, class: "frame" })];
-    for (const [at, text] of x.ticks) {
-        parts.push(make("text", { x: at, y: height - bottom + 16, "text-anchor": "middle",
-                                  class: "tick" }, text));
-    }
-    for (const [at, text] of y.ticks) {
-        parts.push(make("text", { x: left - 6, y: at + 4, "text-anchor": "end",
-                                  class: "tick" }, text));
-    }
-    parts.push(make("text", { x: (left + width) / 2, y: height - 6, class: "tick",
-                              "text-anchor": "middle" }, options.xlabel));
-    parts.push(make("text", { x: 14, y: middle, class: "tick", "text-anchor": "middle",
-                              transform: `rotate(-90 14 ${middle})` }, options.ylabel));
-    const onLeft = options.key === "left", keyX = onLeft ? left + 8 : width - right - 8;
+    write((left + width - right) / 2, height - 6, options.xlabel, "middle");
+    write(14, middle, options.ylabel, "middle", { transform: `rotate(-90 14 ${middle})` });
     series.forEach((one, i) => {
-        const colour = Book.colours[i % Book.colours.length];
-        const stroke = { fill: "none", stroke: colour, "stroke-width": 2,
-                         "stroke-dasharray": one.dash ?? "" };
+        const look = { fill: "none", stroke: Book.colours[i % Book.colours.length],
+                       "stroke-width": 2, "stroke-dasharray": one.dash ?? "" };
         let d = "", pen = "M"; /* lifted where there is nothing to draw */
         Array.from(one.x).forEach((v, k) => {
-            const [px, py] = [x.of(v), y.of(one.y[k])];
-            const there = Number.isFinite(px) && Number.isFinite(py) && py <= height;
+            const px = x.of(v), py = y.of(one.y[k]);
+            const there = Number.isFinite(px) && Number.isFinite(py);
             d += there ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
             pen = there ? "L" : "M";
         });
-        parts.push(make("path", { d, ...stroke }));
-        const line = top + 14 + 18 * i, sign = onLeft ? 1 : -1;
-        parts.push(make("path", { d: `M${keyX} ${line}h${24 * sign}`, ...stroke }));
-        parts.push(make("text", { x: keyX + 30 * sign, y: line + 4, class: "key",
-                                  "text-anchor": onLeft ? "start" : "end" }, one.name));
+        make("path", { d, ...look });
+        const keyX = left + (i % beside) * (width - left - right) / beside;
+        const keyY = 20 + 18 * Math.floor(i / beside);
+        make("path", { d: `M${keyX} ${keyY}h28`, ...look });
+        write(keyX + 34, keyY + 4, one.name, "start", { class: "key" });
     });
     for (const mark of options.marks ?? []) {
-        parts.push(make("circle", { cx: x.of(mark.x), cy: y.of(mark.y), r: 5, fill: "none",
-                                    stroke: Book.colours[mark.of ?? 0],
-                                    "stroke-width": 3 }));
+        const cx = x.of(mark.x), cy = y.of(mark.y);
+        if (Number.isFinite(cx) && Number.isFinite(cy)) {
+            make("circle", { cx, cy, r: 5, fill: "none", "stroke-width": 3,
+                             stroke: Book.colours[(mark.of ?? 0) % Book.colours.length] });
+        }
     }
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.replaceChildren(...parts.filter(part =>
-        !["cx", "cy"].some(key => part.getAttribute(key) === "NaN")));
+    svg.setAttribute("role", "img");
+    svg.replaceChildren(...parts);
 };
