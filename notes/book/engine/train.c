@@ -8,7 +8,8 @@
  *     train.turn         a step; or, after an epoch, a part of the test
  *     train.look         train.filters and train.similarity, of the weights as they are
  *     train.save         train.checkpoint: what ./chapter5 reads
- *     train.load         goes on from train.checkpoint, which ./chapter5 may have saved
+ *     train.load         train.checkpoint, which ./chapter5 may have saved: it is tested in
+ *                        the next turns; a run of the same images goes on after that
  *
  * train.lr may change at any time: it is the peak of the schedule. Everything else is
  * as settings_default says, with one worker.
@@ -34,11 +35,11 @@ static Dataset dataset;
 static Trainer trainer;
 static bool finishes; /* this run is of these images: it can go on */
 
-/* What the page sets, and what it reads; all as doubles. */
+/* What the page sets, and what it reads; all as doubles. NaN: not known yet. */
 static double epochs = 12, batch = 64, seed = 1, lr = 3e-3;
 static double step, total_steps, steps_per_epoch, loss, accuracy, rate, norm;
-static double tested, test_accuracy, test_loss, done; /* NaN: not known yet */
-static Evaluation evaluation;                         /* of the test that is going on */
+static double tested, tests, test_accuracy, test_loss, done;
+static Evaluation evaluation; /* of the test that is going on */
 static bool testing;
 
 static real similarity_elements[MAX_PATCHES * MAX_PATCHES];
@@ -197,6 +198,7 @@ static void take_trainer(Trainer fresh) {
     trainer = fresh;
     loss = accuracy = rate = norm = test_accuracy = test_loss = (double)NAN;
     testing = false;
+    tests = 0;
 }
 
 static bool begin(Error *error) {
@@ -264,6 +266,7 @@ static bool test_some(Error *error) {
         return true;
     }
     testing = false;
+    tests++;
     evaluation.loss /= all->count;
     test_loss = evaluation.loss;
     test_accuracy = (double)evaluation.correct / all->count;
@@ -352,6 +355,7 @@ static bool take_checkpoint(const Safetensors *file, Error *error) {
     take_trainer(fresh);
     finishes = same;
     lr = info.settings.lr;
+    batch = info.settings.batch;
     return true;
 }
 
@@ -362,9 +366,10 @@ static bool load(Error *error) {
     }
     if (!safetensors_decode(
             &file, safetensors_from(checkpoint_file.bytes, checkpoint_file.count),
-            "this file", error)) {
+            "this is no checkpoint", error)) {
         return false;
     }
+    file.name = "this file";
     const bool ok = take_checkpoint(&file, error);
     safetensors_close(&file);
     if (ok) {
@@ -390,6 +395,7 @@ static const EngineNumber numbers[] = {
     {"rate", &rate, 0, 0, false},
     {"gradient_norm", &norm, 0, 0, false},
     {"tested", &tested, 0, 0, true},
+    {"tests", &tests, 0, 0, true},
     {"test_accuracy", &test_accuracy, 0, 0, false},
     {"test_loss", &test_loss, 0, 0, false},
     {"done", &done, 0, 0, true},

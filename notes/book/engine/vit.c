@@ -113,8 +113,21 @@ static bool check_model(const VitConfig *c, Error *error) {
     return true;
 }
 
-/* A file of weights alone says the same of itself as a whole checkpoint, but is shorter
- * than checkpoint_read_info would believe. */
+/* The first of the numbers that a text has, with blanks between them. */
+static bool read_first(const Safetensors *file, const char *key, double *value) {
+    char one[SETTINGS_TEXT] = "";
+    const char *text = safetensors_metadata(file, key);
+    const size_t length = text ? strcspn(text, " ") : 0;
+    if (length == 0 || length >= sizeof one) {
+        return false;
+    }
+    memcpy(one, text, length);
+    return number_read(one, value);
+}
+
+/* A file of weights alone, as ./chapter7 --export writes it, says what isn't the default
+ * in its model, and how pixels are normalised. It is shorter than checkpoint_read_info
+ * would believe. */
 static bool read_info_alone(const Safetensors *file, CheckpointInfo *info,
                             Error *error) {
     info->settings = settings_default();
@@ -125,10 +138,9 @@ static bool read_info_alone(const Safetensors *file, CheckpointInfo *info,
                              settings_name(i), text);
         }
     }
-    const char *mean = safetensors_metadata(file, "mean");
-    const char *deviation = safetensors_metadata(file, "deviation");
-    if (!mean || !deviation || !number_read(mean, &info->mean[0]) ||
-        !number_read(deviation, &info->deviation[0]) || info->deviation[0] <= 0) {
+    if (!read_first(file, "mean", &info->mean[0]) ||
+        !read_first(file, "deviation", &info->deviation[0]) ||
+        info->deviation[0] <= 0) {
         return error_set(error,
                          "%s: it doesn't say with which mean and deviation its "
                          "pixels were normalised",
@@ -191,9 +203,10 @@ static bool open_model(Error *error) {
         return error_set(error, "put the file vit.checkpoint first");
     }
     if (!safetensors_decode(&file, safetensors_from(file_bytes, file_count),
-                            "this file", error)) {
+                            "this is no checkpoint", error)) {
         return false;
     }
+    file.name = "this file";
     fresh = (Seen){.names = NULL};
     const bool ok = take(&fresh, &file, error);
     safetensors_close(&file);
