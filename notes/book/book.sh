@@ -87,15 +87,29 @@ newer_than() { # newer_than FILE NAME...: is one of these newer than the file, o
     shift
     [ ! -f "$old" ] || [ -n "$(find "$@" -newer "$old" | head -n 1)" ]
 }
-module=$kept/module.wasm
-if newer_than "$module" $book/engine $book/book.sh common chapters; then
-    sources=$(sources_of $book/engine/*.c)
+# module FILE FLAG... SOURCE...: these sources, and what they include, as a module.
+module() {
+    file=$1 flags=
+    shift
+    while [ "${1#-}" != "$1" ]; do
+        flags="$flags $1"
+        shift
+    done
+    sources=$(sources_of "$@")
     # shellcheck disable=SC2086 # words
-    $WASI_CC -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast -fno-math-errno \
-        -fno-trapping-math -Wno-pass-failed -I. $sources -o "$module.new" \
+    $WASI_CC $flags -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast \
+        -fno-math-errno -fno-trapping-math -Wno-pass-failed -I. $sources -o "$file.new" \
         -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
         fail "the module doesn't build: WASI_CC='$WASI_CC' (make setup-book)"
-    mv -f "$module.new" "$module"
+    mv -f "$file.new" "$file"
+}
+# In float all subjects, and what they call that no header's name leads to. In double, as
+# ./chapter1_double is the second program, what a gradient check needs.
+module=$kept/module.wasm
+module_double=$kept/module_double.wasm
+if newer_than "$module" $book/engine $book/book.sh common chapters; then
+    module "$module_double" -DREAL_IS_DOUBLE $book/engine/engine.c $book/engine/gradcheck.c
+    module "$module" $book/engine/*.c common/softmax_fast.c chapters/02_*/demo_pass.c
 fi
 
 # script NAME FILE: js/NAME.js, with the file in Book.NAME, gzip and base64.
@@ -107,6 +121,7 @@ script() {
     } >"$out/js/$1.js"
 }
 script module "$module"
+script moduleDouble "$module_double"
 
 model=${BOOK_WEIGHTS:-chapter5.safetensors}
 if [ -z "${BOOK_WEIGHTS:-}" ] && [ ! -f "$model" ]; then
