@@ -181,10 +181,12 @@ Book.hasSimd = function () {
         65, 0, 253, 15, 253, 98, 11));
 };
 
-Book.engines = {};
-Book.engine = function (name = "page") {
-    Book.engines[name] ??= Book.startEngine();
-    return Book.engines[name];
+Book.otherEngines = {};
+Book.engine = function (name) {
+    if (name) {
+        return Book.otherEngines[name] ??= Book.startEngine();
+    }
+    return Book.theEngine ??= Book.startEngine();
 };
 
 Book.startEngine = function () {
