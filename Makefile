@@ -89,7 +89,7 @@ command-report = sh common/scripts/report.sh build/report.md '$(COMPILER)' '$(OP
 command-studies = sh common/scripts/studies.sh notes/studies.csv $(if $(RUNS),$(call quote,$(RUNS))) \
     ## train the variants of notes/studies.md, half an hour; RUNS=norm: some
 command-format = sh common/scripts/lint.sh format ## clang-format every source (version 14)
-include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk chapter7.mk chapter8.mk traces.mk)
+include $(addprefix common/make/,rules.mk cuda.mk tests.mk exercises.mk chapter7.mk chapter8.mk book.mk)
 
 plots report: all
 plots: need-gnuplot $(PICTURES)

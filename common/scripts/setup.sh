@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh [GROUP...]: installs what is missing of build, test, plots, chapter8, lint, faults
-# and wasm; without a name, of the first three. Only this, and `make setup`, which runs it,
+# setup.sh [GROUP...]: installs what is missing of build, test, plots, chapter8, lint, faults,
+# wasm and book; without a name, of the first three. Only this, and `make setup`, which runs it,
 # install packages.
 #
 # It works on Debian and Ubuntu, as root or through sudo. When nothing is missing it asks
@@ -57,8 +57,17 @@ for group in "$@"; do
             clang lld wasi-libc libclang-rt-dev-wasm32
         want 'command -v node' nodejs
         ;;
+    book) # what make book uses, and its tests: a browser
+        want 'command -v pandoc' pandoc
+        want "CC=clang sh '$(dirname "$0")/try.sh' --target=wasm32-wasi" \
+            clang lld wasi-libc libclang-rt-dev-wasm32
+        want 'command -v chromium' chromium
+        want 'command -v chromedriver' chromium-driver
+        want "/usr/bin/python3 -c 'import selenium'" python3-selenium
+        ;;
     *)
-        echo "setup: unknown group $group: it is build, test, plots, chapter8, lint, faults or wasm" >&2
+        echo "setup: unknown group $group: it is build, test, plots, chapter8, lint, faults, wasm or" \
+            "book" >&2
         exit 2
         ;;
     esac

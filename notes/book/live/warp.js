@@ -14,26 +14,38 @@ Book.live("warp", async root => {
     if (!Book.traces) {
         throw new Error(say("no-traces"));
     }
-    const LANES = 32, BANKS = 32, SECTOR = 8; /* a sector's words */
+    const BANKS = 32, SECTOR = 8; /* a sector's words */
     const kinds = ["global-load", "global-store", "shared-load", "shared-store"];
 
     /* ---- a step of the trace, with names ---- */
 
-    const read = (rung, i) => {
-        const [kind, line, tensor, base, pattern, each, units, barriers, others] =
-            rung.steps[i];
-        const starts = rung.patterns[pattern].map(at => at < 0 ? -1 : base + at);
-        const wordsOf = list => list.flatMap(
-            at => at < 0 ? [] : Array.from({ length: each }, (_, k) => at + k));
-        const all = [];
-        for (let k = 0; others && k < others.length; k += 2) {
-            all.push(...wordsOf(rung.patterns[others[k]].map(
-                at => at < 0 ? -1 : others[k + 1] + at)));
+    /* The words that lanes want which are at these places. */
+    const wordsAt = (pattern, base, each) => {
+        const words = new Set();
+        for (const at of pattern) {
+            for (let k = 0; at >= 0 && k < each; k++) {
+                words.add(base + at + k);
+            }
         }
-        return { kind, line: rung.lines[line], tensor, starts, each, units, barriers,
-                 others: all, words: [...new Set(wordsOf(starts))],
-                 lanes: starts.filter(at => at >= 0).length, shared: kind >= 2,
-                 store: kind % 2 === 1 };
+        return [...words];
+    };
+    const decode = rung => {
+        rung.decoded ??= rung.steps.map(
+            ([kind, line, tensor, base, pattern, each, units, barriers]) => {
+                const starts = rung.patterns[pattern].map(at => at < 0 ? -1 : base + at);
+                return { kind, line: rung.lines[line], tensor, starts, each, units, barriers,
+                         words: wordsAt(rung.patterns[pattern], base, each),
+                         lanes: starts.filter(at => at >= 0).length, shared: kind >= 2 };
+            });
+    };
+    const read = (rung, i) => rung.decoded[i];
+    /* What the block's other warps store at the same time. */
+    const othersOf = (rung, i) => {
+        const others = rung.steps[i][8] ?? [], each = rung.steps[i][5], words = [];
+        for (let k = 0; k < others.length; k += 2) {
+            words.push(...wordsAt(rung.patterns[others[k]], others[k + 1], each));
+        }
+        return words;
     };
     const element = (tensor, word, each) => {
         const column = word % tensor.columns, row = Math.floor(word / tensor.columns);
@@ -64,17 +76,11 @@ Book.live("warp", async root => {
     /* The rows of each tensor that this warp comes to, in this rung. */
     const rowsOf = (kernel, rung) => {
         const found = new Map();
-        rung.steps.forEach((_, i) => {
-            const { tensor, words } = read(rung, i);
-            if (tensor >= 0) {
-                const range = found.get(tensor) ?? [Infinity, 0];
-                const { columns } = kernel.tensors[tensor];
-                found.set(tensor, words.reduce(
-                    ([low, high], word) => [Math.min(low, Math.floor(word / columns)),
-                                            Math.max(high, Math.floor(word / columns))],
-                    range));
-            }
-        });
+        for (const { tensor, words } of rung.decoded.filter(one => !one.shared)) {
+            const [low, high] = found.get(tensor) ?? [Infinity, 0];
+            const rows = words.map(word => Math.floor(word / kernel.tensors[tensor].columns));
+            found.set(tensor, [Math.min(low, ...rows), Math.max(high, ...rows)]);
+        }
         return [...found].sort(([a], [b]) => a - b);
     };
 
@@ -139,13 +145,12 @@ Book.live("warp", async root => {
         for (let i = 0; i <= at; i++) {
             const [kind, , , , , , , barriers] = rung.steps[i];
             if (kind === 3) {
-                const { words, others } = read(rung, i);
                 if (barriers !== tile) {
                     state.forEach((one, k) => { state[k] = one > 0 ? 1 : 0; });
                     tile = barriers;
                 }
-                others.forEach(word => { state[word] = 2; });
-                words.forEach(word => { state[word] = 3; });
+                othersOf(rung, i).forEach(word => { state[word] = 2; });
+                read(rung, i).words.forEach(word => { state[word] = 3; });
             }
         }
         const cell = 9, high = Math.max(3, Math.min(8, Math.floor(420 / rows))), top = 16;
@@ -203,7 +208,7 @@ Book.live("warp", async root => {
     };
     const per = (all, of) => of > 0 ? (all / of).toFixed(1) : "-";
     const counts = (name, t) => [name, t.requests, t.sectors, per(t.sectors, t.requests),
-                                 (32e-6 * t.sectors).toFixed(t.sectors < 31250 ? 4 : 2),
+                                 (32e-6 * t.sectors).toFixed(t === rung.totals ? 2 : 4),
                                  t.sharedRequests, per(t.passes, t.sharedRequests),
                                  t.barriers];
     const sum = (rung, from, to) => {
@@ -232,18 +237,18 @@ Book.live("warp", async root => {
     /* ---- the figure ---- */
 
     let kernel, rung, views, most;
-    const option = (text, value) => new Option(text, value);
-    control("kernel").replaceChildren(...Book.traces.map((k, i) => option(k.title, i)));
+    control("kernel").replaceChildren(...Book.traces.map((k, i) => new Option(k.title, i)));
 
     const chooseRung = () => {
         rung = kernel.rungs[Number(control("rung").value)];
+        decode(rung);
         control("step").max = rung.steps.length;
         control("step").value = 1;
-        most = Math.max(...rung.steps.map((_, i) => read(rung, i)).filter(s => !s.shared)
-            .map(s => s.units));
+        most = Math.max(...rung.decoded.filter(one => !one.shared).map(one => one.units));
         views = rowsOf(kernel, rung).map(([index, [first, last]]) => {
             const tensor = kernel.tensors[index], name = document.createElement("p");
-            name.textContent = say(tensor.rows > 1 ? "tensor" : "vector", {
+            const kind = tensor.rows === 1 ? "vector" : first === last ? "row" : "rows";
+            name.textContent = say(kind, {
                 name: tensor.name, rows: tensor.rows, columns: tensor.columns, first, last });
             const canvas = document.createElement("canvas");
             canvas.setAttribute("role", "img");
@@ -256,7 +261,7 @@ Book.live("warp", async root => {
     };
     const chooseKernel = () => {
         kernel = Book.traces[Number(control("kernel").value)];
-        control("rung").replaceChildren(...kernel.rungs.map((r, i) => option(r.name, i)));
+        control("rung").replaceChildren(...kernel.rungs.map((r, i) => new Option(r.name, i)));
         chooseRung();
     };
 
@@ -332,6 +337,8 @@ Book.live("warp", async root => {
     control("step").addEventListener("input", show);
     new MutationObserver(show).observe(document.documentElement, { attributes: true });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+    Object.assign(part("pictures").style, { display: "flex", flexWrap: "wrap",
+                                            gap: "0 1.5rem" });
     chooseKernel();
     show();
 });
