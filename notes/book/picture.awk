@@ -14,7 +14,7 @@ leave { if (/<\/filter>/) leave = 0; next }
     sub(/^[ \t]+/, "")
     sub(/[ \t]+$/, "")
     gsub(/ stroke-width="1.00"| stroke-linecap="butt"| stroke-linejoin="miter"/, "")
-    gsub(/ = /, "=")
+    if (!/<text/) gsub(/ = /, "=")
     gsub(/<tspan font-family="DejaVu Sans" >/, "<tspan>")
     gsub(/rgb\( */, "rgb(")
     if (/ (points|d)='/) {
