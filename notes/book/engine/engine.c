@@ -6,7 +6,12 @@
 #include <string.h>
 
 static const EngineSubject *const subjects[] = {
-    &softmax_subject,
+    &gradcheck_subject,
+#ifndef REAL_IS_DOUBLE /* the second module, in double, has nothing else */
+    &softmax_subject,   &gelu_subject,    &attention_subject, &scale_subject,
+    &heads_subject,     &shuffle_subject, &sinusoids_subject, &block_subject,
+    &depth_subject,     &vit_subject,     &train_subject,
+#endif
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -61,10 +66,10 @@ int EXPORT(engine_run)(void) {
     return function && function->run(&error) ? 1 : 0;
 }
 
-/* engine_get: NaN if there is no such number. */
-double EXPORT(engine_get)(void) {
+/* engine_get: where the number is; NULL if there is none. (A value could be NaN.) */
+const double *EXPORT(engine_get)(void) {
     FIND(number, EngineNumber, numbers)
-    return number ? *number->value : NAN;
+    return number ? number->value : NULL;
 }
 
 /* engine_set: 1, or 0 and an error. */
@@ -102,11 +107,16 @@ const int *EXPORT(engine_tensor)(void) {
     return found;
 }
 
-/* engine_file: {address, bytes} of a file, as ints; NULL if there is none. */
+/* engine_file: {address, bytes} of a file, as ints; NULL if there is none, or none
+ * yet. */
 const int *EXPORT(engine_file)(void) {
     static int found[2];
     FIND(file, EngineFile, files)
     if (!file) {
+        return NULL;
+    }
+    if (!*file->bytes) {
+        error_set(&error, "%.60s is not there yet", text);
         return NULL;
     }
     found[0] = (int)(size_t)*file->bytes;

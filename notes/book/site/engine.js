@@ -1,7 +1,7 @@
 /*
  * engine.js: the course's C in a worker, as promises.
  *
- *     const engine = Book.engine();            one worker for the whole page
+ *     const engine = Book.engine();            one worker for the page's figures
  *     await engine.set("attention.d_k", 64);
  *     await engine.run("attention.forward");   rejects with the C program's line
  *     const A = await engine.tensor("attention.A");      {shape, data: Float32Array}
@@ -13,7 +13,9 @@
  * `all` is one message: nothing comes between its parts, and it returns the last result,
  * or with ["tensor", ...] several, all of them in a list. Also: engine.loop(name,
  * report): run a function again and again until loop.stop(); report(numbers) comes after
- * each turn with the numbers asked for. A turn should take less than 100 ms.
+ * each turn with the numbers asked for. Others wait until a turn is over, so what takes
+ * longer than 100 ms has a worker of its own, with a memory of its own: Book.engine("train").
+ * A second module has a few subjects in double: Book.engine("double", Book.moduleDouble).
  *
  * Files can't be fetched where a page is opened from a disk, so the module is in a script
  * (module.js: gzip and base64), and the worker in a blob.
@@ -63,6 +65,8 @@ Book.workerMain = function () {
         to[bytes.length] = 0;
     };
     const fail = () => { throw new Error(textAt(wasm.engine_error())); };
+    /* A bug's line is printed, then the program ends: in wasm by a trap. */
+    const lineOf = error => said.trim() || error.message;
 
     const find = word => {
         name(word);
@@ -76,8 +80,7 @@ Book.workerMain = function () {
         set(word, value) { name(word); return wasm.engine_set(value) || fail(); },
         get(word) {
             name(word);
-            const value = wasm.engine_get();
-            return Number.isNaN(value) ? fail() : value;
+            return view().getFloat64(wasm.engine_get() || fail(), true);
         },
         run(word) { said = ""; name(word); return wasm.engine_run() || fail(); },
         tensor(word) {
@@ -116,8 +119,10 @@ Book.workerMain = function () {
         },
     };
 
-    /* Between the turns of a loop, messages are read. */
-    const loops = new Map();
+    /* Between the turns of a loop, messages are read. A timer would wait 4 ms each time,
+     * a message to oneself comes at once, behind those that are waiting. */
+    const loops = new Set(), next = new MessageChannel();
+    next.port1.onmessage = ({ data }) => turn(...data);
     function turn(id, word, wanted) {
         if (!loops.has(id)) {
             return;
@@ -125,13 +130,13 @@ Book.workerMain = function () {
         try {
             calls.run(word);
             postMessage({ id, turn: wanted.map(calls.get) });
-            setTimeout(turn, 0, id, word, wanted);
+            next.port2.postMessage([id, word, wanted]);
         } catch (error) {
             loops.delete(id);
-            postMessage({ id, error: error.message });
+            postMessage({ id, error: lineOf(error) });
         }
     }
-    calls.loop = (id, word, wanted) => { loops.set(id, true); turn(id, word, wanted); };
+    calls.loop = (id, word, wanted) => { loops.add(id); turn(id, word, wanted); };
     calls.stop = id => { loops.delete(id); };
 
     onmessage = async ({ data: { id, call, args } }) => {
@@ -151,13 +156,23 @@ Book.workerMain = function () {
                 postMessage({ id, result: calls[call](...args) });
             }
         } catch (error) {
-            postMessage({ id, error: error.message });
+            postMessage({ id, error: lineOf(error) });
         }
     };
 };
 
+/* bytes: of base64; unzipped: of gzip. */
+Book.unzipped = async function (bytes) {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+};
+
 Book.bytes = function (base64) {
-    return Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+    const text = atob(base64), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) { /* Uint8Array.from takes 20 times as long */
+        bytes[i] = text.charCodeAt(i);
+    }
+    return bytes;
 };
 
 /* A function of one instruction of SIMD128: can this browser compile it? */
@@ -167,15 +182,22 @@ Book.hasSimd = function () {
         65, 0, 253, 15, 253, 98, 11));
 };
 
-Book.engine = function () {
-    if (Book.theEngine) {
-        return Book.theEngine;
-    }
+Book.engines = {};
+Book.engine = function (name = "page", module = Book.module) {
+    Book.engines[name] ??= Book.startEngine(module);
+    return Book.engines[name];
+};
+
+Book.startEngine = function (module) {
     const text = "(" + Book.workerMain + ")()";
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const worker = new Worker(url), waiting = new Map();
     let last = 0;
     URL.revokeObjectURL(url);
+    worker.onerror = event => { /* the worker itself doesn't run: nobody would answer */
+        waiting.forEach(one => one.reject(new Error(event.message || "no worker")));
+        waiting.clear();
+    };
     worker.onmessage = ({ data }) => {
         const one = waiting.get(data.id);
         if (!one) {
@@ -201,7 +223,7 @@ Book.engine = function () {
         promise.id = id;
         return promise;
     };
-    const ready = send("load", [Book.bytes(Book.module)]);
+    const ready = send("load", [Book.bytes(module)]);
     const engine = { ready };
     for (const call of ["set", "get", "run", "tensor", "write", "file", "putFile", "all"]) {
         engine[call] = (...args) => ready.then(() => send(call, args));
@@ -221,6 +243,5 @@ Book.engine = function () {
             }),
         };
     };
-    Book.theEngine = engine;
     return engine;
 };
