@@ -71,7 +71,9 @@ cut -f 2 "$work/tags" >"$work/sources"
 
 # ---- the module, weights and images ------------------------------------------------------
 
-# sources_of FILE...: these, and what they include: x.c belongs to x.h.
+# sources_of FILE...: these, and what they include: x.c belongs to x.h. But for common/lesson/,
+# and dump.c that it uses: what a program prints with and stops with. A page has no use for
+# it but what is in engine/chapter_needs.c; the linker leaves out the demos' printing.
 sources_of() {
     before=
     now=$*
@@ -79,6 +81,7 @@ sources_of() {
         before=$now
         # shellcheck disable=SC2086 # the repository's names have no spaces
         now=$($WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.[ch]$//p' | sort -u |
+            grep -v '^common/lesson/\|^common/files/dump$' |
             while read -r name; do [ ! -f "$name.c" ] || echo "$name.c"; done | tr '\n' ' ')
     done
     echo "$now"

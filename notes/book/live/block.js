@@ -28,8 +28,8 @@ Book.live("block", async (root, engine) => {
         const its = name => T[name + number].data, x = at(of, token, j);
         const mean = its("mean")[token], rstd = its("rstd")[token];
         return `mean ${f(mean)} and rstd ${f(rstd)} are of all 64 elements of token ${token}. ` +
-            `gamma · (x - mean) · rstd + beta = ${f(its("gamma")[j], 2)} · (${f(x)} - ${f(mean)}) · ` +
-            `${f(rstd)} + ${f(its("beta")[j], 2)}`;
+            `gamma · (x - mean) · rstd + beta = ${f(its("gamma")[j], 2)} · ` +
+            `(${f(x)} - ${f(mean)}) · ${f(rstd)} + ${f(its("beta")[j], 2)}`;
     };
     /* What each head adds, through its columns of W_O (D, D), and whom it looks at most. */
     const explainMsa = (token, j) => {
@@ -39,7 +39,8 @@ Book.live("block", async (root, engine) => {
             const most = looks.indexOf(Math.max(...looks));
             const adds = range(d_k).reduce((total, c) => total +
                 T.concat.data[token * D + h * d_k + c] * T.W_O.data[j * D + h * d_k + c], 0);
-            return `head ${h + 1} adds ${f(adds)} (looks most at token ${most}: ${f(looks[most], 2)})`;
+            return `head ${h + 1} adds ${f(adds)} ` +
+                `(looks most at token ${most}: ${f(looks[most], 2)})`;
         }).join("; ") + `; bias ${f(T.b_O.data[j], 2)}. Together`;
     };
     /* The hidden units that add most, of M: hidden unit times its W_2. */
@@ -47,8 +48,9 @@ Book.live("block", async (root, engine) => {
         const M = T.hidden.shape[2];
         const adds = range(M).map(m => T.hidden.data[token * M + m] * T.W_2.data[j * M + m]);
         const most = range(M).sort((a, b) => Math.abs(adds[b]) - Math.abs(adds[a])).slice(0, 3);
-        return `${M} hidden units add hidden · W_2, most of all ` + most.map(m =>
-            `unit ${m}: ${f(T.hidden.data[token * M + m])} · ${f(T.W_2.data[j * M + m])}`).join("; ") +
+        const product = m =>
+            `unit ${m}: ${f(T.hidden.data[token * M + m])} · ${f(T.W_2.data[j * M + m])}`;
+        return `${M} hidden units add hidden · W_2, most of all ` + most.map(product).join("; ") +
             `; bias ${f(T.b_2.data[j], 2)}. Together`;
     };
     const explain = (way, step, token, j) => {

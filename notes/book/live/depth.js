@@ -21,7 +21,8 @@ Book.live("depth", async (root, engine) => {
         const x = range(L + 1).slice(from);
         Book.lines(part("curves"), ["pre-norm: solid", "post-norm: dashed"].map((name, k) => ({
             x, y: both[k].of(what).slice(from), name, dash: k ? "6 4" : "",
-        })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0, ymax: tops[what] });
+        })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0,
+               ymax: tops[what] });
         part("curves").setAttribute("aria-label",
             `${labels[what]} by depth, pre-norm and post-norm; the table below has the numbers`);
     };

@@ -23,8 +23,8 @@ Book.live("heads", async (root, engine) => {
         qkv({ i, j }) {
             const which = Math.floor(j / D), head = Math.floor(j % D / d_k);
             const pairs = range(D).map(c => [at("z", i, c), at("W_qkv", j, c)]);
-            return [`Column ${j % D % d_k} of ${"qkv"[which]} of head ${head + 1}, for token ${i}: ` +
-                    `the whole token times row ${j} of W_qkv, and its bias.`,
+            return [`Column ${j % D % d_k} of ${"qkv"[which]} of head ${head + 1}, for ` +
+                    `token ${i}: the whole token times row ${j} of W_qkv, and its bias.`,
                     `${products(pairs)} + ${f(T.b_qkv.data[j])} = ${f(at("qkv", i, j))}`];
         },
         A({ head, i, j }) {
@@ -44,14 +44,15 @@ Book.live("heads", async (root, engine) => {
         concat({ i, j }) {
             const head = Math.floor(j / d_k);
             const pairs = range(n).map(t => [weight(head, i, t), at("qkv", t, 2 * D + j)]);
-            return [`Column ${j % d_k} of head ${head + 1}'s result for token ${i}: each token's value, ` +
-                    "times how much it is looked at.",
+            return [`Column ${j % d_k} of head ${head + 1}'s result for token ${i}: each ` +
+                    "token's value, times how much it is looked at.",
                     `${products(pairs)} = ${f(at("concat", i, j))}`];
         },
         Y({ i, j }) {
             const added = range(h).map(head => sum(range(d_k).map(c =>
                 at("concat", i, head * d_k + c) * at("W_O", j, head * d_k + c))));
-            return [`What each head adds to element ${j} of token ${i}, through its own rows of W^O:`,
+            return [`What each head adds to element ${j} of token ${i}, through its own rows ` +
+                    "of W^O:",
                     added.map((x, head) => `head ${head + 1}: ${f(x)}`).join(", ") +
                     `; bias: ${f(T.b_O.data[j])}. Together ${f(at("Y", i, j))}`];
         },

@@ -86,7 +86,8 @@ Book.live("shuffle", async (root, engine) => {
             ["set", "shuffle.sigma", sigma],
             ...[0, 1, 2].flatMap(k => [...with_kind(k), ["get", "shuffle.difference"]]),
             ...with_kind(kind),
-            ...["order", "tokens", "moved", "again", "apart"].map(name => ["tensor", "shuffle." + name]),
+            ...["order", "tokens", "moved", "again", "apart"].map(
+                name => ["tensor", "shuffle." + name]),
         ]);
         order = Array.from(places.data);
         travel();
