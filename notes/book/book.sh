@@ -5,6 +5,7 @@
 #     BOOK_LANGUAGE=en     the folder of notes/book that has the words
 #     BOOK_WEIGHTS=FILE    a checkpoint of the default model; else ./chapter5's, else one that
 #                          is trained here, once: two minutes
+#     BOOK_TRACES=FILE     a program that prints what chapter 6's warps ask of memory
 #     WASI_CC=...          a compiler for WebAssembly (clang --target=wasm32-wasi)
 #
 # It needs pandoc, clang, lld and wasi-libc (make setup-book), ./chapter5 and ./chapter7.
@@ -164,6 +165,18 @@ gzip -dc $data/t10k-images-idx3-ubyte.gz >"$work/images"
     done
     printf '};\n'
 } >"$out/js/sample.js"
+
+# What the warps of chapter 6's kernels ask of memory; without g++ nobody can tell.
+if [ -n "${BOOK_TRACES:-}" ]; then
+    traces=$kept/traces.js
+    if newer_than "$traces" "$BOOK_TRACES"; then
+        "$BOOK_TRACES" >"$traces.new" || fail "no traces by $BOOK_TRACES"
+        mv -f "$traces.new" "$traces"
+    fi
+    cp "$traces" "$out/js/traces.js"
+else
+    printf '"use strict";\nvar Book = Book || {};\nBook.traces = null;\n' >"$out/js/traces.js"
+fi
 
 # ---- pages ------------------------------------------------------------------------------------
 
