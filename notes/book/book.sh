@@ -39,7 +39,7 @@ done
 grep -v -e '^#' -e '^==' "$words/pages.txt" | awk -F ' \\| ' '{ print $1 "\t" $2 "\t" $3 }' \
     >"$work/pages"
 cut -f 1,2 "$work/pages" >"$work/pages.map"
-cp "$words/words.txt" "$work/words.txt"
+cp "$words/words.txt" "$words/equations.txt" "$work"
 ln -s "$PWD/$words/live" "$work/live"
 : >"$work/links.out"
 : >"$work/live.out"
@@ -71,15 +71,21 @@ cut -f 2 "$work/tags" >"$work/sources"
 
 # ---- the module, weights and images ------------------------------------------------------
 
-# sources_of FILE...: these, and what they include: x.c belongs to x.h.
+# sources_of FILE...: these, and what they include: x.c belongs to x.h. But for common/lesson/,
+# and dump.c that it uses: what a program prints with and stops with. A page has no use for
+# it but what is in engine/chapter_needs.c; the linker leaves out the demos' printing.
 sources_of() {
     before=
     now=$*
     while [ "$now" != "$before" ]; do
         before=$now
         # shellcheck disable=SC2086 # the repository's names have no spaces
-        now=$($WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.[ch]$//p' | sort -u |
-            while read -r name; do [ ! -f "$name.c" ] || echo "$name.c"; done | tr '\n' ' ')
+        now=$({
+            echo $now | tr ' ' '\n'
+            $WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.h$/.c/p' |
+                grep -v '^common/lesson/\|^common/files/dump.c$' |
+                while read -r name; do [ ! -f "$name" ] || echo "$name"; done
+        } | sort -u | tr '\n' ' ' | sed 's/ $//')
     done
     echo "$now"
 }
@@ -90,17 +96,19 @@ newer_than() { # newer_than FILE NAME...: is one of these newer than the file, o
 }
 # module FILE FLAG... SOURCE...: these sources, and what they include, as a module.
 module() {
-    file=$1 flags=
+    file=$1 flags="-std=c11 -O2 -msimd128 -ffp-contract=fast -fno-math-errno
+        -fno-trapping-math -Wno-pass-failed -I."
     shift
     while [ "${1#-}" != "$1" ]; do
         flags="$flags $1"
         shift
     done
-    sources=$(sources_of "$@")
-    # shellcheck disable=SC2086 # words
-    $WASI_CC $flags -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast \
-        -fno-math-errno -fno-trapping-math -Wno-pass-failed -I. $sources -o "$file.new" \
-        -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
+    rm -rf "$work/objects"
+    mkdir "$work/objects"
+    sources_of "$@" | tr ' ' '\n' | grep . | xargs -P "$(cores)" -I FILE sh -c \
+        "$WASI_CC $(echo "$flags" | tr '\n' ' ') -c FILE -o $work/objects/\$(echo FILE | tr / _).o" &&
+        $WASI_CC -mexec-model=reactor "$work"/objects/*.o -o "$file.new" \
+            -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
         fail "the module doesn't build: WASI_CC='$WASI_CC' (make setup-book)"
     mv -f "$file.new" "$file"
 }
@@ -189,9 +197,9 @@ value() { # value NAME TEXT: of the template
     printf '%s\n' "$2" >"$work/values/$1"
 }
 value csp "$csp"
-cp "$words/words.txt" "$work/values/.words"
 
-# contents PAGE ROOT: the list of all pages, in which this one shows its sections.
+# contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
+# (no PAGE) has the list's first part.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -208,6 +216,7 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
+        /^== / && parts && page == "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
         NF == 3 {
             here = $2 == page
@@ -295,6 +304,7 @@ fill front "$(word book)" "" >"$out/index.html"
 cut -f 2 "$work/links.out" >>"$work/sources"
 : >"$work/values/turn"
 : >"$work/values/scripts"
+listed=
 sort -u "$work/sources" | while read -r file; do
     [ -f "$file" ] || fail "a page links to $file, which isn't there"
     root=$(echo "$file" | sed 's,[^/]*/,../,g; s,[^/]*$,,')../
@@ -311,21 +321,47 @@ sort -u "$work/sources" | while read -r file; do
         }' "$work/cited" >"$work/tags.sources"
     awk -v tags="$work/tags.sources" -v name="$file" -f $book/code.awk -f $book/source.awk \
         "$file" >"$work/values/body"
-    contents "" "$root" >"$work/values/contents-list"
+    [ "$root" = "$listed" ] || contents "" "$root" >"$work/values/contents-list"
+    listed=$root
     mkdir -p "$out/source/$(dirname "$file")"
     fill source "$file" "$root" >"$out/source/$file.html"
 done
 
 # ---- the rest -----------------------------------------------------------------------------------
 
-sort -u "$work/pictures.out" | cut -f 2 | sort -u | while read -r file; do
-    cp "$file" "$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' \
-        "$work/pictures.map")"
+# Pictures; gnuplot's without what is so anyway, and without its spaces.
+cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
+    copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
+    case $file in
+    *.svg)
+        sed 's/^[ \t]*//; s/  *$//; s/ stroke-width="1.00"//; s/ stroke-linecap="butt"//
+            s/ stroke-linejoin="miter"//; s/rgb( *\([0-9]*\), *\([0-9]*\), *\([0-9]*\))/rgb(\1,\2,\3)/g
+            s/ = /=/g; /^$/d' "$file" >"$copy"
+        ;;
+    *) cp "$file" "$copy" ;;
+    esac
 done
+
+# What is searched: [page, title, id, heading, text] of every section, loaded on demand.
+while IFS="$(printf '\t')" read -r _ page title; do
+    awk -v page="$page" -v title="$title" -f $book/sections.awk "$work/bodies/$page"
+done <"$work/pages" >"$work/sections"
+{ echo "["; sed '$!s/$/,/' "$work/sections"; echo "]"; } >"$work/search"
+script search "$work/search"
 cp $book/site/style.css $book/site/favicon.svg "$out"
 cp $book/site/*.js "$out/js"
 cp $book/live/*.js "$out/js/live"
 : >"$out/.nojekyll"
+
+# The same pages as one EPUB, without scripts.
+cut -f 1 "$work/pages" | while read -r file; do
+    printf '\n\n<!-- page: %s -->\n\n' "$file"
+    cat "$file"
+done | pandoc -f gfm -t epub3 --mathml --no-highlight --toc --toc-depth=2 \
+    --epub-chapter-level=1 --css=$book/epub.css -M mode=epub -M work="$work" \
+    -M title="$(word book)" -M lang="$BOOK_LANGUAGE" --lua-filter=$book/filter.lua \
+    -o "$out/course.epub"
+
 rm -rf "$BOOK_OUT"
 mkdir -p "$(dirname "$BOOK_OUT")"
 mv "$out" "$BOOK_OUT"

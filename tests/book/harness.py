@@ -57,7 +57,7 @@ const seen = new MutationObserver(() => { last = performance.now(); });
 seen.observe(element, { subtree: true, childList: true, characterData: true,
                         attributes: true });
 (async () => {
-    const engine = window.Book?.theEngine;
+    const engine = window.Book?.engines?.page;
     do {
         if (engine) {
             await engine.all([]);

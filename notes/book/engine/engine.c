@@ -8,8 +8,9 @@
 static const EngineSubject *const subjects[] = {
     &gradcheck_subject,
 #ifndef REAL_IS_DOUBLE /* the second module, in double, has nothing else */
-    &softmax_subject,   &gelu_subject, &attention_subject,
-    &scale_subject,     &vit_subject,  &train_subject,
+    &softmax_subject,   &gelu_subject,    &attention_subject, &scale_subject,
+    &heads_subject,     &shuffle_subject, &sinusoids_subject, &block_subject,
+    &depth_subject,     &vit_subject,     &train_subject,
 #endif
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };

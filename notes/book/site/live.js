@@ -295,3 +295,50 @@ Book.lines = function (svg, series, options = {}) {
     svg.setAttribute("role", "img");
     svg.replaceChildren(...parts);
 };
+
+/*
+ * heat: a matrix {shape, data} as a picture on a <canvas>, for more elements than a table
+ * can show; never alone: the canvas has a label, and sliders or a table have its numbers.
+ * Options: low, high: what is dark and bright; height: of all rows, in pixels of 640;
+ * row, column: pointed at; choose(i, j): called for an element that was clicked.
+ */
+Book.heat = function (canvas, matrix, options) {
+    const { low, high, row, column, choose } = options, margin = 14;
+    const columns = matrix.shape[matrix.shape.length - 1];
+    const rows = matrix.data.length / columns;
+    const width = Math.max(Math.floor((640 - 2 * margin) / columns), 1);
+    const height = Math.max(Math.round((options.height ?? rows * width) / rows), 1);
+    const paint = canvas.getContext("2d");
+    canvas.width = columns * width + 2 * margin;
+    canvas.height = rows * height + 2 * margin;
+    matrix.data.forEach((x, k) => {
+        paint.fillStyle = `rgb(${Book.viridis((x - low) / (high - low))})`;
+        paint.fillRect(margin + k % columns * width,
+                       margin + Math.floor(k / columns) * height, width, height);
+    });
+    paint.fillStyle = getComputedStyle(canvas).color;
+    const arrow = (x, y, dx, dy) => { /* its point at x, y; it comes from -dx, -dy */
+        paint.beginPath();
+        paint.moveTo(x, y);
+        paint.lineTo(x - 11 * dx + 6 * dy, y - 11 * dy + 6 * dx);
+        paint.lineTo(x - 11 * dx - 6 * dy, y - 11 * dy - 6 * dx);
+        paint.fill();
+    };
+    if (row !== undefined) {
+        const y = margin + (row + 0.5) * height;
+        arrow(margin - 1, y, 1, 0);
+        arrow(canvas.width - margin + 1, y, -1, 0);
+    }
+    if (column !== undefined) {
+        const x = margin + (column + 0.5) * width;
+        arrow(x, margin - 1, 0, 1);
+        arrow(x, canvas.height - margin + 1, 0, -1);
+    }
+    canvas.onclick = event => {
+        const box = canvas.getBoundingClientRect(), scale = canvas.width / box.width;
+        const place = (x, size, count) =>
+            Math.min(Math.max(Math.floor((x * scale - margin) / size), 0), count - 1);
+        choose?.(place(event.clientY - box.top, height, rows),
+                 place(event.clientX - box.left, width, columns));
+    };
+};
