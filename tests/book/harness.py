@@ -48,7 +48,7 @@ new PerformanceObserver(list => list.getEntries().forEach(
 )).observe({ type: "longtask", buffered: true });
 """
 
-# Until nothing is under way: the engine has answered all that was asked before, and the
+# Until nothing is under way: the engines have answered all that was asked before, and the
 # element hasn't changed for a tenth of a second.
 SETTLED = """
 const [element, done] = arguments;
@@ -57,11 +57,9 @@ const seen = new MutationObserver(() => { last = performance.now(); });
 seen.observe(element, { subtree: true, childList: true, characterData: true,
                         attributes: true });
 (async () => {
-    const engine = window.Book?.engines?.page;
+    const engines = Object.values(window.Book?.engines ?? {});
     do {
-        if (engine) {
-            await engine.all([]);
-        }
+        await Promise.all(engines.map(engine => engine.all([])));
         await new Promise(next => setTimeout(next, 20));
     } while (performance.now() - last < 100);
     seen.disconnect();
