@@ -89,7 +89,7 @@ newer_than() { # newer_than FILE NAME...: is one of these newer than the file, o
 }
 module=$kept/module.wasm
 if newer_than "$module" $book/engine $book/book.sh common chapters; then
-    sources=$(sources_of $book/engine/*.c)
+    sources=$(sources_of $book/engine/*.c common/softmax_fast.c) # which has no header
     # shellcheck disable=SC2086 # words
     $WASI_CC -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast -fno-math-errno \
         -fno-trapping-math -Wno-pass-failed -I. $sources -o "$module.new" \

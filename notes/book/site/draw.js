@@ -165,7 +165,7 @@ Book.showAnswer = function (table, names, p) {
         table.answers = names.map(name => {
             const row = body.insertRow();
             const number = Book.make("td", { class: "number" });
-            const bar = Book.make("span", { class: "bar-of-a-row", "aria-hidden": "true" });
+            const bar = Book.make("span", { "aria-hidden": "true" });
             row.append(Book.make("th", { scope: "row" }, name), number,
                        Book.make("td", { class: "bars" }, bar));
             return { row, number, bar };
