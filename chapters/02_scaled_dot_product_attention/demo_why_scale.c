@@ -7,9 +7,9 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "chapters/02_scaled_dot_product_attention/attention_demos.h"
+#include "chapters/02_scaled_dot_product_attention/sharpness.h"
 #include "common/matmul.h"
 #include "common/lesson/plot_file.h"
 #include "common/random.h"
@@ -75,62 +75,31 @@ static void show_products(void) {
 /* ---- what large scores do to the softmax ------------------------------- */
 
 typedef struct {
-    double entropy;   /* mean over queries, in nats: ln(keys) for equal weights */
-    double largest;   /* the largest weight, mean over queries */
-    double slope;     /* |J|, the size of the softmax's Jacobian: median over queries */
+    Sharpness weights;
     real first[KEYS]; /* the first query's weights */
-} Sharpness;
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* |J|^2, the sum of (a_i [i = j] - a_i a_j)^2, is s2 - 2 s3 + s2^2 with s2 and s3
- * the sums of the weights' squares and cubes. */
-static double jacobian_size(const real *a) {
-    double s2 = 0, s3 = 0;
-    for (int j = 0; j < KEYS; j++) {
-        double w = (double)a[j];
-        s2 += w * w;
-        s3 += w * w * w;
-    }
-    return sqrt(fmax(0, s2 - 2 * s3 + s2 * s2));
-}
+} Measured;
 
 /* softmax(scale * Q K^T) */
-static Sharpness sharpness(Tensor Q, Tensor K, double scale) {
+static Measured measure(Tensor Q, Tensor K, double scale) {
     static real weights[QUERIES * KEYS];
+    static double slopes[QUERIES];
     Tensor A = tensor2(weights, QUERIES, KEYS);
-    Sharpness s = {0};
-    double slopes[QUERIES];
     matmul_nt(Q, K, A);
     tensor_scale(A, (real)scale);
     softmax_forward(A, A);
-    for (int i = 0; i < QUERIES; i++) {
-        double largest = 0;
-        for (int j = 0; j < KEYS; j++) {
-            const double w = (double)tensor_row(A, i)[j];
-            s.entropy -= w > 0 ? w * log(w) / QUERIES : 0;
-            largest = fmax(largest, w);
-        }
-        s.largest += largest / QUERIES;
-        slopes[i] = jacobian_size(tensor_row(A, i));
-    }
-    qsort(slopes, QUERIES, sizeof slopes[0], ascending);
-    s.slope = slopes[QUERIES / 2];
-    tensor_copy(tensor1(s.first, KEYS), tensor_slice(A, 0));
-    return s;
+    Measured m = {.weights = sharpness_of(A, slopes)};
+    tensor_copy(tensor1(m.first, KEYS), tensor_slice(A, 0));
+    return m;
 }
 
 /* The table, and one query's weights at d_k = 4 << 4 = 64. */
-static void write_plot(const Sharpness plain[SIZES], const Sharpness scaled[SIZES]) {
+static void write_plot(const Measured plain[SIZES], const Measured scaled[SIZES]) {
     FILE *file = plot_file_open("attention_scale",
                                 "d_k; entropy, largest weight, |J| of softmax(q.k), "
                                 "and of softmax(q.k / sqrt(d_k)). Then one query's "
                                 "weights at d_k = 64: key, without, with");
     for (int i = 0; file && i < SIZES; i++) {
-        const Sharpness *p = &plain[i], *s = &scaled[i];
+        const Sharpness *p = &plain[i].weights, *s = &scaled[i].weights;
         fprintf(file, "%d %.6g %.6g %.6g %.6g %.6g %.6g\n", FIRST_D_K << i, p->entropy,
                 p->largest, p->slope, s->entropy, s->largest, s->slope);
     }
@@ -144,7 +113,7 @@ static void write_plot(const Sharpness plain[SIZES], const Sharpness scaled[SIZE
 static void show_sharpness(void) {
     static _Alignas(64) real drawn[(QUERIES + KEYS) * LAST_D_K];
     const int last = SIZES - 1;
-    Sharpness plain[SIZES], scaled[SIZES];
+    Measured plain[SIZES], scaled[SIZES];
     double min = HUGE_VAL, max = 0; /* of |J|, scaled */
     printf("\nWhat such scores do to the softmax, over %d queries of %d keys: the\n"
            "entropy in nats (%.2f: all keys alike; 0: one key takes all); the largest\n"
@@ -159,11 +128,11 @@ static void show_sharpness(void) {
         Tensor Q = tensor_first(both, QUERIES);
         Tensor K = tensor2(tensor_row(both, QUERIES), KEYS, d_k);
         random_fill_normal((Random){3, RANDOM_DEMO, (uint32_t)size}, both, 1.0);
-        const Sharpness p = sharpness(Q, K, 1.0), s = sharpness(Q, K, 1 / sqrt(d_k));
+        plain[size] = measure(Q, K, 1.0);
+        scaled[size] = measure(Q, K, 1 / sqrt(d_k));
+        const Sharpness p = plain[size].weights, s = scaled[size].weights;
         printf("    %4d %9.3f %8.3f %8.4f %10.3f %8.3f %8.4f\n", d_k, p.entropy,
                p.largest, p.slope, s.entropy, s.largest, s.slope);
-        plain[size] = p;
-        scaled[size] = s;
         min = fmin(min, s.slope);
         max = fmax(max, s.slope);
     }
@@ -173,9 +142,10 @@ static void show_sharpness(void) {
         "a little then moves much weight; then one key wins outright, and where one\n"
         "weight is 1 and the others 0 the softmax is flat: the gradient that Q and K\n"
         "should learn from is gone. With it, d_k makes no difference.\n\n");
-    report_check(plain[last].slope < plain[0].slope / 100,
+    report_check(plain[last].weights.slope < plain[0].weights.slope / 100,
                  "without: from d_k = %d to %d the gradient shrinks %.0f times",
-                 FIRST_D_K, LAST_D_K, plain[0].slope / plain[last].slope);
+                 FIRST_D_K, LAST_D_K,
+                 plain[0].weights.slope / plain[last].weights.slope);
     report_check(max < 1.3 * min, "with 1/sqrt(d_k): it stays, between %.3f and %.3f",
                  min, max);
     write_plot(plain, scaled);

@@ -5,6 +5,7 @@
 #     BOOK_LANGUAGE=en     the folder of notes/book that has the words
 #     BOOK_WEIGHTS=FILE    a checkpoint of the default model; else ./chapter5's, else one that
 #                          is trained here, once: two minutes
+#     BOOK_TRACES=FILE     a program that prints what chapter 6's warps ask of memory
 #     WASI_CC=...          a compiler for WebAssembly (clang --target=wasm32-wasi)
 #
 # It needs pandoc, clang, lld and wasi-libc (make setup-book), ./chapter5 and ./chapter7.
@@ -38,7 +39,7 @@ done
 grep -v -e '^#' -e '^==' "$words/pages.txt" | awk -F ' \\| ' '{ print $1 "\t" $2 "\t" $3 }' \
     >"$work/pages"
 cut -f 1,2 "$work/pages" >"$work/pages.map"
-cp "$words/words.txt" "$work/words.txt"
+cp "$words/words.txt" "$words/equations.txt" "$work"
 ln -s "$PWD/$words/live" "$work/live"
 : >"$work/links.out"
 : >"$work/live.out"
@@ -70,7 +71,9 @@ cut -f 2 "$work/tags" >"$work/sources"
 
 # ---- the module, weights and images ------------------------------------------------------
 
-# sources_of FILE...: these, and what they include: x.c belongs to x.h.
+# sources_of FILE...: these, and what they include: x.c belongs to x.h. But for common/lesson/,
+# and dump.c that it uses: what a program prints with and stops with. A page has no use for
+# it but what is in engine/chapter_needs.c; the linker leaves out the demos' printing.
 sources_of() {
     before=
     now=$*
@@ -78,6 +81,7 @@ sources_of() {
         before=$now
         # shellcheck disable=SC2086 # the repository's names have no spaces
         now=$($WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.[ch]$//p' | sort -u |
+            grep -v '^common/lesson/\|^common/files/dump$' |
             while read -r name; do [ ! -f "$name.c" ] || echo "$name.c"; done | tr '\n' ' ')
     done
     echo "$now"
@@ -87,15 +91,29 @@ newer_than() { # newer_than FILE NAME...: is one of these newer than the file, o
     shift
     [ ! -f "$old" ] || [ -n "$(find "$@" -newer "$old" | head -n 1)" ]
 }
-module=$kept/module.wasm
-if newer_than "$module" $book/engine $book/book.sh common chapters; then
-    sources=$(sources_of $book/engine/*.c common/softmax_fast.c) # which has no header
+# module FILE FLAG... SOURCE...: these sources, and what they include, as a module.
+module() {
+    file=$1 flags=
+    shift
+    while [ "${1#-}" != "$1" ]; do
+        flags="$flags $1"
+        shift
+    done
+    sources=$(sources_of "$@")
     # shellcheck disable=SC2086 # words
-    $WASI_CC -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast -fno-math-errno \
-        -fno-trapping-math -Wno-pass-failed -I. $sources -o "$module.new" \
+    $WASI_CC $flags -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast \
+        -fno-math-errno -fno-trapping-math -Wno-pass-failed -I. $sources -o "$file.new" \
         -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
         fail "the module doesn't build: WASI_CC='$WASI_CC' (make setup-book)"
-    mv -f "$module.new" "$module"
+    mv -f "$file.new" "$file"
+}
+# In float all subjects, and what they call that no header's name leads to. In double, as
+# ./chapter1_double is the second program, what a gradient check needs.
+module=$kept/module.wasm
+module_double=$kept/module_double.wasm
+if newer_than "$module" $book/engine $book/book.sh common chapters; then
+    module "$module_double" -DREAL_IS_DOUBLE $book/engine/engine.c $book/engine/gradcheck.c
+    module "$module" $book/engine/*.c common/softmax_fast.c chapters/02_*/demo_pass.c
 fi
 
 # script NAME FILE: js/NAME.js, with the file in Book.NAME, gzip and base64.
@@ -107,6 +125,7 @@ script() {
     } >"$out/js/$1.js"
 }
 script module "$module"
+script moduleDouble "$module_double"
 
 model=${BOOK_WEIGHTS:-chapter5.safetensors}
 if [ -z "${BOOK_WEIGHTS:-}" ] && [ ! -f "$model" ]; then
@@ -150,6 +169,18 @@ gzip -dc $data/t10k-images-idx3-ubyte.gz >"$work/images"
     printf '};\n'
 } >"$out/js/sample.js"
 
+# What the warps of chapter 6's kernels ask of memory; without g++ nobody can tell.
+if [ -n "${BOOK_TRACES:-}" ]; then
+    traces=$kept/traces.js
+    if newer_than "$traces" "$BOOK_TRACES"; then
+        "$BOOK_TRACES" >"$traces.new" || fail "no traces by $BOOK_TRACES"
+        mv -f "$traces.new" "$traces"
+    fi
+    cp "$traces" "$out/js/traces.js"
+else
+    printf '"use strict";\nvar Book = Book || {};\nBook.traces = null;\n' >"$out/js/traces.js"
+fi
+
 # ---- pages ------------------------------------------------------------------------------------
 
 # In Chromium 'self' of a file is the folder's files, too. Nothing is asked of any host.
@@ -161,9 +192,9 @@ value() { # value NAME TEXT: of the template
     printf '%s\n' "$2" >"$work/values/$1"
 }
 value csp "$csp"
-cp "$words/words.txt" "$work/values/.words"
 
-# contents PAGE ROOT: the list of all pages, in which this one shows its sections.
+# contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
+# (no PAGE) has the list's first part.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -180,6 +211,7 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
+        /^== / && parts && page == "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
         NF == 3 {
             here = $2 == page
@@ -267,6 +299,7 @@ fill front "$(word book)" "" >"$out/index.html"
 cut -f 2 "$work/links.out" >>"$work/sources"
 : >"$work/values/turn"
 : >"$work/values/scripts"
+listed=
 sort -u "$work/sources" | while read -r file; do
     [ -f "$file" ] || fail "a page links to $file, which isn't there"
     root=$(echo "$file" | sed 's,[^/]*/,../,g; s,[^/]*$,,')../
@@ -283,21 +316,47 @@ sort -u "$work/sources" | while read -r file; do
         }' "$work/cited" >"$work/tags.sources"
     awk -v tags="$work/tags.sources" -v name="$file" -f $book/code.awk -f $book/source.awk \
         "$file" >"$work/values/body"
-    contents "" "$root" >"$work/values/contents-list"
+    [ "$root" = "$listed" ] || contents "" "$root" >"$work/values/contents-list"
+    listed=$root
     mkdir -p "$out/source/$(dirname "$file")"
     fill source "$file" "$root" >"$out/source/$file.html"
 done
 
 # ---- the rest -----------------------------------------------------------------------------------
 
-sort -u "$work/pictures.out" | cut -f 2 | sort -u | while read -r file; do
-    cp "$file" "$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' \
-        "$work/pictures.map")"
+# Pictures; gnuplot's without what is so anyway, and without its spaces.
+cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
+    copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
+    case $file in
+    *.svg)
+        sed 's/^[ \t]*//; s/  *$//; s/ stroke-width="1.00"//; s/ stroke-linecap="butt"//
+            s/ stroke-linejoin="miter"//; s/rgb( *\([0-9]*\), *\([0-9]*\), *\([0-9]*\))/rgb(\1,\2,\3)/g
+            s/ = /=/g; /^$/d' "$file" >"$copy"
+        ;;
+    *) cp "$file" "$copy" ;;
+    esac
 done
+
+# What is searched: [page, title, id, heading, text] of every section, loaded on demand.
+while IFS="$(printf '\t')" read -r _ page title; do
+    awk -v page="$page" -v title="$title" -f $book/sections.awk "$work/bodies/$page"
+done <"$work/pages" >"$work/sections"
+{ echo "["; sed '$!s/$/,/' "$work/sections"; echo "]"; } >"$work/search"
+script search "$work/search"
 cp $book/site/style.css $book/site/favicon.svg "$out"
 cp $book/site/*.js "$out/js"
 cp $book/live/*.js "$out/js/live"
 : >"$out/.nojekyll"
+
+# The same pages as one EPUB, without scripts.
+cut -f 1 "$work/pages" | while read -r file; do
+    printf '\n\n<!-- page: %s -->\n\n' "$file"
+    cat "$file"
+done | pandoc -f gfm -t epub3 --mathml --no-highlight --toc --toc-depth=2 \
+    --epub-chapter-level=1 --css=$book/epub.css -M mode=epub -M work="$work" \
+    -M title="$(word book)" -M lang="$BOOK_LANGUAGE" --lua-filter=$book/filter.lua \
+    -o "$out/course.epub"
+
 rm -rf "$BOOK_OUT"
 mkdir -p "$(dirname "$BOOK_OUT")"
 mv "$out" "$BOOK_OUT"

@@ -8,16 +8,18 @@ one document with several.
   <!-- live: NAME -->      the figure LANGUAGE/live/NAME.html
   links to pages           become links in the book; to other files, to source/FILE.html
   pictures                 figures with their words below, copied to pictures/
-  ```math                  TeX, as MathML
+
+An equation of equations.txt (tag | pages | TeX) is shown where its tag comes first.
 
 Metadata: `mode` is html or epub; `work` is a folder in which book.sh leaves pages.map (FILE,
-tab, page), pictures.map (FILE, tab, copy, tab, width, tab, height), words.txt and live/, and
-finds links.out, live.out: lines "page, tab, file or name" of what is asked for.
+tab, page), pictures.map (FILE, tab, copy, tab, width, tab, height), words.txt, equations.txt
+and live/, and links.out, pictures.out, live.out: lines "page, tab, file or name" of what is asked for.
 --]]
 
 local mode, work
 local page, folder -- of the page that is being read
 local pages, pictures, words = {}, {}, {}
+local equations = {} -- "page tag": TeX
 local asked = {} -- of each list, what was written already
 
 local function lines_of(path, separator, take)
@@ -146,7 +148,7 @@ local function picture(image)
     end
     ask("pictures.out", file)
     if mode == "epub" then
-        image.src = file
+        image.src = work .. "/out/pictures/" .. known[2]
         image.title = "fig:"
         return pandoc.Para({ image })
     end
@@ -169,9 +171,42 @@ local function pictures_of(para)
     return #found > 0 and found or nil
 end
 
+-- The equations that this block, and none before it, names.
+local shown = {}
+local function equations_of(block)
+    local made = {}
+    local text = block.t == "Para" and pandoc.utils.stringify(block) or
+        block.t == "CodeBlock" and block.text or ""
+    for paper, inside in text:gmatch("%[(%u[%a]+) ([^%]\n]+)%]") do
+        for part in (inside:gsub(" and ", " ") .. ","):gmatch("%s*([^,]-),") do
+            local tag = paper .. " " .. part
+            local tex = equations[pages[page] .. " " .. tag]
+            if tex and not shown[pages[page] .. tag] then
+                shown[pages[page] .. tag] = true
+                if mode == "html" then
+                    table.insert(made, html('<div class="equation">'))
+                end
+                local math = pandoc.Math("DisplayMath", tex)
+                table.insert(made, pandoc.Para(mode == "html" and { math } or
+                    { math, pandoc.Space(), pandoc.Str("[" .. tag .. "]") }))
+                if mode == "html" then
+                    table.insert(made, html("<p>[" .. tag .. "]</p></div>"))
+                end
+            end
+        end
+    end
+    return made
+end
+
 local function blocks(list)
     local made, mark = {}, nil
     for _, block in ipairs(list) do
+        local equations_here = equations_of(block)
+        if block.t == "CodeBlock" then
+            for _, part in ipairs(equations_here) do
+                table.insert(made, part)
+            end
+        end
         local comment = block.t == "RawBlock" and block.text:match("^<!%-%- (.-) %-%->")
         local pics = block.t == "Para" and pictures_of(block)
         local parts = { block }
@@ -183,9 +218,7 @@ local function blocks(list)
             local file = mark and mark:match("^listing: (.+)$")
             local command = mark and (mark:match("output: (.+)$") or
                                       mark:match("^measured: (.+)$"))
-            if block.classes[1] == "math" then
-                parts = { pandoc.Para({ pandoc.Math("DisplayMath", block.text) }) }
-            elseif file then
+            if file then
                 parts = listing(file, block)
             elseif command then
                 parts = output(command, block)
@@ -199,6 +232,11 @@ local function blocks(list)
         end
         for _, part in ipairs(parts) do
             table.insert(made, part)
+        end
+        if block.t == "Para" then
+            for _, part in ipairs(equations_here) do
+                table.insert(made, part)
+            end
         end
     end
     return made
@@ -228,7 +266,7 @@ local function table_(element)
     if mode == "epub" then
         return element
     end
-    return { html('<div class="wide" tabindex="0">'), element, html("</div>") }
+    return { html('<div class="wide">'), element, html("</div>") }
 end
 
 local function of_page(list)
@@ -243,6 +281,11 @@ function Pandoc(document)
     lines_of(work .. "/pages.map", "\t", function(p) pages[p[1]] = p[2] end)
     lines_of(work .. "/pictures.map", "\t", function(p) pictures[p[1]] = p end)
     lines_of(work .. "/words.txt", " | ", function(p) words[p[1]] = p[2] end)
+    lines_of(work .. "/equations.txt", " | ", function(p)
+        for name in (p[2] or ""):gmatch("%S+") do
+            equations[name .. " " .. p[1]] = p[3]
+        end
+    end)
     local made, part = {}, {}
     local function finish()
         for _, block in ipairs(page and of_page(part) or part) do

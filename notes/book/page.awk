@@ -5,6 +5,7 @@
     gsub(/ style="text-align: right;"/, " class=\"right\"")
     gsub(/ style="text-align: center;"/, " class=\"center\"")
     gsub(/ style="[^"]*"/, "")
+    gsub(/<mo>ℓ<\/mo>/, "<mi>ℓ</mi>") # an index, without an operator's spaces
     rest = $0
     line = ""
     while (match(rest, /<[^>]*>/)) {

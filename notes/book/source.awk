@@ -9,6 +9,6 @@ BEGIN {
     gsub(/&/, "\\&amp;")
     gsub(/</, "\\&lt;")
     gsub(/>/, "\\&gt;")
-    printf "<span id=\"L%d\">%s\n</span>", NR, coloured($0, language)
+    printf "<i id=L%d>%s\n</i>", NR, coloured($0, language)
 }
 END { print "</code></pre>" }

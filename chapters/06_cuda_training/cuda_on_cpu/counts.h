@@ -51,6 +51,21 @@ bool cuda_on_cpu_counts_clear(void);
 /* cuda_on_cpu_counts: of all launches since then; false if nothing is counted. */
 bool cuda_on_cpu_counts(CudaOnCpuCounts *counts);
 
+/* One request of a warp. */
+typedef struct {
+    const char *kernel;
+    int launch, block;      /* launches since the counts were cleared; blocks of it */
+    int barriers, number;   /* of its block before this one: barriers; requests */
+    int warp, bytes, units; /* bytes: of each lane */
+    bool shared, store;
+    uint64_t instruction;    /* as addr2line wants it */
+    uintptr_t addresses[32]; /* of each lane; 0: it took no part */
+} CudaOnCpuRequest;
+
+/* cuda_on_cpu_listen: calls `listener` with each request when it is counted: at the
+ * next barrier, or at the block's end. NULL: nobody. */
+void cuda_on_cpu_listen(void (*listener)(const CudaOnCpuRequest *request));
+
 #ifdef __cplusplus
 }
 #endif

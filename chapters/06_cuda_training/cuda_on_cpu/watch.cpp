@@ -50,6 +50,10 @@ struct KernelCounts {
 static CudaOnCpuList<KernelCounts> kernels;
 static CudaOnCpuCounts nobodys, *counts = &nobodys; /* of the kernel that runs */
 
+/* Who wants to know each request, and where the kernel that runs is. */
+static void (*listener)(const CudaOnCpuRequest *request);
+static int launch = -1, block, barriers, requests_of_block;
+
 /* The kinds of access, at index 2 * (is it shared?) + (is it a store?). */
 static const struct Space {
     const char *name, *units;
@@ -72,6 +76,10 @@ bool cuda_on_cpu_counts(CudaOnCpuCounts *all) {
     return is_watched && reports_all;
 }
 
+void cuda_on_cpu_listen(void (*to)(const CudaOnCpuRequest *request)) {
+    listener = to;
+}
+
 bool cuda_on_cpu_is_watched(void) {
     return is_watched;
 }
@@ -79,6 +87,7 @@ bool cuda_on_cpu_is_watched(void) {
 bool cuda_on_cpu_counts_clear(void) {
     kernels.count = 0;
     counts = &nobodys;
+    launch = -1;
     return is_watched && reports_all;
 }
 
@@ -108,11 +117,14 @@ static CudaOnCpuCounts *counts_of(const char *kernel) {
     return &must(kernels.add({kernel, {}}))->counts;
 }
 
+extern "C" char __executable_start[];
+static const uintptr_t program = reinterpret_cast<uintptr_t>(__executable_start);
+
 /* ---- a warp's requests ----------------------------------------------------------- */
 
 /* The k-th executions of an instruction by a warp's lanes. */
 struct Request {
-    int bytes, in;             /* in: which of spaces */
+    int bytes, in, number;     /* in: which of spaces */
     uintptr_t addresses[WARP]; /* of each lane; 0: it took no part */
 };
 
@@ -150,7 +162,7 @@ static void write_down(int thread, Site *site, uintptr_t address, int bytes, int
         must(active_sites.add(site));
     }
     if (k == requests->count) {
-        must(requests->add({bytes, in, {}}));
+        must(requests->add({bytes, in, requests_of_block++, {}}));
     }
     requests->at[k].addresses[thread % WARP] = address;
 }
@@ -199,25 +211,46 @@ static int passes(const Request *r, bool load) {
     return sum;
 }
 
-static void account(const Request *r) {
+static void tell(const Request *r, int warp, uintptr_t instruction, int units) {
+    CudaOnCpuRequest told = {cuda_on_cpu_now.kernel,
+                             launch,
+                             block,
+                             barriers,
+                             r->number,
+                             warp,
+                             r->bytes,
+                             units,
+                             r->in >= 2,
+                             r->in % 2 == 1,
+                             instruction - program - 1,
+                             {}};
+    memcpy(told.addresses, r->addresses, sizeof told.addresses);
+    listener(&told);
+}
+
+static void account(const Request *r, int warp, uintptr_t instruction) {
     CudaOnCpuAccesses *a = &(counts->*spaces[r->in].accesses);
     const uint64_t lanes =
         WARP - (uint64_t)std::count(r->addresses, r->addresses + WARP, 0u);
     a->accesses += lanes;
     a->bytes += lanes * (uint64_t)r->bytes;
     a->requests++;
-    a->units += (uint64_t)(r->in < 2 /* sectors: one bank has them all */
-                               ? most_of_a_bank<32, 1>(r->addresses, WARP, r->bytes)
-                               : passes(r, r->in == 2));
+    const int units = r->in < 2 /* sectors: one bank has them all */
+                          ? most_of_a_bank<32, 1>(r->addresses, WARP, r->bytes)
+                          : passes(r, r->in == 2);
+    a->units += (uint64_t)units;
+    if (listener) {
+        tell(r, warp, instruction, units);
+    }
 }
 
 void cuda_on_cpu_watch_block_end(void) {
     for (Site *site : active_sites) {
-        for (CudaOnCpuList<Request> &requests : site->of_warp) {
-            for (const Request &r : requests) {
-                account(&r);
+        for (int warp = 0; warp < MAX_THREADS / WARP; warp++) {
+            for (const Request &r : site->of_warp[warp]) {
+                account(&r, warp, site->instruction);
             }
-            requests.count = 0;
+            site->of_warp[warp].count = 0;
         }
         memset(site->executions, 0, sizeof site->executions);
         site->is_active = false;
@@ -241,9 +274,6 @@ struct Shadow {
 
 static uint32_t interval, first_of_block, first_of_launch;
 static uint32_t meetings[MAX_THREADS / WARP];
-
-extern "C" char __executable_start[];
-static const uintptr_t program = reinterpret_cast<uintptr_t>(__executable_start);
 
 /* "file.cu:12", by addr2line where there is one. */
 static const char *place_of(uint32_t instruction, char *text, size_t bytes) {
@@ -389,6 +419,8 @@ void cuda_on_cpu_watch_launch(void) {
     }
     counts = counts_of(cuda_on_cpu_now.kernel);
     counts->launches++;
+    launch++;
+    block = -1;
     first_of_launch = interval + 1;
 }
 
@@ -398,6 +430,8 @@ void cuda_on_cpu_watch_block(int threads) {
     }
     interval++;
     first_of_block = interval;
+    block++;
+    barriers = requests_of_block = 0;
     counts->blocks++;
     counts->threads += (uint64_t)threads;
     memset(meetings, 0, sizeof meetings);
@@ -406,6 +440,7 @@ void cuda_on_cpu_watch_block(int threads) {
 void cuda_on_cpu_watch_barrier(void) {
     cuda_on_cpu_watch_block_end();
     interval++;
+    barriers++;
     counts->barriers++;
 }
 

@@ -6,9 +6,12 @@
 #include <string.h>
 
 static const EngineSubject *const subjects[] = {
-    &softmax_subject,
-    &vit_subject,
-    &train_subject,
+    &gradcheck_subject,
+#ifndef REAL_IS_DOUBLE /* the second module, in double, has nothing else */
+    &softmax_subject,   &gelu_subject,    &attention_subject, &scale_subject,
+    &heads_subject,     &shuffle_subject, &sinusoids_subject, &block_subject,
+    &depth_subject,     &vit_subject,     &train_subject,
+#endif
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 

@@ -50,6 +50,15 @@ typedef struct {
     const EngineFile *files;
 } EngineSubject;
 
-extern const EngineSubject softmax_subject; /* chapter 1 */
-extern const EngineSubject vit_subject;     /* chapter 5 */
-extern const EngineSubject train_subject;   /* chapter 5 */
+extern const EngineSubject softmax_subject;   /* chapter 1 */
+extern const EngineSubject gelu_subject;      /* chapter 1 */
+extern const EngineSubject gradcheck_subject; /* chapter 1; in both modules */
+extern const EngineSubject attention_subject; /* chapter 2 */
+extern const EngineSubject scale_subject;     /* chapter 2 */
+extern const EngineSubject heads_subject;     /* chapter 3 */
+extern const EngineSubject shuffle_subject;   /* chapter 3 */
+extern const EngineSubject sinusoids_subject; /* chapter 3 */
+extern const EngineSubject block_subject;     /* chapter 4 */
+extern const EngineSubject depth_subject;     /* chapter 4 */
+extern const EngineSubject vit_subject;       /* chapter 5 */
+extern const EngineSubject train_subject;     /* chapter 5 */

@@ -15,6 +15,7 @@
  * report): run a function again and again until loop.stop(); report(numbers) comes after
  * each turn with the numbers asked for. Others wait until a turn is over, so what takes
  * longer than 100 ms has a worker of its own, with a memory of its own: Book.engine("train").
+ * A second module has a few subjects in double: Book.engine("double", Book.moduleDouble).
  *
  * Files can't be fetched where a page is opened from a disk, so the module is in a script
  * (module.js: gzip and base64), and the worker in a blob.
@@ -181,15 +182,13 @@ Book.hasSimd = function () {
         65, 0, 253, 15, 253, 98, 11));
 };
 
-Book.otherEngines = {};
-Book.engine = function (name) {
-    if (name) {
-        return Book.otherEngines[name] ??= Book.startEngine();
-    }
-    return Book.theEngine ??= Book.startEngine();
+Book.engines = {};
+Book.engine = function (name = "page", module = Book.module) {
+    Book.engines[name] ??= Book.startEngine(module);
+    return Book.engines[name];
 };
 
-Book.startEngine = function () {
+Book.startEngine = function (module) {
     const text = "(" + Book.workerMain + ")()";
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const worker = new Worker(url), waiting = new Map();
@@ -224,7 +223,7 @@ Book.startEngine = function () {
         promise.id = id;
         return promise;
     };
-    const ready = send("load", [Book.bytes(Book.module)]);
+    const ready = send("load", [Book.bytes(module)]);
     const engine = { ready };
     for (const call of ["set", "get", "run", "tensor", "write", "file", "putFile", "all"]) {
         engine[call] = (...args) => ready.then(() => send(call, args));

@@ -106,9 +106,10 @@ Book.viridis = function (t) {
 
 /*
  * table: a matrix {shape, data} in <table>, a cell per element; made once, then only
- * changed. Options: digits; low, high: what is dark and bright (none: no colours);
- * rows, columns: headings; cell(i, j): called when a cell is chosen, by pointer or by
- * arrow keys (one cell of the table has the focus: the tab key passes by).
+ * changed. Options: digits, or format(x, i, j); low, high: what is dark and bright (none:
+ * no colours); rows, columns: headings; cell(i, j): called when a cell is chosen, by
+ * pointer or by arrow keys (one cell of the table has the focus: the tab key passes by);
+ * hover: false if only a click chooses.
  */
 Book.table = function (table, matrix, options = {}) {
     const columns = matrix.shape[matrix.shape.length - 1];
@@ -120,7 +121,8 @@ Book.table = function (table, matrix, options = {}) {
     for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
             const cell = table.cellsOf[i][j], x = matrix.data[i * columns + j];
-            cell.textContent = Book.fixed(x, options.digits ?? 2);
+            cell.textContent = options.format ? options.format(x, i, j)
+                                              : Book.fixed(x, options.digits ?? 2);
             if (options.high !== undefined) {
                 const low = options.low ?? 0;
                 const rgb = Book.viridis((x - low) / (options.high - low));
@@ -133,9 +135,10 @@ Book.table = function (table, matrix, options = {}) {
 };
 
 Book.makeTable = function (table, rows, columns, options) {
-    const heading = text => {
-        const th = document.createElement("th");
+    const heading = (text, scope) => {
+        const th = document.createElement(text === "" ? "td" : "th");
         th.textContent = text;
+        th.scope = scope;
         return th;
     };
     table.replaceChildren(...(table.caption ? [table.caption] : []));
@@ -143,32 +146,35 @@ Book.makeTable = function (table, rows, columns, options) {
     table.cellsOf = [];
     if (options.columns) {
         const row = table.createTHead().insertRow();
-        row.append(...(options.rows ? [heading("")] : []), ...options.columns.map(heading));
+        row.append(...(options.rows ? [heading("")] : []),
+                   ...options.columns.map(text => heading(text, "col")));
     }
     const body = table.createTBody();
     for (let i = 0; i < rows; i++) {
         const row = body.insertRow();
         if (options.rows) {
-            row.append(heading(options.rows[i] ?? ""));
+            row.append(heading(options.rows[i] ?? "", "row"));
         }
         table.cellsOf.push(Array.from({ length: columns }, () => row.insertCell()));
     }
     if (options.cell) {
-        Book.makeCellsChoosable(table, rows, columns, options.cell);
+        Book.makeCellsChoosable(table, options);
     }
 };
 
-Book.makeCellsChoosable = function (table, rows, columns, chosen) {
+Book.makeCellsChoosable = function (table, options) {
     const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1],
                     ArrowRight: [0, 1] };
     const choose = (i, j) => {
         table.querySelector('[tabindex="0"]')?.setAttribute("tabindex", "-1");
         table.cellsOf[i][j].setAttribute("tabindex", "0");
-        chosen(i, j);
+        options.cell(i, j);
     };
     table.cellsOf.forEach((row, i) => row.forEach((cell, j) => {
         cell.setAttribute("tabindex", i + j === 0 ? "0" : "-1");
-        cell.addEventListener("pointerenter", () => choose(i, j));
+        if (options.hover !== false) {
+            cell.addEventListener("pointerenter", () => choose(i, j));
+        }
         cell.addEventListener("focus", () => choose(i, j));
         cell.addEventListener("keydown", event => {
             const step = steps[event.key];
@@ -181,63 +187,158 @@ Book.makeCellsChoosable = function (table, rows, columns, chosen) {
     }));
 };
 
+/* general: as printf prints %.*g, more or less: 12.5, 2.7e+38, nan. */
+Book.general = function (x, digits = 6) {
+    if (!Number.isFinite(x) || x === 0) {
+        return x === 0 ? "0" : Book.fixed(x);
+    }
+    const exponent = Math.floor(Math.log10(Math.abs(x)));
+    return exponent < -5 || exponent >= digits ? x.toExponential(digits - 1)
+                                               : String(Number(x.toPrecision(digits)));
+};
+
+/* say: a text of the figure's page, <template data-say="key">; {name} becomes a value. */
+Book.say = (root, key, values = {}) =>
+    root.querySelector(`template[data-say="${key}"]`).content.textContent.trim()
+        .replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
- * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, ymin, ymax, log: the y
- * axis is logarithmic. Keys are above the frame, in the text's colour: a thin line of a
- * colour can be seen where a letter of it can't be read.
+ * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, xmin, xmax, ymin, ymax; log,
+ * logx: the y or x axis is logarithmic (true, or a base); marks: points {x, y, of} drawn as
+ * rings, in the colour of series `of`. Keys are above the frame, in the text's colour: a
+ * thin line of a colour can be seen where a letter of it can't be read.
  */
 Book.colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-Book.lines = function (svg, series, options = {}) {
-    const width = 640, height = 320, left = 64, right = 12, bottom = 44, top = 36;
-    const scale = options.log ? Math.log10 : y => y;
-    const finite = list => list.filter(Number.isFinite);
-    const least = (list, otherwise) => list.length ? Math.min(...list) : otherwise;
-    const most = (list, otherwise) => list.length ? Math.max(...list) : otherwise;
-    const xs = finite(series.flatMap(s => Array.from(s.x)));
-    const ys = finite(series.flatMap(s => Array.from(s.y, scale)));
-    const xmin = options.xmin ?? least(xs, 0), xmax = options.xmax ?? most(xs, 1);
-    const ymin = options.ymin !== undefined ? scale(options.ymin) : least(ys, 0);
-    const ymax = options.ymax !== undefined ? scale(options.ymax) : most(ys, 1);
-    const px = x => left + (x - xmin) / (xmax - xmin || 1) * (width - left - right);
-    const py = y => height - bottom - (y - ymin) / (ymax - ymin || 1) * (height - top - bottom);
-    const make = (tag, attributes, text) => {
-        const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-        for (const [key, value] of Object.entries(attributes)) {
-            element.setAttribute(key, value);
+Book.svg = function (tag, attributes, text) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) {
+        element.setAttribute(key, value);
+    }
+    element.textContent = text ?? "";
+    return element;
+};
+
+/* axis: of: where a value is on it, between two pixels; ticks: [pixel, text]. */
+Book.axis = function (values, [from, to], { log, min, max }) {
+    const base = log === true ? 10 : log;
+    const scale = base ? v => Math.log(v) / Math.log(base) : v => v;
+    const finite = values.map(scale).filter(Number.isFinite);
+    const low = min !== undefined ? scale(min) : finite.length ? Math.min(...finite) : 0;
+    const high = max !== undefined ? scale(max) : finite.length ? Math.max(...finite) : 1;
+    const at = v => from + (v - low) / (high - low || 1) * (to - from);
+    const ticks = [];
+    if (base) {
+        const every = Math.ceil((high - low) / (Math.abs(to - from) / 45)) || 1;
+        for (let v = Math.ceil(low - 1e-9); v <= high + 1e-9; v += every) {
+            ticks.push([at(v), base === 10 ? "1e" + v : String(base ** v)]);
         }
-        element.textContent = text ?? "";
-        return element;
-    };
+    }
+    if (ticks.length < 2) {
+        ticks.length = 0;
+        for (let i = 0; i <= 4; i++) {
+            const v = low + i / 4 * (high - low);
+            ticks.push([at(v), base ? (base ** v).toExponential(0)
+                                    : String(Number(v.toPrecision(3)))]);
+        }
+    }
+    return { of: v => at(scale(v)), ticks };
+};
+
+Book.lines = function (svg, series, options = {}) {
+    const width = Math.min(Math.max(svg.clientWidth || 640, 300), 640);
+    const narrow = width < 500, beside = narrow ? 2 : series.length; /* keys in a row */
+    const top = 18 + 18 * Math.ceil(series.length / (beside || 1));
+    const left = 64, right = 14, bottom = 44, height = top + bottom + (narrow ? 200 : 240);
+    const values = key => series.flatMap(one => Array.from(one[key]));
+    const x = Book.axis(values("x"), [left, width - right],
+                        { log: options.logx, min: options.xmin, max: options.xmax });
+    const y = Book.axis(values("y"), [height - bottom, top],
+                        { log: options.log, min: options.ymin, max: options.ymax });
+    const parts = [], make = (...what) => parts.push(Book.svg(...what));
     const write = (x, y, text, anchor, more) =>
         make("text", { x, y, "text-anchor": anchor, fill: "currentColor", ...more }, text);
-    const parts = [make("rect", { x: left, y: top, width: width - left - right,
-                                  height: height - top - bottom, class: "frame",
-                                  fill: "none", stroke: "currentColor",
-                                  "stroke-opacity": 0.4 })];
-    const number = x => Number(x.toPrecision(3)).toString();
-    for (let i = 0; i <= 4; i++) {
-        const x = xmin + i / 4 * (xmax - xmin), y = ymin + i / 4 * (ymax - ymin);
-        const label = options.log ? (10 ** y).toExponential(0) : number(y);
-        parts.push(write(px(x), height - bottom + 16, number(x), "middle", { class: "tick" }));
-        parts.push(write(left - 6, py(y) + 4, label, "end", { class: "tick" }));
-    }
-    parts.push(write((left + width) / 2, height - 6, options.xlabel, "middle"));
-    parts.push(write(14, (top + height - bottom) / 2, options.ylabel, "middle",
-                     { transform: `rotate(-90 14 ${(top + height - bottom) / 2})` }));
-    const room = (width - left - right) / Math.max(series.length, 1);
+
+    make("rect", { x: left, y: top, width: width - left - right,
+                   height: height - top - bottom, class: "frame", fill: "none",
+                   stroke: "currentColor", "stroke-opacity": 0.4 });
+    x.ticks.forEach(([at, text]) =>
+        write(at, height - bottom + 16, text, "middle", { class: "tick" }));
+    y.ticks.forEach(([at, text]) => write(left - 6, at + 4, text, "end", { class: "tick" }));
+    const middle = (top + height - bottom) / 2;
+    write((left + width - right) / 2, height - 6, options.xlabel, "middle");
+    write(14, middle, options.ylabel, "middle", { transform: `rotate(-90 14 ${middle})` });
     series.forEach((one, i) => {
-        const points = Array.from(one.x, (x, k) => [px(x), py(scale(one.y[k]))])
-            .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
-            .map(([x, y]) => x.toFixed(1) + "," + y.toFixed(1)).join(" ");
         const look = { fill: "none", stroke: Book.colours[i % Book.colours.length],
                        "stroke-width": 2, "stroke-dasharray": one.dash ?? "" };
-        const x = left + i * room;
-        parts.push(make("polyline", { points, ...look }));
-        parts.push(make("path", { d: `M${x} 20h28`, ...look }));
-        parts.push(write(x + 34, 24, one.name, "start", { class: "key" }));
+        let d = "", pen = "M"; /* lifted where there is nothing to draw */
+        Array.from(one.x).forEach((v, k) => {
+            const px = x.of(v), py = y.of(one.y[k]);
+            const there = Number.isFinite(px) && Number.isFinite(py);
+            d += there ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
+            pen = there ? "L" : "M";
+        });
+        make("path", { d, ...look });
+        const keyX = left + (i % beside) * (width - left - right) / beside;
+        const keyY = 20 + 18 * Math.floor(i / beside);
+        make("path", { d: `M${keyX} ${keyY}h28`, ...look });
+        write(keyX + 34, keyY + 4, one.name, "start", { class: "key" });
     });
+    for (const mark of options.marks ?? []) {
+        const cx = x.of(mark.x), cy = y.of(mark.y);
+        if (Number.isFinite(cx) && Number.isFinite(cy)) {
+            make("circle", { cx, cy, r: 5, fill: "none", "stroke-width": 3,
+                             stroke: Book.colours[(mark.of ?? 0) % Book.colours.length] });
+        }
+    }
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("role", "img");
     svg.replaceChildren(...parts);
+};
+
+/*
+ * heat: a matrix {shape, data} as a picture on a <canvas>, for more elements than a table
+ * can show; never alone: the canvas has a label, and sliders or a table have its numbers.
+ * Options: low, high: what is dark and bright; height: of all rows, in pixels of 640;
+ * row, column: pointed at; choose(i, j): called for an element that was clicked.
+ */
+Book.heat = function (canvas, matrix, options) {
+    const { low, high, row, column, choose } = options, margin = 14;
+    const columns = matrix.shape[matrix.shape.length - 1];
+    const rows = matrix.data.length / columns;
+    const width = Math.max(Math.floor((640 - 2 * margin) / columns), 1);
+    const height = Math.max(Math.round((options.height ?? rows * width) / rows), 1);
+    const paint = canvas.getContext("2d");
+    canvas.width = columns * width + 2 * margin;
+    canvas.height = rows * height + 2 * margin;
+    matrix.data.forEach((x, k) => {
+        paint.fillStyle = `rgb(${Book.viridis((x - low) / (high - low))})`;
+        paint.fillRect(margin + k % columns * width,
+                       margin + Math.floor(k / columns) * height, width, height);
+    });
+    paint.fillStyle = getComputedStyle(canvas).color;
+    const arrow = (x, y, dx, dy) => { /* its point at x, y; it comes from -dx, -dy */
+        paint.beginPath();
+        paint.moveTo(x, y);
+        paint.lineTo(x - 11 * dx + 6 * dy, y - 11 * dy + 6 * dx);
+        paint.lineTo(x - 11 * dx - 6 * dy, y - 11 * dy - 6 * dx);
+        paint.fill();
+    };
+    if (row !== undefined) {
+        const y = margin + (row + 0.5) * height;
+        arrow(margin - 1, y, 1, 0);
+        arrow(canvas.width - margin + 1, y, -1, 0);
+    }
+    if (column !== undefined) {
+        const x = margin + (column + 0.5) * width;
+        arrow(x, margin - 1, 0, 1);
+        arrow(x, canvas.height - margin + 1, 0, -1);
+    }
+    canvas.onclick = event => {
+        const box = canvas.getBoundingClientRect(), scale = canvas.width / box.width;
+        const place = (x, size, count) =>
+            Math.min(Math.max(Math.floor((x * scale - margin) / size), 0), count - 1);
+        choose?.(place(event.clientY - box.top, height, rows),
+                 place(event.clientX - box.left, width, columns));
+    };
 };

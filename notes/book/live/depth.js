@@ -1,0 +1,69 @@
+/* depth.js: gradients at each depth of a stack, pre-norm and post-norm. */
+"use strict";
+Book.live("depth", async (root, engine) => {
+    const part = name => root.querySelector(`[data-part=${name}]`);
+    const table = name => root.querySelector(`[data-table=${name}]`);
+    const labels = ["root mean square of z", "share that all tokens have in common", "|dL/dz|",
+                    "|dL/dW|"];
+    const tops = [6, 1.2, 2, 20]; /* the same axis at every depth */
+    const known = new Map(); /* by L: [pre, post] */
+    const range = count => Array.from({ length: count }, (_, i) => i);
+
+    const measure = async (L, norm) => {
+        const [columns, dW_2, all] = await engine.all([
+            ["set", "depth.L", L], ["set", "depth.norm", norm], ["run", "depth.forward"],
+            ["tensor", "depth.columns"], ["get", "depth.dW_2"], ["get", "depth.all"],
+        ]);
+        return { dW_2, all, of: i => columns.data.slice(i * (L + 1), (i + 1) * (L + 1)) };
+    };
+    const draw = (L, what, both) => {
+        const from = what === 3 ? 1 : 0; /* there is no block 0 */
+        const x = range(L + 1).slice(from);
+        Book.lines(part("curves"), ["pre-norm: solid", "post-norm: dashed"].map((name, k) => ({
+            x, y: both[k].of(what).slice(from), name, dash: k ? "6 4" : "",
+        })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0,
+               ymax: tops[what] });
+        part("curves").setAttribute("aria-label",
+            `${labels[what]} by depth, pre-norm and post-norm; the table below has the numbers`);
+    };
+    const fill = (L, both) => {
+        const data = range(L + 1).flatMap(l => both.flatMap(p => [0, 1, 2, 3].map(
+            i => i === 3 && l === 0 ? NaN : p.of(i)[l])));
+        Book.table(table("depths"), { shape: [L + 1, 8], data }, {
+            digits: 3, rows: range(L + 1).map(l => "l\u00a0=\u00a0" + l),
+            columns: ["pre", "post"].flatMap(p => ["size z", "alike", "|dL/dz|", "|dL/dW|"].map(
+                text => `${p}: ${text}`)),
+        });
+        for (const j of [3, 7]) {
+            table("depths").cellsOf[0][j].textContent = "-";
+        }
+    };
+    const rowOf = L => "L\u00a0=\u00a0" + L;
+    const fillLast = () => {
+        const depths = [...known.keys()].sort((a, b) => a - b);
+        const data = depths.flatMap(L => {
+            const [pre, post] = known.get(L);
+            return [pre.of(0)[L], pre.dW_2, pre.all, post.dW_2, post.all];
+        });
+        Book.table(table("last"), { shape: [depths.length, 5], data }, {
+            digits: 2, columns: ["pre: size z_L", "pre: |dL/dW_2|", "pre: all weights",
+                                 "post: |dL/dW_2|", "post: all weights"],
+            rows: depths.map(rowOf),
+        });
+        depths.forEach((L, i) => { /* rows keep their places, headings may not */
+            table("last").tBodies[0].rows[i].cells[0].textContent = rowOf(L);
+        });
+    };
+    await Book.follow(root, async () => {
+        const L = Book.value(root, "L"), what = Number(Book.value(root, "what"));
+        const shown = Book.control(root, "L_shown");
+        if (!known.has(L)) {
+            shown.value = L + " (measuring)";
+            known.set(L, [await measure(L, 0), await measure(L, 1)]);
+        }
+        shown.value = L;
+        draw(L, what, known.get(L));
+        fill(L, known.get(L));
+        fillLast();
+    });
+});
