@@ -80,9 +80,12 @@ sources_of() {
     while [ "$now" != "$before" ]; do
         before=$now
         # shellcheck disable=SC2086 # the repository's names have no spaces
-        now=$($WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.[ch]$//p' | sort -u |
-            grep -v '^common/lesson/\|^common/files/dump$' |
-            while read -r name; do [ ! -f "$name.c" ] || echo "$name.c"; done | tr '\n' ' ')
+        now=$({
+            echo $now | tr ' ' '\n'
+            $WASI_CC -MM -I. $now | tr ' ' '\n' | sed -n 's/\.h$/.c/p' |
+                grep -v '^common/lesson/\|^common/files/dump.c$' |
+                while read -r name; do [ ! -f "$name" ] || echo "$name"; done
+        } | sort -u | tr '\n' ' ' | sed 's/ $//')
     done
     echo "$now"
 }
@@ -93,17 +96,19 @@ newer_than() { # newer_than FILE NAME...: is one of these newer than the file, o
 }
 # module FILE FLAG... SOURCE...: these sources, and what they include, as a module.
 module() {
-    file=$1 flags=
+    file=$1 flags="-std=c11 -O2 -msimd128 -ffp-contract=fast -fno-math-errno
+        -fno-trapping-math -Wno-pass-failed -I."
     shift
     while [ "${1#-}" != "$1" ]; do
         flags="$flags $1"
         shift
     done
-    sources=$(sources_of "$@")
-    # shellcheck disable=SC2086 # words
-    $WASI_CC $flags -mexec-model=reactor -std=c11 -O2 -msimd128 -ffp-contract=fast \
-        -fno-math-errno -fno-trapping-math -Wno-pass-failed -I. $sources -o "$file.new" \
-        -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
+    rm -rf "$work/objects"
+    mkdir "$work/objects"
+    sources_of "$@" | tr ' ' '\n' | grep . | xargs -P "$(cores)" -I FILE sh -c \
+        "$WASI_CC $(echo "$flags" | tr '\n' ' ') -c FILE -o $work/objects/\$(echo FILE | tr / _).o" &&
+        $WASI_CC -mexec-model=reactor "$work"/objects/*.o -o "$file.new" \
+            -Wl,--stack-first,-z,stack-size=1048576,--strip-all -lm ||
         fail "the module doesn't build: WASI_CC='$WASI_CC' (make setup-book)"
     mv -f "$file.new" "$file"
 }
