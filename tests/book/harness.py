@@ -245,6 +245,7 @@ class Book:
 def start_chromium(profile):
     try:
         from selenium import webdriver
+        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.chrome.options import Options
         from selenium.webdriver.chrome.service import Service
     except ImportError:
@@ -270,7 +271,14 @@ def start_chromium(profile):
     options.set_capability("goog:loggingPrefs",
                            {"browser": "ALL", "performance": "ALL"})
     service = Service(programs["chromedriver"])
-    driver = webdriver.Chrome(service=service, options=options)
+    for tries_left in (2, 1, 0):  # two that start at once get in each other's way
+        try:
+            driver = webdriver.Chrome(service=service, options=options)
+            break
+        except WebDriverException:
+            if tries_left == 0:
+                raise
+            time.sleep(2)
     driver.set_script_timeout(300)
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     return driver
