@@ -95,11 +95,11 @@ def test_steps(book, page, figure):
     """The lesson's derivation: in naive 32 sectors for A and 1 for B, then a store."""
     figure.set("kernel", 0)
     figure.set("rung", 0)
-    book.says("naive, A", says(figure), "from A: 32 lanes want 128 different bytes. "
-              "Memory sends 32 sectors")
+    book.says("naive, A", says(figure), "from A by 32 lanes: 128 different bytes "
+              "wanted, 1024 bytes sent (sectors: 32)")
     figure.press("next")
-    book.says("naive, B", says(figure), "from B: 32 lanes want 4 different bytes. "
-              "Memory sends 1 sectors")
+    book.says("naive, B", says(figure), "from B by 32 lanes: 4 different bytes "
+              "wanted, 32 bytes sent (sectors: 1)")
     figure.press("back")
     book.says("back again", figure.text("output"), "1 of 257")
     figure.js("arguments[0].querySelector('[name=step]').focus()")
@@ -108,14 +108,14 @@ def test_steps(book, page, figure):
     book.says("steps by arrow keys", figure.text("output"), "4 of 257")
     page.keys("End")
     figure.settle()
-    book.says("the last request is the store", says(figure), "to C: 32 lanes write")
+    book.says("the last request is the store", says(figure), "Global store to C by 32 lanes")
     book.check("this warp's requests are the whole grid's, on average",
                figure.cells("counts")[2][3] == figure.cells("counts")[3][3])
     figure.set("rung", 2)
     page.keys("Shift+Tab", "Tab", "Tab", "Tab", "Tab", "Enter")
     figure.settle()
     book.says("to the next barrier, by Enter", says(figure), "Barriers so far: 1.")
-    book.says("A's element is shared by all", says(figure), "want 1 different words")
+    book.says("A's element is shared by all", says(figure), "Different words: 1. Banks: 1.")
     figure.press("next")
     book.check("32 lanes in 32 banks: the table", sorted(
         int(row[3]) for row in figure.cells("lanes")[1:]) == list(range(32)))

@@ -33,8 +33,8 @@ Book.live("warp", async root => {
         rung.decoded ??= rung.steps.map(
             ([kind, line, tensor, base, pattern, each, units, barriers]) => {
                 const starts = rung.patterns[pattern].map(at => at < 0 ? -1 : base + at);
-                return { kind, line: rung.lines[line], tensor, starts, each, units, barriers,
-                         words: wordsAt(rung.patterns[pattern], base, each),
+                return { kind, line: rung.lines[line], tensor, starts, each, units,
+                         barriers, words: wordsAt(rung.patterns[pattern], base, each),
                          lanes: starts.filter(at => at >= 0).length, shared: kind >= 2 };
             });
     };
@@ -62,7 +62,7 @@ Book.live("warp", async root => {
             canvas.width = width * fine;
             canvas.height = height * fine;
             Object.assign(canvas.style, { width: "100%", maxWidth: width + "px",
-                                          display: "block", height: "auto",
+                                          height: "auto", imageRendering: "auto",
                                           marginBottom: "0.8rem" });
         }
         const c = canvas.getContext("2d");
@@ -79,7 +79,8 @@ Book.live("warp", async root => {
         const found = new Map();
         for (const { tensor, words } of rung.decoded.filter(one => !one.shared)) {
             const [low, high] = found.get(tensor) ?? [Infinity, 0];
-            const rows = words.map(word => Math.floor(word / kernel.tensors[tensor].columns));
+            const { columns } = kernel.tensors[tensor];
+            const rows = words.map(word => Math.floor(word / columns));
             found.set(tensor, [Math.min(low, ...rows), Math.max(high, ...rows)]);
         }
         return [...found].sort(([a], [b]) => a - b);
@@ -202,7 +203,8 @@ Book.live("warp", async root => {
             }));
             return line;
         };
-        const head = document.createElement("thead"), body = document.createElement("tbody");
+        const head = document.createElement("thead");
+        const body = document.createElement("tbody");
         head.append(row(heads, true));
         body.append(...rows.map(cells => row(cells, false)));
         table.replaceChildren(table.caption, head, body);
@@ -250,7 +252,8 @@ Book.live("warp", async root => {
             const tensor = kernel.tensors[index], name = document.createElement("p");
             const kind = tensor.rows === 1 ? "vector" : first === last ? "row" : "rows";
             name.textContent = say(kind, {
-                name: tensor.name, rows: tensor.rows, columns: tensor.columns, first, last });
+                name: tensor.name, rows: tensor.rows, columns: tensor.columns,
+                first, last });
             const canvas = document.createElement("canvas");
             canvas.setAttribute("role", "img");
             const box = document.createElement("div");
@@ -262,7 +265,8 @@ Book.live("warp", async root => {
     };
     const chooseKernel = () => {
         kernel = Book.traces[Number(control("kernel").value)];
-        control("rung").replaceChildren(...kernel.rungs.map((r, i) => new Option(r.name, i)));
+        control("rung").replaceChildren(
+            ...kernel.rungs.map((r, i) => new Option(r.name, i)));
         chooseRung();
     };
 
@@ -296,7 +300,8 @@ Book.live("warp", async root => {
             counts(say("row-all"), rung.totals)]);
         fill("lanes", say("lane-columns").split(" | "), step.starts.map((word, lane) =>
             word < 0 ? [lane, "-", "-", "-"]
-                     : [lane, step.shared ? word : element(tensor, word, step.each), 4 * word,
+                     : [lane, step.shared ? word : element(tensor, word, step.each),
+                        4 * word,
                         step.shared ? word % BANKS : Math.floor(word / SECTOR)]));
     };
 
@@ -305,18 +310,18 @@ Book.live("warp", async root => {
         show();
     };
     let timer = 0;
-    const words = { play: control("play").textContent, pause: control("play").dataset.pause };
+    const play = control("play").textContent;
     const stop = () => {
         clearInterval(timer);
         timer = 0;
-        control("play").textContent = words.play;
+        control("play").textContent = play;
     };
     control("play").addEventListener("click", () => {
         if (timer) {
             stop();
             return;
         }
-        control("play").textContent = words.pause;
+        control("play").textContent = control("play").dataset.pause;
         timer = setInterval(() => {
             const at = control("step").valueAsNumber;
             if (at >= rung.steps.length || !root.isConnected) {
@@ -333,16 +338,17 @@ Book.live("warp", async root => {
         const next = rung.steps.findIndex((step, i) => i > at && step[7] > barriers);
         go(next < 0 ? rung.steps.length : next + 1);
     });
-    control("kernel").addEventListener("change", () => { stop(); chooseKernel(); show(); });
-    control("rung").addEventListener("change", () => { stop(); chooseRung(); show(); });
+    const chosen = choose => {
+        stop();
+        part("pictures").style.minHeight = "0"; /* style.css: the first rung's height */
+        choose();
+        show();
+    };
+    control("kernel").addEventListener("change", () => { chosen(chooseKernel); });
+    control("rung").addEventListener("change", () => { chosen(chooseRung); });
     control("step").addEventListener("input", show);
     new MutationObserver(show).observe(document.documentElement, { attributes: true });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-    Object.assign(part("pictures").style, { display: "flex", flexWrap: "wrap",
-                                            gap: "0 1.5rem" });
-    for (const column of part("pictures").children) {
-        Object.assign(column.style, { flex: "1 1 15rem", minWidth: "0" });
-    }
     chooseKernel();
     show();
 });

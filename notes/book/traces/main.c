@@ -5,12 +5,14 @@
  *   Book.traces = [{title, tensors: [{name, rows, columns}], rungs: [...]}, ...];
  *   a rung: {name, totals: {loads, stores, sectors, requests, shared, passes,
  *            sharedRequests, barriers}, of the whole grid, as ./chapter6 --counts has
- *            them; warps, of a block; words, of its shared memory; lines: ["file:line",
- *            "source"]; patterns: 32 offsets in words, -1: the lane took no part; steps}
+ *            them; warps, of a block; words, of its shared memory; lines:
+ *            ["file:line", "source"]; patterns: 32 offsets in words, -1: the lane took
+ *            no part; steps}
  *   a step:  [kind, line, tensor, base, pattern, words per lane, units, barriers before,
- *            [pattern, base, ...] of the block's other warps if it stores to shared memory]
- *            kind 0 global load, 1 global store, 2 shared load, 3 shared store; tensor -1:
- *            shared memory, base 0 is bank 0; bases are in words of 4 bytes
+ *            [pattern, base, ...] of the block's other warps, if it stores to shared
+ *            memory]; kind 0: global load, 1: global store, 2: shared load, 3: shared
+ *            store; tensor -1: shared memory, where base 0 is in bank 0; bases are in
+ *            words of 4 bytes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +74,7 @@ static int compare(const void *a, const void *b) {
     return 0;
 }
 
-/* The lowest address of a request; NULL tensors aside, all lanes have one tensor. */
+/* The lowest address of a request: its lanes are all in one tensor. */
 static uintptr_t lowest(const CudaOnCpuRequest *r) {
     uintptr_t low = UINTPTR_MAX;
     for (int lane = 0; lane < LANES; lane++) {
