@@ -8,11 +8,11 @@
  *            them; warps, of a block; words, of its shared memory; lines:
  *            ["file:line", "source"]; patterns: 32 offsets in words, -1: the lane took
  *            no part; steps}
- *   a step:  [kind, line, tensor, base, pattern, words per lane, units, barriers before,
- *            [pattern, base, ...] of the block's other warps, if it stores to shared
- *            memory]; kind 0: global load, 1: global store, 2: shared load, 3: shared
- *            store; tensor -1: shared memory, where base 0 is in bank 0; bases are in
- *            words of 4 bytes
+ *   a step:  [kind, line, tensor, base, pattern, words per lane, units, barriers
+ *            before, [pattern, base, ...] of the block's other warps, if it stores to
+ *            shared memory]; kind 0: global load, 1: global store, 2: shared load,
+ *            3: shared store; tensor -1: shared memory, where base 0 is in bank 0;
+ *            bases are in words of 4 bytes
  */
 #include <stdio.h>
 #include <stdlib.h>
