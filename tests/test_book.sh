@@ -74,7 +74,7 @@ for file in "$sources"/live/*.js; do
 done
 
 echo "-- equations"
-grep '| built |' notes/equations.txt | sed 's/ *|.*//' >"$scratch/tags"
+grep '^[^#].*| built |' notes/equations.txt | sed 's/ *|.*//' >"$scratch/tags"
 while read -r tag; do
     id=$(echo "tag-$tag" | sed 's/[^A-Za-z0-9.]/-/g')
     link=$(cat $site/*.html | grep -oE "id=\"$id\" href=\"source/[^\"]*" | head -n 1 | sed 's/.*="//')

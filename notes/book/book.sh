@@ -208,7 +208,7 @@ value() { # value NAME TEXT: of the template
 value csp "$csp"
 
 # contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
-# (with a ROOT) has the list's first part.
+# (with a ROOT) has the course's page and its chapter's.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -225,10 +225,11 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
-        /^== / && parts && page == "" { exit }
+        /^== / && parts && root != "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
+        NF == 3 && root != "" && $2 != page && $2 != "course" { next }
         NF == 3 {
-            here = $2 == page
+            here = $2 == page && root == ""
             print "<li" (here ? " class=\"here\"" : "") "><a href=\"" root $2 ".html\"" \
                 (here ? " aria-current=\"page\"" : "") ">" $3 "</a>"
             if (here) sections()
