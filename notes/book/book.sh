@@ -178,16 +178,7 @@ gzip -dc $data/t10k-images-idx3-ubyte.gz >"$work/images"
 if [ -n "${BOOK_TRACES:-}" ]; then
     traces=$kept/traces.json
     if newer_than "$traces" "$BOOK_TRACES"; then
-        "$BOOK_TRACES" >"$work/traces.js" || fail "no traces by $BOOK_TRACES"
-        # As JSON: names quoted, no comma before a bracket; lines that begin with ["
-        # are the sources' own.
-        sed '1,2d; s/^Book.traces = //; s/^];$/]/
-            /^\["/!s/,]/]/g; /^\["/!s/\([{,]\)\([a-zA-Z]*\):/\1"\2":/g; s/^\([a-zA-Z]*\):/"\1":/
-            s/^\(\],*\)\([a-zA-Z]*\):/\1"\2":/' "$work/traces.js" | awk '
-            /^[\]}]/ { sub(/,$/, "", held) }
-            NR > 1 { print held }
-            { held = $0 }
-            END { print held }' >"$traces.new"
+        "$BOOK_TRACES" >"$traces.new" || fail "no traces by $BOOK_TRACES"
         mv -f "$traces.new" "$traces"
     fi
     script traces "$traces"

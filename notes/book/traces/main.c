@@ -1,8 +1,8 @@
 /*
  * traces: what the first warp of a kernel asks of memory, request by request, as
- * cuda_on_cpu saw it: the data of the book's figure "warp". Prints a script to stdout:
+ * cuda_on_cpu saw it: the data of the book's figure "warp". Prints JSON to stdout:
  *
- *   Book.traces = [{title, tensors: [{name, rows, columns}], rungs: [...]}, ...];
+ *   [{title, tensors: [{name, rows, columns}, ...], rungs: [...]}, ...]
  *   a rung: {name, totals: {loads, stores, sectors, requests, shared, passes,
  *            sharedRequests, barriers}, of the whole grid, as ./chapter6 --counts has
  *            them; warps, of a block; words, of its shared memory; lines:
@@ -102,6 +102,11 @@ static int line_of(uint64_t instruction) {
     }
     instructions[lines] = instruction;
     return lines++;
+}
+
+/* Before the i-th element of a list. */
+static void separate(int i) {
+    printf("%s\n", i > 0 ? "," : "");
 }
 
 static void print_text(const char *text) {
@@ -250,12 +255,14 @@ static void print_step(int at, Place *place) {
 }
 
 static void print_totals(const CudaOnCpuCounts *c) {
-    printf("totals:{loads:%llu,stores:%llu,sectors:%llu,requests:%llu,",
+    printf("\"totals\":{\"loads\":%llu,\"stores\":%llu,\"sectors\":%llu,"
+           "\"requests\":%llu,",
            (unsigned long long)c->global_load.accesses,
            (unsigned long long)c->global_store.accesses,
            (unsigned long long)(c->global_load.units + c->global_store.units),
            (unsigned long long)(c->global_load.requests + c->global_store.requests));
-    printf("shared:%llu,passes:%llu,sharedRequests:%llu,barriers:%llu},\n",
+    printf("\"shared\":%llu,\"passes\":%llu,\"sharedRequests\":%llu,"
+           "\"barriers\":%llu},\n",
            (unsigned long long)(c->shared_load.accesses + c->shared_store.accesses),
            (unsigned long long)(c->shared_load.units + c->shared_store.units),
            (unsigned long long)(c->shared_load.requests + c->shared_store.requests),
@@ -284,39 +291,41 @@ static void print_rung(const char *name, const LadderCase *on,
     const int words = find_shared(&place);
     qsort(requests, (size_t)count, sizeof *requests, compare);
     lines = pattern_count = 0;
-    printf("{name:\"%s\",", name);
+    printf("{\"name\":\"%s\",", name);
     print_totals(counts);
-    printf("warps:%d,words:%d,steps:[\n", count > 0 ? requests[count - 1].warp + 1 : 0,
-           words);
+    printf("\"warps\":%d,\"words\":%d,\"steps\":[",
+           count > 0 ? requests[count - 1].warp + 1 : 0, words);
     for (int i = 0; i < count && requests[i].warp == 0; i++) {
+        separate(i);
         print_step(i, &place);
-        printf(",\n");
     }
-    printf("],patterns:[\n");
+    printf("],\"patterns\":[");
     for (int i = 0; i < pattern_count; i++) {
+        separate(i);
         for (int lane = 0; lane < LANES; lane++) {
             printf("%s%d", lane > 0 ? "," : "[", patterns[i][lane]);
         }
-        printf("],\n");
+        printf("]");
     }
-    printf("],lines:[\n");
+    printf("],\"lines\":[");
     for (int i = 0; i < lines; i++) {
+        separate(i);
         print_line(instructions[i]);
-        printf(",\n");
     }
-    printf("]},\n");
+    printf("]}");
 }
 
 /* ---- all of them ----------------------------------------------------------------- */
 
 static void print_table(size_t t, const LadderCase *on) {
-    printf("{title:\"%s\",tensors:[", tables[t].title);
+    printf("{\"title\":\"%s\",\"tensors\":[", tables[t].title);
     for (int i = 0; i < LADDER_TENSORS; i++) {
         const char *name = tables[t].names[i];
-        printf("{name:\"%s\",rows:%d,columns:%d},", name ? name : "",
+        separate(i);
+        printf("{\"name\":\"%s\",\"rows\":%d,\"columns\":%d}", name ? name : "",
                name ? tensor_rows(on->T[i]) : 0, name ? tensor_cols(on->T[i]) : 0);
     }
-    printf("],rungs:[\n");
+    printf("],\"rungs\":[");
     const char *name;
     for (int version = 0; (name = ladder_version(tables[t].ladder, version));
          version++) {
@@ -326,9 +335,10 @@ static void print_table(size_t t, const LadderCase *on) {
         ladder_run(NULL, tables[t].ladder, version, on);
         gpu_wait(NULL);
         cuda_on_cpu_counts(&counts);
+        separate(version);
         print_rung(name, on, &counts);
     }
-    printf("]},\n");
+    printf("]}");
 }
 
 int main(void) {
@@ -338,7 +348,7 @@ int main(void) {
         return 1;
     }
     cuda_on_cpu_listen(keep);
-    printf("\"use strict\";\nvar Book = Book || {};\nBook.traces = [\n");
+    printf("[");
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         LadderCase on;
         Error error;
@@ -346,10 +356,11 @@ int main(void) {
             fprintf(stderr, "traces: %s\n", error.text);
             return 1;
         }
+        separate((int)t);
         print_table(t, &on);
         ladder_free(&on);
     }
-    printf("];\n");
+    printf("]\n");
     free(requests);
     return ferror(stdout) || fflush(stdout) != 0;
 }
