@@ -125,7 +125,7 @@ function layout() {
             (getComputedStyle(element).overflowX !== "visible" ||
              scrolls(element.parentElement));
         const out = all("main *, header *, nav *, footer *").filter(seen)
-            .filter(element => element.getBoundingClientRect().right > innerWidth + 1 &&
+            .filter(element => element.getBoundingClientRect().right > innerWidth + 0.4 &&
                                !scrolls(element)).at(-1);
         faults.push(`${wide} pixels too wide${out ? ": " + name(out) : ""}`);
     }
@@ -135,7 +135,9 @@ function layout() {
         for (const control of figure.querySelectorAll(
             "input, select, button, textarea, canvas, table, svg")) {
             if (seen(control) && !control.parentElement.closest("svg, table")) {
-                boxes.push([control, control.closest(".wide") ?? control]);
+                const wide = control.closest(".wide"), alone =
+                    wide && wide.querySelectorAll("table, svg, canvas").length === 1;
+                boxes.push([control, alone ? wide : control]);
             }
         }
         const list = boxes.map(([one, box]) => [one, box.getBoundingClientRect()]);

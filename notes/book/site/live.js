@@ -96,6 +96,13 @@ Book.fixed = (x, digits = 4) =>
     Number.isNaN(x) ? "nan" : !Number.isFinite(x) ? (x < 0 ? "-inf" : "inf")
                                                   : x.toFixed(digits);
 
+/* luminance: of an sRGB colour, from 0 to 1; on one above 0.179 black is read better. */
+Book.luminance = function (rgb) {
+    const [r, g, b] = rgb.map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+
 /* viridis, from 0 to 1, by five of its colours: readable in grey, too. */
 Book.viridis = function (t) {
     const stops = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
@@ -127,8 +134,7 @@ Book.table = function (table, matrix, options = {}) {
                 const low = options.low ?? 0;
                 const rgb = Book.viridis((x - low) / (options.high - low));
                 cell.style.background = `rgb(${rgb})`;
-                const bright = (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / 1000 > 125;
-                cell.style.color = bright ? "#000" : "#fff";
+                cell.style.color = Book.luminance(rgb) > 0.179 ? "#000" : "#fff";
             }
         }
     }
