@@ -1,5 +1,5 @@
-"""test_vit.py: chapter 5's figures and the front page's: the trained model as the native
-program has it, drawing, switches, checkpoints; and training in the tab, to 0.80."""
+"""test_vit.py: chapter 5's figures and the front page's: the trained model as the
+native program has it, drawing, switches, checkpoints; training in the tab, to 0.80."""
 import base64
 import gzip
 import json
@@ -39,8 +39,8 @@ def sources_of(name):
     found, before = {name, "common/softmax_fast.c"}, None
     while found != before:
         before = set(found)
-        said = subprocess.run(["cc", "-MM", "-I.", *sorted(found)], cwd=ROOT, check=True,
-                              capture_output=True, text=True).stdout
+        said = subprocess.run(["cc", "-MM", "-I.", *sorted(found)], cwd=ROOT,
+                              check=True, capture_output=True, text=True).stdout
         names = {path.removesuffix(".h") + ".c"
                  for path in said.split() if path.endswith(".h")}
         found |= {path for path in names if (ROOT / path).is_file()}
@@ -95,7 +95,7 @@ def check_switches(book, page, figure):
     A = ask(page, ("tensor", "vit.A"))[0]
     figure.set("scale", 0)
     without = ask(page, ("tensor", "vit.A"))[0]
-    # Layer 1's softmax of scores s, and of 4 s (d_k = 16): each weight to its 4th power.
+    # Layer 1's softmax of scores s, and of 4 s (d_k = 16): weights to the 4th power.
     fourth = [a ** 4 for a in A[:50]]
     book.close("without the scale a row of A is as its scores say", without[:50],
                [a / sum(fourth) for a in fourth], 1e-4)
@@ -199,7 +199,8 @@ def check_front(book):
     sent = ["index.html", "style.css"] + re.findall(
         r'<script[^>]* src="([^"]+)"', (SITE / "index.html").read_text("utf-8"))
     total = sum(len(gzip.compress((SITE / name).read_bytes())) for name in sent)
-    book.check("the front page is at most 1.2 MB as sent", total <= 1.2e6, f"{total} bytes")
+    book.check("the front page is at most 1.2 MB as sent", total <= 1.2e6,
+               f"{total} bytes")
     print(f"      {total} bytes as sent")
     book.none("no error on the front page", page.errors())
 
