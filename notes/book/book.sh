@@ -176,12 +176,21 @@ gzip -dc $data/t10k-images-idx3-ubyte.gz >"$work/images"
 
 # What the warps of chapter 6's kernels ask of memory; without g++ nobody can tell.
 if [ -n "${BOOK_TRACES:-}" ]; then
-    traces=$kept/traces.js
+    traces=$kept/traces.json
     if newer_than "$traces" "$BOOK_TRACES"; then
-        "$BOOK_TRACES" >"$traces.new" || fail "no traces by $BOOK_TRACES"
+        "$BOOK_TRACES" >"$work/traces.js" || fail "no traces by $BOOK_TRACES"
+        # As JSON: names quoted, no comma before a bracket; lines that begin with ["
+        # are the sources' own.
+        sed '1,2d; s/^Book.traces = //; s/^];$/]/
+            /^\["/!s/,]/]/g; /^\["/!s/\([{,]\)\([a-zA-Z]*\):/\1"\2":/g; s/^\([a-zA-Z]*\):/"\1":/
+            s/^\(\],*\)\([a-zA-Z]*\):/\1"\2":/' "$work/traces.js" | awk '
+            /^[\]}]/ { sub(/,$/, "", held) }
+            NR > 1 { print held }
+            { held = $0 }
+            END { print held }' >"$traces.new"
         mv -f "$traces.new" "$traces"
     fi
-    cp "$traces" "$out/js/traces.js"
+    script traces "$traces"
 else
     printf '"use strict";\nvar Book = Book || {};\nBook.traces = null;\n' >"$out/js/traces.js"
 fi
@@ -199,7 +208,7 @@ value() { # value NAME TEXT: of the template
 value csp "$csp"
 
 # contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
-# (no PAGE) has the list's first part.
+# (with a ROOT) has the course's page and its chapter's.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -216,10 +225,11 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
-        /^== / && parts && page == "" { exit }
+        /^== / && parts && root != "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
+        NF == 3 && root != "" && $2 != page && $2 != "course" { next }
         NF == 3 {
-            here = $2 == page
+            here = $2 == page && root == ""
             print "<li" (here ? " class=\"here\"" : "") "><a href=\"" root $2 ".html\"" \
                 (here ? " aria-current=\"page\"" : "") ">" $3 "</a>"
             if (here) sections()
@@ -255,7 +265,7 @@ scripts() {
     needs=$(for name in $figures; do
         sed -n '1s/^\/\* needs: \(.*\) \*\/$/\1/p' "$book/live/$name.js" | tr ' ' '\n'
     done | sort -u)
-    for name in engine live module $needs $(for name in $figures; do echo "live/$name"; done); do
+    for name in engine live module $needs $(echo "$figures" | sed 's,^,live/,'); do
         [ -f "$out/js/$name.js" ] || [ -f "$book/site/$name.js" ] || [ -f "$book/$name.js" ] ||
             fail "$1: there is no script $name.js"
         echo "<script defer src=\"js/$name.js\"></script>"
@@ -307,6 +317,13 @@ cut -f 2 "$work/links.out" >>"$work/sources"
 listed=
 sort -u "$work/sources" | while read -r file; do
     [ -f "$file" ] || fail "a page links to $file, which isn't there"
+    case $file in
+    *.csv | *.log) # as it is
+        mkdir -p "$out/source/$(dirname "$file")"
+        cp "$file" "$out/source/$file"
+        continue
+        ;;
+    esac
     root=$(echo "$file" | sed 's,[^/]*/,../,g; s,[^/]*$,,')../
     # Back to the chapter's own lesson, or to the first page that has the tag.
     chapter=$(echo "$file" | sed -n 's,^chapters/0\([0-9]\)_.*,chapter\1,p')
@@ -329,14 +346,13 @@ done
 
 # ---- the rest -----------------------------------------------------------------------------------
 
-# Pictures; gnuplot's without what is so anyway, and without its spaces.
+# Pictures.
 cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
     copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
     case $file in
-    *.svg)
-        sed 's/^[ \t]*//; s/  *$//; s/ stroke-width="1.00"//; s/ stroke-linecap="butt"//
-            s/ stroke-linejoin="miter"//; s/rgb( *\([0-9]*\), *\([0-9]*\), *\([0-9]*\))/rgb(\1,\2,\3)/g
-            s/ = /=/g; /^$/d' "$file" >"$copy"
+    *.svg) # places to a tenth of a pixel
+        awk -f $book/picture.awk "$file" "$file" |
+            sed "/ d='\\| points='\\|translate(/s/\\(\\.[0-9]\\)[0-9]\\([^0-9]\\)/\\1\\2/g" >"$copy"
         ;;
     *) cp "$file" "$copy" ;;
     esac
@@ -366,6 +382,23 @@ rm -rf "$BOOK_OUT"
 mkdir -p "$(dirname "$BOOK_OUT")"
 mv "$out" "$BOOK_OUT"
 
-echo "book: $(find "$BOOK_OUT" -name '*.html' | wc -l) pages in $BOOK_OUT," \
-    "$(find "$BOOK_OUT" -type f -exec cat {} + | wc -c) bytes;" \
-    "the module $(wc -c <"$module") bytes"
+# ---- how large -----------------------------------------------------------------------------------
+
+bytes_of() { # bytes_of FILE...: together
+    cat "$@" | wc -c
+}
+# The front page as gzip sends it: the page, and all that it loads.
+{
+    echo index.html
+    grep -oE '(src|href)="(js|pictures)?/?[a-zA-Z0-9_./]*\.(js|css|svg|png)"' "$BOOK_OUT/index.html" |
+        sed 's/^[a-z]*="//; s/"$//'
+} | sort -u >"$work/front"
+front=$(cd "$BOOK_OUT" && while read -r file; do gzip -9c "$file"; done <"$work/front" | wc -c)
+site=$(find "$BOOK_OUT" -type f ! -name '*.epub' -exec cat {} + | wc -c)
+modules=$(bytes_of "$module" "$module_double")
+echo "book: $(find "$BOOK_OUT" -name '*.html' | wc -l) pages in $BOOK_OUT: $((site / 1000)) KB," \
+    "and an EPUB of $(($(bytes_of "$BOOK_OUT/course.epub") / 1000)); the front page" \
+    "$((front / 1000)) KB as gzip sends it; the modules $((modules / 1000))"
+[ "$site" -le $((6 * 1024 * 1024)) ] || fail "the site has more than 6 MB"
+[ "$modules" -le 500000 ] || fail "the modules have more than 500 KB"
+[ "$front" -le 1200000 ] || fail "the front page has more than 1.2 MB"

@@ -86,8 +86,8 @@ def shuffle(book, text):
                              text[text.index("3.5 Attention is"):text.index("3.6 ")])
     shown = [row[-1] for row in figure.cells("kinds")]
     book.check("shuffle: no positions, and only rounding", float(shown[0]) < 1e-5)
-    book.check("shuffle: the differences are ./chapter3's", shown[1:] == differences[1:],
-               f"{shown} {differences}")
+    book.check("shuffle: the differences are ./chapter3's",
+               shown[1:] == differences[1:], f"{shown} {differences}")
 
     focus(page, figure, "[name=shuffle]")
     page.keys(" ")
@@ -107,15 +107,16 @@ def shuffle(book, text):
                all("yes" in row[-1] for row in figure.cells("rows")[1:]))
     figure.press("swap")
     rows = figure.cells("rows")[1:]
-    book.check("shuffle: two swapped, six results changed", order()[:2] == ["2", "1"] and
-               all(float(row[-2]) > 1e-3 for row in rows), rows)
+    book.check("shuffle: two swapped, six results changed",
+               order()[:2] == ["2", "1"] and all(float(row[-2]) > 1e-3 for row in rows),
+               rows)
 
 
 def sinusoids(book, text):
     page = book.open(book.page_of("sinusoids"))
     figure = page.figure("sinusoids")
     file = (ROOT / "plots" / "positional_encoding.dat").read_text("utf-8").splitlines()
-    wanted = [float(x) for line in file if not line.startswith("#") for x in line.split()]
+    wanted = [float(x) for line in file if line[:1] != "#" for x in line.split()]
     book.close("sinusoids: 100 x 128 elements are the program's plot",
                tensor(page, "sinusoids.PE"), wanted, 0.0000501)
     before = figure.cells("dots")
@@ -129,7 +130,8 @@ def sinusoids(book, text):
     figure.set("D", 4)
     after = figure.table("dots")[1]
     book.check("sinusoids: D = 4 is like itself six further on",
-               max(range(3, 9), key=after.__getitem__) == 6 and after[6] > 0.97 * after[0])
+               max(range(3, 9), key=after.__getitem__) == 6 and
+               after[6] > 0.97 * after[0], after)
     for name, value in (("n", 6), ("D", 8), ("position", 0), ("element", 0)):
         figure.set(name, value)
     book.close("sinusoids: PE (6,8) as printed", flat(figure.table("PE")[1:]),
