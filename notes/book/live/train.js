@@ -17,7 +17,8 @@ Book.live("train", async root => {
         const speed = seconds > 0 ? `, ${Math.round(images / seconds)} images/s` : "";
         const last = epochs.length && epochs.at(-1).test;
         find("state").value = text ?? (!now || now.step === 0 ? "Ready." :
-            `Step ${now.step} of ${now.total}, loss ${Book.fixed(now.loss)}` +
+            `Step ${now.step} of ${now.total}` +
+            (Number.isFinite(now.loss) ? `, loss ${Book.fixed(now.loss)}` : "") +
             (last ? `, test accuracy ${last.toFixed(3)}` : "") + speed +
             (now.done ? ". Done." : loop ? "" : ". Paused."));
         find("go").textContent = loop ? "Pause" : now && now.step > 0 && !now.done ? "Resume"
