@@ -37,7 +37,9 @@ Book.live("train", async root => {
     };
     const showEpoch = ({ epoch, loss, accuracy, test, rate }) => {
         const row = table("epochs").tBodies[0].insertRow();
-        [epoch, Book.fixed(loss), Book.fixed(accuracy), Book.fixed(test), rate.toPrecision(3)]
+        const known = (x, text) => Number.isFinite(x) ? text : "-"; /* of a run loaded here */
+        [epoch, known(loss, Book.fixed(loss)), known(accuracy, Book.fixed(accuracy)),
+         Book.fixed(test), known(rate, rate.toPrecision(3))]
             .forEach(text => { row.insertCell().textContent = text; });
     };
     let soon = false;
