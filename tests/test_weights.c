@@ -129,7 +129,7 @@ typedef struct {
     const char *rename, *to;
     const char *reshape; /* this one gets shape (1, its count) */
     const char *deep;    /* this one gets four dimensions more, of 1 */
-    const char *empty;   /* this one has no elements */
+    const char *empty;   /* this one has no elements: every size is 0 */
     const char *whole;   /* this one is of whole numbers */
     const char *added;   /* one element more, of this name */
     const char *nan;     /* this one's last element is NaN */
@@ -169,12 +169,11 @@ static void put_entry(Made *made, const Edit *edit, const Array *a, const char *
                   is(edit->whole, name) ? "I" : "F", 8 * (int)sizeof(real));
     if (is(edit->reshape, name)) {
         at += sprintf(at, "1,%ld", a->count);
-    } else if (is(edit->empty, name)) {
-        at += sprintf(at, "0");
     } else {
         at += sprintf(at, "%s", is(edit->deep, name) ? "1,1,1,1," : "");
         for (int d = 0; d < a->ndim; d++) {
-            at += sprintf(at, "%s%d", d > 0 ? "," : "", a->shape[d]);
+            at += sprintf(at, "%s%d", d > 0 ? "," : "",
+                          is(edit->empty, name) ? 0 : a->shape[d]);
         }
     }
     at += sprintf(at, "],\"data_offsets\":[%zu,%zu]}", made->bytes,
@@ -311,7 +310,7 @@ static const struct {
      "head.bias is (0), without elements (names of timm)|which is (5) here"},
     {"timm_class",
      {.empty = "patch_embed.proj.weight"},
-     "patch_embed.proj.weight (names of timm) is (0), without elements"},
+     "patch_embed.proj.weight (names of timm) is (0,0,0,0), without elements"},
     {"timm_class", {.whole = "head.bias"}, "head.bias (names of timm) is of type I"},
     {"transformers_vit",
      {.whole = "vit.encoder.layer.1.attention.attention.key.bias"},
