@@ -46,8 +46,6 @@ PYTHON='' OPENBLAS='' BLIS='' STAND_IN=''
 export PYTHON OPENBLAS BLIS STAND_IN
 start real --only matmul,train,infer,memory
 real=$children
-start real_ranks --only ranks
-real="$real ${children##* }"
 have_mpi=
 [ ! -x "${bench%/*}/run_ranks" ] || ! command -v mpirun >/dev/null 2>&1 || have_mpi=yes
 
@@ -66,42 +64,6 @@ start documented --only train,memory --models tiny,small,cifar
 PYTHON=$scratch/nowhere/python3
 STAND_IN=
 start pytorch_absent --only infer
-
-# Ranks, beside a copy of the benchmark that needs no MPI: they are never started.
-mkdir "$scratch/alone" "$scratch/both" "$scratch/few"
-cp "$bench" "$scratch/alone/run"
-cp "$bench" "$scratch/both/run"
-printf '#!/bin/sh\nexit 9\n' >"$scratch/both/run_ranks"
-chmod +x "$scratch/both/run_ranks"
-for tool in sh tail head sleep; do
-    ln -s "$(command -v $tool)" "$scratch/few/$tool"
-done
-PYTHON=$root/tests/bench/stand_ins/python.sh
-MPIRUN=$root/tests/bench/stand_ins/mpirun.sh
-[ -x "$MPIRUN" ] || { echo "FAIL  $MPIRUN is not executable"; exit 1; }
-wrong_ranks="apart dies hangs ${have_mpi:+strangers killed}"
-STAND_IN=none
-for RANKS in none $wrong_ranks; do
-    more=
-    case $RANKS in
-    hangs) more='--patience 40' ;;
-    killed) more='--seconds 3' ;;
-    esac
-    program=$scratch/both/run
-    case $RANKS in strangers | killed) program=$bench ;; esac
-    # shellcheck disable=SC2086 # words
-    bench=$program start "ranks_$RANKS" --only ranks $more
-done
-RANKS=none
-for STAND_IN in no_gloo wrong apart; do
-    bench=$scratch/both/run start "ddp_$STAND_IN" --only ranks
-done
-STAND_IN=none
-MPIRUN=$scratch/nowhere/mpirun
-bench=$scratch/both/run start ranks_nowhere --only ranks
-MPIRUN=
-bench=$scratch/alone/run start ranks_unbuilt --only ranks
-programs=$scratch/few bench=$scratch/both/run start ranks_absent --only ranks
 
 # A PyTorch that is there, but broken, is not one that isn't there.
 mkdir "$scratch/broken"
@@ -131,9 +93,12 @@ fi
 printf 'not a library\n' >"$scratch/text.so"
 OPENBLAS=$scratch/text.so BLIS=$scratch/nowhere.so
 start blas_text --only matmul
-for child in $children; do
-    case " $real " in *" $child "*) ;; *) wait "$child" ;; esac
-done
+all_but_real() {
+    for child in $children; do
+        [ "$child" = "$real" ] || wait "$child"
+    done
+}
+all_but_real
 
 echo "-- PyTorch, or what passes for it"
 ended pytorch_none 0 '^infer tiny .* ratio [0-9]+\.[0-9]'
@@ -196,6 +161,45 @@ head -n 1 "$scratch/blas_text/plots/bench_matmul.csv" | grep -q '^threads,model,
 ok "the table is written" $?
 [ -z "$(find "$scratch" -name '*.tmp*')" ]
 ok "nothing temporary is left" $?
+
+# Ranks, beside a copy of the benchmark that needs no MPI: they are never started.
+mkdir "$scratch/alone" "$scratch/both" "$scratch/few"
+cp "$bench" "$scratch/alone/run"
+cp "$bench" "$scratch/both/run"
+printf '#!/bin/sh\nexit 9\n' >"$scratch/both/run_ranks"
+chmod +x "$scratch/both/run_ranks"
+for tool in sh tail head sleep; do
+    ln -s "$(command -v $tool)" "$scratch/few/$tool"
+done
+PYTHON=$root/tests/bench/stand_ins/python.sh
+MPIRUN=$root/tests/bench/stand_ins/mpirun.sh
+[ -x "$MPIRUN" ] || { echo "FAIL  $MPIRUN is not executable"; exit 1; }
+wrong_ranks="apart dies hangs ${have_mpi:+strangers killed}"
+STAND_IN=none
+for RANKS in none $wrong_ranks; do
+    more=
+    case $RANKS in
+    hangs) more='--patience 40' ;;
+    killed) more='--seconds 3' ;;
+    esac
+    program=$scratch/both/run
+    case $RANKS in strangers | killed) program=$bench ;; esac
+    # shellcheck disable=SC2086 # words
+    bench=$program start "ranks_$RANKS" --only ranks $more
+done
+RANKS=none
+for STAND_IN in no_gloo wrong apart; do
+    bench=$scratch/both/run start "ddp_$STAND_IN" --only ranks
+done
+STAND_IN=none
+MPIRUN=$scratch/nowhere/mpirun
+bench=$scratch/both/run start ranks_nowhere --only ranks
+MPIRUN=
+bench=$scratch/alone/run start ranks_unbuilt --only ranks
+programs=$scratch/few bench=$scratch/both/run start ranks_absent --only ranks
+PYTHON=
+start real_ranks --only ranks
+all_but_real
 
 echo "-- ranks, or what passes for them"
 ended ranks_none 0 '^ranks +tiny +2 threads .* 2 ranks .* ratio [0-9]+\.'
@@ -295,9 +299,7 @@ ok "a full disk is no success" $?
 # ---- the real ones ----------------------------------------------------------------------
 
 echo "-- OpenBLAS and PyTorch themselves"
-for child in $real; do
-    wait "$child"
-done
+wait "$real"
 ended real 0 '^written: plots/bench_models.csv'
 without real '^FAILED|ratio -?(nan|inf)'
 if grep -q '^openblas: skipped' "$scratch/real/out"; then
