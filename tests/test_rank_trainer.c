@@ -13,7 +13,7 @@
 #include "tests/small_run.h"
 #include "tests/suites.h"
 
-enum { MOST = 8, STEPS = 5, TEST_IMAGES = 37 };
+enum { MAX_RANKS = 8, STEPS = 5, TEST_IMAGES = 37 };
 
 /* After STEPS steps: AdamW divides by the gradient's size, so that where a gradient is
  * hardly more than its rounding, so is the step. */
@@ -32,12 +32,12 @@ typedef struct {
     Settings settings;
     Dataset dataset;
     long elements;
-    real *weights[MOST], *m[MOST];
-    StepResult last[MOST];
-    Evaluation evaluation[MOST];
-    int *predictions[MOST];
-    RankTimes times[MOST];
-    long zeros[MOST]; /* in m, after the last step */
+    real *weights[MAX_RANKS], *m[MAX_RANKS];
+    StepResult last[MAX_RANKS];
+    Evaluation evaluation[MAX_RANKS];
+    int *predictions[MAX_RANKS];
+    RankTimes times[MAX_RANKS];
+    long zeros[MAX_RANKS]; /* in m, after the last step */
     int bucket_count;
 } RunOfRanks;
 
@@ -50,7 +50,7 @@ static RunOfRanks run_of(GradientSum sum, int threads) {
     Trainer one = new_trainer(&run.settings, &run.dataset);
     run.elements = one.list.total;
     trainer_free(&one);
-    for (int r = 0; r < MOST; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         run.weights[r] = test_reals(run.elements);
         run.m[r] = test_reals(run.elements);
         run.predictions[r] = malloc(TEST_IMAGES * sizeof(int));
@@ -59,7 +59,7 @@ static RunOfRanks run_of(GradientSum sum, int threads) {
 }
 
 static void free_run(RunOfRanks *run) {
-    for (int r = 0; r < MOST; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         free(run->predictions[r]);
     }
     dataset_free(&run->dataset);
@@ -146,7 +146,7 @@ static void assert_same_run(const RunOfRanks *got, int rank, const RunOfRanks *w
 START_TEST(in_order_any_ranks_and_threads_have_the_bits_of_one_process) {
     RunOfRanks alone = run_of(SUM_IN_ORDER, 1);
     run_alone(&alone, 8);
-    for (int P = 1; P <= MOST; P++) {
+    for (int P = 1; P <= MAX_RANKS; P++) {
         for (int threads = 1; threads <= 2; threads++) {
             RunOfRanks ranks = run_of(SUM_IN_ORDER, threads);
             run_ranks(&ranks, P);
@@ -280,7 +280,7 @@ START_TEST(buckets_cover_what_is_trained_from_its_end) {
     run.settings.freeze = _i;
     Trainer t = new_trainer(&run.settings, &run.dataset);
     for (long least = 1; least < 2 * t.list.total; least *= 3) {
-        Bucket buckets[BUCKETS_MOST];
+        Bucket buckets[MAX_BUCKETS];
         const int count = buckets_cut(&t.trained, least, buckets);
         ck_assert_int_ge(count, 1);
         ck_assert(buckets[0].to == t.list.total);

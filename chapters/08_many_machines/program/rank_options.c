@@ -38,13 +38,13 @@ void rank_options_help(void) {
            "\nStarted by mpirun -n P or srun; without them it is one rank.\n");
 }
 
-static bool read_count(const char *option, const char *text, long most, long *value,
+static bool read_count(const char *option, const char *text, long largest, long *value,
                        Error *error) {
     double number;
-    if (!number_read(text, &number) || number < 1 || number > (double)most ||
+    if (!number_read(text, &number) || number < 1 || number > (double)largest ||
         number != (double)(long)number) {
         return error_set(error, "%s is a whole number from 1 to %ld, not \"%.60s\"",
-                         option, most, text);
+                         option, largest, text);
     }
     *value = (long)number;
     return true;

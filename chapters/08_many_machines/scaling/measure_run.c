@@ -20,8 +20,8 @@ typedef struct {
     Options options;
     const char *table_name; /* --table, or NULL */
     FILE *table;            /* of rank 0 */
-    long most;              /* elements of the longest vector that is summed */
-    real *x, *room;         /* (most, at least a MB), owned */
+    long largest;           /* elements of the longest vector that is summed */
+    real *x, *room;         /* (largest, at least a MB), owned */
     Network network;
 } Measuring;
 
@@ -93,7 +93,7 @@ static void sums(Measuring *m) {
     report_section("All-reduces, in ms: predicted, measured");
     printf("       KB           gather            halving               ring"
            "      MPI  MPI / ring\n");
-    for (long n = 1024 / (long)sizeof(real); n <= m->most; n *= 4) {
+    for (long n = 1024 / (long)sizeof(real); n <= m->largest; n *= 4) {
         sums_of(m, n);
     }
 }
@@ -191,26 +191,26 @@ static bool training(Measuring *m, Error *error) {
 
 /* ---- the command line ------------------------------------------------------------ */
 
-/* Takes --table and --most out of argv; the rest is chapter 5's. */
+/* Takes --table and --largest out of argv; the rest is chapter 5's. */
 static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
     int count = 0;
-    double most = 16384;
+    double largest = 16384;
     for (int i = 0; i < argc; i++) {
         const bool table = i > 0 && strcmp(argv[i], "--table") == 0;
-        if (!table && (i == 0 || strcmp(argv[i], "--most") != 0)) {
+        if (!table && (i == 0 || strcmp(argv[i], "--largest") != 0)) {
             argv[count++] = argv[i];
             continue;
         }
         const char *value = i + 1 < argc ? argv[++i] : NULL;
-        if (!value ||
-            (!table && (!number_read(value, &most) || most < 4 || most > 1 << 20))) {
+        if (!value || (!table && (!number_read(value, &largest) || largest < 4 ||
+                                  largest > 1 << 20))) {
             return error_set(error, table ? "--table needs the name of a file"
-                                          : "--most is in KB, from 4 to 1048576");
+                                          : "--largest is in KB, from 4 to 1048576");
         }
         m->table_name = table ? value : m->table_name;
     }
     argv[count] = NULL;
-    m->most = (long)(most * 1024 / sizeof(real));
+    m->largest = (long)(largest * 1024 / sizeof(real));
     if (!options_parse(&m->options, count, argv, error)) {
         return false;
     }
@@ -221,7 +221,7 @@ static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
 }
 
 static bool begin(Measuring *m, Error *error) {
-    const size_t bytes = (size_t)(m->most < MB ? MB : m->most) * sizeof(real);
+    const size_t bytes = (size_t)(m->largest < MB ? MB : m->largest) * sizeof(real);
     m->x = allocate(bytes, "messages", error);
     m->room = m->x ? allocate(bytes, "messages", error) : NULL;
     if (m->room && m->table_name && m->group->rank == 0) {

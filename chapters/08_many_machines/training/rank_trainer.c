@@ -28,9 +28,9 @@ typedef struct {
 
     /* Gradients on their way, during a backward pass. */
     pthread_mutex_t mutex; /* of all below, and of the group */
-    Bucket buckets[BUCKETS_MOST];
-    RingInFlight rings[BUCKETS_MOST];
-    int tickets[BUCKETS_MOST]; /* SUM_MPI's; -1: its sum is there */
+    Bucket buckets[MAX_BUCKETS];
+    RingInFlight rings[MAX_BUCKETS];
+    int tickets[MAX_BUCKETS]; /* SUM_MPI's; -1: its sum is there */
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
 
@@ -196,33 +196,33 @@ typedef struct {
 enum { SHARE_ELEMENTS = (sizeof(Share) + sizeof(real) - 1) / sizeof(real) };
 
 /* How many workers a rank has at most. */
-static int workers_most(const Trainer *t, int P) {
+static int largest_share(const Trainer *t, int P) {
     return (t->settings.threads + P - 1) / P;
 }
 
 /* Every worker's share is known to every rank: worker i of rank q is at
- * (q workers_most + i) SHARE_ELEMENTS. */
+ * (q largest_share + i) SHARE_ELEMENTS. */
 static void exchange_shares(RankTrainer *r) {
     const Trainer *t = r->trainer;
-    const int P = r->ranks.group->size, most = workers_most(t, P);
-    real *mine = r->shares + (long)r->ranks.group->rank * most * SHARE_ELEMENTS;
+    const int P = r->ranks.group->size, places = largest_share(t, P);
+    real *mine = r->shares + (long)r->ranks.group->rank * places * SHARE_ELEMENTS;
     for (int w = 0; w < t->worker_count; w++) {
         const Worker *worker = &t->workers[w];
         const int stop = r->ranks.stop_asked ? r->ranks.stop_asked() : 0;
         const Share share = {worker->evaluation, worker->loss, worker->correct, stop};
         memcpy(mine + (long)w * SHARE_ELEMENTS, &share, sizeof share);
     }
-    ring_all_gather(r->ranks.group, r->shares, (long)P * most * SHARE_ELEMENTS);
+    ring_all_gather(r->ranks.group, r->shares, (long)P * places * SHARE_ELEMENTS);
 }
 
 static Share share_of(const RankTrainer *r, int worker) {
     const int P = r->ranks.group->size, S = r->trainer->settings.threads;
-    const int most = workers_most(r->trainer, P);
+    const int places = largest_share(r->trainer, P);
     int rank = 0;
     while (worker >= first_shard(S, P, rank + 1)) {
         rank++;
     }
-    const long at = (long)rank * most + worker - first_shard(S, P, rank);
+    const long at = (long)rank * places + worker - first_shard(S, P, rank);
     Share share;
     memcpy(&share, r->shares + at * SHARE_ELEMENTS, sizeof share);
     return share;
@@ -377,7 +377,7 @@ static void rank_trainer_free(Trainer *t) {
 
 static bool make_memory(RankTrainer *r, Trainer *t, Error *error) {
     const long shares =
-        (long)workers_most(t, r->ranks.group->size) * r->ranks.group->size;
+        (long)largest_share(t, r->ranks.group->size) * r->ranks.group->size;
     const size_t count = (size_t)t->worker_count;
     r->room = allocate((size_t)room_for(&r->ranks, t) * sizeof(real),
                        "what other ranks send", error);
