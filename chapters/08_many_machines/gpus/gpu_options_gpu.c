@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chapters/05_vision_transformer/program/options.h"
+#include "chapters/06_cuda_training/device_options.h"
 #include "chapters/06_cuda_training/gpu.h"
 #include "chapters/08_many_machines/gpus/ranks_on_cpu.h"
 #include "common/files/number.h"
@@ -55,6 +57,10 @@ bool gpu_options_take(GpuOptions *own, int argc, char **argv, int *count, char *
         }
         if (w == WORDS) {
             rest[(*count)++] = argv[i];
+            if (i + 1 < argc &&
+                (options_has_value(argv[i]) || device_options_has_value(argv[i]))) {
+                rest[(*count)++] = argv[++i];
+            }
             continue;
         }
         if (words[w].value == &ranks && !gpu_is_emulated()) {

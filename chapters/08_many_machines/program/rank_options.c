@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chapters/05_vision_transformer/training/settings.h"
+#include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/08_many_machines/program/heartbeat.h"
 #include "common/files/number.h"
 
@@ -165,6 +165,9 @@ bool rank_options_take(RankOptions *own, int argc, char **argv, int *count, char
             own->shard_optimiser = true;
         } else if (!value) {
             rest[(*count)++] = argv[i];
+            if (options_has_value(word) && i + 1 < argc) { /* even "--deterministic" */
+                rest[(*count)++] = argv[++i];
+            }
         } else if (!read_value(own, word, i + 1 < argc ? argv[i + 1] : "", error)) {
             return false;
         } else {
