@@ -156,14 +156,11 @@ bool mpi_group_open(Group *group, Error *error) {
         return error_set(error, "MPI can't be started");
     }
     started = true;
-    if (given < MPI_THREAD_SERIALIZED) {
-        return error_set(error,
-                         "this MPI can't be called from several threads in turn");
-    }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &group->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &group->size);
-    return true;
+    return given >= MPI_THREAD_SERIALIZED ||
+           error_set(error, "this MPI can't be called from several threads in turn");
 }
 
 unsigned long mpi_group_turns(void) {

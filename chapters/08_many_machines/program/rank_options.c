@@ -98,6 +98,19 @@ static bool read_value(RankOptions *own, const char *option, const char *value,
     return true;
 }
 
+bool rank_options_task(int argc, char **argv, char words[RANK_OPTIONS_TASK]) {
+    const bool alone = argc == 2 && (strcmp(argv[1], "--scale") == 0 ||
+                                     strcmp(argv[1], "--by-hand") == 0);
+    const bool own = alone || (argc > 1 && strcmp(argv[1], "--measure") == 0);
+    words[0] = '\0';
+    for (int i = 1; own && i < argc; i++) {
+        const size_t used = strlen(words);
+        snprintf(words + used, RANK_OPTIONS_TASK - used, "%s%s", i > 1 ? " " : "",
+                 argv[i]);
+    }
+    return own;
+}
+
 const char *rank_options_sum(const RankOptions *own) {
     for (int i = 0; i < WAYS; i++) {
         if (ways[i].sum == own->sum) {
