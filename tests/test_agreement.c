@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/08_many_machines/collectives/threads_group.h"
 #include "chapters/08_many_machines/program/agreement.h"
 #include "chapters/08_many_machines/program/byte_messages.h"
@@ -185,6 +186,39 @@ START_TEST(words_that_are_refused) {
 }
 END_TEST
 
+/* Whose value is it? "--save --deterministic" is a file's name that chapter 5 refuses,
+ * not a run of another kind. */
+START_TEST(words_that_are_values_of_chapter_5s_options) {
+    static const struct {
+        const char *words;
+        const char *refused;
+    } cases[] = {{"--save --deterministic x", "--save needs a value, not an option"},
+                 {"--save --deterministic", "--save needs a value, not an option"},
+                 {"--resume --shard-optimiser", "--resume needs a value, not an option"},
+                 {"--log --sum ring", "--log needs a value, not an option"},
+                 {"--data --shards 4", "--data needs a value, not an option"},
+                 {"--lr --patience 1", "--lr can't be \"--patience\""},
+                 {"--batch --bucket", "--batch can't be \"--bucket\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[200], *argv[20], *rest[21];
+        int argc = 0, count;
+        RankOptions own;
+        Options options;
+        Error error = {""};
+        snprintf(text, sizeof text, "chapter8 %s", cases[i].words);
+        for (char *w = strtok(text, " "); w; w = strtok(NULL, " ")) {
+            argv[argc++] = w;
+        }
+        argv[argc] = NULL;
+        ck_assert(rank_options_take(&own, argc, argv, &count, rest, &error));
+        ck_assert(!own.deterministic && !own.shard_optimiser && !own.shards_given);
+        ck_assert(!options_parse(&options, count, rest, &error));
+        ck_assert_msg(strstr(error.text, cases[i].refused) == error.text, "%s: %s",
+                      cases[i].words, error.text);
+    }
+}
+END_TEST
+
 /* ---- checksums ------------------------------------------------------------------- */
 
 START_TEST(a_checksum_sees_each_bit) {
@@ -223,6 +257,7 @@ Suite *agreement_suite(void) {
     TCase *words = add_case(suite, "words");
     tcase_add_test(words, words_that_a_run_goes_on_with);
     tcase_add_test(words, words_that_are_refused);
+    tcase_add_test(words, words_that_are_values_of_chapter_5s_options);
     TCase *checksums = add_case(suite, "checksums");
     tcase_add_test(checksums, a_checksum_sees_each_bit);
     tcase_add_test(checksums, this_machine_says_what_it_is);

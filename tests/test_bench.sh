@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_bench.sh: the benchmark (make bench) with stand-ins for OpenBLAS and PyTorch
+# test_bench.sh: the benchmark (make bench) with stand-ins for OpenBLAS, PyTorch and mpirun
 # that are right, absent, or wrong in some way; then with the real ones, where they are.
 # No time that it measures decides a test. Run from the repository's root.
 set -u
@@ -9,11 +9,12 @@ case $bench in /*) ;; *) bench=$root/$bench ;; esac
 children=
 # shellcheck disable=SC2086 # a list of numbers
 trap '[ -z "$children" ] || kill $children 2>/dev/null; rm -rf "$scratch"' EXIT
-BENCH=$bench
-export BENCH
+BENCH=$bench MPIRUN='' RANKS=''
+export BENCH MPIRUN RANKS
 
 # start NAME OPTIONS...: the benchmark in a folder of its own, beside the others;
-# PYTHON, OPENBLAS, BLIS and STAND_IN are the caller's.
+# PYTHON, OPENBLAS, BLIS, MPIRUN, STAND_IN and RANKS are the caller's; programs, where
+# it finds others.
 start() {
     name=$1
     shift
@@ -21,6 +22,7 @@ start() {
     ln -s "$root/tests" "$scratch/$name/tests"
     (
         cd "$scratch/$name" || exit 1
+        PATH=${programs:-$PATH}
         "$bench" --quick --rounds 1 --seconds 0.01 "$@" >out 2>err </dev/null
         echo $? >status
     ) &
@@ -44,6 +46,8 @@ PYTHON='' OPENBLAS='' BLIS='' STAND_IN=''
 export PYTHON OPENBLAS BLIS STAND_IN
 start real --only matmul,train,infer,memory
 real=$children
+have_mpi=
+[ ! -x "${bench%/*}/run_ranks" ] || ! command -v mpirun >/dev/null 2>&1 || have_mpi=yes
 
 # ---- stand-ins ------------------------------------------------------------------------
 
@@ -89,9 +93,12 @@ fi
 printf 'not a library\n' >"$scratch/text.so"
 OPENBLAS=$scratch/text.so BLIS=$scratch/nowhere.so
 start blas_text --only matmul
-for child in $children; do
-    [ "$child" = "$real" ] || wait "$child"
-done
+all_but_real() {
+    for child in $children; do
+        [ "$child" = "$real" ] || wait "$child"
+    done
+}
+all_but_real
 
 echo "-- PyTorch, or what passes for it"
 ended pytorch_none 0 '^infer tiny .* ratio [0-9]+\.[0-9]'
@@ -154,6 +161,79 @@ head -n 1 "$scratch/blas_text/plots/bench_matmul.csv" | grep -q '^threads,model,
 ok "the table is written" $?
 [ -z "$(find "$scratch" -name '*.tmp*')" ]
 ok "nothing temporary is left" $?
+
+# Ranks, beside a copy of the benchmark that needs no MPI: they are never started.
+mkdir "$scratch/alone" "$scratch/both" "$scratch/few"
+cp "$bench" "$scratch/alone/run"
+cp "$bench" "$scratch/both/run"
+printf '#!/bin/sh\nexit 9\n' >"$scratch/both/run_ranks"
+chmod +x "$scratch/both/run_ranks"
+for tool in sh tail head sleep; do
+    ln -s "$(command -v $tool)" "$scratch/few/$tool"
+done
+PYTHON=$root/tests/bench/stand_ins/python.sh
+MPIRUN=$root/tests/bench/stand_ins/mpirun.sh
+[ -x "$MPIRUN" ] || { echo "FAIL  $MPIRUN is not executable"; exit 1; }
+wrong_ranks="apart dies hangs ${have_mpi:+strangers killed}"
+STAND_IN=none
+for RANKS in none $wrong_ranks; do
+    more=
+    case $RANKS in
+    hangs) more='--patience 40' ;;
+    killed) more='--seconds 3' ;;
+    esac
+    program=$scratch/both/run
+    case $RANKS in strangers | killed) program=$bench ;; esac
+    # shellcheck disable=SC2086 # words
+    bench=$program start "ranks_$RANKS" --only ranks $more
+done
+RANKS=none
+for STAND_IN in no_gloo wrong apart; do
+    bench=$scratch/both/run start "ddp_$STAND_IN" --only ranks
+done
+STAND_IN=none
+MPIRUN=$scratch/nowhere/mpirun
+bench=$scratch/both/run start ranks_nowhere --only ranks
+MPIRUN=
+bench=$scratch/alone/run start ranks_unbuilt --only ranks
+programs=$scratch/few bench=$scratch/both/run start ranks_absent --only ranks
+PYTHON=
+start real_ranks --only ranks
+all_but_real
+
+echo "-- ranks, or what passes for them"
+ended ranks_none 0 '^ranks +tiny +2 threads .* 2 ranks .* ratio [0-9]+\.'
+ended ranks_none 0 '^overhead tiny +ours [0-9.]+ .* pytorch [0-9.]+ \(eager\): (ours|PyTorch) wins'
+[ "$(grep -c '^tiny,' "$scratch/ranks_none/plots/bench_ranks.csv")" -eq 6 ]
+ok "the table has ours and PyTorch's, alone and as ranks" $?
+left_out='^FAILED    ours, 2 ranks'
+ended ranks_apart 1 "$left_out: its loss is .* where ours is .*: left out"
+ended ranks_dies 1 "$left_out died: signal 9"
+ended ranks_hangs 1 "$left_out: no answer within 40 s"
+ended ranks_nowhere 1 "$left_out: can't run .*nowhere/mpirun: No such file"
+ended ranks_absent 0 "^ours, 2 ranks: skipped: can't run mpirun: No such file"
+ended ranks_unbuilt 0 '^ours, 2 ranks: skipped: built without MPI \(make setup-chapter8\)'
+if [ -n "$have_mpi" ]; then
+    ended ranks_strangers 1 "$left_out: it is one of 1 rank, not of 2: is this mpirun"
+    ended ranks_killed 1 "$left_out ended without an answer: exit status [1-9]"
+else
+    echo 'NOT RUN: ranks that are killed: MPI (make setup-chapter8) is not here'
+fi
+for one in $wrong_ranks nowhere absent unbuilt; do
+    exited=$(cat "$scratch/ranks_$one/status")
+    ended "ranks_$one" "$exited" '^ranks +tiny +2 threads .* ranks skipped'
+    ended "ranks_$one" "$exited" '^overhead tiny +ours skipped pytorch [0-9.]+ \(eager\)$'
+    [ "$(grep -cE '^FAILED|skipped: ' "$scratch/ranks_$one/out")" -eq 1 ]
+    ok "ranks_$one: it is said once" $?
+done
+ended ddp_no_gloo 0 '^pytorch, 1 rank: skipped: this PyTorch has no gloo'
+ended ddp_wrong 1 '^FAILED    pytorch, 1 rank: its loss is 1 where ours is .*: left out'
+ended ddp_apart 1 '^FAILED    pytorch, 2 ranks: its loss is .* where ours is .*: left out'
+for one in no_gloo wrong apart; do
+    exited=$(cat "$scratch/ddp_$one/status")
+    ended "ddp_$one" "$exited" \
+        '^overhead tiny +ours [0-9.]+ \(shared memory [0-9.]+\) pytorch skipped$'
+done
 
 mkdir -p "$scratch/in_the_way/plots/bench_matmul.csv"
 (cd "$scratch/in_the_way" && PYTHON=false "$bench" --quick --only matmul) >"$scratch/in_the_way/out" 2>&1
@@ -227,6 +307,13 @@ if grep -q '^openblas: skipped' "$scratch/real/out"; then
 else
     ended real 0 'products, 1 thread: ours .* openblas .* ratio [0-9]+\.'
 fi
+if [ -n "$have_mpi" ]; then
+    ended real_ranks 0 '^ranks +tiny .* ratio [0-9.]+$'
+    ended real_ranks 0 '^overhead tiny +ours [0-9.]+ '
+else
+    echo 'NOT RUN: ranks with MPI, which is not here (make setup-chapter8)'
+fi
+without real_ranks '^FAILED|(nan|inf)'
 python=$(sed -n 's/^pytorch   PyTorch.*, //p' "$scratch/real/out")
 if [ -z "$python" ]; then
     echo "NOT RUN: PyTorch isn't there, in python3 or /usr/bin/python3"
@@ -237,6 +324,7 @@ else
     grep -q '^train,tiny,64,pytorch,eager,1,[0-9]' "$scratch/real/plots/bench_models.csv" &&
         grep -q '^infer,tiny,1,ours,-,1,[0-9]' "$scratch/real/plots/bench_models.csv"
     ok "the table has both" $?
+    ended real_ranks 0 '^overhead tiny .* pytorch [0-9.]+ \(eager\)'
     "$python" tests/reference/make_reference.py --check >"$scratch/out" 2>&1
     status=$?
     [ $status -eq 0 ] || sed 's/^/      /' "$scratch/out"

@@ -5,8 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chapters/05_vision_transformer/model/cross_entropy.h"
+#include "chapters/05_vision_transformer/training/checkpoint_file.h"
 #include "chapters/05_vision_transformer/training/freeze.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune_memory.h"
@@ -185,15 +187,62 @@ START_TEST(the_memory_is_known_before_it_is_taken) {
     const int batches[] = {1, 3, 20}, threads[] = {1, 3};
     s.model.depth = 5;
     s.model.block = (BlockConfig){.D = 64, .heads = 2, .M = 256};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 18; i++) {
         Trainer t;
         Error error = {""};
         s.batch = batches[i % 3];
-        s.threads = threads[i / 3];
+        s.threads = threads[i / 3 % 2];
+        s.freeze = 2 * (i / 6) + i / 12; /* 0, 2, 5: all blocks */
         ck_assert(trainer_make(&t, &s, 20, &error));
         ck_assert(fine_tune_bytes(&s) == trainer_bytes(&t) - 20 * sizeof(int));
         trainer_free(&t);
     }
+}
+END_TEST
+
+/* What of this program is in memory, in bytes; 0: the system doesn't say. */
+static double resident(void) {
+    FILE *file = fopen("/proc/self/statm", "r");
+    long all, pages = 0;
+    if (file) {
+        pages = fscanf(file, "%ld %ld", &all, &pages) == 2 ? pages : 0;
+        fclose(file);
+    }
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* Of a trainer with some steps behind it and a checkpoint saved. */
+static double taken_by(const Settings *s, const Dataset *data, double *stated) {
+    Error error = {""};
+    const double before = resident();
+    Trainer t = new_trainer(s, data);
+    train_to(&t, data, 2);
+    ck_assert_msg(checkpoint_save(in_scratch("x.safetensors"), &t, data, &error), "%s",
+                  error.text);
+    const double taken = resident() - before;
+    *stated = trainer_bytes(&t);
+    trainer_free(&t);
+    return taken;
+}
+
+START_TEST(what_is_frozen_takes_memory_for_its_weights_alone) {
+    Dataset data = small_dataset(20, 10);
+    Settings s = small_settings();
+    double all, part;
+    s.model.depth = 5;
+    s.model.block = (BlockConfig){.D = 256, .heads = 2, .M = 2048};
+    s.freeze = 5;
+    const double frozen = taken_by(&s, &data, &part);
+    s.freeze = 0;
+    const double trained = taken_by(&s, &data, &all);
+    const double weights = (double)vit_parameter_formula(&s.model) * sizeof(real);
+    ck_assert(all > 4 * weights && part < 1.5 * weights);
+    if (resident() > 0) {
+        ck_assert_msg(trained > 0.9 * all, "%g of %g MB", trained / 1e6, all / 1e6);
+        ck_assert_msg(frozen < part + weights / 2, "%g MB, stated as %g, weights %g",
+                      frozen / 1e6, part / 1e6, weights / 1e6);
+    }
+    dataset_free(&data);
 }
 END_TEST
 
@@ -295,9 +344,10 @@ Suite *fine_tune_suite(void) {
     TCase *pixels = add_case(suite, "pixels");
     tcase_add_test(pixels, pixels_are_the_recipes);
     tcase_add_test(pixels, pixels_that_no_checkpoint_keeps_are_refused);
-    TCase *memory = add_case(suite, "memory");
+    TCase *memory = add_scratch_case(suite, "memory");
     tcase_add_test(memory, the_memory_is_known_before_it_is_taken);
     tcase_add_test(memory, what_does_not_fit_gives_a_line_that_says_what_does);
+    tcase_add_test(memory, what_is_frozen_takes_memory_for_its_weights_alone);
     TCase *frozen = add_case(suite, "frozen blocks");
     tcase_add_test(frozen,
                    what_is_trained_has_the_gradients_of_the_whole_backward_pass);

@@ -156,6 +156,22 @@ END
     *) begins "$scratch/model/${model#*/}" ;;
     esac
 done
+mv "$begun" "$scratch/model/tuned.safetensors"
+echo '{"size": {"height": 12, "width": 12}, "image_mean": 0.1, "image_std": 0.9}' \
+    >"$scratch/model/preprocessor_config.json"
+features "$scratch/beside.npy" "$scratch/model/tuned.safetensors"
+check "beside another recipe a checkpoint keeps its own, and says so" \
+    says "^recipe: square \(the file's metadata, .* preprocessor_config.json .* isn't used\)"
+check "with the pixels that it was trained with" \
+    says ': squashed to 12x12, bicubic; mean 0\.48 0\.4 0\.37, deviation 0\.2 0\.3 0\.25$'
+check "and its features" cmp "$scratch/ours.npy" "$scratch/beside.npy"
+run chapter7 --weights "$scratch/model/tuned.safetensors" --export "$scratch/model/out.safetensors"
+run chapter7 --weights "$scratch/model/out.safetensors" --describe
+check "so does what is exported of it" says "^recipe: .*its own.* mean 0\.48 0\.4 0\.37"
+run chapter7 --weights "$scratch/model/${model#*/}" --describe
+check "weights of others have what is beside them" says '^recipe: hf .*: .* mean 0\.1, deviation 0\.9'
+run chapter7 --weights "$scratch/model/tuned.safetensors" --recipe deit --describe
+check "--recipe overrules all" says '^recipe: deit \(--recipe\)'
 theirs=$weights/transformers_vit/model.safetensors
 tuned="$files --threads 2 --fine-tune $theirs --lr 0.1 --batch 50"
 cut_short "$tuned --steps 2000" 12

@@ -393,6 +393,55 @@ START_TEST(a_bias_of_another_length_stops) {
 }
 END_TEST
 
+/* ---- prepacked weights ---------------------------------------------------- */
+
+/* Both products with B, which may be a view, before and after it is packed. */
+static void assert_prepacked(int m, int n, int k, int threads) {
+    Case c = make_case(m, n, k);
+    Tensor wide = uniform_tensor('B', n, k + 3);
+    Tensor B = m % 2 ? tensor_columns(wide, 2, k) : transpose_of(c.B);
+    Tensor bias = tensor_slice(uniform_tensor('b', 1, n), 0);
+    Tensor plain[2] = {unset_tensor(c.before), unset_tensor(c.before)};
+    Tensor packed[2] = {unset_tensor(c.before), unset_tensor(c.before)};
+    use_threads(threads);
+    matmul_nt(c.A, B, plain[0]);
+    matmul_nt_bias(c.A, B, bias, plain[1]);
+    ck_assert(matmul_prepack(B));
+    matmul_nt(c.A, B, packed[0]);
+    matmul_nt_bias(c.A, B, bias, packed[1]);
+    matmul_forget_prepacked();
+    assert_same_bits(packed[0], plain[0]);
+    assert_same_bits(packed[1], plain[1]);
+}
+
+START_TEST(prepacked_weights_change_no_bit) {
+    for (int n = 1; n <= 70; n += 3) {
+        assert_prepacked(1 + n % 14, n, 5, 1);
+    }
+    assert_prepacked(197, 40, 600, 1);  /* k in three blocks */
+    assert_prepacked(250, 70, 300, 1);  /* m in two blocks, n's last panel narrow */
+    assert_prepacked(30, 1100, 300, 3); /* by columns, on three threads */
+    assert_prepacked(331, 61, 67, 3);   /* by rows */
+}
+END_TEST
+
+START_TEST(prepacked_weights_are_read_until_they_are_forgotten) {
+    Tensor A = uniform_tensor('A', 3, 4), B = uniform_tensor('B', 5, 4);
+    Tensor as_packed = zero_tensor(SHAPE(3, 5)), C = zero_tensor(SHAPE(3, 5));
+    ck_assert(matmul_prepack(B));
+    matmul_nt(A, B, as_packed);
+    tensor_fill(B, 0);
+    matmul_nt(A, B, C);
+    assert_same_bits(C, as_packed);
+    matmul_nn(A, tensor2(B.data, 4, 5), C); /* other products read B itself */
+    assert_same_bits(C, zero_tensor(SHAPE(3, 5)));
+    matmul_nt(A, B, as_packed);
+    matmul_forget_prepacked();
+    matmul_nt(A, B, C);
+    assert_same_bits(C, zero_tensor(SHAPE(3, 5)));
+}
+END_TEST
+
 /* ---- against the three loops ----------------------------------------------- */
 
 static Tensor absolute(Tensor T) {
@@ -468,6 +517,9 @@ Suite *matmul_suite(void) {
     tcase_add_test(naive,
                    views_of_wider_tensors_work_and_nothing_beside_them_is_touched);
     tcase_add_test(naive, the_bias_is_added_to_every_row_once);
+    TCase *prepacked = add_case(suite, "prepacked weights");
+    tcase_add_test(prepacked, prepacked_weights_change_no_bit);
+    tcase_add_test(prepacked, prepacked_weights_are_read_until_they_are_forgotten);
     tcase_add_test(naive, every_layout_differs_from_three_plain_loops_as_stated);
     TCase *properties = add_case(suite, "properties");
     tcase_add_test(properties, a_nan_stays_in_its_row_and_its_column);

@@ -47,8 +47,8 @@ if [ -x ./chapter8 ]; then
     ./chapter8 --measure >"$out" 2>"$err"
     check '--measure is for several ranks' [ $? -eq 2 ]
     check 'one line says so' grep -qx 'chapter8: --measure is for several ranks: .*' "$err"
-    ./chapter8 --measure --most all >"$out" 2>"$err"
-    check '--most is a number' [ $? -eq 2 ]
+    ./chapter8 --measure --largest all >"$out" 2>"$err"
+    check '--largest is a number' [ $? -eq 2 ]
     (cd "$scratch" && exec "$root/chapter8" --scale) >"$out" 2>"$err"
     check '--scale prints' [ $? -eq 0 ]
     check 'both models' [ "$(grep -c '86567656 parameters\|632045800 parameters' "$out")" -eq 2 ]
@@ -108,7 +108,7 @@ if command -v ping >/dev/null 2>&1; then
 fi
 # beta, ms per MB, of 40 Mbit/s is 200
 for delay in 0 2; do
-    on "RANKS=2 RATE=40 DELAY=$delay NETEM=no" "$root/chapter8" --measure --most 256 \
+    on "RANKS=2 RATE=40 DELAY=$delay NETEM=no" "$root/chapter8" --measure --largest 256 \
         --batch 8 --table "$scratch/table.csv"
     check "it measures, with $delay ms" exited 0
     check "40 Mbit/s, with $delay ms" is_between 150 \

@@ -130,6 +130,11 @@ static const char *write_zip(const Member *members, int count) {
 #define NPY(descr, order, shape)                                                       \
     "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }"
 
+static void assert_text_of(const Arrays *file, const char *name, const char *want) {
+    char text[ARRAY_SHAPE_TEXT];
+    ck_assert_str_eq(arrays_shape_text(arrays_find(file, name), text), want);
+}
+
 START_TEST(an_npz_is_listed) {
     const Member members[] = {
         {.name = "a/b.npy",
@@ -153,11 +158,16 @@ START_TEST(an_npz_is_listed) {
         {.name = "i.npy",
          .header = NPY("<i8", "False", "(1,)"),
          .data = 8,
-         .zip64 = _i % 2}};
+         .zip64 = _i % 2},
+        {.name = "d.npy",
+         .header = NPY("<f4", "False", "(1, 1, 1, 1, 2)"),
+         .data = 8,
+         .zip64 = _i % 2},
+        {.name = "e.npy", .header = NPY("<f4", "False", "(0, 2)"), .data = 0}};
     Error error = {""};
-    Arrays *file = arrays_open(write_zip(members, 5), &error);
+    Arrays *file = arrays_open(write_zip(members, 7), &error);
     ck_assert_msg(file != NULL, "%s", error.text);
-    ck_assert_int_eq(arrays_count(file), 5);
+    ck_assert_int_eq(arrays_count(file), 7);
     const Array *b = arrays_find(file, "a/b"), *s = arrays_find(file, "s");
     const Array *h = arrays_find(file, "h");
     ck_assert(b && b->type == ARRAY_F32 && b->ndim == 2 && b->count == 6);
@@ -171,6 +181,11 @@ START_TEST(an_npz_is_listed) {
     ck_assert(elements[0] == 0 && elements[1] == 1); /* halves of 1.0F's bytes */
     ck_assert(!arrays_read(file, arrays_find(file, "i"), elements, &error));
     assert_error_line(error, "i is of type <i8");
+    ck_assert(arrays_is_whole(arrays_find(file, "i")) && !arrays_is_whole(h));
+    assert_text_of(file, "a/b", "(2,3)");
+    assert_text_of(file, "s", "one element");
+    assert_text_of(file, "d", "of 5 dimensions");
+    assert_text_of(file, "e", "(0,2), without elements");
     arrays_close(file);
 }
 END_TEST
@@ -203,12 +218,14 @@ static const struct {
      "member npy is no .npy"},
     {{.name = "a.npy", .header = NPY("<f4", "False", "(2)"), .data = 8},
      "header isn't understood"},
-    {{.name = "a.npy", .header = NPY("<f4", "False", "(0, 2)"), .data = 0},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(0, 2)"), .data = 8},
+     "damaged|bytes"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(, 2)"), .data = 8},
      "header isn't understood"},
     {{.name = "a.npy", .header = NPY("<f4", "False", "(-2,)"), .data = 8},
      "header isn't understood"},
-    {{.name = "a.npy", .header = NPY("<f4", "False", "(1, 1, 1, 1, 2)"), .data = 8},
-     "header isn't understood"},
+    {{.name = "a.npy", .header = NPY("<f4", "False", "(1, 1, 1, 1, 2)"), .data = 4},
+     "damaged|bytes"},
     {{.name = "a.npy", .header = NPY("<f4", "False", "(99999999999, 2)"), .data = 8},
      "header isn't understood"},
     {{.name = "a.npy",

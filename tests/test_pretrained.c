@@ -2,7 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "chapters/07_pretrained_weights/model/block_on_threads.h"
 #include "chapters/07_pretrained_weights/model/pretrained.h"
+#include "common/matmul.h"
 #include "common/real_math.h"
 #include "tests/check_helpers.h"
 #include "tests/suites.h"
@@ -71,6 +73,59 @@ START_TEST(chapter_5s_model_to_the_bit_with_all_its_attention) {
     }
     pretrained_activations_free(&a);
     vit_activations_free(&v);
+}
+END_TEST
+
+START_TEST(prepacked_weights_change_no_bit) {
+    Pretrained model;
+    make_model(&model, &small);
+    Tensor images = some_images();
+    PretrainedActivations before = run(&model, images);
+    ck_assert(pretrained_prepack(&model));
+    PretrainedActivations after = run(&model, images);
+    matmul_forget_prepacked();
+    assert_same_bits(after.logits, before.logits);
+    assert_same_bits(after.A[DEPTH - 1], before.A[DEPTH - 1]);
+    pretrained_activations_free(&before);
+    pretrained_activations_free(&after);
+}
+END_TEST
+
+static void make_block(EncoderBlock *block, const BlockConfig *config) {
+    ParameterBlock counted = {0};
+    encoder_block_parameters(block, &counted, config, 0);
+    ParameterBlock weights = test_block(&counted);
+    Tensor all = random_tensor('w', SHAPE((int)counted.used));
+    memcpy(weights.data, all.data, (size_t)counted.used * sizeof(real));
+    encoder_block_parameters(block, &weights, config, 0);
+}
+
+static void make_block_activations(EncoderBlockActivations *a, int images, int n,
+                                   const BlockConfig *config) {
+    Arena plan = {0};
+    encoder_block_activations(a, &plan, images, n, config);
+    Arena arena = test_arena(&plan);
+    encoder_block_activations(a, &arena, images, n, config);
+}
+
+/* A few rows on many threads: some of the parts that rows are given out in are empty. */
+START_TEST(a_block_on_threads_is_chapter_4s_to_the_bit) {
+    const BlockConfig config = {.D = 12, .heads = 3, .M = 20};
+    for (int i = 0; i < 4; i++) {
+        const int images = 1 + i / 2, n = i % 2 ? 5 : 23;
+        BlockConfig kind = config;
+        kind.norm = i == 3 ? POST_NORM : PRE_NORM;
+        EncoderBlock block;
+        Tensor z = random_tensor('z', SHAPE(images, n, config.D));
+        EncoderBlockActivations plain, threads;
+        const Dropout none = {0};
+        make_block(&block, &kind);
+        make_block_activations(&plain, images, n, &kind);
+        make_block_activations(&threads, images, n, &kind);
+        Tensor want = encoder_block_forward(&block, z, &plain, &none);
+        assert_same_bits(block_forward_on_threads(&block, z, &threads), want);
+        assert_same_bits(threads.attn.A, plain.attn.A);
+    }
 }
 END_TEST
 
@@ -303,6 +358,8 @@ Suite *pretrained_suite(void) {
     Suite *suite = suite_create("pretrained");
     TCase *forward = add_case(suite, "forward");
     tcase_add_test(forward, chapter_5s_model_to_the_bit_with_all_its_attention);
+    tcase_add_test(forward, prepacked_weights_change_no_bit);
+    tcase_add_test(forward, a_block_on_threads_is_chapter_4s_to_the_bit);
     tcase_add_test(forward, fewer_images_than_there_is_memory_for);
     tcase_add_test(forward, images_of_another_size_stop);
     TCase *reading = add_case(suite, "reading");

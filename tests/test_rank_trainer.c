@@ -2,6 +2,7 @@
  * test_rank_trainer.c: chapter 8's training step, shared by ranks that are threads
  * here: against chapter 5's trainer in one process, in every way to sum.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "tests/small_run.h"
 #include "tests/suites.h"
 
-enum { MOST = 8, STEPS = 5, TEST_IMAGES = 37 };
+enum { MAX_RANKS = 8, STEPS = 5, TEST_IMAGES = 37 };
 
 /* After STEPS steps: AdamW divides by the gradient's size, so that where a gradient is
  * hardly more than its rounding, so is the step. */
@@ -32,25 +33,28 @@ typedef struct {
     Settings settings;
     Dataset dataset;
     long elements;
-    real *weights[MOST], *m[MOST];
-    StepResult last[MOST];
-    Evaluation evaluation[MOST];
-    int *predictions[MOST];
-    RankTimes times[MOST];
-    long zeros[MOST]; /* in m, after the last step */
+    real *weights[MAX_RANKS], *m[MAX_RANKS];
+    StepResult last[MAX_RANKS];
+    Evaluation evaluation[MAX_RANKS];
+    int *predictions[MAX_RANKS];
+    RankTimes times[MAX_RANKS];
+    long long sent[MAX_RANKS]; /* in all, by the steps */
+    double bytes[MAX_RANKS];   /* of memory, between two steps */
+    long zeros[MAX_RANKS];     /* in m, after the last step */
     int bucket_count;
 } RunOfRanks;
 
-/* Settings with which shares differ in length: 13 images, in slices. */
-static RunOfRanks run_of(GradientSum sum, int threads) {
+/* Settings with which shares differ in length: 13 images, in slices. M: the MLPs'. */
+static RunOfRanks wide_run_of(GradientSum sum, int threads, int M) {
     RunOfRanks run = {.sum = sum, .threads = threads, .shards = 8, .bucket_bytes = 1};
     run.settings = small_settings();
+    run.settings.model.block.M = M;
     run.settings.batch = 13;
     run.dataset = small_dataset(80, TEST_IMAGES);
     Trainer one = new_trainer(&run.settings, &run.dataset);
     run.elements = one.list.total;
     trainer_free(&one);
-    for (int r = 0; r < MOST; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         run.weights[r] = test_reals(run.elements);
         run.m[r] = test_reals(run.elements);
         run.predictions[r] = malloc(TEST_IMAGES * sizeof(int));
@@ -58,8 +62,12 @@ static RunOfRanks run_of(GradientSum sum, int threads) {
     return run;
 }
 
+static RunOfRanks run_of(GradientSum sum, int threads) {
+    return wide_run_of(sum, threads, small_settings().model.block.M);
+}
+
 static void free_run(RunOfRanks *run) {
-    for (int r = 0; r < MOST; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         free(run->predictions[r]);
     }
     dataset_free(&run->dataset);
@@ -104,6 +112,8 @@ static void train(Group *group, void *data) {
     }
     run->zeros[r] = zeros_of(trainer.m, run->elements);
     run->times[r] = rank_trainer_times(&trainer);
+    run->sent[r] = group->sent_bytes;
+    run->bytes[r] = rank_trainer_bytes(&trainer);
     engine->evaluate(&trainer, &run->dataset, &run->dataset.test, run->predictions[r],
                      &run->evaluation[r]);
     engine->download(&trainer);
@@ -146,7 +156,7 @@ static void assert_same_run(const RunOfRanks *got, int rank, const RunOfRanks *w
 START_TEST(in_order_any_ranks_and_threads_have_the_bits_of_one_process) {
     RunOfRanks alone = run_of(SUM_IN_ORDER, 1);
     run_alone(&alone, 8);
-    for (int P = 1; P <= MOST; P++) {
+    for (int P = 1; P <= MAX_RANKS; P++) {
         for (int threads = 1; threads <= 2; threads++) {
             RunOfRanks ranks = run_of(SUM_IN_ORDER, threads);
             run_ranks(&ranks, P);
@@ -228,6 +238,73 @@ START_TEST(gradients_are_2_P_minus_1_times_the_parameters) {
 }
 END_TEST
 
+/* Sharded, half of it is weights; in order, ranks get a chunk of each shard, and the
+ * sums. And nothing is sent that isn't counted. */
+START_TEST(all_bytes_are_counted) {
+    for (int P = 1; P <= 8; P *= 2) {
+        RunOfRanks sharded = run_of(SUM_SHARDED, 1), in_order = run_of(SUM_IN_ORDER, 1);
+        const RunOfRanks *runs[] = {&sharded, &in_order};
+        const long n = sharded.elements * (long)sizeof(real) * STEPS;
+        long long gradients[2] = {0}, weights[2] = {0};
+        run_ranks(&sharded, P);
+        run_ranks(&in_order, P);
+        for (int i = 0; i < 2 * P; i++) {
+            const RankTimes *times = &runs[i % 2]->times[i / 2];
+            gradients[i % 2] += times->gradient_bytes;
+            weights[i % 2] += times->weight_bytes;
+            ck_assert(times->gradient_bytes + times->weight_bytes +
+                          times->other_bytes ==
+                      runs[i % 2]->sent[i / 2]);
+            ck_assert(P == 1 || times->other_bytes > 0);
+        }
+        ck_assert(gradients[0] == (P - 1) * n && weights[0] == (P - 1) * n);
+        ck_assert(gradients[1] == (8 * (P - 1) / P + P - 1) * n && weights[1] == 0);
+        free_run(&sharded);
+        free_run(&in_order);
+    }
+}
+END_TEST
+
+/* trainer_bytes of rank 1 of 2, with this many workers in all. */
+static double bytes_of_trainer(const RunOfRanks *run, int workers) {
+    Settings settings = run->settings;
+    Trainer t;
+    Error error = {""};
+    settings.threads = workers;
+    ck_assert(trainer_make_part(&t, &settings, run->dataset.train.count, workers / 2,
+                                workers / 2, &error));
+    const double bytes = trainer_bytes(&t);
+    trainer_free(&t);
+    return bytes;
+}
+
+/* Room for messages is counted, too: a vector for a ring's buckets, nine chunks for the
+ * sum of 8 shards in order; and moments that are given back aren't there. */
+START_TEST(memory_is_what_is_held) {
+    enum { P = 2, M = 4000, LITTLE = 20000, PAGES = 2 * 16384 };
+    RunOfRanks ring = wide_run_of(SUM_RING, 1, M);
+    RunOfRanks in_order = wide_run_of(SUM_IN_ORDER, 1, M);
+    RunOfRanks sharded = wide_run_of(SUM_SHARDED, 1, M);
+    const double n = (double)ring.elements * sizeof(real), saved = 2 * n * (P - 1) / P;
+    const double two = bytes_of_trainer(&ring, 2), eight = bytes_of_trainer(&ring, 8);
+    ck_assert(saved > 10 * LITTLE && saved > 4 * PAGES);
+    run_ranks(&ring, P);
+    run_ranks(&in_order, P);
+    run_ranks(&sharded, P);
+    ck_assert(ring.bytes[1] > two + n && ring.bytes[1] < two + n + LITTLE);
+    ck_assert(in_order.bytes[1] > eight + 9 * n / P &&
+              in_order.bytes[1] < eight + 9 * n / P + LITTLE);
+    ck_assert(sharded.bytes[1] == ring.bytes[1] - sharded.times[1].saved_bytes);
+#ifdef __linux__
+    ck_assert(sharded.times[1].saved_bytes <= saved &&
+              sharded.times[1].saved_bytes > saved - 2 * PAGES);
+#endif
+    free_run(&ring);
+    free_run(&in_order);
+    free_run(&sharded);
+}
+END_TEST
+
 /* ---- shards ---------------------------------------------------------------------- */
 
 START_TEST(sharded_moments_give_the_same_training) {
@@ -280,7 +357,7 @@ START_TEST(buckets_cover_what_is_trained_from_its_end) {
     run.settings.freeze = _i;
     Trainer t = new_trainer(&run.settings, &run.dataset);
     for (long least = 1; least < 2 * t.list.total; least *= 3) {
-        Bucket buckets[BUCKETS_MOST];
+        Bucket buckets[MAX_BUCKETS];
         const int count = buckets_cut(&t.trained, least, buckets);
         ck_assert_int_ge(count, 1);
         ck_assert(buckets[0].to == t.list.total);
@@ -331,6 +408,8 @@ Suite *rank_trainer_suite(void) {
     tcase_add_test(bits, buckets_of_any_size_have_the_same_bits);
     TCase *bytes = add_case(suite, "bytes");
     tcase_add_loop_test(bytes, gradients_are_2_P_minus_1_times_the_parameters, 0, FAST);
+    tcase_add_test(bytes, all_bytes_are_counted);
+    tcase_add_test(bytes, memory_is_what_is_held);
     TCase *shards = add_case(suite, "shards");
     tcase_add_test(shards, sharded_moments_give_the_same_training);
     tcase_add_test(shards, saving_changes_nothing_and_keeps_no_moments);

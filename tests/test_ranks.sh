@@ -97,6 +97,33 @@ program=./chapter8
 fails 'another program' "rank 1 .* its program's checksum is"
 each --help $tiny
 fails 'another task' 'rank 1 .* its task is --help, not training'
+# A rank that ends by itself waits, in MPI_Finalize, for those that wait for it.
+differ() { # differ WORDS OF RANK 0 : WORDS OF RANK 1
+    limited mpirun --oversubscribe -n 1 ./chapter8 ${1% : *} : -n 1 ./chapter8 ${1#* : }
+}
+differ "--scale : $tiny --steps 2"
+fails '--scale and training' 'rank 1 .* its task is training, not --scale'
+differ "$tiny --steps 2 : --by-hand"
+fails 'training and --by-hand' 'rank 1 .* its task is --by-hand, not training'
+differ "--measure --largest 4 : $tiny --steps 2"
+fails '--measure and training' 'rank 1 .* its task is training, not --measure --largest 4'
+differ '--measure --largest 4 --batch 8 : --measure --largest 4 --batch 9'
+fails '--measure of two models' 'rank 1 .* --batch 9, not --measure --largest 4 --batch 8'
+ranks 2 --measure --largest x
+fails '--measure: a wrong word, said once' '--largest is in KB, from 4 to 1048576, not "x"'
+check 'status 2' exits 2
+ranks 2 --measure --table --largest 4
+fails "--measure: a word isn't a value" '--table needs a value'
+ranks 2 --measure --largest 4 --table nowhere/table.csv
+fails '--measure: rank 0 has no table' "rank 0 $host, at the start: nowhere/table.csv: "
+ranks 2 --measure --largest 4 --batch 1
+fails '--measure: fewer images than ranks, said once' 'a batch of 1 images .*2 ranks'
+for words in '--save --deterministic' '--resume --shard-optimiser' '--log --sum ring'; do
+    ranks 2 --data data $words
+    fails "$words: a word isn't a file" "${words%% *} needs a value, not an option: .*/--"
+    check 'status 2' exits 2
+    check 'and no file' [ ! -e "./$(echo "$words" | cut -d ' ' -f 2)" ]
+done
 ranks 4 $tiny --batch 3
 fails 'more ranks than images in a batch' 'a batch of 3 images .*4 ranks'
 ranks 3 $tiny --deterministic --shards 2
@@ -143,6 +170,13 @@ ranks 2 $tiny --steps 12 --shard-optimiser --save w --log w.csv
 check '--shard-optimiser' near "$(last_loss w.csv)"
 check 'says what it saves' says '^AdamW.s moments: .* are saved$'
 check 'each rank says what it has' eval 'says "^memory of rank 0" && says "^memory of rank 1"'
+check 'and sends, weights too' says "[^0-9]$((2 * n * 4)) bytes by all; .* = $((2 * n * 4))\$"
+check 'half of it is weights' says "^ +gradients $((n * 4)), new weights $((n * 4));"
+ranks 3 $tiny --steps 2 --deterministic --save w --log w.csv
+largest_memory() { # of the ranks, as each says it in the end
+    sed -n 's/^memory of rank [0-9].* \([0-9.]*\) for training.*/\1/p' "$out" | sort -n | tail -n 1
+}
+check 'the memory of the rank that has most' says " $(largest_memory) MB each\$"
 check 'where the time went is said' says '^ranks: per step compute .*, waited .*, update '
 ./chapter5 $tiny --steps 12 --threads 8 --save five --log five.csv >"$out" 2>"$err"
 for P in 1 2 4; do

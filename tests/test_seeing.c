@@ -242,6 +242,42 @@ START_TEST(labels_and_recipe_from_the_weights_metadata) {
 }
 END_TEST
 
+/* Of these metadata, with a preprocessor_config.json beside them. */
+static Recipe recipe_beside_another(const SafetensorsText *texts, int count) {
+    const char *weights = in_scratch("model.safetensors");
+    real zero[] = {0};
+    const SafetensorsEntry entry = {"x", tensor1(zero, 1)};
+    Error error = {""};
+    Recipe r;
+    Pretrained model = {.dialect = "timm"};
+    model.config.vit = (VitConfig){.height = 12, .width = 12, .patch = 4};
+    ck_assert(safetensors_write(weights, &entry, 1, texts, count, &error));
+    model.file = arrays_open(weights, &error);
+    ck_assert(model.file != NULL);
+    write_text(in_scratch("preprocessor_config.json"),
+               "{\"size\": 12, \"image_mean\": 0.1, \"image_std\": 0.9}");
+    ck_assert_msg(recipe_for(&r, &model, weights, NULL, &error), "%s", error.text);
+    arrays_close(model.file);
+    return r;
+}
+
+START_TEST(a_checkpoints_own_recipe_comes_before_what_is_beside_it) {
+    const SafetensorsText texts[] = {
+        {"heads", "3"}, {"mean", "0.5 0.25 0.125"}, {"deviation", "0.5"}};
+    Recipe r = recipe_beside_another(texts, 3);
+    ck_assert_str_eq(r.name, "square");
+    ck_assert(r.mean[1] == 0.25 && r.deviation[2] == 0.5);
+    ck_assert_str_eq(r.why, "the file's metadata, which are its own; "
+                            "preprocessor_config.json beside it isn't used");
+    r = recipe_beside_another(texts, 1); /* says nothing of pixels */
+    ck_assert_str_eq(r.why, "preprocessor_config.json");
+    ck_assert(r.mean[0] == 0.1 && r.deviation[1] == 0.9);
+    r = recipe_beside_another(texts + 1, 2); /* nobody of ours has written them */
+    ck_assert_str_eq(r.name, "hf");
+    ck_assert(r.mean[0] == 0.1);
+}
+END_TEST
+
 /* ---- features ------------------------------------------------------------ */
 
 START_TEST(features_are_numpys) {
@@ -503,6 +539,7 @@ Suite *seeing_suite(void) {
                         sizeof bad_labels / sizeof bad_labels[0]);
     tcase_add_test(labels, labels_from_beside_the_weights);
     tcase_add_test(labels, labels_and_recipe_from_the_weights_metadata);
+    tcase_add_test(labels, a_checkpoints_own_recipe_comes_before_what_is_beside_it);
     TCase *features = add_scratch_case(suite, "features");
     tcase_add_test(features, features_are_numpys);
     tcase_add_test(features, features_whole_or_not_at_all);

@@ -128,6 +128,9 @@ typedef struct {
     const char *without; /* arrays whose names have this in them are left out */
     const char *rename, *to;
     const char *reshape; /* this one gets shape (1, its count) */
+    const char *deep;    /* this one gets four dimensions more, of 1 */
+    const char *empty;   /* this one has no elements: every size is 0 */
+    const char *whole;   /* this one is of whole numbers */
     const char *added;   /* one element more, of this name */
     const char *nan;     /* this one's last element is NaN */
     const char *key, *text;
@@ -154,20 +157,27 @@ static bool is(const char *wanted, const char *name) {
     return wanted && strcmp(wanted, name) == 0;
 }
 
+static long count_of(const Edit *edit, const Array *a, const char *name) {
+    return is(edit->empty, name) ? 0 : a->count;
+}
+
 /* One entry of the header; the array's elements will follow those before it. */
 static void put_entry(Made *made, const Edit *edit, const Array *a, const char *name) {
     char *at = made->header + made->length;
-    at += sprintf(at, ",\"%s\":{\"dtype\":\"F%d\",\"shape\":[",
-                  is(edit->rename, name) ? edit->to : name, 8 * (int)sizeof(real));
+    at += sprintf(at, ",\"%s\":{\"dtype\":\"%s%d\",\"shape\":[",
+                  is(edit->rename, name) ? edit->to : name,
+                  is(edit->whole, name) ? "I" : "F", 8 * (int)sizeof(real));
     if (is(edit->reshape, name)) {
         at += sprintf(at, "1,%ld", a->count);
     } else {
+        at += sprintf(at, "%s", is(edit->deep, name) ? "1,1,1,1," : "");
         for (int d = 0; d < a->ndim; d++) {
-            at += sprintf(at, "%s%d", d > 0 ? "," : "", a->shape[d]);
+            at += sprintf(at, "%s%d", d > 0 ? "," : "",
+                          is(edit->empty, name) ? 0 : a->shape[d]);
         }
     }
     at += sprintf(at, "],\"data_offsets\":[%zu,%zu]}", made->bytes,
-                  made->bytes + sizeof(real) * (size_t)a->count);
+                  made->bytes + sizeof(real) * (size_t)count_of(edit, a, name));
     made->length = (size_t)(at - made->header);
 }
 
@@ -179,8 +189,9 @@ static void put_elements(Made *made, const Edit *edit, const Arrays *from,
     if (is(edit->nan, name)) {
         elements[a->count - 1] = (real)NAN;
     }
-    memcpy(made->data + made->bytes, elements, sizeof(real) * (size_t)a->count);
-    made->bytes += sizeof(real) * (size_t)a->count;
+    const size_t bytes = sizeof(real) * (size_t)count_of(edit, a, name);
+    memcpy(made->data + made->bytes, elements, bytes);
+    made->bytes += bytes;
 }
 
 static const char *write_made(Made *made) {
@@ -282,7 +293,32 @@ static const struct {
     {"timm_class",
      {.reshape = "blocks.1.attn.qkv.weight"},
      "blocks.1.attn.qkv.weight is (1,432)|(36,12)"},
-    {"timm_class", {.reshape = "pos_embed"}, "pos_embed|2 dimensions"},
+    {"timm_class",
+     {.reshape = "pos_embed"},
+     "pos_embed (names of timm) is (1,120): it can't be pos_embed, of 3 dimensions"},
+    {"timm_class",
+     {.deep = "patch_embed.proj.weight"},
+     "patch_embed.proj.weight (names of timm) is of 8 dimensions"},
+    {"transformers_vit",
+     {.deep = "vit.encoder.layer.1.intermediate.dense.bias"},
+     "intermediate.dense.bias is of 5 dimensions (names of transformers)"},
+    {"timm_class",
+     {.added = "extra", .deep = "extra"},
+     "extra has no place in a ViT (names of timm)"},
+    {"timm_class",
+     {.empty = "head.bias"},
+     "head.bias is (0), without elements (names of timm)|which is (5) here"},
+    {"timm_class",
+     {.empty = "patch_embed.proj.weight"},
+     "patch_embed.proj.weight (names of timm) is (0,0,0,0), without elements"},
+    {"timm_class", {.whole = "head.bias"}, "head.bias (names of timm) is of type I"},
+    {"transformers_vit",
+     {.whole = "vit.encoder.layer.1.attention.attention.key.bias"},
+     "attention.key.bias (names of transformers) is of type I"},
+    {"timm_class",
+     {.added = "blocks.0.attn.relative_position_index",
+      .whole = "blocks.0.attn.relative_position_index"},
+     "relative_position_index (names of timm): a model with relative positions"},
     {"timm_class",
      {.nan = "blocks.1.norm2.bias"},
      "blocks.1.norm2.bias has NaN at [11]"},
@@ -317,16 +353,26 @@ START_TEST(a_tensor_that_does_not_fit_is_named) {
 }
 END_TEST
 
+static const struct {
+    const char *model;
+    Edit edit;
+} useless[] = {
+    {"timm_class", {.added = "adamw.m.norm.bias"}},
+    {"timm_class", {.added = "module.adamw.v.cls_token"}},
+    {"timm_class", {.added = "adamw.deep", .deep = "adamw.deep"}},
+    {"timm_class", {.added = "adamw.none", .empty = "adamw.none"}},
+    {"timm_class", {.added = "position_ids", .whole = "position_ids"}},
+    {"torchvision",
+     {.added = "encoder.ln.num_batches_tracked",
+      .whole = "encoder.ln.num_batches_tracked"}},
+    {"transformers_vit",
+     {.added = "vit.embeddings.position_ids", .whole = "vit.embeddings.position_ids"}},
+    {"transformers_vit", {.added = "ijepa.embeddings.mask_token"}},
+    {"transformers_vit", {.added = "vit.pooler.dense.weight"}},
+};
+
 START_TEST(what_is_of_no_use_is_left_out) {
-    static const struct {
-        const char *model, *added;
-    } cases[] = {{"timm_class", "adamw.m.norm.bias"},
-                 {"timm_class", "module.adamw.v.cls_token"},
-                 {"transformers_vit", "vit.embeddings.position_ids"},
-                 {"transformers_vit", "vit.embeddings.mask_token"},
-                 {"transformers_vit", "vit.pooler.dense.weight"}};
-    Pretrained model =
-        loaded(edited(cases[_i].model, (Edit){.added = cases[_i].added}), 3);
+    Pretrained model = loaded(edited(useless[_i].model, useless[_i].edit), 3);
     pretrained_free(&model);
 }
 END_TEST
@@ -397,6 +443,10 @@ static const struct {
     {"{\"num_attention_heads\":3,\"hidden_act\":\"quick_gelu\"}",
      "hidden_act is \"quick_gelu\": only gelu and relu"},
     {"{\"architecture\":\"vit_base_patch32_clip_quickgelu_224\"}", "QuickGELU"},
+    {"{\"num_attention_heads\":3,\"global_pool\":\"\"}", NULL},
+    {"{\"global_pool\":\"max\"}", "global_pool is \"max\": only token and avg"},
+    {"{\"global_pool\":\"token\",\"model_args\":{\"global_pool\":\"avgmax\"}}",
+     "global_pool is \"avgmax\""},
 };
 
 START_TEST(config_json_is_read_with_care) {
@@ -571,7 +621,8 @@ Suite *weights_suite(void) {
     TCase *wrong = add_scratch_case(suite, "what doesn't fit");
     tcase_add_loop_test(wrong, a_tensor_that_does_not_fit_is_named, 0,
                         sizeof misfits / sizeof misfits[0]);
-    tcase_add_loop_test(wrong, what_is_of_no_use_is_left_out, 0, 5);
+    tcase_add_loop_test(wrong, what_is_of_no_use_is_left_out, 0,
+                        sizeof useless / sizeof useless[0]);
     tcase_add_loop_test(wrong, config_json_is_read_with_care, 0,
                         sizeof configs / sizeof configs[0]);
     tcase_add_test(wrong, heads_are_never_guessed);

@@ -71,6 +71,11 @@ static bool read_value(DeviceOptions *own, const char *option, const char *value
            error_set(error, "%s can't be \"%.60s\": --help lists them", option, value);
 }
 
+bool device_options_has_value(const char *name) {
+    static const char *const names[] = {"--matmul", "--attention", "--bench", "--csv"};
+    return index_of(name, names, 4) >= 0;
+}
+
 bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error) {
     const struct {
         const char *name;
@@ -92,6 +97,9 @@ bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error
         }
         if (w == WORDS) {
             own->argv[own->argc++] = argv[i];
+            if (options_has_value(argv[i]) && i + 1 < argc) {
+                own->argv[own->argc++] = argv[++i];
+            }
         } else if (words[w].flag) {
             *words[w].flag = true;
         } else {

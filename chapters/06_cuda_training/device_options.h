@@ -20,6 +20,9 @@ typedef struct {
  * them is wrong, or if this program can't do what it asks for. */
 bool device_options_take(DeviceOptions *own, int argc, char **argv, Error *error);
 
+/* device_options_has_value: as options_has_value, of this chapter's words. */
+bool device_options_has_value(const char *name);
+
 /* device_options_agree: false, and an error, if two options, of this chapter or of
  * chapter 5, contradict each other, or if one would be ignored. */
 bool device_options_agree(const DeviceOptions *own, const Options *options,

@@ -43,8 +43,13 @@ static int by_hand_lesson(void) {
     return report_failures() > 0;
 }
 
+/* Of rank 0; if it fails, the others have to know. */
 static int lesson(const Options *options) {
-    return options->eval || group.rank > 0 ? 0 : by_hand_lesson();
+    const int status = options->eval || group.rank > 0 ? 0 : by_hand_lesson();
+    if (status != 0) {
+        heartbeat_fail(status, "what the lines that begin with FAIL say went wrong");
+    }
+    return status;
 }
 
 /* ---- training -------------------------------------------------------------------- */
@@ -129,50 +134,44 @@ static int parse(Options *options, RankOptions *own, int argc, char **argv,
     return 0;
 }
 
-/* The tasks that have no other words than their own; -1: it is none of them. */
-static int lesson_task(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--scale") == 0) {
-        return output_end("chapter8", scale_run());
-    }
-    if (argc == 2 && strcmp(argv[1], "--by-hand") == 0) {
-        return output_end("chapter8", by_hand_lesson());
-    }
-    if (argc > 1 && strcmp(argv[1], "--measure") == 0) {
+static int do_lesson_task(int argc, char **argv) {
+    if (strcmp(argv[1], "--measure") == 0) {
         argv[1] = argv[0];
         return measure_run(&group, all_reduce_library, argc - 1, argv + 1);
     }
-    return -1;
+    const bool by_hand = strcmp(argv[1], "--by-hand") == 0;
+    return output_end("chapter8", by_hand ? by_hand_lesson() : scale_run());
 }
 
-/* What the command line asks for. */
+/* What the command line asks for; the same at all ranks, or none of them begins. */
 static int begin(int argc, char **argv) {
     static Options options;
     static RankOptions own;
+    char words[RANK_OPTIONS_TASK];
     Error error = {""};
-    const int done = lesson_task(argc, argv);
-    if (done >= 0) {
-        return done;
-    }
-    int status = parse(&options, &own, argc, argv, &error);
+    const bool of_lesson = rank_options_task(argc, argv, words);
+    int status = of_lesson ? 0 : parse(&options, &own, argc, argv, &error);
     const HeartbeatPlan plan = {"chapter8", &group, own.patience_s, mpi_group_turns,
                                 mpi_group_abort};
     if (!heartbeat_open(&plan, &error)) {
         return group.rank > 0 ? 1 : output_error("chapter8", 1, "%s", error.text);
     }
-    const char *task = status != 0 ? "none" : other_task(&options);
-    if (*task) {
-        status = rank_engine_agree(&group, task, status, &error);
-        if (status != 0) {
-            return error.text[0] ? output_error("chapter8", status, "%s", error.text)
-                                 : status;
-        }
-        return do_other_task(&options);
+    const char *task = of_lesson ? words : status ? "none" : other_task(&options);
+    if (!*task) {
+        return train(&options, &own);
     }
-    return train(&options, &own);
+    status = rank_engine_agree(&group, task, status, &error);
+    if (status != 0) {
+        return error.text[0] ? output_error("chapter8", status, "%s", error.text)
+                             : status;
+    }
+    return of_lesson ? do_lesson_task(argc, argv) : do_other_task(&options);
 }
 
 static void mpi_failed(const char *what) {
-    heartbeat_fail(1, what);
+    if (heartbeat_fail(1, what)) {
+        mpi_group_abort(1); /* all have, and it has been said */
+    }
 }
 
 int main(int argc, char **argv) {
@@ -180,12 +179,16 @@ int main(int argc, char **argv) {
     if (!output_begin("chapter8")) {
         return 1;
     }
-    if (!mpi_group_open(&group, &error)) {
-        return output_error("chapter8", 1, "%s", error.text);
+    if (!mpi_group_open(&group, &error)) { /* at all ranks */
+        if (group.rank == 0) {
+            output_error("chapter8", 1, "%s", error.text);
+        }
+        mpi_group_close(&group);
+        return 1;
     }
     if (group.rank > 0 && !freopen("/dev/null", "w", stdout)) {
-        return output_error("chapter8", 1, "rank %d: /dev/null can't be written",
-                            group.rank);
+        output_error("chapter8", 1, "rank %d: /dev/null can't be written", group.rank);
+        mpi_group_abort(1); /* the others wait for this one */
     }
     mpi_group_tell(mpi_failed);
     const int status = begin(argc, argv);

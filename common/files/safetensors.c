@@ -167,17 +167,18 @@ bool safetensors_encode(const SafetensorsContent *content, const char *name,
 
 /* ---- reading ---------------------------------------------------------------- */
 
-/* The format's types. Files of others' weights may have integers among them: these are
- * listed, and can't be read. */
+/* The format's types of whole bytes. Files of others' weights may have integers among
+ * them: these are listed, and can't be read. */
 static const struct {
     const char *dtype;
     int bytes;
     bool is_read;
-} types[] = {{"F32", 4, true},   {"F64", 8, true},  {"F16", 2, true},
-             {"BF16", 2, true},  {"I64", 8, false}, {"U64", 8, false},
-             {"I32", 4, false},  {"U32", 4, false}, {"I16", 2, false},
-             {"U16", 2, false},  {"I8", 1, false},  {"U8", 1, false},
-             {"BOOL", 1, false}, {NULL, 0, false}};
+} types[] = {{"F32", 4, true},      {"F64", 8, true},      {"F16", 2, true},
+             {"BF16", 2, true},     {"I64", 8, false},     {"U64", 8, false},
+             {"I32", 4, false},     {"U32", 4, false},     {"I16", 2, false},
+             {"U16", 2, false},     {"I8", 1, false},      {"U8", 1, false},
+             {"BOOL", 1, false},    {"C64", 8, false},     {"F8_E4M3", 1, false},
+             {"F8_E5M2", 1, false}, {"F8_E8M0", 1, false}, {NULL, 0, false}};
 
 /* Its place there; unknown: of the last, which has 0 bytes. */
 static int type_of(const char *dtype) {
@@ -205,33 +206,48 @@ static bool is_array(const JsonValue *value, int min, int max) {
            value->count <= max;
 }
 
+/* Its shape, and how many elements that is; false if anything about it is wrong. */
+static bool read_shape(const JsonValue *shape, SafetensorsTensor *tensor,
+                       double *count) {
+    if (!is_array(shape, 0, INT32_MAX)) {
+        return false;
+    }
+    tensor->ndim = shape->count;
+    *count = 1; /* exact up to 2^53, and can't overflow to a small number */
+    for (const JsonValue *size = shape->first; size; size = size->next) {
+        int64_t n;
+        if (!whole_number(size, 0, INT32_MAX, &n)) {
+            return false;
+        }
+        if (tensor->ndim <= TENSOR_MAX_DIMS) {
+            tensor->shape.shape[tensor->shape.ndim++] = (int)n;
+        }
+        *count *= (double)n;
+    }
+    return true;
+}
+
 /* One tensor's entry of the header; false if anything about it is wrong. */
 static bool read_tensor(const JsonValue *entry, SafetensorsTensor *tensor) {
-    const JsonValue *shape = json_get(entry, "shape");
     const JsonValue *offsets = json_get(entry, "data_offsets");
     *tensor = (SafetensorsTensor){.name = entry->key,
                                   .dtype = json_text(json_get(entry, "dtype"))};
+    double count;
     if (!tensor->dtype || !dtype_bytes(tensor->dtype) ||
-        !is_array(shape, 0, TENSOR_MAX_DIMS) || !is_array(offsets, 2, 2)) {
+        !read_shape(json_get(entry, "shape"), tensor, &count) ||
+        !is_array(offsets, 2, 2)) {
         return false;
-    }
-    double count = 1; /* exact up to 2^53, and can't overflow */
-    for (const JsonValue *size = shape->first; size; size = size->next) {
-        int64_t n;
-        if (!whole_number(size, 1, INT32_MAX, &n)) {
-            return false;
-        }
-        tensor->shape.shape[tensor->shape.ndim++] = (int)n;
-        count *= (double)n;
     }
     return whole_number(offsets->first, 0, INT64_MAX, &tensor->begin) &&
            whole_number(offsets->first->next, tensor->begin, INT64_MAX, &tensor->end) &&
            (double)(tensor->end - tensor->begin) == count * dtype_bytes(tensor->dtype);
 }
 
-static int by_begin(const void *a, const void *b) {
+/* Where one without elements begins, another may, too. */
+static int by_place(const void *a, const void *b) {
     const SafetensorsTensor *x = a, *y = b;
-    return (x->begin > y->begin) - (x->begin < y->begin);
+    return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
+                                : (x->end > y->end) - (x->end < y->end);
 }
 
 /* In the order of their offsets, each tensor begins where the last one ended, and
@@ -240,7 +256,7 @@ static bool check_places(const Safetensors *file, SafetensorsTensor *sorted,
                          Error *why) {
     int64_t end = 0;
     memcpy(sorted, file->tensors, (size_t)file->count * sizeof *sorted);
-    qsort(sorted, (size_t)file->count, sizeof *sorted, by_begin);
+    qsort(sorted, (size_t)file->count, sizeof *sorted, by_place);
     for (int i = 0; i < file->count; i++) {
         if (sorted[i].begin != end) {
             return error_set(
@@ -435,6 +451,13 @@ bool safetensors_read(const Safetensors *file, const char *name, Tensor T,
     const SafetensorsTensor *tensor = safetensors_find(file, name);
     if (!tensor) {
         return error_set(error, "%s: there is no tensor %s", file->name, name);
+    }
+    if (tensor->ndim > TENSOR_MAX_DIMS) {
+        return error_set(error, "%s: tensor %s has %d dimensions", file->name, name,
+                         tensor->ndim);
+    }
+    if (tensor->begin == tensor->end) {
+        return error_set(error, "%s: tensor %s has no elements", file->name, name);
     }
     if (!tensor_same_shape(tensor->shape, T)) {
         char got[TENSOR_SHAPE_TEXT], want[TENSOR_SHAPE_TEXT];

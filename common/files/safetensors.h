@@ -74,7 +74,8 @@ SafetensorsSource safetensors_from(const void *bytes, size_t count);
 
 typedef struct {
     const char *name, *dtype; /* of the header's text */
-    Tensor shape;             /* its data is NULL */
+    int ndim;                 /* as the file has it */
+    Tensor shape;             /* its data is NULL; {0} of more than TENSOR_MAX_DIMS */
     int64_t begin, end;       /* in bytes, from data_start */
 } SafetensorsTensor;
 
@@ -91,7 +92,8 @@ typedef struct {
 } Safetensors;
 
 /* safetensors_decode: read and check the header: its length, the JSON, every tensor's
- * type, shape and offsets, which must fill the rest. `name` must live on. The source
+ * type, shape and offsets, which must fill the rest. Tensors that no Tensor can be
+ * (integers, five dimensions, no elements) are listed. `name` must live on. The source
  * is safetensors_close's to close; it is closed if this fails. */
 bool safetensors_decode(Safetensors *file, SafetensorsSource source, const char *name,
                         Error *error);

@@ -20,6 +20,12 @@ else
 chapter8: $$(if $$(MPICC),$(BUILD)/chapter8) FORCE | found data
 	$(if $(MPICC),$(put),@sh common/scripts/need.sh mpi $(if $(filter chapter8,$(MAKECMDGOALS)),,|| :))
 endif
+# The benchmark's ranks: what it does itself in one process, and chapter 8.
+BENCH_RANKS := $(BUILD)/float/tests/bench/run_ranks
+RANKS_SERVED := $(addprefix tests/bench/,ranks/main.c ours.c answers.c made_up.c memory.c one_image.c)
+$(BENCH_RANKS): $(call objects,float,$(RANKS_SERVED) $(call layers_up_to,7) $(call layers_of,8)) $(MPI_OBJECTS) $(BUILD)/mpi-flags | need-libraries
+	$(call link,$(filter %.o,$^),$(LIBRARIES) $(MPI_LIBS))
+bench run-scripts run-all: $$(if $$(MPICC),$(BENCH_RANKS))
 # What a student wrote, as a program.
 ifeq ($(N),8)
 $(BUILD)/$(MINE)/my_chapter8: $(MPI_OBJECTS)

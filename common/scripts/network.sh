@@ -25,14 +25,14 @@ number() { # number NAME VALUE: one that is more than 0, or 0 for a delay
     '' | *[!0-9.]* | *.*.* | .) fail 2 "$1 is a number, not \"$2\"" ;;
     esac
 }
-most=0
+max=0
 for n in $RANKS; do
     case $n in
     '' | *[!0-9]* | 0* | ???*) fail 2 "RANKS is one number of ranks, or some, from 1 to 64, not \"$RANKS\"" ;;
     esac
-    [ "$n" -le "$most" ] || most=$n
+    [ "$n" -le "$max" ] || max=$n
 done
-{ [ "$most" -ge 1 ] && [ "$most" -le 64 ]; } ||
+{ [ "$max" -ge 1 ] && [ "$max" -le 64 ]; } ||
     fail 2 "RANKS is one number of ranks, or some, from 1 to 64, not \"$RANKS\""
 number RATE "$RATE"
 number DELAY "$DELAY"
@@ -117,7 +117,7 @@ buffers() { # buffers NAMESPACE
 
 # Place 0 is where mpirun is, and where the switch is; places 1, 2, ... are ranks.
 place=0
-while [ "$place" -le "$most" ]; do
+while [ "$place" -le "$max" ]; do
     try ip netns add "$me-$place"
     try ip -n "$me-$place" link set lo up
     buffers "$me-$place"
@@ -154,7 +154,7 @@ address() { # address PLACE: of net0 there
 cables() {
     try ip -n "$me-0" link add net0 type bridge
     place=1
-    while [ "$place" -le "$most" ]; do
+    while [ "$place" -le "$max" ]; do
         try ip -n "$me-0" link add "port$place" mtu 9000 type veth peer name net0 netns "$me-$place"
         try ip -n "$me-0" link set "port$place" master net0 up
         shaped "$me-0" "port$place"
@@ -169,7 +169,7 @@ taps() {
     mkfifo "$scratch/open" || exit 1
     names=
     place=0
-    while [ "$place" -le "$most" ]; do
+    while [ "$place" -le "$max" ]; do
         names="$names $me-$place"
         place=$((place + 1))
     done
@@ -178,14 +178,14 @@ taps() {
     switching=$!
     exec 9>"$scratch/open"
     tries=0
-    while ! ip -n "$me-$most" link show net0 >/dev/null 2>&1; do
+    while ! ip -n "$me-$max" link show net0 >/dev/null 2>&1; do
         kill -0 "$switching" 2>/dev/null || fail 1 "this system doesn't permit it: $(head -n 1 "$scratch/said")"
         tries=$((tries + 1))
         [ "$tries" -lt 100 ] || fail 1 "$switch has made no interface in 10 seconds"
         sleep 0.1
     done
     place=0
-    while [ "$place" -le "$most" ]; do
+    while [ "$place" -le "$max" ]; do
         [ "$place" -eq 0 ] || shaped "$me-$place" net0
         address "$place"
         place=$((place + 1))
@@ -202,7 +202,7 @@ else
     by="$DELAY ms, by a switch of our own"
     taps
 fi
-echo "network: $most ranks, $RATE Mbit/s each, $by"
+echo "network: $max ranks, $RATE Mbit/s each, $by"
 
 # ---- the ranks ------------------------------------------------------------------------------
 

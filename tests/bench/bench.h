@@ -9,10 +9,11 @@ typedef enum {
     PART_INFER = 4,
     PART_MEMORY = 8,
     PART_BATCH = 16,
-    PART_TOKENS = 32
+    PART_TOKENS = 32,
+    PART_RANKS = 64
 } Part;
 
-enum { ALL_PARTS = 63, SWEEPS = PART_BATCH | PART_TOKENS, MAX_ROUNDS = 99 };
+enum { ALL_PARTS = 127, SWEEPS = PART_BATCH | PART_TOKENS, MAX_ROUNDS = 99 };
 
 typedef enum { EAGER, COMPILE, FLAVOURS } Flavour;
 
@@ -23,13 +24,16 @@ typedef struct {
     double patience_s; /* a peer that is silent for longer has failed */
     bool quick;        /* only small things, of each kind one */
     unsigned parts;    /* of Part */
-    bool model[BENCH_MODELS];
+    bool model[BENCH_MODELS], models_given;
     bool pytorch[FLAVOURS]; /* still in the race */
     bool help;
     int cores;          /* "all threads" */
     const char *self;   /* this program, to be started again */
     const char *python; /* what runs pytorch_peer.py */
-    int failures;       /* of those that we are compared with */
+    const char *mpirun; /* what starts ranks; NULL: none are in the race (any more) */
+    bool mpirun_is_the_users;
+    const char *rank_program; /* what it starts */
+    int failures;             /* of those that we are compared with */
 } Bench;
 
 /* bench_failed: someone that we are compared with is there, but can't be: say why, and

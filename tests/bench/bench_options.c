@@ -13,6 +13,7 @@ static const struct {
 } part_names[] = {
     {"matmul", PART_MATMUL}, {"train", PART_TRAIN}, {"infer", PART_INFER},
     {"memory", PART_MEMORY}, {"batch", PART_BATCH}, {"tokens", PART_TOKENS},
+    {"ranks", PART_RANKS},
 };
 
 static const char help[] =
@@ -22,15 +23,26 @@ static const char help[] =
     "  --rounds N       turns of each [5]\n"
     "  --seconds S      length of a turn of training or inference [1]\n"
     "  --quick          half a minute: 2 rounds of 0.2 s, the tiny model, one size of\n"
-    "                   squares, no torch.compile, no sweeps\n"
-    "  --only LIST      of matmul,train,infer,memory,batch,tokens\n"
+    "                   squares, no torch.compile, no sweeps, no ranks\n"
+    "  --only LIST      of matmul,train,infer,memory,batch,tokens,ranks\n"
     "  --models LIST    of tiny,small,cifar,b16 (b16 takes some 8 GB of memory)\n"
+    "                   [all; ranks: tiny,cifar]\n"
     "  --patience S     a peer that is silent for so long has failed [600]\n"
     "  --help           this text\n\n"
+    "ranks: two processes of one thread (chapter 8, mpirun -n 2) and one process of "
+    "two\n"
+    "threads, at the same batch: ratio, of images per second. Then the overhead, a "
+    "step\n"
+    "of two ranks over a step of one that has half of the batch, both of one thread: "
+    "1 is\n"
+    "a communication that costs nothing. Ours and PyTorch's DDP with gloo send over "
+    "TCP\n"
+    "there; \"shared memory\" is what mpirun takes by itself on one machine.\n\n"
     "Environment: PYTHON, the interpreter that has PyTorch (else python3 and\n"
     "/usr/bin/python3 are asked); OPENBLAS and BLIS, the libraries' files, if they\n"
-    "aren't where the system looks.\n"
-    "Tables: plots/bench_matmul.csv, bench_models.csv, bench_sweeps.csv.\n"
+    "aren't where the system looks; MPIRUN, what starts ranks [mpirun].\n"
+    "Tables: plots/bench_matmul.csv, bench_models.csv, bench_sweeps.csv,\n"
+    "bench_ranks.csv.\n"
     "Whoever isn't installed is named and skipped. Whoever is named by you or there, "
     "but\n"
     "fails, is left out.\n"
@@ -53,7 +65,7 @@ static bool add_part(Bench *bench, const char *name) {
 static bool add_model(Bench *bench, const char *name) {
     const int i = model_index(name);
     if (i >= 0) {
-        bench->model[i] = true;
+        bench->model[i] = bench->models_given = true;
     }
     return i >= 0;
 }
@@ -127,17 +139,16 @@ static bool takes_value(const char *option) {
     return false;
 }
 
-/* What isn't said: all parts, all models; quickly: no sweeps, the first model. */
+/* What isn't said: all parts, all models; quickly: no sweeps, no ranks, the first
+ * model. */
 static void fill_in(Bench *bench) {
     if (bench->parts == 0) {
-        bench->parts = bench->quick ? ALL_PARTS & ~(unsigned)SWEEPS : ALL_PARTS;
+        bench->parts = ALL_PARTS;
+        bench->parts &= bench->quick ? ~(unsigned)(SWEEPS | PART_RANKS) : ALL_PARTS;
     }
-    for (int i = 0; i < BENCH_MODELS; i++) {
-        if (bench->model[i]) {
-            return;
-        }
+    if (!bench->models_given) {
+        memset(bench->model, true, bench->quick ? 1 : BENCH_MODELS);
     }
-    memset(bench->model, true, bench->quick ? 1 : BENCH_MODELS);
 }
 
 bool bench_options_parse(Bench *bench, int argc, char **argv, Error *error) {

@@ -9,6 +9,7 @@
 #include "tests/bench/statistics.h"
 
 static const char peer_program[] = "tests/bench/pytorch_peer.py";
+static const char ddp_program[] = "tests/bench/pytorch_ranks.py";
 static const char *flavour_names[FLAVOURS] = {"eager", "compile"};
 
 const char *entry_flavour(const Entry *entry) {
@@ -17,9 +18,11 @@ const char *entry_flavour(const Entry *entry) {
 
 /* ---- who takes part ------------------------------------------------------ */
 
-static void enter(Contest *contest, bool ours, Flavour flavour, int threads) {
-    contest->entries[contest->count++] =
-        (Entry){.ours = ours, .flavour = flavour, .threads = threads};
+Entry *contest_add(Contest *contest, Entry entry) {
+    Entry *added = &contest->entries[contest->count++];
+    *added = entry;
+    added->batch = entry.batch ? entry.batch : contest->task.batch;
+    return added;
 }
 
 void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool one_too,
@@ -29,11 +32,12 @@ void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool 
     *contest = (Contest){.task = *task, .rounds = bench->rounds};
     for (int t = 0; t < 3; t++) {
         if (t == 0 || (t == 2 && one_too && threads[t])) {
-            enter(contest, true, EAGER, threads[t]);
+            contest_add(contest, (Entry){.ours = true, .threads = threads[t]});
         }
         for (int f = 0; f < flavours; f++) {
             if (threads[t] && bench->pytorch[f]) {
-                enter(contest, false, (Flavour)f, threads[t]);
+                contest_add(contest,
+                            (Entry){.flavour = (Flavour)f, .threads = threads[t]});
             }
         }
     }
@@ -64,8 +68,8 @@ const Entry *contest_best(const Contest *contest, int threads) {
 
 /* The command line of a child: its first words, then the task's sizes. */
 typedef struct {
-    char text[16][64];
-    char *argv[20];
+    char text[20][64];
+    char *argv[24];
     int count;
 } Command;
 
@@ -86,6 +90,24 @@ static void add_path(Command *c, const char *path) {
     c->argv[c->count++] = (char *)path; /* execvp doesn't change it */
 }
 
+static void add_program(Command *c, const Bench *bench, const Entry *entry) {
+    if (!entry->ours) {
+        add_path(c, bench->python);
+        add_word(c, entry->ranks > 0 ? ddp_program : peer_program);
+        add_word(c, entry->flavour == EAGER ? "--flavour=eager" : "--flavour=compile");
+    } else if (entry->ranks > 0) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", entry->ranks);
+        add_path(c, bench->mpirun);
+        add_word(c, "-n");
+        add_word(c, number);
+        add_path(c, bench->rank_program);
+    } else {
+        add_path(c, bench->self);
+        add_word(c, "--serve");
+    }
+}
+
 static void command_for(Command *c, const Bench *bench, const Task *task,
                         const Entry *entry) {
     const VitConfig *m = &task->config;
@@ -95,21 +117,20 @@ static void command_for(Command *c, const Bench *bench, const Task *task,
     } numbers[] = {
         {"size", m->height},         {"channels", m->channels}, {"patch", m->patch},
         {"dim", m->block.D},         {"depth", m->depth},       {"mlp", m->block.M},
-        {"heads", m->block.heads},   {"classes", m->classes},   {"batch", task->batch},
+        {"heads", m->block.heads},   {"classes", m->classes},   {"batch", entry->batch},
         {"threads", entry->threads},
     };
     *c = (Command){.count = 0};
-    if (entry->ours) {
-        add_path(c, bench->self);
-        add_word(c, "--serve");
-    } else {
-        add_path(c, bench->python);
-        add_word(c, peer_program);
-        add_word(c, entry->flavour == EAGER ? "--flavour=eager" : "--flavour=compile");
-    }
+    add_program(c, bench, entry);
     add_word(c, task->phase == TRAIN ? "--phase=train" : "--phase=infer");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         add_number(c, numbers[i].name, numbers[i].number);
+    }
+    if (entry->ranks > 0) {
+        add_number(c, "ranks", entry->ranks);
+    }
+    if (entry->network) {
+        add_word(c, "--network");
     }
 }
 
@@ -126,46 +147,83 @@ static void drop_flavour(Bench *bench, Contest *contest, Flavour flavour) {
     }
 }
 
-/* What a child did: true to go on. Without PyTorch it goes on, and says so. */
+/* The same for all of our ranks. */
+static void drop_ranks(Bench *bench, Contest *contest) {
+    bench->mpirun = NULL;
+    for (int i = 0; i < contest->count; i++) {
+        Entry *e = &contest->entries[i];
+        if (e->ours && e->ranks > 0) {
+            e->skipped = true;
+            peer_kill(&e->peer);
+        }
+    }
+}
+
+static void drop(Bench *bench, Contest *contest, const Entry *entry) {
+    if (entry->ours) {
+        drop_ranks(bench, contest);
+    } else {
+        drop_flavour(bench, contest, entry->flavour);
+    }
+}
+
+/* What a child did: true to go on. Without PyTorch, and without ranks, it goes on, and
+ * says so. */
 static bool bear(Bench *bench, Contest *contest, const Entry *entry, bool ok,
                  const Error *error) {
-    if (ok || entry->ours) {
+    if (ok || (entry->ours && entry->ranks == 0)) {
         return ok;
     }
     bench_failed(bench, error->text);
-    drop_flavour(bench, contest, entry->flavour);
+    drop(bench, contest, entry);
     return true;
+}
+
+/* "ours, 2 ranks over TCP" */
+static void name_entry(const Entry *e, char *name, size_t size) {
+    const char *who = e->ours               ? "ours"
+                      : e->flavour == EAGER ? "pytorch"
+                                            : "pytorch compile";
+    const int count = e->ranks > 0 ? e->ranks : e->threads;
+    snprintf(name, size, "%s, %d %s%s%s", who, count, e->ranks > 0 ? "rank" : "thread",
+             count == 1 ? "" : "s", e->network ? " over TCP" : "");
 }
 
 static bool start(Bench *bench, Contest *contest, Entry *entry, Error *error) {
     char name[48];
     Command command;
-    const char *who = entry->ours               ? "ours"
-                      : entry->flavour == EAGER ? "pytorch"
-                                                : "pytorch compile";
-    snprintf(name, sizeof name, "%s, %d thread%s", who, entry->threads,
-             entry->threads == 1 ? "" : "s");
+    name_entry(entry, name, sizeof name);
     command_for(&command, bench, &contest->task, entry);
     if (!peer_start(&entry->peer, name, command.argv, error)) {
         return false;
     }
-    if (entry->peer.skipped && entry->ours) {
-        return error_set(error, "ours: %s", entry->peer.words);
+    const bool may_miss =
+        !entry->ours || (entry->ranks > 0 && !bench->mpirun_is_the_users);
+    if (entry->peer.skipped && !may_miss) {
+        return error_set(error, "%s: %s", name, entry->peer.words);
     }
     if (entry->peer.skipped) {
-        printf("%s: skipped: %s\n", who, entry->peer.words);
-        drop_flavour(bench, contest, entry->flavour);
+        printf("%s: skipped: %s\n", name, entry->peer.words);
+        drop(bench, contest, entry);
     }
     return true;
 }
 
 /* ---- are they right? ----------------------------------------------------- */
 
-/* Ours come first, so that there is something to compare with. */
+/* Ours of one process come first, so that there is something to compare with. */
+static const Entry *first_of_batch(const Contest *contest, int batch) {
+    const Entry *first = contest->entries;
+    while (first->batch != batch) {
+        first++;
+    }
+    return first;
+}
+
 static bool check(Contest *contest, Entry *entry, Error *error) {
     static const char *what[2][CHECKS] = {
         {"loss", "gradient norm", "loss after a step"}, {"result", "", ""}};
-    const double *right = contest->entries[0].check;
+    const double *right = first_of_batch(contest, entry->batch)->check;
     if (!peer_numbers(&entry->peer, "check", entry->check, CHECKS, error)) {
         return false;
     }
@@ -222,7 +280,11 @@ static bool end(Bench *bench, Contest *contest, Entry *e, Error *error) {
         return error_set(error, "%s: %g MB at most, %g before can't be", e->peer.name,
                          mb[0], mb[1]);
     }
-    peer_kill(&e->peer); /* it has said all that there is to say */
+    if (e->ranks > 0) {
+        peer_end(&e->peer); /* it ends others */
+    } else {
+        peer_kill(&e->peer); /* it has said all that there is to say */
+    }
     e->peak_mb = mb[0];
     e->base_mb = mb[1];
     e->images_per_s = median(e->rate, contest->rounds);

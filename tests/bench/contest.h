@@ -14,9 +14,12 @@ typedef struct {
     bool ours;
     Flavour flavour; /* PyTorch's */
     int threads;
+    int ranks;    /* so many processes, of `threads` each; 0: one, that isn't a rank */
+    bool network; /* ours: ranks send over TCP, where MPI would take shared memory */
+    int batch;    /* images of a step, of all ranks */
     Peer peer;
     bool skipped;
-    double check[CHECKS];    /* results that all must share; see ours.c */
+    double check[CHECKS];    /* results that all of a batch share; see ours.c */
     int turns;               /* so far */
     double rate[MAX_ROUNDS]; /* images per second, ascending in the end */
     double images_per_s;     /* the median; 0: skipped */
@@ -39,11 +42,14 @@ typedef struct {
 void contest_enter(Contest *contest, const Bench *bench, const Task *task, bool one_too,
                    int flavours);
 
+/* contest_add: enters one, with the task's batch if it has none of its own. */
+Entry *contest_add(Contest *contest, Entry entry);
+
 /*
  * contest_run: start, measure and end entries. If `ones_last`, the entries on one
  * thread run after the others, so that there are fewer processes at a time.
  * A flavour that can't run, or whose results aren't ours, is taken out of the race,
- * with a line that says why. False if ours fails.
+ * with a line that says why; so are our ranks. False if ours of one process fails.
  */
 bool contest_run(Contest *contest, Bench *bench, bool ones_last, Error *error);
 

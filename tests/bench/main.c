@@ -1,6 +1,6 @@
 /*
  * bench: this course's code compared with its peers, in one run: matrix products with
- * OpenBLAS and BLIS, training and inference with PyTorch.
+ * OpenBLAS and BLIS, training and inference with PyTorch, ranks with PyTorch's DDP.
  *
  * Whoever is compared has a process of its own (peer.h), and they take turns (A B A B
  * ...), after a warm-up; each number is the median of the turns. This process only
@@ -20,11 +20,12 @@
 #include "common/lesson/output.h"
 #include "tests/bench/peer.h"
 #include "tests/bench/products.h"
+#include "tests/bench/ranks_bench.h"
 #include "tests/bench/sweep_bench.h"
 #include "tests/bench/vit_bench.h"
 
 static const unsigned beside_pytorch =
-    PART_TRAIN | PART_INFER | PART_MEMORY | PART_BATCH | PART_TOKENS;
+    PART_TRAIN | PART_INFER | PART_MEMORY | PART_BATCH | PART_TOKENS | PART_RANKS;
 
 void bench_failed(Bench *bench, const char *why) {
     printf("FAILED    %s: left out\n", why);
@@ -44,7 +45,10 @@ static bool run_parts(Bench *bench, Error *error) {
         !vit_bench(bench, error)) {
         return false;
     }
-    return !(bench->parts & SWEEPS) || sweep_bench(bench, error);
+    if (bench->parts & SWEEPS && !sweep_bench(bench, error)) {
+        return false;
+    }
+    return !(bench->parts & PART_RANKS) || ranks_bench(bench, error);
 }
 
 /*
@@ -87,7 +91,7 @@ int main(int argc, char **argv) {
     Bench bench;
     Error error;
     if (argc > 1 && strcmp(argv[1], "--serve") == 0) {
-        return ours_serve(argc - 2, argv + 2);
+        return ours_serve(argc - 2, argv + 2, NULL);
     }
     if (argc > 2 && strcmp(argv[1], "--multiply") == 0) {
         return products_serve(argc - 2, argv + 2);

@@ -11,10 +11,10 @@
     }
 
 const BenchModel bench_models[BENCH_MODELS] = {
-    {"tiny", MODEL(28, 1, 4, 64, 4, 4, 128, 10), 64, false},
-    {"small", MODEL(28, 1, 4, 128, 6, 4, 256, 10), 64, false},
-    {"cifar", MODEL(32, 3, 4, 192, 6, 3, 768, 10), 64, false},
-    {"b16", MODEL(224, 3, 16, 768, 12, 12, 3072, 1000), 4, true},
+    {"tiny", MODEL(28, 1, 4, 64, 4, 4, 128, 10), 64, true, false},
+    {"small", MODEL(28, 1, 4, 128, 6, 4, 256, 10), 64, false, false},
+    {"cifar", MODEL(32, 3, 4, 192, 6, 3, 768, 10), 64, true, false},
+    {"b16", MODEL(224, 3, 16, 768, 12, 12, 3072, 1000), 4, false, true},
 };
 
 int model_index(const char *name) {

@@ -7,6 +7,7 @@ typedef struct {
     const char *name;
     VitConfig config;
     int train_batch; /* images per step; inference is of one image */
+    bool by_ranks;   /* with ranks, too, if no model is named */
     bool large;      /* gigabytes per process: fewer of them at a time */
 } BenchModel;
 

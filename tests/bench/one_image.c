@@ -45,10 +45,10 @@ bool one_image_make(OneImage *one, const VitConfig *config, Error *error) {
         return error_set(error, "%s: no folder can be made there", folder);
     }
     snprintf(path, sizeof path, "%s/weights.safetensors", folder);
-    const bool ok = write_weights(config, path, error) &&
-                    pretrained_load(&one->model, path, config->block.heads, error) &&
-                    pretrained_activations_make(&one->activations, &one->model.config,
-                                                1, error);
+    const bool ok =
+        write_weights(config, path, error) &&
+        pretrained_load(&one->model, path, config->block.heads, error) &&
+        pretrained_activations_make(&one->activations, &one->model.config, 1, error);
     unlink(path); /* mapped, it lives on */
     rmdir(folder);
     return ok && (pretrained_prepack(&one->model) ||

@@ -22,6 +22,8 @@ typedef struct Job Job;
 struct Job {
     int train, size, channels, patch, dim, depth, heads, mlp, classes, batch, threads;
     VitConfig config;
+    const Team *team;     /* NULL: alone */
+    const Engine *engine; /* the team's, or the CPU's */
     Dataset dataset;
     Trainer trainer; /* training, and inference of batches */
 
@@ -125,7 +127,9 @@ static int training_images(const Job *job) {
 /* ---- the steps ----------------------------------------------------------- */
 
 static double train_step(Job *job) {
-    return trainer_step(&job->trainer, &job->dataset).loss;
+    StepResult result;
+    job->engine->steps(&job->trainer, &job->dataset, 1, &result);
+    return result.loss;
 }
 
 static double infer_batch(Job *job) {
@@ -160,17 +164,18 @@ static Settings settings_of(const Job *job) {
 static bool check_training(Job *job, Error *error) {
     Settings s = settings_of(job);
     Trainer *t = &job->trainer;
+    StepResult first, second;
     s.warmup = 2;
-    if (!trainer_make(t, &s, job->batch, error)) {
+    if (!job->engine->make(t, &s, job->batch, error)) {
         return false;
     }
     made_up_weights(&t->list, t->weights);
-    const StepResult first = trainer_step(t, &job->dataset);
-    const StepResult second = trainer_step(t, &job->dataset);
+    job->engine->steps(t, &job->dataset, 1, &first);
+    job->engine->steps(t, &job->dataset, 1, &second);
     job->check[0] = first.loss;
     job->check[1] = first.gradient_norm;
     job->check[2] = second.loss;
-    trainer_free(t);
+    job->engine->free(t);
     return true;
 }
 
@@ -180,7 +185,7 @@ static bool make_trainer(Job *job, Error *error) {
     job->step = job->train ? train_step : infer_batch;
     if (!settings_check(&s, error) || !make_images(job, images, error) ||
         (job->train && !check_training(job, error)) ||
-        !trainer_make(&job->trainer, &s, images, error)) {
+        !job->engine->make(&job->trainer, &s, images, error)) {
         return false;
     }
     made_up_weights(&job->trainer.list, job->trainer.weights);
@@ -223,21 +228,40 @@ static bool make_one(Job *job, Error *error) {
 
 /* ---- serving ------------------------------------------------------------- */
 
+static void tell(const Job *job, long steps) {
+    if (job->team) {
+        job->team->steps(steps);
+    }
+}
+
+/* How many steps before the clock is read again. A team that was told after each step
+ * would send more than its gradients. */
+static long steps_next(const Job *job, double seconds_left) {
+    const bool known = job->team && job->step_seconds > 0;
+    return known ? 1 + (long)(seconds_left / job->step_seconds) : 1;
+}
+
 /* At least one step, and for about `seconds`: images, and the time that they took;
  * false if a result isn't finite. */
 static bool burst(Job *job, double seconds, long *images, double *taken) {
-    double result;
+    double result = 0;
     long steps = 0;
+    tell(job, 0);
     if (job->step_seconds < 0.1) {
+        tell(job, 1);
         job->step(job); /* not timed: threads wake, caches fill */
     }
     const double start_ms = stopwatch_ms();
-    do {
-        result = job->step(job);
-        steps++;
+    for (*taken = 0; steps == 0 || *taken < seconds;) {
+        const long more = steps_next(job, seconds - *taken);
+        tell(job, more);
+        for (long i = 0; i < more; i++) {
+            result = job->step(job);
+        }
+        steps += more;
         *taken = (stopwatch_ms() - start_ms) / 1e3;
-    } while (*taken < seconds);
-    job->step_seconds = *taken / (double)steps;
+        job->step_seconds = *taken / (double)steps;
+    }
     *images = steps * job->batch;
     return isfinite(result);
 }
@@ -245,9 +269,12 @@ static bool burst(Job *job, double seconds, long *images, double *taken) {
 static bool answer_go(Job *job, FILE *to, double seconds) {
     double taken;
     long images;
-    return burst(job, seconds, &images, &taken)
-               ? answer(to, "%ld %.9f", images, taken)
-               : answer(to, "failed its results are not finite");
+    const bool finite = burst(job, seconds, &images, &taken);
+    if (job->team && !job->team->rest()) {
+        return answer(to, "failed another rank's threads don't come to rest");
+    }
+    return finite ? answer(to, "%ld %.9f", images, taken)
+                  : answer(to, "failed its results are not finite");
 }
 
 static int serve(Job *job, FILE *to, double base_mb) {
@@ -270,32 +297,67 @@ static int serve(Job *job, FILE *to, double base_mb) {
     return ok ? 0 : 1;
 }
 
+static void follow(Job *job) {
+    long steps;
+    while ((steps = job->team->hear()) >= 0) {
+        for (long i = 0; i < steps; i++) {
+            job->step(job);
+        }
+    }
+}
+
+static bool job_make(Job *job, int argc, char **argv, Error *error) {
+    job->engine = job->team ? job->team->engine : &engine_cpu;
+    if (!parse_all(job, argc, argv, error)) {
+        return false;
+    }
+    if (job->team && !job->train) {
+        return error_set(error, "a team trains");
+    }
+    threads_limit(job->threads);
+    return job->train || job->batch > 1 ? make_trainer(job, error)
+                                        : make_one(job, error);
+}
+
 static void job_free(Job *job) {
     dataset_free(&job->dataset);
-    trainer_free(&job->trainer);
+    job->engine->free(&job->trainer);
     one_image_free(&job->one);
     arena_free(&job->arena);
 }
 
-int ours_serve(int argc, char **argv) {
+int ours_serve(int argc, char **argv, const Team *team) {
     static Job job;
     Error error;
+    job.team = team;
     const double base_mb = peak_mb();
     FILE *to = answers_on_stdout();
     if (!to) {
         return 1;
     }
-    bool made = parse_all(&job, argc, argv, &error);
-    if (made) {
-        threads_limit(job.threads);
-        made = job.train || job.batch > 1 ? make_trainer(&job, &error)
-                                          : make_one(&job, &error);
-    }
+    const bool made = job_make(&job, argc, argv, &error);
     if (!made) {
         answer(to, "failed %s", error.text);
     }
     const int status = made ? serve(&job, to, base_mb) : 1;
+    if (made) {
+        tell(&job, -1);
+    }
     job_free(&job);
     fclose(to);
     return status;
+}
+
+int ours_follow(int argc, char **argv, const Team *team) {
+    static Job job;
+    Error error;
+    job.team = team;
+    const bool made = job_make(&job, argc, argv, &error);
+    if (made) {
+        follow(&job);
+    } else {
+        fprintf(stderr, "bench: %s\n", error.text);
+    }
+    job_free(&job);
+    return made ? 0 : 1;
 }

@@ -240,6 +240,12 @@ void peer_kill(Peer *peer) {
     }
 }
 
+void peer_end(Peer *peer) {
+    if (peer->pid > 0) {
+        (void)reap(peer);
+    }
+}
+
 /* ---- asking -------------------------------------------------------------- */
 
 bool peer_ask(Peer *peer, const char *request, char *answer, size_t size,

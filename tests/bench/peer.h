@@ -53,6 +53,9 @@ bool peer_numbers(Peer *peer, const char *request, double *numbers, int count,
  */
 bool peer_go(Peer *peer, double seconds, double *per_second, Error *error);
 
+/* peer_end: after its answer to "quit": it has a second to end by itself. */
+void peer_end(Peer *peer);
+
 /* peer_kill: end it at once, and what it has started, if there is one. */
 void peer_kill(Peer *peer);
 

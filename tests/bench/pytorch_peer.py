@@ -88,8 +88,8 @@ def peak_mb():
     return vit.peak_megabytes()
 
 
-def parse():
-    """The command line; without options the tiny model."""
+def make_parser():
+    """Of the command line; without options the tiny model."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--version", action="store_true",
                         help="only say what there is")
@@ -101,7 +101,7 @@ def parse():
                           ("mlp", 128), ("classes", 10), ("batch", 64),
                           ("threads", os.cpu_count())]:
         parser.add_argument("--" + name, type=int, default=default)
-    return parser.parse_args()
+    return parser
 
 
 def version():
@@ -184,10 +184,17 @@ def flavoured(model, args):
     constants then, which PyTorch packs once ("freezing")."""
     if args.flavour != "compile":
         return model
+    allow_vectors()
     config = importlib.import_module("torch._inductor.config")
     if args.phase == "infer" and hasattr(config, "freezing"):
         config.freezing = True
     return torch.compile(model)
+
+
+def training_images(args, least):
+    """How many, as in ours.c."""
+    fit = IMAGE_BYTES // (args.channels * args.size * args.size)
+    return max(least, min(IMAGES, fit))
 
 
 class Training:
@@ -196,12 +203,19 @@ class Training:
     def __init__(self, args):
         model = make_model(args).train()
         self.optimizer, self.clip = vit.make_optimizer(model), vit.clipper(model)
-        fit = IMAGE_BYTES // (args.channels * args.size * args.size)
-        images, labels = make_images(args, max(args.batch, min(IMAGES, fit)))
+        images, labels = self.images(args)
         self.first = normalise(images[:args.batch]), labels[:args.batch]
         self.data = vit.batches(images, labels, args.batch, "cpu", normalise)
-        self.forward = flavoured(model, args)
+        self.forward = flavoured(self.whole(model), args)
         self.done = 0
+
+    def whole(self, model):
+        """The model as it is trained; see pytorch_ranks.py."""
+        return model
+
+    def images(self, args):
+        """Bytes, and labels."""
+        return make_images(args, training_images(args, args.batch))
 
     def loss_of(self, images, labels):
         """With label smoothing."""
@@ -305,13 +319,8 @@ class Bursts:
         return steps * self.batch, taken
 
 
-def serve(args, base):
+def serve(bursts, check, base):
     """Until "quit", or until there is nobody to ask any more."""
-    if args.flavour == "compile":
-        allow_vectors()
-    work = make_work(args)
-    check = work.check()  # the first steps compile, and may fail to
-    bursts = Bursts(work.step, args.batch)
     answer("ready", version())
     for line in sys.stdin:
         words = line.split()
@@ -328,19 +337,36 @@ def serve(args, base):
 
 def main():
     """Set up, and serve."""
-    args = parse()
+    args, base = make_parser().parse_args(), peak_mb()
     if args.version:
         answer("ready", version())
-    elif args.flavour == "compile" and not hasattr(torch, "compile"):
-        answer("skipped this PyTorch has no torch.compile")
-    else:
+    elif can_run(args):
         torch.set_num_threads(args.threads)
-        serve(args, peak_mb())
+        work = make_work(args)
+        check = work.check()  # the first steps compile, and may fail to
+        serve(Bursts(work.step, args.batch), check, base)
 
 
-def too_old():
-    """Whether this is a PyTorch from before what is used here."""
-    return tuple(int(n) for n in torch.__version__.split(".")[:2]) < OLDEST
+def can_run(args):
+    """Whether this PyTorch has what the options want; says so if not."""
+    if args.flavour == "compile" and not hasattr(torch, "compile"):
+        answer("skipped this PyTorch has no torch.compile")
+        return False
+    return True
+
+
+def run(program):
+    """A program whose failures are answers; not with a PyTorch from before what is
+    used here."""
+    try:
+        if tuple(int(n) for n in torch.__version__.split(".")[:2]) < OLDEST:
+            answer("skipped PyTorch %s is too old: 1.13 at least" %
+                   torch.__version__)
+        else:
+            program()
+    except Exception as error:  # pylint: disable=broad-except
+        answer("failed", one_line(error))
+        sys.exit(1)
 
 
 try:
@@ -358,12 +384,4 @@ except Exception as error:  # pylint: disable=broad-except
     sys.exit(1)
 
 if __name__ == "__main__":
-    try:
-        if too_old():
-            answer("skipped PyTorch %s is too old: 1.13 at least" %
-                   torch.__version__)
-        else:
-            main()
-    except Exception as error:  # pylint: disable=broad-except
-        answer("failed", one_line(error))
-        sys.exit(1)
+    run(main)

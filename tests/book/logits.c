@@ -1,6 +1,6 @@
 /*
- * logits.c: what chapter 5's model says, natively, for test_vit.py, which builds it with
- * this machine's compiler and compares the book's module with it.
+ * logits.c: what chapter 5's model says, natively, for test_vit.py, which builds it
+ * with this machine's compiler and compares the book's module with it.
  *
  *     logits WEIGHTS MEAN DEVIATION PIXELS     of pictures of 28 x 28 bytes, one after
  *                                              the other: a line of logits for each

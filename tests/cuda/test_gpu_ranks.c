@@ -17,7 +17,7 @@
 #include "tests/scratch.h"
 #include "tests/small_run.h"
 
-enum { MOST = 4, STEPS = 5, TEST_IMAGES = 37 };
+enum { MAX_RANKS = 4, STEPS = 5, TEST_IMAGES = 37 };
 
 /* After STEPS steps: AdamW divides by the gradient's size, so that where a gradient is
  * hardly more than its rounding, so is the step. */
@@ -32,11 +32,11 @@ typedef struct {
     Settings settings;
     Dataset dataset;
     long elements;
-    float *weights[MOST], *m[MOST];
-    StepResult steps[MOST][STEPS];
-    Evaluation evaluation[MOST];
-    int predictions[MOST][TEST_IMAGES];
-    int stop_by[MOST], stopped[MOST];
+    float *weights[MAX_RANKS], *m[MAX_RANKS];
+    StepResult steps[MAX_RANKS][STEPS];
+    Evaluation evaluation[MAX_RANKS];
+    int predictions[MAX_RANKS][TEST_IMAGES];
+    int stop_by[MAX_RANKS], stopped[MAX_RANKS];
 } RunOfRanks;
 
 /* Settings with which shares differ in length: 13 images. */
@@ -52,7 +52,7 @@ static RunOfRanks *run_of(int size) {
     Trainer one = new_trainer(&run->settings, &run->dataset);
     run->elements = one.list.total;
     trainer_free(&one);
-    for (int r = 0; r < MOST; r++) {
+    for (int r = 0; r < MAX_RANKS; r++) {
         run->weights[r] = test_reals(run->elements);
         run->m[r] = test_reals(run->elements);
     }
@@ -270,13 +270,13 @@ enum { N = 3 };
 
 typedef struct {
     GpuRanksId id;
-    float before[MOST][N], sum[MOST][N], scattered[MOST][MOST * N],
-        gathered[MOST][MOST * N];
+    float before[MAX_RANKS][N], sum[MAX_RANKS][N], scattered[MAX_RANKS][MAX_RANKS * N],
+        gathered[MAX_RANKS][MAX_RANKS * N];
 } Sums;
 
 /* Rank r has r + 1, r + 2, ... */
 static float *some_floats(int rank, int count) {
-    float host[MOST * N];
+    float host[MAX_RANKS * N];
     Error error;
     float *x = gpu_allocate((size_t)count * sizeof *x, "a sum", &error);
     for (int i = 0; i < count; i++) {
@@ -416,11 +416,12 @@ Suite *gpu_ranks_suite(void) {
     Suite *suite = suite_create("gpu_ranks");
     TCase *training = add_case(suite, "training");
     tcase_add_checked_fixture(training, in_one_order, NULL);
-    tcase_add_loop_test(training, ranks_agree_with_one_device_to_rounding, 1, MOST);
-    tcase_add_loop_test(training, all_ranks_have_the_same_bits, 2, MOST + 1);
+    tcase_add_loop_test(training, ranks_agree_with_one_device_to_rounding, 1,
+                        MAX_RANKS);
+    tcase_add_loop_test(training, all_ranks_have_the_same_bits, 2, MAX_RANKS + 1);
     tcase_add_test(training, one_rank_has_the_bits_of_chapter_6);
     tcase_add_loop_test(training, neither_buckets_nor_steps_at_once_change_a_bit, 2, 4);
-    tcase_add_loop_test(training, an_evaluation_counts_every_image_once, 1, MOST);
+    tcase_add_loop_test(training, an_evaluation_counts_every_image_once, 1, MAX_RANKS);
     tcase_add_test(training, run_c_drives_them_all_through_rank_0);
     tcase_add_test(training, a_batch_has_an_image_for_each_rank);
     TCase *sums = add_case(suite, "sums");

@@ -22,7 +22,7 @@
 #include "tests/cuda/cuda_suites.h"
 #include "tests/scratch.h"
 
-enum { MOST = 5, LONG = 20 };
+enum { MAX_RANKS = 5, LONG = 20 };
 
 /* A rank that is started, and what became of it. In memory that processes share. */
 typedef struct {
@@ -74,7 +74,7 @@ static void be_rank(int i) {
 /* `count` ranks that should meet; a test changes what it wants. */
 static void plan(int count) {
     int port;
-    ranks = mmap(NULL, MOST * sizeof *ranks, PROT_READ | PROT_WRITE,
+    ranks = mmap(NULL, MAX_RANKS * sizeof *ranks, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     close(listen_anywhere(&port));
     for (int i = 0; i < count; i++) {
@@ -88,7 +88,7 @@ static void plan(int count) {
 
 /* Starts those from `from` on, each a little later than the one before. */
 static void start(int from, int count) {
-    pid_t children[MOST];
+    pid_t children[MAX_RANKS];
     for (int i = from; i < count; i++) {
         children[i] = fork();
         if (children[i] == 0) {
@@ -110,9 +110,9 @@ static void assert_refused(int i, const char *words) {
 /* ---- meeting --------------------------------------------------------------------- */
 
 START_TEST(all_get_rank_0s_word) {
-    plan(MOST);
-    start(0, MOST);
-    for (int i = 0; i < MOST; i++) {
+    plan(MAX_RANKS);
+    start(0, MAX_RANKS);
+    for (int i = 0; i < MAX_RANKS; i++) {
         ck_assert_msg(ranks[i].met, "%s", ranks[i].error.text);
         ck_assert_str_eq(ranks[i].word, "hello");
     }

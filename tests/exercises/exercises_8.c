@@ -13,12 +13,12 @@ const char chapter_title[] = "many machines";
 
 /* ---- 8.2 ------------------------------------------------------------------------- */
 
-enum { BLOCK_ITEMS = 4, ITEMS_MOST = 4 + 12 * BLOCK_ITEMS + 4 };
+enum { BLOCK_ITEMS = 4, MAX_ITEMS = 4 + 12 * BLOCK_ITEMS + 4 };
 
 /* A list as a Vit's, and where its parts begin: made here, not read from its names. */
 typedef struct {
-    Parameter items[ITEMS_MOST];
-    int begins[ITEMS_MOST]; /* 0: goes on; 1: a part; 2: goes on, of head after norm */
+    Parameter items[MAX_ITEMS];
+    int begins[MAX_ITEMS]; /* 0: goes on; 1: a part; 2: goes on, of head after norm */
     ParameterList list;
 } Model;
 
@@ -145,7 +145,7 @@ static bool same_buckets(const Bucket *a, int count, const Bucket *b, int of_b) 
 
 static void name_cut(const Model *m, int first, long least, const Bucket *got,
                      int count) {
-    Bucket other[2 * ITEMS_MOST];
+    Bucket other[2 * MAX_ITEMS];
     int made;
     for (int cut = RIGHT + 1; cut < CUTS; cut++) {
         made = cut_list(m, first, least, (Cut)cut, other);
@@ -172,20 +172,20 @@ static void name_cut(const Model *m, int first, long least, const Bucket *got,
 static void cut_case(int depth, int freeze, long least) {
     enum { CANARY = -7 };
     Model m;
-    Bucket want[2 * ITEMS_MOST], got[2 * ITEMS_MOST];
+    Bucket want[2 * MAX_ITEMS], got[2 * MAX_ITEMS];
     make_model(&m, depth);
     const int first = freeze > 0 ? 4 + freeze * BLOCK_ITEMS : 0;
     const ParameterList trained = {m.items + first, m.list.count - first, m.list.total};
     const int made = cut_list(&m, first, least, RIGHT, want);
-    for (int i = 0; i < 2 * ITEMS_MOST; i++) {
+    for (int i = 0; i < 2 * MAX_ITEMS; i++) {
         got[i] = (Bucket){CANARY, CANARY};
     }
     case_is("%d blocks, %d frozen, least %ld: elements %ld to %ld", depth, freeze,
             least, m.items[first].offset, m.list.total);
     const int count = buckets_cut(&trained, least, got);
-    expect_true(count >= 0 && count <= BUCKETS_MOST,
-                "It says that there are %d buckets", count);
-    mistake_if("a count that can't be: there are at most BUCKETS_MOST", true);
+    expect_true(count >= 0 && count <= MAX_BUCKETS, "It says that there are %d buckets",
+                count);
+    mistake_if("a count that can't be: there are at most MAX_BUCKETS", true);
     for (int b = 0; b < made && b < count; b++) {
         char name[64];
         snprintf(name, sizeof name, "bucket %d: .to", b);

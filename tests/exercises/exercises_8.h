@@ -4,11 +4,11 @@
 
 #include "chapters/08_many_machines/collectives/threads_group.h"
 
-enum { RANKS_MOST = 5 };
+enum { MAX_RANKS = 5 };
 
 /* What was seen of the messages of one run. */
 typedef struct {
-    long sent[RANKS_MOST];  /* elements, by each rank */
+    long sent[MAX_RANKS];   /* elements, by each rank */
     long messages_sent;     /* by all ranks ... */
     long messages_received; /* ... and received: unless equal, some are lost */
     long begun, ended;      /* group_begin's tickets: unless equal, some still move */

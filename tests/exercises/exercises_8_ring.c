@@ -10,8 +10,8 @@
 typedef struct {
     int P;
     long n;
-    Tensor x[RANKS_MOST], room[RANKS_MOST];
-    double *before[RANKS_MOST], *sum;
+    Tensor x[MAX_RANKS], room[MAX_RANKS];
+    double *before[MAX_RANKS], *sum;
 } Ring;
 
 static void reduce_scatter(Group *group, void *data) {
@@ -54,7 +54,7 @@ static bool near(double a, double b) {
 
 /* How many times each rank's numbers are in chunk c at this rank: so many[0] of rank 0,
  * and so on, each up to 2; false: it isn't such a sum. */
-static bool made_of(const Ring *ring, int rank, int c, int many[RANKS_MOST]) {
+static bool made_of(const Ring *ring, int rank, int c, int many[MAX_RANKS]) {
     const long begin = begin_of(ring, c), end = begin_of(ring, c + 1);
     int ways = 1;
     for (int r = 0; r < ring->P; r++) {
@@ -114,7 +114,7 @@ static bool is_complete(const Ring *ring, int rank, int c) {
 
 /* The rank's own chunk is wrong: which numbers are in it? */
 static void name_chunk(const Ring *ring, int rank) {
-    int many[RANKS_MOST] = {0}, complete = -1, missing = 0, twice = 0;
+    int many[MAX_RANKS] = {0}, complete = -1, missing = 0, twice = 0;
     bool known = false;
     if (no_name_yet()) {
         known = made_of(ring, rank, rank, many);

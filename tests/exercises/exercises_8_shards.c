@@ -7,13 +7,13 @@
 #include "tests/exercises/exercise.h"
 #include "tests/exercises/exercises_8.h"
 
-enum { SHARDS_MOST = 16 };
+enum { MAX_SHARDS = 16 };
 
 typedef struct {
     int P, S;
     long n;
-    Tensor shards[SHARDS_MOST], room[RANKS_MOST];
-    real *mine[RANKS_MOST][SHARDS_MOST];
+    Tensor shards[MAX_SHARDS], room[MAX_RANKS];
+    real *mine[MAX_RANKS][MAX_SHARDS];
 } Shards;
 
 /* ---- what both are made of ------------------------------------------------------- */
@@ -35,7 +35,7 @@ static long own_of(const Shards *all, int rank) {
 }
 
 static void make(Shards *all, int P, int S, long n) {
-    static const char *const names[SHARDS_MOST] = {
+    static const char *const names[MAX_SHARDS] = {
         "shard 0",  "shard 1",  "shard 2",  "shard 3", "shard 4",  "shard 5",
         "shard 6",  "shard 7",  "shard 8",  "shard 9", "shard 10", "shard 11",
         "shard 12", "shard 13", "shard 14", "shard 15"};
@@ -81,7 +81,7 @@ static bool is_packed(const Shards *all, int rank, int s) {
     Tensor T = all->room[rank];
     T.data += s * own_of(all, rank);
     T.shape[0] = T.ld = (int)own_of(all, rank);
-    return s > 0 && s < SHARDS_MOST &&
+    return s > 0 && s < MAX_SHARDS &&
            own_of(all, rank) < (all->n + all->P - 1) / all->P &&
            same(T, all->shards[s].data + begin_of(all, rank));
 }

@@ -3,7 +3,7 @@
 # systems, made by debootstrap, in which nothing is installed but what README's commands
 # install:
 #
-#   debian12, debian13   both of README's commands, chapters 1 to 6 and make plots, by root
+#   debian12, debian13   both of README's commands, chapters 1 to 8 and make plots, by root
 #                        and by an ordinary user, who is told the line that an
 #                        administrator has to type
 #   arm64                chapters 1 to 5 and the plain tests, cross-built, run by qemu
@@ -195,8 +195,10 @@ debian() { # debian SYSTEM RELEASE
             [ -s "$root$line" ] || line=/home/student/course/common/scripts/setup.sh
             in_system root env DEBIAN_FRONTEND=noninteractive sh "$line" \
                 >"$place/logs/$1-administrator" 2>&1
+            in_system root sh /home/student/course/common/scripts/setup.sh chapter8 \
+                >>"$place/logs/$1-administrator" 2>&1
         fi
-        for part in readme tests chapters plots; do
+        for part in readme tests chapters ranks plots; do
             as "$user" "$1" "$part" || :
         done
         keep_packages "$2"

@@ -139,6 +139,11 @@ bool options_given(const Options *o, const char *name) {
     return o->given[index_of(name)];
 }
 
+bool options_has_value(const char *name) {
+    const int i = index_of(name);
+    return i >= 0 && table[i].kind != FLAG;
+}
+
 const char *options_word(const char *setting, int value) {
     for (size_t i = 0; i < sizeof worded / sizeof worded[0]; i++) {
         if (strcmp(worded[i].setting, setting) == 0 && value >= 0 &&

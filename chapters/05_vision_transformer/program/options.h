@@ -39,6 +39,10 @@ bool options_parse(Options *options, int argc, char **argv, Error *error);
 /* options_given: is this option, "--batch", on the command line? */
 bool options_given(const Options *options, const char *name);
 
+/* options_has_value: is this one of these options, "--batch", whose value is the next
+ * word? Programs with more options take them out before options_parse, but not there. */
+bool options_has_value(const char *name);
+
 /* options_only: false, and a line, if the command line has an option (of a setting, or
  * --data, --save, --log, --steps) that isn't one of `used`, which NULL ends: `with`,
  * "--eval", has no use for it. */

@@ -13,10 +13,25 @@
 
 /* ---- making and freeing ------------------------------------------------- */
 
+/* A block of the parameters' layout, of zeros, where only what is trained is written.
+ * Of a large one calloc has no memory before it is written to, page by page: what is
+ * frozen takes none. */
+static real *block_of_trained(const Trainer *t, const char *what, Error *error) {
+    const size_t bytes = (size_t)t->list.total * sizeof(real);
+    if (t->settings.freeze == 0) {
+        return allocate(bytes, what, error);
+    }
+    real *block = calloc(1, bytes);
+    if (!block) {
+        error_set(error, "no memory for %s: %.1f MB asked for", what,
+                  (double)bytes / 1e6);
+    }
+    return block;
+}
+
 static bool worker_make(Worker *worker, const Trainer *t, Error *error) {
     const VitConfig *c = &t->settings.model;
-    const size_t bytes = (size_t)t->list.total * sizeof(real);
-    worker->gradients = allocate(bytes, "gradients", error);
+    worker->gradients = block_of_trained(t, "gradients", error);
     if (!worker->gradients) {
         return false;
     }
@@ -39,8 +54,8 @@ static void set_epsilon(Vit *vit, real epsilon) {
 static bool make_blocks(Trainer *t, Error *error) {
     const size_t bytes = (size_t)t->list.total * sizeof(real);
     t->weights = allocate(bytes, "weights", error);
-    t->m = t->weights ? allocate(bytes, "AdamW's m", error) : NULL;
-    t->v = t->m ? allocate(bytes, "AdamW's v", error) : NULL;
+    t->m = t->weights ? block_of_trained(t, "AdamW's m", error) : NULL;
+    t->v = t->m ? block_of_trained(t, "AdamW's v", error) : NULL;
     return t->v != NULL;
 }
 
@@ -111,9 +126,11 @@ void trainer_free(Trainer *t) {
 
 double trainer_bytes(const Trainer *t) {
     const Worker *worker = &t->workers[0]; /* all have as much */
-    const double each = (double)t->list.total + (double)tensor_count(worker->images) +
+    const double all = (double)t->list.total;
+    const double trained = all - (double)trainer_first_trained(t);
+    const double each = trained + (double)tensor_count(worker->images) +
                         (double)worker->activations.arena.capacity;
-    return (3 * (double)t->list.total + t->worker_count * each) * sizeof(real) +
+    return (all + 2 * trained + t->worker_count * each) * sizeof(real) +
            (double)t->order_count * sizeof(int);
 }
 

@@ -92,7 +92,8 @@ long trainer_warmup(const Trainer *trainer);
 double trainer_rate(const Trainer *trainer, long step);
 Augmentation trainer_augmentation(const Trainer *trainer, const Dataset *dataset);
 
-/* trainer_bytes: the memory that it holds. */
+/* trainer_bytes: the memory that it holds. Gradients and moments of what is frozen have
+ * none: nothing is ever written there, but by --resume, which reads the moments. */
 double trainer_bytes(const Trainer *trainer);
 
 /* trainer_step: one step of the optimiser on the next batch. */

@@ -9,15 +9,28 @@
 /* Of the machine's memory: the system and the images need some, too. */
 #define FOR_US 0.9
 
+/* How many parameters --freeze leaves: the last blocks, norm and head. */
+static double trained_of(const Settings *s) {
+    VitConfig blocks = s->model, frozen = s->model;
+    if (s->freeze == 0) {
+        return (double)vit_parameter_formula(&s->model);
+    }
+    blocks.depth = 1;
+    frozen.depth = 0;
+    const long block = vit_parameter_formula(&blocks) - vit_parameter_formula(&frozen);
+    const long D = s->model.block.D, K = s->model.classes;
+    return (double)((s->model.depth - s->freeze) * block + 2 * D + D * K + K);
+}
+
 static double bytes_with(const Settings *s, int batch, int threads) {
     const VitConfig *c = &s->model;
-    const double parameters = (double)vit_parameter_formula(c);
+    const double parameters = (double)vit_parameter_formula(c), trained = trained_of(s);
     const int share = (batch + threads - 1) / threads;
     const int slice = share < SLICE_IMAGES ? share : SLICE_IMAGES;
     const double image = (double)c->channels * c->height * c->width;
     const double worker =
-        parameters + slice * image + (double)vit_activations_count(c, slice);
-    return (3 * parameters + threads * worker) * sizeof(real);
+        trained + slice * image + (double)vit_activations_count(c, slice);
+    return (parameters + 2 * trained + threads * worker) * sizeof(real);
 }
 
 double fine_tune_bytes(const Settings *s) {

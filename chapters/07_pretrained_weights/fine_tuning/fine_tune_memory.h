@@ -3,8 +3,9 @@
  * models are large: a B/16 at 224 pixels has 86 million weights, and what forward keeps
  * of one image for backward is twice as much.
  *
- *     weights, and the optimiser's two moments     3 x the parameters
- *     each thread: gradients                       the parameters
+ *     weights                                      the parameters
+ *     the optimiser's two moments                  2 x those that are trained
+ *     each thread: gradients                       those that are trained
  *                  a slice of the batch            at most SLICE_IMAGES images, and
  *                                                  what forward keeps of them
  */

@@ -518,6 +518,42 @@ static bool usual(Recipe *r, const Pretrained *model, const char *path, Error *e
     return ok;
 }
 
+/* Checkpoints, and what --export writes. In others' files the same words may mean
+ * anything. */
+static bool is_ours(const Pretrained *model) {
+    return model->file && arrays_text(model->file, "heads");
+}
+
+/* The metadata have said it: what is beside them isn't used, which is to be printed. */
+static void name_unused(Recipe *r, const char *path) {
+    Recipe other = *r;
+    bool found = false;
+    Error ignored;
+    if (from_neighbours(&other, path, &found, &ignored) && found) {
+        snprintf(r->why, sizeof r->why,
+                 "the file's metadata, which are its own; %.40s beside it isn't used",
+                 other.why);
+    }
+}
+
+/* *found: a file or the metadata say it. */
+static bool from_files(Recipe *r, const Pretrained *model, const char *path,
+                       bool *found, Error *error) {
+    const VitConfig *c = &model->config.vit;
+    if (!is_ours(model)) {
+        return from_neighbours(r, path, found, error) &&
+               (*found || from_metadata(r, c, path, found, error));
+    }
+    if (!from_metadata(r, c, path, found, error)) {
+        return false;
+    }
+    if (*found) {
+        name_unused(r, path);
+        return true;
+    }
+    return from_neighbours(r, path, found, error);
+}
+
 /* The recipe's last picture is as large as the model's images. */
 static bool check_fits(const Recipe *r, const VitConfig *c, Error *error) {
     const int height = r->crop ? r->crop_height : r->height;
@@ -550,8 +586,7 @@ bool recipe_for(Recipe *r, const Pretrained *model, const char *path, const char
     }
     r->height = c->height;
     r->width = c->width;
-    if (!from_neighbours(r, path, &found, error) ||
-        (!found && !from_metadata(r, c, path, &found, error))) {
+    if (!from_files(r, model, path, &found, error)) {
         return false;
     }
     return (found || usual(r, model, path, error)) && check_fits(r, c, error);

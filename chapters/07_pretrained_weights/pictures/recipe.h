@@ -55,7 +55,8 @@ const char *recipe_name(const Recipe *recipe, int height, int width);
  * what preprocessor_config.json (transformers) or config.json (pretrained_cfg, timm) in
  * the folder of `path` says; else the weights' metadata (recipe_texts; or mean and
  * deviation alone, as chapter 5's checkpoints have them); else the usual one of the
- * file's dialect.
+ * file's dialect. Of weights that this course trained or exported the metadata come
+ * first: a file beside them may be of the weights that a fine-tuning began with.
  *
  * False, and a line that names the file: one of these is there and can't be used.
  */

@@ -44,8 +44,8 @@ static ArrayType type_of(const char *dtype) {
 static bool array_of(const Safetensors *file, const SafetensorsTensor *tensor,
                      Array *array, Error *error) {
     *array = (Array){.type = type_of(tensor->dtype),
-                     .ndim = tensor->shape.ndim,
-                     .count = 1,
+                     .ndim = tensor->ndim,
+                     .count = tensor->ndim <= ARRAY_NDIM,
                      .at = file->data_start + tensor->begin,
                      .bytes = tensor->end - tensor->begin};
     if (strlen(tensor->name) >= ARRAY_NAME) {
@@ -54,7 +54,7 @@ static bool array_of(const Safetensors *file, const SafetensorsTensor *tensor,
     }
     snprintf(array->name, sizeof array->name, "%s", tensor->name);
     snprintf(array->kind, sizeof array->kind, "%s", tensor->dtype);
-    for (int d = 0; d < array->ndim; d++) {
+    for (int d = 0; d < tensor->shape.ndim; d++) {
         array->shape[d] = tensor->shape.shape[d];
         array->count *= array->shape[d];
     }
@@ -229,6 +229,25 @@ const char *arrays_text(const Arrays *file, const char *key) {
 
 const char *arrays_path(const Arrays *file) {
     return file->path;
+}
+
+/* "I64", "U8", "BOOL"; "<i8", "|u1", "|b1", "<U9", but no float's. */
+bool arrays_is_whole(const Array *array) {
+    return array->type == ARRAY_OTHER && strpbrk(array->kind, "IUBiub") != NULL;
+}
+
+char *arrays_shape_text(const Array *array, char text[ARRAY_SHAPE_TEXT]) {
+    Tensor shape = {.ndim = array->ndim};
+    if (array->ndim == 0) {
+        snprintf(text, ARRAY_SHAPE_TEXT, "one element");
+    } else if (array->ndim > ARRAY_NDIM) {
+        snprintf(text, ARRAY_SHAPE_TEXT, "of %d dimensions", array->ndim);
+    } else {
+        memcpy(shape.shape, array->shape, sizeof shape.shape);
+        tensor_shape_text(shape, text);
+        strcat(text, array->count == 0 ? ", without elements" : "");
+    }
+    return text;
 }
 
 /* ---- reading ---------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * arrays.h: named arrays in a file, whichever format it has: safetensors, or NumPy's
  * .npz (a zip archive of .npy files, stored without compression; npz.h). The file is
  * mapped into memory. Elements are F32, F64, F16 or BF16, in C order; arrays of other
- * types are listed, and can't be read.
+ * types, of more than 4 dimensions or of no elements are listed, and can't be read.
  *
  * A pickled file (.pth, .bin, .pt) is a program for Python: it is refused, with the two
  * lines of Python that convert it.
@@ -22,8 +22,8 @@ typedef struct {
     char name[ARRAY_NAME]; /* as the file has it */
     char kind[16];         /* its type, as the file calls it */
     ArrayType type;
-    int ndim, shape[ARRAY_NDIM]; /* ndim 0: one element */
-    long count;                  /* elements */
+    int ndim, shape[ARRAY_NDIM]; /* ndim 0: one element; more than 4: no shape */
+    long count;                  /* elements; 0 also of more dimensions than 4 */
     int64_t at, bytes;           /* where they are in the file, and how many bytes */
     int64_t member;              /* where its .npy file begins, which ends with them */
     bool has_checksum;           /* CRC-32 of that; safetensors files have none */
@@ -46,6 +46,14 @@ const Array *arrays_get(const Arrays *file, int i);
 const Array *arrays_find(const Arrays *file, const char *name); /* NULL: none */
 const char *arrays_text(const Arrays *file, const char *key);   /* metadata, or NULL */
 const char *arrays_path(const Arrays *file);
+
+/* arrays_is_whole: of whole numbers, truth values, or (NumPy's) texts? */
+bool arrays_is_whole(const Array *array);
+
+/* arrays_shape_text: "(36,12)", "one element", "(0), without elements", "of 5
+ * dimensions"; `text`, of TENSOR_SHAPE_TEXT + 24. */
+enum { ARRAY_SHAPE_TEXT = TENSOR_SHAPE_TEXT + 24 };
+char *arrays_shape_text(const Array *array, char text[ARRAY_SHAPE_TEXT]);
 
 /* arrays_read: its elements, widened or rounded to real, into (count) elements. A wrong
  * checksum, a NaN or infinity is an error that names the array. */

@@ -34,8 +34,12 @@ static bool shape_of(const Search *s, const char *ours, int block, int ndim,
     }
     *shape = names_shape(s->names, ours, block, WHOLE);
     if (shape->ndim != ndim) {
-        error_set(s->error, "%s: %s (names of %s) has %d dimensions", path_of(s),
-                  place->array->name, s->names->dialect->name, place->array->ndim);
+        char is[ARRAY_SHAPE_TEXT];
+        error_set(s->error,
+                  "%s: %s (names of %s) is %s: it can't be %s, of %d "
+                  "dimensions",
+                  path_of(s), place->array->name, s->names->dialect->name,
+                  arrays_shape_text(place->array, is), ours, ndim);
         return false;
     }
     return true;

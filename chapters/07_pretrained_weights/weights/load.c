@@ -81,19 +81,26 @@ static bool lacks_class_position(const Pretrained *model, const ModelTensor *t,
            shape->shape[1] == vit_patches(&model->config.vit);
 }
 
-/* ---- shapes ----------------------------------------------------------- */
+/* ---- types and shapes --------------------------------------------------- */
+
+static bool check_type(const Load *load, const Place *place) {
+    return place->array->type != ARRAY_OTHER ||
+           error_set(load->error,
+                     "%s: %s (names of %s) is of type %s: only floats of 16, 32 and 64 "
+                     "bits, the lowest byte first, are read",
+                     arrays_path(load->names.file), place->array->name,
+                     load->names.dialect->name, place->array->kind);
+}
 
 static bool wrong_shape(const Load *load, const ModelTensor *t, const Place *place,
                         Tensor want) {
-    char name[TENSOR_NAME], is[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT];
-    Tensor file = {.ndim = place->array->ndim};
-    memcpy(file.shape, place->array->shape, sizeof file.shape);
-    return error_set(
-        load->error, "%s: %s is %s (names of %s): it can't be %s%s, which is %s here",
-        arrays_path(load->names.file), place->array->name,
-        file.ndim > 0 ? tensor_shape_text(file, is) : "one element",
-        load->names.dialect->name, place->row->part == WHOLE ? "" : "a third of ",
-        tensors_name(t, name), tensor_shape_text(want, wanted));
+    char name[TENSOR_NAME], is[ARRAY_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT];
+    return error_set(load->error,
+                     "%s: %s is %s (names of %s): it can't be %s%s, which is %s here",
+                     arrays_path(load->names.file), place->array->name,
+                     arrays_shape_text(place->array, is), load->names.dialect->name,
+                     place->row->part == WHOLE ? "" : "a third of ",
+                     tensors_name(t, name), tensor_shape_text(want, wanted));
 }
 
 /* In JAX's kernels the heads are a dimension: as many in every block. */
@@ -109,7 +116,7 @@ static bool check_heads(const Load *load, const Place *place, int heads) {
                      shape[in_front ? 0 : 1], heads);
 }
 
-/* All shapes are as the config says; before anything is read. */
+/* All types are known, and all shapes as the config says; before anything is read. */
 static bool check_shapes(const Load *load, const Pretrained *model,
                          const ModelTensor *t) {
     const Place *places[3];
@@ -119,6 +126,9 @@ static bool check_shapes(const Load *load, const Pretrained *model,
     }
     for (int i = 0; i < count; i++) {
         Tensor shape, want = shape_of_part(*t->T, places[i]->row->part);
+        if (!check_type(load, places[i])) {
+            return false;
+        }
         if (!transform_shape(places[i]->row->change, places[i]->array, &shape) ||
             !(tensor_same_shape(shape, want) ||
               lacks_class_position(model, t, &shape))) {

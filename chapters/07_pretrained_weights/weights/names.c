@@ -93,6 +93,13 @@ static bool no_dialect(const Arrays *file, Error *error) {
                                             : "of a file without arrays");
 }
 
+/* Whole numbers are no weights: the places of patches (position_ids), or how many
+ * batches there were. What a model of another kind is known by isn't one of these. */
+static bool is_counter(const Names *names, const Array *array) {
+    return arrays_is_whole(array) &&
+           !foreign_find(bare_name(names->dialect, array->name));
+}
+
 static bool has_no_place(const Names *names, const Array *array, Error *error) {
     const char *path = arrays_path(names->file);
     const Foreign *foreign = foreign_find(bare_name(names->dialect, array->name));
@@ -119,7 +126,7 @@ static bool add_place(Names *names, const Array *array, Error *error) {
     place.row =
         find_row(names->dialect, bare_name(names->dialect, array->name), &place.block);
     if (!place.row) {
-        return has_no_place(names, array, error);
+        return is_counter(names, array) || has_no_place(names, array, error);
     }
     if (!place.row->ours) {
         return true;

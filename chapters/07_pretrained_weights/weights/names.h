@@ -24,7 +24,7 @@ typedef struct {
 } Names;
 
 /* names_recognise: false for names of no dialect; and for an array that has no place in
- * its dialect's table, which is named. */
+ * its dialect's table, and isn't of whole numbers: it is named. */
 bool names_recognise(Names *names, const Arrays *file, Error *error);
 void names_free(Names *names);
 
@@ -33,5 +33,5 @@ void names_free(Names *names);
 const Place *names_find(const Names *names, const char *ours, int block, Part part);
 
 /* names_shape: the same, as the shape of our tensor, or of the part of it; {0}: there
- * is none, or it hasn't as many dimensions as its change wants. */
+ * is none, or transform_shape has none for it. */
 Tensor names_shape(const Names *names, const char *ours, int block, Part part);

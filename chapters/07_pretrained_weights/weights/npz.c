@@ -37,6 +37,7 @@ static bool part_of(Span span, uint64_t at, uint64_t count, Span *part) {
 /* A header that is read, as Python's literal that it is. */
 typedef struct {
     const char *at, *end;
+    double count; /* of its shape's elements: exact up to 2^53, and can't overflow */
 } Reader;
 
 static void skip_blanks(Reader *r) {
@@ -73,10 +74,11 @@ static bool take_text(Reader *r, char *text, size_t room) {
     return take(r, quote == '"' ? "\"" : "'");
 }
 
-/* One size, from 1 to the largest int. */
+/* One size, from 0 to the largest int. */
 static bool take_size(Reader *r, int *size) {
     long value = 0;
     skip_blanks(r);
+    const char *first = r->at;
     for (; r->at < r->end && *r->at >= '0' && *r->at <= '9'; r->at++) {
         value = 10 * value + (*r->at - '0');
         if (value > INT32_MAX) {
@@ -84,7 +86,7 @@ static bool take_size(Reader *r, int *size) {
         }
     }
     *size = (int)value;
-    return value > 0;
+    return r->at > first;
 }
 
 /* (), (3,) or (3, 4) */
@@ -94,11 +96,15 @@ static bool take_shape(Reader *r, Array *array) {
     }
     bool comma = true;
     while (!take(r, ")")) {
-        if (!comma || array->ndim == ARRAY_NDIM ||
-            !take_size(r, &array->shape[array->ndim])) {
+        int size;
+        if (!comma || !take_size(r, &size)) {
             return false;
         }
+        if (array->ndim < ARRAY_NDIM) {
+            array->shape[array->ndim] = size;
+        }
         array->ndim++;
+        r->count *= size;
         comma = take(r, ",");
     }
     return array->ndim != 1 || comma; /* (3) is a number */
@@ -162,15 +168,11 @@ static int bytes_of(ArrayType type) {
 }
 
 /* Elements, if their bytes are what there is; types that aren't read are believed. */
-static bool count_elements(Array *array, size_t bytes) {
-    double count = 1; /* exact up to 2^53, and can't overflow */
-    for (int d = 0; d < array->ndim; d++) {
-        count *= array->shape[d];
-    }
+static bool count_elements(Array *array, double count, size_t bytes) {
     if (array->type != ARRAY_OTHER && count * bytes_of(array->type) != (double)bytes) {
         return false;
     }
-    array->count = count < 9e15 ? (long)count : 0;
+    array->count = count < 9e15 && array->ndim <= ARRAY_NDIM ? (long)count : 0;
     array->bytes = (int64_t)bytes;
     return true;
 }
@@ -194,7 +196,7 @@ static bool npy_header(Span npy, Reader *r, size_t *elements) {
 }
 
 static bool read_npy(Span npy, Array *array, Error *why) {
-    Reader r;
+    Reader r = {.count = 1};
     bool fortran = false;
     size_t elements;
     if (!npy_header(npy, &r, &elements)) {
@@ -202,10 +204,7 @@ static bool read_npy(Span npy, Array *array, Error *why) {
                          array->name);
     }
     if (!read_dictionary(&r, array, &fortran)) {
-        return error_set(why,
-                         "array %s: its header isn't understood (up to %d dimensions, "
-                         "of at least 1, are read)",
-                         array->name, ARRAY_NDIM);
+        return error_set(why, "array %s: its header isn't understood", array->name);
     }
     array->type = type_of(array->kind);
     if (fortran && array->ndim >= 2) {
@@ -215,7 +214,7 @@ static bool read_npy(Span npy, Array *array, Error *why) {
                          array->name);
     }
     array->at += (int64_t)elements;
-    return count_elements(array, npy.count - elements) ||
+    return count_elements(array, r.count, npy.count - elements) ||
            error_set(why, "array %s: damaged: its shape needs another number of bytes",
                      array->name);
 }

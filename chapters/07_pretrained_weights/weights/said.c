@@ -138,9 +138,19 @@ static void take_activation(Config *c, const JsonValue *object, const char *key,
     }
 }
 
-static void take_pooling(const JsonValue *object, Said *said) {
+/* "" is what timm writes of a model without a head: its tokens as they are. */
+static void take_pooling(Config *c, const JsonValue *object, Said *said) {
     const char *pool = json_text(json_get(object, "global_pool"));
-    said->mean = said->mean || (pool && strcmp(pool, "avg") == 0);
+    if (!c->ok || !pool) {
+        return;
+    }
+    if (strcmp(pool, "avg") == 0) {
+        said->mean = true;
+    } else if (strcmp(pool, "token") != 0 && *pool != '\0') {
+        c->ok = error_set(c->error,
+                          "%s: global_pool is \"%.40s\": only token and avg are read",
+                          c->name, pool);
+    }
 }
 
 /* timm's: {"architecture": "vit_small_...", "num_features": 384,
@@ -160,8 +170,8 @@ static void take_timms(Config *c, const JsonValue *config, Said *said) {
     take_activation(c, arguments, "act_layer", said);
     take_size(c, arguments, "img_size", said);
     take_size(c, json_get(config, "pretrained_cfg"), "input_size", said);
-    take_pooling(config, said);
-    take_pooling(arguments, said);
+    take_pooling(c, config, said);
+    take_pooling(c, arguments, said);
 }
 
 bool said_by_json(Said *said, const JsonValue *config, const char *name, Error *error) {

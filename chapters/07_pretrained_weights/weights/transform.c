@@ -25,6 +25,9 @@ bool transform_shape(Change change, const Array *a, Tensor *shape) {
         [AS_IS] = 0,     [TRANSPOSE] = 2,  [HEADS_IN] = 3,
         [HEADS_OUT] = 3, [HEADS_BIAS] = 2, [HWIO_TO_OIHW] = 4};
     const int *n = a->shape;
+    if (a->count == 0) {
+        return false;
+    }
     *shape = shape_of(a);
     if (change == AS_IS) {
         return true;

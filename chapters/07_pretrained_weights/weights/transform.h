@@ -18,7 +18,7 @@
 #include "chapters/07_pretrained_weights/weights/dialects.h"
 
 /* transform_shape: of ours; false if the array doesn't have as many dimensions as this
- * change wants. */
+ * change wants, has more than a Tensor, or no elements. */
 bool transform_shape(Change change, const Array *array, Tensor *shape);
 
 /* transform_part: the queries', keys' or values' share of T, which is W_qkv (3D, D) or

@@ -2,6 +2,7 @@
 #include "chapters/08_many_machines/collectives/cost.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 double cost_gather(Network network, int P, double bytes) {
     return 2 * (P - 1) * (network.alpha + bytes * network.beta);
@@ -59,18 +60,21 @@ double cost_crossover(Network network, int P) {
 /*
  * Minimises sum ((alpha + x beta - t) / t)^2. With weights w = 1/t^2 that is the
  * ordinary line through (x, t): its two equations have the sums of w, w x, w x^2, w t,
- * w x t.
+ * w x t. Where all x are the same (the determinant is 0, but for rounding) any line
+ * through their mean time is as good: here the flat one.
  */
 Network cost_fit(const double *bytes, const double *seconds, int count) {
     double w1 = 0, wx = 0, wxx = 0, wt = 0, wxt = 0;
+    bool one_size = true;
     for (int i = 0; i < count; i++) {
         const double x = bytes[i], t = seconds[i], w = 1 / (t * t);
+        one_size = one_size && x == bytes[0];
         w1 += w;
         wx += w * x;
         wxx += w * x * x;
         wt += w * t;
         wxt += w * x * t;
     }
-    const double beta = (w1 * wxt - wx * wt) / (w1 * wxx - wx * wx);
+    const double beta = one_size ? 0 : (w1 * wxt - wx * wt) / (w1 * wxx - wx * wx);
     return (Network){(wt - beta * wx) / w1, beta};
 }

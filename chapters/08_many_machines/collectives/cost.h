@@ -36,5 +36,6 @@ double cost_halving(Network network, int P, double bytes);
 double cost_crossover(Network network, int P);
 
 /* cost_fit: alpha and beta of the line through measured times: the least squares of
- * relative errors, so that short messages count as much as long ones. count >= 2. */
+ * relative errors, so that short messages count as much as long ones. count >= 1;
+ * messages of one size alone don't tell alpha from beta: then beta is 0. Times > 0. */
 Network cost_fit(const double *bytes, const double *seconds, int count);

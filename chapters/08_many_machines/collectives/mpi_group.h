@@ -11,8 +11,8 @@
 #include "common/error.h"
 
 /* mpi_group_open: this process's rank, and how many there are. Without mpirun or srun
- * it is the only one, and MPI isn't started. False and an error if MPI can't be
- * used. */
+ * it is the only one, and MPI isn't started. False and an error at all ranks if MPI
+ * can't be used; mpi_group_close is called all the same. */
 bool mpi_group_open(Group *group, Error *error);
 
 /* mpi_group_close: all ranks call it, in the end. */
@@ -25,6 +25,6 @@ void mpi_group_abort(int status) __attribute__((noreturn));
 /* mpi_group_turns: grows while this rank waits for messages. Any thread may ask. */
 unsigned long mpi_group_turns(void);
 
-/* mpi_group_tell: who is told of MPI's errors, before all ranks are ended; it needn't
- * return. */
+/* mpi_group_tell: who is told of MPI's errors. If it returns, they are printed, and all
+ * ranks are ended. */
 void mpi_group_tell(void (*listener)(const char *what));

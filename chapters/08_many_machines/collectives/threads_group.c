@@ -17,6 +17,11 @@ typedef struct {
 
 enum { HALVES = 256 }; /* of one rank at a time */
 
+/* So many group_tests without an answer, while no rank got any further: a rank that
+ * does nothing else has made them within a second or two. One that computes in between,
+ * and will send something when it is done, asks far less often. */
+enum { POLLS_IN_VAIN = 1 << 20 };
+
 typedef struct Hub Hub;
 
 typedef struct {
@@ -24,6 +29,9 @@ typedef struct {
     Group group;
     Half halves[HALVES];
     int waits_for; /* one of its halves, or -1: it computes */
+    int asks_for;  /* the half that its last group_test missed, */
+    long polls;    /* how often it has asked since any rank got further, */
+    long progress; /* which was the hub's progress then */
     bool ended;
 } Rank;
 
@@ -35,6 +43,8 @@ struct Hub {
     GroupBody *body;
     void *data;
     long orders; /* given so far */
+    long
+        progress; /* grows whenever a rank says, gets or waits for something, or ends */
     bool broken;
     Error why;
 };
@@ -75,6 +85,7 @@ static void deliver(Hub *hub, int rank, Half *half, Half *other) {
     const real *data = from->copy ? from->copy : from->message.data;
     memcpy(to->message.data, data, (size_t)to->message.count * sizeof(real));
     from->matched = to->matched = true;
+    hub->progress++;
     pthread_cond_broadcast(&hub->changed);
 }
 
@@ -95,6 +106,7 @@ static int say(Rank *rank, bool sends, Message message) {
     Half *half = &rank->halves[at];
     *half = (Half){.used = true, .sends = sends, .message = message};
     half->order = hub->orders++;
+    hub->progress++;
     Half *other = other_half(hub, rank->group.rank, half);
     if (other) {
         deliver(hub, rank->group.rank, half, other);
@@ -117,7 +129,15 @@ static bool passed(const Half *half) {
 
 /* ---- waiting --------------------------------------------------------------------- */
 
-/* Everybody waits, or has ended: nobody will ever send what they wait for. */
+/* The half without which a rank can't go on; NULL: it computes, or soon will. */
+static const Half *stuck_at(const Hub *hub, const Rank *rank) {
+    const bool polls = rank->polls >= POLLS_IN_VAIN && rank->progress == hub->progress;
+    const int at = rank->waits_for < 0 && polls ? rank->asks_for : rank->waits_for;
+    return at < 0 || passed(&rank->halves[at]) ? NULL : &rank->halves[at];
+}
+
+/* Everybody waits, by group_wait or by endless group_tests, or has ended: nobody will
+ * ever send what they wait for. */
 static void look_for_deadlock(Hub *hub) {
     char text[400] = "";
     int waiting = 0;
@@ -126,14 +146,14 @@ static void look_for_deadlock(Hub *hub) {
         if (rank->ended) {
             continue;
         }
-        if (rank->waits_for < 0 || passed(&rank->halves[rank->waits_for])) {
+        const Half *half = stuck_at(hub, rank);
+        if (!half) {
             return;
         }
-        const Half *half = &rank->halves[rank->waits_for];
         const size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%srank %d %s rank %d",
+        snprintf(text + used, sizeof text - used, "%srank %d %s rank %d%s",
                  waiting++ ? ", " : "", r, half->sends ? "sends to" : "receives from",
-                 half->message.rank);
+                 half->message.rank, rank->waits_for < 0 ? " (group_test)" : "");
     }
     if (waiting > 0) {
         error_set(&hub->why, "deadlock: %s, and none of them goes on", text);
@@ -150,6 +170,7 @@ static void wait_for(Rank *rank, int at) {
     }
     Half *half = &rank->halves[at];
     rank->waits_for = at;
+    hub->progress++;
     while (!passed(half) && !hub->broken) {
         look_for_deadlock(hub);
         if (!hub->broken) {
@@ -162,6 +183,7 @@ static void wait_for(Rank *rank, int at) {
 /* What was waited for; but a copy stays until it has arrived. */
 static void forget(Rank *rank, int at) {
     if (at >= 0 && (rank->halves[at].matched || rank->hub->broken)) {
+        rank->hub->progress++;
         free(rank->halves[at].copy);
         rank->halves[at] = (Half){0};
     } else if (at >= 0) {
@@ -215,14 +237,34 @@ static bool has_passed(const Rank *rank, int at) {
     return at < 0 || passed(&rank->halves[at]);
 }
 
+/* A group_test that didn't find what it asked for; the last of many looks around. */
+static void ask_in_vain(Rank *rank, int at) {
+    Hub *hub = rank->hub;
+    if (rank->progress != hub->progress) {
+        rank->progress = hub->progress;
+        rank->polls = 0;
+    }
+    rank->asks_for = at;
+    rank->polls++;
+    if (rank->polls % POLLS_IN_VAIN == 0) {
+        look_for_deadlock(hub);
+    }
+}
+
 static bool test(Group *group, int ticket) {
     Rank *rank = group->data;
+    const int sent = sent_of(ticket), received = received_of(ticket);
     pthread_mutex_lock(&rank->hub->mutex);
-    const bool done = rank->hub->broken || (has_passed(rank, sent_of(ticket)) &&
-                                            has_passed(rank, received_of(ticket)));
+    if (!rank->hub->broken && !has_passed(rank, received)) {
+        ask_in_vain(rank, received);
+    } else if (!rank->hub->broken && !has_passed(rank, sent)) {
+        ask_in_vain(rank, sent);
+    }
+    const bool done =
+        rank->hub->broken || (has_passed(rank, sent) && has_passed(rank, received));
     if (done) {
-        forget(rank, received_of(ticket));
-        forget(rank, sent_of(ticket));
+        forget(rank, received);
+        forget(rank, sent);
     }
     pthread_mutex_unlock(&rank->hub->mutex);
     return done;
@@ -246,6 +288,7 @@ static void *run_rank(void *data) {
     hub->body(&rank->group, hub->data);
     pthread_mutex_lock(&hub->mutex);
     rank->ended = true;
+    hub->progress++;
     look_for_deadlock(hub); /* others may wait for this one */
     pthread_mutex_unlock(&hub->mutex);
     return NULL;
@@ -253,7 +296,7 @@ static void *run_rank(void *data) {
 
 /* Threads for all ranks; those that can't be started are as if they had ended. */
 static void run_ranks(Hub *hub) {
-    pthread_t threads[THREADS_GROUP_MOST];
+    pthread_t threads[THREADS_GROUP_MAX];
     int started = 0;
     while (started < hub->size && pthread_create(&threads[started], NULL, run_rank,
                                                  &hub->ranks[started]) == 0) {
@@ -272,9 +315,9 @@ static void run_ranks(Hub *hub) {
 
 bool threads_group_run(int size, GroupBody *body, void *data, Error *error) {
     Hub hub = {.size = size, .body = body, .data = data};
-    if (size < 1 || size > THREADS_GROUP_MOST) {
+    if (size < 1 || size > THREADS_GROUP_MAX) {
         bug("threads_group_run: %d ranks; it can have 1 to %d", size,
-            THREADS_GROUP_MOST);
+            THREADS_GROUP_MAX);
     }
     hub.ranks = allocate((size_t)size * sizeof *hub.ranks, "ranks", error);
     if (!hub.ranks) {

@@ -4,14 +4,17 @@
  * messages alone, so that it can't tell.
  *
  * What no network can say: if all ranks wait for messages that nobody will send, this
- * one says who waits for whom, and ends the wait.
+ * one says who waits for whom, and ends the wait. A rank that asks by group_test again
+ * and again waits, too: after a million answers of "not yet", while no rank sends,
+ * receives or begins to wait. (A rank that computes asks now and then. It may do so for
+ * as long as it likes, but not a million times before it sends what others wait for.)
  */
 #pragma once
 
 #include "chapters/08_many_machines/collectives/group.h"
 #include "common/error.h"
 
-enum { THREADS_GROUP_MOST = 64 };
+enum { THREADS_GROUP_MAX = 64 };
 
 /* Messages of up to so many elements are copied at once (group_send). */
 enum { THREADS_GROUP_SHORT = 1024 };

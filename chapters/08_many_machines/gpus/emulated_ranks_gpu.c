@@ -14,9 +14,9 @@ static struct {
     int size;
     long bucket_bytes;
     GpuRanksId id;
-    GpuRanks *ranks[RANKS_ON_CPU_MOST];
-    GpuRanksRun runs[RANKS_ON_CPU_MOST];
-    Trainer trainers[RANKS_ON_CPU_MOST]; /* but for rank 0's, which is run.c's */
+    GpuRanks *ranks[MAX_RANKS_ON_CPU];
+    GpuRanksRun runs[MAX_RANKS_ON_CPU];
+    Trainer trainers[MAX_RANKS_ON_CPU]; /* but for rank 0's, which is run.c's */
 } all;
 
 void emulated_ranks_use(int size, long bucket_bytes) {
@@ -35,8 +35,8 @@ typedef struct {
     StepResult *results;
     int *predictions;
     Evaluation *evaluation;
-    bool ok[RANKS_ON_CPU_MOST];
-    Error errors[RANKS_ON_CPU_MOST];
+    bool ok[MAX_RANKS_ON_CPU];
+    Error errors[MAX_RANKS_ON_CPU];
 } Call;
 
 static Trainer *trainer_of(const Call *call, int rank) {

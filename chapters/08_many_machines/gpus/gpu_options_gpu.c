@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chapters/05_vision_transformer/program/options.h"
+#include "chapters/06_cuda_training/device_options.h"
 #include "chapters/06_cuda_training/gpu.h"
 #include "chapters/08_many_machines/gpus/ranks_on_cpu.h"
 #include "common/files/number.h"
@@ -24,15 +26,15 @@ void gpu_options_help(void) {
     }
 }
 
-static bool read_number(const char *option, const char *text, double most,
+static bool read_number(const char *option, const char *text, double largest,
                         double *number, Error *error) {
     if (!text || !*text || strncmp(text, "--", 2) == 0) {
         return error_set(error, "%s needs a value", option);
     }
-    if (!number_read(text, number) || !(*number >= 1 && *number <= most) ||
+    if (!number_read(text, number) || !(*number >= 1 && *number <= largest) ||
         *number != (double)(long)*number) {
         return error_set(error, "%s is a whole number from 1 to %.0f, not \"%.60s\"",
-                         option, most, text);
+                         option, largest, text);
     }
     return true;
 }
@@ -42,10 +44,10 @@ bool gpu_options_take(GpuOptions *own, int argc, char **argv, int *count, char *
     double bucket_kb = 4096, patience_s = 600, ranks = 2;
     const struct {
         const char *word;
-        double most, *value;
+        double largest, *value;
     } words[] = {{"--bucket", 1 << 30, &bucket_kb},
                  {"--patience", 1e6, &patience_s},
-                 {"--ranks", RANKS_ON_CPU_MOST, &ranks}};
+                 {"--ranks", MAX_RANKS_ON_CPU, &ranks}};
     enum { WORDS = sizeof words / sizeof words[0] };
     *count = 0;
     for (int i = 0; i < argc; i++) {
@@ -55,6 +57,10 @@ bool gpu_options_take(GpuOptions *own, int argc, char **argv, int *count, char *
         }
         if (w == WORDS) {
             rest[(*count)++] = argv[i];
+            if (i + 1 < argc &&
+                (options_has_value(argv[i]) || device_options_has_value(argv[i]))) {
+                rest[(*count)++] = argv[++i];
+            }
             continue;
         }
         if (words[w].value == &ranks && !gpu_is_emulated()) {
@@ -62,7 +68,8 @@ bool gpu_options_take(GpuOptions *own, int argc, char **argv, int *count, char *
                              "--ranks is for cuda_on_cpu: on GPUs each rank is a "
                              "process that torchrun, Kubernetes or sbatch starts");
         }
-        if (!read_number(argv[i], argv[i + 1], words[w].most, words[w].value, error)) {
+        if (!read_number(argv[i], argv[i + 1], words[w].largest, words[w].value,
+                         error)) {
             return false;
         }
         i++;

@@ -20,8 +20,8 @@ typedef struct {
 typedef struct {
     GpuRanksRun run;
     Trainer *trainer;
-    Bucket buckets[BUCKETS_MOST];
-    GpuEvent complete[BUCKETS_MOST]; /* in the compute stream: a bucket has its share */
+    Bucket buckets[MAX_BUCKETS];
+    GpuEvent complete[MAX_BUCKETS]; /* in the compute stream: a bucket has its share */
     int bucket_count, begun;
     GpuEvent summed;    /* in the sums' stream: everything is the whole batch's */
     Share *shares;      /* of each rank, on the device */
@@ -219,7 +219,7 @@ static void evaluate(Trainer *t, const Dataset *dataset, const ImageSet *set,
 /* ---- making ---------------------------------------------------------------------- */
 
 static void free_run(RankRun *r) {
-    for (int i = 0; i < BUCKETS_MOST && r->complete[i]; i++) {
+    for (int i = 0; i < MAX_BUCKETS && r->complete[i]; i++) {
         gpu_event_free(r->complete[i]);
     }
     if (r->summed) {

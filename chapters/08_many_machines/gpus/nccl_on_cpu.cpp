@@ -46,13 +46,13 @@ static void *run_rank(void *at) {
 
 bool ranks_on_cpu(int size, void (*body)(int rank, void *data), void *data,
                   Error *error) {
-    pthread_t threads[RANKS_ON_CPU_MOST];
-    Rank ranks[RANKS_ON_CPU_MOST];
+    pthread_t threads[MAX_RANKS_ON_CPU];
+    Rank ranks[MAX_RANKS_ON_CPU];
     char devices[16];
     int made = 1;
-    if (size < 1 || size > RANKS_ON_CPU_MOST) {
+    if (size < 1 || size > MAX_RANKS_ON_CPU) {
         return error_set(error, "%d ranks: cuda_on_cpu has 1 to %d devices here", size,
-                         (int)RANKS_ON_CPU_MOST);
+                         (int)MAX_RANKS_ON_CPU);
     }
     snprintf(devices, sizeof devices, "%d", size);
     setenv("CUDA_ON_CPU_DEVICES", devices, 1);
@@ -95,9 +95,9 @@ struct Call {
 struct Clique {
     ncclUniqueId id;
     int size, joined, left;
-    bool is_there[RANKS_ON_CPU_MOST];
+    bool is_there[MAX_RANKS_ON_CPU];
     bool failed;
-    Call calls[RANKS_ON_CPU_MOST]; /* of the collective under way */
+    Call calls[MAX_RANKS_ON_CPU]; /* of the collective under way */
     int arrived;
     long round; /* how many collectives are over */
     Clique *next;
@@ -146,7 +146,7 @@ static void forget(Clique *gone) {
 }
 
 ncclResult_t ncclCommInitRank(ncclComm_t *comm, int size, ncclUniqueId id, int rank) {
-    if (size < 1 || size > RANKS_ON_CPU_MOST || rank < 0 || rank >= size) {
+    if (size < 1 || size > MAX_RANKS_ON_CPU || rank < 0 || rank >= size) {
         return ncclInvalidArgument;
     }
     Clique *c = clique_of(id, size);

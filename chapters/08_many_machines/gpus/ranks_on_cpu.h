@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-enum { RANKS_ON_CPU_MOST = 16 };
+enum { MAX_RANKS_ON_CPU = 16 };
 
 /*
  * ranks_on_cpu: `body` once for each rank, on device number `rank`; returns when all

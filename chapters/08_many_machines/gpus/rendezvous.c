@@ -19,7 +19,7 @@
 
 /* ---- the place ------------------------------------------------------------------- */
 
-static bool read_whole(const char *name, long least, long most, int *value,
+static bool read_whole(const char *name, long least, long largest, int *value,
                        Error *error) {
     const char *text = getenv(name);
     char *end = NULL;
@@ -31,9 +31,9 @@ static bool read_whole(const char *name, long least, long most, int *value,
     }
     errno = 0;
     const long number = strtol(text, &end, 10);
-    if (errno || *end || number < least || number > most) {
+    if (errno || *end || number < least || number > largest) {
         return error_set(error, "%s is \"%.40s\": want a whole number from %ld to %ld",
-                         name, text, least, most);
+                         name, text, least, largest);
     }
     *value = (int)number;
     return true;
@@ -50,10 +50,10 @@ bool place_read(Place *p, Error *error) {
     if (!getenv("RANK") && !getenv("WORLD_SIZE")) {
         return true;
     }
-    if (!read_whole("WORLD_SIZE", 1, PLACES_MOST, &p->size, error) ||
+    if (!read_whole("WORLD_SIZE", 1, MAX_PLACES, &p->size, error) ||
         !read_whole("RANK", 0, p->size - 1, &p->rank, error) ||
         (getenv("LOCAL_RANK") &&
-         !read_whole("LOCAL_RANK", 0, PLACES_MOST, &p->local_rank, error))) {
+         !read_whole("LOCAL_RANK", 0, MAX_PLACES, &p->local_rank, error))) {
         return false;
     }
     if (p->size == 1) {

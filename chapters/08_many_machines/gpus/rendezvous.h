@@ -17,7 +17,7 @@
 
 #include "common/error.h"
 
-enum { PLACES_MOST = 4096 };
+enum { MAX_PLACES = 4096 };
 
 typedef struct {
     int rank, size, local_rank;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chapters/05_vision_transformer/training/settings.h"
+#include "chapters/05_vision_transformer/program/options.h"
 #include "chapters/08_many_machines/program/heartbeat.h"
 #include "common/files/number.h"
 
@@ -38,13 +38,13 @@ void rank_options_help(void) {
            "\nStarted by mpirun -n P or srun; without them it is one rank.\n");
 }
 
-static bool read_count(const char *option, const char *text, long most, long *value,
+static bool read_count(const char *option, const char *text, long largest, long *value,
                        Error *error) {
     double number;
-    if (!number_read(text, &number) || number < 1 || number > (double)most ||
+    if (!number_read(text, &number) || number < 1 || number > (double)largest ||
         number != (double)(long)number) {
         return error_set(error, "%s is a whole number from 1 to %ld, not \"%.60s\"",
-                         option, most, text);
+                         option, largest, text);
     }
     *value = (long)number;
     return true;
@@ -96,6 +96,19 @@ static bool read_value(RankOptions *own, const char *option, const char *value,
     }
     own->bucket_bytes = number * 1024;
     return true;
+}
+
+bool rank_options_task(int argc, char **argv, char words[RANK_OPTIONS_TASK]) {
+    const bool alone = argc == 2 && (strcmp(argv[1], "--scale") == 0 ||
+                                     strcmp(argv[1], "--by-hand") == 0);
+    const bool own = alone || (argc > 1 && strcmp(argv[1], "--measure") == 0);
+    words[0] = '\0';
+    for (int i = 1; own && i < argc; i++) {
+        const size_t used = strlen(words);
+        snprintf(words + used, RANK_OPTIONS_TASK - used, "%s%s", i > 1 ? " " : "",
+                 argv[i]);
+    }
+    return own;
 }
 
 const char *rank_options_sum(const RankOptions *own) {
@@ -165,6 +178,9 @@ bool rank_options_take(RankOptions *own, int argc, char **argv, int *count, char
             own->shard_optimiser = true;
         } else if (!value) {
             rest[(*count)++] = argv[i];
+            if (options_has_value(word) && i + 1 < argc) { /* even "--deterministic" */
+                rest[(*count)++] = argv[++i];
+            }
         } else if (!read_value(own, word, i + 1 < argc ? argv[i + 1] : "", error)) {
             return false;
         } else {

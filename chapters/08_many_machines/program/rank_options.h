@@ -28,6 +28,11 @@ typedef struct {
 bool rank_options_take(RankOptions *own, int argc, char **argv, int *count, char **rest,
                        Error *error);
 
+/* rank_options_task: "--scale", "--by-hand" or "--measure --largest 64": all words, if
+ * they aren't for chapter 5's command line. False and "": they are. */
+enum { RANK_OPTIONS_TASK = 256 };
+bool rank_options_task(int argc, char **argv, char words[RANK_OPTIONS_TASK]);
+
 /* rank_options_sum: the word for the way that the gradients are summed. */
 const char *rank_options_sum(const RankOptions *own);
 

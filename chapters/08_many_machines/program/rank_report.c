@@ -1,6 +1,7 @@
 /* rank_report.c: see rank_report.h. */
 #include "chapters/08_many_machines/program/rank_report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 typedef struct {
     RankTimes times;
     char host[HEARTBEAT_HOST];
-    double rss_mb, peak_mb; /* 0: the system doesn't say */
+    double trainer_mb;      /* rank_trainer_bytes */
+    double rss_mb, peak_mb; /* of the process; 0: the system doesn't say */
 } Share;
 
 /* The process's memory, now and at most (Linux: VmRSS, VmHWM). */
@@ -52,45 +54,64 @@ static void print_times(const Share *all, int P) {
     printf("\n");
 }
 
+/* Of gradients, and of the weights that were updated with them. */
+static long long training_bytes(const RankTimes *t) {
+    return t->gradient_bytes + t->weight_bytes;
+}
+
 static void print_bytes(const Share *all, int P, const Trainer *t, bool rings) {
     const long long n = t->list.total - trainer_first_trained(t);
     const long long ring = 2LL * (P - 1) * n * (long long)sizeof(real);
-    long long sum = 0, max = 0;
+    const long steps = all[0].times.steps;
+    long long gradients = 0, weights = 0, others = 0, max = 0;
     for (int r = 0; r < P; r++) {
-        const long long bytes = all[r].times.gradient_bytes;
-        sum += bytes;
+        const RankTimes *times = &all[r].times;
+        const long long bytes = training_bytes(times);
+        gradients += times->gradient_bytes;
+        weights += times->weight_bytes;
+        others += times->other_bytes;
         max = bytes > max ? bytes : max;
     }
-    if (sum == 0) {
+    if (gradients == 0) {
         printf("sent: counted by nobody: MPI's own sum sent it\n");
         return;
     }
-    const long steps = all[0].times.steps;
     printf("sent: per step %.3f MB by a rank at most, %lld bytes by all",
-           (double)max / (double)steps / 1e6, sum / steps);
+           (double)max / (double)steps / 1e6, (gradients + weights) / steps);
     if (rings) {
         printf("; 2 (P - 1) n %zu = %lld", sizeof(real), ring);
     }
-    printf("\n");
+    printf("\n      gradients %lld, new weights %lld; and losses and norms %lld\n",
+           gradients / steps, weights / steps, others / steps);
 }
 
 /* --shard-optimiser: what isn't kept here. */
 static void print_memory(const Share *all, int P, const Trainer *t, bool sharded) {
     const double moments = 2.0 * (double)t->list.total * sizeof(real) / 1e6;
+    double saved = moments;
+    for (int r = 0; r < P; r++) {
+        saved = fmin(saved, all[r].times.saved_bytes / 1e6);
+    }
     if (sharded) {
         printf("AdamW's moments: %.2f MB of %.2f at each rank: %.2f are saved\n",
-               moments / P, moments, moments - moments / P);
+               moments - saved, moments, saved);
     }
     for (int r = 0; r < P && all[r].rss_mb > 0; r++) {
-        printf("memory of rank %d (%s): %.1f MB, at most %.1f\n", r, all[r].host,
-               all[r].rss_mb, all[r].peak_mb);
+        const double sent = (double)training_bytes(&all[r].times) / 1e6;
+        printf("memory of rank %d (%s): %.1f MB, at most %.1f; %.1f for training", r,
+               all[r].host, all[r].rss_mb, all[r].peak_mb, all[r].trainer_mb);
+        if (sent > 0) {
+            printf("; sent per step %.3f MB", sent / (double)all[r].times.steps);
+        }
+        printf("\n");
     }
 }
 
 void rank_report(const Trainer *t, Group *group, const RankOptions *own) {
     const int P = group->size;
     Error error;
-    Share mine = {.times = rank_trainer_times(t)};
+    Share mine = {.times = rank_trainer_times(t),
+                  .trainer_mb = rank_trainer_bytes(t) / 1e6};
     if (P == 1 || mine.times.steps == 0) {
         return;
     }
@@ -110,7 +131,8 @@ void rank_report(const Trainer *t, Group *group, const RankOptions *own) {
     }
     if (all) {
         all[0] = mine;
-        const bool rings = own->sum == SUM_RING || own->sum == SUM_AT_END;
+        const bool rings =
+            own->sum == SUM_RING || own->sum == SUM_AT_END || own->sum == SUM_SHARDED;
         print_times(all, P);
         print_bytes(all, P, t, rings);
         print_memory(all, P, t, own->sum == SUM_SHARDED);

@@ -10,13 +10,13 @@
 #include "common/lesson/stopwatch.h"
 #include "common/lesson/threads.h"
 
-enum { RANKS_MOST = 1024, RUNS_LEAST = 5, RUNS_MOST = 25 };
+enum { MAX_RANKS = 1024, MIN_RUNS = 5, MAX_RUNS = 25 };
 
 /* The largest or the smallest of what the ranks say. */
 static double extreme_s(Group *group, double own_s, bool largest) {
-    real all[RANKS_MOST];
-    if (group->size > RANKS_MOST) {
-        bug("%d ranks, at most %d", group->size, RANKS_MOST);
+    real all[MAX_RANKS];
+    if (group->size > MAX_RANKS) {
+        bug("%d ranks, at most %d", group->size, MAX_RANKS);
     }
     all[group->rank] = (real)own_s;
     ring_all_gather(group, all, group->size);
@@ -44,16 +44,16 @@ static double median(double *values, int count) {
 /* The first run says how many there will be, but doesn't count: memory and connections
  * are new to it. */
 double median_s(Group *group, void (*work)(void *context), void *context) {
-    double runs[RUNS_MOST] = {0};
-    int count = RUNS_MOST;
+    double runs[MAX_RUNS] = {0};
+    int count = MAX_RUNS;
     for (int i = -1; i < count; i++) {
         slowest_s(group, 0);
         const double begin = stopwatch_ms();
         work(context);
         const double s = slowest_s(group, (stopwatch_ms() - begin) / 1e3);
         if (i < 0) {
-            const double fit = s > 0 ? 1 / s : RUNS_MOST;
-            count = fit < RUNS_LEAST ? RUNS_LEAST : fit < RUNS_MOST ? (int)fit : count;
+            const double fit = s > 0 ? 1 / s : MAX_RUNS;
+            count = fit < MIN_RUNS ? MIN_RUNS : fit < MAX_RUNS ? (int)fit : count;
         } else {
             runs[i] = s;
         }
@@ -117,7 +117,7 @@ Network measure_network(Group *group, long n, real *x, real *room) {
 typedef struct {
     Trainer trainer;
     const Dataset *dataset;
-    double wait_s[RUNS_MOST + 1]; /* of each step, at this rank */
+    double wait_s[MAX_RUNS + 1]; /* of each step, at this rank */
     int count;
 } Steps;
 
@@ -146,7 +146,7 @@ static double shortest_wait_s(Group *group, Steps *steps) {
 }
 
 static void count_parts(const Ranks *ranks, const Trainer *t, MeasuredStep *result) {
-    Bucket buckets[BUCKETS_MOST];
+    Bucket buckets[MAX_BUCKETS];
     result->parameters = t->list.total - trainer_first_trained(t);
     result->buckets =
         buckets_cut(&t->trained, ranks->bucket_bytes / (long)sizeof(real), buckets);

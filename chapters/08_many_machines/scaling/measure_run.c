@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chapters/05_vision_transformer/program/options.h"
+#include "chapters/08_many_machines/program/heartbeat.h"
 #include "chapters/08_many_machines/scaling/measure.h"
 #include "chapters/08_many_machines/scaling/scale.h"
 #include "common/files/number.h"
@@ -20,8 +21,8 @@ typedef struct {
     Options options;
     const char *table_name; /* --table, or NULL */
     FILE *table;            /* of rank 0 */
-    long most;              /* elements of the longest vector that is summed */
-    real *x, *room;         /* (most, at least a MB), owned */
+    long largest;           /* elements of the longest vector that is summed */
+    real *x, *room;         /* (largest, at least a MB), owned */
     Network network;
 } Measuring;
 
@@ -93,7 +94,7 @@ static void sums(Measuring *m) {
     report_section("All-reduces, in ms: predicted, measured");
     printf("       KB           gather            halving               ring"
            "      MPI  MPI / ring\n");
-    for (long n = 1024 / (long)sizeof(real); n <= m->most; n *= 4) {
+    for (long n = 1024 / (long)sizeof(real); n <= m->largest; n *= 4) {
         sums_of(m, n);
     }
 }
@@ -191,26 +192,42 @@ static bool training(Measuring *m, Error *error) {
 
 /* ---- the command line ------------------------------------------------------------ */
 
-/* Takes --table and --most out of argv; the rest is chapter 5's. */
+/* The value of --table or --largest; `largest` is in KB. */
+static bool read_value(Measuring *m, const char *option, const char *value,
+                       double *largest, Error *error) {
+    if (!value || *value == '\0' || strncmp(value, "--", 2) == 0) {
+        return error_set(error, "%s needs a value", option);
+    }
+    if (strcmp(option, "--table") == 0) {
+        m->table_name = value;
+        return true;
+    }
+    return (number_read(value, largest) && *largest >= 4 && *largest <= 1 << 20) ||
+           error_set(error, "--largest is in KB, from 4 to 1048576, not \"%.60s\"",
+                     value);
+}
+
+/* Takes --table and --largest out of argv; the rest is chapter 5's. */
 static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
     int count = 0;
-    double most = 16384;
+    double largest = 16384;
     for (int i = 0; i < argc; i++) {
-        const bool table = i > 0 && strcmp(argv[i], "--table") == 0;
-        if (!table && (i == 0 || strcmp(argv[i], "--most") != 0)) {
-            argv[count++] = argv[i];
+        const bool own = i > 0 && (strcmp(argv[i], "--table") == 0 ||
+                                   strcmp(argv[i], "--largest") == 0);
+        if (own) {
+            if (!read_value(m, argv[i], argv[i + 1], &largest, error)) {
+                return false;
+            }
+            i++;
             continue;
         }
-        const char *value = i + 1 < argc ? argv[++i] : NULL;
-        if (!value ||
-            (!table && (!number_read(value, &most) || most < 4 || most > 1 << 20))) {
-            return error_set(error, table ? "--table needs the name of a file"
-                                          : "--most is in KB, from 4 to 1048576");
+        argv[count++] = argv[i];
+        if (options_has_value(argv[i]) && argv[i + 1]) {
+            argv[count++] = argv[++i];
         }
-        m->table_name = table ? value : m->table_name;
     }
     argv[count] = NULL;
-    m->most = (long)(most * 1024 / sizeof(real));
+    m->largest = (long)(largest * 1024 / sizeof(real));
     if (!options_parse(&m->options, count, argv, error)) {
         return false;
     }
@@ -221,7 +238,7 @@ static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
 }
 
 static bool begin(Measuring *m, Error *error) {
-    const size_t bytes = (size_t)(m->most < MB ? MB : m->most) * sizeof(real);
+    const size_t bytes = (size_t)(m->largest < MB ? MB : m->largest) * sizeof(real);
     m->x = allocate(bytes, "messages", error);
     m->room = m->x ? allocate(bytes, "messages", error) : NULL;
     if (m->room && m->table_name && m->group->rank == 0) {
@@ -242,16 +259,21 @@ static bool end(Measuring *m, Error *error) {
     return true;
 }
 
+/* This rank can't go on: all end, and one line says why. */
+static int fail(int status, const char *why) {
+    return heartbeat_fail(status, why) ? status
+                                       : output_error("chapter8", status, "%s", why);
+}
+
 int measure_run(Group *group, AllReduce *mpi_sum, int argc, char **argv) {
     static Measuring m;
     Error error;
     m = (Measuring){.group = group, .mpi_sum = mpi_sum};
     if (!read_words(&m, argc, argv, &error)) {
-        return output_error("chapter8", 2, "%s", error.text);
+        return fail(2, error.text);
     }
     if (group->size == 1) {
-        return output_error("chapter8", 2,
-                            "--measure is for several ranks: mpirun -n 2 ...");
+        return fail(2, "--measure is for several ranks: mpirun -n 2 ...");
     }
     bool ok = begin(&m, &error);
     if (ok) {
@@ -261,6 +283,5 @@ int measure_run(Group *group, AllReduce *mpi_sum, int argc, char **argv) {
         ok = training(&m, &error);
     }
     ok = end(&m, &error) && ok;
-    return ok ? output_end("chapter8", 0)
-              : output_error("chapter8", 1, "%s", error.text);
+    return ok ? output_end("chapter8", 0) : fail(1, error.text);
 }

@@ -11,8 +11,7 @@ static bool begins_part(const ParameterList *list, int i) {
 }
 /* end of exercise 8.2 */
 
-int buckets_cut(const ParameterList *trained, long least,
-                Bucket buckets[BUCKETS_MOST]) {
+int buckets_cut(const ParameterList *trained, long least, Bucket buckets[MAX_BUCKETS]) {
     /* exercise 8.2 */
     int count = 0;
     long to = trained->total;

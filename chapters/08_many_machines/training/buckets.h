@@ -12,7 +12,7 @@
 
 #include "common/parameters.h"
 
-enum { BUCKETS_MOST = 66 }; /* the head, VIT_MAX_DEPTH blocks, the embedding */
+enum { MAX_BUCKETS = 66 }; /* the head, VIT_MAX_DEPTH blocks, the embedding */
 
 /* Elements from .. to - 1 of the gradients. */
 typedef struct {
@@ -25,4 +25,4 @@ typedef struct {
  * head (with its norm), a block or the embedding begins. Returns how many.
  *   trained   the parameters that have gradients: the end of a Vit's list (freeze.h)
  */
-int buckets_cut(const ParameterList *trained, long least, Bucket buckets[BUCKETS_MOST]);
+int buckets_cut(const ParameterList *trained, long least, Bucket buckets[MAX_BUCKETS]);

@@ -19,8 +19,10 @@
 typedef struct {
     Ranks ranks;
     RankTimes times;
-    int stop;       /* the largest signal that any rank has been sent */
-    bool collected; /* rank 0 still has all moments, for the checkpoint */
+    long long counted; /* of the bytes that the group has sent */
+    double own_bytes;  /* of the memory below, and this */
+    int stop;          /* the largest signal that any rank has been sent */
+    bool collected;    /* rank 0 still has all moments, for the checkpoint */
     Trainer *trainer;
     real *room;    /* owned: where messages arrive */
     real *shares;  /* owned: what each worker of each rank says of a step */
@@ -28,9 +30,9 @@ typedef struct {
 
     /* Gradients on their way, during a backward pass. */
     pthread_mutex_t mutex; /* of all below, and of the group */
-    Bucket buckets[BUCKETS_MOST];
-    RingInFlight rings[BUCKETS_MOST];
-    int tickets[BUCKETS_MOST]; /* SUM_MPI's; -1: its sum is there */
+    Bucket buckets[MAX_BUCKETS];
+    RingInFlight rings[MAX_BUCKETS];
+    int tickets[MAX_BUCKETS]; /* SUM_MPI's; -1: its sum is there */
     int bucket_count, begun;
     long *passed; /* owned: each worker's gradients are complete from here on */
 
@@ -196,33 +198,33 @@ typedef struct {
 enum { SHARE_ELEMENTS = (sizeof(Share) + sizeof(real) - 1) / sizeof(real) };
 
 /* How many workers a rank has at most. */
-static int workers_most(const Trainer *t, int P) {
+static int largest_share(const Trainer *t, int P) {
     return (t->settings.threads + P - 1) / P;
 }
 
 /* Every worker's share is known to every rank: worker i of rank q is at
- * (q workers_most + i) SHARE_ELEMENTS. */
+ * (q largest_share + i) SHARE_ELEMENTS. */
 static void exchange_shares(RankTrainer *r) {
     const Trainer *t = r->trainer;
-    const int P = r->ranks.group->size, most = workers_most(t, P);
-    real *mine = r->shares + (long)r->ranks.group->rank * most * SHARE_ELEMENTS;
+    const int P = r->ranks.group->size, places = largest_share(t, P);
+    real *mine = r->shares + (long)r->ranks.group->rank * places * SHARE_ELEMENTS;
     for (int w = 0; w < t->worker_count; w++) {
         const Worker *worker = &t->workers[w];
         const int stop = r->ranks.stop_asked ? r->ranks.stop_asked() : 0;
         const Share share = {worker->evaluation, worker->loss, worker->correct, stop};
         memcpy(mine + (long)w * SHARE_ELEMENTS, &share, sizeof share);
     }
-    ring_all_gather(r->ranks.group, r->shares, (long)P * most * SHARE_ELEMENTS);
+    ring_all_gather(r->ranks.group, r->shares, (long)P * places * SHARE_ELEMENTS);
 }
 
 static Share share_of(const RankTrainer *r, int worker) {
     const int P = r->ranks.group->size, S = r->trainer->settings.threads;
-    const int most = workers_most(r->trainer, P);
+    const int places = largest_share(r->trainer, P);
     int rank = 0;
     while (worker >= first_shard(S, P, rank + 1)) {
         rank++;
     }
-    const long at = (long)rank * most + worker - first_shard(S, P, rank);
+    const long at = (long)rank * places + worker - first_shard(S, P, rank);
     Share share;
     memcpy(&share, r->shares + at * SHARE_ELEMENTS, sizeof share);
     return share;
@@ -259,29 +261,49 @@ static void compute_gradients(RankTrainer *r, const Dataset *dataset) {
 /* What was collected has been saved: its memory goes back. */
 static void forget_collected(RankTrainer *r) {
     if (r->collected) {
-        sharded_forget(r->trainer, r->ranks.group);
+        r->times.saved_bytes = sharded_forget(r->trainer, r->ranks.group);
         r->collected = false;
     }
+}
+
+/* Bytes that this rank has sent since it was asked last. */
+static long long sent_since(RankTrainer *r) {
+    const long long before = r->counted;
+    r->counted = r->ranks.group->sent_bytes;
+    return r->counted - before;
+}
+
+/* With the whole batch's gradients, or this rank's chunk of them. */
+static StepResult update(RankTrainer *r, double loss, double accuracy) {
+    Group *group = r->ranks.group;
+    if (r->ranks.sum != SUM_SHARDED) {
+        r->times.other_bytes += sent_since(r);
+        return trainer_update(r->trainer, loss, accuracy);
+    }
+    const StepResult result =
+        sharded_update(r->trainer, group, r->shares, loss, accuracy);
+    r->times.other_bytes += sent_since(r);
+    sharded_gather(r->trainer, group);
+    r->times.weight_bytes += sent_since(r);
+    return result;
 }
 
 static int one_step(Trainer *t, const Dataset *dataset, int max_steps,
                     StepResult *results) {
     RankTrainer *r = t->engine_data;
     const int threads_before = threads_limit(r->ranks.threads);
-    const long long sent = r->ranks.group->sent_bytes;
     const double begin = stopwatch_ms();
     double loss, accuracy;
     (void)max_steps;
+    (void)sent_since(r);
     forget_collected(r);
     compute_gradients(r, dataset);
     const double computed = stopwatch_ms();
     sum_gradients(r);
     const double summed = stopwatch_ms();
-    r->times.gradient_bytes += r->ranks.group->sent_bytes - sent;
+    r->times.gradient_bytes += sent_since(r);
     batch_result(r, &loss, &accuracy);
-    results[0] = r->ranks.sum == SUM_SHARDED
-                     ? sharded_update(t, r->ranks.group, r->shares, loss, accuracy)
-                     : trainer_update(t, loss, accuracy);
+    results[0] = update(r, loss, accuracy);
     r->times.steps++;
     r->times.compute_s += (computed - begin) / 1e3;
     r->times.wait_s += (summed - computed) / 1e3;
@@ -375,20 +397,23 @@ static void rank_trainer_free(Trainer *t) {
     trainer_free(t);
 }
 
+/* Zeros, whose bytes are counted. */
+static void *own_memory(RankTrainer *r, size_t bytes, const char *what, Error *error) {
+    r->own_bytes += (double)bytes;
+    return allocate(bytes, what, error);
+}
+
 static bool make_memory(RankTrainer *r, Trainer *t, Error *error) {
-    const long shares =
-        (long)workers_most(t, r->ranks.group->size) * r->ranks.group->size;
+    const int P = r->ranks.group->size;
     const size_t count = (size_t)t->worker_count;
-    r->room = allocate((size_t)room_for(&r->ranks, t) * sizeof(real),
-                       "what other ranks send", error);
-    r->shares = r->room ? allocate((size_t)(shares * SHARE_ELEMENTS) * sizeof(real),
-                                   "the workers' shares", error)
-                        : NULL;
-    r->blocks =
-        r->shares ? allocate(count * sizeof *r->blocks, "the workers", error) : NULL;
-    r->passed =
-        r->blocks ? allocate(count * sizeof *r->passed, "the workers", error) : NULL;
-    return r->passed != NULL;
+    const size_t room = (size_t)room_for(&r->ranks, t);
+    const size_t shares = (size_t)largest_share(t, P) * (size_t)P * SHARE_ELEMENTS;
+    r->own_bytes = sizeof *r;
+    r->room = own_memory(r, room * sizeof(real), "what other ranks send", error);
+    r->shares = own_memory(r, shares * sizeof(real), "the workers' shares", error);
+    r->blocks = own_memory(r, count * sizeof *r->blocks, "the workers", error);
+    r->passed = own_memory(r, count * sizeof *r->passed, "the workers", error);
+    return r->room && r->shares && r->blocks && r->passed;
 }
 
 /* Workers of all ranks. */
@@ -456,9 +481,9 @@ static bool can_train(const Settings *settings, Error *error) {
 }
 
 static void upload(Trainer *t) {
-    const RankTrainer *r = t->engine_data;
+    RankTrainer *r = t->engine_data;
     if (r->ranks.sum == SUM_SHARDED) {
-        sharded_forget(t, r->ranks.group);
+        r->times.saved_bytes = sharded_forget(t, r->ranks.group);
     }
 }
 
@@ -470,11 +495,25 @@ static void download(Trainer *t) {
     }
 }
 
+double rank_trainer_bytes(const Trainer *t) {
+    const RankTrainer *r = t->engine_data;
+    return trainer_bytes(t) + r->own_bytes - (r->collected ? 0 : r->times.saved_bytes);
+}
+
+/* Not all ranks have as many workers: the bytes of the one that has most. */
+static double largest_bytes(const Trainer *t) {
+    const RankTrainer *r = t->engine_data;
+    Trainer other = *t;
+    other.worker_count = largest_share(t, r->ranks.group->size);
+    return rank_trainer_bytes(&other);
+}
+
 static void describe(const Trainer *t) {
     const RankTrainer *r = t->engine_data;
     const int P = r->ranks.group->size;
-    printf("on %d rank%s of %d thread%s, %.0f MB each\n", P, P == 1 ? "" : "s",
-           r->ranks.threads, r->ranks.threads == 1 ? "" : "s", trainer_bytes(t) / 1e6);
+    const double mb = largest_bytes(t) / 1e6;
+    printf("on %d rank%s of %d thread%s, %.*f MB each\n", P, P == 1 ? "" : "s",
+           r->ranks.threads, r->ranks.threads == 1 ? "" : "s", mb < 10, mb);
 }
 
 static int stop_asked_of_all(const Trainer *t) {

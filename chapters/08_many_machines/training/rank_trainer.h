@@ -39,13 +39,16 @@ typedef struct {
     int (*stop_asked)(void); /* this rank's signal, or 0 (stop.h); NULL: never */
 } Ranks;
 
-/* Where a step's time went, at this rank, summed since the trainer was made. */
+/* Where the steps' time went at this rank, and what it sent for them, in all. */
 typedef struct {
     long steps;
     double compute_s; /* forward and backward, with what messages move meanwhile */
     double wait_s;    /* for gradients after that: communication that isn't hidden */
     double update_s;
-    long long gradient_bytes; /* sent by this rank */
+    long long gradient_bytes; /* but for MPI's own sums: nobody counts theirs */
+    long long weight_bytes;   /* SUM_SHARDED */
+    long long other_bytes;    /* losses, correct answers, signals, norms */
+    double saved_bytes;       /* SUM_SHARDED: memory of moments that isn't needed */
 } RankTimes;
 
 /* rank_trainer_use: engine_ranks makes its trainers for these ranks from now on;
@@ -58,3 +61,7 @@ extern const Engine engine_ranks;
 
 /* rank_trainer_times: of a trainer that engine_ranks has made. */
 RankTimes rank_trainer_times(const Trainer *trainer);
+
+/* rank_trainer_bytes: the memory that it holds at this rank: trainer_bytes, and what
+ * messages need. Rank 0 of SUM_SHARDED has all moments while it saves. */
+double rank_trainer_bytes(const Trainer *trainer);

@@ -1,23 +1,13 @@
 /* sharded_update.c: see sharded_update.h. */
-#define _DEFAULT_SOURCE /* madvise */
 #include "chapters/08_many_machines/training/sharded_update.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "chapters/08_many_machines/collectives/all_reduce.h"
 #include "chapters/05_vision_transformer/training/adamw.h"
 
-/* Elements from .. to - 1 of a block of all parameters. */
-typedef struct {
-    long from, to;
-} Part;
-
-/* The chunk of a rank, of what is trained. */
-static Part part_of(const Trainer *t, int rank, int P) {
+Part sharded_part(const Trainer *t, int rank, int P) {
     const long begin = trainer_first_trained(t), n = t->list.total - begin;
     return (Part){begin + chunk_begin(n, P, rank), begin + chunk_begin(n, P, rank + 1)};
 }
@@ -75,57 +65,16 @@ static double clip(const Trainer *t, Group *group, Part own, real *room) {
 
 StepResult sharded_update(Trainer *t, Group *group, real *room, double loss,
                           double accuracy) {
-    const Part own = part_of(t, group->rank, group->size);
-    const long begin = trainer_first_trained(t);
+    const Part own = sharded_part(t, group->rank, group->size);
     StepResult result = {.loss = loss, .accuracy = accuracy};
     result.step = ++t->step;
     result.lr = trainer_rate(t, t->step);
     result.gradient_norm = clip(t, group, own, room);
     update_part(t, own, result.lr);
-    ring_all_gather(group, t->weights + begin, t->list.total - begin);
     return result;
 }
 
-/* ---- the moments' memory --------------------------------------------------------- */
-
-/* Whole pages between two elements go back to the system; they read as 0 afterwards.
- * The rest of their elements is set to 0. */
-static void forget(real *from, real *to) {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t before = (page - (uintptr_t)from % page) % page;
-    const size_t after = (uintptr_t)to % page;
-    const size_t bytes = (size_t)(to - from) * sizeof(real);
-    char *begin = (char *)from + before, *end = (char *)to - after;
-    if (bytes <= before + after ||
-        madvise(begin, bytes - before - after, MADV_DONTNEED) != 0) {
-        memset(from, 0, bytes);
-        return;
-    }
-    memset(from, 0, before);
-    memset(end, 0, after);
-}
-
-void sharded_forget(Trainer *t, const Group *group) {
-    const Part own = part_of(t, group->rank, group->size);
-    real *const blocks[] = {t->m, t->v};
-    for (int i = 0; i < 2; i++) {
-        forget(blocks[i], blocks[i] + own.from);
-        forget(blocks[i] + own.to, blocks[i] + t->list.total);
-    }
-}
-
-void sharded_collect(Trainer *t, Group *group) {
-    const Part own = part_of(t, group->rank, group->size);
-    real *const blocks[] = {t->m, t->v};
-    for (int i = 0; i < 2; i++) {
-        if (group->rank > 0) {
-            group_send(group, (Message){0, blocks[i] + own.from, own.to - own.from, 0});
-            continue;
-        }
-        for (int rank = 1; rank < group->size; rank++) {
-            const Part part = part_of(t, rank, group->size);
-            group_receive(
-                group, (Message){rank, blocks[i] + part.from, part.to - part.from, 0});
-        }
-    }
+void sharded_gather(Trainer *t, Group *group) {
+    const long begin = trainer_first_trained(t);
+    ring_all_gather(group, t->weights + begin, t->list.total - begin);
 }

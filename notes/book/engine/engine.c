@@ -1,4 +1,4 @@
-/* engine.c: the module's exports: see engine.h, and site/engine.js, which calls them. */
+/* engine.c: the module's exports; see engine.h, and site/engine.js, which calls it. */
 #include "notes/book/engine/engine.h"
 
 #include <math.h>

@@ -8,8 +8,8 @@
  *     train.turn         a step; or, after an epoch, a part of the test
  *     train.look         train.filters and train.similarity, of the weights as they are
  *     train.save         train.checkpoint: what ./chapter5 reads
- *     train.load         train.checkpoint, which ./chapter5 may have saved: it is tested in
- *                        the next turns; a run of the same images goes on after that
+ *     train.load         train.checkpoint, which ./chapter5 may have saved; the next
+ *                        turns test it; a run of the same images goes on after that
  *
  * train.lr may change at any time: it is the peak of the schedule. Everything else is
  * as settings_default says, with one worker.
@@ -45,7 +45,7 @@ static bool testing;
 static real similarity_elements[MAX_PATCHES * MAX_PATCHES];
 static Tensor filters, similarity;
 
-/* ---- images ---------------------------------------------------------------------- */
+/* ---- images --------------------------------------------------------------------- */
 
 /* What is left of train.data. */
 typedef struct {
@@ -177,7 +177,7 @@ static bool take_images(Error *error) {
     return true;
 }
 
-/* ---- a run ----------------------------------------------------------------------- */
+/* ---- a run ---------------------------------------------------------------------- */
 
 static void show_progress(void) {
     const long total = trainer_total_steps(&trainer);
@@ -284,7 +284,7 @@ static bool turn(Error *error) {
     return ok;
 }
 
-/* ---- what was learned ------------------------------------------------------------- */
+/* ---- what was learned ----------------------------------------------------------- */
 
 static bool look(Error *error) {
     static double S[MAX_PATCHES * MAX_PATCHES];

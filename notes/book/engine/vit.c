@@ -125,9 +125,9 @@ static bool read_first(const Safetensors *file, const char *key, double *value) 
     return number_read(one, value);
 }
 
-/* A file of weights alone, as ./chapter7 --export writes it, says what isn't the default
- * in its model, and how pixels are normalised. It is shorter than checkpoint_read_info
- * would believe. */
+/* A file of weights alone, as ./chapter7 --export writes it, says what isn't the
+ * default in its model, and how pixels are normalised. It is shorter than
+ * checkpoint_read_info would believe. */
 static bool read_info_alone(const Safetensors *file, CheckpointInfo *info,
                             Error *error) {
     info->settings = settings_default();

@@ -17,7 +17,8 @@ Book.live("train", async root => {
         const speed = seconds > 0 ? `, ${Math.round(images / seconds)} images/s` : "";
         const last = epochs.length && epochs.at(-1).test;
         find("state").value = text ?? (!now || now.step === 0 ? "Ready." :
-            `Step ${now.step} of ${now.total}, loss ${Book.fixed(now.loss)}` +
+            `Step ${now.step} of ${now.total}` +
+            (Number.isFinite(now.loss) ? `, loss ${Book.fixed(now.loss)}` : "") +
             (last ? `, test accuracy ${last.toFixed(3)}` : "") + speed +
             (now.done ? ". Done." : loop ? "" : ". Paused."));
         find("go").textContent = loop ? "Pause" : now && now.step > 0 && !now.done ? "Resume"
@@ -36,7 +37,9 @@ Book.live("train", async root => {
     };
     const showEpoch = ({ epoch, loss, accuracy, test, rate }) => {
         const row = table("epochs").tBodies[0].insertRow();
-        [epoch, Book.fixed(loss), Book.fixed(accuracy), Book.fixed(test), rate.toPrecision(3)]
+        const known = (x, text) => Number.isFinite(x) ? text : "-"; /* of a run loaded here */
+        [epoch, known(loss, Book.fixed(loss)), known(accuracy, Book.fixed(accuracy)),
+         Book.fixed(test), known(rate, rate.toPrecision(3))]
             .forEach(text => { row.insertCell().textContent = text; });
     };
     let soon = false;

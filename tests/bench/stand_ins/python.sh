@@ -1,7 +1,10 @@
 #!/bin/sh
 # python.sh pytorch_peer.py OPTIONS...: passes for a Python that has PyTorch, for tests of
-# the benchmark. STAND_IN says what is wrong with it; BENCH is the benchmark's program,
-# whose own side does the work where nothing is wrong.
+# the benchmark; so with pytorch_ranks.py. STAND_IN says what is wrong with it; BENCH is
+# the benchmark's program, whose own side does the work where nothing is wrong.
+case $STAND_IN.$1 in
+no_gloo.*ranks.py) echo 'skipped this PyTorch has no gloo' && exit 0 ;;
+esac
 shift
 case $1 in
 --version)
@@ -12,18 +15,21 @@ case $1 in
     ;;
 esac
 for option in "$@"; do
-    case $option in
-    --flavour=*) ;;
+    case $STAND_IN.$option in
+    *.--ranks=2) ranks=2 ;;
+    *.--flavour=* | *.--ranks=*) ;;
     *) set -- "$@" "$option" ;;
     esac
     shift
 done
 ours() {
+    # apart: two ranks that don't add their gradients
+    [ "$STAND_IN${ranks:-}" != apart2 ] || set -- "$@" --batch=32
     "$BENCH" --serve "$@"
 }
 check=$(printf 'check\n' | ours "$@" | tail -n 1)
 case $STAND_IN in
-none) ours "$@" && exit 0 ;;
+none | no_gloo | apart) ours "$@" && exit 0 ;;
 esac
 echo ready
 while read -r request rest; do
