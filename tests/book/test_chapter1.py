@@ -62,7 +62,8 @@ def gelu(book, page, printed):
         cdf = (1 + math.erf(x / math.sqrt(2))) / 2
         pdf = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         book.close(f"x = {x}: GELU and ReLU", values, [wanted[x], max(x, 0)], 1e-5)
-        book.close(f"x = {x}: their slopes", slopes, [cdf + x * pdf, float(x > 0)], 1e-5)
+        book.close(f"x = {x}: their slopes", slopes, [cdf + x * pdf, float(x > 0)],
+                   1e-5)
     page.js("arguments[0].focus()", figure.control("x"))
     page.keys("Home", "ArrowRight")
     figure.settle()

@@ -22,11 +22,13 @@ static Pass pass;
  * And backward's mean: of each row the sum of dA o A. */
 static Tensor product, S, masked, max, exponentials, sum, mean;
 
+/* The example with a pencil. */
+static real q[] = {1, 0, 1, 0, /**/ 0, 1, 0, -1};
+static real k[] = {1, 1, 1, 1, /**/ 0, 1, 0, -1, /**/ 2, -1, 2, 1};
+static real v[] = {1, 0, /**/ 0, 2, /**/ 2, 1};
+static real d_o[] = {1, 0, /**/ -2, 1};
+
 static bool start(Error *error) {
-    static real q[] = {1, 0, 1, 0, /**/ 0, 1, 0, -1};
-    static real k[] = {1, 1, 1, 1, /**/ 0, 1, 0, -1, /**/ 2, -1, 2, 1};
-    static real v[] = {1, 0, /**/ 0, 2, /**/ 2, 1};
-    static real d_o[] = {1, 0, /**/ -2, 1};
     (void)error;
     const Arena arena = {memory, 0, PASS_ELEMENTS};
     if (example == PENCIL) {

@@ -23,7 +23,7 @@ enum { GELU, RELU, SOFTMAX, LINEAR, SQUARES, FUNCTIONS };
 
 /* What the page chooses. */
 static double function = GELU, h = 1e-2, mistake;
-/* What it is told: the error; and of one element, x, L(x + h), L(x - h), both slopes. */
+/* What it is told: the error; of one element x, L(x + h), L(x - h), both slopes. */
 static double error_rms, at, above, below, difference, gradient;
 
 /* Inputs, output and gradients of all rows; a Row is a view of one. */

@@ -1,7 +1,7 @@
 /*
- * scale.c: what scores of wide keys do to the softmax (chapter 2), with scores divided by
- * d_k to a power p of the reader's choice: 0 is no scale, 1/2 the course's. Queries and
- * keys are those that ./chapter2 draws in its section 2.3.
+ * scale.c: what scores of wide keys do to the softmax (chapter 2), with scores divided
+ * by d_k to a power p of the reader's choice: 0 is no scale, 1/2 the course's. Queries
+ * and keys are those that ./chapter2 draws in its section 2.3.
  */
 #include "notes/book/engine/engine.h"
 

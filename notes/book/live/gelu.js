@@ -4,7 +4,6 @@ Book.live("gelu", async (root, engine) => {
     const curves = root.querySelector("[data-plot=curves]");
     const slopes = root.querySelector("[data-plot=slopes]");
     const table = root.querySelector("[data-table=point]");
-    const rows = Book.say(root, "rows").split(", ");
 
     await Book.follow(root, async () => {
         await engine.set("gelu.point", Book.value(root, "x"));
@@ -36,7 +35,7 @@ Book.live("gelu", async (root, engine) => {
             { x: curve(X), y: curve(dReLU), name: "ReLU'(x)", dash: "6 4" },
         ], { xlabel: "x", ylabel: Book.say(root, "slope"), ymin: -0.5, ymax: 1.5,
              marks: [{ x, y: slope }] });
-        Book.table(table, { shape: [2, 2], data: [y, ReLU.data[last], slope, dReLU.data[last]] },
-                   { digits: 6, rows, columns: ["GELU", "ReLU"] });
+        const numbers = [y, ReLU.data[last], slope, dReLU.data[last]];
+        Book.table(table, { shape: [2, 2], data: numbers }, { digits: 6 });
     });
 });

@@ -5,7 +5,7 @@ Book.live("gradcheck", async (root, engine) => {
     const engines = [engine, Book.engine("double", Book.moduleDouble)]; /* float, double */
     const plot = root.querySelector("[data-plot=curve]");
     const types = Book.say(root, "types").split(", ");
-    const rows = Book.say(root, "rows").split("; "), lost = Book.say(root, "lost");
+    const lost = Book.say(root, "lost");
 
     /* As the program: from 1e-1 to 1e-12, four steps per decade. */
     const exponents = Array.from({ length: 45 }, (_, i) => -1 - i / 4);
@@ -46,8 +46,7 @@ Book.live("gradcheck", async (root, engine) => {
 
         const columns = await Promise.all(engines.map(one => element(one, h)));
         Book.table(root.querySelector("[data-table=element]"),
-                   { shape: [5, 2], data: rows.flatMap((_, i) => columns.map(c => c[i])) },
-                   { columns: types, rows,
-                     format: (x, i, j) => Number.isNaN(x) ? lost : x.toFixed(j ? 16 : 9) });
+                   { shape: [5, 2], data: columns[0].flatMap((_, i) => columns.map(c => c[i])) },
+                   { format: (x, i, j) => Number.isNaN(x) ? lost : x.toFixed(j ? 16 : 9) });
     });
 });

@@ -2,8 +2,7 @@
 "use strict";
 Book.live("softmax", async (root, engine) => {
     const table = root.querySelector("[data-table=rows]");
-    const words = key => Book.say(root, key).split(", ");
-    const rows = words("rows"), columns = words("columns"), weights = [2, 5];
+    const weights = [2, 5]; /* the rows of the table that are weights */
 
     const buttons = { small: 0, large: 999 };
     for (const [name, added] of Object.entries(buttons)) {
@@ -35,7 +34,7 @@ Book.live("softmax", async (root, engine) => {
         ]);
         const data = tensors.flatMap(({ data: row }) => [...row, NaN].slice(0, 4));
         const format = (x, i, j) => j === 3 && i % 3 !== 1 ? "" : Book.general(x, 7);
-        Book.table(table, { shape: [6, 4], data }, { format, rows, columns });
+        Book.table(table, { shape: [6, 4], data }, { format });
         for (const i of weights) {
             table.cellsOf[i].slice(0, 3).forEach((cell, j) => bar(cell, data[4 * i + j]));
         }

@@ -121,8 +121,10 @@ Book.viridis = function (t) {
 Book.table = function (table, matrix, options = {}) {
     const columns = matrix.shape[matrix.shape.length - 1];
     const rows = matrix.data.length / columns;
-    if (table.rows.length !== rows + (options.columns ? 1 : 0) ||
-        table.dataset.columns !== String(columns)) {
+    if (!table.cellsOf) {
+        Book.adoptTable(table, options);
+    }
+    if (table.cellsOf.length !== rows || table.dataset.columns !== String(columns)) {
         Book.makeTable(table, rows, columns, options);
     }
     for (let i = 0; i < rows; i++) {
@@ -137,6 +139,17 @@ Book.table = function (table, matrix, options = {}) {
                 cell.style.color = Book.luminance(rgb) > 0.179 ? "#000" : "#fff";
             }
         }
+    }
+};
+
+/* A table whose headings and empty cells are in the page already, so that nothing moves
+ * when the numbers come. */
+Book.adoptTable = function (table, options) {
+    table.cellsOf = Array.from(table.tBodies[0]?.rows ?? [], row =>
+        [...row.cells].filter(cell => cell.tagName === "TD"));
+    table.dataset.columns = table.cellsOf[0]?.length;
+    if (options.cell && table.cellsOf.length > 0) {
+        Book.makeCellsChoosable(table, options);
     }
 };
 
