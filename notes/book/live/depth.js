@@ -19,7 +19,7 @@ Book.live("depth", async (root, engine) => {
     const draw = (L, what, both) => {
         const from = what === 3 ? 1 : 0; /* there is no block 0 */
         const x = range(L + 1).slice(from);
-        Book.lines(part("curves"), ["pre-norm: solid", "post-norm: dashed"].map((name, k) => ({
+        Book.lines(part("curves"), ["pre-norm", "post-norm"].map((name, k) => ({
             x, y: both[k].of(what).slice(from), name, dash: k ? "6 4" : "",
         })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0,
                ymax: tops[what] });
