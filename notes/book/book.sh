@@ -307,6 +307,13 @@ cut -f 2 "$work/links.out" >>"$work/sources"
 listed=
 sort -u "$work/sources" | while read -r file; do
     [ -f "$file" ] || fail "a page links to $file, which isn't there"
+    case $file in
+    *.csv | *.log) # as it is
+        mkdir -p "$out/source/$(dirname "$file")"
+        cp "$file" "$out/source/$file"
+        continue
+        ;;
+    esac
     root=$(echo "$file" | sed 's,[^/]*/,../,g; s,[^/]*$,,')../
     # Back to the chapter's own lesson, or to the first page that has the tag.
     chapter=$(echo "$file" | sed -n 's,^chapters/0\([0-9]\)_.*,chapter\1,p')
@@ -329,14 +336,13 @@ done
 
 # ---- the rest -----------------------------------------------------------------------------------
 
-# Pictures; gnuplot's without what is so anyway, and without its spaces.
+# Pictures.
 cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
     copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
     case $file in
-    *.svg)
-        sed 's/^[ \t]*//; s/  *$//; s/ stroke-width="1.00"//; s/ stroke-linecap="butt"//
-            s/ stroke-linejoin="miter"//; s/rgb( *\([0-9]*\), *\([0-9]*\), *\([0-9]*\))/rgb(\1,\2,\3)/g
-            s/ = /=/g; /^$/d' "$file" >"$copy"
+    *.svg) # places to a tenth of a pixel
+        awk -f $book/picture.awk "$file" "$file" |
+            sed "/ d='\\| points='\\|translate(/s/\\(\\.[0-9]\\)[0-9]\\([^0-9]\\)/\\1\\2/g" >"$copy"
         ;;
     *) cp "$file" "$copy" ;;
     esac
@@ -366,6 +372,23 @@ rm -rf "$BOOK_OUT"
 mkdir -p "$(dirname "$BOOK_OUT")"
 mv "$out" "$BOOK_OUT"
 
-echo "book: $(find "$BOOK_OUT" -name '*.html' | wc -l) pages in $BOOK_OUT," \
-    "$(find "$BOOK_OUT" -type f -exec cat {} + | wc -c) bytes;" \
-    "the module $(wc -c <"$module") bytes"
+# ---- how large -----------------------------------------------------------------------------------
+
+bytes_of() { # bytes_of FILE...: together
+    cat "$@" | wc -c
+}
+# The front page as gzip sends it: the page, and all that it loads.
+{
+    echo index.html
+    grep -oE '(src|href)="(js|pictures)?/?[a-zA-Z0-9_./]*\.(js|css|svg|png)"' "$BOOK_OUT/index.html" |
+        sed 's/^[a-z]*="//; s/"$//'
+} | sort -u >"$work/front"
+front=$(cd "$BOOK_OUT" && while read -r file; do gzip -9c "$file"; done <"$work/front" | wc -c)
+site=$(find "$BOOK_OUT" -type f ! -name '*.epub' -exec cat {} + | wc -c)
+modules=$(bytes_of "$module" "$module_double")
+echo "book: $(find "$BOOK_OUT" -name '*.html' | wc -l) pages in $BOOK_OUT: $((site / 1000)) KB," \
+    "and an EPUB of $(($(bytes_of "$BOOK_OUT/course.epub") / 1000)); the front page" \
+    "$((front / 1000)) KB as gzip sends it; the modules $((modules / 1000))"
+[ "$site" -le $((6 * 1024 * 1024)) ] || fail "the site has more than 6 MB"
+[ "$modules" -le 500000 ] || fail "the modules have more than 500 KB"
+[ "$front" -le 1200000 ] || fail "the front page has more than 1.2 MB"

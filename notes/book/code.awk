@@ -36,11 +36,11 @@ function tag_link(tag, shown,   id) {
     return id == "" ? shown : "<span" id ">" shown "</span>"
 }
 
-# One line of code in colours: comments, strings, C's words. in_comment goes on from line
+# One line of code in colours: <em> comments, <q> strings, <b> C's words. in_comment goes on from line
 # to line. Languages: c; hash, where comments begin with #; none.
 function coloured(line, language,   done, at, word) {
     if (language == "c") {
-        if (line ~ /^ *#/ && !in_comment) return "<i class=\"w\">" line "</i>"
+        if (line ~ /^ *#/ && !in_comment) return "<b>" line "</b>"
         for (;;) {
             if (in_comment) {
                 at = index(line, "*/")
@@ -70,9 +70,9 @@ function coloured(line, language,   done, at, word) {
                     word = word substr(line, 1, RLENGTH)
                     line = substr(line, RLENGTH + 1)
                 }
-                done = done "<i class=\"s\">" word "</i>"
+                done = done "<q>" word "</q>"
             } else {
-                done = done (word in c_word ? "<i class=\"w\">" word "</i>" : word)
+                done = done (word in c_word ? "<b>" word "</b>" : word)
             }
         }
     }
@@ -81,7 +81,7 @@ function coloured(line, language,   done, at, word) {
     return line
 }
 function comment(text) {
-    return text == "" ? "" : "<i class=\"c\">" with_tags(text) "</i>"
+    return text == "" ? "" : "<em>" with_tags(text) "</em>"
 }
 function language_of(name) {
     if (name ~ /(^|\.)(c|h|cu|cuh|cpp|cuda)$/) return "c"

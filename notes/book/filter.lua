@@ -6,7 +6,8 @@ one document with several.
   <!-- listing: FILE -->   the listing below it gets a line with a link to its file
   <!-- output: COMMAND -->, <!-- ... output: ... -->, <!-- measured: ... -->  and COMMAND
   <!-- live: NAME -->      the figure LANGUAGE/live/NAME.html
-  links to pages           become links in the book; to other files, to source/FILE.html
+  links to pages           become links in the book; to other files, to source/FILE.html, or to
+                           a copy where it is data (.csv, .log)
   pictures                 figures with their words below, copied to pictures/
 
 An equation of equations.txt (tag | pages | TeX) is shown where its tag comes first.
@@ -85,7 +86,9 @@ local function link(element)
         return element.content
     else
         ask("links.out", file)
-        element.target = "source/" .. file .. ".html" .. (anchor == "" and "" or "#" .. anchor)
+        local data = file:match("%.csv$") or file:match("%.log$")
+        element.target = "source/" .. file .. (data and "" or ".html") ..
+            (anchor == "" and "" or "#" .. anchor)
     end
     return element
 end

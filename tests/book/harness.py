@@ -48,7 +48,7 @@ new PerformanceObserver(list => list.getEntries().forEach(
 )).observe({ type: "longtask", buffered: true });
 """
 
-# Until nothing is under way: the engine has answered all that was asked before, and the
+# Until nothing is under way: the engines have answered all that was asked before, and the
 # element hasn't changed for a tenth of a second.
 SETTLED = """
 const [element, done] = arguments;
@@ -57,11 +57,9 @@ const seen = new MutationObserver(() => { last = performance.now(); });
 seen.observe(element, { subtree: true, childList: true, characterData: true,
                         attributes: true });
 (async () => {
-    const engine = window.Book?.engines?.page;
+    const engines = Object.values(window.Book?.engines ?? {});
     do {
-        if (engine) {
-            await engine.all([]);
-        }
+        await Promise.all(engines.map(engine => engine.all([])));
         await new Promise(next => setTimeout(next, 20));
     } while (performance.now() - last < 100);
     seen.disconnect();
@@ -156,6 +154,7 @@ class Book:
         self.host = f"http://127.0.0.1:{self.server.server_port}"
         self.profile = tempfile.TemporaryDirectory(prefix="book-")
         self.driver = start_chromium(self.profile.name)
+        self.emulated = None  # how the browser was last told to look
 
     def stop(self):
         self.driver.quit()
@@ -185,14 +184,11 @@ class Book:
             return (SITE / path).as_uri() + mark + anchor
         return self.host + (UNDER if under else "/") + page
 
-    def open(self, page, under=False, file=False, width=1280, height=800, dark=False,
-             touch=False, media="", scripts=True):
-        """A page as a reader sees it: by http, under a path, from a file; how wide."""
-        driver = self.driver
-        driver.get("about:blank")
-        for kind in ("browser", "performance"):
-            driver.get_log(kind)  # what another page left
-        cdp = driver.execute_cdp_cmd
+    def emulate(self, wanted):
+        if self.emulated == wanted:
+            return
+        width, height, dark, touch, media, scripts = wanted
+        cdp = self.driver.execute_cdp_cmd
         cdp("Emulation.setScriptExecutionDisabled", {"value": not scripts})
         cdp("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch})
@@ -200,6 +196,16 @@ class Book:
         cdp("Emulation.setEmulatedMedia", {"media": media, "features": [
             {"name": "prefers-color-scheme",
              "value": "dark" if dark else "light"}]})
+        self.emulated = wanted
+
+    def open(self, page, under=False, file=False, width=1280, height=800, dark=False,
+             touch=False, media="", scripts=True):
+        """A page as a reader sees it: by http, under a path, from a file; how wide."""
+        driver = self.driver
+        driver.get("about:blank")
+        for kind in ("browser", "performance"):
+            driver.get_log(kind)  # what another page left
+        self.emulate((width, height, dark, touch, media, scripts))
         driver.get(self.address(page, under, file))
         return Page(self, page)
 
@@ -283,6 +289,8 @@ class Page:
         return self.driver.execute_async_script(text, *arguments)
 
     def cdp(self, name, **arguments):
+        if name.startswith("Emulation."):
+            self.book.emulated = None
         return self.driver.execute_cdp_cmd(name, arguments)
 
     def one(self, selector):
@@ -340,15 +348,15 @@ class Page:
                  "PageDown": Keys.PAGE_DOWN,
                  "Shift": Keys.SHIFT, "Control": Keys.CONTROL,
                  "Backspace": Keys.BACKSPACE, "Delete": Keys.DELETE}
+        chain = ActionChains(self.driver)
         for key in keys:
             *held, last = [key] if len(key) == 1 else key.split("+")
-            chain = ActionChains(self.driver)
             for one in held:
                 chain.key_down(names[one])
             chain.send_keys(names.get(last, last))
             for one in reversed(held):
                 chain.key_up(names[one])
-            chain.perform()
+        chain.perform()
 
     def place(self, element, fx, fy):
         """Where in the window a point of an element is, given in parts of its size."""

@@ -9,7 +9,7 @@ def tensor(page, name):
     """All elements of one of the engine's tensors."""
     return page.wait_js("""
         const [name, done] = arguments;
-        Book.theEngine.tensor(name).then(T => done(Array.from(T.data)));""", name)
+        Book.engine().tensor(name).then(T => done(Array.from(T.data)));""", name)
 
 
 def printed(text, name, rows):

@@ -115,6 +115,8 @@ def test_steps(book, page, figure):
     page.keys("Shift+Tab", "Tab", "Tab", "Tab", "Tab", "Enter")
     figure.settle()
     book.says("to the next barrier, by Enter", says(figure), "Barriers so far: 1.")
+    book.says("A's element is shared by all", says(figure), "want 1 different words")
+    figure.press("next")
     book.check("32 lanes in 32 banks: the table", sorted(
         int(row[3]) for row in figure.cells("lanes")[1:]) == list(range(32)))
     figure.press("play")

@@ -6,8 +6,8 @@
 
 #include "common/gelu.h"
 
-/* The curve: x from -4 to 4 in steps of 0.05; then the point. */
-enum { CURVE = 161, POINTS = CURVE + 1 };
+/* The curve: x from -3 to 3 in steps of 0.05; then the point. */
+enum { CURVE = 121, POINTS = CURVE + 1 };
 
 static double point = 1;
 static real x[POINTS], ones[POINTS], gelu[POINTS], gelu_slope[POINTS], relu[POINTS],
@@ -34,7 +34,7 @@ static bool forward(Error *error) {
 }
 
 static const EngineFunction functions[] = {{"forward", forward}, {NULL, NULL}};
-static const EngineNumber numbers[] = {{"point", &point, -4, 4, false}, {.name = NULL}};
+static const EngineNumber numbers[] = {{"point", &point, -3, 3, false}, {.name = NULL}};
 static const EngineTensor tensors[] = {{"X", &X},         {"GELU", &GELU},
                                        {"dGELU", &dGELU}, {"ReLU", &ReLU},
                                        {"dReLU", &dReLU}, {NULL, NULL}};

@@ -73,8 +73,7 @@ Book.live("attention", async (root, engine) => {
         chosen = { name, i, j };
         explain();
         outline();
-        root.querySelector("[data-part=mask]").hidden = name !== "mask";
-        root.querySelector("[data-part=change]").hidden = name === "mask";
+        Book.control(root, "toggle").disabled = name !== "mask";
         for (const control of ["value", "less", "more"]) {
             Book.control(root, control).disabled = !canChange(name);
         }

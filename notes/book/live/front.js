@@ -13,7 +13,7 @@ Book.live("front", async (root, engine) => {
         const [p, seen] = await engine.all([
             ["write", "vit.image", drawing.pixels], ["run", "vit.forward"],
             ["tensor", "vit.p"], ["tensor", "vit.rollout"]]);
-        Book.showAnswer(answer, Book.images.classes, Array.from(p.data));
+        Book.showAnswer(answer, Array.from(p.data));
         Book.paintLooked(find("looked"), drawing.pixels, seen.data);
         root.dataset.answered = (performance.now() - began).toFixed(1); /* milliseconds */
     };

@@ -17,11 +17,11 @@ Book.live("gelu", async (root, engine) => {
         Book.control(root, "shown").value = x.toFixed(2);
 
         /* Of the tangent, what is in the picture: from x - 2 to x + 2, and y from -1. */
-        const from = Math.max(-4, x - 2), to = Math.min(4, x + 2);
+        const from = Math.max(-3, x - 2), to = Math.min(3, x + 2);
         const tangent = { x: [], y: [] };
         for (let i = 0; i <= 80; i++) {
             const at = from + i / 80 * (to - from), height = y + slope * (at - x);
-            if (height >= -1 && height <= 4) {
+            if (height >= -1 && height <= 3) {
                 tangent.x.push(at);
                 tangent.y.push(height);
             }
@@ -30,11 +30,11 @@ Book.live("gelu", async (root, engine) => {
             { x: curve(X), y: curve(GELU), name: "GELU(x)" },
             { x: curve(X), y: curve(ReLU), name: "ReLU(x)", dash: "6 4" },
             { ...tangent, name: Book.say(root, "tangent") },
-        ], { xlabel: "x", ylabel: "", ymin: -1, ymax: 4, marks: [{ x, y }] });
+        ], { xlabel: "x", ylabel: "", ymin: -1, ymax: 3, marks: [{ x, y }] });
         Book.lines(slopes, [
             { x: curve(X), y: curve(dGELU), name: "GELU'(x)" },
             { x: curve(X), y: curve(dReLU), name: "ReLU'(x)", dash: "6 4" },
-        ], { xlabel: "x", ylabel: Book.say(root, "slope"), ymin: -0.25, ymax: 1.25,
+        ], { xlabel: "x", ylabel: Book.say(root, "slope"), ymin: -0.5, ymax: 1.5,
              marks: [{ x, y: slope }] });
         Book.table(table, { shape: [2, 2], data: [y, ReLU.data[last], slope, dReLU.data[last]] },
                    { digits: 6, rows, columns: ["GELU", "ReLU"] });

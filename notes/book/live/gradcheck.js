@@ -32,7 +32,7 @@ Book.live("gradcheck", async (root, engine) => {
         const here = exponents.indexOf(exponent);
         Book.control(root, "shown").value = h.toExponential(1);
         Book.lines(plot, curves.map(
-            (y, i) => ({ x: steps, y, name: types[i], dash: i ? "" : "6 4" })),
+            (y, i) => ({ x: steps, y, name: types[i], dash: i ? "6 4" : "" })),
             { log: true, logx: true, xlabel: Book.say(root, "x"),
               ylabel: Book.say(root, "y"), ymin: 1e-16, ymax: 1,
               marks: curves.map((y, i) => ({ x: h, y: y[here], of: i })) });

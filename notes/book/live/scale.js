@@ -52,7 +52,7 @@ Book.live("scale", async (root, engine) => {
             { x: sizes, y: column(half), name: Book.say(root, "root"), dash: "6 4" },
             { x: sizes, y: column(yours), name: Book.say(root, "yours"), dash: "2 3" },
         ], { logx: 2, xlabel: "d_k", ylabel: names[measure], ymin: 0,
-             ymax: [4.2, 1, 0.4][measure],
+             ymax: [Math.log(64), 1, 0.4][measure],
              marks: [plain, half, yours].map((table, of) => (
                  { x: sizes[size], y: column(table)[size], of })) });
         drawBars(Array.from(first.data), Array.from(mine.data));

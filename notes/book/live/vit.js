@@ -5,7 +5,7 @@ Book.live("vit", async (root, engine) => {
     const find = name => Book.control(root, name);
     const table = name => root.querySelector(`[data-table=${name}]`);
     const canvas = find("picture"), images = Book.testImages();
-    let L = 0, h = 0, names = Book.images.classes;
+    let L = 0, h = 0;
 
     find("image").append(...images.map((image, i) => Book.make("option", { value: i },
                                                                image.name)));
@@ -82,11 +82,11 @@ Book.live("vit", async (root, engine) => {
             ["set", "vit.positions", Book.value(root, "positions")], ["run", "vit.forward"],
             ["tensor", "vit.p"], ["tensor", "vit.lens_p"], ["tensor", "vit.A"],
             ["tensor", "vit.rollout"], ["tensor", "vit." + Book.value(root, "tensor")]]);
-        Book.showAnswer(table("answer"), names, Array.from(p.data));
+        Book.showAnswer(table("answer"), Array.from(p.data));
         root.dataset.answered = (performance.now() - began).toFixed(1); /* milliseconds */
         Book.paintLooked(find("rollout"), drawing.pixels, seen.data);
         Book.table(table("lens"), { shape: lens.shape, data: lens.data.map(x => 100 * x) },
-                   { digits: 0, low: 0, high: 100, columns: names,
+                   { digits: 0, low: 0, high: 100, columns: Book.images.classes,
                      rows: Array.from({ length: L + 1 }, (_, l) => "z_" + l) });
         showHeads(A);
         showMatrix(T);

@@ -62,7 +62,8 @@ Book.live("warp", async root => {
             canvas.width = width * fine;
             canvas.height = height * fine;
             Object.assign(canvas.style, { width: "100%", maxWidth: width + "px",
-                                          display: "block", height: "auto" });
+                                          display: "block", height: "auto",
+                                          marginBottom: "0.8rem" });
         }
         const c = canvas.getContext("2d");
         c.setTransform(fine, 0, 0, fine, 0, 0);
@@ -339,6 +340,9 @@ Book.live("warp", async root => {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
     Object.assign(part("pictures").style, { display: "flex", flexWrap: "wrap",
                                             gap: "0 1.5rem" });
+    for (const column of part("pictures").children) {
+        Object.assign(column.style, { flex: "1 1 15rem", minWidth: "0" });
+    }
     chooseKernel();
     show();
 });

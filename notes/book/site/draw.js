@@ -90,7 +90,6 @@ Book.drawing = function (canvas, brush, changed) {
         return [(event.clientX - box.left) / box.width * side,
                 (event.clientY - box.top) / box.height * side];
     };
-    canvas.tabIndex = 0;
     canvas.style.touchAction = "none"; /* a finger draws here, and doesn't scroll */
     canvas.addEventListener("pointerdown", event => {
         canvas.setPointerCapture(event.pointerId);
@@ -158,24 +157,14 @@ Book.openModel = function (engine) {
     return Book.modelOpened;
 };
 
-/* showAnswer: the classes' probabilities as a table with bars: made once, then changed. */
-Book.showAnswer = function (table, names, p) {
-    if (!table.answers) {
-        const body = table.createTBody();
-        table.answers = names.map(name => {
-            const row = body.insertRow();
-            const number = Book.make("td", { class: "number" });
-            const bar = Book.make("span", { class: "bar-of-a-row", "aria-hidden": "true" });
-            row.append(Book.make("th", { scope: "row" }, name), number,
-                       Book.make("td", { class: "bars" }, bar));
-            return { row, number, bar };
-        });
-    }
+/* showAnswer: the classes' probabilities, in percent and as bars, in the rows that the page
+ * has for them: so nothing moves when the numbers come. */
+Book.showAnswer = function (table, p) {
     const best = p.indexOf(Math.max(...p));
-    table.answers.forEach(({ row, number, bar }, k) => {
-        number.textContent = (100 * p[k]).toFixed(1) + "%";
-        bar.style.width = (100 * p[k]).toFixed(1) + "%";
+    Array.from(table.tBodies[0].rows).forEach((row, k) => {
+        const percent = (100 * p[k]).toFixed(1) + "%";
+        row.cells[1].textContent = percent;
+        row.querySelector("span").style.width = percent;
         row.className = k === best ? "best" : "";
     });
-    return best;
 };

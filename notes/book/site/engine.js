@@ -208,7 +208,7 @@ Book.startEngine = function (module) {
             return;
         }
         waiting.delete(data.id);
-        if (data.error) {
+        if (data.error !== undefined) {
             one.reject(new Error(data.error));
         } else {
             one.resolve(data.result);
