@@ -5,11 +5,12 @@ import re
 from harness import ROOT, native, numbers
 
 
-def tensor(page, name):
-    """All elements of one of the engine's tensors."""
+def tensor(page, name, worker="page"):
+    """All elements of one of an engine's tensors."""
     return page.wait_js("""
-        const [name, done] = arguments;
-        Book.engine().tensor(name).then(T => done(Array.from(T.data)));""", name)
+        const [name, worker, done] = arguments;
+        Book.engine(worker).tensor(name).then(T => done(Array.from(T.data)));""",
+                        name, worker)
 
 
 def printed(text, name, rows):
