@@ -21,8 +21,8 @@ def printed(text, name, rows):
 
 def focus(page, figure, selector):
     """Tab, from where the figure begins, until an element has the focus."""
-    page.js("document.activeElement?.blur(); getSelection().collapse(arguments[0], 0)",
-            figure.root)
+    figure.js("arguments[0].tabIndex = -1; arguments[0].focus();"
+              "arguments[0].removeAttribute('tabindex')")
     for _ in range(60):
         page.keys("Tab")
         if page.js("return document.activeElement.matches(arguments[0])", selector):
