@@ -61,9 +61,10 @@ for group in "$@"; do
         want 'command -v pandoc' pandoc
         want "CC=clang sh '$(dirname "$0")/try.sh' --target=wasm32-wasi" \
             clang lld wasi-libc libclang-rt-dev-wasm32
-        want 'command -v chromium' chromium
+        want 'command -v chromium || command -v google-chrome' chromium
         want 'command -v chromedriver' chromium-driver
         want "/usr/bin/python3 -c 'import selenium'" python3-selenium
+        tools unzip
         ;;
     *)
         echo "setup: unknown group $group: it is build, test, plots, chapter8, lint, faults, wasm or" \

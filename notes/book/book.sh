@@ -176,12 +176,21 @@ gzip -dc $data/t10k-images-idx3-ubyte.gz >"$work/images"
 
 # What the warps of chapter 6's kernels ask of memory; without g++ nobody can tell.
 if [ -n "${BOOK_TRACES:-}" ]; then
-    traces=$kept/traces.js
+    traces=$kept/traces.json
     if newer_than "$traces" "$BOOK_TRACES"; then
-        "$BOOK_TRACES" >"$traces.new" || fail "no traces by $BOOK_TRACES"
+        "$BOOK_TRACES" >"$work/traces.js" || fail "no traces by $BOOK_TRACES"
+        # As JSON: names quoted, no comma before a bracket; lines that begin with ["
+        # are the sources' own.
+        sed '1,2d; s/^Book.traces = //; s/^];$/]/
+            /^\["/!s/,]/]/g; /^\["/!s/\([{,]\)\([a-zA-Z]*\):/\1"\2":/g; s/^\([a-zA-Z]*\):/"\1":/
+            s/^\(\],*\)\([a-zA-Z]*\):/\1"\2":/' "$work/traces.js" | awk '
+            /^[\]}]/ { sub(/,$/, "", held) }
+            NR > 1 { print held }
+            { held = $0 }
+            END { print held }' >"$traces.new"
         mv -f "$traces.new" "$traces"
     fi
-    cp "$traces" "$out/js/traces.js"
+    script traces "$traces"
 else
     printf '"use strict";\nvar Book = Book || {};\nBook.traces = null;\n' >"$out/js/traces.js"
 fi
@@ -199,7 +208,7 @@ value() { # value NAME TEXT: of the template
 value csp "$csp"
 
 # contents PAGE ROOT: the list of all pages, in which this one shows its sections. A source
-# (no PAGE) has the list's first part.
+# (with a ROOT) has the course's page and its chapter's.
 contents() {
     awk -F ' \\| ' -v page="$1" -v root="$2" -v body="$work/bodies/$1" '
         function sections(   line, id, some) {
@@ -216,10 +225,11 @@ contents() {
             if (some) print "</ol>"
         }
         /^#/ { next }
-        /^== / && parts && page == "" { exit }
+        /^== / && parts && root != "" { exit }
         /^== / { print (parts++ ? "</ul>\n" : "") "<h2>" substr($0, 4) "</h2>\n<ul>"; next }
+        NF == 3 && root != "" && $2 != page && $2 != "course" { next }
         NF == 3 {
-            here = $2 == page
+            here = $2 == page && root == ""
             print "<li" (here ? " class=\"here\"" : "") "><a href=\"" root $2 ".html\"" \
                 (here ? " aria-current=\"page\"" : "") ">" $3 "</a>"
             if (here) sections()
@@ -255,7 +265,7 @@ scripts() {
     needs=$(for name in $figures; do
         sed -n '1s/^\/\* needs: \(.*\) \*\/$/\1/p' "$book/live/$name.js" | tr ' ' '\n'
     done | sort -u)
-    for name in engine live module $needs $(for name in $figures; do echo "live/$name"; done); do
+    for name in engine live module $needs $(echo "$figures" | sed 's,^,live/,'); do
         [ -f "$out/js/$name.js" ] || [ -f "$book/site/$name.js" ] || [ -f "$book/$name.js" ] ||
             fail "$1: there is no script $name.js"
         echo "<script defer src=\"js/$name.js\"></script>"

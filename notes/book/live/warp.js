@@ -1,7 +1,7 @@
 /* needs: traces */
 /*
  * warp.js: chapter 6's kernels, request by request, from the emulator's own trace
- * (traces.js, which traces/main.c prints and explains).
+ * (traces.js, packed; traces/main.c prints and explains it).
  */
 "use strict";
 Book.live("warp", async root => {
@@ -13,6 +13,10 @@ Book.live("warp", async root => {
     const control = name => Book.control(root, name);
     if (!Book.traces) {
         throw new Error(say("no-traces"));
+    }
+    if (typeof Book.traces === "string") {
+        const json = await Book.unzipped(Book.bytes(Book.traces));
+        Book.traces = JSON.parse(new TextDecoder().decode(json));
     }
     const BANKS = 32, SECTOR = 8; /* a sector's words */
     const kinds = ["global-load", "global-store", "shared-load", "shared-store"];
