@@ -127,7 +127,8 @@ Book.table = function (table, matrix, options = {}) {
                 const low = options.low ?? 0;
                 const rgb = Book.viridis((x - low) / (options.high - low));
                 cell.style.background = `rgb(${rgb})`;
-                const bright = (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / 1000 > 125;
+                /* From 104 on black is the one that differs by 4.5 or more, else white. */
+                const bright = (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / 1000 > 104;
                 cell.style.color = bright ? "#000" : "#fff";
             }
         }
