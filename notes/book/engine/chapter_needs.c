@@ -1,4 +1,4 @@
-/* chapter_needs.c: the function of common/lesson/chapter.h, for a page: where a demo gets
+/* chapter_needs.c: a function of common/lesson/chapter.h for a page: where a demo gets
  * no memory, the worker's call ends with this line. */
 #include "common/lesson/chapter.h"
 
