@@ -5,11 +5,12 @@ import re
 from harness import ROOT, native, numbers
 
 
-def tensor(page, name):
-    """All elements of one of the engine's tensors."""
+def tensor(page, name, worker="page"):
+    """All elements of one of an engine's tensors."""
     return page.wait_js("""
-        const [name, done] = arguments;
-        Book.engine().tensor(name).then(T => done(Array.from(T.data)));""", name)
+        const [name, worker, done] = arguments;
+        Book.engine(worker).tensor(name).then(T => done(Array.from(T.data)));""",
+                        name, worker)
 
 
 def printed(text, name, rows):
@@ -20,8 +21,8 @@ def printed(text, name, rows):
 
 def focus(page, figure, selector):
     """Tab, from where the figure begins, until an element has the focus."""
-    page.js("document.activeElement?.blur(); getSelection().collapse(arguments[0], 0)",
-            figure.root)
+    figure.js("arguments[0].tabIndex = -1; arguments[0].focus();"
+              "arguments[0].removeAttribute('tabindex')")
     for _ in range(60):
         page.keys("Tab")
         if page.js("return document.activeElement.matches(arguments[0])", selector):

@@ -88,7 +88,7 @@ def depth(book, text):
     file = (ROOT / "plots" / "gradient_norms_by_depth.dat").read_text("utf-8")
     plot = [[float(x) for x in line.split()] for line in file.splitlines()
             if line[0] != "#"]
-    post = tensor(page, "depth.columns")  # of the last that was measured
+    post = tensor(page, "depth.columns", "depth")  # what came last
     book.close("depth: |dL/dz| of post-norm, to 1e-5", post[2 * 25:3 * 25],
                [row[2] for row in plot], 1e-5)
     book.close("depth: |dL/dW| of post-norm, to 1e-5 of itself",

@@ -1,5 +1,5 @@
-/* chapter_needs.c: common/lesson/chapter.h's function for a page: where a lesson gets no
- * memory, the worker's call ends with this line. */
+/* chapter_needs.c: a function of common/lesson/chapter.h for a page: where a demo gets
+ * no memory, the worker's call ends with this line. */
 #include "common/lesson/chapter.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* depth.js: gradients at each depth of a stack, pre-norm and post-norm. */
 "use strict";
-Book.live("depth", async (root, engine) => {
+Book.live("depth", async root => {
     const part = name => root.querySelector(`[data-part=${name}]`);
     const table = name => root.querySelector(`[data-table=${name}]`);
     const labels = ["root mean square of z", "share that all tokens have in common", "|dL/dz|",
@@ -9,17 +9,22 @@ Book.live("depth", async (root, engine) => {
     const known = new Map(); /* by L: [pre, post] */
     const range = count => Array.from({ length: count }, (_, i) => i);
 
-    const measure = async (L, norm) => {
-        const [columns, dW_2, all] = await engine.all([
-            ["set", "depth.L", L], ["set", "depth.norm", norm], ["run", "depth.forward"],
+    /* Most of a second, so it has a worker of its own: [pre, post]. */
+    const own = Book.engine("depth");
+    const measure = async L => {
+        const results = await own.all([["set", "depth.L", L], ...[0, 1].flatMap(norm => [
+            ["set", "depth.norm", norm], ["run", "depth.forward"],
             ["tensor", "depth.columns"], ["get", "depth.dW_2"], ["get", "depth.all"],
-        ]);
-        return { dW_2, all, of: i => columns.data.slice(i * (L + 1), (i + 1) * (L + 1)) };
+        ])]);
+        return [0, 3].map(k => ({
+            dW_2: results[k + 1], all: results[k + 2],
+            of: i => results[k].data.slice(i * (L + 1), (i + 1) * (L + 1)),
+        }));
     };
     const draw = (L, what, both) => {
         const from = what === 3 ? 1 : 0; /* there is no block 0 */
         const x = range(L + 1).slice(from);
-        Book.lines(part("curves"), ["pre-norm: solid", "post-norm: dashed"].map((name, k) => ({
+        Book.lines(part("curves"), ["pre-norm", "post-norm"].map((name, k) => ({
             x, y: both[k].of(what).slice(from), name, dash: k ? "6 4" : "",
         })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0,
                ymax: tops[what] });
@@ -59,7 +64,7 @@ Book.live("depth", async (root, engine) => {
         const shown = Book.control(root, "L_shown");
         if (!known.has(L)) {
             shown.value = L + " (measuring)";
-            known.set(L, [await measure(L, 0), await measure(L, 1)]);
+            known.set(L, await measure(L));
         }
         shown.value = L;
         draw(L, what, known.get(L));

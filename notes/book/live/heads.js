@@ -83,10 +83,12 @@ Book.live("heads", async (root, engine) => {
     /* A table for each head; and the others' headings, which say whose a column is. */
     const makeTables = () => {
         part.replaceChildren(...range(h).map(head => {
-            const one = document.createElement("table");
+            const box = document.createElement("div"), one = document.createElement("table");
+            box.className = "wide";
+            box.append(one);
             one.dataset.table = "A" + (head + 1);
             one.createCaption().textContent = `A of head ${head + 1}`;
-            return one;
+            return box;
         }));
         ["z", "qkv", "concat", "Y"].forEach(name => { delete table(name).dataset.columns; });
     };

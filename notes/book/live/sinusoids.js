@@ -57,10 +57,9 @@ Book.live("sinusoids", async (root, engine) => {
     const drawWaves = j => {
         const column = c => range(0, n).map(i => at(i, c)), sine = j - j % 2;
         Book.lines(part("waves"), [
-            { x: range(0, n), y: column(sine), name: `element ${sine}, sine: solid` },
-            { x: range(0, n), y: column(sine + 1), name: `element ${sine + 1}, cosine: dashed`,
-              dash: "6 4" },
-        ], { xlabel: "position", ylabel: "PE", ymin: -1.5, ymax: 1.5 });
+            { x: range(0, n), y: column(sine), name: `${sine}: sine` },
+            { x: range(0, n), y: column(sine + 1), name: `${sine + 1}: cosine`, dash: "6 4" },
+        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1 });
         part("waves").setAttribute("aria-label", `Elements ${sine} and ${sine + 1} of all ` +
             "positions, two waves; the table above has the elements near the chosen one");
     };
