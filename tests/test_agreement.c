@@ -192,13 +192,14 @@ START_TEST(words_that_are_values_of_chapter_5s_options) {
     static const struct {
         const char *words;
         const char *refused;
-    } cases[] = {{"--save --deterministic x", "--save needs a value, not an option"},
-                 {"--save --deterministic", "--save needs a value, not an option"},
-                 {"--resume --shard-optimiser", "--resume needs a value, not an option"},
-                 {"--log --sum ring", "--log needs a value, not an option"},
-                 {"--data --shards 4", "--data needs a value, not an option"},
-                 {"--lr --patience 1", "--lr can't be \"--patience\""},
-                 {"--batch --bucket", "--batch can't be \"--bucket\""}};
+    } cases[] = {
+        {"--save --deterministic x", "--save needs a value, not an option"},
+        {"--save --deterministic", "--save needs a value, not an option"},
+        {"--resume --shard-optimiser", "--resume needs a value, not an option"},
+        {"--log --sum ring", "--log needs a value, not an option"},
+        {"--data --shards 4", "--data needs a value, not an option"},
+        {"--lr --patience 1", "--lr can't be \"--patience\""},
+        {"--batch --bucket", "--batch can't be \"--bucket\""}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[200], *argv[20], *rest[21];
         int argc = 0, count;

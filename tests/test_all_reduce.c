@@ -225,7 +225,7 @@ START_TEST(lengths_that_differ_are_told) {
 }
 END_TEST
 
-/* ---- who asks again and again ----------------------------------------------------- */
+/* ---- who asks again and again ---------------------------------------------- */
 
 static void ask_until_it_is_there(Group *group, int ticket) {
     while (!group_test(group, ticket)) {

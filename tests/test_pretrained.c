@@ -108,7 +108,8 @@ static void make_block_activations(EncoderBlockActivations *a, int images, int n
     encoder_block_activations(a, &arena, images, n, config);
 }
 
-/* A few rows on many threads: some of the parts that rows are given out in are empty. */
+/* A few rows on many threads: some of the parts that rows are given out in are empty.
+ */
 START_TEST(a_block_on_threads_is_chapter_4s_to_the_bit) {
     const BlockConfig config = {.D = 12, .heads = 3, .M = 20};
     for (int i = 0; i < 4; i++) {

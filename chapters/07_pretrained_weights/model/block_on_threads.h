@@ -2,9 +2,9 @@
  * block_on_threads.h: chapter 4's block, forward only, on all threads.
  *
  * The trainer gives each thread some images of a batch. A single picture can't be given
- * out like that, so its rows (tokens) and its heads are: a norm, GELU or sum treats each
- * row by itself, and each head has columns of its own. The layers are called as they
- * are, on views of their tensors.
+ * out like that, so its rows (tokens) and its heads are: a norm, GELU or sum treats
+ * each row by itself, and each head has columns of its own. The layers are called as
+ * they are, on views of their tensors.
  */
 #pragma once
 

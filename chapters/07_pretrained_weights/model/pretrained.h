@@ -80,10 +80,10 @@ void pretrained_forward(const Pretrained *model, Tensor images,
                         PretrainedActivations *a);
 
 /*
- * pretrained_prepack: for many passes: the weights of all blocks are packed once instead
- * of in each pass (matmul_prepack). That takes as much memory as they have; where they
- * are mapped, the file's pages are given back for it. false: there is no such memory,
- * and passes go on as before. matmul_forget_prepacked() undoes it.
+ * pretrained_prepack: for many passes: the weights of all blocks are packed once
+ * instead of in each pass (matmul_prepack). That takes as much memory as they have;
+ * where they are mapped, the file's pages are given back for it. false: there is no
+ * such memory, and passes go on as before. matmul_forget_prepacked() undoes it.
  */
 bool pretrained_prepack(const Pretrained *model);
 

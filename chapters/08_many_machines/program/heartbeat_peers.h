@@ -44,9 +44,9 @@ typedef struct {
     char own_host[HEARTBEAT_HOST];
 } Peers;
 
-/* peers_open: called by all; patience_s is this rank's. False at all, with an error that
- * counts at rank 0, if one can't connect. With HEARTBEAT_NO_PATIENCE, at rank 0, there
- * are no connections. */
+/* peers_open: called by all; patience_s is this rank's. False at all, with an error
+ * that counts at rank 0, if one can't connect. With HEARTBEAT_NO_PATIENCE, at rank 0,
+ * there are no connections. */
 bool peers_open(Peers *peers, Group *group, double patience_s, Error *error);
 
 /* peers_say: a beat to one of `all`. Never waits: a receiver that takes nothing gets

@@ -58,7 +58,7 @@ bool made_up_dataset(const Settings *settings, Dataset *dataset, Error *error);
 /*
  * measure_run: ./chapter8 --measure [--table FILE] [--largest KB], and options of
  * chapter 5: measures and predicts, and prints both; --table adds them to a CSV file.
- * `mpi_sum` is MPI's own all-reduce, as a peer. argv[0] is the program. Returns the exit
- * status, which all ranks have, for they agree whenever one of them can't go on.
+ * `mpi_sum` is MPI's own all-reduce, as a peer. argv[0] is the program. Returns the
+ * exit status, which all ranks have, for they agree whenever one of them can't go on.
  */
 int measure_run(Group *group, AllReduce *mpi_sum, int argc, char **argv);
