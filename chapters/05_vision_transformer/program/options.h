@@ -40,7 +40,7 @@ bool options_parse(Options *options, int argc, char **argv, Error *error);
 bool options_given(const Options *options, const char *name);
 
 /* options_has_value: is this one of these options, "--batch", whose value is the next
- * word? Programs with more options take theirs out before options_parse, but no value. */
+ * word? Programs with more options take theirs out first, but not such a value. */
 bool options_has_value(const char *name);
 
 /* options_only: false, and a line, if the command line has an option (of a setting, or
