@@ -2,7 +2,7 @@
 command-book = BOOK_TRACES='$(BOOK_TRACES)' sh notes/book/book.sh ## the course as a book for a browser: build/book
 command-book-serve = sh notes/book/serve.sh $(PORT) ## the book at localhost:8000; PORT=8080
 command-setup-book = sh common/scripts/setup.sh book ## install what make book and its tests use
-command-test-book = sh tests/test_book.sh && /usr/bin/python3 tests/book/run.py $(ONLY) ## the book's links, sizes, parts; its pages in a browser
+command-test-book = sh -c 'sh tests/test_book.sh && /usr/bin/python3 tests/book/run.py $(ONLY)' ## the book's links, sizes, parts; its pages in a browser
 book: chapter5 chapter7 $$(BOOK_TRACES)
 test-book: book
 
