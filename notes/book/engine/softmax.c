@@ -24,12 +24,13 @@ static Tensor less_max = {differences, 1, {SCORES}, SCORES};
 static Tensor exp_less_max = {small, 1, {SCORES + 1}, SCORES + 1};
 
 /* terms (SCORES + 1): exp of each score, then their sum. */
-static void exponentials(const real *s, real *terms) {
-    terms[SCORES] = 0;
+static void exps_and_sum(const real *s, real *terms) {
+    real sum = 0;
     for (int j = 0; j < SCORES; j++) {
         terms[j] = real_exp(s[j]);
-        terms[SCORES] += terms[j];
+        sum += terms[j];
     }
+    terms[SCORES] = sum;
 }
 
 /* The largest difference of the two; NaN where one is. */
@@ -44,8 +45,8 @@ static bool forward(Error *error) {
     for (int j = 0; j < SCORES; j++) {
         differences[j] = scores[j] - max;
     }
-    exponentials(scores, exps);
-    exponentials(differences, small);
+    exps_and_sum(scores, exps);
+    exps_and_sum(differences, small);
     for (int j = 0; j < SCORES; j++) {
         naive[j] = exps[j] / exps[SCORES];
     }
