@@ -141,4 +141,24 @@ cat "$scratch/lost"
 [ ! -s "$scratch/lost" ]
 ok "its links hold" $?
 
+echo "-- a server"
+port=$(python3 -c 'import socket as s; t = s.create_server(("127.0.0.1", 0)); print(t.getsockname()[1])')
+sh $sources/serve.sh "$port" >"$out" 2>&1 &
+server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
+page=
+for _ in 1 2 3 4 5 6 7 8 9 10; do # it needs a moment
+    page=$(python3 -c 'import sys, urllib.request as r
+print(r.build_opener(r.ProxyHandler({})).open(sys.argv[1]).read().decode())' \
+        "http://127.0.0.1:$port/chapter1.html" 2>/dev/null) && break
+    sleep 0.5
+done
+case $page in *"data-live=\"softmax\""*) true ;; *) false ;; esac
+ok "make book-serve shows a page to this machine" $?
+kill $server
+grep -q "http://localhost:$port/" "$out"
+ok "it says where" $?
+! BOOK_OUT=$scratch/nowhere sh $sources/serve.sh 1 2>"$out" && grep -q "run 'make book' first" "$out"
+ok "without a book it says what to run" $?
+
 verdict
