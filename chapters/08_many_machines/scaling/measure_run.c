@@ -222,7 +222,7 @@ static bool read_words(Measuring *m, int argc, char **argv, Error *error) {
             continue;
         }
         argv[count++] = argv[i];
-        if (options_has_value(argv[i]) && argv[i + 1]) {
+        if (options_has_value(argv[i]) && i + 1 < argc) {
             argv[count++] = argv[++i];
         }
     }
