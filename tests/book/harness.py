@@ -167,7 +167,7 @@ class Book:
 
     def figures(self):
         """(page, figure) for every live figure of the site."""
-        marks = re.compile(r'data-live="([^"]+)"')
+        marks = re.compile(r'<figure [^>]*data-live="([a-z0-9_-]+)"')
         return [(page, name) for page in self.pages()
                 for name in marks.findall((SITE / page).read_text("utf-8"))]
 
