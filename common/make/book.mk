@@ -5,7 +5,7 @@ command-setup-book = sh common/scripts/setup.sh book ## install what make book a
 command-test-book = sh -c 'sh tests/test_book.sh && /usr/bin/python3 tests/book/run.py $(ONLY)' ## the book's links, sizes, parts; its pages in a browser
 book: chapter5 chapter7 $$(BOOK_TRACES)
 test-book $(if $(filter book,$(MAKECMDGOALS)),book-serve): book
-test-book: chapter1 chapter2 chapter3 chapter4 chapter6
+test-book: chapter1 chapter2 chapter3 chapter4 chapter6_watched
 
 # What a warp asks of memory: chapter 6's kernels on a cuda_on_cpu that sees every access.
 BOOK_TRACES = $(if $(filter gcc,$(WATCHED_KIND)),$(BUILD)/book_traces)
