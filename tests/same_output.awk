@@ -6,8 +6,8 @@
 # exponent below 1e-4, which are rounding themselves, by a factor of 30; those of one
 # digit and an exponent (6e-03), which only say how large, by a factor of 4. With
 # -v room=0.01 accuracies, which are the numbers up to 1 that don't follow the word loss,
-# by so much and no more. Exit status: 0 if so, and at least three lines (-v least=1: one)
-# were compared.
+# by so much and no more; with -v loss=0.06 what follows the word loss, by that part of
+# it. Exit status: 0 if so, and at least three lines (-v least=1: one) were compared.
 function number(s) { return s ~ /^[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?$/ }
 function digits(s) { sub(/e.*/, "", s); return s ~ /\./ ? length(s) - index(s, ".") : 0 }
 function size(x) { return x < 0 ? -x : x + 0 }
@@ -18,6 +18,7 @@ function close_to(a, b, word,   unit) {
         return size(a) <= 4.01 * size(b) && size(b) <= 4.01 * size(a)
     if (room && digits(a) && size(a) <= 1 && word != "loss")
         return size(a - b) <= room + 1e-9
+    if (loss && word == "loss") return size(a - b) <= loss * size(b)
     unit = ("1e-" digits(a)) + 0
     return size(a - b) <= 0.02 * size(b) + (digits(a) ? 2 * unit : 0)
 }
