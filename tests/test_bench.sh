@@ -56,7 +56,7 @@ PYTHON=$root/tests/bench/stand_ins/python.sh
 [ -x "$PYTHON" ] || { echo "FAIL  $PYTHON is not executable"; exit 1; }
 for STAND_IN in $wrong_peers; do
     patience=120
-    case $STAND_IN in hangs) patience=10 ;; esac
+    case $STAND_IN in hangs) patience=40 ;; esac
     start "pytorch_$STAND_IN" --only infer --patience $patience
 done
 STAND_IN=none
@@ -82,7 +82,7 @@ if "${CC:-cc}" -shared -fPIC -O2 -o "$scratch/blas.so" tests/bench/stand_ins/bla
     fi
     for STAND_IN in $libraries; do
         patience=120
-        case $STAND_IN in hangs) patience=10 ;; esac
+        case $STAND_IN in hangs) patience=40 ;; esac
         OPENBLAS=$scratch/blas.so BLIS=$scratch/nowhere.so
         [ "$STAND_IN" = right ] && BLIS=
         start "blas_$STAND_IN" --only matmul --patience $patience
@@ -109,7 +109,7 @@ left_out='^FAILED    pytorch, [0-9]+ threads?'
 ended pytorch_wrong 1 "$left_out: its result is 1 where ours is .*: left out"
 ended pytorch_short 1 "$left_out: \"2.3\" is no answer to check"
 ended pytorch_dies 1 "$left_out died: signal 9"
-ended pytorch_hangs 1 "$left_out: no answer within 10 s"
+ended pytorch_hangs 1 "$left_out: no answer within 40 s"
 ended pytorch_closes 1 "$left_out ended without an answer"
 for one in nan late words long; do
     ended pytorch_$one 1 "$left_out: \".*\" is no answer to go"
@@ -144,7 +144,7 @@ done
     ended blas_nan 1 '^FAILED    openblas: an element of the .* product .* is -?nan where ours'
     ended blas_last 1 '^FAILED    openblas: an element of the .* product'
     ended blas_dies 1 '^FAILED    openblas died: signal 6'
-    ended blas_hangs 1 '^FAILED    openblas: no answer within 10 s'
+    ended blas_hangs 1 '^FAILED    openblas: no answer within 40 s'
     ended blas_spins 1 "^FAILED    openblas: its threads don't come to rest"
     ended blas_64bit 1 '^FAILED    openblas: it was built for sizes of 64 bits'
     ended blas_wrong 1 '^FAILED    blis: BLIS=.*nowhere.so'
