@@ -14,8 +14,8 @@
 #include "tests/suites.h"
 #include "common/tensor.h"
 
-/* Fewer than this means that something was left out. With new tests, raise them: to what
- * runs with sanitizers, which is one test less (memory that no machine has). */
+/* Fewer than this means that something was left out. With new tests, raise them: to
+ * what runs with sanitizers, which is one test less (memory that no machine has). */
 #ifdef REAL_IS_DOUBLE
 enum { MINIMUM_TESTS = 1556 };
 #else
