@@ -11,28 +11,30 @@
  * or comes late takes fewer. */
 enum { PARTS = 16 };
 
-/* Part `part` of T's rows; all rows of a tensor (B, n, D), whatever their image. */
+/* Where part `part` of T's rows begins; all rows of a tensor (B, n, D) are meant. */
+static int first_row(Tensor T, int part) {
+    return (int)((long)tensor_rows(tensor_matrix(T)) * part / PARTS);
+}
+
+static bool empty(Tensor T, int part) {
+    return first_row(T, part) == first_row(T, part + 1);
+}
+
 static Tensor rows(Tensor T, int part) {
     Tensor all = tensor_matrix(T);
-    const long n = tensor_rows(all);
-    const int from = (int)(n * part / PARTS), to = (int)(n * (part + 1) / PARTS);
-    Tensor some = tensor2(all.data + (long)from * all.ld, to - from, tensor_cols(all));
+    const int from = first_row(T, part), count = first_row(T, part + 1) - from;
+    Tensor some = tensor2(all.data + (long)from * all.ld, count, tensor_cols(all));
     some.ld = all.ld;
     return some;
 }
 
-static bool empty(Tensor T, int part) {
-    const long n = tensor_rows(tensor_matrix(T));
-    return n * part / PARTS == n * (part + 1) / PARTS;
-}
-
 static void norm_rows(const LayerNorm *norm, Tensor X, const LayerNormActivations *a,
                       Tensor Y, int part) {
-    const int from = (int)((long)tensor_rows(tensor_matrix(X)) * part / PARTS);
-    const int count = tensor_rows(rows(X, part));
+    Tensor x = rows(X, part);
+    const int from = first_row(X, part), count = tensor_rows(x);
     LayerNormActivations of_rows = {tensor1(a->mean.data + from, count),
                                     tensor1(a->rstd.data + from, count)};
-    layer_norm_forward(norm, rows(X, part), &of_rows, rows(Y, part));
+    layer_norm_forward(norm, x, &of_rows, rows(Y, part));
 }
 
 /* ---- the sublayers ------------------------------------------------------ */

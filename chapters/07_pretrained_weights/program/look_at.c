@@ -16,6 +16,7 @@
 #include "common/files/regular_file.h"
 #include "common/lesson/output.h"
 #include "common/lesson/stopwatch.h"
+#include "common/matmul.h"
 
 /* Attention over what the model saw, as a PNG. */
 static bool draw(Seeing *seeing, const SeeingOptions *o, const char *picture,
@@ -65,17 +66,11 @@ static int threads(void) {
 #endif
 }
 
-/* Packing all weights takes about as long as packing them in one pass. */
-enum { WORTH_PREPACKING = 3 };
-
 /* All pictures; returns how many failed. A row of Y for each. */
 static int look_at_all(const char *program, Seeing *seeing, const SeeingOptions *o,
                        Tensor Y) {
     int failed = 0;
     Error error;
-    if (o->time || o->count >= WORTH_PREPACKING) {
-        pretrained_prepack(&seeing->model);
-    }
     for (int i = 0; i < o->count; i++) {
         if (!look_at_one(seeing, o, o->pictures[i], &error)) {
             output_error(program, 1, "%s", error.text);
@@ -156,6 +151,9 @@ static void print_costs(const Seeing *seeing) {
            1e-9 * vit_forward_flops(&seeing->model.config.vit), 1e-6 * bytes);
 }
 
+/* Packing all weights takes about as long as packing them in one pass. */
+enum { WORTH_PREPACKING = 3 };
+
 /* The pictures, and what is to be written of them; false: an error, or some failed. */
 static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
                 bool *failed, Error *error) {
@@ -166,6 +164,9 @@ static bool run(const char *program, Seeing *seeing, const SeeingOptions *o,
     }
     if (o->export_to && !export_to(seeing, o->export_to, error)) {
         return false;
+    }
+    if (o->score || o->time || o->count >= WORTH_PREPACKING) {
+        pretrained_prepack(&seeing->model);
     }
     if (o->score) {
         Score score;
@@ -226,6 +227,7 @@ int look_at(const char *program, const SeeingOptions *o) {
         }
         ok = run(program, &seeing, o, &failed, &error);
     }
+    matmul_forget_prepacked();
     seeing_free(&seeing);
     if (!ok) {
         return output_error(program, 1, "%s", error.text);
