@@ -350,7 +350,7 @@ ranks 2 $tiny --lr 1e6 --save k --log k.csv --epochs 30
 fails 'a loss that is no number: said once' 'step [0-9]+: the loss is '
 
 group signals
-ranks 1 $tiny --steps 3000 --deterministic --save whole_run --log whole_run.csv
+ranks 1 $tiny --epochs 400 --deterministic --save whole_run --log whole_run.csv
 # goes_on WHAT STATUS: it stopped by itself, and what it says one has to type goes on to the
 # same bits. mpirun's own status is 1 if it is it that was told to stop.
 goes_on() {
@@ -365,7 +365,7 @@ goes_on() {
 }
 signal_run() {
     rm -f k k.csv
-    start 2 $tiny --steps 3000 --deterministic --save k --log k.csv
+    start 2 $tiny --epochs 400 --deterministic --save k --log k.csv
     until_log k.csv 60
 }
 signal_run
@@ -384,9 +384,9 @@ random() { # random BELOW
     state=$(((state * 1103515245 + 12345) % 2147483648))
     drawn=$((state / 65536 % $1))
 }
-ranks 2 $tiny --epochs 6 --deterministic --save right --log right.csv
+ranks 2 $tiny --epochs 60 --deterministic --save right --log right.csv
 began=$(now)
-ranks 2 $tiny --epochs 6 --deterministic --save again --log again.csv
+ranks 2 $tiny --epochs 60 --deterministic --save again --log again.csv
 took_ms=$(echo "$began $(now)" | awk '{ printf "%d", ($2 - $1) * 1000 }')
 check 'two runs have the same bits' same right again
 early=0
@@ -399,7 +399,7 @@ while [ "$i" -le "$kills" ]; do
     random $P
     victim=$drawn
     random $((took_ms > 0 ? took_ms : 1))
-    start $P $tiny --epochs 6 --deterministic --save k --log k.csv
+    start $P $tiny --epochs 60 --deterministic --save k --log k.csv
     sleep "$(echo $drawn | awk '{ print $1 / 1000 }')"
     moment="kill $i: rank $victim of $P after $drawn ms"
     if [ ! -s "pid.$victim" ] || ! kill -9 "$(pid $victim)" 2>/dev/null; then
@@ -423,7 +423,7 @@ while [ "$i" -le "$kills" ]; do
     if [ -e k ]; then
         ranks $P --data data --deterministic --resume k --log k.csv
     else
-        ranks $P $tiny --epochs 6 --deterministic --save k --log k.csv
+        ranks $P $tiny --epochs 60 --deterministic --save k --log k.csv
     fi
     check "$moment: it goes on, on $P ranks" exits 0
     check "$moment: to the same bits" same k right

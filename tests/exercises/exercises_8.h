@@ -12,13 +12,10 @@ typedef struct {
     long messages_sent;     /* by all ranks ... */
     long messages_received; /* ... and received: unless equal, some are lost */
     long begun, ended;      /* group_begin's tickets: unless equal, some still move */
-    int across_from,
-        across_to; /* a message between ranks that aren't neighbours, and */
-    int endless;   /* a rank that asks group_test for ever; -1: none */
+    int across_from, across_to; /* a message between ranks that aren't neighbours */
 } Watched;
 
-/* run_watched: `size` threads do body(group, data), as threads_group_run; false and an
- * error also where a rank would have polled for ever. */
+/* run_watched: `size` threads do body(group, data), as threads_group_run. */
 bool run_watched(int size, GroupBody *body, void *data, Watched *seen, Error *error);
 
 /* expect_run: it did end; what its deadlock is like has names. All messages arrived. */

@@ -33,6 +33,7 @@ static double silence_limit_s, longest_step_s;
 static bool was_stopped; /* this process, for so long that others gave it up */
 
 static atomic_bool closing, said_bye, all_failed;
+static atomic_bool news;       /* something that can't wait for the next beat */
 static int wake[2] = {-1, -1}; /* a pipe: what is written there ends a tick */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of all below */
@@ -295,7 +296,6 @@ static void sleep_for(struct pollfd *fds, int count, double ms) {
 static void *beat_on(void *memory) {
     const int count = peers.count;
     double before = stopwatch_ms(), next_ms = before;
-    Word said = BEAT;
     for (;;) {
         sleep_for(memory, count, next_ms - stopwatch_ms());
         const double now = stopwatch_ms(), passed = now - before;
@@ -308,8 +308,7 @@ static void *beat_on(void *memory) {
             peers.all[r].still_s += dt_s;
         }
         listen_to_all();
-        if (now >= next_ms || own_word() != said) {
-            said = own_word();
+        if (atomic_exchange(&news, false) || now >= next_ms) {
             beat();
             next_ms = now + TICK_MS;
         }
@@ -322,7 +321,8 @@ static void *beat_on(void *memory) {
     return NULL;
 }
 
-static void wake_up(void) {
+static void say_at_once(void) {
+    news = true;
     (void)!write(wake[1], "", 1);
 }
 
@@ -355,9 +355,13 @@ bool heartbeat_open(const HeartbeatPlan *p, Error *error) {
 
 void heartbeat_at(HeartbeatPlace place, long step) {
     pthread_mutex_lock(&mutex);
+    const bool begins = own_place == AT_START && place != AT_START;
     own_place = place;
     own_step = step;
     pthread_mutex_unlock(&mutex);
+    if (begins && open_now) {
+        say_at_once();
+    }
 }
 
 void heartbeat_tests(long steps) {
@@ -380,7 +384,7 @@ bool heartbeat_fail(int status, const char *why) {
     own_status = status;
     snprintf(own_text, sizeof own_text, "%s", why);
     pthread_mutex_unlock(&mutex);
-    wake_up();
+    say_at_once();
     const double until = stopwatch_ms() + 2 * END_ITSELF_MS;
     while (stopwatch_ms() < until) {
         usleep(10 * 1000);
@@ -396,7 +400,7 @@ void heartbeat_close(void) {
         return;
     }
     closing = true;
-    wake_up();
+    say_at_once();
     for (int i = 0; i < 2 * TICK_MS && !said_bye; i++) {
         usleep(1000);
     }

@@ -1,9 +1,9 @@
 /*
  * heartbeat.h: who is still there? A rank that waits for a message can't tell whether
  * it is late, or will never come, and MPI waits for ever. So each rank has a thread
- * that does nothing else but tell rank 0, four times per second, how far its rank is;
- * and rank 0's tells the others. They have a TCP connection of their own for it, on
- * which nothing is ever waited for:
+ * that does nothing else but tell rank 0, four times per second, how far its rank is
+ * (and at once when it leaves the start); and rank 0's tells the others. They have a
+ * TCP connection of their own for it, on which nothing is ever waited for:
  *
  *     the connection is closed      its process has ended: killed, or crashed
  *     nothing is heard              its process is stopped, or its network is down
