@@ -116,6 +116,7 @@ Network measure_network(Group *group, long n, real *x, real *room) {
 
 typedef struct {
     Trainer trainer;
+    Group *group;
     const Dataset *dataset;
     double wait_s[MAX_RUNS + 1]; /* of each step, at this rank */
     int count;
@@ -126,6 +127,7 @@ static void compute(void *context) {
     Trainer *t = &steps->trainer;
     trainer_gradients(t, steps->dataset);
     trainer_sum_workers(t, trainer_first_trained(t), t->list.total);
+    slowest_s(steps->group, 0); /* one number of each, as the losses that go round */
     trainer_update(t, 0, 0);
 }
 
@@ -155,7 +157,7 @@ static void count_parts(const Ranks *ranks, const Trainer *t, MeasuredStep *resu
 bool measure_compute(const Ranks *ranks, const Settings *settings,
                      const Dataset *dataset, MeasuredStep *result, Error *error) {
     const int P = ranks->group->size, r = ranks->group->rank;
-    Steps steps = {.dataset = dataset};
+    Steps steps = {.group = ranks->group, .dataset = dataset};
     Settings shared = *settings;
     shared.threads = P * ranks->threads;
     if (!trainer_make_part(&steps.trainer, &shared, dataset->train.count,

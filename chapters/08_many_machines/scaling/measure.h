@@ -42,8 +42,9 @@ typedef struct {
 } MeasuredStep;
 
 /* measure_compute: forward, backward and update of each rank's share of the batch, by
- * all ranks at once, without a message: on few cores ranks take time from one another.
- * False and an error if there is no memory. */
+ * all ranks at once, with a step's P - 1 short messages (losses) but without those of
+ * gradients: on few cores ranks take time from one another, while they wait, too. False
+ * and an error if there is no memory. */
 bool measure_compute(const Ranks *ranks, const Settings *settings,
                      const Dataset *dataset, MeasuredStep *result, Error *error);
 

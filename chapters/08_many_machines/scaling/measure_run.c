@@ -116,11 +116,6 @@ static double last_backward(const Measuring *m, double compute_s) {
     return compute_s * 2 / 3 * slice;
 }
 
-/* Workers' losses go round, too: P - 1 short messages. */
-static double shares_s(const Measuring *m) {
-    return (m->group->size - 1) * m->network.alpha;
-}
-
 static void print_overlap(const MeasuredStep *ring, const MeasuredStep *at_end,
                           double backward_s) {
     printf(
@@ -142,7 +137,7 @@ static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
         return false;
     }
     const double bytes = (double)compute.parameters * sizeof(real);
-    printf("  compute of %d rank%s at once: %.2f ms; gradients: %.0f KB\n\n"
+    printf("  without the sum, %d rank%s at once: %.2f ms; gradients: %.0f KB\n\n"
            "  %-22s %9s %9s %9s %9s\n",
            P, P == 1 ? "" : "s", 1e3 * compute.step_s, bytes / 1024, "in ms",
            "predicted", "measured", "off", "waited");
@@ -153,7 +148,7 @@ static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
             return false;
         }
         const double sum_s = ways[i].cost(m->network, P, bytes);
-        print_step(m, ways[i].name, bytes, compute.step_s + sum_s + shares_s(m), &step);
+        print_step(m, ways[i].name, bytes, compute.step_s + sum_s, &step);
     }
     const MeasuredStep at_end = step;
     ranks.sum = SUM_RING;
@@ -168,7 +163,7 @@ static bool steps(Measuring *m, const Ranks *given, const Dataset *dataset,
                      cost_ring(m->network, P, bytes));
     char name[40];
     snprintf(name, sizeof name, "ring in %d buckets", step.buckets);
-    print_step(m, name, bytes, predicted + shares_s(m), &step);
+    print_step(m, name, bytes, predicted, &step);
     print_overlap(&step, &at_end, backward_s);
     return true;
 }
