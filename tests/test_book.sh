@@ -106,8 +106,18 @@ places = json.load(sys.stdin)
 sys.exit(not (len(places) > 200 and any("exp(1000)" in p[3] for p in places)))'
 ok "what is searched has every section" $?
 
+echo "-- pictures"
+python3 tests/book/pictures.py $site >"$out" || { cat "$out"; false; }
+ok "words, places and colours are as drawn" $?
+mkdir -p "$scratch/changed/pictures"
+cp $site/pictures/*.svg "$scratch/changed/pictures"
+sed 's/>0\.73</>0.7</' $site/pictures/02_scaled_dot_product_attention_mask.svg \
+    >"$scratch/changed/pictures/02_scaled_dot_product_attention_mask.svg"
+! python3 tests/book/pictures.py "$scratch/changed" >"$out" && grep -q 'mask.*"0.7" in place of "0.73"' "$out"
+ok "a number that lost a digit is found" $?
+
 echo "-- sizes"
-[ "$(find $site -type f ! -name '*.epub' -exec cat {} + | wc -c)" -le $((6 * 1024 * 1024)) ]
+[ "$(find $site -type f ! -name '*.epub' -exec cat {} + | wc -c)" -le 6000000 ]
 ok "the site, at most 6 MB" $?
 [ "$( (unpacked module; unpacked moduleDouble) | wc -c)" -le 500000 ]
 ok "the modules, at most 500 KB" $?

@@ -170,6 +170,18 @@ def without_scripts(book, name):
         return hidden.concat(mute);""", name)
 
 
+def unnamed_lines(book, source):
+    """A line of a source to which no page leads can be named all the same: it is marked."""
+    text = open(source, encoding="utf-8").read().split("\n")
+    page = (SITE / "source" / f"{source}.html").read_text("utf-8")
+    for number, line in enumerate(text[:40], 1):
+        if line and f"<li id=L{number}>" not in page:
+            opened = book.open(f"source/{source}.html#L{number}")
+            said = opened.js("return document.querySelector(':target')?.textContent")
+            if said != line + "\n":
+                yield f"{source}:{number} is {said!r}"
+
+
 # ---- all of them -------------------------------------------------------------------
 
 
@@ -209,6 +221,7 @@ def test(book):
     book.check("there are pages", len(pages) > 0)
     book.none("links and anchors hold", broken_links(pages))
     book.none("no inline script, style or handler", inline_parts(pages))
+    book.none("each line of a source has a name", unnamed_lines(book, "common/softmax.c"))
     figures = {}
     for page, name in book.figures():
         figures.setdefault(page, []).append(name)

@@ -200,10 +200,18 @@ Book.makeSearch = function (words) {
 
 /* What is wider than the page scrolls in its box, by the keyboard, too. */
 Book.makeScrollable = function () {
-    for (const box of document.querySelectorAll("main pre, main .wide, .equation p")) {
+    for (const box of document.querySelectorAll("main pre, .lines, main .wide, .equation p")) {
         if (box.scrollWidth > box.clientWidth + 1) {
             box.tabIndex = 0;
         }
+    }
+};
+
+/* Each line of a source has a name, #L12. */
+Book.nameLines = function () {
+    document.querySelectorAll(".lines li").forEach((line, i) => { line.id = `L${i + 1}`; });
+    if (location.hash && !document.querySelector(":target")) {
+        location.replace(location.hash); /* it is there now */
     }
 };
 
@@ -213,6 +221,7 @@ addEventListener("DOMContentLoaded", () => {
     document.querySelector(".tools").append(field, Book.makeThemeSwitch(words));
     document.querySelector(".bar").append(results);
     Book.makeMenu();
+    Book.nameLines();
     Book.makeScrollable();
     addEventListener("resize", Book.makeScrollable);
 });
