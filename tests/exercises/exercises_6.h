@@ -26,6 +26,9 @@ Tensor from_device(Tensor D);
 bool is_unset(Tensor T);
 void mistake_added(Tensor got, long stores);
 
+/* has_nan: is some element of T no number? */
+bool has_nan(Tensor T);
+
 /* counted: what the kernels did since begin_device, or cuda_on_cpu_counts_clear. */
 CudaOnCpuCounts counted(void);
 
@@ -51,6 +54,10 @@ void warm_up_add_scaled_grade(void);
 void warm_up_scale_rows_grade(void);
 void warm_up_reverse_grade(void);
 void warm_up_sums_grade(void);
+
+/* 6.4 and 6.5 (exercises_6_matmul.c, exercises_6_attention.c). */
+void matmul_grade(void);
+void attention_grade(void);
 
 /* adamw_grade: 6.6 (exercises_6_adamw.c). */
 void adamw_grade(void);

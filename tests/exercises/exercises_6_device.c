@@ -235,3 +235,11 @@ void expect_cost(Cost most) {
                "read, or a read and the next write, and nowhere else",
                true);
 }
+
+bool has_nan(Tensor T) {
+    bool any = false;
+    for (long i = 0; i < tensor_count(T); i++) {
+        any = any || isnan(T.data[i]);
+    }
+    return any;
+}
