@@ -34,17 +34,20 @@ static void read_array(const Arrays *file, const Array *a, size_t size) {
     Error error = {""};
     double count = 1;
     fuzz_must(a->name[0] == '\0' || arrays_find(file, a->name) == a, "names are found");
-    for (int d = 0; d < a->ndim; d++) {
-        fuzz_must(a->shape[d] > 0, "sizes are positive");
+    for (int d = 0; d < a->ndim && a->ndim <= ARRAY_NDIM; d++) {
+        fuzz_must(a->shape[d] >= 0, "no size is negative");
         count *= a->shape[d];
     }
     fuzz_must(a->at >= 0 && a->bytes >= 0 && (uint64_t)a->at <= size &&
                   (uint64_t)a->bytes <= size - (uint64_t)a->at,
               "the bytes are in the file");
-    if (a->type == ARRAY_OTHER || a->count > MOST_NUMBERS) {
+    if (a->ndim > ARRAY_NDIM || a->type == ARRAY_OTHER || a->count > MOST_NUMBERS) {
         return;
     }
     fuzz_must((double)a->count == count, "the count is the shape's");
+    if (a->count == 0) {
+        return; /* nobody reads it (transform.c) */
+    }
     const real *view = arrays_view(file, a);
     Array unchecked = *a;
     unchecked.has_checksum = false;
@@ -143,6 +146,8 @@ void fuzz_seeds(void) {
          3, true);
     seed("v.npy", "{'descr': '|V2', 'fortran_order': False, 'shape': (2, 2, 2, 1)}", 1,
          false);
+    seed("w.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 1, 2, 1)}",
+         1, false);
     seed("i.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}", 1, false);
     seed("archive/data.pkl", "x", 1, false);
 }
