@@ -182,6 +182,11 @@ Book.live("attention", async (root, engine) => {
             root.classList.remove("stale");
         } catch (error) {
             root.classList.add("stale"); /* what is there belongs to other inputs */
+            if (inputs.includes(chosen.name)) {
+                choose(chosen.name, chosen.i, chosen.j);
+            } else {
+                Book.control(root, "explained").value = "";
+            }
             throw error;
         }
         if (document.activeElement === Book.control(root, "value")) {

@@ -80,6 +80,7 @@ Book.live("block", async (root, engine) => {
     for (const text of ["step", "mean", "rms", "tokens 0 to 4, elements 0 to 63"]) {
         const heading = document.createElement("th");
         heading.textContent = text;
+        heading.scope = "col";
         head.append(heading);
     }
     const choose = (step, token, element) => {
@@ -127,9 +128,9 @@ Book.live("block", async (root, engine) => {
         control("element_shown").value = j;
         control("explained").value = explain(way, step, token, j);
         draw(way, token, step, j);
-        const data = range(7).flatMap(s => range(D).map(c => at(s, token, c)));
-        Book.table(root.querySelector("[data-table=elements]"), { shape: [7, D], data },
-                   { digits: 3, rows: way.map(({ text }) => text), columns: range(D).map(String) });
+        const data = range(D).flatMap(c => range(7).map(s => at(s, token, c)));
+        Book.table(root.querySelector("[data-table=elements]"), { shape: [D, 7], data },
+                   { digits: 3, columns: way.map(({ text }) => text), rows: range(D).map(String) });
         const [y, dz] = results.slice(names.length);
         control("road").value = `Largest difference of y and z: ${f(y)}. ` +
             `Of the gradients dL/dz and dL/dy: ${f(dz)}.`;

@@ -13,6 +13,10 @@ Book.live("gelu", async (root, engine) => {
         const last = X.data.length - 1; /* the point comes after the curve */
         const [x, y, slope] = [X.data[last], GELU.data[last], dGELU.data[last]];
         const curve = tensor => tensor.data.slice(0, last);
+        /* ReLU's slope jumps at 0: nothing is drawn between the two points beside it. */
+        const jump = X.data.findIndex(at => at > 0);
+        const torn = (tensor, inside) => [...curve(tensor).slice(0, jump), inside,
+                                          ...curve(tensor).slice(jump)];
         Book.control(root, "shown").value = x.toFixed(2);
 
         /* Of the tangent, what is in the picture: from x - 2 to x + 2, and y from -1. */
@@ -32,7 +36,7 @@ Book.live("gelu", async (root, engine) => {
         ], { xlabel: "x", ylabel: "", ymin: -1, ymax: 3, marks: [{ x, y }] });
         Book.lines(slopes, [
             { x: curve(X), y: curve(dGELU), name: "GELU'(x)" },
-            { x: curve(X), y: curve(dReLU), name: "ReLU'(x)", dash: "6 4" },
+            { x: torn(X, 0), y: torn(dReLU, NaN), name: "ReLU'(x)", dash: "6 4" },
         ], { xlabel: "x", ylabel: Book.say(root, "slope"), ymin: -0.5, ymax: 1.5,
              marks: [{ x, y: slope }] });
         const numbers = [y, ReLU.data[last], slope, dReLU.data[last]];

@@ -59,6 +59,12 @@ Book.live("scale", async (root, engine) => {
         for (const [name, { data }] of [["plain", first], ["yours", mine]]) {
             Book.control(root, "largest-" + name).value = Math.max(...data).toFixed(3);
         }
+        const lines = Array.from({ length: first.data.length / 8 }, (_, i) => 8 * i);
+        Book.table(root.querySelector("[data-table=bars]"),
+                   { shape: [2 * lines.length, 8], data: [...first.data, ...mine.data] },
+                   { digits: 3, columns: Array.from({ length: 8 }, (_, j) => "+ " + j),
+                     rows: ["plain", "yours"].flatMap(
+                         key => lines.map(at => `${Book.say(root, key)}, ${at}`)) });
         const rows = sizes.flatMap((_, i) => [plain, yours].flatMap(
             ({ data }) => [...data.slice(i * measures, (i + 1) * measures)]));
         Book.table(root.querySelector("[data-table=all]"), { shape: [9, 6], data: rows },

@@ -19,11 +19,13 @@ Book.live("shuffle", async (root, engine) => {
     const head = table.createTHead(), titles = head.insertRow(), body = table.createTBody();
     for (const title of ["place", "token", "z", "result that came along", "result for this order",
                          "apart", "the same?"]) {
-        cell(titles, title, "th").colSpan = /^z|result/.test(title) ? SHOWN : 1;
+        const heading = cell(titles, title, "th");
+        heading.colSpan = /^z|result/.test(title) ? SHOWN : 1;
+        heading.scope = heading.colSpan > 1 ? "colgroup" : "col";
     }
     const rows = Array.from({ length: TOKENS }, () => {
         const row = body.insertRow();
-        cell(row, "", "th");
+        cell(row, "", "th").scope = "row";
         for (let j = 0; j < 3 * SHOWN + 3; j++) {
             cell(row, "");
         }

@@ -28,19 +28,22 @@ Book.live("train", async root => {
     const showLines = () => {
         const x = steps.map(s => s.step), total = now ? Math.max(now.total, 1) : 1;
         Book.lines(lines("loss"), [{ x, y: steps.map(s => s.loss), name: "loss of a step" }],
-                   { xlabel: "step", ylabel: "loss", xmin: 0, xmax: total, ymin: 0.4, ymax: 2.4 });
+                   { xlabel: "step", ylabel: "loss", xmin: 0, xmax: total, whole: true, ymin: 0,
+                     ymax: steps.reduce((top, s) => Math.max(top, s.loss), 2.4) });
         const at = epochs.map(e => e.step);
         Book.lines(lines("accuracy"),
                    [{ x: at, y: epochs.map(e => e.accuracy), name: "training" },
                     { x: at, y: epochs.map(e => e.test), name: "test", dash: "6 3" }],
-                   { xlabel: "step", ylabel: "accuracy", xmin: 0, xmax: total, ymin: 0, ymax: 1 });
+                   { xlabel: "step", ylabel: "accuracy", xmin: 0, xmax: total, whole: true, ymin: 0,
+                     ymax: 1 });
     };
     const showEpoch = ({ epoch, loss, accuracy, test, rate }) => {
         const row = table("epochs").tBodies[0].insertRow();
         const known = (x, text) => Number.isFinite(x) ? text : "-"; /* of a run loaded here */
         [epoch, known(loss, Book.fixed(loss)), known(accuracy, Book.fixed(accuracy)),
          Book.fixed(test), known(rate, rate.toPrecision(3))]
-            .forEach(text => { row.insertCell().textContent = text; });
+            .forEach((text, i) => row.append(
+                Book.make(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : {}, String(text))));
     };
     let soon = false;
     const showSoon = () => { /* at most once in each frame */
@@ -67,6 +70,23 @@ Book.live("train", async root => {
             return Book.viridis((value - low) / (high - low));
         });
     };
+    /* Positions beside each other, and all others. */
+    const showMeans = (S, N, across) => {
+        const sums = [0, 0], counts = [0, 0];
+        for (let a = 0; a < N; a++) {
+            for (let b = 0; b < a; b++) {
+                const apart = Math.abs(Math.floor(a / across) - Math.floor(b / across)) +
+                              Math.abs(a % across - b % across);
+                sums[Number(apart > 1)] += S[a * N + b];
+                counts[Number(apart > 1)]++;
+            }
+        }
+        ["neighbours", "others"].forEach((name, i) => {
+            find(name).value = (sums[i] / counts[i]).toFixed(3);
+        });
+    };
+    const numbered = (key, count) =>
+        Array.from({ length: count }, (_, i) => `${Book.say(root, key)} ${i}`);
     const look = async () => {
         const [E, S] = await engine.all([["run", "train.look"], ["tensor", "train.filters"],
                                          ["tensor", "train.similarity"]]);
@@ -78,7 +98,12 @@ Book.live("train", async root => {
         find("patch").max = N - 1;
         Book.table(table("similarity"), { shape: [across, across],
                                           data: S.data.subarray(chosen * N, (chosen + 1) * N) },
-                   { digits: 2, low: 0, high: 1 });
+                   { digits: 2, low: 0, high: 1, rows: numbered("row", across),
+                     columns: numbered("column", across) });
+        showMeans(S.data, N, across);
+        Book.table(table("filters"), { shape: E.shape, data: E.data },
+                   { digits: 3, rows: numbered("filter", E.shape[0]),
+                     columns: numbered("pixel", E.shape[1]) });
     };
 
     /* ---- what is done ---- */

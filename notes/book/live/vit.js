@@ -13,10 +13,19 @@ Book.live("vit", async (root, engine) => {
         canvas, () => ({ radius: Book.value(root, "radius"), grey: Book.value(root, "grey") }),
         () => root.dispatchEvent(new Event("input")));
 
+    /* "patch 23 (row 3, column 2)": of a token, or of a patch. */
+    const placeOf = patch => `patch ${patch} (row ${Math.floor(patch / 7)}, column ${patch % 7})`;
+    const nameOf = token => token === 0 ? "class token" : `patch ${token - 1}`;
+
     /* A picture, its largest weight and a switch for each head; a switch for each layer. */
     const makeHeads = () => {
         const box = (name, text) => Book.make("label", {}, Book.make(
             "input", { type: "checkbox", name, checked: "" }), " " + text);
+        const titles = table("heads").tHead ?? table("heads").createTHead();
+        titles.replaceChildren();
+        titles.insertRow().append(
+            Book.make("td"), ...Array.from({ length: h }, (_, i) =>
+                Book.make("th", { scope: "col" }, `head ${i + 1}`)));
         const body = table("heads").createTBody();
         for (let l = 0; l < L; l++) {
             const row = body.insertRow();
@@ -37,7 +46,8 @@ Book.live("vit", async (root, engine) => {
                 const from = ((l * h + i) * n + query) * n;
                 const row = Array.from(A.data.subarray(from, from + n));
                 Book.paintLooked(find(`look-${l}-${i}`), drawing.pixels, Book.ofPatches(row));
-                find(`most-${l}-${i}`).value = Math.max(...row).toFixed(2);
+                const most = Math.max(...row);
+                find(`most-${l}-${i}`).value = `${most.toFixed(2)}: ${nameOf(row.indexOf(most))}`;
             }
         }
     };
@@ -66,7 +76,8 @@ Book.live("vit", async (root, engine) => {
             "row 0 " + (n === 50 ? "is the class token" : "is the patch at the top left");
         Book.table(table("row"), { shape: [columns / 8, 8],
                                    data: data.subarray(row * columns, (row + 1) * columns) },
-                   { digits: 3, rows: Array.from({ length: columns / 8 }, (_, i) => String(8 * i)) });
+                   { digits: 3, columns: Array.from({ length: 8 }, (_, j) => "+ " + j),
+                     rows: Array.from({ length: columns / 8 }, (_, i) => String(8 * i)) });
     };
 
     /* One message to the worker, and everything that it says is shown. */
@@ -85,6 +96,10 @@ Book.live("vit", async (root, engine) => {
         Book.showAnswer(table("answer"), Array.from(p.data));
         root.dataset.answered = (performance.now() - began).toFixed(1); /* milliseconds */
         Book.paintLooked(find("rollout"), drawing.pixels, seen.data);
+        find("rollout-most").value = placeOf(seen.data.indexOf(Math.max(...seen.data)));
+        for (const name of ["radius", "grey"]) {
+            find(name + "-shown").value = Book.value(root, name);
+        }
         Book.table(table("lens"), { shape: lens.shape, data: lens.data.map(x => 100 * x) },
                    { digits: 0, low: 0, high: 100, columns: Book.images.classes,
                      rows: Array.from({ length: L + 1 }, (_, l) => "z_" + l) });

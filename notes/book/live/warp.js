@@ -201,7 +201,9 @@ Book.live("warp", async root => {
             const line = document.createElement("tr");
             line.append(...cells.map((text, i) => {
                 const cell = document.createElement(head || i === 0 ? "th" : "td");
-                cell.scope = head ? "col" : i === 0 ? "row" : "";
+                if (head || i === 0) {
+                    cell.scope = head ? "col" : "row";
+                }
                 cell.textContent = text;
                 return cell;
             }));
@@ -215,7 +217,8 @@ Book.live("warp", async root => {
     };
     const per = (all, of) => of > 0 ? (all / of).toFixed(1) : "-";
     const counts = (name, t) => [name, t.requests, t.sectors, per(t.sectors, t.requests),
-                                 (32e-6 * t.sectors).toFixed(t === rung.totals ? 2 : 4),
+                                 t === rung.totals ? (32e-6 * t.sectors).toFixed(2) + " MB"
+                                                     : 32 * t.sectors + " B",
                                  t.sharedRequests, per(t.passes, t.sharedRequests),
                                  t.barriers];
     const sum = (rung, from, to) => {
@@ -302,7 +305,7 @@ Book.live("warp", async root => {
             counts(say("row-now"), sum(rung, at, at)),
             counts(say("row-before"), sum(rung, 0, at)),
             counts(say("row-all"), rung.totals)]);
-        fill("lanes", say("lane-columns").split(" | "), step.starts.map((word, lane) =>
+        fill("lanes", say(step.shared ? "lane-columns-shared" : "lane-columns").split(" | "), step.starts.map((word, lane) =>
             word < 0 ? [lane, "-", "-", "-"]
                      : [lane, step.shared ? word : element(tensor, word, step.each),
                         4 * word,

@@ -157,7 +157,9 @@ Book.makeTable = function (table, rows, columns, options) {
     const heading = (text, scope) => {
         const th = document.createElement(text === "" ? "td" : "th");
         th.textContent = text;
-        th.scope = scope;
+        if (scope) {
+            th.scope = scope;
+        }
         return th;
     };
     table.replaceChildren(...(table.caption ? [table.caption] : []));
@@ -224,7 +226,7 @@ Book.say = (root, key, values = {}) =>
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
  * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, xmin, xmax, ymin, ymax; log,
- * logx: the y or x axis is logarithmic (true, or a base); marks: points {x, y, of} drawn as
+ * logx: the y or x axis is logarithmic (true, or a base); whole: x counts something; marks: points {x, y, of} drawn as
  * rings, in the colour of series `of`. Keys are above the frame, in the text's colour: a
  * thin line of a colour can be seen where a letter of it can't be read.
  */
@@ -239,7 +241,7 @@ Book.svg = function (tag, attributes, text) {
 };
 
 /* axis: of: where a value is on it, between two pixels; ticks: [pixel, text]. */
-Book.axis = function (values, [from, to], { log, min, max }) {
+Book.axis = function (values, [from, to], { log, min, max, whole }) {
     const base = log === true ? 10 : log;
     const scale = base ? v => Math.log(v) / Math.log(base) : v => v;
     const finite = values.map(scale).filter(Number.isFinite);
@@ -256,7 +258,7 @@ Book.axis = function (values, [from, to], { log, min, max }) {
     if (ticks.length < 2) {
         ticks.length = 0;
         for (let i = 0; i <= 4; i++) {
-            const v = low + i / 4 * (high - low);
+            const part = low + i / 4 * (high - low), v = whole ? Math.round(part) : part;
             ticks.push([at(v), base ? (base ** v).toExponential(0)
                                     : String(Number(v.toPrecision(3)))]);
         }
@@ -271,7 +273,8 @@ Book.lines = function (svg, series, options = {}) {
     const left = 64, right = 14, bottom = 44, height = top + bottom + (narrow ? 200 : 240);
     const values = key => series.flatMap(one => Array.from(one[key]));
     const x = Book.axis(values("x"), [left, width - right],
-                        { log: options.logx, min: options.xmin, max: options.xmax });
+                        { log: options.logx, min: options.xmin, max: options.xmax,
+                          whole: options.whole });
     const y = Book.axis(values("y"), [height - bottom, top],
                         { log: options.log, min: options.ymin, max: options.ymax });
     const parts = [], make = (...what) => parts.push(Book.svg(...what));
