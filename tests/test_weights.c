@@ -436,6 +436,8 @@ static const struct {
     {"{\"num_attention_heads\":3,\"num_channels\":1}", "its channels is 1"},
     {"{\"num_attention_heads\":3,\"image_size\":16}",
      "of another model: 16x16 pixels are 16 patches, the file has 10 positions"},
+    {"{\"num_attention_heads\":3,\"image_size\":[55556,55552]}",
+     "images of 55556x55552 pixels: too large"},
     {"{\"num_attention_heads\":3,\"image_size\":[12]}", "image_size is no size"},
     {"{\"num_attention_heads\":3,\"image_size\":13}",
      "patches of 4 don't divide 13x13"},

@@ -68,7 +68,7 @@ if there cppcheck; then
         --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
         --suppress=ctuuninitvar --suppress=objectIndex:common/matmul.c \
         --suppress=invalidFunctionArg:chapters/05_vision_transformer/model/cross_entropy.c \
-        --suppress=invalidFunctionArg:tests/exercises/exercises_6.c \
+        --suppress=invalidFunctionArg:tests/exercises/exercises_6_attention.c \
         --suppress=uninitvar:common/files/safetensors.c \
         --suppress=uninitvar:tests/fuzz/fuzz_options.c --suppress=deallocuse:tests/scratch.c \
         --suppress=nullPointerOutOfMemory --suppress=nullPointerOutOfResources \

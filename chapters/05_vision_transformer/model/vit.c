@@ -33,10 +33,10 @@ bool vit_config_check(const VitConfig *c, Error *error) {
         const char *what;
         int value, max;
     } sizes[] = {
-        {"patch", c->patch, 4096},          {"dim", c->block.D, 65536},
-        {"depth", c->depth, VIT_MAX_DEPTH}, {"heads", c->block.heads, 65536},
-        {"mlp", c->block.M, 262144},        {"classes", c->classes, 1000000},
-        {"height", c->height, 4096},        {"width", c->width, 4096},
+        {"patch", c->patch, 4096},           {"dim", c->block.D, 65536},
+        {"depth", c->depth, VIT_MAX_DEPTH},  {"heads", c->block.heads, 65536},
+        {"mlp", c->block.M, 262144},         {"classes", c->classes, 1000000},
+        {"height", c->height, VIT_MAX_SIDE}, {"width", c->width, VIT_MAX_SIDE},
         {"channels", c->channels, 4096},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

@@ -20,6 +20,7 @@
 #include "chapters/05_vision_transformer/model/patch_embedding.h"
 
 #define VIT_MAX_DEPTH 64
+#define VIT_MAX_SIDE 4096 /* pixels */
 
 /* What the head reads: the class token, or the mean of all patches. */
 typedef enum { POOL_CLASS, POOL_MEAN } Pool;

@@ -126,6 +126,10 @@ static bool find_said_grid(const Search *s) {
     VitConfig *c = &s->config->vit;
     c->height = s->said->height;
     c->width = s->said->width;
+    if (c->height > VIT_MAX_SIDE || c->width > VIT_MAX_SIDE) {
+        return error_set(s->error, "%s: images of %dx%d pixels: too large", path_of(s),
+                         c->height, c->width);
+    }
     return (c->height % c->patch == 0 && c->width % c->patch == 0) ||
            error_set(s->error,
                      "%s: what is said beside its arrays is of another model: patches "
@@ -156,7 +160,7 @@ static bool find_grid(const Search *s, int positions) {
             "beside it must say the image_size",
             path_of(s), positions);
     }
-    if (root > 4096 / c->patch) {
+    if (root > VIT_MAX_SIDE / c->patch) {
         return error_set(s->error, "%s: images of %d patches of %d: too large",
                          path_of(s), root, c->patch);
     }
