@@ -1,4 +1,7 @@
-/* exercises_6_attention.c: 6.5, attention in one kernel, graded on cuda_on_cpu. See exercises_6.c. */
+/*
+ * exercises_6_attention.c: 6.5, attention in one kernel, graded on cuda_on_cpu. See
+ * exercises_6.c.
+ */
 #include <math.h>
 #include <stddef.h>
 

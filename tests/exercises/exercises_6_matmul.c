@@ -1,4 +1,7 @@
-/* exercises_6_matmul.c: 6.4, matmul with tiles in shared memory, graded on cuda_on_cpu. See exercises_6.c. */
+/*
+ * exercises_6_matmul.c: 6.4, matmul with tiles in shared memory, graded on cuda_on_cpu.
+ * See exercises_6.c.
+ */
 #include <math.h>
 #include <stddef.h>
 
