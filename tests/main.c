@@ -75,6 +75,7 @@ static Suite *(*const suites[])(void) = {
     pictures_suite,
     pretrained_suite,
     recipe_suite,
+    resize_suite,
     rollout_suite,
     seeing_suite,
     score_suite,

@@ -28,6 +28,7 @@ Suite *regular_file_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
 Suite *pictures_suite(void);
+Suite *resize_suite(void);
 
 /* chapter 2 */
 Suite *attention_suite(void);

@@ -12,6 +12,7 @@
 #include "chapters/05_vision_transformer/training/freeze.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune.h"
 #include "chapters/07_pretrained_weights/fine_tuning/fine_tune_memory.h"
+#include "chapters/07_pretrained_weights/pictures/picture_tensor.h"
 #include "chapters/07_pretrained_weights/weights/load.h"
 #include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chapters/07_pretrained_weights/pictures/recipe.h"
+#include "chapters/07_pretrained_weights/pictures/picture_tensor.h"
 #include "common/files/safetensors_file.h"
 #include "tests/check_helpers.h"
 #include "tests/scratch.h"

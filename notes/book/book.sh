@@ -331,8 +331,8 @@ sort -u "$work/sources" | while read -r file; do
                 print tag "\t" root page[tag] ".html#" id
             }
         }' "$work/cited" >"$work/tags.sources"
-    awk -v tags="$work/tags.sources" -v lines="$work/lines" -v name="$file" -f $book/code.awk -f $book/source.awk \
-        "$file" >"$work/values/body"
+    awk -v tags="$work/tags.sources" -v lines="$work/lines" -v name="$file" \
+        -f $book/code.awk -f $book/source.awk "$file" >"$work/values/body"
     [ "$root" = "$listed" ] || contents "" "$root" >"$work/values/contents-list"
     listed=$root
     mkdir -p "$out/source/$(dirname "$file")"
@@ -345,16 +345,7 @@ done
 cut -f 2 "$work/pictures.out" | sort -u | while read -r file; do
     copy=$out/pictures/$(awk -F '\t' -v file="$file" '$1 == file { print $2 }' "$work/pictures.map")
     case $file in
-    *.svg) # places to a tenth of a pixel, lines without an L each, areas and words without a group
-        awk -f $book/picture.awk "$file" "$file" | tr '\t' '\n' |
-            sed -e "/^<g stroke='none' shape-rendering='crispEdges'>\$/{N;N
-                    s/^<g \\(.*\\)>\\n<polygon \\(.*\\)\\n<\\/g>\$/<polygon \\1 \\2/;}" \
-                -e "/ d='\\| points='\\|translate(/s/\\(\\.[0-9]\\)[0-9]\\([^0-9]\\)/\\1\\2/g" \
-                -e "/ d='M\\| points='/{s/ L/ /g;s/\\.0\\([^0-9]\\)/\\1/g;s/  d=/ d=/g
-                    s/\\(opacity='0\\.[0-9]*[1-9]\\)0*'/\\1'/;}" \
-                -e '/^<g transform=/{N;N
-                    s/^<g \(.*\)>\n<text><tspan>\([^<]*\)<.tspan><.text>\n<.g>$/<text \1>\2<\/text>/;}' >"$copy"
-        ;;
+    *.svg) awk -f $book/picture.awk "$file" "$file" | tr '\t' '\n' | sed -f $book/picture.sed >"$copy" ;;
     *) cp "$file" "$copy" ;;
     esac
 done

@@ -174,12 +174,13 @@ def unnamed_lines(book, source):
     """A line of a source to which no page leads can be named all the same: it is marked."""
     text = open(source, encoding="utf-8").read().split("\n")
     page = (SITE / "source" / f"{source}.html").read_text("utf-8")
-    for number, line in enumerate(text[:40], 1):
-        if line and f"<li id=L{number}>" not in page:
-            opened = book.open(f"source/{source}.html#L{number}")
-            said = opened.js("return document.querySelector(':target')?.textContent")
-            if said != line + "\n":
-                yield f"{source}:{number} is {said!r}"
+    unnamed = [(number, line) for number, line in enumerate(text, 1)
+               if line and f"<li id=L{number}>" not in page]
+    for number, line in unnamed[:1] + unnamed[-1:]:
+        opened = book.open(f"source/{source}.html#L{number}")
+        said = opened.js("return document.querySelector(':target')?.textContent")
+        if said != line + "\n":
+            yield f"{source}:{number} is {said!r}"
 
 
 # ---- all of them -------------------------------------------------------------------

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chapters/07_pretrained_weights/pictures/recipe.h"
+#include "chapters/07_pretrained_weights/pictures/picture_tensor.h"
 #include "chapters/07_pretrained_weights/program/labels.h"
 #include "tests/fuzz/fuzz.h"
 

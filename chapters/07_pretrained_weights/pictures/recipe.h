@@ -79,12 +79,3 @@ bool recipe_from_json(Recipe *recipe, char *text, size_t bytes, Error *error);
  * one? */
 bool recipe_from_timm(Recipe *recipe, char *text, size_t bytes, bool *found,
                       Error *error);
-
-/*
- * picture_fit: what the model sees: the photo, resized and cropped: to be freed.
- * picture_to_tensor: that as image (C, H, W); C is 3, or 1: the luminance, as PIL's
- * convert("L") computes it (ITU-R 601).
- */
-bool picture_fit(const Picture *photo, const Recipe *recipe, Picture *seen,
-                 Error *error);
-void picture_to_tensor(const Picture *seen, const Recipe *recipe, Tensor image);

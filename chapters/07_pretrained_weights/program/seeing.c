@@ -1,4 +1,5 @@
 /* seeing.c: see seeing.h. */
+#include "chapters/07_pretrained_weights/pictures/picture_tensor.h"
 #include "chapters/07_pretrained_weights/program/seeing.h"
 
 #include <dirent.h>

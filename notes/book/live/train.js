@@ -87,6 +87,8 @@ Book.live("train", async root => {
     };
     const numbered = (key, count) =>
         Array.from({ length: count }, (_, i) => `${Book.say(root, key)} ${i}`);
+    /* Tables that nobody sees would cost time that training needs. */
+    const isOpen = name => table(name).closest("details").open;
     const look = async () => {
         const [E, S] = await engine.all([["run", "train.look"], ["tensor", "train.filters"],
                                          ["tensor", "train.similarity"]]);
@@ -96,14 +98,19 @@ Book.live("train", async root => {
         paintGrid(find("positions"), across, across, S.data);
         const chosen = Math.min(Math.max(Book.value(root, "patch") || 0, 0), N - 1);
         find("patch").max = N - 1;
-        Book.table(table("similarity"), { shape: [across, across],
-                                          data: S.data.subarray(chosen * N, (chosen + 1) * N) },
-                   { digits: 2, low: 0, high: 1, rows: numbered("row", across),
-                     columns: numbered("column", across) });
         showMeans(S.data, N, across);
-        Book.table(table("filters"), { shape: E.shape, data: E.data },
-                   { digits: 3, rows: numbered("filter", E.shape[0]),
-                     columns: numbered("pixel", E.shape[1]) });
+        if (isOpen("similarity")) {
+            Book.table(table("similarity"),
+                       { shape: [across, across],
+                         data: S.data.subarray(chosen * N, (chosen + 1) * N) },
+                       { digits: 2, low: 0, high: 1, rows: numbered("row", across),
+                         columns: numbered("column", across) });
+        }
+        if (isOpen("filters")) {
+            Book.table(table("filters"), E,
+                       { digits: 3, rows: numbered("filter", E.shape[0]),
+                         columns: numbered("pixel", E.shape[1]) });
+        }
     };
 
     /* ---- what is done ---- */
@@ -216,6 +223,7 @@ Book.live("train", async root => {
         new CustomEvent("book-weights", { detail: await checkpoint() })));
     on(find("lr"), "input", async () => { showRate(); await engine.set("train.lr", rate()); });
     on(find("patch"), "input", look);
+    root.querySelectorAll("details").forEach(details => on(details, "toggle", look));
     on(find("file"), "change", async ({ target }) => target.files[0] && load(target.files[0]));
     on(root, "dragover", event => event.preventDefault());
     on(root, "drop", async event => {

@@ -305,7 +305,8 @@ Book.live("warp", async root => {
             counts(say("row-now"), sum(rung, at, at)),
             counts(say("row-before"), sum(rung, 0, at)),
             counts(say("row-all"), rung.totals)]);
-        fill("lanes", say(step.shared ? "lane-columns-shared" : "lane-columns").split(" | "), step.starts.map((word, lane) =>
+        const lanes = say(step.shared ? "lane-columns-shared" : "lane-columns");
+        fill("lanes", lanes.split(" | "), step.starts.map((word, lane) =>
             word < 0 ? [lane, "-", "-", "-"]
                      : [lane, step.shared ? word : element(tensor, word, step.each),
                         4 * word,

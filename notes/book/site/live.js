@@ -226,9 +226,10 @@ Book.say = (root, key, values = {}) =>
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
  * dash}; colours are Okabe and Ito's. Options: xlabel, ylabel, xmin, xmax, ymin, ymax; log,
- * logx: the y or x axis is logarithmic (true, or a base); whole: x counts something; marks: points {x, y, of} drawn as
- * rings, in the colour of series `of`. Keys are above the frame, in the text's colour: a
- * thin line of a colour can be seen where a letter of it can't be read.
+ * logx: the y or x axis is logarithmic (true, or a base); whole: x counts something;
+ * marks: points {x, y, of} drawn as rings, in the colour of series `of`. Keys are above
+ * the frame, in the text's colour: a thin line of a colour can be seen where a letter of it
+ * can't be read.
  */
 Book.colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
 Book.svg = function (tag, attributes, text) {
