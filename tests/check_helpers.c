@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +22,15 @@ const char *__lsan_default_suppressions(void) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-/* The blocks of the running test, chained: each begins with this. */
+/* The blocks of the running test, chained: each begins with this. Its threads, which may
+ * be ranks, ask for memory at the same time. */
 typedef struct Block {
     struct Block *next;
     void *memory;
 } Block;
 
 static Block *blocks;
+static pthread_mutex_t blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static void *test_memory(size_t bytes) {
     Block *block = malloc(sizeof *block);
@@ -36,8 +39,10 @@ static void *test_memory(size_t bytes) {
         fprintf(stderr, "tests: no memory\n");
         abort();
     }
+    pthread_mutex_lock(&blocks_mutex);
     *block = (Block){.next = blocks, .memory = memory};
     blocks = block;
+    pthread_mutex_unlock(&blocks_mutex);
     return memory;
 }
 
