@@ -22,8 +22,8 @@ const char *__lsan_default_suppressions(void) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-/* The blocks of the running test, chained: each begins with this. Its threads, which may
- * be ranks, ask for memory at the same time. */
+/* The blocks of the running test, chained: each begins with this. Its threads, which
+ * may be ranks, ask for memory at the same time. */
 typedef struct Block {
     struct Block *next;
     void *memory;
