@@ -97,4 +97,4 @@ studies: chapter5
 SCRIPTS := $(patsubst command-%,%,$(filter command-%,$(.VARIABLES)))
 $(SCRIPTS):
 	+@$(DRY)$(command-$@)
-.PHONY: FORCE all clean found test test-all test-quick run-scripts run-all none mine-built $(FLAVOURS:%=run-%) $(CUDA_RUNS) $(NEEDS) $(SCRIPTS)
+.PHONY: FORCE all clean found test test-all run-scripts $(ROWS) run-all none mine-built $(FLAVOURS:%=run-%) $(CUDA_RUNS) $(NEEDS) $(SCRIPTS)

@@ -6,7 +6,9 @@ set -u
 failed=
 for name in "$@"; do
     echo "== tests/test_$name.sh"
+    began=$(date +%s)
     sh "tests/test_$name.sh" || failed="$failed $name"
+    echo "== tests/test_$name.sh took $(($(date +%s) - began)) s"
 done
 for name in $failed; do
     echo "FAILED: tests/test_$name.sh: $(sed -n "2s/^# [^:]*: *//p" "tests/test_$name.sh")"

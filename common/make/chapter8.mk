@@ -25,7 +25,7 @@ BENCH_RANKS := $(BUILD)/float/tests/bench/run_ranks
 RANKS_SERVED := $(addprefix tests/bench/,ranks/main.c ours.c answers.c made_up.c memory.c one_image.c)
 $(BENCH_RANKS): $(call objects,float,$(RANKS_SERVED) $(call layers_up_to,7) $(call layers_of,8)) $(MPI_OBJECTS) $(BUILD)/mpi-flags | need-libraries
 	$(call link,$(filter %.o,$^),$(LIBRARIES) $(MPI_LIBS))
-bench run-scripts run-all: $$(if $$(MPICC),$(BENCH_RANKS))
+bench run-scripts $(ROWS): $$(if $$(MPICC),$(BENCH_RANKS))
 # What a student wrote, as a program.
 ifeq ($(N),8)
 $(BUILD)/$(MINE)/my_chapter8: $(MPI_OBJECTS)

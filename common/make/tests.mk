@@ -25,12 +25,15 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 # ---- make test, make test-all -----------------------------------------------
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
-QUICK_SCRIPTS := scripts quiet files chapter7
-SLOW_SCRIPTS := network build pictures_in command_line fine_tuning compare numbers environment pages figures report exercises flow bench containers cluster typed ranks
+IN_run-scripts := scripts quiet files chapter7
+# Three rows of slower scripts, at once: ranks mostly wait for one another.
+ROWS := run-graders run-programs run-ranks
+IN_run-graders := exercises flow compare pages figures report
+IN_run-programs := build pictures_in command_line fine_tuning numbers environment typed bench
+IN_run-ranks := ranks network cluster containers
 CUDA_RUNS := $(addprefix run-cuda-,float asan-float $(if $(filter gcc,$(WATCHED_KIND)),watched))
 # ONLY: a script, a suite of chapter 6, or one of the others'.
-ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if \
-    $(wildcard tests/test_$(ONLY).c),run-float run-double),none)
+ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if $(wildcard tests/test_$(ONLY).c),run-float run-double),none)
 TESTS := $(or $(if $(ONLY),$(ALONE)),run-float run-double run-cuda-float run-scripts)
 CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || echo 1)
 parallel = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
@@ -39,17 +42,16 @@ test: need-check need-cxx ## the tests, in three minutes; ONLY=layer_norm: one s
 	+@$(parallel) $(TESTS)
 test-all: need-check need-cxx need-sanitizers need-patch ## every test: with sanitizers, in every order, exercises, pages
 	+@$(parallel) run-all
-test-quick: | need-check ## the layers' suites alone
-	+@$(parallel) run-float run-double
 $(FLAVOURS:%=run-%): run-%: $(BUILD)/%/tests/run
 	@sh tests/run_flavour.sh $* $<
 $(CUDA_RUNS): run-cuda-%: $(BUILD)/%/tests/cuda_run
 	@sh tests/run_flavour.sh $* $<
-run-scripts: $(filter-out run-scripts,$(TESTS)) all $(COMPARE) $(BENCH_RUN)
-	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(QUICK_SCRIPTS))
+run-scripts: $(filter-out run-scripts,$(TESTS))
 # AFTER=test: what make test has just run is left out.
-run-all: $(filter-out $(if $(filter test,$(AFTER)),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS)) all $(COMPARE) $(BENCH_RUN) fuzz-programs
-	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(if $(filter test,$(AFTER)),,$(QUICK_SCRIPTS)) $(SLOW_SCRIPTS)
+$(ROWS): $(filter-out $(if $(filter test,$(AFTER)),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS) run-scripts)
+run-scripts $(ROWS): all $(COMPARE) $(BENCH_RUN)
+	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(IN_$@))
+run-all: fuzz-programs $(ROWS)
 	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ)' '' 1000
 none:
 	@echo 'make: there is no suite or script "$(ONLY)": see tests/test_*' >&2; exit 2
@@ -60,15 +62,13 @@ command-setup-faults = sh common/scripts/setup.sh faults ## install what fuzz, t
 command-setup-wasm = sh common/scripts/setup.sh wasm ## install what test-wasm uses
 command-test-training = sh tests/test_training.sh ## do the pages show what two minutes of training print?
 command-test-gpu = sh tests/cuda/test_gpu.sh '$(MAKE)' $(BUILD)/cuda/tests/cuda_run ## chapter 6's tests on this machine's GPU
-command-gpu-report = sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes) \
-    ## test, check and time everything on this machine's GPU: notes/gpu_report.log
+command-gpu-report = sh tests/cuda/gpu_report.sh '$(MAKE)' $(if $(REHEARSE),build/rehearsal,notes) ## test, check and time everything on this machine's GPU: notes/gpu_report.log
 command-test-wasm = sh tests/wasm/run.sh ## layers, training, checkpoints with a C library alone; in WebAssembly too
 command-lint = sh common/scripts/lint.sh ## clang-format, cppcheck, clang-tidy, shellcheck: they must find nothing
 command-mutants = sh tests/mutants/run.sh $(call quote,$(CC)) ## plant known bugs, one at a time, and see each one caught
 command-analyze = sh tests/analyze/run.sh '$(MAKE)' $(COMPILER) ## races, lost memory, what compilers read: ONLY="race memory gcc clang"
 command-test-systems = sh tests/systems/run.sh $(SYSTEMS) ## README's commands in bare systems (root, debootstrap)
-command-fuzz = sh tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS)) \
-    ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
+command-fuzz = sh tests/fuzz/run.sh '$(MAKE)' $(call quote,$(FUZZ)) $(call quote,$(SECONDS)) $(call quote,$(RUNS)) ## hostile input for every reader; SECONDS=60 or RUNS=10000000 each; FUZZ="options csv": some
 command-compare = $(COMPARE) $(call quote,$(A)) $(call quote,$(B)) $(if $(TOL),$(call quote,$(TOL))) \
     ## A=mine B=theirs: the first tensor in which two dumps differ, and its equation
 command-bench = $(BENCH_RUN) $(BENCH) ## compare speed with OpenBLAS, BLIS, PyTorch; BENCH=--help says more

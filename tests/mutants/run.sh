@@ -37,17 +37,22 @@ run_tests() { # run_tests [SUITE]: that one, or all
 # The suites that are most likely to notice, first: those that the patch says ("caught by:
 # SUITE"); else the one of the file's name; of kernels, those that take less than a second.
 # Only if they pass are all of them run.
+said_suites() { # said_suites PATCH
+    sed -n '/^--- /q; s/^caught by: //p' "$1" | grep .
+}
 likely() { # likely PATCH
     file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
-    if ! sed -n '/^--- /q; s/^caught by: //p' "$1" | grep .; then
+    if ! said_suites "$1"; then
         basename "$file" | sed 's/\..*//; s/_file$//'
         case $file in *.cu | *.h) echo "gpu_gelu gpu_rows gpu_attention gpu_loss" ;; esac
     fi | tr ' ' '\n' | grep -xF -f "$(suites)"
 }
-notices() { # notices PATCH: do the tests, now that it is planted?
+notices() { # notices PATCH: do the tests, now that it is planted? $whole: only all of them
+    whole=
     for suite in $(likely "$1"); do
         run_tests "$suite" || return 0
     done
+    whole=yes
     ! run_tests
 }
 
@@ -90,6 +95,7 @@ try() {
     tests=$of_layers
     grep -qE '^--- a/chapters/(06|08_many_machines/gpus)' "$1" && tests=$of_kernels
     file=$(sed -n 's/^--- a\///p' "$1" | head -n 1)
+    began=$(date +%s)
     if ! patch -s -p1 <"$1" >patch.log 2>&1; then
         echo "STALE   $name: the patch doesn't apply"
         find . \( -name '*.rej' -o -name '*.orig' \) -exec rm -f {} +
@@ -100,9 +106,11 @@ try() {
         echo "BROKEN  $name: doesn't build: $(grep -m1 error build.log)"
     elif ! notices "$1"; then
         echo "MISSED  $name: $why"
+    elif [ -n "$whole" ] && said_suites "$1" >/dev/null; then
+        echo "STALE   $name: not caught by the suite that it names"
     else
         found=$(grep -m1 -oE 'test_[a-z_]+\.c:[0-9]+:[EF]:[^:]*:[^:]*' run.log)
-        printf 'caught  %-42s by %s\n' "$name" "${found:-the suite}"
+        printf 'caught  %-42s by %s, %s s\n' "$name" "${found:-the suite}" $(($(date +%s) - began))
     fi
     mend
 }
