@@ -112,7 +112,7 @@ while [ "$threads" -le "$cores" ]; do
     # else the machine does makes a run slower, never faster.
     : >build/plots/scaling.dat
     for round in 1 2 3; do
-        writes "build/plots/scaling$round.txt" ./chapter5 --steps 400 --epochs 2000 \
+        writes "build/plots/scaling$round.txt" ./chapter5 --steps 200 --epochs 2000 \
             --threads "$threads" --save build/plots/scaling.safetensors \
             --log build/plots/scaling.csv
         awk -F, 'NR > 1 && $1 % 50 == 0 { if (last) print 50 * 64 / ($7 - last); last = $7 }' \

@@ -282,7 +282,7 @@ run -n chapter1
 ok "make -n builds nothing" $?
 
 run -n test-all
-[ "$status" -eq 0 ] && grep -q 'echo sh tests/run_scripts.sh .* exercises' "$out"
+[ "$status" -eq 0 ] && grep -q 'echo sh tests/run_scripts.sh exercises ' "$out"
 ok "make -n test runs no test" $?
 
 # With this machine's compiler: flags that would make the numbers wrong.

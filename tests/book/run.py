@@ -8,6 +8,7 @@ or selenium isn't there, one line NOT RUN names its package, and the status is 0
 import importlib
 import pathlib
 import sys
+import time
 import traceback
 
 sys.dont_write_bytecode = True  # no __pycache__ in the repository
@@ -18,6 +19,7 @@ import harness  # noqa: E402 (after that)
 def run(book, name):
     print(f"-- {name}", flush=True)
     before = book.passed + book.failed
+    began = time.monotonic()
     try:
         importlib.import_module("test_" + name).test(book)
     except harness.NotRun as missing:
@@ -31,6 +33,7 @@ def run(book, name):
                    f"{type(error).__name__}: {text}")
     if book.passed + book.failed == before:
         book.check(f"{name} tries something", False)
+    print(f"-- {name} took {time.monotonic() - began:.0f} s", flush=True)
 
 
 def main(names):
