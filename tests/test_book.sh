@@ -72,6 +72,18 @@ for file in "$sources"/live/*.js; do
     grep -qx "$name" "$scratch/live" || grep -q "data-live=\"$name\"" $site/index.html
     ok "the figure $name is in a lesson, or in front" $?
 done
+sayings() { # sayings SCRIPTS
+    python3 tests/book/words.py "$1" $sources/en >"$out" || { cat "$out"; return 1; }
+}
+check "a figure's words are in its language's folder, not in its script" sayings $sources/live
+mkdir "$scratch/scripts"
+sed 's/say("ready")/"Ready."/' $sources/live/train.js >"$scratch/scripts/train.js"
+! sayings "$scratch/scripts" >/dev/null && grep -q "'Ready.' is a reader's" "$out" &&
+    grep -q "nobody says 'ready'" "$out"
+ok "a word in a script is found" $?
+sed 's/say("stopped")/say("ended")/' $sources/live/train.js >"$scratch/scripts/train.js"
+! sayings "$scratch/scripts" >/dev/null && grep -q "nothing for 'ended'" "$out"
+ok "a word that the language hasn't is found" $?
 
 echo "-- equations"
 grep '^[^#].*| built |' notes/equations.txt | sed 's/ *|.*//' >"$scratch/tags"

@@ -20,6 +20,7 @@ Book.live("block", async (root, engine) => {
     const table = root.querySelector("[data-table=steps]");
     const control = name => Book.control(root, name);
     const f = (x, digits = 3) => Book.fixed(x, digits);
+    const say = (key, values) => Book.say(root, key, values);
     const range = count => Array.from({ length: count }, (_, i) => i);
     const at = (step, token, j) => T.steps.data[(step * TOKENS + token) * D + j];
 
@@ -27,9 +28,8 @@ Book.live("block", async (root, engine) => {
     const explainNorm = ({ number, of }, token, j) => {
         const its = name => T[name + number].data, x = at(of, token, j);
         const mean = its("mean")[token], rstd = its("rstd")[token];
-        return `mean ${f(mean)} and rstd ${f(rstd)} are of all 64 elements of token ${token}. ` +
-            `gamma · (x - mean) · rstd + beta = ${f(its("gamma")[j], 2)} · ` +
-            `(${f(x)} - ${f(mean)}) · ${f(rstd)} + ${f(its("beta")[j], 2)}`;
+        return say("norm", { mean: f(mean), rstd: f(rstd), token, x: f(x),
+                             gamma: f(its("gamma")[j], 2), beta: f(its("beta")[j], 2) });
     };
     /* What each head adds, through its columns of W_O (D, D), and whom it looks at most. */
     const explainMsa = (token, j) => {
@@ -39,9 +39,8 @@ Book.live("block", async (root, engine) => {
             const most = looks.indexOf(Math.max(...looks));
             const adds = range(d_k).reduce((total, c) => total +
                 T.concat.data[token * D + h * d_k + c] * T.W_O.data[j * D + h * d_k + c], 0);
-            return `head ${h + 1} adds ${f(adds)} ` +
-                `(looks most at token ${most}: ${f(looks[most], 2)})`;
-        }).join("; ") + `; bias ${f(T.b_O.data[j], 2)}. Together`;
+            return say("head", { head: h + 1, adds: f(adds), most, weight: f(looks[most], 2) });
+        }).join("; ") + say("and-bias", { bias: f(T.b_O.data[j], 2) });
     };
     /* The hidden units that add most, of M: hidden unit times its W_2. */
     const explainMlp = (token, j) => {
@@ -49,20 +48,21 @@ Book.live("block", async (root, engine) => {
         const adds = range(M).map(m => T.hidden.data[token * M + m] * T.W_2.data[j * M + m]);
         const most = range(M).sort((a, b) => Math.abs(adds[b]) - Math.abs(adds[a])).slice(0, 3);
         const product = m =>
-            `unit ${m}: ${f(T.hidden.data[token * M + m])} · ${f(T.W_2.data[j * M + m])}`;
-        return `${M} hidden units add hidden · W_2, most of all ` + most.map(product).join("; ") +
-            `; bias ${f(T.b_2.data[j], 2)}. Together`;
+            say("unit", { m, hidden: f(T.hidden.data[token * M + m]),
+                          weight: f(T.W_2.data[j * M + m]) });
+        return say("mlp", { M, most: most.map(product).join("; ") }) +
+            say("and-bias", { bias: f(T.b_2.data[j], 2) });
     };
     const explain = (way, step, token, j) => {
         const one = way[step];
         const how = {
-            in: () => "an element of the token that came in",
+            in: () => say("in"),
             sum: () => one.of.map(s => `${f(at(s, token, j))} (${way[s].text})`).join(" + "),
             norm: () => explainNorm(one, token, j),
             msa: () => explainMsa(token, j),
             mlp: () => explainMlp(token, j),
         }[one.kind]();
-        return `${one.text}, token ${token}, element ${j}: ${how} = ${f(at(step, token, j))}`;
+        return say("explained", { step: one.text, token, j, how, x: f(at(step, token, j)) });
     };
 
     /* A row for each step: the token's mean and rms, and a picture of all tokens. */
@@ -77,7 +77,7 @@ Book.live("block", async (root, engine) => {
         return { row, heading, canvas, mean, rms };
     });
     const head = table.createTHead().insertRow();
-    for (const text of ["step", "mean", "rms", "tokens 0 to 4, elements 0 to 63"]) {
+    for (const text of say("columns").split(" | ")) {
         const heading = document.createElement("th");
         heading.textContent = text;
         heading.scope = "col";
@@ -90,7 +90,7 @@ Book.live("block", async (root, engine) => {
         root.dispatchEvent(new Event("input"));
     };
     const draw = (way, token, chosen, j) => {
-        table.caption.textContent = `Token ${token} after each step: mean and root mean square`;
+        table.caption.textContent = say("caption", { token });
         rows.forEach(({ row, heading, canvas, mean, rms }, step) => {
             const here = step === chosen;
             heading.textContent = (here ? "▶ " : "") + way[step].text;
@@ -98,7 +98,7 @@ Book.live("block", async (root, engine) => {
             mean.textContent = f(T.mean.data[step * TOKENS + token]).replace("-0.000", "0.000");
             rms.textContent = f(T.rms.data[step * TOKENS + token]);
             const data = T.steps.data.slice(step * TOKENS * D, (step + 1) * TOKENS * D);
-            canvas.setAttribute("aria-label", `${way[step].text} of five tokens, as colours`);
+            canvas.setAttribute("aria-label", say("picture", { step: way[step].text }));
             Book.heat(canvas, { shape: [TOKENS, D], data },
                       { low: -3, high: 3, row: here ? token : undefined,
                         column: here ? j : undefined,
@@ -132,7 +132,6 @@ Book.live("block", async (root, engine) => {
         Book.table(root.querySelector("[data-table=elements]"), { shape: [D, 7], data },
                    { digits: 3, columns: way.map(({ text }) => text), rows: range(D).map(String) });
         const [y, dz] = results.slice(names.length);
-        control("road").value = `Largest difference of y and z: ${f(y)}. ` +
-            `Of the gradients dL/dz and dL/dy: ${f(dz)}.`;
+        control("road").value = say("road", { y: f(y), dz: f(dz) });
     });
 });

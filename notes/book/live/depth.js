@@ -3,8 +3,9 @@
 Book.live("depth", async root => {
     const part = name => root.querySelector(`[data-part=${name}]`);
     const table = name => root.querySelector(`[data-table=${name}]`);
-    const labels = ["root mean square of z", "share that all tokens have in common", "|dL/dz|",
-                    "|dL/dW|"];
+    const say = (key, values) => Book.say(root, key, values);
+    const list = key => say(key).split("; ");
+    const labels = list("labels");
     const tops = [6, 1.2, 2, 20]; /* the same axis at every depth */
     const known = new Map(); /* by L: [pre, post] */
     const range = count => Array.from({ length: count }, (_, i) => i);
@@ -24,20 +25,18 @@ Book.live("depth", async root => {
     const draw = (L, what, both) => {
         const from = what === 3 ? 1 : 0; /* there is no block 0 */
         const x = range(L + 1).slice(from);
-        Book.lines(part("curves"), ["pre-norm", "post-norm"].map((name, k) => ({
+        Book.lines(part("curves"), list("norms").map((name, k) => ({
             x, y: both[k].of(what).slice(from), name, dash: k ? "6 4" : "",
-        })), { xlabel: `l: 0 is the bottom, ${L} the top`, ylabel: labels[what], ymin: 0,
+        })), { xlabel: say("x", { L }), ylabel: labels[what], ymin: 0,
                ymax: tops[what] });
-        part("curves").setAttribute("aria-label",
-            `${labels[what]} by depth, pre-norm and post-norm; the table below has the numbers`);
+        part("curves").setAttribute("aria-label", say("curves", { label: labels[what] }));
     };
     const fill = (L, both) => {
         const data = range(L + 1).flatMap(l => both.flatMap(p => [0, 1, 2, 3].map(
             i => i === 3 && l === 0 ? NaN : p.of(i)[l])));
         Book.table(table("depths"), { shape: [L + 1, 8], data }, {
             digits: 3, rows: range(L + 1).map(l => "l\u00a0=\u00a0" + l),
-            columns: ["pre", "post"].flatMap(p => ["size z", "alike", "|dL/dz|", "|dL/dW|"].map(
-                text => `${p}: ${text}`)),
+            columns: list("of-depths"),
         });
         for (const j of [3, 7]) {
             table("depths").cellsOf[0][j].textContent = "-";
@@ -51,9 +50,7 @@ Book.live("depth", async root => {
             return [pre.of(0)[L], pre.dW_2, pre.all, post.dW_2, post.all];
         });
         Book.table(table("last"), { shape: [depths.length, 5], data }, {
-            digits: 2, columns: ["pre: size z_L", "pre: |dL/dW_2|", "pre: all weights",
-                                 "post: |dL/dW_2|", "post: all weights"],
-            rows: depths.map(rowOf),
+            digits: 2, columns: list("of-stacks"), rows: depths.map(rowOf),
         });
         depths.forEach((L, i) => { /* rows keep their places, headings may not */
             table("last").tBodies[0].rows[i].cells[0].textContent = rowOf(L);
@@ -63,7 +60,7 @@ Book.live("depth", async root => {
         const L = Book.value(root, "L"), what = Number(Book.value(root, "what"));
         const shown = Book.control(root, "L_shown");
         if (!known.has(L)) {
-            shown.value = L + " (measuring)";
+            shown.value = say("measuring", { L });
             known.set(L, await measure(L));
         }
         shown.value = L;

@@ -9,22 +9,21 @@ Book.live("heads", async (root, engine) => {
 
     const at = (name, i, j) => T[name].data[i * T[name].shape.at(-1) + j];
     const f = x => Book.fixed(x, 3);
+    const say = (key, values) => Book.say(root, key, values);
     const weight = (head, i, j) => T.A.data[(head * n + i) * n + j];
     const sum = list => list.reduce((total, x) => total + x, 0);
     const range = count => Array.from({ length: count }, (_, i) => i);
 
     /* "1.69 * 0.54 + -0.61 * -1.43"; of many terms the first four */
     const products = pairs => pairs.slice(0, 4).map(([a, b]) => `${f(a)} · ${f(b)}`).join(" + ") +
-        (pairs.length > 4 ? ` + ... (${pairs.length} products)` : "");
+        (pairs.length > 4 ? " + " + say("more", { count: pairs.length }) : "");
 
     const explain = {
-        z: ({ i, j }) => [`Element ${j} of token ${i}, as it came in: ${f(at("z", i, j))}. ` +
-                          "Every head reads all of them."],
+        z: ({ i, j }) => [say("z", { i, j, x: f(at("z", i, j)) })],
         qkv({ i, j }) {
             const which = Math.floor(j / D), head = Math.floor(j % D / d_k);
             const pairs = range(D).map(c => [at("z", i, c), at("W_qkv", j, c)]);
-            return [`Column ${j % D % d_k} of ${"qkv"[which]} of head ${head + 1}, for ` +
-                    `token ${i}: the whole token times row ${j} of W_qkv, and its bias.`,
+            return [say("qkv", { column: j % D % d_k, letter: "qkv"[which], head: head + 1, i, j }),
                     `${products(pairs)} + ${f(T.b_qkv.data[j])} = ${f(at("qkv", i, j))}`];
         },
         A({ head, i, j }) {
@@ -33,28 +32,26 @@ Book.live("heads", async (root, engine) => {
             const scores = range(n).map(
                 t => sum(range(d_k).map(c => q(c) * key(t, c))) / Math.sqrt(d_k));
             const most = Math.max(...scores), exps = scores.map(s => Math.exp(s - most));
-            return [`Head ${head + 1}: how much token ${i} looks at token ${j}. Its query times ` +
-                    `that key, over sqrt(${d_k}):`,
+            return [say("A", { head: head + 1, i, j, d_k }),
                     `(${products(range(d_k).map(c => [q(c), key(j, c)]))}) / ` +
                     `${f(Math.sqrt(d_k))} = ${f(scores[j])}`,
-                    `Softmax of the row's scores ${scores.map(f).join(", ")}: less the largest, ` +
-                    `exp gives ${exps.map(f).join(", ")}, together ${f(sum(exps))}.`,
+                    say("softmax", { scores: scores.map(f).join(", "),
+                                     exps: exps.map(f).join(", "), sum: f(sum(exps)) }),
                     `${f(exps[j])} / ${f(sum(exps))} = ${f(weight(head, i, j))}`];
         },
         concat({ i, j }) {
             const head = Math.floor(j / d_k);
             const pairs = range(n).map(t => [weight(head, i, t), at("qkv", t, 2 * D + j)]);
-            return [`Column ${j % d_k} of head ${head + 1}'s result for token ${i}: each ` +
-                    "token's value, times how much it is looked at.",
+            return [say("concat", { column: j % d_k, head: head + 1, i }),
                     `${products(pairs)} = ${f(at("concat", i, j))}`];
         },
         Y({ i, j }) {
             const added = range(h).map(head => sum(range(d_k).map(c =>
                 at("concat", i, head * d_k + c) * at("W_O", j, head * d_k + c))));
-            return [`What each head adds to element ${j} of token ${i}, through its own rows ` +
-                    "of W^O:",
-                    added.map((x, head) => `head ${head + 1}: ${f(x)}`).join(", ") +
-                    `; bias: ${f(T.b_O.data[j])}. Together ${f(at("Y", i, j))}`];
+            const each = added.map((x, k) => `${say("head", { head: k + 1 })}: ${f(x)}`);
+            return [say("Y", { i, j }),
+                    say("sum", { added: each.join(", "), bias: f(T.b_O.data[j]),
+                                 x: f(at("Y", i, j)) })];
         },
     };
     const show = cell => {
@@ -64,8 +61,9 @@ Book.live("heads", async (root, engine) => {
         output.replaceChildren(...lines.flatMap(line => [line, document.createElement("br")]));
     };
 
-    const tokens = () => range(n).map(i => "token\u00a0" + i);
-    const ofHeads = letter => range(D).map(c => letter + (Math.floor(c / d_k) + 1));
+    const tokens = () => range(n).map(i => say("token", { i }));
+    const headOf = c => Math.floor(c / d_k) + 1;
+    const ofHeads = letter => range(D).map(c => letter + headOf(c));
     const draw = (name, columns) => {
         const largest = Math.max(...T[name].data.map(Math.abs));
         Book.table(table(name), T[name], {
@@ -76,7 +74,7 @@ Book.live("heads", async (root, engine) => {
     const drawHead = head => {
         const data = T.A.data.slice(head * n * n, (head + 1) * n * n);
         Book.table(table("A" + (head + 1)), { shape: [n, n], data }, {
-            digits: 2, low: 0, high: 1, rows: tokens(), columns: range(n).map(j => "to " + j),
+            digits: 2, low: 0, high: 1, rows: tokens(), columns: range(n).map(j => say("to", { j })),
             cell: (i, j) => show({ what: "A", head, i, j }),
         });
     };
@@ -87,7 +85,7 @@ Book.live("heads", async (root, engine) => {
             box.className = "wide";
             box.append(one);
             one.dataset.table = "A" + (head + 1);
-            one.createCaption().textContent = `A of head ${head + 1}`;
+            one.createCaption().textContent = say("caption", { head: head + 1 });
             return box;
         }));
         ["z", "qkv", "concat", "Y"].forEach(name => { delete table(name).dataset.columns; });
@@ -114,7 +112,7 @@ Book.live("heads", async (root, engine) => {
         draw("z", range(D).map(String));
         draw("qkv", ["q", "k", "v"].flatMap(ofHeads));
         range(h).forEach(drawHead);
-        draw("concat", ofHeads("head "));
+        draw("concat", range(D).map(c => say("head", { head: headOf(c) })));
         draw("Y", range(D).map(String));
         show({ what: chosen.what, head: Math.min(chosen.head ?? 0, h - 1),
                i: Math.min(chosen.i, n - 1),

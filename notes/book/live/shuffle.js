@@ -5,6 +5,7 @@ Book.live("shuffle", async (root, engine) => {
     const table = root.querySelector("[data-table=rows]");
     const kinds = root.querySelector("[data-table=kinds]");
     const still = matchMedia("(prefers-reduced-motion: reduce)");
+    const say = (key, values) => Book.say(root, key, values);
     let order = [], shuffles = 0;
 
     /* 1.2e-07, as printf prints it */
@@ -17,12 +18,11 @@ Book.live("shuffle", async (root, engine) => {
     };
     /* Two rows of headings, and a row for each token, which keeps it wherever it goes. */
     const head = table.createTHead(), titles = head.insertRow(), body = table.createTBody();
-    for (const title of ["place", "token", "z", "result that came along", "result for this order",
-                         "apart", "the same?"]) {
+    say("columns").split(" | ").forEach((title, k) => {
         const heading = cell(titles, title, "th");
-        heading.colSpan = /^z|result/.test(title) ? SHOWN : 1;
+        heading.colSpan = k >= 2 && k <= 4 ? SHOWN : 1; /* z, and its two results */
         heading.scope = heading.colSpan > 1 ? "colgroup" : "col";
-    }
+    });
     const rows = Array.from({ length: TOKENS }, () => {
         const row = body.insertRow();
         cell(row, "", "th").scope = "row";
@@ -49,9 +49,9 @@ Book.live("shuffle", async (root, engine) => {
             Book.fixed(T.data[i * T.shape[1] + j], 3));
         places.forEach((token, i) => {
             const far = apart.data[i];
-            const texts = [i + 1, "token\u00a0" + (token + 1), ...first(tokens, token),
+            const texts = [i + 1, say("token", { token: token + 1 }), ...first(tokens, token),
                            ...first(moved, i), ...first(again, i), printed(far),
-                           far < 1e-5 ? "=\u00a0yes" : "≠\u00a0no"];
+                           say(far < 1e-5 ? "same" : "other")];
             texts.forEach((text, j) => { rows[token].cells[j].textContent = text; });
         });
     };
@@ -95,7 +95,7 @@ Book.live("shuffle", async (root, engine) => {
         travel();
         write(order, { tokens, moved, again, apart });
         Book.table(kinds, { shape: [3, 1], data: [none, waves, learned] },
-                   { rows: ["no positions", "sinusoids [AIAYN 3.5]", "learned E_pos [ViT eq.1]"] });
+                   { rows: say("kinds").split(" | ") });
         [none, waves, learned].forEach((x, k) => {
             kinds.cellsOf[k][0].textContent = printed(x);
         });

@@ -5,16 +5,17 @@ Book.live("sinusoids", async (root, engine) => {
     const table = name => root.querySelector(`[data-table=${name}]`);
     const FAR = 8, ROWS = 6, COLUMNS = 8;
     const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);
+    const say = (key, values) => Book.say(root, key, values);
     let PE, n, D;
     const at = (p, j) => PE.data[p * D + j];
 
     const explain = (p, j) => {
         const hand = Math.floor(j / 2), wave = j % 2 ? "cos" : "sin";
         const step = Math.atan2(at(1, 2 * hand), at(1, 2 * hand + 1)); /* of position 1 */
-        const text = `PE(${p}, ${j}) = ${wave}(${p} / 10000^(${2 * hand}/${D})) = ` +
+        Book.control(root, "explained").value =
+            `PE(${p}, ${j}) = ${wave}(${p} / 10000^(${2 * hand}/${D})) = ` +
             `${wave}(${p} · ${step.toPrecision(3)}) = ${Book.fixed(at(p, j), 4)}. ` +
-            `Hand ${hand} needs ${(2 * Math.PI / step).toPrecision(3)} positions for a turn.`;
-        Book.control(root, "explained").value = text;
+            say("hand", { hand, turn: (2 * Math.PI / step).toPrecision(3) });
     };
     const choose = (p, j) => {
         Book.control(root, "position").value = p;
@@ -34,7 +35,7 @@ Book.live("sinusoids", async (root, engine) => {
         const data = range(top, rows).flatMap(i => range(left, columns).map(c => at(i, c)));
         delete table("PE").dataset.columns; /* other headings */
         Book.table(table("PE"), { shape: [rows, columns], data }, {
-            digits: 3, low: -1, high: 1, rows: range(top, rows).map(i => "position\u00a0" + i),
+            digits: 3, low: -1, high: 1, rows: range(top, rows).map(i => say("position", { i })),
             columns: range(left, columns).map(String), cell: (i, c) => explain(top + i, left + c),
         });
     };
@@ -42,7 +43,7 @@ Book.live("sinusoids", async (root, engine) => {
         const steps = range(0, FAR + 1);
         const data = [1, -1].flatMap(way => steps.map(k => dots.data[p + way * k] ?? NaN));
         Book.table(table("dots"), { shape: [2, FAR + 1], data }, {
-            digits: 3, rows: ["after", "before"], columns: steps.map(k => "k = " + k) });
+            digits: 3, rows: [say("after"), say("before")], columns: steps.map(k => "k = " + k) });
         data.forEach((x, k) => {
             if (Number.isNaN(x)) { /* there is no such position */
                 table("dots").cellsOf[Math.floor(k / (FAR + 1))][k % (FAR + 1)].textContent = "-";
@@ -50,22 +51,20 @@ Book.live("sinusoids", async (root, engine) => {
         });
         const top = 0.625 * D, low = Math.min(...dots.data) < 0 ? -top : 0;
         Book.lines(part("dots"), [{ x: range(0, n), y: dots.data, name: "PE(" + p + ") · PE(q)" }],
-                   { xlabel: "position q", ylabel: "product", ymin: low, ymax: top });
-        part("dots").setAttribute("aria-label", `Products of position ${p} with all others; ` +
-            "the next table has those near it");
+                   { xlabel: say("q"), ylabel: say("product"), ymin: low, ymax: top });
+        part("dots").setAttribute("aria-label", say("dots", { p }));
     };
     const drawWaves = j => {
         const column = c => range(0, n).map(i => at(i, c)), sine = j - j % 2;
         Book.lines(part("waves"), [
-            { x: range(0, n), y: column(sine), name: `${sine}: sine` },
-            { x: range(0, n), y: column(sine + 1), name: `${sine + 1}: cosine`, dash: "6 4" },
-        ], { xlabel: "position", ylabel: "PE", ymin: -1, ymax: 1 });
-        part("waves").setAttribute("aria-label", `Elements ${sine} and ${sine + 1} of all ` +
-            "positions, two waves; the table above has the elements near the chosen one");
+            { x: range(0, n), y: column(sine), name: `${sine}: ${say("sine")}` },
+            { x: range(0, n), y: column(sine + 1), name: `${sine + 1}: ${say("cosine")}`,
+              dash: "6 4" },
+        ], { xlabel: say("p"), ylabel: "PE", ymin: -1, ymax: 1 });
+        part("waves").setAttribute("aria-label", say("waves", { sine, cosine: sine + 1 }));
     };
 
-    part("map").setAttribute("aria-label",
-        "All of PE as colours; the sliders move the chosen element, the table shows those near it");
+    part("map").setAttribute("aria-label", say("map"));
     await Book.follow(root, async () => {
         const wanted = ["n", "D"].map(name => Number(Book.value(root, name)));
         const p = slide("position", wanted[0] - 1), j = slide("element", wanted[1] - 1);

@@ -7,6 +7,7 @@ Book.live("train", async root => {
     const find = name => Book.control(root, name);
     const table = name => root.querySelector(`[data-table=${name}]`);
     const lines = name => root.querySelector(`[data-lines=${name}]`);
+    const say = (key, values) => Book.say(root, key, values);
     let loop = null, steps = [], epochs = [], seconds = 0, images = 0, now = null;
 
     /* ---- what is shown ---- */
@@ -14,27 +15,27 @@ Book.live("train", async root => {
     const rates = [1, 10, 100, 1000].flatMap(x => [1, 2, 3, 5].map(d => d * x / 1e4));
     const rate = () => rates[Book.value(root, "lr")]; /* 0.0001, 0.0002, 0.0003, 0.0005, ... */
     const showState = text => {
-        const speed = seconds > 0 ? `, ${Math.round(images / seconds)} images/s` : "";
         const last = epochs.length && epochs.at(-1).test;
-        find("state").value = text ?? (!now || now.step === 0 ? "Ready." :
-            `Step ${now.step} of ${now.total}` +
-            (Number.isFinite(now.loss) ? `, loss ${Book.fixed(now.loss)}` : "") +
-            (last ? `, test accuracy ${last.toFixed(3)}` : "") + speed +
-            (now.done ? ". Done." : loop ? "" : ". Paused."));
-        find("go").textContent = loop ? "Pause" : now && now.step > 0 && !now.done ? "Resume"
-                                                                                  : "Train";
+        find("state").value = text ?? (!now || now.step === 0 ? say("ready") :
+            say("step", now) +
+            (Number.isFinite(now.loss) ? say("loss", { loss: Book.fixed(now.loss) }) : "") +
+            (last ? say("test", { accuracy: last.toFixed(3) }) : "") +
+            (seconds > 0 ? say("speed", { speed: Math.round(images / seconds) }) : "") +
+            (now.done ? say("done") : loop ? "" : say("paused")));
+        find("go").textContent = say(loop ? "pause" : now && now.step > 0 && !now.done ? "resume"
+                                                                                      : "train");
         find("go").disabled = Boolean(now && now.done);
     };
     const showLines = () => {
         const x = steps.map(s => s.step), total = now ? Math.max(now.total, 1) : 1;
-        Book.lines(lines("loss"), [{ x, y: steps.map(s => s.loss), name: "loss of a step" }],
-                   { xlabel: "step", ylabel: "loss", xmin: 0, xmax: total, whole: true, ymin: 0,
+        Book.lines(lines("loss"), [{ x, y: steps.map(s => s.loss), name: say("of-a-step") }],
+                   { xlabel: say("x"), ylabel: say("y-loss"), xmin: 0, xmax: total, whole: true, ymin: 0,
                      ymax: steps.reduce((top, s) => Math.max(top, s.loss), 2.4) });
         const at = epochs.map(e => e.step);
         Book.lines(lines("accuracy"),
-                   [{ x: at, y: epochs.map(e => e.accuracy), name: "training" },
-                    { x: at, y: epochs.map(e => e.test), name: "test", dash: "6 3" }],
-                   { xlabel: "step", ylabel: "accuracy", xmin: 0, xmax: total, whole: true, ymin: 0,
+                   [{ x: at, y: epochs.map(e => e.accuracy), name: say("training") },
+                    { x: at, y: epochs.map(e => e.test), name: say("testing"), dash: "6 3" }],
+                   { xlabel: say("x"), ylabel: say("y-accuracy"), xmin: 0, xmax: total, whole: true, ymin: 0,
                      ymax: 1 });
     };
     const showEpoch = ({ epoch, loss, accuracy, test, rate }) => {
@@ -86,7 +87,7 @@ Book.live("train", async root => {
         });
     };
     const numbered = (key, count) =>
-        Array.from({ length: count }, (_, i) => `${Book.say(root, key)} ${i}`);
+        Array.from({ length: count }, (_, i) => `${say(key)} ${i}`);
     /* Tables that nobody sees would cost time that training needs. */
     const isOpen = name => table(name).closest("details").open;
     const look = async () => {
@@ -157,7 +158,7 @@ Book.live("train", async root => {
             loop = null;
             now.done = true;
             Book.showError(root, error);
-            showState("Stopped.");
+            showState(say("stopped"));
         });
         showState();
     };

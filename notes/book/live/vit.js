@@ -5,6 +5,7 @@ Book.live("vit", async (root, engine) => {
     const find = name => Book.control(root, name);
     const table = name => root.querySelector(`[data-table=${name}]`);
     const canvas = find("picture"), images = Book.testImages();
+    const say = (key, values) => Book.say(root, key, values);
     let L = 0, h = 0;
 
     find("image").append(...images.map((image, i) => Book.make("option", { value: i },
@@ -14,8 +15,9 @@ Book.live("vit", async (root, engine) => {
         () => root.dispatchEvent(new Event("input")));
 
     /* "patch 23 (row 3, column 2)": of a token, or of a patch. */
-    const placeOf = patch => `patch ${patch} (row ${Math.floor(patch / 7)}, column ${patch % 7})`;
-    const nameOf = token => token === 0 ? "class token" : `patch ${token - 1}`;
+    const placeOf = patch =>
+        say("place", { patch, row: Math.floor(patch / 7), column: patch % 7 });
+    const nameOf = token => token === 0 ? say("class") : say("patch", { patch: token - 1 });
 
     /* A picture, its largest weight and a switch for each head; a switch for each layer. */
     const makeHeads = () => {
@@ -25,17 +27,17 @@ Book.live("vit", async (root, engine) => {
         titles.replaceChildren();
         titles.insertRow().append(
             Book.make("td"), ...Array.from({ length: h }, (_, i) =>
-                Book.make("th", { scope: "col" }, `head ${i + 1}`)));
+                Book.make("th", { scope: "col" }, say("head", { head: i + 1 }))));
         const body = table("heads").createTBody();
         for (let l = 0; l < L; l++) {
             const row = body.insertRow();
-            row.append(Book.make("th", { scope: "row" }, box(`layer-${l}`, `layer ${l + 1}`)));
+            row.append(Book.make("th", { scope: "row" }, box(`layer-${l}`, say("layer", { layer: l + 1 }))));
             for (let i = 0; i < h; i++) {
                 row.insertCell().append(
                     Book.make("canvas", { name: `look-${l}-${i}`, class: "pixels", role: "img",
-                                          "aria-label": `layer ${l + 1}, head ${i + 1}` }),
+                                          "aria-label": say("picture", { layer: l + 1, head: i + 1 }) }),
                     Book.make("output", { name: `most-${l}-${i}` }),
-                    box(`head-${l}-${i}`, `head ${i + 1}`));
+                    box(`head-${l}-${i}`, say("head", { head: i + 1 })));
             }
         }
     };
@@ -72,8 +74,8 @@ Book.live("vit", async (root, engine) => {
         const row = Math.min(Math.max(Book.value(root, "row") || 0, 0), n - 1);
         Book.paint(find("matrix"), columns, n, i => Book.viridis((data[i] - low) / (high - low)));
         find("row").max = n - 1;
-        find("range").value = `dark ${Book.fixed(low, 2)}, bright ${Book.fixed(high, 2)}; ` +
-            "row 0 " + (n === 50 ? "is the class token" : "is the patch at the top left");
+        find("range").value = say(n === 50 ? "range" : "range-patches", {
+            low: Book.fixed(low, 2), high: Book.fixed(high, 2) });
         Book.table(table("row"), { shape: [columns / 8, 8],
                                    data: data.subarray(row * columns, (row + 1) * columns) },
                    { digits: 3, columns: Array.from({ length: 8 }, (_, j) => "+ " + j),
@@ -114,7 +116,7 @@ Book.live("vit", async (root, engine) => {
         table("heads").tBodies[0]?.remove();
         makeHeads();
         find("query").replaceChildren(...Array.from({ length: z.shape[1] }, (_, t) => Book.make(
-            "option", { value: t }, t === 0 ? "the class token" : `patch ${t - 1}`)));
+            "option", { value: t }, t === 0 ? say("the-class") : nameOf(t))));
     };
     const everythingOn = () => {
         root.querySelectorAll("input[type=checkbox]").forEach(box => { box.checked = true; });

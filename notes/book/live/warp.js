@@ -6,10 +6,7 @@
 "use strict";
 Book.live("warp", async root => {
     const part = name => root.querySelector(`[data-part="${name}"]`);
-    const template = root.querySelector("template[data-words]").content;
-    const say = (name, values = {}) =>
-        template.querySelector(`[data-word="${name}"]`).textContent.replace(/\s+/g, " ")
-            .replace(/\{(\w+)\}/g, (_, key) => values[key]);
+    const say = (key, values) => Book.say(root, key, values);
     const control = name => Book.control(root, name);
     if (!Book.traces) {
         throw new Error(say("no-traces"));

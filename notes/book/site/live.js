@@ -218,10 +218,11 @@ Book.general = function (x, digits = 6) {
                                                : String(Number(x.toPrecision(digits)));
 };
 
-/* say: a text of the figure's page, <template data-say="key">; {name} becomes a value. */
+/* say: a text of the figure's page, <template data-say="key">; {name} becomes a value. No
+ * word of a language stands in a script. */
 Book.say = (root, key, values = {}) =>
     root.querySelector(`template[data-say="${key}"]`).content.textContent.trim()
-        .replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+        .replace(/[ \n]+/g, " ").replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
 /*
  * lines: series of numbers as lines in an <svg>, with axes. Each series: {x, y, name,
