@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chapters/05_vision_transformer/model/vit.h"
 #include "chapters/05_vision_transformer/own_data/convert.h"
 #include "chapters/05_vision_transformer/own_data/readers.h"
 #include "chapters/05_vision_transformer/own_data/stream.h"
@@ -533,7 +534,7 @@ static bool decide_size(const Folder *f, Dataset *dataset, Error *error) {
         picture_free(&first);
     }
     dataset->train = dataset->test = set;
-    return set.height <= 4096 && set.width <= 4096
+    return set.height <= VIT_MAX_SIDE && set.width <= VIT_MAX_SIDE
                ? true
                : error_set(error,
                            "%s: pictures of %d x %d pixels are too large for a "

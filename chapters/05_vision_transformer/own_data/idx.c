@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "chapters/05_vision_transformer/model/vit.h"
 #include "chapters/05_vision_transformer/own_data/readers.h"
 #include "common/files/regular_file.h"
 
@@ -104,7 +105,7 @@ static bool read_header(Idx *idx, Error *error) {
     }
     int64_t bytes = idx->element_bytes;
     for (int d = 0; d < idx->ndim; d++) {
-        const uint32_t max = d == 0 ? 10000000 : 4096;
+        const uint32_t max = d == 0 ? 10000000 : VIT_MAX_SIDE;
         if (!read_word(idx, &size, error)) {
             return false;
         }

@@ -220,21 +220,20 @@ static bool set_setting(Options *o, int option, const char *value, Error *error)
 
 /* "224" or "320x240": width and height. */
 static bool read_size(const char *text, int *width, int *height, Error *error) {
-    enum { MAX_SIDE = 4096 };
     char first[12];
     long w = 0, h = 0;
     const size_t length = strcspn(text, "x");
     const char *second = text[length] ? text + length + 1 : text;
     const bool ok = length < sizeof first &&
                     snprintf(first, sizeof first, "%.*s", (int)length, text) > 0 &&
-                    number_read_whole(first, 1, MAX_SIDE, &w) &&
-                    number_read_whole(second, 1, MAX_SIDE, &h);
+                    number_read_whole(first, 1, VIT_MAX_SIDE, &w) &&
+                    number_read_whole(second, 1, VIT_MAX_SIDE, &h);
     *width = (int)w;
     *height = (int)h;
     return ok || error_set(error,
                            "--size can't be \"%.60s\": want pixels, from 1 to %d: 224, "
                            "or width x height, as 320x240",
-                           text, MAX_SIDE);
+                           text, VIT_MAX_SIDE);
 }
 
 /* One option; *used is how many words of the command line it took. */

@@ -47,8 +47,8 @@ static const struct {
     double min, max; /* what is possible */
 } table[] = {
 #define AT(field) offsetof(Settings, field)
-    {"height", INT, AT(model.height), 1, 4096},
-    {"width", INT, AT(model.width), 1, 4096},
+    {"height", INT, AT(model.height), 1, VIT_MAX_SIDE},
+    {"width", INT, AT(model.width), 1, VIT_MAX_SIDE},
     {"channels", INT, AT(model.channels), 1, 4096},
     {"patch", INT, AT(model.patch), 1, 4096},
     {"depth", INT, AT(model.depth), 1, VIT_MAX_DEPTH},

@@ -148,11 +148,9 @@ const char *recipe_text(const Recipe *r, char text[RECIPE_TEXT]) {
 
 /* ---- what is beside the weights ------------------------------------------- */
 
-enum { MAX_SIDE = 4096 };
-
 static bool read_side(const JsonValue *value, int *side) {
     if (!value || value->kind != JSON_INTEGER || value->integer < 1 ||
-        value->integer > MAX_SIDE) {
+        value->integer > VIT_MAX_SIDE) {
         return false;
     }
     *side = (int)value->integer;

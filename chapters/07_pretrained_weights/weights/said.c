@@ -44,8 +44,8 @@ static bool said_by_texts(Said *said, const Arrays *file, Error *error) {
         return true; /* somebody else's texts */
     }
     if (!text_number(file, "heads", 1, 65536, &said->heads, error) ||
-        !text_number(file, "height", 1, 4096, &said->height, error) ||
-        !text_number(file, "width", 1, 4096, &said->width, error) ||
+        !text_number(file, "height", 1, VIT_MAX_SIDE, &said->height, error) ||
+        !text_number(file, "width", 1, VIT_MAX_SIDE, &said->width, error) ||
         !text_number(file, "activation", 0, 1, &activation, error) ||
         !text_number(file, "norm", 0, 1, &norm, error) ||
         !text_number(file, "positions", 0, 3, &positions, error) ||
