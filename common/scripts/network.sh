@@ -64,13 +64,21 @@ running=
 spaces() { # spaces PREFIX: the namespaces that begin so
     ip netns list 2>/dev/null | awk -v p="$1-" 'index($1, p) == 1 { print $1 }'
 }
-remove() { # remove PREFIX: the processes in these namespaces end, then they are gone
-    for space in $(spaces "$1"); do
-        for pid in $(ip netns pids "$space" 2>/dev/null); do
-            kill -9 "$pid" 2>/dev/null
+# remove PREFIX: the processes in these namespaces end, then they are gone. One that is just
+# being entered is busy: a moment later it isn't.
+remove() {
+    tries=0
+    while [ "$(spaces "$1")" ] && [ "$tries" -lt 50 ]; do
+        [ "$tries" -eq 0 ] || sleep 0.1
+        tries=$((tries + 1))
+        for space in $(spaces "$1"); do
+            for pid in $(ip netns pids "$space" 2>/dev/null); do
+                kill -9 "$pid" 2>/dev/null
+            done
+            ip netns delete "$space" 2>"$scratch/said"
         done
-        ip netns delete "$space"
     done
+    [ -z "$(spaces "$1")" ] || echo "network: this is left: $(spaces "$1")" >&2
 }
 # mpirun ends its ranks and then itself. Sometimes, with a second signal on its way, it
 # doesn't: then after some seconds by force.
