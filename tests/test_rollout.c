@@ -7,8 +7,8 @@
 #include "tests/suites.h"
 
 static Rollout rollout_for(int n) {
-    return (Rollout){unset_tensor(SHAPE(n, n)), unset_tensor(SHAPE(n, n)),
-                     unset_tensor(SHAPE(n, n))};
+    return (Rollout){unset_tensor(SHAPE(n, n)),
+                     {unset_tensor(SHAPE(n, n)), unset_tensor(SHAPE(n, n))}};
 }
 
 START_TEST(one_layer_by_hand) {

@@ -12,11 +12,11 @@ enum { SMALL = 2, LAYERS = 6, HEADS = 3, TOKENS = 10 };
 
 static void two_layers_by_hand(void) {
     real first[] = {1, 0, 1, 0}, second[] = {0, 1, 0, 1};
-    real R[SMALL * SMALL], A_hat[SMALL * SMALL], product[SMALL * SMALL];
+    real R[SMALL * SMALL], room[2][SMALL * SMALL];
     const Tensor A[2] = {tensor3(first, 1, SMALL, SMALL),
                          tensor3(second, 1, SMALL, SMALL)};
-    Rollout r = {tensor2(R, SMALL, SMALL), tensor2(A_hat, SMALL, SMALL),
-                 tensor2(product, SMALL, SMALL)};
+    Rollout r = {tensor2(R, SMALL, SMALL),
+                 {tensor2(room[0], SMALL, SMALL), tensor2(room[1], SMALL, SMALL)}};
     report_equation("[ViT fig.6]",
                     "A^_l = (mean over heads of A_l + I) / its row sums");
     report_equation("", "R = the product of all A^_l, in their order");
@@ -39,8 +39,9 @@ void rollout_demo(void) {
         random_fill_normal(random, A[l], 2);
         softmax_forward(A[l], A[l]);
     }
-    Rollout r = {tensor2(memory[0], TOKENS, TOKENS), tensor2(memory[1], TOKENS, TOKENS),
-                 tensor2(memory[2], TOKENS, TOKENS)};
+    Rollout r = {
+        tensor2(memory[0], TOKENS, TOKENS),
+        {tensor2(memory[1], TOKENS, TOKENS), tensor2(memory[2], TOKENS, TOKENS)}};
     rollout(A, LAYERS, &r);
     double worst = 0;
     for (int i = 0; i < TOKENS; i++) {

@@ -79,7 +79,9 @@ void order_demo(void) {
                 {"in order", NULL, 1}};
     const real terms[] = {1, (real)1e8, (real)-1e8, 1};
     report_section("One sum, four orders");
-    printf("The ranks have 1, 100000000, -100000000 and 1. In float their sum is\n");
+    printf(
+        "For a vector's first element the ranks have 1, 100000000, -100000000 and 1.\n"
+        "In float their sum is\n");
     for (int w = 0; w < 4; w++) {
         for (int r = 0; r < P; r++) {
             for (int i = 0; i < P; i++) {

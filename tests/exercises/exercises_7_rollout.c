@@ -129,7 +129,7 @@ static Tensor attention(int l, int h, int n) {
 static void rollout_case(int layers, int h, int n, bool in_wide) {
     Tensor A[MOST_LAYERS];
     Attention a = {.layers = layers, .h = h, .n = n};
-    Rollout r = {unset(SHAPE(n, n)), unset(SHAPE(n, n)), unset(SHAPE(n, n))};
+    Rollout r = {unset(SHAPE(n, n)), {unset(SHAPE(n, n)), unset(SHAPE(n, n))}};
     for (int l = 0; l < layers; l++) {
         A[l] = attention(l, h, n);
         A[l] = in_wide ? wide(A[l]) : A[l];
@@ -141,7 +141,7 @@ static void rollout_case(int layers, int h, int n, bool in_wide) {
         a.flat[l] = flat;
     }
     if (in_wide) {
-        r = (Rollout){wide_by(r.R, 3), wide_by(r.A_hat, 5), wide(r.product)};
+        r = (Rollout){wide_by(r.R, 3), {wide_by(r.room[0], 5), wide(r.room[1])}};
     }
     case_is("%d layer%s, %d head%s, %d token%s", layers, layers > 1 ? "s" : "", h,
             h > 1 ? "s" : "", n, n > 1 ? "s" : "");

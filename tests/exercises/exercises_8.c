@@ -399,14 +399,14 @@ static void predict(void) {
     hint("Which blocks of B/16's size does a rank have, and which of them become "
          "smaller?");
     ask('c',
-        "The same model in float with AdamW: how many MB less does a rank of eight "
-        "need "
+        "The same model in float with AdamW: how many MB less does a rank of 32 need "
         "with --shard-optimiser? (To 3 digits.)",
-        2 * bytes * 7 / 8 / 1e6, 3e-3);
-    mistake_number("what it has left of the moments", 2 * bytes / 8e6);
-    mistake_number("one moment: AdamW has two", bytes * 7 / 8e6);
+        2 * bytes * 31 / 32 / 1e6, 3e-3);
+    mistake_number("what it has left of the moments", 2 * bytes / 32e6);
+    mistake_number("one moment: AdamW has two", bytes * 31 / 32e6);
     mistake_number("all of the moments: its own part stays", 2 * bytes / 1e6);
-    mistake_number("gradients cut up, too: that is stage 2", 3 * bytes * 7 / 8e6);
+    mistake_number("gradients cut up, too: that is stage 2", 3 * bytes * 31 / 32e6);
+    mistake_number("eight ranks: 32 was asked for", 2 * bytes * 7 / 8e6);
     hint("Write the sum of one element with brackets, once for each of the two runs. "
          "a + b = b + a holds in floating point; (a + b) + c = a + (b + c) doesn't.");
     ask_which(

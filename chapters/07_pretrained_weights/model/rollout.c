@@ -34,15 +34,15 @@ void rollout(const Tensor *A, int layers, Rollout *to) {
         expect_shape(A[l], "All layers have as many heads and tokens.", h, n, n);
     }
     expect_shape(to->R, "R has a row and a column for each token.", n, n);
-    expect_same_shape(to->A_hat, to->R);
-    expect_same_shape(to->product, to->R);
+    expect_same_shape(to->room[0], to->R);
+    expect_same_shape(to->room[1], to->R);
     /* exercise 7.4 */
     with_residual(A[0], to->R);
     for (int l = 1; l < layers; l++) {
         /* [ViT fig.6]   R_l = A^_l R_{l-1} */
-        with_residual(A[l], to->A_hat);
-        matmul_nn(to->A_hat, to->R, to->product);
-        tensor_copy(to->R, to->product);
+        with_residual(A[l], to->room[0]);
+        matmul_nn(to->room[0], to->R, to->room[1]);
+        tensor_copy(to->R, to->room[1]);
     }
     /* end of exercise 7.4 */
 }

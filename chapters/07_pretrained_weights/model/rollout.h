@@ -13,25 +13,23 @@
  *     A^_l = mean over heads of A_l + I, each row divided by its sum
  *     R    = the product of all A^_l, in their order
  *
- * I is the residual connection: what a token keeps of itself. Chapter 5 has row 0 alone
- * (inspect_rollout); here every token has its row.
+ * I is the residual connection: what a token keeps of itself.
  *   A          in, `layers` tensors (h, n, n): of one image; the first block's is A[0]
  *   R (n, n)   out: its rows sum to 1
- *   A_hat, product (n, n)   room to work in
- * R, A_hat and product are three tensors: no two of them share memory.
+ *   room (n, n) each   to work in; R and they are three tensors that share no memory
  * Cost: O(layers n^3).
  */
 typedef struct {
-    Tensor R, A_hat, product; /* (n, n) each */
+    Tensor R, room[2]; /* (n, n) each */
 } Rollout;
 
 void rollout(const Tensor *A, int layers, Rollout *to);
 
 /*
  * rollout_rows: how much of each token is in what the model's head reads: row (n), from
- * A or R (n, n). The head reads the `tokens` tokens in front of the patches (the class
- * token, and DeiT's distillation token); where there are none, all patches. What it
- * reads counts equally.
+ * A or R (n, n); its elements sum to 1. `tokens` tokens stand in front of the patches: none
+ * (what does chapter 5's head read then?), the class token, or also DeiT's distillation
+ * token, which has a head of its own: the model's answer is the mean of both heads'.
  */
 void rollout_rows(Tensor A, int tokens, real *row);
 

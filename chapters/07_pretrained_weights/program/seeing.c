@@ -20,8 +20,8 @@ static void lay_out(Arena *arena, void *of_seeing) {
     const int n = pretrained_tokens(&s->model.config);
     s->image = arena_tensor4(arena, 1, c->channels, c->height, c->width);
     s->rollout.R = arena_tensor2(arena, n, n);
-    s->rollout.A_hat = arena_tensor2(arena, n, n);
-    s->rollout.product = arena_tensor2(arena, n, n);
+    s->rollout.room[0] = arena_tensor2(arena, n, n);
+    s->rollout.room[1] = arena_tensor2(arena, n, n);
     s->row = arena_tensor1(arena, n);
     s->weights = arena_tensor2(arena, c->height / c->patch, c->width / c->patch);
 }

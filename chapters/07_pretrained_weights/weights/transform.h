@@ -21,8 +21,8 @@
  * change wants, has more than a Tensor, or no elements. */
 bool transform_shape(Change change, const Array *array, Tensor *shape);
 
-/* transform_part: the queries', keys' or values' share of T, which is W_qkv (3D, D) or
- * b_qkv (3D): a view. WHOLE: T. */
+/* transform_part: the queries', keys' or values' share of T, which is W_qkv (3 h D_h,
+ * D) or b_qkv (3 h D_h): a view. WHOLE: T. */
 Tensor transform_part(Tensor T, Part part);
 
 /* transform: T, of that shape, from the array's elements, which are in C order (the

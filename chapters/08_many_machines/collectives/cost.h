@@ -12,9 +12,7 @@
  *     gather     2 (P - 1) (alpha + m beta)
  *
  * The ring and halving are the reader's (exercise 8.3; notes/08_many_machines.md has
- * them derived). Both send as few bytes as is possible: each rank needs to send
- * 2 (P - 1) / P m at least (Patarasuk and Yuan, "Bandwidth optimal all-reduce
- * algorithms for clusters of workstations", 2009).
+ * them derived).
  */
 #pragma once
 

@@ -18,10 +18,10 @@ long sum_in_order_room(long n, int S, int P) {
 }
 
 void fold_shards(const Group *group, real *const *mine, int S, long n, real *room) {
+    /* exercise 8.5 */
     const int P = group->size, r = group->rank;
     const int my_first = first_shard(S, P, r), my_end = first_shard(S, P, r + 1);
     const long begin = chunk_begin(n, P, r), own = chunk_begin(n, P, r + 1) - begin;
-    /* exercise 8.5 */
     /* Not into mine[0], which is itself a term: its turn may come later. */
     real *sum = room + S * shard_chunk(n, P);
     for (int s = 0; s < S; s++) {

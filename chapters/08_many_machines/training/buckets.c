@@ -1,9 +1,9 @@
 /* buckets.c: see buckets.h. */
 #include "chapters/08_many_machines/training/buckets.h"
 
+/* exercise 8.2, cut: */
 #include "chapters/05_vision_transformer/training/freeze.h"
 
-/* exercise 8.2, cut: */
 /* Does a part of the model begin with parameter i? */
 static bool begins_part(const ParameterList *list, int i) {
     return i == 0 ||

@@ -4,8 +4,7 @@
  *
  * The backward pass comes from the end: the head's gradients are complete first, then
  * the last block's, in the end the embedding's. So buckets are numbered from the end,
- * too. A bucket has whole blocks, for within a block nothing is complete before its
- * end. Small buckets start early but each costs latency; one bucket starts when all is
+ * too. Small buckets start early but each costs latency; one bucket starts when all is
  * over.
  */
 #pragma once
@@ -20,9 +19,10 @@ typedef struct {
 } Bucket;
 
 /*
- * buckets_cut: from the end of the list to its beginning, buckets of at least `least`
- * elements each, but for the last, which has what remains. A bucket begins where the
- * head (with its norm), a block or the embedding begins. Returns how many.
+ * buckets_cut: a bucket leaves as soon as it is complete and has `least` elements; what
+ * has left can't grow. Complete is what a backward pass can say is complete
+ * (GradientsDone in trainer.h). Together the buckets are all of `trained`. Returns how
+ * many there are.
  *   trained   the parameters that have gradients: the end of a Vit's list (freeze.h)
  */
 int buckets_cut(const ParameterList *trained, long least, Bucket buckets[MAX_BUCKETS]);
