@@ -562,6 +562,11 @@ static Product product(const char *name, Layout layout, Tensor A, Tensor B, Tens
             transposed_fits ? " Did you forget to transpose K? (chapter 2, eq. 1)"
                             : "");
     }
+    if (C.data == A.data || C.data == B.data) {
+        bug("%s: C is in the memory of A or B: a product can't be written over one of "
+            "its factors",
+            name);
+    }
     if (layout == NT) {
         find_prepacked(&p, B);
     }

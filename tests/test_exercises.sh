@@ -217,6 +217,11 @@ chapter() { # chapter N
     "$grader" "$mine" | grep -q '"soon" is not a number'
     report $? "chapter $n: an answer that is no number is wrong"
     [ "$n" = 2 ] && answers_say
+    [ "$n" = 7 ] && {
+        "$grader" --answers | sed 's/^7\.5b = .*/7.5b = 120/' >"$mine/answers.txt"
+        ! "$grader" "$mine" | grep -q '7\.5b'
+        report $? "7.5b: 120.44 to three digits is 120"
+    }
     rm -f "$mine/answers.txt"
     mkfifo "$mine/answers.txt"
     "$grader" "$mine" | grep -q "answers.txt can't be read"

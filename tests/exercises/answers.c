@@ -208,6 +208,15 @@ static const char *nearly(const char *text, double want, double tolerance) {
                    : "near it, but not it";
 }
 
+/* Rounded as one rounds by hand: to three digits, if they are asked for. */
+static bool is_rounded(double given, double want, double tolerance) {
+    char text[32];
+    double rounded = 0;
+    snprintf(text, sizeof text, "%.3g", want);
+    return tolerance >= 1e-3 && number_read(text, &rounded) &&
+           fabs(given - rounded) <= 1e-9 * fabs(rounded);
+}
+
 void ask(char letter, const char *question, double want, double tolerance) {
     char text[LINE] = "";
     begin_question(letter, question);
@@ -222,7 +231,7 @@ void ask(char letter, const char *question, double want, double tolerance) {
         const double meant = number ? given : understood(text);
         now.form = number ? NULL : "0.25, say, or 1.5e3, and nothing else.";
         const double off = fabs(given - want) / fmax(fabs(want), 1e-30);
-        if (number && !(off <= tolerance)) {
+        if (number && !(off <= tolerance || is_rounded(given, want, tolerance))) {
             now.failed = true;
             now.unless = off <= 0.02 ? nearly(text, want, tolerance)
                          : other_unit(given / want, tolerance)

@@ -82,8 +82,8 @@ static const char *const slip_texts[SLIPS] = {
     [TO_ROW_0] =
         "patches written from row 0 on: tokens without a place come before them",
     [NEW_WIDTH] =
-        "old patches counted in rows as wide as the new ones: the old grid has "
-        "a width of its own",
+        "old patches counted in rows of another length: a row of the old grid has "
+        "as many as the old grid is across",
     [BY_DOWN] =
         "a patch divided by the number of rows: a row ends after `across` patches",
     [EXCHANGED] = "rows and columns exchanged: patches are in reading order, so a "
@@ -93,7 +93,8 @@ static const char *const slip_texts[SLIPS] = {
         "they begin at `first`",
     [ADDED] = "weights of rows and columns added: a patch's share is their product",
     [ROWS_ONLY] =
-        "one axis alone: each new patch has neighbours in rows and in columns",
+        "one axis alone: each new patch has neighbours in rows and in columns (or is a "
+        "step 0, because a division of whole numbers was rounded down?)",
     [ONE_TOKEN] = "one token before the patches: there may be none, or two",
     [READ_FLAT] = "from.data[row * D + d]: from may be a view, whose rows are ld apart",
     [ROWS_AS_COLUMNS] = "weights of rows that are made for columns: `down` old rows "
@@ -235,8 +236,16 @@ static double *grid_by(Slip slip, const Grids *g) {
     return to;
 }
 
-static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) {
-    enum { D = 3 };
+static bool all_nan(Tensor to, int from_row) {
+    for (int row = from_row; row < tensor_rows(to); row++) {
+        if (!isnan((double)tensor_row(to, row)[0])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void grids_of(int D, int t, PatchGrid old, PatchGrid new, Interpolation kind) {
     static const char *const kinds[] = {"bicubic", "bilinear", "corners"};
     Error error;
     Tensor from = normal('f', SHAPE(1, t + old.down * old.across, D));
@@ -260,6 +269,11 @@ static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) 
         expect_true(false, "no memory: %s", error.text);
     }
     expect("to", to, grid_by(RIGHT, &g), TOLERANCE);
+    mistake_if(
+        "nan in every patch: one old row has no neighbour, and from one new row "
+        "there is no step to the next (0 / 0 is nan)",
+        g.corners && no_name_yet() && all_nan(to, t) &&
+            (old.down == 1 || old.across == 1 || new.down == 1 || new.across == 1));
     for (int slip = RIGHT + 1; slip < SLIPS; slip++) {
         Grids other = g;
         if (slip < ROWS_AS_COLUMNS || slip == BEYOND_THE_LAST ||
@@ -272,10 +286,14 @@ static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) 
     mistake_unwritten();
 }
 
+static void grids_case(int t, PatchGrid old, PatchGrid new, Interpolation kind) {
+    grids_of(3, t, old, new, kind);
+}
+
 void interpolate_grade(void) {
     const PatchGrid one = {1, 1}, row = {1, 4}, longer = {1, 7}, column = {3, 1},
                     small = {3, 3}, flat = {2, 3}, wider = {3, 5}, tall = {5, 2},
-                    narrow = {3, 2};
+                    narrow = {3, 2}, two_rows = {2, 6}, as_many = {3, 4};
     hint("Draw both grids, the corners' centres on each other, and number their "
          "patches. "
          "Between which old ones is the first wrong element's patch?");
@@ -297,6 +315,8 @@ void interpolate_grade(void) {
          "interpolate.h.");
     grids_case(1, wider, row, INTERPOLATE_CORNERS);
     grids_case(0, small, one, INTERPOLATE_CORNERS);
+    hint("As many patches as before, but in other rows: each has new neighbours.");
+    grids_of(40, 1, two_rows, as_many, INTERPOLATE_CORNERS);
 }
 
 /* ---- 7.3 ------------------------------------------------------------------------- */
@@ -430,7 +450,7 @@ void axis_grade(void) {
         {5, 12, 0, 5, RESIZE_BICUBIC},      {5, 5, 0, 5, RESIZE_BICUBIC},
         {9, 1, 0, 9, RESIZE_BILINEAR},      {1, 3, 0, 1, RESIZE_BICUBIC},
         {2, 1, 0, 2, RESIZE_BICUBIC},       {12, 4, 1.5, 9.25, RESIZE_BILINEAR},
-        {12, 9, 2.25, 6.5, RESIZE_BICUBIC},
+        {12, 9, 2.25, 6.5, RESIZE_BICUBIC}, {200, 3, 0, 200, RESIZE_BICUBIC},
     };
     hint(
         "Where is the middle of output pixel 0, measured in input pixels? How far from "
@@ -443,6 +463,8 @@ void axis_grade(void) {
             hint("What is left of the filter where the picture ends?");
         } else if (i == 9) {
             hint("Only [from, to) is kept; but a pixel outside of it can be near.");
+        } else if (i == 11) {
+            hint("Here an output pixel is made of more than a hundred.");
         }
         axis_case(&cases[i]);
     }

@@ -306,6 +306,8 @@ static void halving_cost_case(Network net, int P, double m) {
                              : -1);
     mistake_number("as many ranks as a power of two above P: the others don't exist",
                    power < P ? 2 * (k + 1) * a + 2 * (1 - 1 / (2 * power)) * mb : -1);
+    mistake_number("two whole messages without their alphas",
+                   power < P ? within + 2 * mb : -1);
     mistake_number("shares of P, where a power of two of ranks exchange them",
                    power < P ? 2 * k * a + 2 * (1 - 1.0 / P) * mb + 2 * (a + mb) : -1);
 }
@@ -371,6 +373,8 @@ static void cost_grade(void) {
     crossover_case(slow, 4);
     crossover_case(fast, 256);
     crossover_case(slow, 7);
+    crossover_case(far, 10);
+    crossover_case(far, 100);
 }
 
 /* ---- 8.6 ------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include "chapters/08_many_machines/collectives/threads_group.h"
 
-enum { MAX_RANKS = 5 };
+enum { MAX_RANKS = 12 };
 
 /* What was seen of the messages of one run. */
 typedef struct {
@@ -17,6 +17,9 @@ typedef struct {
 
 /* run_watched: `size` threads do body(group, data), as threads_group_run. */
 bool run_watched(int size, GroupBody *body, void *data, Watched *seen, Error *error);
+
+/* without_copies: from now on no message is copied, however short it is; or again. */
+void without_copies(bool yes);
 
 /* expect_run: it did end; what its deadlock is like has names. All messages arrived. */
 void expect_run(bool ok, const Error *error, const Watched *seen);

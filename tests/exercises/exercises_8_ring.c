@@ -174,8 +174,11 @@ static void expect_traffic(const Ring *ring, const Watched *seen) {
         seen->across_from >= 0);
     expect_number("elements that all ranks send", (double)sent,
                   (double)((ring->P - 1) * ring->n), 0);
-    mistake_number("one step too many: after P - 1 a chunk is where it has to be",
-                   (double)(ring->P * ring->n));
+    static const char too_much[] =
+        "a step too many, or more than a chunk in a step: each sends a chunk, P - 1 "
+        "times";
+    mistake_number(too_much, (double)(ring->P * ring->n));
+    mistake_number(too_much, (double)(ring->P * (ring->P - 1) * ring->n));
 }
 
 static void reduce_case(int P, long n) {
@@ -269,6 +272,7 @@ void ring_grade(void) {
     reduce_case(4, 11);
     reduce_case(5, 23);
     reduce_case(5, 3);
+    reduce_case(12, 40);
     hint("What does a rank do while its own message waits for its receiver?");
     reduce_case(3, 5000);
     reduce_case(4, 4 * 1500);
@@ -279,9 +283,16 @@ void ring_grade(void) {
     gather_case(4, 11);
     gather_case(5, 23);
     gather_case(5, 3);
+    gather_case(12, 40);
     hint("What does a rank do while its own message waits for its receiver?");
     gather_case(4, 4 * 1500);
     hint("With whom does a rank talk that is alone?");
     reduce_case(1, 3);
     gather_case(1, 3);
+    hint("Here no message is copied, however short: a system may do so. What is sent "
+         "waits for its receiver.");
+    without_copies(true);
+    reduce_case(3, 6);
+    gather_case(3, 6);
+    without_copies(false);
 }

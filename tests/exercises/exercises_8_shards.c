@@ -159,6 +159,7 @@ void exchange_grade(void) {
     exchange_case(2, 2, 8);
     exchange_case(4, 8, 32);
     exchange_case(3, 5, 10);
+    exchange_case(2, 8, 24);
     hint(
         "Write each rank's first call below the other ranks' first calls. Who is ready "
         "for whom? Then the second calls.");
@@ -171,6 +172,12 @@ void exchange_grade(void) {
     exchange_case(5, 7, 6003);
     exchange_case(5, 5, 3);
     exchange_case(1, 2, 6);
+    hint("Here no message is copied, however short: a system may do so. What is sent "
+         "waits for its receiver.");
+    without_copies(true);
+    exchange_case(2, 2, 8);
+    exchange_case(3, 5, 10);
+    without_copies(false);
 }
 
 /* ---- 8.5 ------------------------------------------------------------------------- */

@@ -90,6 +90,10 @@ bool run_watched(int size, GroupBody *body, void *data, Watched *seen, Error *er
     return threads_group_run(size, run_watched_rank, NULL, error);
 }
 
+void without_copies(bool yes) {
+    threads_group_copy(yes ? 0 : THREADS_GROUP_SHORT);
+}
+
 void expect_run(bool ok, const Error *error, const Watched *seen) {
     expect_true(ok, "%s", error->text);
     const bool stuck = !ok && strstr(error->text, "deadlock: ");

@@ -60,7 +60,11 @@ static bool say_factor(const Wrong *w) {
 
 /* By how much the worst element is wrong, and the largest that it should be. */
 static bool say_digits(double worst, double most) {
-    if (worst <= 3e-6 * most) {
+    if (worst <= 1e-13 * most) {
+        printf("Perhaps the order in which something is added up, or where it is "
+               "rounded: it is right to %d digits.\n",
+               (int)-log10(worst / most));
+    } else if (worst <= 3e-6 * most) {
         printf("Perhaps something is computed in float: an f at a number (0.5f) or a "
                "function (expf), a (float); or a constant has too few digits, or an "
                "epsilon is where none belongs. It is right to %d digits.\n",
@@ -88,7 +92,11 @@ static bool say_float(const Wrong *w) {
 
 void say_number_pattern(void) {
     const double got = now.got_number, want = now.want_number;
-    if (isfinite(got) && isfinite(want) && want != 0 && sizeof(real) != sizeof(float)) {
+    if (now.got_tolerance == 0 && fabs(got - want) == 1) {
+        printf("Perhaps a count, or where it begins or ends: it is 1 %s.\n",
+               got > want ? "too large" : "too small");
+    } else if (isfinite(got) && isfinite(want) && want != 0 &&
+               sizeof(real) != sizeof(float)) {
         (void)say_digits(fabs(got - want), fabs(want));
     }
 }

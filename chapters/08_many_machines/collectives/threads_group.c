@@ -17,6 +17,12 @@ typedef struct {
 
 enum { HALVES = 256 }; /* of one rank at a time */
 
+static long copied_at_once = THREADS_GROUP_SHORT; /* elements */
+
+void threads_group_copy(long most) {
+    copied_at_once = most;
+}
+
 /* So many group_tests without an answer, while no rank got any further: a rank that
  * does nothing else has made them within a second or two. One that computes in between,
  * and will send something when it is done, asks far less often. */
@@ -110,7 +116,7 @@ static int say(Rank *rank, bool sends, Message message) {
     Half *other = other_half(hub, rank->group.rank, half);
     if (other) {
         deliver(hub, rank->group.rank, half, other);
-    } else if (sends && message.count <= THREADS_GROUP_SHORT) {
+    } else if (sends && message.count <= copied_at_once) {
         const size_t bytes = (size_t)message.count * sizeof(real);
         half->copy = allocate(bytes, "a message", &hub->why);
         if (half->copy) {
