@@ -27,9 +27,9 @@ void rollout(const Tensor *A, int layers, Rollout *to);
 
 /*
  * rollout_rows: how much of each token is in what the model's head reads: row (n), from
- * A or R (n, n); its elements sum to 1. `tokens` tokens stand in front of the patches: none
- * (what does chapter 5's head read then?), the class token, or also DeiT's distillation
- * token, which has a head of its own: the model's answer is the mean of both heads'.
+ * A or R (n, n); its elements sum to 1. `tokens` tokens stand in front of the patches:
+ * none (what does chapter 5's head read then?), the class token, or also DeiT's
+ * distillation token, which has a head of its own: the answer is the mean of both.
  */
 void rollout_rows(Tensor A, int tokens, real *row);
 

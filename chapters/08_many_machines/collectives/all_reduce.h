@@ -6,8 +6,9 @@
  *               but rank 0's link carries everything
  *     ring      x is cut into a chunk for each rank; chunks go round and are added on
  *               the way: every link carries the same, and as little as there can be
- *     halving   ranks that are far apart exchange halves, then quarters: fewer messages,
- *               better for short vectors; as few bytes as the ring, if P is a power of 2
+ *     halving   ranks that are far apart exchange halves, then quarters: fewer
+ *               messages, better for short vectors; as few bytes as the ring, if P is
+ *               a power of two
  *
  * What each costs, with P ranks, is in cost.h. All ranks call the same function with
  * the same n. After it all of them have the same bits: each element's sum is computed

@@ -19,7 +19,8 @@
 /* Shards first_shard(S, P, r) up to first_shard(S, P, r + 1) are rank r's. */
 int first_shard(int S, int P, int rank);
 
-/* sum_in_order_room: elements of memory it needs: a chunk of each shard, and one more. */
+/* sum_in_order_room: elements of memory it needs: a chunk of each shard, and one
+ * more. */
 long sum_in_order_room(long n, int S, int P);
 
 /*

@@ -16,8 +16,8 @@
 
 enum { THREADS_GROUP_MAX = 64 };
 
-/* Messages of up to so many elements are copied at once (group_send); in runs that begin
- * after threads_group_copy, of up to `most`: 0 copies none. */
+/* Messages of up to so many elements are copied at once (group_send); in runs that
+ * begin after threads_group_copy, of up to `most`: 0 copies none. */
 enum { THREADS_GROUP_SHORT = 1024 };
 void threads_group_copy(long most);
 
