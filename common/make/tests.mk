@@ -26,7 +26,7 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
 IN_run-scripts := scripts quiet files chapter7
-# Three rows of slower scripts, beside the tests: ranks mostly wait for one another.
+# Rows of slower scripts: two at once, then ranks, which ask a processor while they wait. AFTER=test leaves out make test's.
 ROWS := run-graders run-programs run-ranks
 IN_run-graders := exercises flow compare pages figures report
 IN_run-programs := build pictures_in command_line fine_tuning numbers environment typed bench
@@ -36,19 +36,19 @@ CUDA_RUNS := $(addprefix run-cuda-,float asan-float $(if $(filter gcc,$(WATCHED_
 ALONE = $(or $(if $(wildcard tests/test_$(ONLY).sh),run-scripts),$(if $(wildcard tests/cuda/test_$(ONLY).c),run-cuda-float),$(if $(wildcard tests/test_$(ONLY).c),run-float run-double),none)
 TESTS := $(or $(if $(ONLY),$(ALONE)),run-float run-double run-cuda-float run-scripts)
 CORES = $(call once,CORES,getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null || echo 1)
-parallel = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$$(($(CORES) + $(1)))) \
+parallel = $(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(CORES)) \
     $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 test: need-check need-cxx ## the tests, in three minutes; ONLY=layer_norm: one suite or script
-	+@$(call parallel,0) $(TESTS)
+	+@$(parallel) $(TESTS)
 test-all: need-check need-cxx need-sanitizers need-patch ## every test: with sanitizers, in every order, exercises, pages
-	+@$(call parallel,1) -k run-all
+	+@$(parallel) -k run-all
 $(FLAVOURS:%=run-%): run-%: $(BUILD)/%/tests/run
 	@sh tests/run_flavour.sh $* $<
 $(CUDA_RUNS): run-cuda-%: $(BUILD)/%/tests/cuda_run
 	@sh tests/run_flavour.sh $* $<
 run-scripts: $(filter-out run-scripts,$(TESTS))
-# AFTER=test: what make test has just run is left out.
 $(ROWS): $(if $(filter test,$(AFTER)),,run-scripts)
+run-ranks: run-graders run-programs
 run-scripts $(ROWS): all $(COMPARE) $(BENCH_RUN)
 	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(IN_$@))
 run-all: fuzz-programs $(ROWS) $(filter-out $(if $(filter test,$(AFTER)),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS))
