@@ -92,8 +92,8 @@ static void lay_out(Arena *arena, void *owner) {
     s->lens = arena_tensor2(arena, L + 1, K);
     s->lens_p = arena_tensor2(arena, L + 1, K);
     s->R = s->rollout.R = arena_tensor2(arena, n, n);
-    s->rollout.A_hat = arena_tensor2(arena, n, n);
-    s->rollout.product = arena_tensor2(arena, n, n);
+    s->rollout.room[0] = arena_tensor2(arena, n, n);
+    s->rollout.room[1] = arena_tensor2(arena, n, n);
     s->seen = arena_tensor1(arena, N);
 }
 
