@@ -25,7 +25,7 @@ $(COMPARE) $(BENCH_RUN) $(PICTURES): | need-libraries
 # ---- make test, make test-all -----------------------------------------------
 # Scripts read these from their environment.
 export CC CXX COMPILER BUILD NVCC PYTHON REHEARSE LONG KILLS SEED ONLY
-IN_run-scripts := scripts quiet files chapter7
+IN_run-scripts := $(or $(ONLY),scripts quiet files chapter7)
 # Rows of slower scripts: two at once, then ranks, which ask a processor while they wait. AFTER=test leaves out make test's.
 ROWS := run-graders run-programs run-ranks
 IN_run-graders := exercises flow compare pages figures report
@@ -50,7 +50,7 @@ run-scripts: $(filter-out run-scripts,$(TESTS))
 $(ROWS): $(if $(filter test,$(AFTER)),,run-scripts)
 run-ranks: run-graders run-programs
 run-scripts $(ROWS): all $(COMPARE) $(BENCH_RUN)
-	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(or $(ONLY),$(IN_$@))
+	@make='$(MAKE)' $(DRY)sh tests/run_scripts.sh $(IN_$@)
 run-all: fuzz-programs $(ROWS) $(filter-out $(if $(filter test,$(AFTER)),$(TESTS)),$(FLAVOURS:%=run-%) $(CUDA_RUNS))
 	@FUZZ_FLAVOUR=asan-float $(DRY)sh tests/fuzz/run.sh '$(MAKE)' '$(FUZZ)' '' 1000
 none:
