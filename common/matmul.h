@@ -7,7 +7,8 @@
  * The _add forms compute C += instead of C =.
  *
  * A, B and C may be views of some columns of wider tensors, and tensors of any
- * shape (seen as matrices). C must not alias A or B. Cost: 2 m n k flops.
+ * shape (seen as matrices). C must not alias A or B (where it begins as one of them,
+ * that is a bug()). Cost: 2 m n k flops.
  * Called inside a parallel region, a product runs on the calling thread; called
  * outside one, a large product uses all threads.
  */

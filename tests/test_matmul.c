@@ -114,6 +114,13 @@ enum { KC = 256, NC = 512, TILES_IN_MC = 10 };
 
 /* ---- shapes and errors --------------------------------------------------- */
 
+START_TEST(a_product_over_its_own_factor_stops) {
+    Tensor A = zero_tensor(SHAPE(3, 3)), B = zero_tensor(SHAPE(3, 3));
+    assert_stops("matmul_nn: C is in the memory of A or B", matmul_nn(A, B, A));
+    assert_stops("matmul_nt_add: C is in the memory of A or B", matmul_nt_add(A, B, B));
+}
+END_TEST
+
 START_TEST(inner_sizes_that_differ_stop_with_all_shapes) {
     Tensor A = zero_tensor(SHAPE(3, 4)), B = zero_tensor(SHAPE(5, 2));
     Tensor C = zero_tensor(SHAPE(3, 2));
@@ -499,6 +506,7 @@ END_TEST
 Suite *matmul_suite(void) {
     Suite *suite = suite_create("matmul");
     TCase *errors = add_case(suite, "shapes and errors");
+    tcase_add_test(errors, a_product_over_its_own_factor_stops);
     tcase_add_test(errors, inner_sizes_that_differ_stop_with_all_shapes);
     tcase_add_test(errors, a_transpose_that_would_fit_is_asked_for);
     tcase_add_test(errors, a_result_of_another_shape_stops);
